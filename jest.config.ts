@@ -1,0 +1,19 @@
+/** @jest-config-loader esbuild-register */
+import type { Config } from 'jest'
+
+const config: Config = {
+  testMatch: ['<rootDir>/spec/**/*.spec.ts'],
+  testEnvironment: 'node',
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  moduleNameMapper: {
+    '^#socket$': '<rootDir>/src/socket/node.ts',
+    '^rxjs-atproto$': '<rootDir>/src/index.ts',
+    '^rxjs-atproto/testing$': '<rootDir>/src/testing/index.ts',
+    '^rxjs-atproto/cursors/file$': '<rootDir>/src/cursors/file.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  testTimeout: 15_000,
+}
+
+export default config

@@ -1,0 +1,159 @@
+/** Where {@link StreamError.docs} points. Each code has a heading there; a spec compares the two. */
+const DOCS = 'https://github.com/rxjs-atproto/rxjs-atproto/blob/main/docs/errors.md'
+
+/** What every error of this library is: a stable `code`, whether trying again can help, and the `cause`. */
+export abstract class StreamError extends Error {
+  /** Stable over releases: switch on this, not on the message. */
+  abstract readonly code: string
+  /** Whether the same thing, tried again later, can succeed. A source goes on by itself after a retryable one. */
+  abstract readonly retryable: boolean
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+
+  /** The page that explains this code and its remedy. */
+  get docs(): string {
+    return `${DOCS}#${this.code.toLowerCase()}`
+  }
+}
+
+/** One mistake in a config: the option, what was given, and what to write instead. */
+export interface ConfigIssue {
+  readonly option: string
+  readonly message: string
+}
+
+/** The program's mistake, thrown at the call, before anything is dialled. Names every wrong option, one a line. */
+export class ConfigError extends StreamError {
+  readonly code = 'CONFIG'
+  readonly retryable = false
+
+  constructor(
+    readonly callee: string,
+    readonly issues: readonly ConfigIssue[],
+  ) {
+    super([`${callee}: the config is not valid`, ...issues.map(({ option, message }) => `  \`${option}\` ${message}`)].join('\n'))
+  }
+}
+
+/** `hold()` or `held()` was called where no delivery is open: after an operator moved the value to a later tick. */
+export class HoldError extends StreamError {
+  readonly code = 'HOLD_OUTSIDE_DELIVERY'
+  readonly retryable = false
+}
+
+/** No connection could be made: DNS, TCP, TLS, or a socket that ended in the handshake. */
+export class ConnectError extends StreamError {
+  readonly code = 'CONNECT'
+  readonly retryable = true
+}
+
+/** The handshake did not end within `connectTimeoutMs`. */
+export class ConnectTimeoutError extends StreamError {
+  readonly code = 'CONNECT_TIMEOUT'
+  readonly retryable = true
+}
+
+/** What a server said instead of a WebSocket. */
+export interface Refusal {
+  readonly status: number
+  /** The first 4 KiB of the answer's body. */
+  readonly body: string
+  /** The `error` member of an XRPC body, such as `InvalidRequest`. */
+  readonly error?: string
+  /** The `Retry-After` header, in milliseconds. */
+  readonly retryAfterMs?: number
+}
+
+/** The server answered the handshake with an HTTP status. Retried for 408, 425, 429 and 5xx; otherwise the stream ends with it. */
+export class RefusedError extends StreamError {
+  readonly code = 'REFUSED'
+  readonly retryable: boolean
+  readonly status: number
+  readonly body: string
+  readonly error?: string
+  readonly retryAfterMs?: number
+
+  constructor(message: string, refusal: Refusal) {
+    super(message)
+    this.status = refusal.status
+    this.body = refusal.body
+    if (refusal.error !== undefined) this.error = refusal.error
+    if (refusal.retryAfterMs !== undefined) this.retryAfterMs = refusal.retryAfterMs
+    this.retryable = [408, 425, 429].includes(refusal.status) || (refusal.status >= 500 && refusal.status !== 501)
+  }
+}
+
+/** An open connection ended, cleanly or not. A live stream has no end, so this always leads to a reconnect. */
+export class ConnectionClosedError extends StreamError {
+  readonly code = 'CONNECTION_CLOSED'
+  readonly retryable = true
+
+  constructor(
+    /** RFC 6455 section 7.4; 1006 where the peer sent no close frame. */
+    readonly closeCode: number,
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the connection closed with ${closeCode}${reason === '' ? '' : ` (${reason})`}`, options)
+  }
+}
+
+/** No byte came for `idleTimeoutMs`, although TCP still calls the connection alive. */
+export class IdleTimeoutError extends StreamError {
+  readonly code = 'IDLE_TIMEOUT'
+  readonly retryable = true
+}
+
+/** `reconnect.maxAttempts` retries in a row brought no progress. The `cause` is what the last one met. */
+export class ReconnectExhaustedError extends StreamError {
+  readonly code = 'RECONNECT_EXHAUSTED'
+  readonly retryable = false
+}
+
+/** The server cannot serve the position asked for, and `onCursorRefused` is `'fail'`. */
+export class CursorRefusedError extends StreamError {
+  readonly code = 'CURSOR_REFUSED'
+  readonly retryable = false
+}
+
+/** A cursor store could not be read, written or trusted. The stream never starts from live behind your back. */
+export class CursorStoreError extends StreamError {
+  readonly code = 'CURSOR_STORE'
+  readonly retryable = false
+}
+
+/** A frame that cannot be read as an event. Never ends a stream: it travels inside a {@link RejectedFrame}. */
+export class FrameError extends StreamError {
+  readonly code = 'FRAME'
+  readonly retryable = false
+}
+
+/** A queue with `overflow: 'error'` was full. */
+export class QueueOverflowError extends StreamError {
+  readonly code = 'QUEUE_OVERFLOW'
+  readonly retryable = false
+}
+
+/** An ingestor failed for good: its attempts are used up and no dead letter took the event. */
+export class IngestError extends StreamError {
+  readonly code = 'INGEST'
+  readonly retryable = false
+
+  constructor(
+    message: string,
+    /** The event that was not handled. Its delivery counts as failed: the checkpoint stays before it. */
+    readonly event: unknown,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** An ingestor did not settle within `timeoutMs`. Met by `onError` like any other failure of an ingestor. */
+export class IngestTimeoutError extends StreamError {
+  readonly code = 'INGEST_TIMEOUT'
+  readonly retryable = true
+}
