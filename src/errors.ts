@@ -107,6 +107,12 @@ export class IdleTimeoutError extends StreamError {
   readonly retryable = true
 }
 
+/** The server sent a frame above `maxFrameBytes`. The connection ends; on Jetstream the next one asks the server to leave it out, with a gap. */
+export class FrameTooLargeError extends StreamError {
+  readonly code = 'FRAME_TOO_LARGE'
+  readonly retryable = true
+}
+
 /** `reconnect.maxAttempts` retries in a row brought no progress. The `cause` is what the last one met. */
 export class ReconnectExhaustedError extends StreamError {
   readonly code = 'RECONNECT_EXHAUSTED'
@@ -129,6 +135,15 @@ export class CursorStoreError extends StreamError {
 export class FrameError extends StreamError {
   readonly code = 'FRAME'
   readonly retryable = false
+
+  constructor(
+    message: string,
+    /** The frame's place in the stream, where it could be read all the same. */
+    readonly place?: { readonly position: number; readonly time_us: number },
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
 }
 
 /** A queue with `overflow: 'error'` was full. */

@@ -1,0 +1,100 @@
+import * as z from 'zod/mini'
+import type { CursorStore } from '../cursors/cursor-store.js'
+import { ConfigError, type ConfigIssue } from '../errors.js'
+
+const positive = z.number('must be a number').check(z.positive('must be above 0'))
+const delayMs = z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'))
+const limit = z.union([z.int().check(z.positive()), z.literal(Number.POSITIVE_INFINITY)], 'must be a whole number above 0, or Infinity')
+
+const hasMethods = (value: unknown, ...names: readonly string[]): boolean =>
+  typeof value === 'object' && value !== null && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+
+const isObserver = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && typeof ((value as { next?: unknown }).next ?? (() => {})) === 'function'
+
+export const observer = <T>() => z.custom<T>(isObserver, 'must be an observer: an object with a `next` method')
+
+const store = z.custom<CursorStore>((value) => hasMethods(value, 'load', 'save'), 'must be a cursor store: an object with `load` and `save`')
+const checkpoint = z.union(
+  [store, z.strictObject({ store, everyMs: z.optional(positive), failAfterMs: z.optional(positive) })],
+  'must be a cursor store, or `{ store, everyMs, failAfterMs }`',
+)
+
+const reconnect = z.strictObject({
+  initialDelayMs: z.optional(delayMs),
+  maxDelayMs: z.optional(delayMs),
+  multiplier: z.optional(z.number('must be a number').check(z.gte(1, 'must be at least 1'))),
+  jitter: z.optional(z.enum(['full', 'none'], "must be 'full' or 'none'")),
+  random: z.optional(z.custom<() => number>((value) => typeof value === 'function', 'must be a function')),
+  maxAttempts: z.optional(z.union([z.int().check(z.gte(0)), z.literal(Number.POSITIVE_INFINITY)], 'must be a whole number, or Infinity')),
+})
+
+/** The options that every live source shares. */
+export const liveShape = {
+  host: z.optional(
+    z.union([z.string(), z.array(z.string()).check(z.minLength(1))], 'must be a host name, a URL, or a list of them that is not empty'),
+  ),
+  checkpoint: z.optional(checkpoint),
+  reconnect: z.optional(reconnect),
+  connectTimeoutMs: z.optional(positive),
+  idleTimeoutMs: z.optional(positive),
+  pauseCloseMs: z.optional(delayMs),
+  maxFrameBytes: z.optional(limit),
+  headers: z.optional(z.record(z.string(), z.string(), 'must be an object of header names and values')),
+  userAgent: z.optional(z.string('must be a string')),
+  metrics$: z.optional(observer()),
+  rejects: z.optional(observer()),
+  gaps: z.optional(observer()),
+}
+
+/** Collects what is wrong, so that a config is told all its mistakes at once. */
+export class Issues {
+  readonly all: ConfigIssue[] = []
+
+  add(option: string, message: string): void {
+    this.all.push({ option, message })
+  }
+
+  /** Runs `read`; a mistake it throws is added, and `fallback` returned. */
+  try<T>(option: string, read: () => T, fallback: T): T {
+    try {
+      return read()
+    } catch (error) {
+      this.add(option, error instanceof Error ? error.message : String(error))
+      return fallback
+    }
+  }
+
+  throwIfAny(callee: string): void {
+    if (this.all.length > 0) throw new ConfigError(callee, this.all)
+  }
+}
+
+/** Checks `config` against `schema`: each mistake with the option's name and its value. */
+export function checkShape(schema: z.ZodMiniType, config: unknown, issues: Issues): void {
+  const result = z.safeParse(schema, config ?? {})
+  for (const issue of result.error?.issues ?? []) {
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) issues.add([...issue.path, key].join('.'), 'is not an option')
+    } else issues.add(issue.path.join('.') || 'config', `${issue.message}, not ${shown(valueAt(config, issue.path))}`)
+  }
+}
+
+function valueAt(config: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], config)
+}
+
+/** A value, short enough for a message. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'function' ? 'a function' : typeof value === 'bigint' ? `${value}n` : (safeJson(value) ?? String(value))
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
+
+function safeJson(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value)
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return String(value)
+  }
+}

@@ -1,0 +1,102 @@
+import { asyncScheduler, defer, from, interval, type Observable, of, startWith, switchMap, tap } from 'rxjs'
+import { CursorStoreError } from '../errors.js'
+import { Checkpoint, type CheckpointOptions } from './checkpoint.js'
+import type { Gaps } from './gaps.js'
+import type { Mark } from './ledger.js'
+import type { Progress, ProgressContext } from './progress.js'
+import type { Protocol } from './protocol.js'
+import { type OnCursorRefused, Resume } from './resume.js'
+
+export interface CursorProgressOptions {
+  readonly start: number | undefined
+  readonly onCursorRefused: OnCursorRefused
+  readonly checkpoint: CheckpointOptions | undefined
+  /** The name of the stream in the store. */
+  readonly key: string
+}
+
+/** Progress by positions: resumes past what was received, and saves what is done. */
+export class CursorProgress<Event> implements Progress<Event> {
+  readonly run$: Observable<unknown>
+  readonly #resume: Resume<Event>
+  readonly #checkpoint: Checkpoint | undefined
+  #stopped = false
+
+  constructor(protocol: Protocol<Event>, options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
+    const { checkpoint } = options
+    this.#resume = new Resume(protocol, options, gaps)
+    if (checkpoint === undefined) {
+      this.run$ = of(undefined)
+      return
+    }
+    const current = () => context.frontier() ?? this.#resume.last
+    this.#checkpoint = new Checkpoint(checkpoint.store, options.key, current, () => {
+      context.changed()
+      if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
+    })
+    this.run$ = this.#saveRegularly(this.#checkpoint, checkpoint)
+  }
+
+  get last(): Mark | undefined {
+    return this.#resume.last
+  }
+
+  get checkpoint(): number | undefined {
+    return this.#checkpoint?.saved?.position
+  }
+
+  get checkpointErrors(): number {
+    return this.#checkpoint?.errors ?? 0
+  }
+
+  cursorFor(host: string): number | undefined {
+    return this.#resume.at(host)
+  }
+
+  opened(): void {
+    this.#resume.opened(asyncScheduler.now())
+  }
+
+  admit(event: Event, host: string, position: number, time_us: number): boolean {
+    return this.#resume.admit(event, host, position, time_us)
+  }
+
+  passed(host: string, position: number, time_us: number): void {
+    this.#resume.passed(host, position, time_us)
+  }
+
+  refused(host: string, message: string): void {
+    this.#resume.refuse(host, message)
+  }
+
+  settled(): void {
+    // While the stream runs the clock saves; after its end each settlement does, as far as a save is not in flight.
+    if (this.#stopped) this.#checkpoint?.save()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#checkpoint?.save()
+  }
+
+  flush(): PromiseLike<void> | undefined {
+    const checkpoint = this.#checkpoint
+    // Not at once: it may be asked for in the very call whose delivery is the last one.
+    return checkpoint && Promise.resolve().then(() => checkpoint.flush())
+  }
+
+  #saveRegularly(checkpoint: Checkpoint, { everyMs = 1000, failAfterMs = 60_000 }: CheckpointOptions): Observable<unknown> {
+    let goodAt = 0
+    const save = () => {
+      if (checkpoint.error === undefined) goodAt = asyncScheduler.now()
+      else if (asyncScheduler.now() - goodAt >= failAfterMs) {
+        throw new CursorStoreError(`the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`, { cause: checkpoint.error })
+      }
+      checkpoint.save()
+    }
+    return defer(() => from(checkpoint.load())).pipe(
+      tap((saved) => this.#resume.startFrom(saved)),
+      switchMap(() => interval(everyMs).pipe(tap(save), startWith(undefined))),
+    )
+  }
+}

@@ -1,0 +1,102 @@
+import { BehaviorSubject } from 'rxjs'
+import type { StreamError } from '../errors.js'
+
+/** What the connection does now. */
+export type ConnectionStatus =
+  | { readonly state: 'connecting' | 'open' | 'paused'; readonly host: string }
+  | {
+      readonly state: 'waiting'
+      /** The host that is tried next. */
+      readonly host: string
+      /** Which retry in a row comes next, from 1. */
+      readonly attempt: number
+      /** Unix milliseconds. */
+      readonly nextAttemptAt: number
+      /** Why the last connection ended. */
+      readonly reason: StreamError
+    }
+  | { readonly state: 'closed'; readonly host?: string; readonly reason?: StreamError }
+
+/**
+ * A frozen snapshot of one stream. At any moment `frames = events + control + rejected`, `events = duplicates + filtered + delivered` and
+ * `delivered = done + dropped + failed + open`.
+ */
+export interface StreamMetrics {
+  readonly connection: ConnectionStatus
+  /** WebSocket messages received. */
+  readonly frames: number
+  /** Bytes of those messages, as they came. */
+  readonly bytes: number
+  /** Frames that are no event, such as the server's notices. */
+  readonly control: number
+  /** Frames that could not be read: see `rejects`. */
+  readonly rejected: number
+  /** Frames decoded to an event. */
+  readonly events: number
+  /** Events received before, which an inclusive cursor repeats. */
+  readonly duplicates: number
+  /** Events that the config does not want and that the server cannot leave out. */
+  readonly filtered: number
+  /** Events emitted. */
+  readonly delivered: number
+  /** Deliveries that somebody holds still. */
+  readonly open: number
+  readonly done: number
+  readonly dropped: number
+  readonly failed: number
+  /** Deliveries that anybody ever held. 0 beside a checkpoint and asynchronous work is the sign of a pipe that ends them early. */
+  readonly held: number
+  /** Values that wait in bounded operators now. */
+  readonly queued: number
+  /** Events that no ingestor wanted. */
+  readonly unrouted: number
+  /** Ranges reported to `gaps`. */
+  readonly gaps: number
+  /** Dials after the first. */
+  readonly reconnects: number
+  /** The delay that is waited now, in milliseconds; 0 when none is. */
+  readonly currentBackoffMs: number
+  /** When the last event came, in unix milliseconds. */
+  readonly lastEventAt: number | undefined
+  /** When the last event came, minus the event's own time, in milliseconds. Never negative. */
+  readonly lagMs: number | undefined
+  /** The resume cursor: the position of the last event received. */
+  readonly cursor: number | undefined
+  /** The position saved last. */
+  readonly checkpoint: number | undefined
+  /** Saves that failed. */
+  readonly checkpointErrors: number
+}
+
+const NOTHING_YET: StreamMetrics = Object.freeze({
+  connection: Object.freeze({ state: 'closed' }),
+  frames: 0,
+  bytes: 0,
+  control: 0,
+  rejected: 0,
+  events: 0,
+  duplicates: 0,
+  filtered: 0,
+  delivered: 0,
+  open: 0,
+  done: 0,
+  dropped: 0,
+  failed: 0,
+  held: 0,
+  queued: 0,
+  unrouted: 0,
+  gaps: 0,
+  reconnects: 0,
+  currentBackoffMs: 0,
+  lastEventAt: undefined,
+  lagMs: undefined,
+  cursor: undefined,
+  checkpoint: undefined,
+  checkpointErrors: 0,
+})
+
+/**
+ * Makes the subject that a source keeps up to date: `jetstream$({ metrics$ })` publishes a frozen snapshot every second and at every change
+ * of the connection's state. One subject for one subscription.
+ */
+export const streamMetrics = (): BehaviorSubject<StreamMetrics> => new BehaviorSubject(NOTHING_YET)

@@ -1,0 +1,36 @@
+import type { Observable } from 'rxjs'
+import type { Connection } from '../socket/socket.js'
+import type { Mark, Settlement } from './ledger.js'
+
+/**
+ * What "where are we" and "done" mean to one subscription of a source. {@link CursorProgress} asks for positions and saves checkpoints;
+ * Tap's sends acks.
+ */
+export interface Progress<Event> extends Settlement<Event> {
+  /** The position to ask `host` for, before each dial. */
+  cursorFor(host: string): number | undefined
+  opened(connection: Connection, host: string): void
+  /** Whether the event is new. A `StreamError` thrown here ends the connection. */
+  admit(event: Event, host: string, position: number, time_us: number): boolean
+  /** A frame at this place could not be read. */
+  passed(host: string, position: number, time_us: number): void
+  /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
+  refused(host: string, message: string): void
+  /** Loads before the first dial, then works beside the connections: completes never, errors to end the stream. Yields once it is ready. */
+  readonly run$: Observable<unknown>
+  /** The subscription ended. Deliveries may still be settled after it. */
+  stop(): void
+  /** Settles when what is done is safe; `undefined` when it is so already. */
+  flush(): PromiseLike<void> | undefined
+  readonly last: Mark | undefined
+  readonly checkpoint: number | undefined
+  readonly checkpointErrors: number
+}
+
+/** What a progress sees of its stream. */
+export interface ProgressContext {
+  /** The oldest event that is not done with. */
+  frontier(): Mark | undefined
+  /** Something changed that the metrics tell. */
+  changed(): void
+}

@@ -1,0 +1,21 @@
+import type { Observer } from 'rxjs'
+import type { FrameError } from '../errors.js'
+import type { Frame } from '../socket/socket.js'
+
+/** How much of a frame a reject keeps. */
+const KEPT_BYTES = 65_536
+
+/** A frame that could not be read as an event. The stream went on. */
+export interface RejectedFrame {
+  readonly host: string
+  /** The frame as it came, cut after 65,536 characters or bytes. */
+  readonly frame: Frame
+  /** How long it was. */
+  readonly length: number
+  /** What is wrong with it, and its place in the stream where that could be read. */
+  readonly error: FrameError
+}
+
+export function reject(observer: Partial<Observer<RejectedFrame>> | undefined, host: string, frame: Frame, error: FrameError): void {
+  observer?.next?.(Object.freeze({ host, frame: frame.length > KEPT_BYTES ? frame.slice(0, KEPT_BYTES) : frame, length: frame.length, error }))
+}

@@ -1,0 +1,176 @@
+import { CursorRefusedError, StreamError } from '../errors.js'
+import type { Gaps } from './gaps.js'
+import type { Mark } from './ledger.js'
+import { isTimeCursor, type Protocol } from './protocol.js'
+
+/** A connection that we end ourselves in order to ask anew: no failure, and no backoff. Never leaves this library. */
+export class Redial extends StreamError {
+  readonly code = 'REDIAL'
+  readonly retryable = true
+}
+
+/** What to do when a server cannot serve the position asked for: end the stream, or go on from another place, with a gap. */
+export type OnCursorRefused = 'fail' | 'oldest' | 'live'
+
+// A position of another host, or of a log that was renumbered, is good by its time alone, and no two clocks are the same.
+const REWIND_US = 10_000_000
+// Each time the log goes back again, so do we, further: 10 s, 1 min, 6 min, 36 min.
+const MAX_REWINDS = 4
+// Older than asked for by more than this, it is no overlap but the replay of all that a server holds: legacy servers compare cursors as
+// text, and send everything when they know no later row. The overlap of a v2 server was 49 s; it is one segment at most.
+const FAR_US = 3_600_000_000
+// The first connection was live from about here: what comes between it and the second is not lost, even when nothing came on the first.
+const OPEN_OVERLAP_MS = 2000
+
+export interface ResumeOptions {
+  /** Where the first connection starts when no checkpoint says it: a position, or `undefined` for the live end. */
+  readonly start: number | undefined
+  readonly onCursorRefused: OnCursorRefused
+}
+
+/** What a connection was asked for, until its first events have shown how it answers. */
+interface Ask {
+  readonly cursor: number
+  /** Who held the event at that position: this run, an earlier one, or nobody. `opened`: it is when we first listened. */
+  readonly heldBy: 'us' | 'earlier run' | 'nobody' | 'opened'
+  /** Identities of the events that an inclusive cursor repeats. */
+  readonly repeats: Set<string>
+  answered: boolean
+}
+
+/**
+ * The resume cursor: where the next connection starts, and which of its first events are repeats. Cursors are inclusive and positions can be
+ * shared by many events, so a repeat is known by its identity, never by "time must grow". The repeat is also a free proof: where it does
+ * not come, or is another event, the server's log is not the one that gave the cursor.
+ */
+export class Resume<Event> {
+  #start: number | undefined
+  #saved: Mark | undefined
+  #last: Mark | undefined
+  // Every event received at the last position.
+  #group: Event[] = []
+  #openedAtUs: number | undefined
+  // How often in a row the server's log was behind our cursor.
+  #rewinds = 0
+  #ask: Ask | undefined
+
+  constructor(
+    private readonly protocol: Protocol<Event>,
+    private readonly options: ResumeOptions,
+    private readonly gaps: Gaps,
+  ) {
+    this.#start = options.start
+  }
+
+  /** A stored checkpoint wins over the configured start. */
+  startFrom(saved: Mark | undefined): void {
+    this.#saved = saved
+  }
+
+  /** The position of the last event received. */
+  get last(): Mark | undefined {
+    return this.#last
+  }
+
+  /** The cursor to ask `host` for, or `undefined` for the live end. */
+  at(host: string): number | undefined {
+    this.#ask = this.#next(host)
+    return this.#ask?.cursor
+  }
+
+  /** A connection opened; `now` in unix milliseconds. */
+  opened(now: number): void {
+    this.#openedAtUs ??= (now - OPEN_OVERLAP_MS) * 1000
+  }
+
+  /** Whether the event is new. Throws {@link Redial} or {@link CursorRefusedError} where the server's log is not ours. */
+  admit(event: Event, host: string, position: number, time_us: number): boolean {
+    if (this.#ask !== undefined && !this.#check(this.#ask, event, host, position, time_us)) return false
+    if (position !== this.#last?.position) this.#group = []
+    this.#group.push(event)
+    this.#last = { host, position, time_us }
+    return true
+  }
+
+  /** A frame that could not be read stood at this position all the same. */
+  passed(host: string, position: number, time_us: number): void {
+    if (this.#ask?.cursor === position || this.#ask?.cursor === time_us) this.#ask.answered = true
+    this.#group = []
+    this.#last = { host, position, time_us }
+  }
+
+  /** The server said that it cannot serve the cursor: go on as the policy says. Throws under `'fail'`. */
+  refuse(host: string, message: string): void {
+    if (this.options.onCursorRefused === 'fail') {
+      throw new CursorRefusedError(`${host}: ${message}; choose a newer \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``)
+    }
+    this.#start = this.options.onCursorRefused === 'oldest' ? this.protocol.oldest : undefined
+    this.#last = undefined
+    this.#saved = undefined
+    this.#rewinds = 0
+  }
+
+  #next(host: string): Ask | undefined {
+    const known = this.#last ?? this.#saved
+    if (known === undefined) {
+      if (this.#start !== undefined) return askFor(this.#start - this.#rewound(), 'nobody')
+      return this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY ? undefined : askFor(this.#openedAtUs, 'opened')
+    }
+    if (known.host !== host && this.#rewinds === 0) return askFor(known.time_us - REWIND_US, 'nobody')
+    if (this.#rewinds > 0) return askFor(known.time_us - this.#rewound(), 'nobody')
+    if (this.#last === undefined) return askFor(known.position, 'earlier run')
+    return askFor(known.position, 'us', new Set(this.#group.map((event) => this.protocol.identityOf(event))))
+  }
+
+  #rewound(): number {
+    return this.#rewinds === 0 ? 0 : REWIND_US * 6 ** (this.#rewinds - 1)
+  }
+
+  #check(ask: Ask, event: Event, host: string, position: number, time_us: number): boolean {
+    const byTime = isTimeCursor(ask.cursor)
+    if (!byTime && isTimeCursor(position) && ask.cursor !== this.protocol.oldest) this.#wentBack(ask, host, position)
+    const value = byTime ? time_us : position
+    if (value < ask.cursor) {
+      // A server with sequence numbers finds a time by the segment: what it sends before it is older than asked for. One without has lost it.
+      if (byTime && position !== time_us && ask.cursor - value < FAR_US) return false
+      this.#wentBack(ask, host, value)
+    }
+    if (value === ask.cursor) return this.#answer(ask, event, host, value)
+    const expected = ask.heldBy === 'us' || ask.heldBy === 'earlier run' ? !ask.answered : byTime && value - ask.cursor > FAR_US && ask.heldBy === 'nobody'
+    if (expected) this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
+    this.#ask = undefined
+    this.#rewinds = 0
+    return true
+  }
+
+  #answer(ask: Ask, event: Event, host: string, value: number): boolean {
+    if (ask.heldBy !== 'us') {
+      ask.answered = true
+      return true
+    }
+    if (ask.repeats.delete(this.protocol.identityOf(event))) {
+      ask.answered = true
+      return false
+    }
+    if (!ask.answered) this.#wentBack(ask, host, value)
+    return true
+  }
+
+  /** The server's log does not hold what we had from it. Ask by time, each time further back; then as the policy says. */
+  #wentBack(ask: Ask, host: string, value: number): never {
+    if (ask.heldBy === 'opened') {
+      this.#openedAtUs = Number.POSITIVE_INFINITY
+      throw new Redial(`${host} has nothing as new as our first connection; listening live`)
+    }
+    if (this.#rewinds === 0) {
+      const [from, to] = value < ask.cursor ? [value, ask.cursor] : [ask.cursor, value]
+      this.gaps.report({ host, from, to, reason: 'renumbered', recoverable: true })
+    }
+    this.#rewinds += 1
+    const hasTime = this.#last !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
+    if (this.#rewinds > MAX_REWINDS || !hasTime) this.refuse(host, `the cursor ${ask.cursor} is not in the server's log, which answered with ${value}`)
+    throw new Redial(`the log of ${host} does not hold the cursor ${ask.cursor}`)
+  }
+}
+
+const askFor = (cursor: number, heldBy: Ask['heldBy'], repeats = new Set<string>()): Ask => ({ cursor, heldBy, repeats, answered: false })

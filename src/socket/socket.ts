@@ -1,0 +1,38 @@
+import type { Observable } from 'rxjs'
+
+/**
+ * What the socket delivers, unread: text as a string, binary as bytes. A text message that is not UTF-8 comes as bytes too, so that it can be
+ * rejected alone; RFC 6455 section 8.1 would close the connection.
+ */
+export type Frame = string | Uint8Array
+
+export interface DialOptions {
+  readonly url: string
+  /** From DNS to the end of the handshake. */
+  readonly connectTimeoutMs: number
+  readonly maxFrameBytes: number
+  /** Not in browsers. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly subprotocol?: string | undefined
+}
+
+/** One open socket. */
+export interface Connection {
+  /** Frames as they come; subscribe in the call that yields the connection. Never completes: every end is an error of `dial`. */
+  readonly frames$: Observable<Frame>
+  /** Bytes of all frames so far. */
+  readonly bytes: number
+  /** Moves with every sign of life: a frame, a ping, a pong. */
+  readonly heard: number
+  /** Whether {@link pause} stops the peer (Node), or only an end of the connection does (browsers). */
+  readonly canPause: boolean
+  send(text: string): void
+  /** Asks for a sign of life. Browsers cannot. */
+  ping(): void
+  /** No frame comes until {@link resume}; what was read already is kept. */
+  pause(): void
+  resume(): void
+}
+
+/** Opens a socket: yields the connection once, errors with a `StreamError` at every end, closes on unsubscription. */
+export type Dial = (options: DialOptions) => Observable<Connection>
