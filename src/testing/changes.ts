@@ -1,0 +1,16 @@
+/** Lets a spec wait for a state instead of sleeping: each `changed()` asks every waiter anew. */
+export class Changes {
+  #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = []
+
+  when(holds: () => boolean): Promise<void> {
+    if (holds()) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push({ holds, resolve }))
+  }
+
+  changed(): void {
+    if (this.#waiting.length === 0) return
+    const ready = this.#waiting.filter(({ holds }) => holds())
+    this.#waiting = this.#waiting.filter((waiter) => !ready.includes(waiter))
+    for (const { resolve } of ready) resolve()
+  }
+}

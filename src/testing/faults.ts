@@ -1,0 +1,109 @@
+/** What a {@link FakeJetstream} does to a connection when its time comes. */
+export type EventFaultAction =
+  /** TCP RST. The client may lose what it had not read yet. */
+  | { readonly do: 'reset' }
+  /** The TCP connection ends without a close frame: the client sees 1006, after all that was sent before. */
+  | { readonly do: 'drop' }
+  /** A close frame. @default code 1000, reason '' */
+  | { readonly do: 'close'; readonly code?: number; readonly reason?: string }
+  /** TCP stays up, and nothing is sent or answered any more: no events, pings, pongs, or reply to a close. */
+  | { readonly do: 'silence' }
+  /** No events any more; pings and pongs go on. */
+  | { readonly do: 'stall' }
+  /** One more frame between two events: text or binary (by its type, or `as`), or bytes on the wire as they are (`as: 'raw'`). */
+  | { readonly do: 'garbage'; readonly frame: string | Uint8Array; readonly as?: 'text' | 'binary' | 'raw' }
+  /** A ping out of turn. */
+  | { readonly do: 'ping' }
+  /** The next `events` of the log are left out: a hole that nothing announces. */
+  | { readonly do: 'skip'; readonly events: number }
+  /** The last `events` of the log are sent once more. */
+  | { readonly do: 'repeat'; readonly events: number }
+
+/** What a {@link FakeJetstream} does instead of accepting a client. */
+export type ConnectFaultAction =
+  /** An HTTP answer. @default status 503, body '', no headers */
+  | { readonly do: 'refuse'; readonly status?: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
+  /** The handshake succeeds; then the TCP connection ends, or a close frame is sent if there is a `code`. */
+  | { readonly do: 'accept-and-drop'; readonly code?: number; readonly reason?: string }
+  /** The TCP connection is accepted, and the handshake never answered. */
+  | { readonly do: 'hang' }
+
+interface FaultBase {
+  /** How many times it fires: `after` repeats at each multiple, `onConnect` at the attempts that follow. @default 1 */
+  readonly times?: number
+  /** Whether it may stay unfired. @default false: closing the server then fails */
+  readonly optional?: boolean
+}
+
+/** `after`: once so many events were sent, over all connections, and the last of them has left for the network. 0: before the first. */
+export type EventFault = FaultBase & { readonly after: number } & EventFaultAction
+
+/** `onConnect`: at the n-th attempt to connect, counted from 1 and refused ones included. */
+export type ConnectFault = FaultBase & { readonly onConnect: number } & ConnectFaultAction
+
+/** One entry of `faults`. */
+export type JetstreamFault = EventFault | ConnectFault
+
+/** The proof that a fault happened. */
+export interface FiredFault {
+  readonly fault: JetstreamFault
+  /** The attempt it met, counted from 1. */
+  readonly attempt: number
+  /** How many events had been sent when it fired, over all connections. */
+  readonly sent: number
+}
+
+/** Which faults are due, and which have fired. */
+export class FaultPlan {
+  readonly fired: FiredFault[] = []
+  readonly #faults: readonly JetstreamFault[]
+
+  constructor(faults: readonly JetstreamFault[]) {
+    this.#faults = faults
+  }
+
+  /** How many events may be sent before the next fault is due. */
+  room(sent: number): number {
+    return Math.min(...this.#faults.map((fault) => (isEventFault(fault) ? this.#nextAt(fault) - sent : Number.POSITIVE_INFINITY)))
+  }
+
+  /** The next fault due after so many events, now counted as fired. */
+  afterEvents(sent: number, attempt: number): EventFault | undefined {
+    const due = this.#faults.filter(isEventFault).find((fault) => this.#nextAt(fault) <= sent)
+    if (due) this.fired.push({ fault: due, attempt, sent })
+    return due
+  }
+
+  /** The fault for this attempt, now counted as fired. */
+  onConnect(attempt: number, sent: number): ConnectFault | undefined {
+    const due = this.#faults.find((fault) => !isEventFault(fault) && covers(fault, attempt))
+    if (due === undefined || isEventFault(due)) return undefined
+    this.fired.push({ fault: due, attempt, sent })
+    return due
+  }
+
+  /** One line for each fault that did not fire as often as it was asked to; an endless one must have fired once. */
+  get missing(): readonly string[] {
+    return this.#faults.filter((fault) => !fault.optional).flatMap((fault) => this.#missingOf(fault))
+  }
+
+  #missingOf(fault: JetstreamFault): string[] {
+    const { times = 1 } = fault
+    const wanted = times === Number.POSITIVE_INFINITY ? 1 : times
+    const count = this.#count(fault)
+    return count >= wanted ? [] : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
+  }
+
+  #nextAt(fault: EventFault): number {
+    const count = this.#count(fault)
+    return count >= (fault.times ?? 1) ? Number.POSITIVE_INFINITY : fault.after * (count + 1)
+  }
+
+  #count(fault: JetstreamFault): number {
+    return this.fired.filter((fired) => fired.fault === fault).length
+  }
+}
+
+const isEventFault = (fault: JetstreamFault): fault is EventFault => 'after' in fault
+const covers = (fault: ConnectFault, attempt: number): boolean =>
+  attempt >= fault.onConnect && attempt < fault.onConnect + (fault.times ?? 1)

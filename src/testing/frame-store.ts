@@ -1,0 +1,57 @@
+const SLAB_BYTES = 1 << 20
+const LONGEST_HEADER = 10
+
+/** Where a WebSocket frame lies: header from `start`, payload from `payload` to `end`. */
+export interface Frame {
+  readonly slab: Buffer
+  readonly start: number
+  readonly payload: number
+  readonly end: number
+}
+
+/** A frame of a server is not masked, so one copy serves all clients, and neighbours go out in one write. */
+export class FrameStore {
+  #slab = Buffer.alloc(0)
+  #used = 0
+
+  add(text: string): Frame {
+    const bytes = Buffer.byteLength(text)
+    this.#reserve(bytes + LONGEST_HEADER)
+    const slab = this.#slab
+    const start = this.#used
+    const payload = writeHeader(slab, start, OPCODES.text, bytes)
+    this.#used = payload + slab.write(text, payload)
+    return { slab, start, payload, end: this.#used }
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#used + bytes <= this.#slab.length) return
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes))
+    this.#used = 0
+  }
+}
+
+const OPCODES = { text: 1, binary: 2 } as const
+
+/** One unfragmented, unmasked frame. */
+export function frameOf(payload: Uint8Array, as: keyof typeof OPCODES): Buffer {
+  const frame = Buffer.allocUnsafe(payload.length + LONGEST_HEADER)
+  const start = writeHeader(frame, 0, OPCODES[as], payload.length)
+  frame.set(payload, start)
+  return frame.subarray(0, start + payload.length)
+}
+
+/** RFC 6455 section 5.2; answers where the payload begins. */
+function writeHeader(target: Buffer, at: number, opcode: number, bytes: number): number {
+  target[at] = 0x80 | opcode
+  if (bytes < 126) {
+    target[at + 1] = bytes
+    return at + 2
+  }
+  if (bytes < 0x1_0000) {
+    target[at + 1] = 126
+    return target.writeUInt16BE(bytes, at + 2)
+  }
+  target[at + 1] = 127
+  return target.writeBigUInt64BE(BigInt(bytes), at + 2)
+}

@@ -1,0 +1,8 @@
+export type { FakeAttempt, FakeConnection } from './fake-connection.js'
+export * from './fake-jetstream.js'
+export type * from './faults.js'
+export * from './generate-events.js'
+export type { LogItem } from './jetstream-log.js'
+export type { EventSource } from './jetstream-script.js'
+export * from './marbles.js'
+export { random } from './random.js'

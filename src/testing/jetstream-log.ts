@@ -1,0 +1,135 @@
+import type { JetstreamEvent } from '../sources/jetstream/events.js'
+import { type Frame, FrameStore } from './frame-store.js'
+
+/** One row of the log: where its bytes are, and what positions and filters look at. */
+export interface LogEntry extends Frame {
+  readonly did: string
+  readonly timeUs: number
+  /** The v2 sequence number; counted on a legacy server too, where the wire does not show it. */
+  readonly seq: number
+  /** Of a commit only. */
+  readonly collection: string | undefined
+}
+
+/** An event to be serialised, or a text that goes out byte for byte. */
+export type LogItem = JetstreamEvent | string
+
+export interface LogOptions {
+  readonly server: 'legacy' | 'v2'
+  readonly firstSeq: number
+  readonly retainEvents: number
+  readonly retainMs: number
+}
+
+/** What the server has seen, in order. Places are counted from the server's start and stay valid when old rows go. */
+export class JetstreamLog {
+  #rows: LogEntry[] = []
+  /** The place of the first row. */
+  #base = 0
+  #nextSeq: number
+  /** Positions lost in a crash of a legacy server, to be handed out again. */
+  #lostTimes: number[] = []
+  readonly #frames = new FrameStore()
+
+  constructor(readonly options: LogOptions) {
+    this.#nextSeq = options.firstSeq
+  }
+
+  /** The place after the newest row. */
+  get end(): number {
+    return this.#base + this.#rows.length
+  }
+
+  get newest(): LogEntry | undefined {
+    return this.#rows.at(-1)
+  }
+
+  /** The place of the oldest row that retention keeps. */
+  get oldest(): number {
+    const { retainEvents, retainMs } = this.options
+    const byCount = Math.max(this.#base, this.end - retainEvents)
+    return retainMs === Number.POSITIVE_INFINITY ? byCount : Math.max(byCount, this.#youngerThan(retainMs))
+  }
+
+  at(place: number): LogEntry | undefined {
+    return this.#rows[place - this.#base]
+  }
+
+  /** The place of the first kept row that `test` takes, or `undefined`. */
+  find(test: (entry: LogEntry) => boolean): number | undefined {
+    for (let place = this.oldest; place < this.end; place++) {
+      const entry = this.at(place)
+      if (entry && test(entry)) return place
+    }
+    return undefined
+  }
+
+  /** Serialises ahead of time. {@link push} takes the result if the position it was given is still the right one. */
+  encode(item: LogItem, seq = this.#nextSeq): LogEntry {
+    const event = typeof item === 'string' ? envelopeOf(item) : item
+    const own = event.cursor ?? seq
+    const frame = this.#frames.add(typeof item === 'string' ? item : this.#textOf(item, own))
+    const collection = event.kind === 'commit' ? event.commit?.collection : undefined
+    return { ...frame, did: event.did ?? '', timeUs: event.time_us ?? this.newest?.timeUs ?? 0, seq: own, collection }
+  }
+
+  /** Appends, and serialises anew what was encoded for another position. */
+  push(item: LogItem, encoded?: LogEntry): void {
+    const lost = this.#lostTimes.shift()
+    const given = lost === undefined || typeof item === 'string' ? item : { ...item, time_us: lost }
+    const fits = encoded !== undefined && given === item && (encoded.seq === this.#nextSeq || this.options.server === 'legacy')
+    const entry = fits ? encoded : this.encode(given)
+    this.#rows.push(entry)
+    this.#nextSeq = entry.seq + 1
+    this.#trim()
+  }
+
+  /** Forgets the newest rows; their positions are handed out again. */
+  lose(count: number): void {
+    const lost = this.#rows.splice(Math.max(0, this.#rows.length - count))
+    this.#nextSeq = lost[0]?.seq ?? this.#nextSeq
+    if (this.options.server === 'legacy') this.#lostTimes = lost.map((entry) => entry.timeUs)
+  }
+
+  #textOf(event: JetstreamEvent, seq: number): string {
+    const text = escapeHtml(JSON.stringify(event))
+    if (this.options.server === 'legacy' || event.cursor !== undefined) return text
+    return text.replace(/"time_us":\d+,/, (member) => `${member}"cursor":${seq},`)
+  }
+
+  #youngerThan(retainMs: number): number {
+    const since = (this.newest?.timeUs ?? 0) - retainMs * 1000
+    const index = this.#rows.findIndex((entry) => entry.timeUs >= since)
+    return this.#base + Math.max(0, index)
+  }
+
+  /** In large steps: shifting rows one by one would cost more than all the rest. */
+  #trim(): void {
+    if (this.#rows.length < 2 * this.options.retainEvents + 65_536) return
+    const gone = this.#rows.length - this.options.retainEvents
+    this.#rows = this.#rows.slice(gone)
+    this.#base += gone
+  }
+}
+
+/** Go's encoder, which servers use, escapes these three and the two line separators. */
+const escapeHtml = (text: string): string =>
+  text.replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+interface Envelope {
+  readonly did?: string
+  readonly time_us?: number
+  readonly cursor?: number
+  readonly kind?: string
+  readonly commit?: { readonly collection?: string }
+}
+
+/** A recorded text may be anything; what is no event passes every filter. */
+function envelopeOf(text: string): Envelope {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
+  }
+}
