@@ -14,7 +14,10 @@ const isObserver = (value: unknown): boolean =>
 
 export const observer = <T>() => z.custom<T>(isObserver, 'must be an observer: an object with a `next` method')
 
-const store = z.custom<CursorStore>((value) => hasMethods(value, 'load', 'save'), 'must be a cursor store: an object with `load` and `save`')
+const store = z.custom<CursorStore>(
+  (value) => hasMethods(value, 'load', 'save'),
+  'must be a cursor store: an object with `load` and `save`',
+)
 const checkpoint = z.union(
   [store, z.strictObject({ store, everyMs: z.optional(positive), failAfterMs: z.optional(positive) })],
   'must be a cursor store, or `{ store, everyMs, failAfterMs }`',

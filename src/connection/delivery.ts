@@ -9,6 +9,8 @@ export interface DeliverySource {
   queued: number
   /** How many events no ingestor wanted. */
   unrouted: number
+  /** The subscription has ended, and nothing of it is open any more. */
+  readonly closed: boolean
   /** Counted: the source goes on when each `pause` has met its `resume`. */
   pause(): void
   resume(): void

@@ -9,14 +9,16 @@ export function hostUrl(host: string): URL {
   const url = parse(text)
   if (url === undefined || url.hostname === '') throw new Error(`must be a host name or a URL, not ${JSON.stringify(host)}`)
   if (url.username !== '' || url.password !== '') throw new Error('must not hold a user name or a password; use `headers`')
-  if (url.search !== '' || url.hash !== '') throw new Error(`must have no query and no fragment, not ${JSON.stringify(host)}; use the options`)
+  if (url.search !== '' || url.hash !== '')
+    throw new Error(`must have no query and no fragment, not ${JSON.stringify(host)}; use the options`)
   return url
 }
 
 function parse(text: string): URL | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme !== undefined) {
-    if (!['ws', 'wss', 'http', 'https'].includes(scheme)) throw new Error(`must be a ws, wss, http or https URL, not ${JSON.stringify(text)}`)
+    if (!['ws', 'wss', 'http', 'https'].includes(scheme))
+      throw new Error(`must be a ws, wss, http or https URL, not ${JSON.stringify(text)}`)
     return urlOf(text.replace(/^http/i, 'ws'))
   }
   // A bare IPv6 address needs its brackets in a URL.

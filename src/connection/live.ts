@@ -127,7 +127,15 @@ class Stream<Event> implements DeliverySource {
     const connections$ = defer(() => this.#connect()).pipe(retry({ delay: (error) => this.#wait(error) }))
     const work$ = this.#progress.run$.pipe(
       // The first value says that the checkpoint is loaded.
-      connect((run$) => merge(run$.pipe(ignoreElements()), run$.pipe(take(1), switchMap(() => connections$)))),
+      connect((run$) =>
+        merge(
+          run$.pipe(ignoreElements()),
+          run$.pipe(
+            take(1),
+            switchMap(() => connections$),
+          ),
+        ),
+      ),
     )
     const clock$ = interval(PUBLISH_EVERY_MS).pipe(
       tap(() => this.#publish()),
@@ -148,9 +156,14 @@ class Stream<Event> implements DeliverySource {
     const host = this.#host
     this.#reconnects += 1
     this.#become({ state: 'connecting', host })
-    const url = this.#protocol.url(host, this.#progress.cursorFor(host), { leaveOutLargeFrames: this.#leaveOutLargeFrames })
+    const request = { leaveOutLargeFrames: this.#leaveOutLargeFrames }
+    const url = this.#protocol.url(host, this.#progress.cursorFor(host), request)
     const { connectTimeoutMs, maxFrameBytes, headers } = this.#options
     return this.#dial({ url, connectTimeoutMs, maxFrameBytes, headers, subprotocol: this.#protocol.subprotocol }).pipe(
+      tap((connection) => {
+        const hello = this.#protocol.hello?.(request)
+        if (hello !== undefined) connection.send(hello)
+      }),
       switchMap((connection) => this.#opened(connection, host)),
     )
   }
@@ -244,7 +257,9 @@ class Stream<Event> implements DeliverySource {
     // A host that brought events is dialled again; one that did not is no better than the next.
     if (this.#attempt > 0 || !opened) this.#hostIndex = (this.#hostIndex + 1) % this.#options.hosts.length
     if (this.#attempt >= maxAttempts) {
-      throw new ReconnectExhaustedError(`${this.#attempt} retries in a row brought nothing (\`maxAttempts\`): ${error.message}`, { cause: error })
+      throw new ReconnectExhaustedError(`${this.#attempt} retries in a row brought nothing (\`maxAttempts\`): ${error.message}`, {
+        cause: error,
+      })
     }
     this.#attempt += 1
     const retryAfterMs = error instanceof RefusedError ? (error.retryAfterMs ?? 0) : 0
@@ -254,7 +269,8 @@ class Stream<Event> implements DeliverySource {
   #skipLargeFrame(): void {
     this.#leaveOutLargeFrames = true
     const from = this.#progress.last?.position
-    if (from !== undefined) this.#gaps.report({ host: this.#host, from, to: undefined, reason: 'frame-too-large', recoverable: true, count: 1 })
+    if (from !== undefined)
+      this.#gaps.report({ host: this.#host, from, to: undefined, reason: 'frame-too-large', recoverable: true, count: 1 })
   }
 
   /** Yields when no queue is full. */
@@ -268,6 +284,10 @@ class Stream<Event> implements DeliverySource {
     this.#connection = undefined
     this.#openedAt = undefined
     this.#pauseClose?.unsubscribe()
+  }
+
+  get closed(): boolean {
+    return this.#stopped && this.#ledger.open === 0
   }
 
   // --- Pressure: what operators ask of the source ---

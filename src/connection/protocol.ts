@@ -9,6 +9,8 @@ export interface Protocol<Event> {
   readonly oldest: number
   /** Asked before every attempt. `cursor` is `undefined` for the live end of the stream. */
   url(host: string, cursor: number | undefined, request: Request): string
+  /** What to send as soon as the connection is open. */
+  hello?(request: Request): string | undefined
   /** Throws {@link FrameError} on what it cannot read; `undefined` for a frame that is no event. */
   decode(frame: Frame): Event | undefined
   /** Whether the config wants an event that the server could not leave out. */

@@ -17,5 +17,7 @@ export interface RejectedFrame {
 }
 
 export function reject(observer: Partial<Observer<RejectedFrame>> | undefined, host: string, frame: Frame, error: FrameError): void {
-  observer?.next?.(Object.freeze({ host, frame: frame.length > KEPT_BYTES ? frame.slice(0, KEPT_BYTES) : frame, length: frame.length, error }))
+  observer?.next?.(
+    Object.freeze({ host, frame: frame.length > KEPT_BYTES ? frame.slice(0, KEPT_BYTES) : frame, length: frame.length, error }),
+  )
 }

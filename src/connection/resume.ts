@@ -114,7 +114,9 @@ export class Resume<Event> {
     const known = this.#last ?? this.#saved
     if (known === undefined) {
       if (this.#start !== undefined) return askFor(this.#start - this.#rewound(), 'nobody')
-      return this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY ? undefined : askFor(this.#openedAtUs, 'opened')
+      return this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY
+        ? undefined
+        : askFor(this.#openedAtUs, 'opened')
     }
     if (known.host !== host && this.#rewinds === 0) return askFor(known.time_us - REWIND_US, 'nobody')
     if (this.#rewinds > 0) return askFor(known.time_us - this.#rewound(), 'nobody')
@@ -136,7 +138,8 @@ export class Resume<Event> {
       this.#wentBack(ask, host, value)
     }
     if (value === ask.cursor) return this.#answer(ask, event, host, value)
-    const expected = ask.heldBy === 'us' || ask.heldBy === 'earlier run' ? !ask.answered : byTime && value - ask.cursor > FAR_US && ask.heldBy === 'nobody'
+    const expected =
+      ask.heldBy === 'us' || ask.heldBy === 'earlier run' ? !ask.answered : byTime && value - ask.cursor > FAR_US && ask.heldBy === 'nobody'
     if (expected) this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
     this.#ask = undefined
     this.#rewinds = 0
@@ -168,7 +171,8 @@ export class Resume<Event> {
     }
     this.#rewinds += 1
     const hasTime = this.#last !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
-    if (this.#rewinds > MAX_REWINDS || !hasTime) this.refuse(host, `the cursor ${ask.cursor} is not in the server's log, which answered with ${value}`)
+    if (this.#rewinds > MAX_REWINDS || !hasTime)
+      this.refuse(host, `the cursor ${ask.cursor} is not in the server's log, which answered with ${value}`)
     throw new Redial(`the log of ${host} does not hold the cursor ${ask.cursor}`)
   }
 }

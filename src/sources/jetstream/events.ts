@@ -74,14 +74,18 @@ export interface AccountEvent extends Envelope {
 /** The repository's state was set anew, outside its log. Wire v2 and the firehose only. */
 export interface SyncEvent extends Envelope {
   readonly kind: 'sync'
-  readonly sync: { readonly did: string; readonly rev: string; readonly seq: number; readonly time: string; readonly [member: string]: unknown }
+  readonly sync: {
+    readonly did: string
+    readonly rev: string
+    readonly seq: number
+    readonly time: string
+    readonly [member: string]: unknown
+  }
 }
 
 /** What Jetstream says, as the v1 wire writes it. Kinds a server adds later pass through as they are, whatever the type says. */
 export type JetstreamEvent<Records extends RecordMap = RecordMap> =
-  | ([Nsid<Records>] extends [never]
-      ? CommitEvent
-      : { [C in Nsid<Records>]: CommitEvent<C, RecordOf<Records, C>> }[Nsid<Records>])
+  | ([Nsid<Records>] extends [never] ? CommitEvent : { [C in Nsid<Records>]: CommitEvent<C, RecordOf<Records, C>> }[Nsid<Records>])
   | IdentityEvent
   | AccountEvent
   | SyncEvent

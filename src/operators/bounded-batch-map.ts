@@ -1,0 +1,110 @@
+import { type ObservableInput, type OperatorFunction, type Subscriber, type Subscription, timer } from 'rxjs'
+import * as z from 'zod/mini'
+import { currentDelivery, enter, type Holding, holdingOf, leave } from '../connection/delivery.js'
+import { observe, operate } from '../internal/observe.js'
+import { boundedMergeMap } from './bounded-merge-map.js'
+import { checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'
+
+export interface BoundedBatchMapOptions<T> extends Omit<QueueOptions<readonly T[]>, 'orderBy' | 'maxLag'> {
+  /** How many values make a batch. @default 100 */
+  readonly size?: number | undefined
+  /** How long the first value of a batch waits for the others, in milliseconds. @default 1000 */
+  readonly maxWaitMs?: number | undefined
+}
+
+const { orderBy: _orderBy, maxLag: _maxLag, ...shape } = queueShape
+const schema = z.strictObject({ ...shape, size: z.optional(count), maxWaitMs: z.optional(milliseconds) })
+
+/**
+ * Works on values in batches, by count or time. Like `bufferTime` and `mergeMap`, but bounded, and each event's delivery stays open until the
+ * work of its batch has ended.
+ *
+ * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else as with {@link boundedMergeMap}.
+ *
+ * ```
+ * source    -a-b-c-d----|
+ * result    ---x---y----|    (size: 2)
+ * result    ----x---y---|    (maxWaitMs: 3)
+ * ```
+ *
+ * @example
+ * ```ts
+ * jetstream$(config).pipe(boundedBatchMap((events) => table.insert(events), { size: 500, maxWaitMs: 200 }))
+ * ```
+ */
+export function boundedBatchMap<T, R>(
+  project: (values: readonly T[], index: number) => ObservableInput<R>,
+  options: BoundedBatchMapOptions<T> = {},
+): OperatorFunction<T, R> {
+  checkOptions('boundedBatchMap', schema, options)
+  const { size = 100, maxWaitMs = 1000, capacity = 1024, ...queue } = options
+  return (source) =>
+    source.pipe(batch(size, maxWaitMs), boundedMergeMap(project, { ...queue, capacity: Math.max(1, Math.ceil(capacity / size)) }))
+}
+
+/** Collects values to batches; the deliveries of a batch are one. */
+const batch = <T>(size: number, maxWaitMs: number): OperatorFunction<T, readonly T[]> =>
+  operate((source, destination) => {
+    const batches = new Batches<T>(size, maxWaitMs, destination)
+    destination.add(() => batches.abandon())
+    observe(
+      source,
+      destination,
+      (value) => batches.take(value),
+      () => batches.sourceCompleted(),
+    )
+  })
+
+class Batches<T> {
+  #values: T[] = []
+  #holdings: Holding[] = []
+  #due: Subscription | undefined
+
+  constructor(
+    private readonly size: number,
+    private readonly maxWaitMs: number,
+    private readonly destination: Subscriber<readonly T[]>,
+  ) {}
+
+  take(value: T): void {
+    const holding = currentDelivery()
+    if (holding !== undefined) {
+      holding.hold()
+      this.#holdings.push(holding)
+    }
+    this.#values.push(value)
+    if (this.#values.length >= this.size) this.#emit()
+    else this.#due ??= this.#emitLater()
+  }
+
+  sourceCompleted(): void {
+    if (this.#values.length > 0) this.#emit()
+    this.destination.complete()
+  }
+
+  abandon(): void {
+    for (const holding of this.#holdings.splice(0)) holding.release('failed')
+  }
+
+  #emitLater(): Subscription {
+    const due = timer(this.maxWaitMs).subscribe(() => this.#emit())
+    this.destination.add(due)
+    due.add(() => this.destination.remove(due))
+    return due
+  }
+
+  #emit(): void {
+    this.#due?.unsubscribe()
+    this.#due = undefined
+    const [values, holding] = [this.#values, holdingOf(this.#holdings)]
+    this.#values = []
+    this.#holdings = []
+    const outer = enter(holding)
+    try {
+      this.destination.next(values)
+    } finally {
+      leave(outer)
+      holding.release('done')
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import type { ObservableInput, OperatorFunction } from 'rxjs'
+import * as z from 'zod/mini'
+import { boundedWork } from './bounded-work.js'
+import { checkOptions, type QueueOptions, queueShape } from './queue-options.js'
+
+export type BoundedMergeMapOptions<T> = QueueOptions<T>
+
+const schema = z.strictObject(queueShape)
+
+/**
+ * Works on each value, with a bound on how many run and how many wait. Like RxJS's `mergeMap`, but it pauses its source, or drops and says so,
+ * where `mergeMap` queues for ever; and each event's delivery stays open until its work has ended.
+ *
+ * **Order**: work starts in order of arrival, for each key with `orderBy`; results come as they come.
+ * **Loss**: none under `overflow: 'pause'` (the default); what another policy drops is counted and reported.
+ * **Completion**: when the source has completed, all work has ended, and the checkpoint of it is saved.
+ * **Errors**: work that fails errors the result; its delivery counts as failed. {@link ConfigError} at the call.
+ * **Unsubscription**: gives up what waits: those deliveries count as failed, and a restart brings them again.
+ *
+ * ```
+ * source    -a-b-c------|
+ * project    --r|
+ * result    ---a-b-c----|    (concurrency: 3)
+ * result    ---a--b--c--|    (concurrency: 1)
+ * ```
+ *
+ * @example
+ * ```ts
+ * jetstream$(config).pipe(
+ *   boundedMergeMap((event) => index(event), { concurrency: 16, orderBy: (event) => event.did }),
+ * )
+ * ```
+ */
+export function boundedMergeMap<T, R>(
+  project: (value: T, index: number) => ObservableInput<R>,
+  options: BoundedMergeMapOptions<T> = {},
+): OperatorFunction<T, R> {
+  checkOptions('boundedMergeMap', schema, options)
+  return boundedWork({ start: project }, options)
+}

@@ -1,0 +1,47 @@
+/** What the guards look at: the events of Jetstream and of the firehose. */
+interface Kinded {
+  readonly kind: string
+}
+
+type Committed<E> = Extract<E, { readonly kind: 'commit' }>
+
+/** The commit events of collection `C` among `E`, with this operation. */
+type OperationOf<E, C extends string, Op extends string> = E extends {
+  readonly kind: 'commit'
+  readonly commit: { readonly collection: infer Known extends string }
+}
+  ? C extends Known
+    ? E & { readonly commit: Extract<E['commit' & keyof E], { readonly operation: Op }> & { readonly collection: C } }
+    : never
+  : never
+
+type Guard<C extends string, Op extends string> = <E extends Kinded>(event: E) => event is E & OperationOf<E, C, Op>
+
+interface CommitLike extends Kinded {
+  readonly commit?: { readonly operation?: unknown; readonly collection?: unknown }
+}
+
+const isOperation =
+  <C extends string, Op extends string>(collection: C, operation: Op): Guard<C, Op> =>
+  <E extends Kinded>(event: E): event is E & OperationOf<E, C, Op> => {
+    const { kind, commit } = event as CommitLike
+    return kind === 'commit' && commit?.operation === operation && commit.collection === collection
+  }
+
+/** Any operation on a record. */
+export const isCommit = <E extends Kinded>(event: E): event is Committed<E> => event.kind === 'commit'
+
+/** Creations in the collection `nsid`: narrows `event.commit.record` to its type. */
+export const isCreate = <C extends string>(nsid: C): Guard<C, 'create'> => isOperation(nsid, 'create')
+
+/** Updates in the collection `nsid`. */
+export const isUpdate = <C extends string>(nsid: C): Guard<C, 'update'> => isOperation(nsid, 'update')
+
+/** Deletions in the collection `nsid`: no record, no cid. */
+export const isDelete = <C extends string>(nsid: C): Guard<C, 'delete'> => isOperation(nsid, 'delete')
+
+/** The DID document or the handle of an account changed. */
+export const isIdentity = <E extends Kinded>(event: E): event is Extract<E, { readonly kind: 'identity' }> => event.kind === 'identity'
+
+/** The status of an account changed. */
+export const isAccount = <E extends Kinded>(event: E): event is Extract<E, { readonly kind: 'account' }> => event.kind === 'account'

@@ -1,0 +1,188 @@
+import {
+  catchError,
+  concat,
+  connect,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  groupBy,
+  ignoreElements,
+  type MonoTypeOperatorFunction,
+  mergeMap,
+  type Observable,
+  type ObservableInput,
+  retry,
+  takeUntil,
+  throwError,
+  timeout,
+  timer,
+} from 'rxjs'
+import * as z from 'zod/mini'
+import { type BackoffOptions, backoffMs } from '../connection/backoff.js'
+import { currentDelivery } from '../connection/delivery.js'
+import { ConfigError, IngestError, IngestTimeoutError } from '../errors.js'
+import { isNsid, isNsidPrefix } from '../internal/syntax.js'
+import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
+import { callback, checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'
+import { type Routable, type RoutedTo, router } from './route.js'
+
+/** Handles one event. It is done when this returns, or when the promise or observable that it returns has ended. */
+export type Ingestor<E> = (event: E) => void | PromiseLike<unknown> | ObservableInput<unknown>
+
+/**
+ * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`, `account`, `sync`, and `'*'` for what no other key
+ * takes. An event goes to the one whose key fits it most closely.
+ */
+export type Ingestors<E, Keys extends string> = { readonly [Key in Keys]: Ingestor<RoutedTo<E, Key>> }
+
+export interface IngestOptions<E> extends QueueOptions<E> {
+  /** `'retry'`: up to `attempts`, then the dead letter. `'skip'`: the dead letter at once. `'fail'`: the stream ends at once. @default 'retry' */
+  readonly onError?: 'retry' | 'skip' | 'fail' | undefined
+  /** How often an ingestor may try an event, the first time included. @default 3 */
+  readonly attempts?: number | undefined
+  /** The delays between attempts. @default { initialDelayMs: 1000, maxDelayMs: 60_000, multiplier: 2, jitter: 'full' } */
+  readonly backoff?: BackoffOptions | undefined
+  /**
+   * Takes an event whose attempts are used up; when it is done, so is the event. Without it, the stream ends with `IngestError` under `'retry'`,
+   * and the event is dropped, with a gap, under `'skip'`.
+   */
+  readonly onDeadLetter?: ((event: E, error: unknown) => void | PromiseLike<unknown> | ObservableInput<unknown>) | undefined
+  /** How long one attempt may take, in milliseconds. @default no limit */
+  readonly timeoutMs?: number | undefined
+  /** How long to work on what waits, after the source has completed, in milliseconds. What is left then counts as failed. @default no limit */
+  readonly drainMs?: number | undefined
+  /** Is told of each event that no ingestor takes; `metrics$` counts them. */
+  readonly onUnrouted?: ((event: E) => void) | undefined
+}
+
+const schema = z.strictObject({
+  ...queueShape,
+  onError: z.optional(z.enum(['retry', 'skip', 'fail'], "must be 'retry', 'skip' or 'fail'")),
+  attempts: z.optional(count),
+  backoff: z.optional(
+    z.strictObject({
+      initialDelayMs: z.optional(z.number().check(z.gte(0))),
+      maxDelayMs: z.optional(z.number().check(z.gte(0))),
+      multiplier: z.optional(z.number().check(z.gte(1))),
+      jitter: z.optional(z.enum(['full', 'none'])),
+      random: z.optional(callback),
+    }),
+  ),
+  onDeadLetter: z.optional(callback),
+  timeoutMs: z.optional(milliseconds),
+  drainMs: z.optional(z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'))),
+  onUnrouted: z.optional(callback),
+})
+
+/**
+ * Sends each event to the ingestor of its collection or kind, and emits it when that is done with it. Each ingestor has its own queue with the
+ * bounds of {@link boundedMergeMap}, so that a slow one stands in nobody's way until its queue is full.
+ *
+ * **Order**: that of arrival for each ingestor with `concurrency: 1`, and for each key with `orderBy`; none between two ingestors.
+ * **Loss**: none: an event that fails is tried again, then taken by the dead letter, or ends the stream.
+ * **Completion**: when the source has completed and the queues are empty or `drainMs` is over, and the checkpoint is saved.
+ * **Errors**: `IngestError` with the event and the cause. {@link ConfigError} at the call.
+ * **Unsubscription**: gives up what waits: a restart brings it again.
+ *
+ * ```
+ * source    -p-l-p-----|
+ * posts      --|
+ * likes        |
+ * result    --- l (at once), p and p (2 after they came)
+ * ```
+ *
+ * @example
+ * ```ts
+ * jetstream$(config).pipe(
+ *   ingest(
+ *     { 'app.bsky.feed.post': (event) => posts.apply(event), 'app.bsky.graph.*': (event) => graph.apply(event) },
+ *     { concurrency: 16, orderBy: (event) => event.did, onDeadLetter: (event, error) => letters.add(event, error) },
+ *   ),
+ * )
+ * ```
+ */
+export function ingest<E extends Routable, Keys extends string>(
+  ingestors: Ingestors<E, Keys>,
+  options: IngestOptions<E> = {},
+): MonoTypeOperatorFunction<E> {
+  checkIngestors(ingestors)
+  checkOptions('ingest', schema, options)
+  const { drainMs, onUnrouted } = options
+  const keyOf = router(Object.keys(ingestors))
+  const routed = (event: E): boolean => {
+    if (keyOf(event) !== undefined) return true
+    currentDelivery()?.eachSource((source) => {
+      source.unrouted += 1
+    })
+    onUnrouted?.(event)
+    return false
+  }
+  const work: MonoTypeOperatorFunction<E> = (source) =>
+    source.pipe(
+      filter(routed),
+      groupBy((event) => keyOf(event) as Keys),
+      mergeMap((group) => group.pipe(boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, options), options))),
+    )
+  return drainMs === undefined ? work : drain(work, drainMs)
+}
+
+function checkIngestors(ingestors: Readonly<Record<string, unknown>>): void {
+  const issues = Object.entries(ingestors).flatMap(([key, ingestor]) => [
+    ...(typeof ingestor === 'function' ? [] : [{ option: key, message: 'must be a function' }]),
+    ...(['identity', 'account', 'sync', '*'].includes(key) || isNsid(key) || isNsidPrefix(key)
+      ? []
+      : [{ option: key, message: "must be an NSID, a prefix such as app.bsky.feed.*, 'identity', 'account', 'sync' or '*'" }]),
+  ])
+  if (issues.length > 0) throw new ConfigError('ingest', issues)
+}
+
+/** The first attempt runs without any machinery, since nearly all go well. */
+function workOf<E>(key: string, ingestor: Ingestor<E>, options: IngestOptions<E>): Work<E, E> {
+  const { onError = 'retry', attempts = 3, backoff, timeoutMs } = options
+  const retries = onError === 'retry' ? attempts - 1 : 0
+  const start = timeoutMs === undefined ? ingestor : (event: E) => inTime(ingestor(event), key, timeoutMs)
+  const again$ = (event: E) =>
+    defer(() => ended(start(event))).pipe(retry({ count: retries - 1, delay: (_, times) => timer(backoffMs(times + 1, backoff)) }))
+  return {
+    start,
+    result: (event) => event,
+    recover: (event, error) => {
+      const retried$ = retries === 0 ? throwError(() => error) : timer(backoffMs(1, backoff)).pipe(mergeMap(() => again$(event)))
+      return retried$.pipe(catchError((last: unknown) => giveUp(event, last, key, options)))
+    },
+  }
+}
+
+/** Completes when the work has ended. */
+const ended = (work: unknown): Observable<never> => (isWork(work) ? from(work as ObservableInput<unknown>).pipe(ignoreElements()) : EMPTY)
+
+const inTime = (work: unknown, key: string, timeoutMs: number): unknown => {
+  if (!isWork(work)) return undefined
+  const tooLate = () => throwError(() => new IngestTimeoutError(`the ingestor of ${key} took longer than \`timeoutMs\` (${timeoutMs} ms)`))
+  return ended(work).pipe(timeout({ first: timeoutMs, with: tooLate }))
+}
+
+/** What to do with an event whose attempts are used up. */
+function giveUp<E>(
+  event: E,
+  error: unknown,
+  key: string,
+  { onError = 'retry', attempts = 3, onDeadLetter }: IngestOptions<E>,
+): Observable<never> {
+  const failed = (what: string, cause: unknown) =>
+    throwError(() => new IngestError(`the ${what} of ${key} failed: ${messageOf(cause)}`, event, { cause }))
+  if (onError === 'fail') return failed('ingestor', error)
+  if (onDeadLetter !== undefined)
+    return defer(() => ended(onDeadLetter(event, error))).pipe(catchError((cause) => failed('dead letter', cause)))
+  if (onError === 'skip') return throwError(() => GIVEN_UP)
+  return failed(`ingestor (${attempts} attempts, and no \`onDeadLetter\`)`, error)
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Gives the work so long after the source's end. */
+const drain =
+  <E>(work: MonoTypeOperatorFunction<E>, drainMs: number): MonoTypeOperatorFunction<E> =>
+  (source) =>
+    source.pipe(connect((events$) => work(events$).pipe(takeUntil(concat(events$.pipe(ignoreElements()), timer(drainMs))))))

@@ -1,0 +1,54 @@
+import * as z from 'zod/mini'
+import { checkShape, Issues } from '../connection/config.js'
+
+/** What a bounded operator does with values for which it has no room. */
+export type Overflow = 'pause' | 'drop-oldest' | 'drop-newest' | 'error'
+
+/** The bounds of a queueing operator. */
+export interface QueueOptions<T> {
+  /** How many values may wait (those that run do not). @default 1024 */
+  readonly capacity?: number | undefined
+  /** How many values are worked on at once. @default 1 */
+  readonly concurrency?: number | undefined
+  /**
+   * What happens at `capacity`. `'pause'`: the source is paused, and resumed at half; nothing is lost. `'drop-oldest'`, `'drop-newest'`: a value
+   * is given up, counted in `metrics$`, and reported as a gap. `'error'`: the stream ends with `QueueOverflowError`. @default 'pause'
+   */
+  readonly overflow?: Overflow | undefined
+  /** Under `'pause'`, for a source that cannot pause and goes on: past so many waiting values the oldest is dropped. @default Infinity */
+  readonly maxLag?: number | undefined
+  /** Values of one key are worked on one by one, in order; others run beside them. @default none: any value may run beside any other */
+  readonly orderBy?: ((value: T) => unknown) | undefined
+  /** Calls `onSlow` when work has been running for so long, in milliseconds, and each time it has for as long again. @default never */
+  readonly slowAfterMs?: number | undefined
+  /** Is told of work that is still running. */
+  readonly onSlow?: ((value: T, runningMs: number) => void) | undefined
+  /** Is told of each value that is given up. */
+  readonly onDrop?: ((value: T) => void) | undefined
+}
+
+const count = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], 'must be a whole number above 0, or Infinity')
+const callback = z.custom((value) => typeof value === 'function', 'must be a function')
+export const milliseconds = z.number('must be a number of milliseconds').check(z.positive('must be above 0'))
+
+export const queueShape = {
+  capacity: z.optional(count),
+  concurrency: z.optional(count),
+  overflow: z.optional(
+    z.enum(['pause', 'drop-oldest', 'drop-newest', 'error'], "must be 'pause', 'drop-oldest', 'drop-newest' or 'error'"),
+  ),
+  maxLag: z.optional(count),
+  orderBy: z.optional(callback),
+  slowAfterMs: z.optional(milliseconds),
+  onSlow: z.optional(callback),
+  onDrop: z.optional(callback),
+}
+
+export { callback, count }
+
+/** Throws `ConfigError` with every mistake in an operator's options. */
+export function checkOptions(operator: string, schema: z.ZodMiniType, options: unknown): void {
+  const issues = new Issues()
+  checkShape(schema, options, issues)
+  issues.throwIfAny(operator)
+}

@@ -1,0 +1,53 @@
+/** What {@link ingest} can route: an event of Jetstream or the firehose (`kind`), or one of Tap (`type`). */
+export type Routable =
+  | { readonly kind: string; readonly commit?: { readonly collection: string } }
+  | { readonly type: string; readonly collection?: string }
+
+type Prefixed<Pattern extends string> = Pattern extends `${infer Head}.*` ? `${Head}.${string}` : Pattern
+
+type InCollection<E, Pattern extends string> = E extends
+  | { readonly kind: 'commit'; readonly commit: { readonly collection: infer C } }
+  | { readonly type: 'record'; readonly collection: infer C }
+  ? [string] extends [C]
+    ? E
+    : C extends Prefixed<Pattern>
+      ? E
+      : never
+  : never
+
+/** The events that reach the ingestor of `Key`. */
+export type RoutedTo<E, Key extends string> = Key extends '*'
+  ? E
+  : Key extends 'identity' | 'account' | 'sync'
+    ? Extract<E, { readonly kind: Key } | { readonly type: Key }>
+    : InCollection<E, Key>
+
+/**
+ * Finds the key for an event: its collection, else the longest prefix of that (`app.bsky.feed.*` takes `app.bsky.feed.post`, and not
+ * `app.bsky.feedback.x`), or its kind; else `'*'`. `undefined` when none is wanted.
+ */
+export function router(keys: readonly string[]): (event: Routable) => string | undefined {
+  const exact = new Set(keys)
+  const prefixes = keys.filter((key) => key.endsWith('.*')).sort((a, b) => b.length - a.length)
+  const others = exact.has('*') ? '*' : undefined
+  // A server has some hundred collections, and a stranger may make up more: past a bound they are looked up each time.
+  const known = new Map<string, string | undefined>()
+  const find = (collection: string) =>
+    exact.has(collection) ? collection : (prefixes.find((prefix) => collection.startsWith(prefix.slice(0, -1))) ?? others)
+  return (event) => {
+    const collection = collectionOf(event)
+    if (collection === undefined) return exact.has(kindOf(event)) ? kindOf(event) : others
+    const key = known.get(collection)
+    if (key !== undefined || known.has(collection)) return key
+    const found = find(collection)
+    if (known.size < 1000) known.set(collection, found)
+    return found
+  }
+}
+
+const kindOf = (event: Routable): string => ('kind' in event ? event.kind : event.type)
+
+function collectionOf(event: Routable): string | undefined {
+  if ('kind' in event) return event.kind === 'commit' ? event.commit?.collection : undefined
+  return event.type === 'record' ? event.collection : undefined
+}

@@ -1,0 +1,69 @@
+import { Observable, Subject, type Subscriber } from 'rxjs'
+import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, type StreamError } from '../errors.js'
+import type { Connection, Dial, DialOptions, Frame } from './socket.js'
+
+/**
+ * The browser's own WebSocket. It cannot set headers, cannot ping, cannot stop reading, and does not say why a handshake failed: a refusal is a
+ * {@link ConnectError}.
+ */
+export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
+
+function connect(options: DialOptions, subscriber: Subscriber<Connection>): () => void {
+  const socket = new WebSocket(options.url, options.subprotocol === undefined ? [] : [options.subprotocol])
+  socket.binaryType = 'arraybuffer'
+  const connection = new BrowserConnection(socket)
+  let opened = false
+
+  const end = (error: StreamError) => {
+    clearTimeout(deadline)
+    subscriber.error(error)
+  }
+  const deadline = setTimeout(() => {
+    end(new ConnectTimeoutError(`no handshake within \`connectTimeoutMs\` (${options.connectTimeoutMs} ms)`))
+  }, options.connectTimeoutMs)
+
+  socket.onopen = () => {
+    opened = true
+    clearTimeout(deadline)
+    subscriber.next(connection)
+  }
+  socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+    const size = typeof data === 'string' ? data.length : data.byteLength
+    if (size > options.maxFrameBytes) end(new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${options.maxFrameBytes})`))
+    else connection.receive(typeof data === 'string' ? data : new Uint8Array(data), size)
+  }
+  socket.onclose = ({ code, reason }) => {
+    end(opened ? new ConnectionClosedError(code, reason) : new ConnectError('no connection; a browser does not say why'))
+  }
+  return () => {
+    clearTimeout(deadline)
+    socket.onopen = null
+    socket.onmessage = null
+    socket.onclose = null
+    socket.close(1000)
+  }
+}
+
+class BrowserConnection implements Connection {
+  bytes = 0
+  heard = 0
+  readonly canPause = false
+  readonly frames$ = new Subject<Frame>()
+
+  constructor(private readonly socket: WebSocket) {}
+
+  receive(frame: Frame, size: number): void {
+    this.heard += 1
+    this.bytes += size
+    this.frames$.next(frame)
+  }
+
+  send(text: string): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text)
+  }
+
+  // Absent on purpose: the browser has none of these. What cannot pause is closed, and comes back by cursor.
+  ping(): void {}
+  pause(): void {}
+  resume(): void {}
+}

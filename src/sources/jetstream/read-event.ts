@@ -1,0 +1,51 @@
+import { FrameError } from '../../errors.js'
+import type { JetstreamEvent } from './events.js'
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * Checks the envelope of a v1 event, and nothing that a server may add: unknown kinds, operations, statuses and members pass as they are.
+ * Throws {@link FrameError} with the event's place, where that much could be read.
+ */
+export function readEvent(value: unknown): JetstreamEvent {
+  if (!isObject(value))
+    throw new FrameError(`the frame is no object but ${value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`}`)
+  const { did, time_us, cursor, kind } = value
+  if (!Number.isSafeInteger(time_us) || (time_us as number) <= 0) throw new FrameError(`\`time_us\` is no position: ${String(time_us)}`)
+  if (cursor !== undefined && !Number.isSafeInteger(cursor)) throw new FrameError(`\`cursor\` is no position: ${String(cursor)}`)
+  if (typeof did !== 'string') throw broken(value, '`did` is missing')
+  switch (kind) {
+    case 'commit':
+      checkCommit(value)
+      break
+    case 'identity':
+      if (!isObject(value['identity'])) throw broken(value, '`identity` is missing')
+      break
+    case 'account':
+      if (!isObject(value['account'])) throw broken(value, '`account` is missing')
+      if (typeof value['account']['active'] !== 'boolean') throw broken(value, '`account.active` is missing')
+      break
+    default:
+      if (typeof kind !== 'string') throw broken(value, '`kind` is missing')
+  }
+  return value as unknown as JetstreamEvent
+}
+
+function checkCommit(event: Json): void {
+  const commit = event['commit']
+  if (!isObject(commit)) throw broken(event, '`commit` is missing')
+  const { rev, operation, collection, rkey } = commit
+  if (typeof rev !== 'string' || typeof operation !== 'string' || typeof collection !== 'string' || typeof rkey !== 'string') {
+    throw broken(event, 'the commit lacks its `rev`, `operation`, `collection` or `rkey`')
+  }
+  if ((operation === 'create' || operation === 'update') && !isObject(commit['record']))
+    throw broken(event, `the ${operation} has no \`record\``)
+}
+
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A frame whose content cannot be used, but whose place in the stream is known. */
+export function broken(event: Json, message: string, options?: ErrorOptions): FrameError {
+  const time_us = event['time_us'] as number
+  return new FrameError(message, { position: (event['cursor'] as number | undefined) ?? time_us, time_us }, options)
+}
