@@ -15,12 +15,14 @@ export class FrameStore {
   #used = 0
 
   add(text: string): Frame {
-    const bytes = Buffer.byteLength(text)
-    this.#reserve(bytes + LONGEST_HEADER)
+    // A UTF-16 unit is at most three bytes: asking for the exact number would read every text twice.
+    this.#reserve(3 * text.length + LONGEST_HEADER)
     const slab = this.#slab
     const start = this.#used
-    const payload = writeHeader(slab, start, OPCODES.text, bytes)
+    const usual = text.length >= 126 && 3 * text.length < 0x1_0000
+    const payload = usual ? start + 4 : writeHeader(slab, start, OPCODES.text, Buffer.byteLength(text))
     this.#used = payload + slab.write(text, payload)
+    if (usual) writeHeader(slab, start, OPCODES.text, this.#used - payload)
     return { slab, start, payload, end: this.#used }
   }
 

@@ -9,6 +9,8 @@ export interface LogEntry extends Frame {
   readonly seq: number
   /** Of a commit only. */
   readonly collection: string | undefined
+  /** Came as text, or with a `cursor` of its own: its bytes are never changed. */
+  readonly fixed: boolean
 }
 
 /** An event to be serialised, or a text that goes out byte for byte. */
@@ -28,7 +30,7 @@ export class JetstreamLog {
   #base = 0
   #nextSeq: number
   /** Positions lost in a crash of a legacy server, to be handed out again. */
-  #lostTimes: number[] = []
+  readonly #lostTimes: number[] = []
   readonly #frames = new FrameStore()
 
   constructor(readonly options: LogOptions) {
@@ -64,23 +66,23 @@ export class JetstreamLog {
     return undefined
   }
 
-  /** Serialises ahead of time. {@link push} takes the result if the position it was given is still the right one. */
+  /** Serialises ahead of time, for a position that {@link push} may yet correct. */
   encode(item: LogItem, seq = this.#nextSeq): LogEntry {
     const event = typeof item === 'string' ? envelopeOf(item) : item
     const own = event.cursor ?? seq
-    const frame = this.#frames.add(typeof item === 'string' ? item : this.#textOf(item, own))
+    const { slab, start, payload, end } = this.#frames.add(typeof item === 'string' ? item : this.#textOf(item, own))
+    const { did = '', time_us = this.newest?.timeUs ?? 0 } = event
     const collection = event.kind === 'commit' ? event.commit?.collection : undefined
-    return { ...frame, did: event.did ?? '', timeUs: event.time_us ?? this.newest?.timeUs ?? 0, seq: own, collection }
+    const fixed = typeof item === 'string' || event.cursor !== undefined
+    // Member by member: spreading the frame costs more than all the rest.
+    return { slab, start, payload, end, did, timeUs: time_us, seq: own, collection, fixed }
   }
 
-  /** Appends, and serialises anew what was encoded for another position. */
-  push(item: LogItem, encoded?: LogEntry): void {
-    const lost = this.#lostTimes.shift()
-    const given = lost === undefined || typeof item === 'string' ? item : { ...item, time_us: lost }
-    const fits = encoded !== undefined && given === item && (encoded.seq === this.#nextSeq || this.options.server === 'legacy')
-    const entry = fits ? encoded : this.encode(given)
+  /** Appends, with the position that is next. */
+  push(encoded: LogEntry): void {
+    const entry = encoded.fixed ? encoded : this.#positioned(encoded)
     this.#rows.push(entry)
-    this.#nextSeq = entry.seq + 1
+    this.#nextSeq = (entry.fixed ? entry.seq : this.#nextSeq) + 1
     this.#trim()
   }
 
@@ -88,13 +90,26 @@ export class JetstreamLog {
   lose(count: number): void {
     const lost = this.#rows.splice(Math.max(0, this.#rows.length - count))
     this.#nextSeq = lost[0]?.seq ?? this.#nextSeq
-    if (this.options.server === 'legacy') this.#lostTimes = lost.map((entry) => entry.timeUs)
+    if (this.options.server === 'legacy') this.#lostTimes.unshift(...lost.map((entry) => entry.timeUs))
   }
 
   #textOf(event: JetstreamEvent, seq: number): string {
-    const text = escapeHtml(JSON.stringify(event))
-    if (this.options.server === 'legacy' || event.cursor !== undefined) return text
-    return text.replace(/"time_us":\d+,/, (member) => `${member}"cursor":${seq},`)
+    // In the wire's order: members that the event brings itself keep their place.
+    const sent = this.options.server === 'v2' ? Object.assign({ did: event.did, time_us: event.time_us, cursor: seq }, event) : event
+    return escapeHtml(JSON.stringify(sent))
+  }
+
+  #positioned(entry: LogEntry): LogEntry {
+    const seq = this.#nextSeq
+    const timeUs = this.#lostTimes.shift() ?? entry.timeUs
+    if (timeUs === entry.timeUs && (seq === entry.seq || this.options.server === 'legacy')) return entry
+    return this.#rewritten(entry, timeUs, seq)
+  }
+
+  #rewritten(entry: LogEntry, timeUs: number, seq: number): LogEntry {
+    const text = entry.slab.toString('utf8', entry.payload, entry.end)
+    const moved = text.replace(/"time_us":\d+,/, `"time_us":${timeUs},`).replace(/"cursor":\d+,/, `"cursor":${seq},`)
+    return { ...entry, ...this.#frames.add(moved), timeUs, seq }
   }
 
   #youngerThan(retainMs: number): number {

@@ -3,20 +3,17 @@ import type { JetstreamLog, LogEntry, LogItem } from './jetstream-log.js'
 /** Where a fake server takes its events from: a list or an iterable, or a function that makes the n-th (from 0) when asked. */
 export type EventSource = Iterable<LogItem> | ((index: number) => LogItem | undefined)
 
-interface Line {
-  readonly item: LogItem
-  readonly entry?: LogEntry
-}
-
-/** The events a server has yet to see. A list is serialised at once, so that playing it costs writes and nothing else. */
+/** The events a server has yet to see. */
 export class JetstreamScript {
-  readonly #lines: Iterator<Line>
+  readonly #entries: Iterator<LogEntry>
   readonly #log: JetstreamLog
   #done = false
 
-  constructor(source: EventSource, log: JetstreamLog) {
+  /** `ahead`: serialised now, so that playing them costs writes and nothing else. */
+  constructor(source: EventSource, log: JetstreamLog, when: 'ahead' | 'on demand') {
     this.#log = log
-    this.#lines = Array.isArray(source) ? encoded(source, log).values() : lazily(source)
+    const entries = encoded(source, log)
+    this.#entries = when === 'ahead' ? [...entries].values() : entries
   }
 
   /** Whether all of it is in the log. */
@@ -27,30 +24,26 @@ export class JetstreamScript {
   /** Moves up to `count` events to the log; answers how many there were. */
   take(count: number): number {
     for (let taken = 0; taken < count; taken++) {
-      const line = this.#done ? undefined : this.#lines.next()
-      if (line === undefined || line.done) {
+      const next = this.#done ? undefined : this.#entries.next()
+      if (next === undefined || next.done) {
         this.#done = true
         return taken
       }
-      this.#log.push(line.value.item, line.value.entry)
+      this.#log.push(next.value)
     }
     return count
   }
 }
 
-function encoded(items: readonly LogItem[], log: JetstreamLog): Line[] {
+function* encoded(source: EventSource, log: JetstreamLog): Generator<LogEntry, void, undefined> {
   let seq = log.options.firstSeq
-  return items.map((item) => {
+  for (const item of typeof source === 'function' ? calls(source) : source) {
     const entry = log.encode(item, seq)
     seq = entry.seq + 1
-    return { item, entry }
-  })
+    yield entry
+  }
 }
 
-function* lazily(source: EventSource): Generator<Line, void, undefined> {
-  if (typeof source !== 'function') {
-    for (const item of source) yield { item }
-    return
-  }
-  for (let index = 0, item = source(0); item !== undefined; item = source(++index)) yield { item }
+function* calls(make: (index: number) => LogItem | undefined): Generator<LogItem, void, undefined> {
+  for (let index = 0, item = make(0); item !== undefined; item = make(++index)) yield item
 }

@@ -10,7 +10,7 @@ import { type ConnectFault, FaultPlan, type FiredFault } from './faults.js'
 import { generateEvents } from './generate-events.js'
 import { placeOf } from './jetstream-cursor.js'
 import { JetstreamLog, type LogItem } from './jetstream-log.js'
-import { type EventSource, JetstreamScript } from './jetstream-script.js'
+import { JetstreamScript } from './jetstream-script.js'
 import { Session, type Shared, type Start } from './jetstream-session.js'
 import { type Refused, readRequest, refuse } from './subscribe-request.js'
 
@@ -59,7 +59,7 @@ export class JetstreamServer implements FakeJetstream, Shared {
     this.faults = new FaultPlan(options.faults ?? [])
     this.limits = limitsOf(options)
     this.compress = options.compress
-    this.#script = new JetstreamScript(sourceOf(options), this.log)
+    this.#script = scriptOf(options, this.log)
     this.#script.take(options.stored === 'all' ? Number.POSITIVE_INFINITY : (options.stored ?? 0))
   }
 
@@ -85,7 +85,7 @@ export class JetstreamServer implements FakeJetstream, Shared {
   }
 
   emit(...events: readonly LogItem[]): void {
-    for (const event of events) this.log.push(event)
+    for (const event of events) this.log.push(this.log.encode(event))
     this.#grown()
   }
 
@@ -246,8 +246,8 @@ function limitsOf({ server, pingEveryMs = 30_000, outboxEvents, writeTimeoutMs }
   }
 }
 
-function sourceOf({ events = 0, generate, server }: FakeJetstreamOptions): EventSource {
-  if (typeof events !== 'number') return events
+function scriptOf({ events = 0, generate, server }: FakeJetstreamOptions, log: JetstreamLog): JetstreamScript {
+  if (typeof events !== 'number') return new JetstreamScript(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
   const grouped = server === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}
-  return Array.from(generateEvents({ ...grouped, ...generate, count: events }))
+  return new JetstreamScript(generateEvents({ ...grouped, ...generate, count: events }), log, 'ahead')
 }
