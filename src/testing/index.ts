@@ -1,3 +1,4 @@
+export * from './describe-cursor-store.js'
 export type { FakeAttempt, FakeConnection } from './fake-connection.js'
 export * from './fake-jetstream.js'
 export type * from './faults.js'

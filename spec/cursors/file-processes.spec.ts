@@ -1,0 +1,166 @@
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { buildSync } from 'esbuild'
+import { parseCursorDocument } from '../../src/cursors/cursor-document.js'
+import { integer, random } from '../../src/testing/random.js'
+
+const root = mkdtempSync(join(tmpdir(), 'cursors-'))
+const program = join(root, 'cursor-child.cjs')
+const children = new Set<ChildProcessWithoutNullStreams>()
+let folder = root
+let path = ''
+
+beforeAll(() => {
+  buildSync({ entryPoints: [join(__dirname, 'cursor-child.ts')], outfile: program, bundle: true, platform: 'node', format: 'cjs' })
+})
+
+beforeEach(() => {
+  folder = mkdtempSync(join(root, 'case-'))
+  path = join(folder, 'cursor.json')
+})
+
+afterEach(async () => {
+  for (const child of children) await kill(child)
+})
+
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+/** A child and what it tells, line by line. */
+function start(task: string, at = path, shell?: string) {
+  const command = [process.execPath, program, task, at] as const
+  const child = shell === undefined ? spawn(command[0], command.slice(1)) : spawn('sh', ['-c', `${shell}; exec "$@"`, 'sh', ...command])
+  children.add(child)
+  const ended = once(child, 'close').then(([code, signal]) => {
+    children.delete(child)
+    return signal ?? code
+  })
+  let complaints = ''
+  child.stderr.on('data', (text) => {
+    complaints += text
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async (): Promise<string> => {
+    const { value, done } = await lines.next()
+    if (done === true) throw new Error(`the child told nothing more: ${complaints}`)
+    return value
+  }
+  return { child, ended, next }
+}
+
+async function kill(child: ChildProcessWithoutNullStreams): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const closed = once(child, 'close')
+  child.kill('SIGKILL')
+  await closed
+}
+
+const positionOf = (at = path) => Number(parseCursorDocument(readFileSync(at, 'utf8'), at).position)
+
+describe('one cursor file and several processes', () => {
+  it('refuses the second while the first lives, and lets the third take over after kill -9', async () => {
+    const first = start('hold')
+    expect(await first.next()).toBe('loaded undefined')
+    const second = start('load')
+    expect(await second.next()).toMatch(
+      new RegExp(`^refused the cursor file ${path} is in use by process ${first.child.pid} on .+: give this process`),
+    )
+    expect(await second.ended).toBe(0)
+
+    first.child.kill('SIGKILL')
+    expect(await first.ended).toBe('SIGKILL')
+    expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
+    const third = start('load')
+    expect(await third.next()).toBe('loaded undefined')
+    expect(await third.ended).toBe(0)
+  })
+
+  it('keeps the lock of a process that is stopped, not dead', async () => {
+    const first = start('hold')
+    await first.next()
+    first.child.kill('SIGSTOP')
+    expect(await start('load').next()).toMatch(/^refused/)
+  })
+
+  it('ends by itself without a close, and takes the lock along', async () => {
+    const one = start('load')
+    expect(await one.next()).toBe('loaded undefined')
+    expect(await one.ended).toBe(0)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('has one winner where many find the lock of a dead process at once', async () => {
+    const dead = start('hold')
+    await dead.next()
+    await kill(dead.child)
+    const racers = Array.from({ length: 6 }, () => start('hold-at-go'))
+    for (const { next } of racers) expect(await next()).toBe('ready')
+    for (const { child } of racers) child.stdin.write('go\n')
+    const told = await Promise.all(racers.map(({ next }) => next()))
+    expect(told.filter((line) => line === 'loaded undefined')).toHaveLength(1)
+    expect(told.filter((line) => line.startsWith('refused'))).toHaveLength(5)
+    expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
+  })
+
+  it('is readable and never goes back, killed twenty times in the midst of saving', async () => {
+    const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+    const next = random(seed)
+    let reached = 0
+    for (let round = 0; round < 20; round++) {
+      const counter = start('count')
+      let durable = 0
+      for (let lines = integer(next, 12) + 1; lines > 0; lines--) durable = Number((await counter.next()).replace('saved ', ''))
+      // Some turns of the event loop later the child is anywhere between two lines.
+      for (let turns = integer(next, 2_000); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+      counter.child.kill('SIGKILL')
+      expect(await counter.ended).toBe('SIGKILL')
+      const position = positionOf()
+      const where = `seed ${seed}, round ${round}`
+      expect({ where, kept: position >= durable, forward: durable > reached }).toEqual({ where, kept: true, forward: true })
+      reached = position
+      expect(['cursor.json', 'cursor.json.lock', 'cursor.json.tmp']).toEqual(expect.arrayContaining(readdirSync(folder)))
+    }
+  })
+})
+
+describe('a disk that has no room', () => {
+  const expected = async ({ next, ended }: ReturnType<typeof start>, at: string, code: string) => {
+    expect(await next()).toMatch(new RegExp(`^refused cannot write the cursor file ${at} \\(${code}\\): .*the old position is whole`))
+    expect(await next()).toBe('loaded small')
+    expect(await next()).toBe('loaded small again')
+    expect(await ended).toBe(0)
+  }
+
+  it('EFBIG in the midst of a write leaves the old file whole, no temporary file, and lets the next save through', async () => {
+    await expected(start('fill', path, 'ulimit -f 8'), path, 'EFBIG')
+    expect(readdirSync(folder)).toEqual(['cursor.json'])
+  })
+
+  it('ENOSPC does so too (where a small disk can be mounted)', async () => {
+    const disk = join(folder, 'disk')
+    mkdirSync(disk)
+    if (!mounted(disk)) {
+      console.warn('skipped: this machine does not let us mount a small disk')
+      return
+    }
+    try {
+      const at = join(disk, 'cursor.json')
+      await expected(start('fill', at), at, 'ENOSPC')
+      expect(readdirSync(disk)).toEqual(['cursor.json'])
+    } finally {
+      execFileSync('umount', [disk])
+    }
+  })
+
+  function mounted(at: string): boolean {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at], { stdio: 'ignore' })
+      return true
+    } catch {
+      return false
+    }
+  }
+})

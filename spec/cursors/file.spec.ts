@@ -1,0 +1,359 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import fsp from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { formatCursorDocument } from '../../src/cursors/cursor-document.js'
+import { type FileCursorStore, fileCursorStore } from '../../src/cursors/file.js'
+import { ConfigError, CursorStoreError } from '../../src/errors.js'
+import { describeCursorStore } from '../../src/testing/describe-cursor-store.js'
+
+const root = mkdtempSync(join(tmpdir(), 'cursors-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+let folder = root
+let path = ''
+let stores: FileCursorStore[] = []
+
+beforeEach(() => {
+  folder = mkdtempSync(join(root, 'case-'))
+  path = join(folder, 'cursor.json')
+})
+
+afterEach(async () => {
+  jest.restoreAllMocks()
+  for (const store of stores) await store.close()
+  stores = []
+})
+
+function open(at = path, host?: string): FileCursorStore {
+  const store = fileCursorStore(at, host === undefined ? {} : { host })
+  stores.push(store)
+  return store
+}
+
+async function failureOf(work: PromiseLike<unknown>): Promise<CursorStoreError> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof CursorStoreError) return error
+    throw error
+  }
+  throw new Error('it did not fail')
+}
+
+describeCursorStore('fileCursorStore', (place) => fileCursorStore(join(root, place)))
+
+describe('a file that cannot be trusted', () => {
+  const whole = formatCursorDocument({ key: 'stream', position: '42' })
+  const bad: readonly (readonly [name: string, text: string, says: RegExp])[] = [
+    ['empty', '', /is empty.*restore it from a backup, or delete it/],
+    ['blank', ' \n', /is empty/],
+    ['full of zeros, as after a loss of power', '\0'.repeat(100), /torn or not JSON.*restore it/],
+    ['garbage', '\u0001\u00ffgarbage', /torn or not JSON/],
+    ['another JSON', '{"cursor": 42}', /is not a cursor file of this library.*a path of its own/],
+    ['an array', '[]', /is not a cursor file/],
+    ['null', 'null', /is not a cursor file/],
+    ['a bare number, as other clients write it', '1725911162329308', /is not a cursor file/],
+    ['of an older version', whole.replace('"version": 1', '"version": 0'), /is of version 0, from an older release.*delete the file/],
+    ['of a newer version', whole.replace('"version": 1', '"version": 2'), /is of version 2, from a newer release.*update the package/],
+    ['without a version', whole.replace('"version": 1', '"version": "1"'), /no readable `version`/],
+    ['without a position', whole.replace('"position": "42"', '"position": 42'), /lacks its `key` or `position`/],
+  ]
+
+  it.each(bad)('%s is an error at load and at save, and is left as it is', async (_, text, says) => {
+    writeFileSync(path, text)
+    for (const work of [open().load('stream'), open().save('stream', '1')]) {
+      const error = await failureOf(work)
+      expect(error.message).toMatch(says)
+      expect(error.message).toContain(path)
+    }
+    expect(readFileSync(path, 'utf8')).toBe(text)
+    expect(readdirSync(folder)).toEqual(['cursor.json'])
+  })
+
+  it('torn at any byte is an error', async () => {
+    // The last byte is a line feed: a file without it is whole.
+    for (let length = 0; length < whole.length - 1; length++) {
+      writeFileSync(path, whole.slice(0, length))
+      expect((await failureOf(open().load('stream'))).message).toContain(path)
+    }
+    writeFileSync(path, whole)
+    expect(await open().load('stream')).toBe('42')
+  })
+
+  it('of another stream is an error that names both and the remedy, at load and at save', async () => {
+    writeFileSync(path, whole)
+    for (const work of [open().load('other'), open().save('other', '1')]) {
+      const { message } = await failureOf(work)
+      expect(message).toMatch(/belongs to the stream "stream", not to "other": give each stream a file of its own.*delete the file/)
+      expect(message).toContain(path)
+    }
+    expect(await open().load('stream')).toBe('42')
+  })
+
+  it('of another stream is named briefly where its filter is long', async () => {
+    writeFileSync(path, formatCursorDocument({ key: 'x'.repeat(300_000), position: '1' }))
+    expect((await failureOf(open().load('y'.repeat(300_000)))).message.length).toBeLessThan(1_000)
+  })
+})
+
+describe('what the disk refuses', () => {
+  const codeOf = (error: CursorStoreError) => (error.cause as NodeJS.ErrnoException).code
+
+  it('a folder that does not exist is an error, since a volume that is not mounted is no first start', async () => {
+    const error = await failureOf(open(join(folder, 'missing', 'cursor.json')).load('stream'))
+    expect(error.message).toMatch(/cannot find .*missing.*ENOENT.*create its folder, or mount the volume/)
+    expect(codeOf(error)).toBe('ENOENT')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('a path that is a folder is an error', async () => {
+    mkdirSync(path)
+    const error = await failureOf(open().load('stream'))
+    expect([codeOf(error), error.message.includes(path)]).toEqual(['EISDIR', true])
+    expect(readdirSync(folder)).toEqual(['cursor.json'])
+  })
+
+  it('a path through a file is an error', async () => {
+    writeFileSync(path, '')
+    expect(codeOf(await failureOf(open(join(path, 'cursor.json')).load('stream')))).toBe('ENOTDIR')
+  })
+
+  it('links in a circle are an error', async () => {
+    symlinkSync(join(folder, 'b'), path)
+    symlinkSync(path, join(folder, 'b'))
+    expect(codeOf(await failureOf(open().load('stream')))).toBe('ELOOP')
+  })
+
+  it('a pipe is an error, and stays one', async () => {
+    execFileSync('mkfifo', [path])
+    expect((await failureOf(open().save('stream', '1'))).message).toMatch(/is a device or a pipe/)
+    expect(lstatSync(path).isFIFO()).toBe(true)
+    expect(readdirSync(folder)).toEqual(['cursor.json'])
+  })
+
+  it.each(['ENOSPC', 'EIO', 'EACCES', 'EROFS'])('%s in a rename leaves the old file whole, and the next save goes on', async (code) => {
+    const store = open()
+    await store.save('stream', '1')
+    const refusal = Object.assign(new Error(code), { code })
+    const renamed = jest.spyOn(fsp, 'rename').mockRejectedValueOnce(refusal)
+    const error = await failureOf(store.save('stream', '2'))
+    expect(renamed).toHaveBeenCalledTimes(1)
+    expect(error.cause).toBe(refusal)
+    expect(error.message).toMatch(new RegExp(`cannot write the cursor file .*cursor.json \\(${code}\\): `))
+    expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+    expect(await store.load('stream')).toBe('1')
+    await store.save('stream', '3')
+    expect(await store.load('stream')).toBe('3')
+  })
+
+  it.each(['EPERM', 'EISDIR', 'EINVAL'])('a folder that answers fsync with %s is tolerated, since some platforms cannot', async (code) => {
+    const store = open()
+    await store.load('stream')
+    const synced = failOpening(folder, code)
+    await store.save('stream', '1')
+    expect(synced).toHaveBeenCalledWith(folder, 'r')
+    expect(await store.load('stream')).toBe('1')
+  })
+
+  it('a folder that answers fsync with another code is an error, and the file is whole', async () => {
+    const store = open()
+    await store.load('stream')
+    failOpening(folder, 'EIO')
+    expect(codeOf(await failureOf(store.save('stream', '1')))).toBe('EIO')
+    expect(await store.load('stream')).toBe('1')
+  })
+
+  it('a temporary file that a killed process left is replaced; a folder in its place is an error', async () => {
+    writeFileSync(`${path}.tmp`, 'left')
+    const store = open()
+    await store.save('stream', '1')
+    expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+    mkdirSync(`${path}.tmp`)
+    expect((await failureOf(store.save('stream', '2'))).message).toMatch(/remove the folder that stands in the way/)
+    expect(await store.load('stream')).toBe('1')
+  })
+
+  function failOpening(at: string, code: string) {
+    const real = fsp.open
+    return jest.spyOn(fsp, 'open').mockImplementation(async (...args) => {
+      if (args[0] === at) throw Object.assign(new Error(code), { code })
+      return real(...args)
+    })
+  }
+})
+
+describe('a save that has resolved', () => {
+  it('is on the disk: the text before the rename, the rename before the answer', async () => {
+    const store = open()
+    await store.load('stream')
+    const probe = await fsp.open(folder)
+    await probe.close()
+    const calls: unknown[] = []
+    const { sync } = Object.getPrototypeOf(probe)
+    jest.spyOn(Object.getPrototypeOf(probe), 'sync').mockImplementation(function (this: typeof probe) {
+      calls.push('sync')
+      return sync.call(this)
+    })
+    const real = { open: fsp.open, rename: fsp.rename }
+    jest.spyOn(fsp, 'open').mockImplementation((...args) => {
+      calls.push(`open ${args[0]}`)
+      return real.open(...args)
+    })
+    jest.spyOn(fsp, 'rename').mockImplementation((from, to) => {
+      calls.push(`rename ${from} ${to}`)
+      return real.rename(from, to)
+    })
+    await store.save('stream', '1')
+    expect(calls).toEqual([`open ${path}.tmp`, 'sync', `rename ${path}.tmp ${path}`, `open ${folder}`, 'sync'])
+  })
+})
+
+describe('within one process', () => {
+  it('a slow disk is asked for two writes where a thousand saves come', async () => {
+    const store = open()
+    await store.load('stream')
+    const real = fsp.rename
+    const held = { go: () => {} }
+    const started = new Promise<void>((resolve) => {
+      jest.spyOn(fsp, 'rename').mockImplementationOnce(async (from, to) => {
+        resolve()
+        await new Promise<void>((go) => {
+          held.go = go
+        })
+        await real(from, to)
+      })
+    })
+    const first = store.save('stream', '0')
+    await started
+    const saves = Array.from({ length: 1_000 }, (_, n) => store.save('stream', `${n + 1}`))
+    const loaded = open().load('stream')
+    held.go()
+    await first
+    await Promise.all(saves)
+    expect(fsp.rename).toHaveBeenCalledTimes(2)
+    expect(await loaded).toBe('1000')
+  })
+
+  it('stores that are made inline, one after the other and never closed, share the file', async () => {
+    for (let n = 0; n < 50; n++) {
+      const store = open(n % 2 === 0 ? path : relative(process.cwd(), path))
+      expect(await store.load('stream')).toBe(n === 0 ? undefined : `${n - 1}`)
+      store.save('stream', `${n}`)
+    }
+  })
+
+  it('a second stream on one path is refused before anything is saved', async () => {
+    const one = open()
+    expect(await one.load('one')).toBeUndefined()
+    const { message } = await failureOf(open().load('two'))
+    expect(message).toMatch(/belongs to the stream "one", not to "two"/)
+    const saved = one.save('one', '1')
+    await failureOf(open().save('two', '2'))
+    await saved
+    expect(await one.load('one')).toBe('1')
+  })
+
+  it('the lock goes with the last store that uses the file, and comes back with the next use', async () => {
+    const [one, two, never] = [open(), open(), open()]
+    await never.close()
+    await one.save('stream', '1')
+    await two.load('stream')
+    await failureOf(open().load('other'))
+    await one.close()
+    expect(existsSync(`${path}.lock`)).toBe(true)
+    await Promise.all([two.close(), two.close()])
+    expect(readdirSync(folder)).toEqual(['cursor.json'])
+    await one.save('stream', '2')
+    expect(existsSync(`${path}.lock`)).toBe(true)
+    await one.close()
+    expect(readdirSync(folder)).toEqual(['cursor.json'])
+  })
+
+  it('close waits for what is being saved', async () => {
+    {
+      await using store = fileCursorStore(path)
+      store.save('stream', '1')
+      store.save('stream', '2')
+    }
+    expect(readdirSync(folder)).toEqual(['cursor.json'])
+    expect(await open().load('stream')).toBe('2')
+  })
+
+  it('one exit listener serves all stores, and goes with the last', async () => {
+    const before = process.listenerCount('exit')
+    for (let n = 0; n < 20; n++) await open(`${path}${n}`).save('stream', '1')
+    expect(process.listenerCount('exit')).toBe(before + 1)
+    for (const store of stores) await store.close()
+    expect(process.listenerCount('exit')).toBe(before)
+  })
+
+  it('a link is followed and kept, also one to a file that is not there yet', async () => {
+    mkdirSync(join(folder, 'far'))
+    symlinkSync(join('far', 'real.json'), path)
+    await open().save('stream', '1')
+    expect(lstatSync(path).isSymbolicLink()).toBe(true)
+    expect(readdirSync(join(folder, 'far')).sort()).toEqual(['real.json', 'real.json.lock'])
+    expect(await open(join(folder, 'far', 'real.json')).load('stream')).toBe('1')
+    await failureOf(open().load('other'))
+    expect(await open().load('stream')).toBe('1')
+  })
+
+  it('an empty path or host is a mistake at the call', () => {
+    expect(() => fileCursorStore('')).toThrow(ConfigError)
+    expect(() => fileCursorStore(path, { host: '' })).toThrow(/`host` is ""/)
+  })
+})
+
+describe('a lock that is not ours', () => {
+  const lock = (owner: object) => writeFileSync(`${path}.lock`, JSON.stringify({ token: 't', ...owner }))
+
+  it('of another host is refused with the remedy, since nobody can tell from here', async () => {
+    lock({ pid: 1, host: 'elsewhere' })
+    const { message } = await failureOf(open().load('stream'))
+    expect(message).toMatch(/in use by process 1 on elsewhere.*if you are certain that it no longer runs, delete .*cursor\.json\.lock/)
+    expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
+  })
+
+  it('of an earlier container with the same name and pid is taken over, where the system tells them apart', async () => {
+    if (!existsSync('/proc/self/stat')) return
+    lock({ pid: process.pid, host: 'ingester', start: 'another boot:1' })
+    expect(await open(path, 'ingester').load('stream')).toBeUndefined()
+  })
+
+  it('of a living process is refused, also where it is another thread or copy in this one', async () => {
+    const store = open(path, 'here')
+    await store.load('stream')
+    const { start } = JSON.parse(readFileSync(`${path}.lock`, 'utf8'))
+    await store.close()
+    lock({ pid: process.pid, host: 'here', start })
+    expect((await failureOf(open(path, 'here').load('stream'))).message).toContain(`process ${process.pid} on here`)
+  })
+
+  it.each(['', 'garbage'])('that says %j is refused, and left to a person', async (text) => {
+    writeFileSync(`${path}.lock`, text)
+    expect((await failureOf(open().load('stream'))).message).toMatch(/an unknown process, since its lock cannot be read/)
+    expect(readFileSync(`${path}.lock`, 'utf8')).toBe(text)
+  })
+
+  it('any more, because it was deleted or replaced under us, stops loads and saves', async () => {
+    const store = open()
+    await store.save('stream', '1')
+    rmSync(`${path}.lock`)
+    expect((await failureOf(store.save('stream', '2'))).message).toMatch(/was taken from this process and is gone/)
+    lock({ pid: 7, host: 'elsewhere' })
+    expect((await failureOf(store.save('stream', '2'))).message).toMatch(/now belongs to process 7 on elsewhere/)
+    await failureOf(store.load('stream'))
+    await store.close()
+    expect(readFileSync(`${path}.lock`, 'utf8')).toContain('elsewhere')
+    expect(JSON.parse(readFileSync(path, 'utf8')).position).toBe('1')
+  })
+
+  it('is taken where the file system has no hard links', async () => {
+    const linked = jest.spyOn(fsp, 'link').mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }))
+    await open().save('stream', '1')
+    expect(linked).toHaveBeenCalled()
+    expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+  })
+})

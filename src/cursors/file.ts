@@ -1,0 +1,260 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, readlinkSync, realpathSync, unlinkSync } from 'node:fs'
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { ConfigError, CursorStoreError } from '../errors.js'
+import { type CursorDisk, CursorFile, codeOf, diskError } from './cursor-file.js'
+import type { CursorStore } from './cursor-store.js'
+import type { LockOwner } from './lock.js'
+
+export interface FileCursorStoreOptions {
+  /**
+   * The name of this machine in the lock. A lock that carries another name is never taken over, since nobody can tell from
+   * here whether its process lives. Containers that get a new name at each start, and of which there is only one at a time,
+   * want a fixed name here; two that may run together must not share one.
+   *
+   * @default os.hostname()
+   */
+  readonly host?: string
+}
+
+/** A {@link CursorStore} that holds its file against other processes until it is closed. */
+export interface FileCursorStore extends CursorStore, AsyncDisposable {
+  load(key: string): Promise<string | undefined>
+  save(key: string, position: string): Promise<void>
+  /**
+   * Waits for saves under way and lets go of the file. Other stores of this process on the same path keep it locked. May be
+   * called twice; a closed store that is used again takes the file again.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Keeps one stream's position in a JSON file that is whole at any moment, also after `kill -9` or a loss of power.
+ *
+ * **One file, one stream.** The first key that is loaded or saved owns the file; another key is an error that names both.
+ *
+ * **One file, one process.** The first `load` or `save` creates `<path>.lock`; a second process is refused. The lock goes with
+ * {@link FileCursorStore.close | close()}, `await using` or the end of the process, and one left by a process that was killed
+ * is taken over. Every save makes sure that the lock is still ours. It keeps no timer and no handle: it never holds up the end
+ * of a program.
+ *
+ * **Within a process** all stores on one path, links followed, share one writer. So a function that makes its store inline may
+ * be called again and again.
+ *
+ * **Saves** go to `<path>.tmp`, fsync, rename, fsync of the folder. One runs at a time; of those that wait only the newest is
+ * written. A link is followed and kept; the file gets the permissions of any new file (umask).
+ *
+ * **Errors** are {@link CursorStoreError}s with the path, the remedy and the `cause`: a file that is empty, torn, another
+ * stream's, of another version or no cursor file at all; a lock that is held; a folder that does not exist, since a
+ * volume that is not mounted must not look like a first start; whatever the disk refuses. Only a missing file is `undefined`.
+ * A store whose first use fails does not keep the lock. An empty `path` or `host` throws {@link ConfigError} at the call.
+ *
+ * @param path resolved against the working directory at the call.
+ * @example
+ * ```ts
+ * jetstream$({ checkpoint: fileCursorStore('./cursor.json') }).pipe(ingest(ingestors)).subscribe()
+ * ```
+ */
+export function fileCursorStore(path: string, options: FileCursorStoreOptions = {}): FileCursorStore {
+  const { host = hostname() } = options
+  checkGiven({ path, host })
+  const named = resolve(path)
+  const user = Symbol(path)
+  let file: CursorFile | undefined
+
+  function claim(key: string): CursorFile {
+    if (file === undefined || file.gone) file = sharedFile(named, host)
+    file.claim(user, key)
+    return file
+  }
+
+  async function close(): Promise<void> {
+    await file?.leave(user)
+  }
+
+  return {
+    load: async (key) => claim(key).load(key),
+    save: async (key, position) => claim(key).save({ key, position }),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function checkGiven(given: Readonly<Record<'path' | 'host', unknown>>): void {
+  const wrong = Object.entries(given).filter(([, value]) => typeof value !== 'string' || value === '')
+  if (wrong.length === 0) return
+  throw new ConfigError(
+    'fileCursorStore',
+    wrong.map(([option, value]) => ({ option, message: `is ${JSON.stringify(value)}: give a text that is not empty` })),
+  )
+}
+
+/** The files that this process holds, by real path. One listener serves them all, and is there only while there are any. */
+const files = new Map<string, CursorFile>()
+
+function sharedFile(named: string, host: string): CursorFile {
+  const path = realPath(named)
+  const known = files.get(path)
+  if (known !== undefined) return known
+  const start = startOf(process.pid)
+  const owner: LockOwner = { pid: process.pid, host, ...(start !== undefined && { start }), token: randomUUID() }
+  const file = new CursorFile(nodeDisk(host), path, `${JSON.stringify(owner)}\n`, () => {
+    files.delete(path)
+    if (files.size === 0) process.off('exit', forgetAll)
+  })
+  if (files.size === 0) process.on('exit', forgetAll)
+  files.set(path, file)
+  return file
+}
+
+function forgetAll(): void {
+  for (const file of [...files.values()]) file.forget()
+}
+
+/** Follows links, since a rename would replace the link and not the file. Synchronous: calls must not overtake each other. */
+function realPath(path: string): string {
+  try {
+    return followLinks(path)
+  } catch (error) {
+    throw diskError('find', path, error)
+  }
+}
+
+function followLinks(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  // The file is not there yet, but its folder must be, and it may be a link to where the file will be.
+  const real = join(realpathSync(dirname(path)), basename(path))
+  const target = linkTarget(real)
+  return target === undefined ? real : followLinks(resolve(dirname(real), target))
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function nodeDisk(host: string): CursorDisk {
+  return {
+    create: createWhole,
+    read: readRegularFile,
+    replace: replaceFile,
+    rename,
+    remove: (path) => rm(path, { force: true }),
+    removeIf,
+    isAlive: async (owner) => owner.host !== host || isRunning(owner),
+  }
+}
+
+/** A link appears with all of its text; a file that is opened and then written could be seen, or left behind, empty. */
+async function createWhole(path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${randomUUID()}`
+  try {
+    await writeDurably(draft, text)
+    await link(draft, path).catch((error: unknown) => {
+      // Some file systems (exFAT, many network mounts) have no hard links: second best is better than none.
+      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')) throw error
+      return writeDurably(path, text)
+    })
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+async function readRegularFile(path: string): Promise<string | undefined> {
+  try {
+    const stats = await stat(path)
+    // Reading a pipe would hang, and a save would put a file in the place of a device. A folder gets its EISDIR below.
+    if (!stats.isFile() && !stats.isDirectory()) throw new CursorStoreError(`${path} is a device or a pipe: give the path of a file`)
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** One name for the temporary file, since the lock is ours: what a killed process left there is replaced, nothing piles up. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`
+  await rm(temporary, { force: true })
+  try {
+    await writeDurably(temporary, text)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Makes a rename durable. Not every platform can open or sync a folder. */
+async function syncFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(path, 'r')
+    await folder.sync().finally(() => folder.close())
+  } catch (error) {
+    if (!['EPERM', 'EISDIR', 'EINVAL'].includes(codeOf(error) ?? '')) throw error
+  }
+}
+
+function removeIf(path: string, text: string): void {
+  try {
+    if (readFileSync(path, 'utf8') === text) unlinkSync(path)
+  } catch {
+    // Gone already; or it stays, and the next process finds its owner dead.
+  }
+}
+
+function isRunning({ pid, start }: LockOwner): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH'
+  }
+  const running = startOf(pid)
+  return start === undefined || running === undefined || running === start
+}
+
+/** Linux only: tells a process from another with the same pid, such as the pid 1 of each container, or one before a reboot. */
+function startOf(pid: number): string | undefined {
+  try {
+    const [, state, start] = /^.*\) (\S)(?: \S+){18} (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? []
+    if (start === undefined) return undefined
+    // A zombie holds its pid until it is reaped, but nothing else.
+    return state === 'Z' || state === 'X' ? 'ended' : `${bootId()}:${start}`
+  } catch {
+    return undefined
+  }
+}
+
+/** Some sandboxes do not tell. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,28 @@
+import type { CursorStore } from './cursor-store.js'
+
+/** A {@link CursorStore} whose positions can be looked at. */
+export interface MemoryCursorStore extends CursorStore {
+  /** What is saved now, by key. */
+  readonly positions: ReadonlyMap<string, string>
+}
+
+/**
+ * Keeps positions for as long as the program runs: for tests, and for streams that resubscribe but need not survive a restart.
+ *
+ * @param initial pairs of key and position to begin with, such as the `positions` of another memory store. They are copied.
+ * @example
+ * ```ts
+ * const store = memoryCursorStore()
+ * jetstream$({ checkpoint: store }).subscribe()
+ * ```
+ */
+export function memoryCursorStore(initial: Iterable<readonly [key: string, position: string]> = []): MemoryCursorStore {
+  const positions = new Map(initial)
+  return {
+    positions,
+    load: async (key) => positions.get(key),
+    save: async (key, position) => {
+      positions.set(key, position)
+    },
+  }
+}
