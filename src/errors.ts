@@ -56,7 +56,13 @@ export class ConnectTimeoutError extends StreamError {
   readonly retryable = true
 }
 
-/** What a server said instead of a WebSocket. */
+/** An HTTP request was not answered within its `timeoutMs`. */
+export class RequestTimeoutError extends StreamError {
+  readonly code = 'REQUEST_TIMEOUT'
+  readonly retryable = true
+}
+
+/** What a server said instead of what was asked for. */
 export interface Refusal {
   readonly status: number
   /** The first 4 KiB of the answer's body. */
@@ -67,7 +73,7 @@ export interface Refusal {
   readonly retryAfterMs?: number
 }
 
-/** The server answered the handshake with an HTTP status. Retried for 408, 425, 429 and 5xx; otherwise the stream ends with it. */
+/** The server answered a handshake or a request with another HTTP status. Streams retry 408, 425, 429 and 5xx but 501, and end with the others. */
 export class RefusedError extends StreamError {
   readonly code = 'REFUSED'
   readonly retryable: boolean

@@ -22,4 +22,15 @@ export type { Frame } from './socket/socket.js'
 export type { CursorStart, JetstreamConfig } from './sources/jetstream/config.js'
 export type * from './sources/jetstream/events.js'
 export { jetstream$ } from './sources/jetstream/jetstream.js'
+export {
+  type TapAdmin,
+  type TapAdminConfig,
+  type TapRepoInfo,
+  type TapRequestOptions,
+  type TapStats,
+  tapAdmin,
+} from './sources/tap/admin.js'
+export type { TapConfig, TapServer } from './sources/tap/config.js'
+export { type TapEvent, type TapIdentityEvent, type TapRecordEvent, tapEventSchema } from './sources/tap/events.js'
+export { tap$ } from './sources/tap/tap.js'
 export { VERSION } from './version.js'

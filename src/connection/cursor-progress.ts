@@ -4,7 +4,7 @@ import { Checkpoint, type CheckpointOptions } from './checkpoint.js'
 import type { Gaps } from './gaps.js'
 import type { Mark } from './ledger.js'
 import type { Progress, ProgressContext } from './progress.js'
-import type { Protocol } from './protocol.js'
+import type { CursorProtocol } from './protocol.js'
 import { type OnCursorRefused, Resume } from './resume.js'
 
 export interface CursorProgressOptions {
@@ -22,7 +22,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   readonly #checkpoint: Checkpoint | undefined
   #stopped = false
 
-  constructor(protocol: Protocol<Event>, options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
+  constructor(protocol: CursorProtocol<Event>, options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
     const { checkpoint } = options
     this.#resume = new Resume(protocol, options, gaps)
     if (checkpoint === undefined) {
@@ -56,6 +56,8 @@ export class CursorProgress<Event> implements Progress<Event> {
   opened(): void {
     this.#resume.opened(asyncScheduler.now())
   }
+
+  disconnected(): void {}
 
   admit(event: Event, host: string, position: number, time_us: number): boolean {
     return this.#resume.admit(event, host, position, time_us)

@@ -88,8 +88,14 @@ export function releaseOf(holding: Holding): Release {
 /** The deliveries of a batch, held and released as one. */
 export function holdingOf(holdings: readonly Holding[]): Holding {
   return {
-    hold: () => holdings.forEach((holding) => holding.hold()),
-    release: (outcome) => holdings.forEach((holding) => holding.release(outcome)),
-    eachSource: (visit) => holdings.forEach((holding) => holding.eachSource(visit)),
+    hold() {
+      for (const holding of holdings) holding.hold()
+    },
+    release(outcome) {
+      for (const holding of holdings) holding.release(outcome)
+    },
+    eachSource(visit) {
+      for (const holding of holdings) holding.eachSource(visit)
+    },
   }
 }

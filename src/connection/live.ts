@@ -283,6 +283,7 @@ class Stream<Event> implements DeliverySource {
     this.#bytes += this.#connection?.bytes ?? 0
     this.#connection = undefined
     this.#openedAt = undefined
+    this.#progress.disconnected()
     this.#pauseClose?.unsubscribe()
   }
 
@@ -378,7 +379,8 @@ class Stream<Event> implements DeliverySource {
       reconnects: Math.max(0, this.#reconnects),
       currentBackoffMs: this.#backoffMs,
       lastEventAt: this.#lastEventAt,
-      lagMs: this.#lastEventAt === undefined ? undefined : Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000),
+      lagMs:
+        this.#lastEventAt === undefined || this.#lastTimeUs === 0 ? undefined : Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000),
       cursor: this.#progress.last?.position,
       checkpoint: this.#progress.checkpoint,
       checkpointErrors: this.#progress.checkpointErrors,

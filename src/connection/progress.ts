@@ -10,6 +10,8 @@ export interface Progress<Event> extends Settlement<Event> {
   /** The position to ask `host` for, before each dial. */
   cursorFor(host: string): number | undefined
   opened(connection: Connection, host: string): void
+  /** The connection has ended, or a dial has failed. */
+  disconnected(): void
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
   admit(event: Event, host: string, position: number, time_us: number): boolean
   /** A frame at this place could not be read. */

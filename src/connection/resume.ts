@@ -1,7 +1,7 @@
 import { CursorRefusedError, StreamError } from '../errors.js'
 import type { Gaps } from './gaps.js'
 import type { Mark } from './ledger.js'
-import { isTimeCursor, type Protocol } from './protocol.js'
+import { type CursorProtocol, isTimeCursor } from './protocol.js'
 
 /** A connection that we end ourselves in order to ask anew: no failure, and no backoff. Never leaves this library. */
 export class Redial extends StreamError {
@@ -55,7 +55,7 @@ export class Resume<Event> {
   #ask: Ask | undefined
 
   constructor(
-    private readonly protocol: Protocol<Event>,
+    private readonly protocol: CursorProtocol<Event>,
     private readonly options: ResumeOptions,
     private readonly gaps: Gaps,
   ) {

@@ -28,7 +28,7 @@ import { callback, checkOptions, count, milliseconds, type QueueOptions, queueSh
 import { type Routable, type RoutedTo, router } from './route.js'
 
 /** Handles one event. It is done when this returns, or when the promise or observable that it returns has ended. */
-export type Ingestor<E> = (event: E) => void | PromiseLike<unknown> | ObservableInput<unknown>
+export type Ingestor<E> = (event: E) => undefined | PromiseLike<unknown> | ObservableInput<unknown>
 
 /**
  * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`, `account`, `sync`, and `'*'` for what no other key
@@ -47,7 +47,7 @@ export interface IngestOptions<E> extends QueueOptions<E> {
    * Takes an event whose attempts are used up; when it is done, so is the event. Without it, the stream ends with `IngestError` under `'retry'`,
    * and the event is dropped, with a gap, under `'skip'`.
    */
-  readonly onDeadLetter?: ((event: E, error: unknown) => void | PromiseLike<unknown> | ObservableInput<unknown>) | undefined
+  readonly onDeadLetter?: ((event: E, error: unknown) => undefined | PromiseLike<unknown> | ObservableInput<unknown>) | undefined
   /** How long one attempt may take, in milliseconds. @default no limit */
   readonly timeoutMs?: number | undefined
   /** How long to work on what waits, after the source has completed, in milliseconds. What is left then counts as failed. @default no limit */

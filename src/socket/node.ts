@@ -128,9 +128,14 @@ class NodeConnection implements Connection {
     this.socket.removeAllListeners()
     // A socket that is closed while it connects reports an error; there is nobody left to hear it.
     this.socket.on('error', () => {})
+    if (!this.opened) this.socket.terminate()
+    // Not in this call: the event that ends the subscription is itself done with when the call returns, and its ack goes first.
+    else queueMicrotask(() => this.#sayGoodbye())
+  }
+
+  #sayGoodbye(): void {
     this.socket.resume()
-    if (this.opened) this.socket.close(1000)
-    else this.socket.terminate()
+    this.socket.close(1000)
   }
 
   #receive(data: Buffer, isBinary: boolean): void {

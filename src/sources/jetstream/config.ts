@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { checkShape, Issues, liveShape, shown } from '../../connection/config.js'
 import { type CheckpointConfig, hostsOf, type LiveConfig } from '../../connection/live-config.js'
-import { FIRST_TIME_CURSOR } from '../../connection/protocol.js'
+import { isTimeCursor } from '../../connection/protocol.js'
 import type { OnCursorRefused } from '../../connection/resume.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
 import { isDid, isNsid, isNsidPrefix } from '../../internal/syntax.js'
@@ -126,7 +126,7 @@ function startOf(cursor: CursorStart): (now: number) => number | undefined {
   }
   if (typeof cursor === 'object') return (now) => Math.round((now - cursor.ago) * 1000)
   // Servers take these for sequence numbers of the future, and answer with the live end, in silence.
-  if (cursor > 1e12 && cursor < FIRST_TIME_CURSOR)
+  if (cursor > 1e12 && !isTimeCursor(cursor))
     throw new Error(`must be unix microseconds or a sequence number; ${cursor} looks like milliseconds: pass a Date`)
   if (cursor > (Date.now() + DAY_MS) * 1000) throw new Error(`must be unix microseconds; ${cursor} lies in the future`)
   return () => cursor

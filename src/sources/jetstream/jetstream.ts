@@ -2,7 +2,7 @@ import { asyncScheduler, defer, type Observable } from 'rxjs'
 import { CursorProgress } from '../../connection/cursor-progress.js'
 import { live } from '../../connection/live.js'
 import { checkpointOptions, liveOptions } from '../../connection/live-config.js'
-import type { Protocol } from '../../connection/protocol.js'
+import type { CursorProtocol } from '../../connection/protocol.js'
 import { hashOf } from '../../internal/hash.js'
 import { checkJetstreamConfig, type JetstreamConfig } from './config.js'
 import type { JetstreamEvent, RecordMap } from './events.js'
@@ -47,7 +47,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
 
 /** The stream's name in a cursor store: a position means nothing on another wire or host, or under another filter. */
 function keyOf(
-  protocol: Protocol<JetstreamEvent>,
+  protocol: CursorProtocol<JetstreamEvent>,
   hosts: readonly string[],
   { collections = [], dids = [], kinds = [] }: JetstreamConfig,
 ): string {

@@ -19,11 +19,11 @@ export function readEvent(value: unknown): JetstreamEvent {
       checkCommit(value)
       break
     case 'identity':
-      if (!isObject(value['identity'])) throw broken(value, '`identity` is missing')
+      if (!isObject(value.identity)) throw broken(value, '`identity` is missing')
       break
     case 'account':
-      if (!isObject(value['account'])) throw broken(value, '`account` is missing')
-      if (typeof value['account']['active'] !== 'boolean') throw broken(value, '`account.active` is missing')
+      if (!isObject(value.account)) throw broken(value, '`account` is missing')
+      if (typeof value.account.active !== 'boolean') throw broken(value, '`account.active` is missing')
       break
     default:
       if (typeof kind !== 'string') throw broken(value, '`kind` is missing')
@@ -32,13 +32,13 @@ export function readEvent(value: unknown): JetstreamEvent {
 }
 
 function checkCommit(event: Json): void {
-  const commit = event['commit']
+  const commit = event.commit
   if (!isObject(commit)) throw broken(event, '`commit` is missing')
   const { rev, operation, collection, rkey } = commit
   if (typeof rev !== 'string' || typeof operation !== 'string' || typeof collection !== 'string' || typeof rkey !== 'string') {
     throw broken(event, 'the commit lacks its `rev`, `operation`, `collection` or `rkey`')
   }
-  if ((operation === 'create' || operation === 'update') && !isObject(commit['record']))
+  if ((operation === 'create' || operation === 'update') && !isObject(commit.record))
     throw broken(event, `the ${operation} has no \`record\``)
 }
 
@@ -46,6 +46,6 @@ const isObject = (value: unknown): value is Json => typeof value === 'object' &&
 
 /** A frame whose content cannot be used, but whose place in the stream is known. */
 export function broken(event: Json, message: string, options?: ErrorOptions): FrameError {
-  const time_us = event['time_us'] as number
-  return new FrameError(message, { position: (event['cursor'] as number | undefined) ?? time_us, time_us }, options)
+  const time_us = event.time_us as number
+  return new FrameError(message, { position: (event.cursor as number | undefined) ?? time_us, time_us }, options)
 }

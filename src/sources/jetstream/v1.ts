@@ -1,4 +1,4 @@
-import type { Protocol, Request } from '../../connection/protocol.js'
+import type { CursorProtocol, Request } from '../../connection/protocol.js'
 import { FrameError } from '../../errors.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
 import type { Frame } from '../../socket/socket.js'
@@ -13,7 +13,7 @@ const MAX_URL_LENGTH = 4000
 export function v1(
   { collections = [], dids = [], kinds, maxMessageSizeBytes, records = {} }: JetstreamConfig,
   maxFrameBytes: number,
-): Protocol<JetstreamEvent> {
+): CursorProtocol<JetstreamEvent> {
   const filter = new URLSearchParams([...collections.map((nsid) => ['wantedCollections', nsid]), ...dids.map((did) => ['wantedDids', did])])
   const sendsHello = filter.toString().length > MAX_URL_LENGTH
   const schemas = new Map(Object.entries(records as Record<string, StandardSchema>))

@@ -1,0 +1,39 @@
+import type { Observable } from 'rxjs'
+import { live } from '../../connection/live.js'
+import { liveOptions } from '../../connection/live-config.js'
+import { Acks } from './acks.js'
+import { authorization, checkTapConfig, type TapConfig } from './config.js'
+import type { TapEvent } from './events.js'
+import { tapProtocol } from './protocol.js'
+
+/**
+ * Reads a Tap server: the records and identities of the repositories it tracks, backfill included. A finished delivery is an ack.
+ *
+ * **Cold**: each subscription opens one connection. Several share the server's events among them.
+ * **Order**: for each repository as it happened, since the server sends a live event only when the one before is acked; put
+ * `orderBy: (event) => event.did` on the operator that works on them. Backfilled events of one repository come in no order.
+ * **Loss**: none: an event that is not acked comes again after the server's retry timeout, and may then be handled twice by two processes.
+ * **Resume**: the server knows what is not acked. An ack never goes to another connection than the one that brought its event.
+ * **Completion**: never by itself.
+ * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401: the password; 400: webhook mode) and
+ * `ReconnectExhaustedError`; messages that cannot be read go to `rejects`.
+ * **Unsubscription**: what is still worked on is not acked, and comes again.
+ *
+ * Source: indigo `cmd/tap`, August 2026.
+ *
+ * @example
+ * ```ts
+ * tap$({ host: 'localhost:2480', adminPassword })
+ *   .pipe(boundedMergeMap((event) => index(event), { capacity: 1000, concurrency: 32, orderBy: (event) => event.did }))
+ *   .subscribe()
+ * ```
+ */
+export function tap$(config: TapConfig = {}): Observable<TapEvent> {
+  const hosts = checkTapConfig(config)
+  const headers = { ...config.headers, ...authorization(config.adminPassword) }
+  return live<TapEvent>({
+    protocol: tapProtocol,
+    options: liveOptions({ ...config, headers }, hosts),
+    progress: () => new Acks(config.ack ?? 'done', config.onReject ?? 'leave'),
+  })
+}
