@@ -19,7 +19,7 @@ export class Client implements AsyncDisposable {
       this.frames.push(String(data))
       this.#seen?.()
     })
-    this.ended = once(this.ws, 'close').then(([code, reason]) => ({ code, reason: String(reason) }))
+    this.ended = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })))
   }
 
   get events(): JetstreamEvent[] {
