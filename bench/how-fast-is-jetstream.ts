@@ -1,0 +1,99 @@
+/**
+ * How fast is jetstream$, beside a bare `ws` + JSON.parse loop, rxjs's own webSocket and the other clients? One run, one server in a process
+ * of its own, each contender in a fresh process, in rounds so that a slow moment of the machine meets all of them.
+ */
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import type { Race, Result } from './speed/contend.js'
+import { CONTENDERS, FLOOR, INGEST, PLAIN } from './speed/contenders.js'
+import { start } from './tools/child.js'
+import type { Offer } from './tools/serve.js'
+import { median } from './tools/statistics.js'
+import { table, whole } from './tools/table.js'
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    events: { type: 'string' },
+    rounds: { type: 'string' },
+    only: { type: 'string', default: '' },
+    profile: { type: 'boolean', default: false },
+  },
+})
+const events = Number(flags.events ?? (flags.quick ? 60_000 : 250_000))
+const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 5))
+const warmup = Math.min(100_000, events / 2)
+const names = Object.keys(CONTENDERS).filter((name) => name === FLOOR || name.includes(flags.only))
+const GROSS_FAILURE = 0.5
+
+const offer: Offer = { events: warmup + events }
+const server = start<string>('tools/serve', offer)
+const results = await race(await server.answer)
+await server.stop()
+process.exitCode = report(results)
+
+type Results = ReadonlyMap<string, readonly Result[]>
+
+async function race(url: string): Promise<Results> {
+  const all = new Map<string, Result[]>(names.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) for (const contender of names) all.get(contender)?.push(await run(contender, url))
+  return all
+}
+
+async function run(contender: string, url: string): Promise<Result> {
+  const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=.tmp/profiles', `--cpu-prof-name=${contender}.cpuprofile`] : []
+  const task: Race = { contender, url, warmup, events }
+  const child = start<Result>('speed/contend', task, profiling)
+  const result = await child.answer
+  await child.stop()
+  return result
+}
+
+function report(results: Results): number {
+  console.log(`${whole(events)} generated events after ${whole(warmup)} to warm up, ${rounds} rounds, medians`)
+  console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()} × ${cpus().length}\n`)
+  const head = ['', 'events/s', 'µs of CPU an event', '(least … most)', 'ratio by CPU', 'by time', 'withheld']
+  console.log(table([head, ...names.map((name) => row(name, results))]))
+  console.log(`\nratios: to ${FLOOR} of the same round; withheld: received, and not shown to the program`)
+  console.log(`${PLAIN} is at ${ratio(results, PLAIN, FLOOR).toFixed(2)} of the floor by CPU (target 0.95)`)
+  console.log(`${INGEST} is at ${ratio(results, INGEST, PLAIN).toFixed(2)} of ${PLAIN} by CPU (target 0.85)`)
+  return failures(results).map((failure) => console.error(`FAILED: ${failure}`)).length === 0 ? 0 : 1
+}
+
+function row(name: string, results: Results): readonly string[] {
+  const own = results.get(name) ?? []
+  const costs = own.map(cost)
+  return [
+    name,
+    whole(median(own.map(({ received, seconds }) => received / seconds))),
+    median(costs).toFixed(2),
+    `(${Math.min(...costs).toFixed(2)} … ${Math.max(...costs).toFixed(2)})`,
+    ratio(results, name, FLOOR).toFixed(2),
+    ratio(results, name, FLOOR, (result) => result.seconds).toFixed(2),
+    whole(median(own.map(({ withheld }) => withheld))),
+  ]
+}
+
+/** Microseconds of CPU an event. */
+function cost({ cpuSeconds, received }: Result): number {
+  return (cpuSeconds / received) * 1e6
+}
+
+/** How many times as fast as `other`, of the same round: the machine's mood is then that of both. */
+function ratio(results: Results, name: string, other: string, of = cost): number {
+  const others = results.get(other) ?? []
+  return median((results.get(name) ?? []).map((result, round) => of(others[round] ?? result) / of(result)))
+}
+
+/** A slow machine is none; a lost event is one, and so is a client at half the speed that it should have. */
+function failures(results: Results): readonly string[] {
+  const ours = names.filter((name) => name.startsWith(PLAIN))
+  return ours.flatMap((name) => {
+    const bad = (results.get(name) ?? []).find(({ received, withheld }) => received < events || withheld > 0)
+    const slow = ratio(results, name, name === PLAIN ? FLOOR : PLAIN)
+    return [
+      ...(bad === undefined ? [] : [`${name} received ${bad.received} of ${events} events and withheld ${bad.withheld}`]),
+      ...(slow < GROSS_FAILURE ? [`${name} is at ${slow.toFixed(2)}, and less than ${GROSS_FAILURE} is no noise`] : []),
+    ]
+  })
+}

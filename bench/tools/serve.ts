@@ -1,0 +1,17 @@
+import { fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
+import { answer, taskOf } from './child.js'
+
+/** What the server of a bench has to offer. */
+export interface Offer {
+  readonly events: number
+  /** Live, at this rate, from the first connection on. Without it all events lie in the log beforehand, serialised. */
+  readonly ratePerSecond?: number
+}
+
+const { events, ratePerSecond } = taskOf<Offer>()
+const server = await fakeJetstream({
+  ...(ratePerSecond === undefined ? { events, stored: 'all' } : { events: generateEvents({ count: events }), ratePerSecond }),
+  // How long a reader may block is the reader's own question here.
+  writeTimeoutMs: Number.POSITIVE_INFINITY,
+})
+answer(server.url)
