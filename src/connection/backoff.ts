@@ -15,6 +15,7 @@ export interface BackoffOptions {
 /** The delay before retry number `attempt`, from 1, in milliseconds. */
 export function backoffMs(attempt: number, options: BackoffOptions = {}): number {
   const { initialDelayMs = 1000, maxDelayMs = 60_000, multiplier = 2, jitter = 'full', random = Math.random } = options
-  const delay = Math.min(maxDelayMs, initialDelayMs * multiplier ** (attempt - 1))
+  // The power is Infinity after some thousand attempts, and that times a first delay of 0 is no number.
+  const delay = Math.min(maxDelayMs, initialDelayMs * Math.min(multiplier ** (attempt - 1), Number.MAX_VALUE))
   return jitter === 'none' ? delay : delay * random()
 }

@@ -242,13 +242,11 @@ class Stream<Event> implements DeliverySource {
     if (!(error instanceof StreamError) || !error.retryable) throw error
     if (error instanceof FrameTooLargeError) this.#skipLargeFrame()
     if (openedAt !== undefined && asyncScheduler.now() - openedAt >= HEALTHY_AFTER_MS) this.#attempt = 0
-    const delayMs = error instanceof Redial ? 0 : this.#nextDelayMs(error, openedAt !== undefined)
+    if (error instanceof Redial) return timer(0).pipe(switchMap(() => this.#whenWanted()))
+    const delayMs = this.#nextDelayMs(error, openedAt !== undefined)
+    const nextAttemptAt = asyncScheduler.now() + delayMs
     this.#backoffMs = delayMs
-    if (this.#pauses > 0) this.#become({ state: 'paused', host: this.#host })
-    else {
-      const nextAttemptAt = asyncScheduler.now() + delayMs
-      this.#become({ state: 'waiting', host: this.#host, attempt: this.#attempt, nextAttemptAt, reason: error })
-    }
+    this.#become({ state: 'waiting', host: this.#host, attempt: this.#attempt, nextAttemptAt, reason: error })
     return timer(delayMs).pipe(switchMap(() => this.#whenWanted()))
   }
 
@@ -276,7 +274,9 @@ class Stream<Event> implements DeliverySource {
   /** Yields when no queue is full. */
   #whenWanted(): Observable<unknown> {
     this.#backoffMs = 0
-    return this.#pauses === 0 ? of(undefined) : this.#resumed$.pipe(take(1))
+    if (this.#pauses === 0) return of(undefined)
+    if (this.#status.state !== 'paused') this.#become({ state: 'paused', host: this.#host })
+    return this.#resumed$.pipe(take(1))
   }
 
   #disconnected(): void {
