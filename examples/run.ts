@@ -1,0 +1,22 @@
+/** Runs every example, or those that are named, each in a process of its own; fails if one fails, says nothing, or does not end. */
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+const folder = import.meta.dirname
+const all = readdirSync(folder).map((file) => basename(file, '.js'))
+const named = process.argv.slice(2)
+const examples = named.length > 0 ? named : all.filter((name) => name !== 'run' && name !== 'server')
+
+for (const name of examples) {
+  console.log(`\n--- ${name}`)
+  const { status, stdout } = spawnSync(process.execPath, [join(folder, `${name}.js`)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
+  process.stdout.write(stdout)
+  if (status === 0 && stdout !== '') continue
+  console.error(`${name} ended with ${status ?? 'no end within 30 s'}`)
+  process.exitCode = 1
+}
