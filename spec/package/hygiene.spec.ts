@@ -1,0 +1,60 @@
+import { VERSION } from '../../src/version.js'
+import { filesIn, ROOT, textOf } from './source-files.js'
+
+const manifest = JSON.parse(textOf('package.json'))
+const here = `spec/package/${__filename.split('/').at(-1)}`
+const folders = ['src', 'spec', 'bench', 'examples', 'docs', '.ci']
+const ours = folders.flatMap((folder) => filesIn(folder, /./)).filter((file) => file !== here)
+const pages = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'package.json',
+  'package-lock.json',
+  '.npmrc',
+  'biome.json',
+  'jest.config.ts',
+]
+const specs = filesIn('spec').filter((file) => file !== here)
+
+const matching = (files: readonly string[], pattern: RegExp): readonly string[] =>
+  files.flatMap((file) =>
+    textOf(file)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1} ${line.trim().slice(0, 100)}`] : [])),
+  )
+
+describe('the repository', () => {
+  it('has one version', () => {
+    expect(VERSION).toBe(manifest.version)
+    expect(textOf('CHANGELOG.md')).toContain(`## [${manifest.version}]`)
+  })
+
+  it('names no package registry and no path of a machine', () => {
+    const pattern = new RegExp(`registry\\.[a-z]|npmjs\\.org/[a-z@]|"resolved": "http|${ROOT}\\b|/home/[a-z]`)
+    expect(matching([...ours, ...pages], pattern)).toEqual([])
+  })
+
+  it('needs no install script of its own', () => {
+    expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([])
+  })
+
+  it('uses no default export, no any and no `!`', () => {
+    expect(matching(filesIn('src'), /^export default|\bas any\b|: any\b/)).toEqual([])
+  })
+})
+
+describe('specs', () => {
+  it('are never focused or switched off for good', () => {
+    expect(matching(specs, /\b(it|test|describe)\.only\b|\bf(it|describe)\(|\bx(it|describe|test)\(/)).toEqual([])
+  })
+
+  it('never sleep', () => {
+    const sleep = /await (new Promise.*setTimeout|setTimeout\(|sleep\(|delay\()|node:timers\/promises|\(resolve\) => setTimeout\(resolve/
+    expect(matching(specs, sleep)).toEqual([])
+  })
+
+  it('have names in the present tense, without should', () => {
+    expect(matching(specs, /\b(it|test)(\.each\(.*\))?\(\s*['"`]should\b/)).toEqual([])
+  })
+})

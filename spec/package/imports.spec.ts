@@ -1,0 +1,125 @@
+import { filesIn, type Import, importsOf } from './source-files.js'
+
+const files = filesIn('src')
+const imports = files.flatMap(importsOf)
+const inside = imports.filter(({ target }) => target.startsWith('src/'))
+const outside = imports.filter(({ target }) => !target.startsWith('src/'))
+
+/** The room of a file: a folder of `src`, each source and sink its own, or a file of `src` itself. */
+function roomOf(file: string): string {
+  const [, room = '', part = ''] = file.split('/')
+  return room === 'sources' || room === 'sinks' ? `${room}/${part}` : room
+}
+
+// Downward only: what each room may import besides itself.
+const LEAVES = ['errors.ts', 'version.ts', 'internal']
+const BELOW_SOURCES = [...LEAVES, 'socket', 'cursors', 'connection']
+const ENTRIES = ['src/index.ts', 'src/testing/index.ts', 'src/cursors/file.ts']
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'errors.ts': [],
+  'version.ts': [],
+  internal: ['errors.ts'],
+  socket: LEAVES,
+  cursors: LEAVES,
+  connection: [...LEAVES, 'socket', 'cursors'],
+  operators: [...LEAVES, 'connection'],
+  sources: BELOW_SOURCES,
+  sinks: BELOW_SOURCES,
+}
+
+const line = ({ file, target }: Import): string => `${file} imports ${target}`
+
+describe('imports', () => {
+  it('are found: a law over nothing proves nothing', () => {
+    expect(inside.length).toBeGreaterThan(100)
+    expect(inside.map(line)).toContain('src/connection/live.ts imports src/connection/ledger.ts')
+    expect(outside.map(line)).toContain('src/connection/live.ts imports #socket')
+    expect(inside.filter(({ target }) => !files.includes(target)).map(line)).toEqual([])
+  })
+
+  it('run downward: each room imports only rooms below it', () => {
+    const upward = inside.filter(({ file, target }) => {
+      const [from, to] = [roomOf(file), roomOf(target)]
+      if (from === to || ['index.ts', 'testing', 'cli'].includes(from)) return false
+      const allowed = ALLOWED[from.split('/')[0] ?? ''] ?? []
+      return !allowed.includes(to)
+    })
+    expect(upward.map(line)).toEqual([])
+  })
+
+  it('make no cycle at run time', () => {
+    expect(cycles(inside.filter(({ typeOnly }) => !typeOnly))).toEqual([])
+  })
+
+  it('name files, and an index only from the command line', () => {
+    const indexes = inside.filter(({ file, target }) => target.endsWith('/index.ts') && roomOf(file) !== 'cli')
+    expect(indexes.map(line)).toEqual([])
+  })
+
+  it('of the command line are what a user could import', () => {
+    const reached = inside.filter(({ file, target }) => roomOf(file) === 'cli' && roomOf(target) !== 'cli' && !ENTRIES.includes(target))
+    expect(reached.map(line)).toEqual([])
+  })
+
+  it('of a source come from src/index.ts alone, so that its folder can be deleted; testing may take its types', () => {
+    const users = inside.filter(
+      ({ file, target, typeOnly }) =>
+        /^(sources|sinks)\//.test(roomOf(target)) &&
+        roomOf(file) !== roomOf(target) &&
+        file !== 'src/index.ts' &&
+        !(roomOf(file) === 'testing' && typeOnly),
+    )
+    expect(users.map(line)).toEqual([])
+  })
+
+  it('of node:* and ws stay in the rooms that need a machine', () => {
+    const NEEDS_NODE = /^src\/(socket\/node\.ts|cursors\/(file|cursor-file|cursor-document|lock)\.ts|sinks\/|cli\/|testing\/)/
+    const strays = outside.filter(({ file, target }) => /^(node:|ws$)/.test(target) && !NEEDS_NODE.test(file))
+    expect(strays.map(line)).toEqual([])
+  })
+
+  it('of packages are those that package.json promises, by their public entries', () => {
+    const packages = new Set(outside.map(({ target }) => target).filter((target) => !target.startsWith('node:')))
+    const known = ['#socket', 'rxjs', 'rxjs/testing', 'zod/mini', 'ws', 'commander']
+    expect([...packages].filter((name) => !known.includes(name))).toEqual([])
+  })
+
+  it('of the entry reach no node:*, ws or optional library in a browser', () => {
+    const reached = reachable('src/index.ts', { '#socket': 'src/socket/browser.ts' })
+    expect(reached).toContain('src/socket/browser.ts')
+    expect(reached.filter((target) => !target.startsWith('src/'))).toEqual(['rxjs', 'zod/mini'])
+  })
+})
+
+/** All that a file imports at run time, directly or not. */
+function reachable(entry: string, mapped: Readonly<Record<string, string>>): readonly string[] {
+  const reached = new Set<string>([entry])
+  for (const file of reached) {
+    if (!file.startsWith('src/')) continue
+    for (const { target, typeOnly } of importsOf(file)) if (!typeOnly) reached.add(mapped[target] ?? target)
+  }
+  return [...reached].sort()
+}
+
+function cycles(edges: readonly Import[]): readonly string[] {
+  const targets = grouped(edges)
+  const done = new Set<string>()
+  const found: string[] = []
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) {
+      found.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      return
+    }
+    if (done.has(file)) return
+    for (const target of targets.get(file) ?? []) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+  return found
+}
+
+function grouped(edges: readonly Import[]): ReadonlyMap<string, readonly string[]> {
+  const targets = new Map<string, string[]>()
+  for (const { file, target } of edges) targets.set(file, [...(targets.get(file) ?? []), target])
+  return targets
+}
