@@ -1,6 +1,7 @@
 export * from './describe-cursor-store.js'
 export type { FakeAttempt, FakeConnection } from './fake-connection.js'
 export * from './fake-jetstream.js'
+export * from './fake-tap.js'
 export * from './fault-proxy.js'
 export type * from './faults.js'
 export * from './generate-events.js'

@@ -1,0 +1,49 @@
+/** What a client said: an ack, something that the server ignores, or something that makes it hang up. */
+export type TapClientMessage = { readonly ack: number } | 'ignored' | 'malformed'
+
+const ABOVE_UINT64 = 2 ** 64
+/** Go refuses a fraction and an exponent even where the number is whole. */
+const NO_INTEGER = /"id"\s*:\s*-?\d+[.eE]/
+
+/** Reads a client's frame as Go's decoder does: the first JSON value only, whatever comes after it. */
+export function readClientMessage(text: string): TapClientMessage {
+  const value = parse(text)
+  if (value === null) return 'ignored'
+  if (typeof value !== 'object' || Array.isArray(value)) return 'malformed'
+  const { type, id } = value as { type?: unknown; id?: unknown }
+  if (!isAbsent(type) && typeof type !== 'string') return 'malformed'
+  if (!isAbsent(id) && !isUint(id, text)) return 'malformed'
+  return type === 'ack' ? { ack: Number(id ?? 0) } : 'ignored'
+}
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null
+const isUint = (id: unknown, text: string): boolean =>
+  Number.isInteger(id) && Number(id) >= 0 && !Object.is(id, -0) && Number(id) < ABOVE_UINT64 && !NO_INTEGER.test(text)
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return parseFirst(text)
+  }
+}
+
+function parseFirst(text: string): unknown {
+  const trimmed = text.trimStart()
+  if (trimmed.startsWith('null')) return null
+  try {
+    return trimmed.startsWith('{') ? JSON.parse(trimmed.slice(0, endOfObject(trimmed))) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Where the object that the text begins with ends. */
+function endOfObject(text: string): number {
+  let depth = 0
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}]/gs)) {
+    depth += token === '{' ? 1 : token === '}' ? -1 : 0
+    if (depth === 0) return index + 1
+  }
+  return text.length
+}

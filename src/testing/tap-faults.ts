@@ -1,0 +1,7 @@
+import type { ConnectFault, EventFault } from './faults.js'
+
+/** What can go wrong after so many frames: as on a fake Jetstream, but for its log. `close` is what a proxy in front does; a Tap never does. */
+export type TapEventFault = Exclude<EventFault, { do: 'skip' | 'repeat' }>
+
+/** One entry of `faults`. `after` counts the frames sent, copies included, over all connections. */
+export type TapFault = TapEventFault | ConnectFault
