@@ -11,7 +11,7 @@ export type GapReason =
   | 'renumbered'
   /** The server cannot serve the position: a whole replay, or a position of the future. */
   | 'cursor-refused'
-  /** One event was larger than `maxFrameBytes`. */
+  /** An event was larger than `maxFrameBytes`. */
   | 'frame-too-large'
 
 /** A range of positions that are known or feared lost. */

@@ -191,15 +191,16 @@ class Stream<Event> implements DeliverySource {
     const position = this.#protocol.cursorOf(event)
     const time_us = this.#protocol.timeOf(event)
     if (!this.#isNew(event, host, position, time_us)) return
-    if (!this.#protocol.wants(event)) {
-      this.#filtered += 1
-      return
-    }
+    if (this.#protocol.wants(event)) this.#deliver(event, host, position, time_us)
+    else this.#filtered += 1
+    if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
+  }
+
+  #deliver(event: Event, host: string, position: number, time_us: number): void {
     this.#lastEventAt = asyncScheduler.now()
     this.#lastTimeUs = time_us
     this.#attempt = 0
     this.#ledger.deliver(event, host, position, time_us, this.subscriber)
-    if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
   }
 
   #decode(frame: Frame, host: string): Event | undefined {
@@ -267,8 +268,8 @@ class Stream<Event> implements DeliverySource {
   #skipLargeFrame(): void {
     this.#leaveOutLargeFrames = true
     const from = this.#progress.last?.position
-    if (from !== undefined)
-      this.#gaps.report({ host: this.#host, from, to: undefined, reason: 'frame-too-large', recoverable: true, count: 1 })
+    // Without a count: until we ask for large frames again, the server leaves out every one.
+    if (from !== undefined) this.#gaps.report({ host: this.#host, from, to: undefined, reason: 'frame-too-large', recoverable: true })
   }
 
   /** Yields when no queue is full. */

@@ -17,7 +17,11 @@ export interface RejectedFrame {
 }
 
 export function reject(observer: Partial<Observer<RejectedFrame>> | undefined, host: string, frame: Frame, error: FrameError): void {
-  observer?.next?.(
-    Object.freeze({ host, frame: frame.length > KEPT_BYTES ? frame.slice(0, KEPT_BYTES) : frame, length: frame.length, error }),
-  )
+  observer?.next?.(Object.freeze({ host, frame: cut(frame), length: frame.length, error }))
+}
+
+function cut(frame: Frame): Frame {
+  if (frame.length <= KEPT_BYTES) return frame
+  // A copy: a Node buffer's own `slice` would keep all of it in memory.
+  return typeof frame === 'string' ? frame.slice(0, KEPT_BYTES) : Uint8Array.prototype.slice.call(frame, 0, KEPT_BYTES)
 }

@@ -95,7 +95,7 @@ export class Resume<Event> {
   /** A frame that could not be read stood at this position all the same. */
   passed(host: string, position: number, time_us: number): void {
     if (this.#ask?.cursor === position || this.#ask?.cursor === time_us) this.#ask.answered = true
-    this.#group = []
+    if (position !== this.#last?.position) this.#group = []
     this.#last = { host, position, time_us }
   }
 
