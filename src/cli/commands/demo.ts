@@ -1,0 +1,124 @@
+import { type Command, Option } from 'commander'
+import { filter, finalize, from, type MonoTypeOperatorFunction, merge, type Observable, Subject, switchMap, takeWhile } from 'rxjs'
+import { type Ingestor, ingest, type JetstreamConfig, type JetstreamEvent, jetstream$, type RejectedFrame } from '../../index.js'
+import { type FakeJetstream, fakeJetstream, generateEvents } from '../../testing/index.js'
+import type { CommandContext } from '../context.js'
+import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { Messages } from '../messages.js'
+import { NdjsonSink, stdout } from '../output.js'
+import { collect, parseCount } from '../parse.js'
+import { metricsLines } from '../progress.js'
+import type { View } from '../reading.js'
+import { Recording } from '../recording.js'
+import { runStream } from '../run-stream.js'
+import { type StreamOptions, withStreamOptions } from '../stream-options.js'
+import { Counts, liveTable } from '../table.js'
+import type { Watch } from '../watch.js'
+
+interface DemoOptions extends StreamOptions {
+  readonly host?: readonly string[]
+  readonly replay?: string
+  readonly rate: number
+  readonly seed: number
+}
+
+const DEFAULT_MS = 10_000
+const KEPT_EVENTS = 100_000
+// A replay waits for a slow reader as long as it takes: a timer's longest.
+const FOREVER_MS = 2 ** 31 - 1
+
+const HINT = 'Events go to a pipe or a file as lines of JSON: npm start --silent > events.ndjson'
+const HELP = `
+A table on stderr shows what comes; events go to stdout as lines of JSON, unless stdout is a terminal.
+Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, when a replay is through, or on Ctrl-C.
+
+Examples:
+  $ rxjs-atproto demo
+  $ rxjs-atproto demo --rate 5000 --for 1m > events.ndjson
+  $ rxjs-atproto demo --replay recorded.ndjson > same.ndjson
+  $ rxjs-atproto demo --host jetstream.us-east.bsky.network
+${EXIT_CODES_HELP}`
+
+/** `rxjs-atproto demo`: a server and its reader in one, to see the package work without a network. */
+export function addDemo(program: Command, context: CommandContext): void {
+  const command = program
+    .command('demo')
+    .summary('see it work: a Jetstream on this machine, and its reader')
+    .description('Starts a Jetstream on this machine, reads it through the library, and shows what comes.')
+    .addOption(new Option('--host <host>', 'read this Jetstream instead').argParser(collect).conflicts('replay'))
+    .option('--replay <file>', 'serve the events of an NDJSON file, as they are, and end with the last one')
+    .option('--rate <n>', 'events a second', parseCount, 1000)
+    .option('--seed <n>', 'the same seed gives the same events', parseCount, 1)
+  withStreamOptions(command)
+    .addHelpText('after', HELP)
+    .action(async (options: DemoOptions) => context.exit(await demo(options, context)))
+}
+
+function demo(given: DemoOptions, { stderr, environment }: CommandContext): Promise<ExitCode> {
+  const options = given.replay === undefined ? { for: DEFAULT_MS, ...given } : given
+  const messages = new Messages(stderr, options, environment)
+  const counts = new Counts()
+  const sink = process.stdout.isTTY ? undefined : new NdjsonSink(stdout())
+  return runStream({
+    source: (watch) => events$(options, watch).pipe(counted(counts)),
+    options,
+    messages,
+    sink,
+    view: viewOf(options, messages, counts, sink === undefined ? HINT : undefined),
+  })
+}
+
+function viewOf({ metrics, quiet }: DemoOptions, messages: Messages, counts: Counts, hint: string | undefined): View | undefined {
+  if (metrics) return metricsLines(messages)
+  return quiet ? undefined : liveTable(messages, counts, hint)
+}
+
+/** One for each part of the network: where a program of yours would do its work. */
+function counted(counts: Counts): MonoTypeOperatorFunction<JetstreamEvent> {
+  const add: Ingestor<JetstreamEvent> = (event) => {
+    counts.add(event)
+  }
+  return ingest({ 'app.bsky.feed.*': add, 'app.bsky.graph.*': add, 'app.bsky.actor.*': add, identity: add, account: add, '*': add })
+}
+
+// --- Where the events come from ---
+
+function events$({ host, replay, rate, seed, retries }: DemoOptions, watch: Watch): Observable<JetstreamEvent> {
+  const { metrics$, gaps, rejects } = watch
+  const config = { metrics$, gaps, rejects, reconnect: { maxAttempts: retries } }
+  if (host !== undefined) return jetstream$({ ...config, host })
+  if (replay !== undefined) return replay$(new Recording(replay), config)
+  const server = fakeJetstream({ events: liveEvents(seed, rate), ratePerSecond: rate, retainEvents: KEPT_EVENTS })
+  return served$(server, ({ url }) => jetstream$({ ...config, host: url }))
+}
+
+/** Plausible events that happen now. */
+function* liveEvents(seed: number, rate: number): Generator<JetstreamEvent, void, undefined> {
+  let time_us = 0
+  for (const event of generateEvents({ seed, startUs: Date.now() * 1000, everyUs: 1_000_000 / rate })) {
+    time_us = Math.max(time_us + 1, Date.now() * 1000)
+    yield { ...event, time_us }
+  }
+}
+
+/** Every line of the file: as an event, or as a reject. Nobody hurries a slow reader, and nobody leaves anything out. */
+function replay$(recording: Recording, config: JetstreamConfig): Observable<JetstreamEvent> {
+  const server = fakeJetstream({
+    events: recording.lines(),
+    retainEvents: KEPT_EVENTS,
+    outboxEvents: Number.POSITIVE_INFINITY,
+    writeTimeoutMs: Number.POSITIVE_INFINITY,
+  })
+  return served$(server, ({ url }) => {
+    const rejects$ = new Subject<RejectedFrame>()
+    rejects$.subscribe(config.rejects)
+    let through = 0
+    return merge(jetstream$({ ...config, host: url, pauseCloseMs: FOREVER_MS, rejects: rejects$ }), rejects$).pipe(
+      takeWhile(() => ++through !== recording.total, true),
+      filter((item): item is JetstreamEvent => !('frame' in item)),
+    )
+  })
+}
+
+const served$ = (starting: Promise<FakeJetstream>, read: (server: FakeJetstream) => Observable<JetstreamEvent>) =>
+  from(starting).pipe(switchMap((server) => read(server).pipe(finalize(() => void server.close()))))

@@ -1,0 +1,73 @@
+import { ConfigError, CursorStoreError, ReconnectExhaustedError, RefusedError, StreamError } from '../index.js'
+import { EXIT, type ExitCode } from './exit-codes.js'
+import { duration } from './text.js'
+
+/** No connection was ever open, for as long as `--connect-timeout` allows. */
+export class NeverConnectedError extends Error {
+  readonly code = 'NEVER_CONNECTED'
+
+  constructor(timeoutMs: number, cause: StreamError | undefined) {
+    super(`no connection within ${duration(timeoutMs)} (--connect-timeout)${cause === undefined ? '' : `: ${cause.message}`}`, { cause })
+  }
+}
+
+/** What we write to takes no more. */
+export class SinkError extends Error {
+  readonly code = 'SINK'
+
+  constructor(
+    message: string,
+    /** The reader went away, which is how `| head` ends a program. */
+    readonly readerGone: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** What to tell about an error, and the exit code. */
+export interface Failure {
+  readonly exitCode: ExitCode
+  /** One for each mistake; none where the end is a quiet one. */
+  readonly messages: readonly string[]
+}
+
+/** `connected`: whether a connection was ever open. */
+export function failureOf(error: unknown, connected: boolean): Failure {
+  if (error instanceof ConfigError) return { exitCode: EXIT.config, messages: configMessages(error) }
+  if (error instanceof SinkError && error.readerGone) return { exitCode: EXIT.done, messages: [] }
+  return { exitCode: exitCodeOf(error, connected), messages: [messageOf(error)] }
+}
+
+function exitCodeOf(error: unknown, connected: boolean): ExitCode {
+  if (error instanceof SinkError) return EXIT.sink
+  if (error instanceof NeverConnectedError) return EXIT.neverConnected
+  if (error instanceof CursorStoreError) return connected ? EXIT.sink : EXIT.config
+  if (error instanceof RefusedError) return connected ? EXIT.ended : EXIT.neverConnected
+  return error instanceof StreamError ? EXIT.ended : EXIT.unexpected
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = (error as { readonly code?: unknown }).code
+  const head = typeof code === 'string' ? `${code}: ${error.message}` : error.message
+  const remedy = remedyOf(error)
+  return remedy === undefined ? head : `${head}; ${remedy}`
+}
+
+function remedyOf(error: Error): string | undefined {
+  if (error instanceof NeverConnectedError) return 'check --host and the network'
+  if (error instanceof RefusedError) return 'check --host and the filters'
+  if (error instanceof ReconnectExhaustedError) return 'raise --retries, or check --host'
+  if (error instanceof SinkError) return 'make room there, or write elsewhere; a --cursor-file is before what was not written'
+  return error instanceof StreamError ? `see ${error.docs}` : undefined
+}
+
+/** The options of the library that have another name on the command line. */
+const FLAGS: Readonly<Record<string, string>> = { checkpoint: 'cursor-file', path: 'cursor-file', reconnect: 'retries' }
+
+const configMessages = ({ code, issues }: ConfigError): readonly string[] =>
+  issues.map(({ option, message }) => {
+    const [name = option] = option.split('.')
+    return `${code}: --${FLAGS[name] ?? name} ${message}`
+  })

@@ -1,0 +1,59 @@
+import { LiveRegion, type TerminalStream } from './live-region.js'
+import { plain } from './text.js'
+
+/** How much to say, and how. */
+export interface MessageOptions {
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+  readonly color: boolean
+}
+
+type Stderr = TerminalStream & { readonly isTTY?: boolean }
+type Environment = Readonly<Record<string, string | undefined>>
+
+const YELLOW = 33
+const RED = 31
+
+/** All that a person reads: on stderr, since stdout is for events. */
+export class Messages {
+  readonly isTerminal: boolean
+  /** Escape sequences are understood and welcome. */
+  readonly ansi: boolean
+  readonly region: LiveRegion
+
+  constructor(
+    private readonly stderr: Stderr,
+    readonly options: MessageOptions,
+    environment: Environment,
+  ) {
+    this.isTerminal = stderr.isTTY === true
+    this.ansi = this.isTerminal && options.color && !environment.NO_COLOR && environment.TERM !== 'dumb'
+    this.region = new LiveRegion(stderr, this.ansi)
+  }
+
+  detail(text: string): void {
+    if (this.options.verbose) this.print(plain(text))
+  }
+
+  info(text: string): void {
+    if (!this.options.quiet) this.print(plain(text))
+  }
+
+  warn(text: string): void {
+    if (!this.options.quiet) this.print(`${this.#painted('warning', YELLOW)} ${plain(text)}`)
+  }
+
+  error(text: string): void {
+    this.print(`${this.#painted('error', RED)} ${plain(text)}`)
+  }
+
+  /** One line as it is, above the live region. */
+  print(line: string): void {
+    this.region.clear()
+    this.stderr.write(`${line}\n`)
+  }
+
+  #painted(word: string, color: number): string {
+    return this.ansi ? `\u001b[${color}m${word}\u001b[39m` : `${word}:`
+  }
+}

@@ -1,0 +1,61 @@
+import { InvalidArgumentError } from 'commander'
+import type { CursorStart, JetstreamConfig } from '../index.js'
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const KINDS = ['commit', 'identity', 'account', 'sync'] as const
+
+type Kind = NonNullable<JetstreamConfig['kinds']>[number]
+
+/** `500ms`, `10s`, `5m`, `1h`, `2d`, `1h30m`: in milliseconds. */
+export function parseDuration(text: string): number {
+  const ms = durationOf(text)
+  if (ms === undefined) throw new InvalidArgumentError('Write a duration such as 10s, 5m, 1h or 1h30m.')
+  return ms
+}
+
+/** A whole number above 0. */
+export function parseCount(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : 0
+  if (value < 1 || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Write a whole number above 0.')
+  return value
+}
+
+/** A whole number, 0 included. */
+export const parseWhole = (text: string): number => (/^0+$/.test(text) ? 0 : parseCount(text))
+
+/** Adds what is between the commas to what earlier flags of this name gave. */
+export function parseList(text: string, earlier: readonly string[] = []): readonly string[] {
+  const entries = text.split(',').map((entry) => entry.trim())
+  if (entries.includes('')) throw new InvalidArgumentError('Write names with commas between them.')
+  return [...earlier, ...entries]
+}
+
+/** A flag that may be given again. */
+export const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text]
+
+export function parseKinds(text: string, earlier: readonly Kind[] = []): readonly Kind[] {
+  return [...earlier, ...parseList(text).map(kindOf)]
+}
+
+/** Where to start: `live`, `oldest`, a position, an ISO date, or a duration back. */
+export function parseCursor(text: string): CursorStart {
+  if (text === 'live' || text === 'oldest') return text
+  if (/^\d+$/.test(text)) return Number(text)
+  const ago = durationOf(text)
+  if (ago !== undefined) return { ago }
+  const date = new Date(text)
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date
+  throw new InvalidArgumentError('Write live, oldest, a position, an ISO date, or a duration back such as 10m.')
+}
+
+function kindOf(text: string): Kind {
+  const kind = KINDS.find((known) => known === text)
+  if (kind === undefined) throw new InvalidArgumentError(`Write some of ${KINDS.join(', ')}.`)
+  return kind
+}
+
+function durationOf(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined
+  const parts = text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)
+  return [...parts].reduce((total, [, value, unit]) => total + Number(value) * (UNIT_MS[unit ?? ''] ?? 0), 0)
+}

@@ -1,0 +1,42 @@
+import { Command, CommanderError } from 'commander'
+import { VERSION } from '../index.js'
+import { addDemo } from './commands/demo.js'
+import { addJetstream } from './commands/jetstream.js'
+import type { CommandContext } from './context.js'
+import { EXIT, EXIT_CODES_HELP, type ExitCode } from './exit-codes.js'
+
+const HELP = `
+Examples:
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
+  $ rxjs-atproto jetstream --cursor-file ./cursor.json --for 1h > events.ndjson
+  $ rxjs-atproto demo
+  $ rxjs-atproto help jetstream
+${EXIT_CODES_HELP}`
+
+/** Each adds one command; the order is that of the help. */
+const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [addJetstream, addDemo]
+
+/** Runs the command line, and answers with the exit code. */
+export async function runProgram(argv: readonly string[], io: Omit<CommandContext, 'exit'>): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.done
+  const program = newProgram()
+  for (const add of COMMANDS) add(program, { ...io, exit: (code) => (exitCode = code) })
+  try {
+    await program.parseAsync(argv)
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return usageExit(error)
+    throw error
+  }
+}
+
+const newProgram = (): Command =>
+  new Command('rxjs-atproto')
+    .description('AT Protocol event streams in a terminal.')
+    .version(VERSION, '-V, --version')
+    .showHelpAfterError('(--help shows what there is)')
+    .addHelpText('after', HELP)
+    .exitOverride()
+
+/** Asking for help or the version is no mistake. Without any command the help is printed, and that is one. */
+const usageExit = ({ code, exitCode }: CommanderError): ExitCode => (exitCode === 0 && code !== 'commander.error' ? EXIT.done : EXIT.usage)

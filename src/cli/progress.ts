@@ -1,0 +1,60 @@
+import type { Messages } from './messages.js'
+import type { Reading, View } from './reading.js'
+import { count, counted, duration, shortHost } from './text.js'
+
+const REDRAW_MS = 250
+const LINE_EVERY_MS = 1000
+
+/** On a terminal one line that is rewritten; elsewhere nothing, since a log wants no progress. */
+export function statusLine(messages: Messages): View | undefined {
+  if (!messages.isTerminal || messages.options.quiet) return undefined
+  return {
+    everyMs: REDRAW_MS,
+    show: (reading) => messages.region.draw([statusOf(reading)]),
+    end: () => messages.region.clear(),
+  }
+}
+
+/** A line each second, for what is no terminal. */
+export const plainLines = (messages: Messages): View => ({
+  everyMs: LINE_EVERY_MS,
+  show: (reading) => messages.info(statusOf(reading)),
+  end: () => {},
+})
+
+/** `--metrics`: a line of JSON each second, and one at the end. */
+export function metricsLines(messages: Messages): View {
+  const print = ({ metrics, events, perSecond, elapsedMs }: Reading) =>
+    messages.print(
+      JSON.stringify({ elapsedMs: Math.round(elapsedMs), written: events, perSecond: Math.round(perSecond), ...metrics }, errorsToo),
+    )
+  return { everyMs: LINE_EVERY_MS, show: print, end: print }
+}
+
+/** `4,213 events  1,003/s  lag 2 ms  0 dropped  open wss://host`. */
+export function statusOf({ metrics, events, perSecond }: Reading): string {
+  const { dropped, lagMs } = metrics
+  const lag = lagMs === undefined ? '-' : duration(lagMs)
+  return [counted(events, 'event'), `${count(perSecond)}/s`, `lag ${lag}`, `${count(dropped)} dropped`, stateOf(metrics)].join('  ')
+}
+
+export function stateOf({ connection }: Reading['metrics']): string {
+  const host = connection.host === undefined ? '' : ` ${shortHost(connection.host)}`
+  return connection.state === 'waiting'
+    ? `waiting${host} (retry ${connection.attempt}, ${connection.reason.code})`
+    : `${connection.state}${host}`
+}
+
+/** `191 events in 420 ms (455/s), 0 dropped, 0 rejected, 0 gaps, 0 reconnects`. */
+export function summaryOf({ metrics, events, elapsedMs }: Reading): string {
+  const { dropped, rejected, gaps, reconnects } = metrics
+  const rate = count((events * 1000) / Math.max(1, elapsedMs))
+  const losses = [`${count(dropped)} dropped`, `${count(rejected)} rejected`, counted(gaps, 'gap'), counted(reconnects, 'reconnect')]
+  return [`${counted(events, 'event')} in ${duration(elapsedMs)} (${rate}/s)`, ...losses].join(', ')
+}
+
+/** An error's message and code are not enumerable, and its stack would be noise. */
+function errorsToo(_key: string, value: unknown): unknown {
+  if (!(value instanceof Error)) return value
+  return { code: (value as { readonly code?: unknown }).code, message: value.message }
+}

@@ -1,0 +1,145 @@
+import {
+  interval,
+  lastValueFrom,
+  type MonoTypeOperatorFunction,
+  merge,
+  NEVER,
+  type Observable,
+  Subject,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+  timer,
+} from 'rxjs'
+import { boundedMergeMap } from '../index.js'
+import { EXIT, type ExitCode } from './exit-codes.js'
+import { failureOf, SinkError } from './failure.js'
+import type { Messages } from './messages.js'
+import type { LineSink } from './output.js'
+import { summaryOf } from './progress.js'
+import { Rate, type Reading, type View } from './reading.js'
+import { onStopSignal, SIGNAL_EXIT, type StopSignal } from './signals.js'
+import type { StreamOptions } from './stream-options.js'
+import { duration } from './text.js'
+import { Watch } from './watch.js'
+
+/** A command that reads a stream to its goal. */
+export interface StreamRun<E> {
+  /** Hands the watch's observers to a source. May throw what is wrong with its config. */
+  readonly source: (watch: Watch) => Observable<E>
+  readonly options: StreamOptions
+  readonly messages: Messages
+  /** Where events go; without it they go nowhere. */
+  readonly sink?: LineSink | undefined
+  readonly view?: View | undefined
+}
+
+// Lines that may be on their way to the system at once. What is in flight is not done: the checkpoint waits for it.
+const WRITES_AT_ONCE = 256
+// After a signal: how long stdout may take for what waits.
+const DRAIN_MS = 5000
+
+/** Reads, writes, and says how it ended. */
+export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
+  const watch = new Watch(run.messages)
+  const reader = new StreamReader(run, watch)
+  const orLoss = (exitCode: ExitCode) => (run.options.strict && watch.lost ? EXIT.loss : exitCode)
+  try {
+    await reader.read()
+    run.view?.end(reader.reading)
+    run.messages.info(summaryOf(reader.reading))
+    return orLoss(reader.exitCode)
+  } catch (error) {
+    const { exitCode, messages } = failureOf(error, watch.connected)
+    // Nobody is left to read more than what went wrong.
+    if (messages.length === 0) run.messages.region.clear()
+    else run.view?.end(reader.reading)
+    for (const message of messages) run.messages.error(message)
+    return exitCode === EXIT.done ? orLoss(exitCode) : exitCode
+  }
+}
+
+class StreamReader<E> {
+  #signal: StopSignal | undefined
+  #passed = 0
+  readonly #startedAt = performance.now()
+  readonly #rate = new Rate()
+  readonly #stop$ = new Subject<void>()
+
+  constructor(
+    private readonly run: StreamRun<E>,
+    private readonly watch: Watch,
+  ) {}
+
+  get exitCode(): ExitCode {
+    return this.#signal === undefined ? EXIT.done : SIGNAL_EXIT[this.#signal]
+  }
+
+  get reading(): Reading {
+    const elapsedMs = performance.now() - this.#startedAt
+    return { metrics: this.watch.metrics, events: this.#passed, perSecond: this.#rate.sample(this.#passed, elapsedMs), elapsedMs }
+  }
+
+  async read(): Promise<void> {
+    const { view } = this.run
+    const events$ = this.#events$()
+    const stopListening = onStopSignal((signal) => this.#stop(signal))
+    const shown = view && interval(view.everyMs).subscribe(() => view.show(this.reading))
+    try {
+      await lastValueFrom(events$, { defaultValue: undefined })
+      this.#checkSaved()
+    } finally {
+      shown?.unsubscribe()
+      stopListening()
+    }
+  }
+
+  #events$(): Observable<unknown> {
+    const { limit = Number.POSITIVE_INFINITY, for: forMs, connectTimeout } = this.run.options
+    const over$ = forMs === undefined ? NEVER : timer(forMs)
+    return this.run
+      .source(this.watch)
+      .pipe(
+        takeUntil(merge(this.#stop$, over$)),
+        take(limit),
+        this.#write(),
+        takeUntil(this.watch.neverConnected$(connectTimeout)),
+        takeUntil(this.#drainedTooLong$()),
+      )
+  }
+
+  /** The work is the write: a slow reader of stdout fills the queue, and that stops the socket. */
+  #write(): MonoTypeOperatorFunction<E> {
+    const { sink } = this.run
+    if (sink === undefined) return tap(() => this.#pass())
+    const write = async (event: E): Promise<E> => {
+      await sink.write(JSON.stringify(event))
+      this.#pass()
+      return event
+    }
+    return boundedMergeMap(write, { concurrency: WRITES_AT_ONCE })
+  }
+
+  #pass(): void {
+    this.#passed += 1
+  }
+
+  #stop(signal: StopSignal): void {
+    this.#signal = signal
+    this.#stop$.next()
+  }
+
+  #drainedTooLong$(): Observable<unknown> {
+    return this.#stop$.pipe(
+      switchMap(() => timer(DRAIN_MS)),
+      tap(() => this.run.messages.warn(`stdout did not take what waits within ${duration(DRAIN_MS)}; a --cursor-file is before it`)),
+    )
+  }
+
+  /** The stream goes on over a save that failed; the end must not. */
+  #checkSaved(): void {
+    const { checkpointErrors, checkpoint, cursor, failed } = this.watch.metrics
+    if (checkpointErrors > 0 && failed === 0 && checkpoint !== cursor) throw new SinkError('the cursor file could not be saved', false)
+  }
+}

@@ -1,0 +1,77 @@
+import { distinctUntilChanged, filter, map, NEVER, type Observable, switchMap, take, takeUntil, throwError, timer } from 'rxjs'
+import { type ConnectionStatus, type Gap, type RejectedFrame, type StreamError, type StreamMetrics, streamMetrics } from '../index.js'
+import { NeverConnectedError } from './failure.js'
+import type { Messages } from './messages.js'
+import { duration, shortHost } from './text.js'
+
+/** What a source tells beside its events: warnings as they come, and what the end needs to know. */
+export class Watch {
+  /** Hand these three to the source. */
+  readonly metrics$ = streamMetrics()
+  readonly gaps = { next: (gap: Gap) => this.#gap(gap) }
+  readonly rejects = { next: (reject: RejectedFrame) => this.#rejected(reject) }
+  /** Whether a connection was ever open. */
+  connected = false
+  #rejects = 0
+  #reason: StreamError | undefined
+
+  constructor(private readonly messages: Messages) {
+    this.metrics$
+      .pipe(
+        map(({ connection }) => connection),
+        distinctUntilChanged(),
+      )
+      .subscribe((status) => this.#became(status))
+  }
+
+  get metrics(): StreamMetrics {
+    return this.metrics$.value
+  }
+
+  /** Whether anything is known or feared lost. */
+  get lost(): boolean {
+    return this.metrics.gaps > 0 || this.metrics.rejected > 0
+  }
+
+  /** Errors when no connection was open for so long since the start; 0 for never. */
+  neverConnected$(timeoutMs: number): Observable<never> {
+    if (timeoutMs === 0) return NEVER
+    const opened$ = this.metrics$.pipe(
+      filter(() => this.connected),
+      take(1),
+    )
+    return timer(timeoutMs).pipe(
+      takeUntil(opened$),
+      switchMap(() => throwError(() => new NeverConnectedError(timeoutMs, this.#reason))),
+    )
+  }
+
+  #became(status: ConnectionStatus): void {
+    if (status.state === 'open') this.connected = true
+    if (status.state === 'waiting') this.#waits(status)
+    else if (status.host !== undefined) this.messages.detail(`${status.state} ${shortHost(status.host)}`)
+  }
+
+  #waits({ reason, nextAttemptAt, attempt, host }: Extract<ConnectionStatus, { state: 'waiting' }>): void {
+    this.#reason = reason
+    const delayMs = Math.max(0, nextAttemptAt - Date.now())
+    const text = `${reason.code}: ${reason.message}; retry ${attempt} of ${shortHost(host)} in ${duration(delayMs)}`
+    // At once, it is a connection that we ended ourselves.
+    if (attempt === 0) this.messages.detail(text)
+    else this.messages.warn(text)
+  }
+
+  #gap({ host, from, to, reason, count, recoverable }: Gap): void {
+    const size = count === undefined ? '' : ` (${count})`
+    const again = recoverable ? `; --cursor ${from} asks for it again` : ''
+    this.messages.warn(`gap: ${reason}${size} from ${from} to ${to ?? 'unknown'} on ${shortHost(host)}${again}`)
+  }
+
+  /** The first one is worth a line, each of a million is not. */
+  #rejected({ error, host, length }: RejectedFrame): void {
+    this.#rejects += 1
+    const text = `rejected a frame of ${length} from ${shortHost(host)}: ${error.message}`
+    if (this.#rejects === 1) this.messages.warn(`${text}${this.messages.options.verbose ? '' : '; others are counted (-v shows them)'}`)
+    else this.messages.detail(text)
+  }
+}
