@@ -8,7 +8,7 @@ export { type ConnectionStatus, type StreamMetrics, streamMetrics } from './conn
 export type { RejectedFrame } from './connection/rejects.js'
 export type { OnCursorRefused } from './connection/resume.js'
 export type { CursorStore } from './cursors/cursor-store.js'
-export { memoryCursorStore } from './cursors/memory.js'
+export { type MemoryCursorStore, memoryCursorStore } from './cursors/memory.js'
 export * from './errors.js'
 export type { StandardResult, StandardSchema } from './internal/standard-schema.js'
 export { type BoundedBatchMapOptions, boundedBatchMap } from './operators/bounded-batch-map.js'
