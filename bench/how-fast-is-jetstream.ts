@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 })
-const events = Number(flags.events ?? (flags.quick ? 60_000 : 250_000))
+const events = Number(flags.events ?? (flags.quick ? 50_000 : 250_000))
 const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 5))
 const warmup = Math.min(100_000, events / 2)
 const names = Object.keys(CONTENDERS).filter((name) => name === FLOOR || name.includes(flags.only))
