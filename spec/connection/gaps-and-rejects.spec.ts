@@ -140,15 +140,13 @@ describe('rejects', () => {
         frames: { x: 'broken', y: 'broken 26' },
         reconnect: { jitter: 'none' },
       })
-      let cursor: number | undefined
       const { seen } = runFor(helpers, 5000, events$)
-      cursor = metrics$.value.cursor
       expect(rejects.map(({ frame, error }) => [frame, error.place?.position])).toEqual([
         ['broken', undefined],
         ['broken 26', 26],
       ])
       expect(seen).toHaveLength(2)
-      expect(cursor).toBe(2)
+      expect(metrics$.value.cursor).toBe(2)
       expect(sessions.urls).toEqual(['ws://a?cursor=live', 'ws://a?cursor=2'])
     }),
   )

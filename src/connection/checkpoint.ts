@@ -36,7 +36,7 @@ export class Checkpoint {
   }
 
   async load(): Promise<Mark | undefined> {
-    const text = await this.store.load(this.key)
+    const text = await this.#loadText()
     this.saved = text === undefined ? undefined : markOf(text, this.key)
     return this.saved
   }
@@ -46,10 +46,23 @@ export class Checkpoint {
     return this.#error
   }
 
+  get saving(): boolean {
+    return this.#saving !== undefined
+  }
+
   /** Saves what is done, if it is more than what is saved. */
   save(): Promise<void> | undefined {
     this.#saving ??= this.#isBehind() ? this.#run() : undefined
     return this.#saving
+  }
+
+  async #loadText(): Promise<string | undefined> {
+    try {
+      return await this.store.load(this.key)
+    } catch (cause) {
+      if (cause instanceof CursorStoreError) throw cause
+      throw new CursorStoreError(`the store could not load the position for ${this.key}: ${messageOf(cause)}`, { cause })
+    }
   }
 
   #isBehind(): boolean {
@@ -72,6 +85,8 @@ export class Checkpoint {
     this.onSaved()
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function markOf(text: string, key: string): Mark {
   try {

@@ -90,7 +90,8 @@ export class CursorProgress<Event> implements Progress<Event> {
   #saveRegularly(checkpoint: Checkpoint, { everyMs = 1000, failAfterMs = 60_000 }: CheckpointOptions): Observable<unknown> {
     let goodAt = 0
     const save = () => {
-      if (checkpoint.error === undefined) goodAt = asyncScheduler.now()
+      // A save that never ends is no better than one that fails.
+      if (checkpoint.error === undefined && !checkpoint.saving) goodAt = asyncScheduler.now()
       else if (asyncScheduler.now() - goodAt >= failAfterMs) {
         throw new CursorStoreError(`the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`, { cause: checkpoint.error })
       }
