@@ -37,6 +37,11 @@ export class Acks implements Progress<TapEvent> {
     private readonly onReject: NonNullable<TapConfig['onReject']>,
   ) {}
 
+  /** How many events are remembered that are not in hand any more. */
+  get remembered(): number {
+    return this.#unacked.size + this.#acked.size
+  }
+
   cursorFor(): undefined {}
 
   opened(connection: Connection): void {

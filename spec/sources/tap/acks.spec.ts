@@ -1,0 +1,199 @@
+import { NEVER } from 'rxjs'
+import type { Outcome } from '../../../src/connection/delivery.js'
+import type { Delivery } from '../../../src/connection/ledger.js'
+import type { Connection } from '../../../src/socket/socket.js'
+import { Acks } from '../../../src/sources/tap/acks.js'
+import type { TapEvent } from '../../../src/sources/tap/events.js'
+
+const DID = 'did:plc:ewvi7nxzyoun6zhxrhs64oiz'
+
+const post = (id: number, rkey: string, rev = '3kb3fge5lm32x'): TapEvent => ({
+  id,
+  type: 'record',
+  did: DID,
+  rev,
+  collection: 'app.bsky.feed.post',
+  rkey,
+  action: 'create',
+  live: true,
+})
+
+const identity = (id: number, handle: string): TapEvent => ({ id, type: 'identity', did: DID, handle, isActive: true, status: 'active' })
+
+/** Acks, and the ids that each connection was sent. */
+class Desk {
+  readonly acks: Acks
+  readonly connections: number[][] = []
+
+  constructor(ack: 'done' | 'receipt' | 'none' = 'done', onReject: 'ack' | 'leave' = 'leave') {
+    this.acks = new Acks(ack, onReject)
+    this.reconnect()
+  }
+
+  reconnect(): void {
+    const sent: number[] = []
+    this.acks.disconnected()
+    this.connections.push(sent)
+    const connection: Connection = {
+      frames$: NEVER,
+      bytes: 0,
+      heard: 0,
+      canPause: true,
+      send: (text) => sent.push((JSON.parse(text) as { id: number }).id),
+      ping: () => {},
+      pause: () => {},
+      resume: () => {},
+    }
+    this.acks.opened(connection)
+  }
+
+  settle(event: TapEvent, outcome: Outcome = 'done'): void {
+    this.acks.settled({ event } as Delivery<TapEvent>, outcome)
+  }
+}
+
+describe('Acks', () => {
+  it('acks an event when its delivery is done, and not before', () => {
+    const desk = new Desk()
+    expect(desk.acks.admit(post(7, 'a'))).toBe(true)
+    expect(desk.connections).toEqual([[]])
+    desk.settle(post(7, 'a'))
+    expect(desk.connections).toEqual([[7]])
+  })
+
+  it('never acks an event whose delivery failed, and handles it when it comes again', () => {
+    const desk = new Desk()
+    desk.acks.admit(post(7, 'a'))
+    desk.settle(post(7, 'a'), 'failed')
+    expect(desk.connections).toEqual([[]])
+    expect(desk.acks.admit(post(7, 'a'))).toBe(true)
+  })
+
+  it('acks what was dropped, since that counts as done', () => {
+    const desk = new Desk()
+    desk.acks.admit(post(7, 'a'))
+    desk.settle(post(7, 'a'), 'dropped')
+    expect(desk.connections).toEqual([[7]])
+  })
+
+  it("acks at receipt under 'receipt', and never under 'none'", () => {
+    const [receipt, none] = [new Desk('receipt'), new Desk('none')]
+    for (const desk of [receipt, none]) {
+      desk.acks.admit(post(7, 'a'))
+      desk.settle(post(7, 'a'))
+    }
+    expect([receipt.connections, none.connections]).toEqual([[[7]], [[]]])
+  })
+
+  it("acks a reject's id only under onReject: 'ack'", () => {
+    const [ack, leave] = [new Desk('done', 'ack'), new Desk('done', 'leave')]
+    ack.acks.passed('host', 9)
+    leave.acks.passed('host', 9)
+    expect([ack.connections, leave.connections]).toEqual([[[9]], [[]]])
+  })
+
+  describe('trap 39: acks carried over a reconnect destroy events', () => {
+    it('acks work that ends after the disconnect only when the event is delivered again, at once and without handling it twice', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.reconnect()
+      desk.settle(post(7, 'a'))
+      expect(desk.connections).toEqual([[], []])
+      expect(desk.acks.admit(post(7, 'a'))).toBe(false)
+      expect(desk.connections).toEqual([[], [7]])
+    })
+
+    it('acks it under the id that the new connection gives it', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.reconnect()
+      desk.settle(post(7, 'a'))
+      expect(desk.acks.admit(post(1, 'a'))).toBe(false)
+      expect(desk.connections).toEqual([[], [1]])
+    })
+
+    it('handles a new event under an old id', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(1, 'a'))
+      desk.settle(post(1, 'a'))
+      desk.reconnect()
+      expect(desk.acks.admit(post(1, 'b'))).toBe(true)
+      expect(desk.connections).toEqual([[1], []])
+    })
+
+    it('sends nothing while there is no connection', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.acks.disconnected()
+      desk.settle(post(7, 'a'))
+      desk.reconnect()
+      expect(desk.connections).toEqual([[], []])
+    })
+
+    it('acks what a crashed server forgot that it was acked', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.settle(post(7, 'a'))
+      desk.reconnect()
+      expect(desk.acks.admit(post(7, 'a'))).toBe(false)
+      expect(desk.connections).toEqual([[7], [7]])
+    })
+
+    it('handles the same record again when the server brings it as a new event after it was acked', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.settle(post(7, 'a'))
+      desk.reconnect()
+      expect(desk.acks.admit(post(8, 'a'))).toBe(true)
+    })
+
+    it('handles a handle that changes there and back', () => {
+      const desk = new Desk()
+      for (const event of [identity(1, 'alice.test'), identity(2, 'bob.test')]) {
+        desk.acks.admit(event)
+        desk.settle(event)
+      }
+      desk.reconnect()
+      expect(desk.acks.admit(identity(3, 'alice.test'))).toBe(true)
+    })
+  })
+
+  describe('trap 40: copies, reader or no reader', () => {
+    it('does not handle a copy of what is in hand, and acks once for each copy when it is done', () => {
+      const desk = new Desk()
+      expect([1, 2, 3].map(() => desk.acks.admit(post(7, 'a')))).toEqual([true, false, false])
+      expect(desk.connections).toEqual([[]])
+      desk.settle(post(7, 'a'))
+      expect(desk.connections).toEqual([[7, 7, 7]])
+    })
+
+    it('acks a copy of what is done on this connection at once', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.settle(post(7, 'a'))
+      expect(desk.acks.admit(post(7, 'a'))).toBe(false)
+      expect(desk.connections).toEqual([[7, 7]])
+    })
+
+    it('remembers a bounded number of what is done', () => {
+      const desk = new Desk()
+      for (let id = 1; id <= 100_001; id += 1) {
+        desk.acks.admit(post(id, `r${id}`))
+        desk.settle(post(id, `r${id}`))
+      }
+      expect(desk.acks.remembered).toBe(100_000)
+      expect(desk.acks.admit(post(1, 'r1'))).toBe(true)
+      expect(desk.acks.admit(post(2, 'r2'))).toBe(false)
+    })
+
+    it('remembers a bounded number of what ended without a connection', () => {
+      const desk = new Desk()
+      for (let id = 1; id <= 100_001; id += 1) desk.acks.admit(post(id, `r${id}`))
+      desk.reconnect()
+      for (let id = 1; id <= 100_001; id += 1) desk.settle(post(id, `r${id}`))
+      expect(desk.acks.remembered).toBe(100_000)
+      expect(desk.acks.admit(post(1, 'r1'))).toBe(true)
+      expect(desk.acks.admit(post(2, 'r2'))).toBe(false)
+    })
+  })
+})
