@@ -59,6 +59,7 @@ class Batches<T> {
   #values: T[] = []
   #holdings: Holding[] = []
   #due: Subscription | undefined
+  #abandoned = false
 
   constructor(
     private readonly size: number,
@@ -72,6 +73,10 @@ class Batches<T> {
       holding.hold()
       this.#holdings.push(holding)
     }
+    if (this.#abandoned) {
+      this.abandon()
+      return
+    }
     this.#values.push(value)
     if (this.#values.length >= this.size) this.#emit()
     else this.#due ??= this.#emitLater()
@@ -83,6 +88,7 @@ class Batches<T> {
   }
 
   abandon(): void {
+    this.#abandoned = true
     for (const holding of this.#holdings.splice(0)) holding.release('failed')
   }
 

@@ -38,6 +38,8 @@ export const boundedWork = <T, R>(work: Work<T, R>, options: QueueOptions<T>): O
 interface Item<T> {
   readonly value: T
   readonly holding: Holding | undefined
+  // Asked for once: work may change what `orderBy` looks at.
+  key: unknown
   settled: boolean
   recovering: boolean
 }
@@ -60,10 +62,9 @@ class BoundedWork<T, R> {
     private readonly options: QueueOptions<T>,
     private readonly destination: Subscriber<R>,
   ) {
-    const { orderBy } = options
     this.#capacity = options.capacity ?? 1024
     this.#concurrency = options.concurrency ?? 1
-    this.#queue = orderBy === undefined ? new FifoQueue() : new KeyedQueue((item) => orderBy(item.value))
+    this.#queue = options.orderBy === undefined ? new FifoQueue() : new KeyedQueue((item) => item.key)
   }
 
   take(value: T): void {
@@ -72,12 +73,14 @@ class BoundedWork<T, R> {
       holding.hold()
       this.#sources.note(holding)
     }
-    const item: Item<T> = { value, holding, settled: false, recovering: false }
-    if (!this.#makeRoom(item)) return
-    this.#queue.push(item)
-    queuedBy(holding, 1)
-    this.#drain()
-    this.#boundLag()
+    const item: Item<T> = { value, holding, key: undefined, settled: false, recovering: false }
+    try {
+      this.#admit(item)
+    } catch (error) {
+      // A callback of the user's threw: the value is not done.
+      this.#settle(item, 'failed')
+      throw error
+    }
   }
 
   sourceCompleted(): void {
@@ -98,9 +101,23 @@ class BoundedWork<T, R> {
 
   // --- Bounds ---
 
+  #admit(item: Item<T>): void {
+    item.key = this.options.orderBy?.(item.value)
+    if (!this.#makeRoom(item)) return
+    this.#queue.push(item)
+    queuedBy(item.holding, 1)
+    this.#drain()
+    this.#boundLag()
+  }
+
   /** Whether `item` may wait. */
   #makeRoom(item: Item<T>): boolean {
     const { overflow = 'pause' } = this.options
+    if (this.#abandoned) {
+      // The source that was resumed at the end sends on.
+      this.#settle(item, 'failed')
+      return false
+    }
     if (overflow === 'pause' || this.#queue.size < this.#capacity) return true
     if (overflow === 'drop-oldest') {
       this.#dropOldest()
@@ -175,6 +192,7 @@ class BoundedWork<T, R> {
   }
 
   #end(item: Item<T>, result: unknown, slow: Subscription | undefined): void {
+    this.#cuttable.delete(item)
     this.#emit(item, this.work.result === undefined ? (result as R) : this.work.result(item.value))
     this.#finish(item, slow)
   }
@@ -215,13 +233,21 @@ class BoundedWork<T, R> {
       return
     }
     if (error === GIVEN_UP) {
-      this.#drop(item)
-      this.#finish(item, slow)
+      this.#giveUp(item, slow)
       return
     }
     slow?.unsubscribe()
     this.#settle(item, 'failed')
     this.destination.error(error)
+  }
+
+  #giveUp(item: Item<T>, slow: Subscription | undefined): void {
+    try {
+      this.#drop(item)
+    } catch (error) {
+      this.destination.error(error)
+    }
+    this.#finish(item, slow)
   }
 
   #recover(recover: NonNullable<Work<T, R>['recover']>, item: Item<T>, error: unknown, slow: Subscription | undefined): void {
@@ -244,10 +270,12 @@ class BoundedWork<T, R> {
   #watch(item: Item<T>): Subscription | undefined {
     const { slowAfterMs, onSlow } = this.options
     if (slowAfterMs === undefined || onSlow === undefined) return undefined
-    const slow = timer(slowAfterMs, slowAfterMs).subscribe((times) => onSlow(item.value, (times + 1) * slowAfterMs))
-    this.destination.add(slow)
-    slow.add(() => this.destination.remove(slow))
-    return slow
+    return observe(
+      timer(slowAfterMs, slowAfterMs),
+      this.destination,
+      (times) => onSlow(item.value, (times + 1) * slowAfterMs),
+      () => {},
+    )
   }
 
   // --- The end ---

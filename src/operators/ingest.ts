@@ -1,7 +1,5 @@
 import {
   catchError,
-  concat,
-  connect,
   defer,
   EMPTY,
   filter,
@@ -13,17 +11,18 @@ import {
   type Observable,
   type ObservableInput,
   retry,
-  takeUntil,
   throwError,
   timeout,
   timer,
 } from 'rxjs'
 import * as z from 'zod/mini'
 import { type BackoffOptions, backoffMs } from '../connection/backoff.js'
+import { Issues, shown } from '../connection/config.js'
 import { currentDelivery } from '../connection/delivery.js'
-import { ConfigError, IngestError, IngestTimeoutError } from '../errors.js'
+import { IngestError, IngestTimeoutError } from '../errors.js'
 import { isNsid, isNsidPrefix } from '../internal/syntax.js'
 import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
+import { drain } from './drain.js'
 import { callback, checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'
 import { type Routable, type RoutedTo, router } from './route.js'
 
@@ -56,22 +55,24 @@ export interface IngestOptions<E> extends QueueOptions<E> {
   readonly onUnrouted?: ((event: E) => void) | undefined
 }
 
+const delayMs = z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'))
+
 const schema = z.strictObject({
   ...queueShape,
   onError: z.optional(z.enum(['retry', 'skip', 'fail'], "must be 'retry', 'skip' or 'fail'")),
   attempts: z.optional(count),
   backoff: z.optional(
     z.strictObject({
-      initialDelayMs: z.optional(z.number().check(z.gte(0))),
-      maxDelayMs: z.optional(z.number().check(z.gte(0))),
-      multiplier: z.optional(z.number().check(z.gte(1))),
-      jitter: z.optional(z.enum(['full', 'none'])),
+      initialDelayMs: z.optional(delayMs),
+      maxDelayMs: z.optional(delayMs),
+      multiplier: z.optional(z.number('must be a number').check(z.gte(1, 'must be at least 1'))),
+      jitter: z.optional(z.enum(['full', 'none'], "must be 'full' or 'none'")),
       random: z.optional(callback),
     }),
   ),
   onDeadLetter: z.optional(callback),
   timeoutMs: z.optional(milliseconds),
-  drainMs: z.optional(z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'))),
+  drainMs: z.optional(delayMs),
   onUnrouted: z.optional(callback),
 })
 
@@ -87,9 +88,9 @@ const schema = z.strictObject({
  *
  * ```
  * source    -p-l-p-----|
- * posts      --|
+ * posts      ---|
  * likes        |
- * result    --- l (at once), p and p (2 after they came)
+ * result    ---lp---p--|
  * ```
  *
  * @example
@@ -106,8 +107,7 @@ export function ingest<E extends Routable, Keys extends string>(
   ingestors: Ingestors<E, Keys>,
   options: IngestOptions<E> = {},
 ): MonoTypeOperatorFunction<E> {
-  checkIngestors(ingestors)
-  checkOptions('ingest', schema, options)
+  checkOptions('ingest', schema, options, ingestorIssues(ingestors))
   const { drainMs, onUnrouted } = options
   const keyOf = router(Object.keys(ingestors))
   const routed = (event: E): boolean => {
@@ -127,14 +127,16 @@ export function ingest<E extends Routable, Keys extends string>(
   return drainMs === undefined ? work : drain(work, drainMs)
 }
 
-function checkIngestors(ingestors: Readonly<Record<string, unknown>>): void {
-  const issues = Object.entries(ingestors).flatMap(([key, ingestor]) => [
-    ...(typeof ingestor === 'function' ? [] : [{ option: key, message: 'must be a function' }]),
-    ...(['identity', 'account', 'sync', '*'].includes(key) || isNsid(key) || isNsidPrefix(key)
-      ? []
-      : [{ option: key, message: "must be an NSID, a prefix such as app.bsky.feed.*, 'identity', 'account', 'sync' or '*'" }]),
-  ])
-  if (issues.length > 0) throw new ConfigError('ingest', issues)
+function ingestorIssues(ingestors: unknown): Issues {
+  const issues = new Issues()
+  if (typeof ingestors !== 'object' || ingestors === null)
+    issues.add('ingestors', `must be an object of functions, not ${shown(ingestors)}`)
+  for (const [key, ingestor] of Object.entries(ingestors ?? {})) {
+    if (typeof ingestor !== 'function') issues.add(key, `must be a function, not ${shown(ingestor)}`)
+    if (!['identity', 'account', 'sync', '*'].includes(key) && !isNsid(key) && !isNsidPrefix(key))
+      issues.add(key, "must be an NSID, a prefix such as app.bsky.feed.*, 'identity', 'account', 'sync' or '*'")
+  }
+  return issues
 }
 
 /** The first attempt runs without any machinery, since nearly all go well. */
@@ -180,9 +182,3 @@ function giveUp<E>(
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-/** Gives the work so long after the source's end. */
-const drain =
-  <E>(work: MonoTypeOperatorFunction<E>, drainMs: number): MonoTypeOperatorFunction<E> =>
-  (source) =>
-    source.pipe(connect((events$) => work(events$).pipe(takeUntil(concat(events$.pipe(ignoreElements()), timer(drainMs))))))

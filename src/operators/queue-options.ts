@@ -15,7 +15,10 @@ export interface QueueOptions<T> {
    * is given up, counted in `metrics$`, and reported as a gap. `'error'`: the stream ends with `QueueOverflowError`. @default 'pause'
    */
   readonly overflow?: Overflow | undefined
-  /** Under `'pause'`, for a source that cannot pause and goes on: past so many waiting values the oldest is dropped. @default Infinity */
+  /**
+   * Under `'pause'`, for a source that cannot pause and goes on: past so many waiting values the oldest is dropped. Not below `capacity`.
+   * @default Infinity
+   */
   readonly maxLag?: number | undefined
   /** Values of one key are worked on one by one, in order; others run beside them. @default none: any value may run beside any other */
   readonly orderBy?: ((value: T) => unknown) | undefined
@@ -46,9 +49,10 @@ export const queueShape = {
 
 export { callback, count }
 
-/** Throws `ConfigError` with every mistake in an operator's options. */
-export function checkOptions(operator: string, schema: z.ZodMiniType, options: unknown): void {
-  const issues = new Issues()
+/** Throws `ConfigError` with every mistake in an operator's options, after those already in `issues`. */
+export function checkOptions(operator: string, schema: z.ZodMiniType, options: QueueOptions<never>, issues = new Issues()): void {
   checkShape(schema, options, issues)
+  const { capacity = 1024, maxLag = Number.POSITIVE_INFINITY } = options ?? {}
+  if (maxLag < capacity) issues.add('maxLag', `must not be below \`capacity\` (${capacity}), not ${maxLag}`)
   issues.throwIfAny(operator)
 }

@@ -27,16 +27,18 @@ export type RoutedTo<E, Key extends string> = Key extends '*'
  * `app.bsky.feedback.x`), or its kind; else `'*'`. `undefined` when none is wanted.
  */
 export function router(keys: readonly string[]): (event: Routable) => string | undefined {
-  const exact = new Set(keys)
+  // A collection has a dot: one that a stranger calls `account` is none of the ingestor's.
+  const collections = new Set(keys.filter((key) => key.includes('.')))
+  const kinds = new Set(keys.filter((key) => !key.includes('.')))
   const prefixes = keys.filter((key) => key.endsWith('.*')).sort((a, b) => b.length - a.length)
-  const others = exact.has('*') ? '*' : undefined
+  const others = kinds.has('*') ? '*' : undefined
   // A server has some hundred collections, and a stranger may make up more: past a bound they are looked up each time.
   const known = new Map<string, string | undefined>()
   const find = (collection: string) =>
-    exact.has(collection) ? collection : (prefixes.find((prefix) => collection.startsWith(prefix.slice(0, -1))) ?? others)
+    collections.has(collection) ? collection : (prefixes.find((prefix) => collection.startsWith(prefix.slice(0, -1))) ?? others)
   return (event) => {
     const collection = collectionOf(event)
-    if (collection === undefined) return exact.has(kindOf(event)) ? kindOf(event) : others
+    if (collection === undefined) return kinds.has(kindOf(event)) ? kindOf(event) : others
     const key = known.get(collection)
     if (key !== undefined || known.has(collection)) return key
     const found = find(collection)

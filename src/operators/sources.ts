@@ -30,7 +30,11 @@ export class Sources {
   complete(destination: Subscriber<unknown>): void {
     const saving = [...this.#all].flatMap((source) => source.flush() ?? [])
     if (saving.length === 0) destination.complete()
-    else void Promise.all(saving).then(() => destination.complete())
+    else
+      Promise.all(saving).then(
+        () => destination.complete(),
+        (error: unknown) => destination.error(error),
+      )
   }
 
   #add(source: DeliverySource): void {

@@ -1,0 +1,34 @@
+import { type MonoTypeOperatorFunction, Subject, timer } from 'rxjs'
+import { currentDelivery } from '../connection/delivery.js'
+import { observe, operate } from '../internal/observe.js'
+import { Sources } from './sources.js'
+
+/** Gives `work` so long after the end of its source; cuts it then, and completes when what is done is saved. */
+export const drain = <T>(work: MonoTypeOperatorFunction<T>, drainMs: number): MonoTypeOperatorFunction<T> =>
+  operate((source, destination) => {
+    const values$ = new Subject<T>()
+    const sources = new Sources()
+    const working = observe(
+      work(values$),
+      destination,
+      (value) => destination.next(value),
+      () => destination.complete(),
+    )
+    const cut = () => {
+      working.unsubscribe()
+      sources.complete(destination)
+    }
+    observe(
+      source,
+      destination,
+      (value) => {
+        const holding = currentDelivery()
+        if (holding !== undefined) sources.note(holding)
+        values$.next(value)
+      },
+      () => {
+        values$.complete()
+        observe(timer(drainMs), destination, cut, () => {})
+      },
+    )
+  })
