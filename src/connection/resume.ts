@@ -108,6 +108,8 @@ export class Resume<Event> {
     this.#last = undefined
     this.#saved = undefined
     this.#rewinds = 0
+    // The live end is that of the next connection, not of the first.
+    this.#openedAtUs = undefined
   }
 
   #next(host: string): Ask | undefined {
