@@ -2,9 +2,20 @@ import * as z from 'zod/mini'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { ConfigError, type ConfigIssue } from '../errors.js'
 
-const positive = z.number('must be a number').check(z.positive('must be above 0'))
-const delayMs = z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'))
-const limit = z.union([z.int().check(z.positive()), z.literal(Number.POSITIVE_INFINITY)], 'must be a whole number above 0, or Infinity')
+// A timer that is asked for more fires at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+const TOO_LONG = `must be at most ${LONGEST_TIMER_MS}`
+const positive = z.number('must be a number').check(z.positive('must be above 0'), z.lte(LONGEST_TIMER_MS, TOO_LONG))
+const delayMs = z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'), z.lte(LONGEST_TIMER_MS, TOO_LONG))
+
+/** A whole number from `least`, or Infinity. */
+const countFrom = (least: 0 | 1, message: string) =>
+  z.union([z.int(message).check(z.gte(least, message)), z.literal(Number.POSITIVE_INFINITY)], message)
+
+// RFC 9110 section 5.5, and 5.6.2 for the name. What breaks it would throw at every dial.
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const headerValue = z.string('must be a string').check(z.regex(HEADER_VALUE, 'must be one line of Latin-1 text'))
 
 const hasMethods = (value: unknown, ...names: readonly string[]): boolean =>
   typeof value === 'object' && value !== null && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
@@ -29,7 +40,7 @@ const reconnect = z.strictObject({
   multiplier: z.optional(z.number('must be a number').check(z.gte(1, 'must be at least 1'))),
   jitter: z.optional(z.enum(['full', 'none'], "must be 'full' or 'none'")),
   random: z.optional(z.custom<() => number>((value) => typeof value === 'function', 'must be a function')),
-  maxAttempts: z.optional(z.union([z.int().check(z.gte(0)), z.literal(Number.POSITIVE_INFINITY)], 'must be a whole number, or Infinity')),
+  maxAttempts: z.optional(countFrom(0, 'must be a whole number, or Infinity')),
 })
 
 /** The options that every live source shares. */
@@ -42,9 +53,15 @@ export const liveShape = {
   connectTimeoutMs: z.optional(positive),
   idleTimeoutMs: z.optional(positive),
   pauseCloseMs: z.optional(delayMs),
-  maxFrameBytes: z.optional(limit),
-  headers: z.optional(z.record(z.string(), z.string(), 'must be an object of header names and values')),
-  userAgent: z.optional(z.string('must be a string')),
+  maxFrameBytes: z.optional(countFrom(1, 'must be a whole number above 0, or Infinity')),
+  headers: z.optional(
+    z.record(
+      z.string().check(z.regex(HEADER_NAME, 'must be named by a token')),
+      headerValue,
+      'must be an object of header names and values',
+    ),
+  ),
+  userAgent: z.optional(headerValue),
   metrics$: z.optional(observer()),
   rejects: z.optional(observer()),
   gaps: z.optional(observer()),
@@ -79,8 +96,13 @@ export function checkShape(schema: z.ZodMiniType, config: unknown, issues: Issue
   for (const issue of result.error?.issues ?? []) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) issues.add([...issue.path, key].join('.'), 'is not an option')
-    } else issues.add(issue.path.join('.') || 'config', `${issue.message}, not ${shown(valueAt(config, issue.path))}`)
+    } else issues.add(issue.path.join('.') || 'config', messageOf(issue, config))
   }
+}
+
+function messageOf({ path, message }: z.core.$ZodIssue, config: unknown): string {
+  // A header may hold a password.
+  return path[0] === 'headers' && path.length > 1 ? message : `${message}, not ${shown(valueAt(config, path))}`
 }
 
 function valueAt(config: unknown, path: readonly PropertyKey[]): unknown {

@@ -22,9 +22,10 @@ function parse(text: string): URL | undefined {
     return urlOf(text.replace(/^http/i, 'ws'))
   }
   // A bare IPv6 address needs its brackets in a URL.
-  const url = urlOf(`wss://${/^[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*$/i.test(text) ? `[${text}]` : text}`)
-  if (url !== undefined && LOOPBACK.test(url.hostname)) url.protocol = 'ws:'
-  return url
+  const named = /^[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*$/i.test(text) ? `[${text}]` : text
+  const url = urlOf(`wss://${named}`)
+  // Read again rather than changed: a URL forgets a port that is the default of its first scheme.
+  return url !== undefined && LOOPBACK.test(url.hostname) ? urlOf(`ws://${named}`) : url
 }
 
 function urlOf(text: string): URL | undefined {

@@ -55,13 +55,20 @@ const MAX_DIDS = 10_000
 const isSchema = (value: unknown): boolean =>
   (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in (value as object)
 
+const CURSOR = "must be 'live', 'oldest', a position, a Date or `{ ago: ms }`"
+
 const schema = z.strictObject({
   ...liveShape,
   wire: z.optional(z.literal('v1', "must be 'v1'")),
   cursor: z.optional(
     z.union(
-      [z.literal('live'), z.literal('oldest'), z.int().check(z.gte(0)), z.date(), z.strictObject({ ago: z.number().check(z.gte(0)) })],
-      "must be 'live', 'oldest', a position, a Date or `{ ago: ms }`",
+      [
+        z.literal(['live', 'oldest']),
+        z.int(CURSOR).check(z.gte(0, CURSOR)),
+        z.date(),
+        z.strictObject({ ago: z.number(CURSOR).check(z.gte(0, 'must not be negative')) }),
+      ],
+      CURSOR,
     ),
   ),
   onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
