@@ -334,7 +334,7 @@ describe('a live stream that has received nothing yet', () => {
 })
 
 describe('a position that the server says it cannot serve', () => {
-  it("goes on at the oldest event, at the live end, or not at all, as `onCursorRefused` says, with a gap", () => {
+  it('goes on at the oldest event, at the live end, or not at all, as `onCursorRefused` says, with a gap', () => {
     for (const [onCursorRefused, cursor] of [
       ['oldest', 0],
       ['live', undefined],
