@@ -1,0 +1,122 @@
+import { EventEmitter } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defer, finalize, type Observable, take, tap } from 'rxjs'
+import * as files from '../../src/cursors/file.js'
+import * as library from '../../src/index.js'
+import * as testing from '../../src/testing/index.js'
+import { compile, type Fence, fences } from './docs-fences.js'
+import * as fixtures from './docs-fixtures.js'
+
+const EVENTS = 200
+const { problems, javascript } = compile()
+const running = fences.filter(({ runs }) => runs)
+
+describe('the examples of the docs', () => {
+  it('are found, on every page and in the code', () => {
+    const pages = new Set(fences.map(({ at }) => at.split(':')[0]))
+    expect([...pages]).toEqual(expect.arrayContaining(['README.md', 'docs/errors.md', 'src/sources/jetstream/jetstream.ts']))
+    expect(fences.length).toBeGreaterThan(20)
+    expect(running.length).toBeGreaterThan(10)
+  })
+
+  it('compile', () => {
+    expect(problems).toBe('')
+  })
+
+  it.each(running.map((fence) => [fence.at, fence] as const))('run, as at %s', async (_, fence) => {
+    const program = new Program(fence)
+    await program.run()
+    expect(program.failures).toEqual([])
+    // What subscribes must have been sent something.
+    for (const stream of program.streams) expect(stream.events).toBeGreaterThan(0)
+  })
+})
+
+interface Stream {
+  readonly ended: Promise<void>
+  events: number
+  error?: unknown
+}
+
+/** Runs one example as written, but that `jetstream$` reads a server of its own, and ends after some events. */
+class Program {
+  readonly streams: Stream[] = []
+  readonly #process = Object.assign(new EventEmitter(), { env: {}, exit: () => {} })
+  readonly #cases: (() => unknown)[] = []
+  readonly #folder = mkdtempSync(join(tmpdir(), 'docs-'))
+  #server: testing.FakeJetstream | undefined
+
+  constructor(private readonly fence: Fence) {}
+
+  get failures(): readonly unknown[] {
+    return this.streams.flatMap(({ error }) => (error === undefined ? [] : [error]))
+  }
+
+  async run(): Promise<void> {
+    // Every kind and operation is among so many, whatever an example filters for.
+    this.#server = await testing.fakeJetstream({ events: 3000, stored: 'all' })
+    const log = jest.spyOn(console, 'log').mockImplementation(() => {})
+    try {
+      await this.#execute()
+      for (const body of this.#cases) await body()
+      for (const { ended } of this.streams) await ended
+    } finally {
+      log.mockRestore()
+      await this.#server.close()
+      rmSync(this.#folder, { recursive: true, force: true })
+    }
+  }
+
+  async #execute(): Promise<void> {
+    const code = javascript(this.fence)
+      .replaceAll(/^import \* as (\w+) from '([^']+)';?$/gm, "const $1 = load('$2')")
+      .replaceAll(/^import \{([^}]*)\} from '([^']+)';?$/gm, (_, names: string, module: string) => {
+        return `const {${names.replaceAll(' as ', ': ')}} = load('${module}')`
+      })
+      .replaceAll(/^export \{\};?$/gm, '')
+    const free = { ...fixtures, process: this.#process, it: (_: string, body: () => unknown) => this.#cases.push(body) }
+    const AsyncFunction = (async () => {}).constructor as FunctionConstructor
+    await new AsyncFunction('load', ...Object.keys(free), code)(this.#load, ...Object.values(free))
+  }
+
+  readonly #load = (module: string): unknown => {
+    if (module === 'rxjs-atproto') return { ...library, jetstream$: this.#jetstream$ }
+    if (module === 'rxjs-atproto/cursors/file') {
+      return { ...files, fileCursorStore: (path: string) => files.fileCursorStore(join(this.#folder, path)) }
+    }
+    if (module === 'rxjs-atproto/testing') {
+      const suite = { describe: (_: string, body: () => void) => body(), it: (_: string, body: () => unknown) => this.#cases.push(body) }
+      const describeCursorStore: typeof testing.describeCursorStore = (name, make) =>
+        testing.describeCursorStore(name, make, { globals: suite })
+      return { ...testing, describeCursorStore }
+    }
+    return require(module)
+  }
+
+  readonly #jetstream$ = (config: library.JetstreamConfig = {}): Observable<library.JetstreamEvent> => {
+    const host = config.host?.includes('127.0.0.1') ? config.host : this.#server?.url
+    // The server plays what it holds to who asks for it; an example's own position means nothing to it.
+    const source$ = library.jetstream$({ ...config, host, cursor: 'oldest' })
+    let end = (): void => {}
+    const stream: Stream = {
+      ended: new Promise<void>((resolve) => {
+        end = resolve
+      }),
+      events: 0,
+    }
+    const count = (): void => {
+      stream.events += 1
+      if (stream.events === EVENTS / 2) this.#process.emit('SIGTERM')
+    }
+    const note = (error: unknown): void => {
+      stream.error = error
+    }
+    const limit = config.host === host ? Number.POSITIVE_INFINITY : EVENTS
+    return defer(() => {
+      this.streams.push(stream)
+      return source$.pipe(tap({ next: count, error: note }), take(limit), finalize(end))
+    })
+  }
+}
