@@ -48,7 +48,8 @@ export interface LiveConfig {
 export type CheckpointConfig = CursorStore | CheckpointOptions
 
 export const checkpointOptions = (config: CheckpointConfig | undefined): CheckpointOptions | undefined =>
-  config === undefined || 'store' in config ? config : { store: config }
+  // By its methods: a store of one's own may well have a member of the name `store`.
+  config !== undefined && 'load' in config ? { store: config } : config
 
 const IN_BROWSER = typeof process === 'undefined' || process.versions?.node === undefined
 
