@@ -109,14 +109,14 @@ describe('the checkpoint', () => {
     const subscription = events$.subscribe(() => releases.push(hold()))
     await pass(0)
     receive(1, 2, 3)
-    const after = async (index: number) => {
+    const released = async (index: number) => {
       releases[index]?.()
       await pass(10)
       return store.positions.get('key')
     }
-    expect(await after(1)).toBe(saved(1))
-    expect(await after(0)).toBe(saved(3))
-    expect(await after(2)).toBe(saved(3))
+    expect(await released(1)).toBe(saved(1))
+    expect(await released(0)).toBe(saved(3))
+    expect(await released(2)).toBe(saved(3))
     subscription.unsubscribe()
   })
 
