@@ -12,7 +12,7 @@ const config: Config = {
     '^rxjs-atproto/cursors/file$': '<rootDir>/src/cursors/file.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],
   testTimeout: 15_000,
 }
 
