@@ -31,15 +31,17 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     clearTimeout(deadline)
     subscriber.error(error)
   }
-  const deadline = setTimeout(() => {
-    end(new ConnectTimeoutError(`no handshake within \`connectTimeoutMs\` (${options.connectTimeoutMs} ms)`))
-  }, options.connectTimeoutMs)
+  // Replaced by an answer that has begun: its status counts, also when its body never ends.
+  let giveUp = () => end(new ConnectTimeoutError(`no handshake within \`connectTimeoutMs\` (${options.connectTimeoutMs} ms)`))
+  const deadline = setTimeout(() => giveUp(), options.connectTimeoutMs)
 
   socket.once('open', () => {
     clearTimeout(deadline)
     subscriber.next(connection)
   })
-  socket.once('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => readRefusal(response, end))
+  socket.once('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => {
+    giveUp = readRefusal(response, end)
+  })
   socket.on('error', (error: Error & { code?: string }) => {
     failure = failureOf(error, connection.opened, options)
     if (!connection.opened) end(failure)
@@ -62,7 +64,8 @@ function failureOf(error: Error & { code?: string }, opened: boolean, { maxFrame
   return new ConnectError(`no connection: ${error.message || error.code}`, { cause: error })
 }
 
-function readRefusal(response: IncomingMessage, end: (error: StreamError) => void): void {
+/** Ends with the refusal when it is read; returns what ends with as much of it as there is. */
+function readRefusal(response: IncomingMessage, end: (error: StreamError) => void): () => void {
   const chunks: Buffer[] = []
   let size = 0
   const finish = () => {
@@ -78,6 +81,7 @@ function readRefusal(response: IncomingMessage, end: (error: StreamError) => voi
   })
   response.once('end', finish)
   response.once('error', finish)
+  return finish
 }
 
 class NodeConnection implements Connection {

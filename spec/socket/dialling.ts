@@ -1,0 +1,59 @@
+import { StreamError } from '../../src/errors.js'
+import { dial } from '../../src/socket/node.js'
+import type { Connection, DialOptions, Frame } from '../../src/socket/socket.js'
+import { Changes } from '../../src/testing/changes.js'
+
+/** One dial of a spec, with all that came of it. */
+export class Dialling implements Disposable {
+  readonly frames: Frame[] = []
+  connection: Connection | undefined
+  error: StreamError | undefined
+  onFrame: (frame: Frame) => void = () => undefined
+  readonly #changes = new Changes()
+  readonly #subscription
+
+  constructor(url: string, options: Partial<DialOptions> = {}) {
+    this.#subscription = dial({ connectTimeoutMs: 5000, maxFrameBytes: 1_000_000, headers: {}, ...options, url }).subscribe({
+      next: (connection) => this.#opened(connection),
+      error: (error: unknown) => {
+        if (!(error instanceof StreamError)) throw error
+        this.error = error
+        this.#changes.changed()
+      },
+    })
+  }
+
+  async opened(): Promise<Connection> {
+    await this.#changes.when(() => this.connection !== undefined || this.error !== undefined)
+    if (this.connection === undefined) throw this.error
+    return this.connection
+  }
+
+  async received(count: number): Promise<readonly Frame[]> {
+    await this.#changes.when(() => this.frames.length >= count || this.error !== undefined)
+    return this.frames
+  }
+
+  async ended(): Promise<StreamError> {
+    await this.#changes.when(() => this.error !== undefined)
+    return this.error as StreamError
+  }
+
+  unsubscribe(): void {
+    this.#subscription.unsubscribe()
+  }
+
+  [Symbol.dispose](): void {
+    this.unsubscribe()
+  }
+
+  #opened(connection: Connection): void {
+    this.connection = connection
+    connection.frames$.subscribe((frame) => {
+      this.frames.push(frame)
+      this.onFrame(frame)
+      this.#changes.changed()
+    })
+    this.#changes.changed()
+  }
+}
