@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type ClientOptions, WebSocket } from 'ws'
 import type { JetstreamEvent } from '../../src/sources/jetstream/events.js'
 
@@ -30,10 +31,15 @@ export class Client implements AsyncDisposable {
     return this.events.map((event) => event.time_us)
   }
 
-  /** Resolves with the events as soon as there are `count`. */
-  async received(count: number): Promise<JetstreamEvent[]> {
-    while (this.frames.length < count) await new Promise<void>((resolve) => (this.#seen = resolve))
-    return this.events
+  /** Resolves as soon as there are `count` frames. */
+  async received(count: number): Promise<void> {
+    while (this.frames.length < count) await this.#next()
+  }
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#seen = resolve
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -50,4 +56,29 @@ export async function refusalOf(base: string, query = '', options: ClientOptions
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk)
   return { status: response.statusCode, body: String(Buffer.concat(chunks)), headers: response.headers }
+}
+
+const HANDSHAKE = [
+  'GET /subscribe HTTP/1.1',
+  'Host: spec',
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  '\r\n',
+].join('\r\n')
+
+/**
+ * How the TCP connection of a subscriber ends. What tells the two apart is a write after the end: it fails on a connection that was
+ * reset, and succeeds (at first) on one that the peer has merely closed. Node itself may report an RST that comes with data as an end.
+ */
+export async function tcpEndOf(port: number): Promise<'reset' | 'closed'> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('data', () => undefined)
+  socket.write(HANDSHAKE)
+  const how = await new Promise<'reset' | 'closed'>((resolve) => {
+    socket.on('error', () => resolve('reset'))
+    socket.on('end', () => socket.write('x', (error) => resolve(error ? 'reset' : 'closed')))
+  })
+  socket.destroy()
+  return how
 }

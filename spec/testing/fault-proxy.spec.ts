@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { fakeJetstream, faultProxy } from '../../src/testing/index.js'
-import { Client } from './client.js'
+import { Client, tcpEndOf } from './client.js'
+
+const LINE = JSON.stringify({ text: 'x'.repeat(400) })
 
 describe('faultProxy', () => {
   it('passes everything on, both ways, when told nothing', async () => {
@@ -31,13 +33,14 @@ describe('faultProxy', () => {
   })
 
   it('resets a connection in the middle of a frame', async () => {
-    await using server = await fakeJetstream({ events: 2_000 })
+    await using server = await fakeJetstream({ events: (n) => (n < 100_000 ? LINE : undefined) })
     await using proxy = await faultProxy({ target: server.url, resetAfterBytes: 100_000 })
     const client = new Client(proxy.url)
     expect((await client.ended).code).toBe(1006)
     expect(client.frames.length).toBeLessThan(400)
     expect(proxy.fired).toEqual(['reset'])
     expect(proxy.bytesDown).toBe(100_000)
+    expect(await tcpEndOf(proxy.port)).toBe('reset')
   })
 
   it('ends a connection after a limit, with every byte before it', async () => {

@@ -28,6 +28,7 @@ export class JetstreamLog {
   #rows: LogEntry[] = []
   /** The place of the first row. */
   #base = 0
+  #oldest = 0
   #nextSeq: number
   /** Positions lost in a crash of a legacy server, to be handed out again. */
   readonly #lostTimes: number[] = []
@@ -48,9 +49,7 @@ export class JetstreamLog {
 
   /** The place of the oldest row that retention keeps. */
   get oldest(): number {
-    const { retainEvents, retainMs } = this.options
-    const byCount = Math.max(this.#base, this.end - retainEvents)
-    return retainMs === Number.POSITIVE_INFINITY ? byCount : Math.max(byCount, this.#youngerThan(retainMs))
+    return this.#oldest
   }
 
   at(place: number): LogEntry | undefined {
@@ -83,12 +82,13 @@ export class JetstreamLog {
     const entry = encoded.fixed ? encoded : this.#positioned(encoded)
     this.#rows.push(entry)
     this.#nextSeq = (entry.fixed ? entry.seq : this.#nextSeq) + 1
-    this.#trim()
+    this.#expire()
   }
 
   /** Forgets the newest rows; their positions are handed out again. */
   lose(count: number): void {
     const lost = this.#rows.splice(Math.max(0, this.#rows.length - count))
+    this.#oldest = Math.min(this.#oldest, this.end)
     this.#nextSeq = lost[0]?.seq ?? this.#nextSeq
     if (this.options.server === 'legacy') this.#lostTimes.unshift(...lost.map((entry) => entry.timeUs))
   }
@@ -112,20 +112,18 @@ export class JetstreamLog {
     return { ...entry, ...this.#frames.add(moved), timeUs, seq }
   }
 
-  #youngerThan(retainMs: number): number {
+  #expire(): void {
+    const { retainEvents, retainMs } = this.options
     const since = (this.newest?.timeUs ?? 0) - retainMs * 1000
-    const index = this.#rows.findIndex((entry) => entry.timeUs >= since)
-    return this.#base + Math.max(0, index)
-  }
-
-  /** In large steps: shifting rows one by one would cost more than all the rest. */
-  #trim(): void {
-    if (this.#rows.length < 2 * this.options.retainEvents + 65_536) return
-    const gone = this.#rows.length - this.options.retainEvents
-    this.#rows = this.#rows.slice(gone)
-    this.#base += gone
+    while (this.end - this.#oldest > retainEvents || (this.at(this.#oldest)?.timeUs ?? since) < since) this.#oldest++
+    // In large steps: shifting rows one by one would cost more than all the rest.
+    if (this.#oldest - this.#base < TRIMMED_ROWS) return
+    this.#rows = this.#rows.slice(this.#oldest - this.#base)
+    this.#base = this.#oldest
   }
 }
+
+const TRIMMED_ROWS = 65_536
 
 /** Go's encoder, which servers use, escapes these three and the two line separators. */
 const escapeHtml = (text: string): string =>

@@ -12,7 +12,7 @@ import { placeOf } from './jetstream-cursor.js'
 import { JetstreamLog, type LogItem } from './jetstream-log.js'
 import { JetstreamScript } from './jetstream-script.js'
 import { Session, type Shared, type Start } from './jetstream-session.js'
-import { type Refused, readRequest, refuse } from './subscribe-request.js'
+import { answerPlain, type Refused, readRequest, refuse } from './subscribe-request.js'
 
 /** One attempt and what it needs to be answered. */
 interface Knock {
@@ -78,9 +78,7 @@ export class JetstreamServer implements FakeJetstream, Shared {
   async listen(port: number): Promise<void> {
     this.#http.on('connection', (socket) => this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))))
     this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.#upgrade(request, socket, head))
-    this.#http.on('request', (_request, response) =>
-      response.writeHead(400, { 'content-type': 'text/plain; charset=utf-8' }).end('Bad Request\n'),
-    )
+    this.#http.on('request', (request, response) => answerPlain(request, response, this.#server))
     await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(port, '127.0.0.1', resolve))
   }
 
@@ -122,9 +120,10 @@ export class JetstreamServer implements FakeJetstream, Shared {
     return this.close()
   }
 
-  /** Without a rate, whoever is at the tail first calls for more. */
+  /** Without a rate, whoever is at the tail first calls for more; never past a fault, so that what follows it is still to come. */
   pull(): boolean {
-    if (this.options.ratePerSecond !== undefined || this.#script.take(SCRIPT_BATCH) === 0) return false
+    if (this.options.ratePerSecond !== undefined || this.#script.take(Math.min(SCRIPT_BATCH, this.faults.room(this.sent))) === 0)
+      return false
     setImmediate(() => this.#grown())
     return true
   }

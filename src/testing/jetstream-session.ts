@@ -7,6 +7,7 @@ import type { EventFault, FaultPlan } from './faults.js'
 import { frameOf } from './frame-store.js'
 import { type JetstreamFilter, wants } from './jetstream-filter.js'
 import type { JetstreamLog, LogEntry } from './jetstream-log.js'
+import { reset } from './tcp-reset.js'
 
 /** What all connections of one server share. */
 export interface Shared {
@@ -56,6 +57,8 @@ export class Session implements FakeConnection {
   #place: number
   /** At the tail once: from here on the outbox is bounded. */
   #live: boolean
+  /** Rows to leave out, as a fault wants it; they may be still to come. */
+  #toSkip = 0
   /** A batch is on its way to the network. */
   #writing = false
   /** The legacy server fills the outbox while it waits for a hello, with the filter of the URL. */
@@ -137,8 +140,9 @@ export class Session implements FakeConnection {
     return this.shared.pull()
   }
 
+  /** A burst that the network takes at once is no queue, however long. */
   #overrun(): boolean {
-    const waiting = this.state === 'hello' || this.#writing
+    const waiting = this.state === 'hello' || this.socket.writableLength > 0
     return this.#live && waiting && this.shared.log.end - this.#place > this.shared.limits.outboxEvents
   }
 
@@ -151,6 +155,7 @@ export class Session implements FakeConnection {
     const stop = Math.min(log.end, this.#place + BATCH_ROWS)
     for (let bytes = 0; this.#place < stop && rows.length < room && bytes < BATCH_BYTES; this.#place++) {
       const row = log.at(this.#place)
+      if (this.#toSkip > 0 && this.#toSkip--) continue
       if (row === undefined || !wants(this.#filterAt(this.#place), row)) continue
       rows.push(row)
       bytes += row.end - row.start
@@ -215,7 +220,7 @@ export class Session implements FakeConnection {
     switch (fault.do) {
       case 'reset':
         this.state = 'ended'
-        this.socket.resetAndDestroy()
+        reset(this.socket)
         break
       case 'drop':
         this.end()
@@ -236,7 +241,7 @@ export class Session implements FakeConnection {
         this.ws.ping()
         break
       case 'skip':
-        this.#place = Math.min(this.shared.log.end, this.#place + fault.events)
+        this.#toSkip += fault.events
         break
       case 'repeat':
         this.#place = Math.max(this.shared.log.oldest, this.#place - fault.events)

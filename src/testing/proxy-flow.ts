@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FiredProxyFault, ProxyFaults } from './fault-proxy.js'
+import { reset } from './tcp-reset.js'
 
 /** What a flow needs of its proxy. */
 export interface ProxyRules {
@@ -158,7 +159,7 @@ export class ProxyFlow {
 
   #cut(how: 'reset' | 'limit'): void {
     this.#once(how)
-    this.#pass(() => (how === 'reset' ? this.to.resetAndDestroy() : this.to.end()))
+    this.#pass(() => (how === 'reset' ? reset(this.to) : this.to.end()))
     this.from.destroy()
   }
 

@@ -3,7 +3,7 @@
  *
  * @example
  * const next = random(7)
- * next() // always 0.0116…
+ * next() // always 0.0117…
  */
 export function random(seed: number): () => number {
   let state = seed >>> 0

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http'
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { parseCursor } from './jetstream-cursor.js'
 import { filterOf, InvalidOptions, type JetstreamFilter } from './jetstream-filter.js'
@@ -24,9 +23,14 @@ const bad = (body: string): Refused => ({ status: 400, body })
 /** Reads a request for `/subscribe`, in each server's own order and words. */
 export function readRequest(request: IncomingMessage, server: 'legacy' | 'v2'): SubscribeRequest | Refused {
   const url = new URL(request.url ?? '/', 'ws://127.0.0.1')
-  if (url.pathname !== '/subscribe') return { status: 404, body: server === 'v2' ? '404 page not found\n' : '{"message":"Not Found"}\n' }
+  if (url.pathname !== '/subscribe') return notFound(server)
   return server === 'v2' ? readV2(request, url) : readLegacy(request, url.searchParams)
 }
+
+const notFound = (server: 'legacy' | 'v2'): Refused =>
+  server === 'v2'
+    ? { status: 404, body: '404 page not found\n' }
+    : { status: 404, body: '{"message":"Not Found"}\n', headers: { 'content-type': 'application/json' } }
 
 function readLegacy(request: IncomingMessage, params: URLSearchParams): SubscribeRequest | Refused {
   const { cursor, refusal } = parseCursor(params.get('cursor'), 'legacy')
@@ -86,4 +90,20 @@ export function refuse(socket: Socket, { status, body, headers }: Refused): void
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`)
+}
+
+/** Answers a request that asks for no WebSocket. */
+export function answerPlain(request: IncomingMessage, response: ServerResponse, server: 'legacy' | 'v2'): void {
+  const here = new URL(request.url ?? '/', 'ws://127.0.0.1').pathname === '/subscribe'
+  const { status, body, headers } = here ? NO_UPGRADE[server] : notFound(server)
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers }).end(body)
+}
+
+const NO_UPGRADE: Readonly<Record<'legacy' | 'v2', Refused>> = {
+  legacy: { status: 400, body: 'Bad Request\n' },
+  v2: {
+    status: 426,
+    body: 'WebSocket protocol violation: Connection header "keep-alive" does not contain Upgrade\n',
+    headers: { connection: 'Upgrade', upgrade: 'websocket' },
+  },
 }
