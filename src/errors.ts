@@ -107,6 +107,26 @@ export class ConnectionClosedError extends StreamError {
   }
 }
 
+/** The server ended the stream with an error frame, such as `ConsumerTooSlow`, and wants us to come back. */
+export class ServerError extends StreamError {
+  readonly code = 'SERVER'
+  readonly retryable = true
+
+  constructor(
+    /** The server's name for it. */
+    readonly error: string,
+    message: string,
+  ) {
+    super(`the server ended the stream with ${error}${message === '' ? '' : `: ${message}`}`)
+  }
+}
+
+/** The host does not speak the wire that was asked for, or the hosts of one list speak different ones. */
+export class WireError extends StreamError {
+  readonly code = 'WIRE'
+  readonly retryable = false
+}
+
 /** No byte came for `idleTimeoutMs`, although TCP still calls the connection alive. */
 export class IdleTimeoutError extends StreamError {
   readonly code = 'IDLE_TIMEOUT'

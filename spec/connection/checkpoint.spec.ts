@@ -1,4 +1,4 @@
-import { Observable, Subject } from 'rxjs'
+import { Observable, of, Subject } from 'rxjs'
 import type { CheckpointOptions } from '../../src/connection/checkpoint.js'
 import { CursorProgress } from '../../src/connection/cursor-progress.js'
 import { hold, type Release } from '../../src/connection/delivery.js'
@@ -39,10 +39,10 @@ function stream(checkpoint: CheckpointOptions) {
     })
   const position = { ...fromLive, checkpoint }
   const events$ = live({
-    protocol: plain,
+    protocol: (host) => of(plain(host)),
     options: { ...quiet, metrics$ },
     dial,
-    progress: (gaps, context) => new CursorProgress(plain, position, gaps, context),
+    progress: (gaps, context) => new CursorProgress(position, gaps, context),
   })
   const receive = (...positions: readonly number[]) => {
     for (const position of positions) link.receive(JSON.stringify(numbered(position)))

@@ -1,5 +1,6 @@
 import { type Gap, Gaps } from '../../src/connection/gaps.js'
-import { Redial, Resume, type ResumeOptions } from '../../src/connection/resume.js'
+import { Redial } from '../../src/connection/redial.js'
+import { Resume, type ResumeOptions } from '../../src/connection/resume.js'
 import { CursorRefusedError } from '../../src/errors.js'
 import { marbles } from '../../src/testing/index.js'
 import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
@@ -19,7 +20,6 @@ const messageAt = (seconds: number) =>
 function resuming(options: Partial<ResumeOptions> = {}) {
   const gaps: Gap[] = []
   const resume = new Resume<Numbered>(
-    plain,
     { start: undefined, onCursorRefused: 'oldest', ...options },
     new Gaps({ next: (gap) => gaps.push(gap) }),
   )
@@ -28,12 +28,12 @@ function resuming(options: Partial<ResumeOptions> = {}) {
     events.filter((event) => resume.admit(event, host, event.position, event.time_us)).map(({ id }) => id)
   /** A connection that was asked for its cursor, and brought these. */
   const connection = (events: readonly Numbered[], host = A) => {
-    const cursor = resume.at(host)
+    const cursor = resume.at(plain(host))
     return { cursor, taken: take(events, host) }
   }
   /** Asks, and expects the first event to prove that the log is another. */
   const strange = (event: Numbered, host = A) => {
-    const cursor = resume.at(host)
+    const cursor = resume.at(plain(host))
     expect(() => take([event], host)).toThrow(Redial)
     return cursor
   }
@@ -42,17 +42,17 @@ function resuming(options: Partial<ResumeOptions> = {}) {
 
 describe('the resume cursor', () => {
   it('is absent on the first connection of a live stream, and the start of any other', () => {
-    expect(resuming().resume.at(A)).toBeUndefined()
-    expect(resuming({ start: 0 }).resume.at(A)).toBe(0)
-    expect(resuming({ start: T0 }).resume.at(A)).toBe(T0)
+    expect(resuming().resume.at(plain(A))).toBeUndefined()
+    expect(resuming({ start: 0 }).resume.at(plain(A))).toBe(0)
+    expect(resuming({ start: T0 }).resume.at(plain(A))).toBe(T0)
   })
 
   it('is the position of the last event received, itself and not the one after it', () => {
     const { resume, take } = resuming()
-    resume.at(A)
+    resume.at(plain(A))
     take([numbered(5), numbered(9)])
     expect(resume.last).toEqual({ host: A, position: 9, time_us: T0 + 9 * SECOND })
-    expect(resume.at(A)).toBe(9)
+    expect(resume.at(plain(A))).toBe(9)
   })
 
   it('stays where it is over connections that bring nothing', () => {
@@ -106,7 +106,7 @@ describe('a log that was renumbered', () => {
     connection([numbered(100)])
     expect(strange(numbered(100, 'stranger'))).toBe(100)
     expect(gaps).toEqual([{ host: A, from: 100, to: 100, reason: 'renumbered', recoverable: true }])
-    expect(resume.at(A)).toBe(T0 + 90 * SECOND)
+    expect(resume.at(plain(A))).toBe(T0 + 90 * SECOND)
   })
 
   it('shows by a lower position: nothing is skipped as old', () => {
@@ -139,7 +139,7 @@ describe('a log that was renumbered', () => {
     const { connection, strange, resume } = resuming()
     connection([numbered(100)])
     strange(timed(101))
-    expect(resume.at(A)).toBe(T0 + 90 * SECOND)
+    expect(resume.at(plain(A))).toBe(T0 + 90 * SECOND)
   })
 
   it('is asked for 10 s, 1 min, 6 min and 36 min before the last event, and opens one gap', () => {
@@ -169,7 +169,7 @@ describe('a log that was renumbered', () => {
     const { connection, strange, take, resume } = resuming({ onCursorRefused: 'fail' })
     connection([timed(5000)])
     for (let n = 0; n < 4; n++) strange(timed(1))
-    resume.at(A)
+    resume.at(plain(A))
     const refusal = () => take([timed(1)])
     expect(refusal).toThrow(new CursorRefusedError(messageAt(2840)))
   })
@@ -204,8 +204,8 @@ describe('another host', () => {
   it('is asked by time, 10 s back, and never by the number of the first', () => {
     const { connection, resume } = resuming()
     connection([numbered(100)])
-    expect(resume.at(B)).toBe(T0 + 90 * SECOND)
-    expect(resume.at(A)).toBe(100)
+    expect(resume.at(plain(B))).toBe(T0 + 90 * SECOND)
+    expect(resume.at(plain(A))).toBe(100)
   })
 
   it('is the one whose number counts, once it brought an event', () => {
@@ -228,8 +228,8 @@ describe('another host', () => {
   it('gave the checkpoint: it is good by its time', () => {
     const { resume } = resuming({ start: 5 })
     resume.startFrom({ host: B, position: 7, time_us: T0 + 100 * SECOND })
-    expect(resume.at(A)).toBe(T0 + 90 * SECOND)
-    expect(resume.at(B)).toBe(7)
+    expect(resume.at(plain(A))).toBe(T0 + 90 * SECOND)
+    expect(resume.at(plain(B))).toBe(7)
   })
 })
 
@@ -237,7 +237,7 @@ describe('a stored checkpoint', () => {
   it('wins over the configured start', () => {
     const { resume } = resuming({ start: 5 })
     resume.startFrom({ host: A, position: 70, time_us: T0 })
-    expect(resume.at(A)).toBe(70)
+    expect(resume.at(plain(A))).toBe(70)
   })
 
   it('brings the event at its position again: nobody here has it', () => {
@@ -258,7 +258,7 @@ describe('a stored checkpoint', () => {
     const { resume, strange } = resuming()
     resume.startFrom({ host: A, position: 7000, time_us: T0 + 70 * SECOND })
     strange(numbered(5))
-    expect(resume.at(A)).toBe(T0 + 60 * SECOND)
+    expect(resume.at(plain(A))).toBe(T0 + 60 * SECOND)
   })
 })
 
@@ -295,7 +295,7 @@ describe('a configured start that the server does not have', () => {
     strange(numbered(5))
     expect(connection([]).cursor).toBe(0)
     const failing = resuming({ start: 9000, onCursorRefused: 'fail' })
-    failing.resume.at(A)
+    failing.resume.at(plain(A))
     expect(() => failing.take([numbered(5)])).toThrow(CursorRefusedError)
   })
 
@@ -310,11 +310,11 @@ describe('a live stream that has received nothing yet', () => {
 
   it('asks its second connection for what came since it first listened, with an overlap', () => {
     const { resume } = resuming()
-    resume.at(A)
+    resume.at(plain(A))
     resume.opened(openedMs)
-    expect(resume.at(A)).toBe(T0 + 48 * SECOND)
+    expect(resume.at(plain(A))).toBe(T0 + 48 * SECOND)
     resume.opened(openedMs + 60_000)
-    expect(resume.at(A)).toBe(T0 + 48 * SECOND)
+    expect(resume.at(plain(A))).toBe(T0 + 48 * SECOND)
   })
 
   it('takes what comes from then on, without a gap', () => {
@@ -328,7 +328,7 @@ describe('a live stream that has received nothing yet', () => {
     const { resume, strange, gaps } = resuming()
     resume.opened(openedMs)
     strange(timed(3))
-    expect(resume.at(A)).toBeUndefined()
+    expect(resume.at(plain(A))).toBeUndefined()
     expect(gaps).toEqual([])
   })
 })
@@ -343,7 +343,7 @@ describe('a position that the server says it cannot serve', () => {
       resume.opened(T0 / 1000)
       connection([numbered(5)])
       resume.refuse(A, 'too old')
-      expect(resume.at(A)).toBe(cursor)
+      expect(resume.at(plain(A))).toBe(cursor)
     }
     expect(() => resuming({ onCursorRefused: 'fail' }).resume.refuse(A, 'too old')).toThrow(CursorRefusedError)
   })

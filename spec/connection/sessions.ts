@@ -1,5 +1,6 @@
-import { asyncScheduler, Observable, Subject, skip, takeUntil, timer } from 'rxjs'
+import { asyncScheduler, Observable, of, Subject, skip, takeUntil, timer } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
+import { Control } from '../../src/connection/control.js'
 import { CursorProgress, type CursorProgressOptions } from '../../src/connection/cursor-progress.js'
 import type { Gap } from '../../src/connection/gaps.js'
 import { type LiveOptions, type LiveSource, live } from '../../src/connection/live.js'
@@ -23,19 +24,19 @@ export const T0 = 1_767_225_600_000_000
 export const numbered = (position: number, id = `e${position}`): Numbered => ({ id, position, time_us: T0 + position * 1_000_000 })
 
 /** Frames are JSON of an event, `control` or something that cannot be read. */
-export const plain: CursorProtocol<Numbered> = {
-  name: 'plain',
+export const plain = (host: string): CursorProtocol<Numbered> => ({
+  host,
   oldest: 0,
-  url: (host, cursor, request) => `${host}?cursor=${cursor ?? 'live'}${request.leaveOutLargeFrames ? '&small' : ''}`,
+  url: ({ cursor, leaveOutLargeFrames }) => `${host}?cursor=${cursor ?? 'live'}${leaveOutLargeFrames ? '&small' : ''}`,
   decode: decodeNumbered,
   wants: (event) => !event.id.startsWith('unwanted'),
   cursorOf: (event) => event.position,
   timeOf: (event) => event.time_us,
   identityOf: (event) => event.id,
-}
+})
 
-function decodeNumbered(frame: Frame): Numbered | undefined {
-  if (frame === 'control') return undefined
+function decodeNumbered(frame: Frame): Numbered | Control {
+  if (frame === 'control') return new Control('notice')
   const placed = /^broken (\d+)/.exec(String(frame))
   if (placed !== null) throw new FrameError('broken', { position: Number(placed[1]), time_us: T0 + Number(placed[1]) * 1_000_000 })
   if (String(frame).startsWith('broken')) throw new FrameError('broken')
@@ -173,7 +174,7 @@ export const quiet: LiveOptions = {
 export const fromLive: CursorProgressOptions = { start: undefined, onCursorRefused: 'oldest', checkpoint: undefined, key: 'key' }
 
 type ScriptedOptions = Partial<LiveOptions> &
-  SessionsOptions & { readonly position?: Partial<CursorProgressOptions>; readonly protocol?: CursorProtocol<Numbered> }
+  SessionsOptions & { readonly position?: Partial<CursorProgressOptions>; readonly protocol?: (host: string) => CursorProtocol<Numbered> }
 
 /** A source over scripted sessions, and the snapshots it published. */
 export function scripted(helpers: RunHelpers, diagrams: readonly string[], options: ScriptedOptions = {}) {
@@ -186,7 +187,7 @@ export function scripted(helpers: RunHelpers, diagrams: readonly string[], optio
   const rejects: RejectedFrame[] = []
   metrics$.pipe(skip(1)).subscribe((snapshot) => snapshots.push({ ...snapshot, at: now() }))
   const source: LiveSource<Numbered> = {
-    protocol,
+    protocol: (host) => of(protocol(host)),
     options: {
       ...quiet,
       metrics$,
@@ -194,7 +195,7 @@ export function scripted(helpers: RunHelpers, diagrams: readonly string[], optio
       rejects: { next: (rejected) => rejects.push(rejected) },
       ...live$,
     },
-    progress: (gaps, context) => new CursorProgress(protocol, { ...fromLive, ...position }, gaps, context),
+    progress: (gaps, context) => new CursorProgress({ ...fromLive, ...position }, gaps, context),
     dial: sessions.dial,
   }
   return { sessions, metrics$, snapshots, gaps, rejects, events$: live(source) }

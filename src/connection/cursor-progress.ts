@@ -1,14 +1,15 @@
 import { asyncScheduler, defer, from, interval, type Observable, of, startWith, switchMap, tap } from 'rxjs'
 import { CursorStoreError } from '../errors.js'
 import { Checkpoint, type CheckpointOptions } from './checkpoint.js'
+import type { Control } from './control.js'
 import type { Gaps } from './gaps.js'
 import type { Mark } from './ledger.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { CursorProtocol } from './protocol.js'
-import { type OnCursorRefused, Resume } from './resume.js'
+import { type OnCursorRefused, Resume, type Start } from './resume.js'
 
 export interface CursorProgressOptions {
-  readonly start: number | undefined
+  readonly start: Start
   readonly onCursorRefused: OnCursorRefused
   readonly checkpoint: CheckpointOptions | undefined
   /** The name of the stream in the store. */
@@ -22,9 +23,9 @@ export class CursorProgress<Event> implements Progress<Event> {
   readonly #checkpoint: Checkpoint | undefined
   #stopped = false
 
-  constructor(protocol: CursorProtocol<Event>, options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
+  constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
     const { checkpoint } = options
-    this.#resume = new Resume(protocol, options, gaps)
+    this.#resume = new Resume(options, gaps)
     if (checkpoint === undefined) {
       this.run$ = of(undefined)
       return
@@ -49,8 +50,8 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#checkpoint?.errors ?? 0
   }
 
-  cursorFor(host: string): number | undefined {
-    return this.#resume.at(host)
+  cursorFor(protocol: CursorProtocol<Event>): number | undefined {
+    return this.#resume.at(protocol)
   }
 
   opened(): void {
@@ -67,7 +68,17 @@ export class CursorProgress<Event> implements Progress<Event> {
     this.#resume.passed(host, position, time_us)
   }
 
+  told(control: Control, host: string): void {
+    if (control.name === 'OutdatedCursor') this.#resume.moved(host, 'cursor-too-old')
+    if (control.name === 'FutureCursor') this.#resume.moved(host, 'cursor-refused')
+  }
+
+  filterChanged(): void {
+    this.#resume.filterChanged()
+  }
+
   refused(host: string, message: string): void {
+    this.#resume.moved(host, 'cursor-too-old')
     this.#resume.refuse(host, message)
   }
 

@@ -1,11 +1,12 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { VERSION } from '../version.js'
+import type { ReconnectOptions } from './attempts.js'
 import type { CheckpointOptions } from './checkpoint.js'
 import { type Issues, shown } from './config.js'
 import type { Gap } from './gaps.js'
 import { hostUrl } from './host.js'
-import type { LiveOptions, ReconnectOptions } from './live.js'
+import type { LiveOptions } from './live.js'
 import type { StreamMetrics } from './metrics.js'
 import type { RejectedFrame } from './rejects.js'
 

@@ -4,12 +4,13 @@ import {
   connect,
   defer,
   EMPTY,
+  from,
   ignoreElements,
   interval,
   merge,
   Observable,
+  type ObservableInput,
   type Observer,
-  of,
   retry,
   Subject,
   type Subscriber,
@@ -20,24 +21,20 @@ import {
   timer,
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
-import { FrameError, FrameTooLargeError, ReconnectExhaustedError, RefusedError, StreamError } from '../errors.js'
+import { FrameError, FrameTooLargeError, RefusedError, StreamError } from '../errors.js'
 import type { Connection, Dial, Frame } from '../socket/socket.js'
-import { type BackoffOptions, backoffMs } from './backoff.js'
+import { Attempts, type ReconnectOptions } from './attempts.js'
+import { Control } from './control.js'
 import type { DeliverySource, Outcome } from './delivery.js'
 import { type Gap, Gaps } from './gaps.js'
 import { type Delivery, Ledger } from './ledger.js'
 import { silence$ } from './liveness.js'
 import type { ConnectionStatus, StreamMetrics } from './metrics.js'
+import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
-import type { Protocol } from './protocol.js'
+import type { Protocol, Request } from './protocol.js'
+import { Redial } from './redial.js'
 import { type RejectedFrame, reject } from './rejects.js'
-import { Redial } from './resume.js'
-
-/** When a lost connection is dialled again. */
-export interface ReconnectOptions extends BackoffOptions {
-  /** How many retries in a row may bring nothing, before the stream ends with `ReconnectExhaustedError`. @default Infinity */
-  readonly maxAttempts?: number | undefined
-}
 
 /** What every live source knows of its config, defaults filled in. */
 export interface LiveOptions {
@@ -54,17 +51,18 @@ export interface LiveOptions {
 }
 
 export interface LiveSource<Event> {
-  readonly protocol: Protocol<Event>
   readonly options: LiveOptions
+  /** How to speak to `host`: asked before every dial, so that an answer may depend on what the last dial met. */
+  readonly protocol: (host: string) => ObservableInput<Protocol<Event>>
   /** Made anew for each subscription: two subscriptions share nothing. */
   readonly progress: (gaps: Gaps, context: ProgressContext) => Progress<Event>
+  /** Yields when the protocol is to be asked for again, since the filter changed. */
+  readonly changes$?: Observable<unknown>
   /** How a socket is opened; specs hand in their own. */
   readonly dial?: Dial
 }
 
 const PUBLISH_EVERY_MS = 1000
-// An open connection that lived for so long was a healthy one, also when a narrow filter let no event through.
-const HEALTHY_AFTER_MS = 60_000
 
 /**
  * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold; never completes; errors only where going on is pointless.
@@ -82,45 +80,45 @@ class Stream<Event> implements DeliverySource {
   #events = 0
   #duplicates = 0
   #filtered = 0
-  #reconnects = -1
+  #dials = 0
   #bytes = 0
   #lastEventAt: number | undefined
   #lastTimeUs = 0
   #backoffMs = 0
   #status: ConnectionStatus
 
-  // The connection, and the retries in a row that brought no event.
+  // The connection that is open, what is spoken on it, and what ends it from within.
   #connection: Connection | undefined
+  #protocol: Protocol<Event> | undefined
   #openedAt: number | undefined
-  #attempt = 0
-  #hostIndex = 0
+  #interrupt$ = new Subject<never>()
   #leaveOutLargeFrames = false
   #stopped = false
 
-  // How many queues want no more for now; what ends the connection when they go on so; what wakes the dial that waits for them.
-  #pauses = 0
-  #pauseClose: Subscription | undefined
-  #interrupt$ = new Subject<never>()
-  readonly #resumed$ = new Subject<void>()
-
-  readonly #protocol: Protocol<Event>
   readonly #options: LiveOptions
   readonly #dial: Dial
+  readonly #attempts: Attempts
+  readonly #pressure: Pressure
   readonly #gaps: Gaps
   readonly #ledger: Ledger<Event>
   readonly #progress: Progress<Event>
 
   constructor(
-    source: LiveSource<Event>,
+    private readonly source: LiveSource<Event>,
     private readonly subscriber: Subscriber<Event>,
   ) {
-    this.#protocol = source.protocol
     this.#options = source.options
     this.#dial = source.dial ?? dialSocket
-    this.#status = { state: 'connecting', host: this.#host }
+    this.#attempts = new Attempts(source.options.hosts, source.options.reconnect)
+    this.#pressure = new Pressure(source.options.pauseCloseMs, {
+      paused: () => this.#become({ state: 'paused', host: this.#attempts.host }),
+      resumed: () => this.#become({ state: 'open', host: this.#attempts.host }),
+      close: () => this.#interrupt$.error(new Redial('the queues are full')),
+    })
     this.#gaps = new Gaps(source.options.gaps)
     this.#ledger = new Ledger<Event>(this, this)
     this.#progress = source.progress(this.#gaps, { frontier: () => this.#ledger.frontier, changed: () => this.#publish() })
+    this.#status = { state: 'connecting', host: this.#attempts.host }
   }
 
   start(): Subscription {
@@ -129,7 +127,7 @@ class Stream<Event> implements DeliverySource {
       // The first value says that the checkpoint is loaded.
       connect((run$) =>
         merge(
-          run$.pipe(ignoreElements()),
+          quietly(run$),
           run$.pipe(
             take(1),
             switchMap(() => connections$),
@@ -137,61 +135,58 @@ class Stream<Event> implements DeliverySource {
         ),
       ),
     )
-    const clock$ = interval(PUBLISH_EVERY_MS).pipe(
-      tap(() => this.#publish()),
-      ignoreElements(),
-    )
-    const subscription = merge(work$, clock$).subscribe({ error: (error) => this.#fail(error) })
+    const clock$ = quietly(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#publish())))
+    const changes$ = quietly(this.source.changes$?.pipe(switchMap(() => this.#change())) ?? EMPTY)
+    const subscription = merge(work$, clock$, changes$).subscribe({ error: (error) => this.#fail(error) })
     subscription.add(() => this.#stop())
     return subscription
-  }
-
-  get #host(): string {
-    return this.#options.hosts[this.#hostIndex] ?? this.#options.hosts[0]
   }
 
   // --- One connection: dial, receive, deliver ---
 
   #connect(): Observable<never> {
-    const host = this.#host
-    this.#reconnects += 1
+    const { host } = this.#attempts
+    this.#dials += 1
     this.#become({ state: 'connecting', host })
-    const request = { leaveOutLargeFrames: this.#leaveOutLargeFrames }
-    const url = this.#protocol.url(host, this.#progress.cursorFor(host), request)
-    const { connectTimeoutMs, maxFrameBytes, headers } = this.#options
-    return this.#dial({ url, connectTimeoutMs, maxFrameBytes, headers, subprotocol: this.#protocol.subprotocol }).pipe(
-      tap((connection) => {
-        const hello = this.#protocol.hello?.(request)
-        if (hello !== undefined) connection.send(hello)
-      }),
-      switchMap((connection) => this.#opened(connection, host)),
+    return from(this.source.protocol(host)).pipe(
+      take(1),
+      switchMap((protocol) => this.#dialAs(protocol)),
     )
   }
 
-  #opened(connection: Connection, host: string): Observable<never> {
+  #dialAs(protocol: Protocol<Event>): Observable<never> {
+    const { connectTimeoutMs, maxFrameBytes, headers } = this.#options
+    const request: Request = { cursor: this.#progress.cursorFor(protocol), leaveOutLargeFrames: this.#leaveOutLargeFrames }
+    this.#protocol = protocol
+    const dialled$ = this.#dial({ url: protocol.url(request), connectTimeoutMs, maxFrameBytes, headers, subprotocol: protocol.subprotocol })
+    return dialled$.pipe(switchMap((connection) => this.#opened(connection, protocol.hello?.(request))))
+  }
+
+  #opened(connection: Connection, hello: string | undefined): Observable<never> {
     this.#connection = connection
     this.#openedAt = asyncScheduler.now()
     this.#interrupt$ = new Subject<never>()
-    this.#progress.opened(connection, host)
-    this.#become({ state: 'open', host })
-    const frames$ = connection.frames$.pipe(
-      tap((frame) => this.#receive(frame, host)),
-      ignoreElements(),
-    )
-    const silence = silence$(connection, this.#options.idleTimeoutMs, () => this.#pauses > 0)
-    // A queue may have filled while there was no connection.
-    const suspension$ = defer(() => (this.#pauses > 0 ? this.#suspend() : EMPTY))
-    return merge(this.#interrupt$, frames$, silence, suspension$)
+    if (hello !== undefined) connection.send(hello)
+    this.#progress.opened(connection)
+    this.#become({ state: 'open', host: this.#attempts.host })
+    const frames$ = quietly(connection.frames$.pipe(tap((frame) => this.#receive(frame))))
+    const silence = silence$(connection, this.#options.idleTimeoutMs, () => this.#pressure.high)
+    const pressed$ = defer(() => {
+      this.#pressure.opened(connection)
+      return EMPTY
+    })
+    return merge(this.#interrupt$, frames$, silence, pressed$)
   }
 
-  #receive(frame: Frame, host: string): void {
+  #receive(frame: Frame): void {
+    const protocol = this.#protocol as Protocol<Event>
     this.#frames += 1
-    const event = this.#decode(frame, host)
+    const event = this.#decode(protocol, frame)
     if (event === undefined) return
-    const position = this.#protocol.cursorOf(event)
-    const time_us = this.#protocol.timeOf(event)
-    if (!this.#isNew(event, host, position, time_us)) return
-    if (this.#protocol.wants(event)) this.#deliver(event, host, position, time_us)
+    const position = protocol.cursorOf(event)
+    const time_us = protocol.timeOf(event)
+    if (!this.#isNew(event, protocol.host, position, time_us)) return
+    if (protocol.wants(event)) this.#deliver(event, protocol.host, position, time_us)
     else this.#filtered += 1
     if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
   }
@@ -199,23 +194,29 @@ class Stream<Event> implements DeliverySource {
   #deliver(event: Event, host: string, position: number, time_us: number): void {
     this.#lastEventAt = asyncScheduler.now()
     this.#lastTimeUs = time_us
-    this.#attempt = 0
+    this.#attempts.progressed()
     this.#ledger.deliver(event, host, position, time_us, this.subscriber)
   }
 
-  #decode(frame: Frame, host: string): Event | undefined {
+  #decode(protocol: Protocol<Event>, frame: Frame): Event | undefined {
     try {
-      const event = this.#protocol.decode(frame)
-      if (event === undefined) this.#control += 1
-      else this.#events += 1
-      return event
+      const event = protocol.decode(frame)
+      if (!(event instanceof Control)) {
+        this.#events += 1
+        return event
+      }
+      this.#control += 1
+      this.#progress.told(event, protocol.host)
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error
+      if (!(error instanceof FrameError)) {
+        this.#control += 1
+        throw error
+      }
       this.#rejected += 1
-      if (error.place !== undefined) this.#progress.passed(host, error.place.position, error.place.time_us)
-      reject(this.#options.rejects, host, frame, error)
-      return undefined
+      if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
+      reject(this.#options.rejects, this.#attempts.host, frame, error)
     }
+    return undefined
   }
 
   #isNew(event: Event, host: string, position: number, time_us: number): boolean {
@@ -234,92 +235,88 @@ class Stream<Event> implements DeliverySource {
     throw new Redial('the large frame is passed')
   }
 
+  /** The filter has changed: tell the server, or dial again where the wire has no word for that. */
+  #change(): Observable<unknown> {
+    return from(this.source.protocol(this.#attempts.host)).pipe(
+      take(1),
+      tap((protocol) => {
+        this.#progress.filterChanged()
+        const update = protocol.update?.()
+        if (update !== undefined && protocol.host === this.#protocol?.host) {
+          this.#protocol = protocol
+          this.#connection?.send(update)
+        } else if (this.#connection !== undefined) this.#interrupt$.error(new Redial('the filter has changed'))
+      }),
+    )
+  }
+
   // --- Between two connections ---
 
   /** What must happen before the next dial; throws what ends the stream. */
-  #wait(error: unknown): Observable<unknown> {
-    const openedAt = this.#openedAt
+  #wait(thrown: unknown): Observable<unknown> {
+    const openMs = this.#openedAt === undefined ? undefined : asyncScheduler.now() - this.#openedAt
     this.#disconnected()
-    if (!(error instanceof StreamError) || !error.retryable) throw error
+    const error = this.#meaningOf(thrown)
+    if (!error.retryable) throw error
     if (error instanceof FrameTooLargeError) this.#skipLargeFrame()
-    if (openedAt !== undefined && asyncScheduler.now() - openedAt >= HEALTHY_AFTER_MS) this.#attempt = 0
-    if (error instanceof Redial) return timer(0).pipe(switchMap(() => this.#whenWanted()))
-    const delayMs = this.#nextDelayMs(error, openedAt !== undefined)
-    const nextAttemptAt = asyncScheduler.now() + delayMs
-    this.#backoffMs = delayMs
-    this.#become({ state: 'waiting', host: this.#host, attempt: this.#attempt, nextAttemptAt, reason: error })
-    return timer(delayMs).pipe(switchMap(() => this.#whenWanted()))
+    this.#backoffMs = this.#attempts.afterEnd(error, openMs)
+    // Our own redials are no failures, and nobody's concern.
+    if (!(error instanceof Redial)) this.#tellWaiting(error)
+    return timer(this.#backoffMs).pipe(switchMap(() => this.#whenWanted()))
   }
 
-  #nextDelayMs(error: StreamError, opened: boolean): number {
-    const { maxAttempts = Number.POSITIVE_INFINITY, ...backoff } = this.#options.reconnect
-    // A host that brought events is dialled again; one that did not is no better than the next.
-    if (this.#attempt > 0 || !opened) this.#hostIndex = (this.#hostIndex + 1) % this.#options.hosts.length
-    if (this.#attempt >= maxAttempts) {
-      throw new ReconnectExhaustedError(`${this.#attempt} retries in a row brought nothing (\`maxAttempts\`): ${error.message}`, {
-        cause: error,
-      })
+  #tellWaiting(reason: StreamError): void {
+    const { host, count: attempt } = this.#attempts
+    this.#become({ state: 'waiting', host, attempt, nextAttemptAt: asyncScheduler.now() + this.#backoffMs, reason })
+  }
+
+  /** Yields when no queue is full. */
+  #whenWanted(): Observable<unknown> {
+    this.#backoffMs = 0
+    if (this.#pressure.high && this.#status.state !== 'paused') this.#become({ state: 'paused', host: this.#attempts.host })
+    return this.#pressure.low()
+  }
+
+  /** What an error means on this wire: a refusal may be about the position, or already be dealt with. */
+  #meaningOf(error: unknown): StreamError {
+    if (!(error instanceof StreamError)) throw error
+    if (!(error instanceof RefusedError)) return error
+    const meaning = this.#protocol?.refused?.(error)
+    if (meaning === 'cursor') {
+      this.#progress.refused(this.#attempts.host, error.message)
+      return new Redial(error.message)
     }
-    this.#attempt += 1
-    const retryAfterMs = error instanceof RefusedError ? (error.retryAfterMs ?? 0) : 0
-    return Math.max(backoffMs(this.#attempt, backoff), retryAfterMs)
+    return meaning ?? error
   }
 
   #skipLargeFrame(): void {
     this.#leaveOutLargeFrames = true
     const from = this.#progress.last?.position
     // Without a count: until we ask for large frames again, the server leaves out every one.
-    if (from !== undefined) this.#gaps.report({ host: this.#host, from, to: undefined, reason: 'frame-too-large', recoverable: true })
-  }
-
-  /** Yields when no queue is full. */
-  #whenWanted(): Observable<unknown> {
-    this.#backoffMs = 0
-    if (this.#pauses === 0) return of(undefined)
-    if (this.#status.state !== 'paused') this.#become({ state: 'paused', host: this.#host })
-    return this.#resumed$.pipe(take(1))
+    if (from !== undefined)
+      this.#gaps.report({ host: this.#attempts.host, from, to: undefined, reason: 'frame-too-large', recoverable: true })
   }
 
   #disconnected(): void {
     this.#bytes += this.#connection?.bytes ?? 0
     this.#connection = undefined
     this.#openedAt = undefined
+    this.#pressure.disconnected()
     this.#progress.disconnected()
-    this.#pauseClose?.unsubscribe()
   }
+
+  // --- What operators ask of the source ---
 
   get closed(): boolean {
     return this.#stopped && this.#ledger.open === 0
   }
 
-  // --- Pressure: what operators ask of the source ---
-
   pause(): void {
-    this.#pauses += 1
-    if (this.#pauses === 1 && this.#connection !== undefined) this.#suspend()
+    if (!this.#stopped) this.#pressure.pause()
   }
 
   resume(): void {
-    this.#pauses -= 1
-    if (this.#pauses > 0 || this.#stopped) return
-    this.#pauseClose?.unsubscribe()
-    if (this.#connection !== undefined) {
-      this.#become({ state: 'open', host: this.#host })
-      this.#connection.resume()
-    }
-    this.#resumed$.next()
-  }
-
-  /** Stops reading; and since servers cut a reader that stays blocked, closes before they do, to come back by cursor. */
-  #suspend(): Observable<never> {
-    const connection = this.#connection
-    if (connection === undefined) return EMPTY
-    this.#become({ state: 'paused', host: this.#host })
-    connection.pause()
-    this.#pauseClose = timer(connection.canPause ? this.#options.pauseCloseMs : 0).subscribe(() => {
-      this.#interrupt$.error(new Redial('the queues are full'))
-    })
-    return EMPTY
+    if (!this.#stopped) this.#pressure.resume()
   }
 
   flush(): PromiseLike<void> | undefined {
@@ -335,7 +332,7 @@ class Stream<Event> implements DeliverySource {
   }
 
   #fail(error: unknown): void {
-    this.#status = { state: 'closed', host: this.#host, ...(error instanceof StreamError ? { reason: error } : {}) }
+    this.#status = { state: 'closed', host: this.#attempts.host, ...(error instanceof StreamError ? { reason: error } : {}) }
     this.subscriber.error(error)
   }
 
@@ -344,7 +341,7 @@ class Stream<Event> implements DeliverySource {
     this.#stopped = true
     this.#backoffMs = 0
     this.#progress.stop()
-    this.#become(this.#status.state === 'closed' ? this.#status : { state: 'closed', host: this.#host })
+    this.#become(this.#status.state === 'closed' ? this.#status : { state: 'closed', host: this.#attempts.host })
   }
 
   #become(status: ConnectionStatus): void {
@@ -377,7 +374,7 @@ class Stream<Event> implements DeliverySource {
       queued: this.queued,
       unrouted: this.unrouted,
       gaps: this.#gaps.count,
-      reconnects: Math.max(0, this.#reconnects),
+      reconnects: Math.max(0, this.#dials - 1),
       currentBackoffMs: this.#backoffMs,
       lastEventAt: this.#lastEventAt,
       lagMs:
@@ -388,3 +385,5 @@ class Stream<Event> implements DeliverySource {
     }
   }
 }
+
+const quietly = (source: Observable<unknown>): Observable<never> => source.pipe(ignoreElements())

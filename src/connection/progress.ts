@@ -1,21 +1,27 @@
 import type { Observable } from 'rxjs'
 import type { Connection } from '../socket/socket.js'
+import type { Control } from './control.js'
 import type { Mark, Settlement } from './ledger.js'
+import type { Protocol } from './protocol.js'
 
 /**
  * What "where are we" and "done" mean to one subscription of a source. {@link CursorProgress} asks for positions and saves checkpoints;
  * Tap's sends acks.
  */
 export interface Progress<Event> extends Settlement<Event> {
-  /** The position to ask `host` for, before each dial. */
-  cursorFor(host: string): number | undefined
-  opened(connection: Connection, host: string): void
+  /** The position to ask for, before each dial. */
+  cursorFor(protocol: Protocol<Event>): number | undefined
+  opened(connection: Connection): void
   /** The connection has ended, or a dial has failed. */
   disconnected(): void
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
   admit(event: Event, host: string, position: number, time_us: number): boolean
   /** A frame at this place could not be read. */
   passed(host: string, position: number, time_us: number): void
+  /** A frame that is no event. */
+  told(control: Control, host: string): void
+  /** The filter is another from here on: the server may not repeat what it would have. */
+  filterChanged(): void
   /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
   refused(host: string, message: string): void
   /** Loads before the first dial, then works beside the connections: completes never, errors to end the stream. Yields once it is ready. */

@@ -1,14 +1,22 @@
+import type { RefusedError, StreamError } from '../errors.js'
 import type { Frame } from '../socket/socket.js'
+import type { Control } from './control.js'
 
-/** All that differs between two streams. Without state: one protocol serves every subscription of a source. */
+/** All that differs between two streams: how to speak to one host. */
 export interface Protocol<Event> {
+  /** The endpoint, as positions and checkpoints name it: a position of another means nothing here. */
+  readonly host: string
   readonly subprotocol?: string
-  /** Asked before every attempt. `cursor` is `undefined` for the live end of the stream. */
-  url(host: string, cursor: number | undefined, request: Request): string
+  /** Asked before every attempt. */
+  url(request: Request): string
   /** What to send as soon as the connection is open. */
   hello?(request: Request): string | undefined
-  /** Throws {@link FrameError} on what it cannot read; `undefined` for a frame that is no event. */
-  decode(frame: Frame): Event | undefined
+  /** What to send when the filter has changed to this one; `undefined` where only a new connection can tell. */
+  update?(): string
+  /** What a refusal of the handshake means: that of the position, a reason to dial again or to end; `undefined` where HTTP says it all. */
+  refused?(error: RefusedError): 'cursor' | StreamError | undefined
+  /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
+  decode(frame: Frame): Event | Control
   /** Whether the config wants an event that the server could not leave out. */
   wants(event: Event): boolean
   /** The event's position, as its host numbers it. */
@@ -19,16 +27,16 @@ export interface Protocol<Event> {
 
 /** A stream that is asked for by position. Cursors are inclusive: the server repeats the event at it. */
 export interface CursorProtocol<Event> extends Protocol<Event> {
-  /** Source and wire, as a checkpoint's key names them: `jetstream/v1`. */
-  readonly name: string
   /** The cursor that asks for all the server holds. */
   readonly oldest: number
-  /** Equal for two copies of one event. */
+  /** Equal for two copies of one event, on any host and wire. */
   identityOf(event: Event): string
 }
 
-/** What one attempt asks for besides its position. */
+/** What one attempt asks for. */
 export interface Request {
+  /** `undefined` for the live end of the stream. */
+  readonly cursor: number | undefined
   /** The next event is larger than `maxFrameBytes`: have the server leave it out. */
   readonly leaveOutLargeFrames: boolean
 }

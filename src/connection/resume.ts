@@ -1,13 +1,8 @@
-import { CursorRefusedError, StreamError } from '../errors.js'
+import { CursorRefusedError } from '../errors.js'
 import type { Gaps } from './gaps.js'
 import type { Mark } from './ledger.js'
 import { type CursorProtocol, isTimeCursor } from './protocol.js'
-
-/** A connection that we end ourselves in order to ask anew: no failure, and no backoff. Never leaves this library. */
-export class Redial extends StreamError {
-  readonly code = 'REDIAL'
-  readonly retryable = true
-}
+import { Redial } from './redial.js'
 
 /** What to do when a server cannot serve the position asked for: end the stream, or go on from another place, with a gap. */
 export type OnCursorRefused = 'fail' | 'oldest' | 'live'
@@ -22,17 +17,19 @@ const FAR_US = 3_600_000_000
 // The first connection was live from about here: what comes between it and the second is not lost, even when nothing came on the first.
 const OPEN_OVERLAP_MS = 2000
 
+/** Where the first connection starts when no checkpoint says it: a position, all there is, or `undefined` for the live end. */
+export type Start = number | 'oldest' | undefined
+
 export interface ResumeOptions {
-  /** Where the first connection starts when no checkpoint says it: a position, or `undefined` for the live end. */
-  readonly start: number | undefined
+  readonly start: Start
   readonly onCursorRefused: OnCursorRefused
 }
 
 /** What a connection was asked for, until its first events have shown how it answers. */
 interface Ask {
   readonly cursor: number
-  /** Who held the event at that position: this run, an earlier one, or nobody. `opened`: it is when we first listened. */
-  readonly heldBy: 'us' | 'earlier run' | 'nobody' | 'opened'
+  /** Who held the event at that position: this run, an earlier one, or nobody. `opened`: it is when we first listened. `oldest`: it is no position. */
+  readonly heldBy: 'us' | 'earlier run' | 'nobody' | 'opened' | 'oldest'
   /** Identities of the events that an inclusive cursor repeats. */
   readonly repeats: Set<string>
   answered: boolean
@@ -44,7 +41,7 @@ interface Ask {
  * not come, or is another event, the server's log is not the one that gave the cursor.
  */
 export class Resume<Event> {
-  #start: number | undefined
+  #start: Start
   #saved: Mark | undefined
   #last: Mark | undefined
   // Every event received at the last position.
@@ -54,8 +51,10 @@ export class Resume<Event> {
   #rewinds = 0
   #ask: Ask | undefined
 
+  #filterChanged = false
+  #identityOf: (event: Event) => string = String
+
   constructor(
-    private readonly protocol: CursorProtocol<Event>,
     private readonly options: ResumeOptions,
     private readonly gaps: Gaps,
   ) {
@@ -72,10 +71,25 @@ export class Resume<Event> {
     return this.#last
   }
 
-  /** The cursor to ask `host` for, or `undefined` for the live end. */
-  at(host: string): number | undefined {
-    this.#ask = this.#next(host)
+  /** The cursor to ask for, or `undefined` for the live end. */
+  at(protocol: CursorProtocol<Event>): number | undefined {
+    this.#identityOf = protocol.identityOf
+    this.#ask = this.#next(protocol)
+    // Under another filter the server need not repeat what we hold.
+    if (this.#ask !== undefined && this.#filterChanged) this.#ask.answered = true
     return this.#ask?.cursor
+  }
+
+  filterChanged(): void {
+    this.#filterChanged = true
+  }
+
+  /** The server said that it starts elsewhere than asked for. */
+  moved(host: string, reason: 'cursor-too-old' | 'cursor-refused'): void {
+    const ask = this.#ask
+    if (ask === undefined || ask.heldBy === 'oldest') return
+    this.gaps.report({ host, from: ask.cursor, to: undefined, reason, recoverable: false })
+    this.#ask = undefined
   }
 
   /** A connection opened; `now` in unix milliseconds. */
@@ -89,6 +103,7 @@ export class Resume<Event> {
     if (position !== this.#last?.position) this.#group = []
     this.#group.push(event)
     this.#last = { host, position, time_us }
+    this.#filterChanged = false
     return true
   }
 
@@ -104,7 +119,7 @@ export class Resume<Event> {
     if (this.options.onCursorRefused === 'fail') {
       throw new CursorRefusedError(`${host}: ${message}; choose a newer \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``)
     }
-    this.#start = this.options.onCursorRefused === 'oldest' ? this.protocol.oldest : undefined
+    this.#start = this.options.onCursorRefused === 'oldest' ? 'oldest' : undefined
     this.#last = undefined
     this.#saved = undefined
     this.#rewinds = 0
@@ -112,9 +127,10 @@ export class Resume<Event> {
     this.#openedAtUs = undefined
   }
 
-  #next(host: string): Ask | undefined {
+  #next({ host, oldest, identityOf }: CursorProtocol<Event>): Ask | undefined {
     const known = this.#last ?? this.#saved
     if (known === undefined) {
+      if (this.#start === 'oldest') return askFor(oldest, 'oldest')
       if (this.#start !== undefined) return askFor(this.#start - this.#rewound(), 'nobody')
       return this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY
         ? undefined
@@ -123,7 +139,7 @@ export class Resume<Event> {
     if (known.host !== host && this.#rewinds === 0) return askFor(known.time_us - REWIND_US, 'nobody')
     if (this.#rewinds > 0) return askFor(known.time_us - this.#rewound(), 'nobody')
     if (this.#last === undefined) return askFor(known.position, 'earlier run')
-    return askFor(known.position, 'us', new Set(this.#group.map((event) => this.protocol.identityOf(event))))
+    return askFor(known.position, 'us', new Set(this.#group.map(identityOf)))
   }
 
   #rewound(): number {
@@ -131,8 +147,10 @@ export class Resume<Event> {
   }
 
   #check(ask: Ask, event: Event, host: string, position: number, time_us: number): boolean {
+    if (ask.heldBy === 'oldest') return this.#settle()
     const byTime = isTimeCursor(ask.cursor)
-    if (!byTime && isTimeCursor(position) && ask.cursor !== this.protocol.oldest) this.#wentBack(ask, host, position)
+    // A host without sequence numbers was asked for one.
+    if (!byTime && isTimeCursor(position)) this.#wentBack(ask, host, position)
     const value = byTime ? time_us : position
     if (value < ask.cursor) {
       // A server with sequence numbers finds a time by the segment: what it sends before it is older than asked for. One without has lost it.
@@ -140,9 +158,14 @@ export class Resume<Event> {
       this.#wentBack(ask, host, value)
     }
     if (value === ask.cursor) return this.#answer(ask, event, host, value)
-    const expected =
-      ask.heldBy === 'us' || ask.heldBy === 'earlier run' ? !ask.answered : byTime && value - ask.cursor > FAR_US && ask.heldBy === 'nobody'
-    if (expected) this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
+    const held = ask.heldBy === 'us' || ask.heldBy === 'earlier run'
+    const isLate = held ? !ask.answered : byTime && value - ask.cursor > FAR_US && ask.heldBy === 'nobody'
+    if (isLate) this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
+    return this.#settle()
+  }
+
+  /** The server has answered as it was asked. */
+  #settle(): true {
     this.#ask = undefined
     this.#rewinds = 0
     return true
@@ -153,7 +176,7 @@ export class Resume<Event> {
       ask.answered = true
       return true
     }
-    if (ask.repeats.delete(this.protocol.identityOf(event))) {
+    if (ask.repeats.delete(this.#identityOf(event))) {
       ask.answered = true
       return false
     }

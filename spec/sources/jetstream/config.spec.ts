@@ -152,10 +152,15 @@ describe('the config of jetstream$', () => {
     expect(issuesOf({ cursor })).toEqual([])
   })
 
-  it('refuses the endpoint of another wire', () => {
-    expect(issuesOf({ host: 'wss://example.com/xrpc/network.bsky.jetstream.subscribeEvents' })).toEqual([
-      expect.stringContaining('wire v2'),
-    ])
+  it('refuses the endpoint of another wire, and endpoints of two', () => {
+    const v2 = 'wss://example.com/xrpc/network.bsky.jetstream.subscribeEvents'
+    expect(issuesOf({ host: v2 })).toEqual([])
+    expect(issuesOf({ host: v2, wire: 'v1' })).toEqual([expect.stringContaining('wire v1 and v2')])
+    expect(issuesOf({ host: [v2, 'wss://example.com/subscribe'] })).toEqual([expect.stringContaining('wire v1 and v2')])
+  })
+
+  it('refuses a path that is no endpoint', () => {
+    expect(issuesOf({ host: 'wss://example.com/jetstream' })).toEqual([expect.stringContaining('/jetstream')])
   })
 
   it.each<[Record<string, string>, string]>([
@@ -173,8 +178,9 @@ describe('the config of jetstream$', () => {
     expect(issuesOf({ gaps: {}, rejects: { next: () => undefined, error: () => undefined } })).toEqual([])
   })
 
-  it('takes an observable for nothing it knows', () => {
-    expect(issuesOf({ filters$: EMPTY })).toEqual(['filters$: is not an option'])
+  it('takes new filters from an observable, and from nothing else', () => {
+    expect(issuesOf({ filters$: EMPTY })).toEqual([])
+    expect(issuesOf({ filters$: {} as never })).toEqual([expect.stringContaining('filters$')])
   })
 
   it('keeps long values out of messages', () => {

@@ -1,11 +1,14 @@
+import type { Observable } from 'rxjs'
 import * as z from 'zod/mini'
-import { checkShape, Issues, liveShape, shown } from '../../connection/config.js'
+import { checkShape, Issues, liveShape } from '../../connection/config.js'
 import { type CheckpointConfig, hostsOf, type LiveConfig } from '../../connection/live-config.js'
 import { isTimeCursor } from '../../connection/protocol.js'
-import type { OnCursorRefused } from '../../connection/resume.js'
+import type { OnCursorRefused, Start } from '../../connection/resume.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
-import { isDid, isNsid, isNsidPrefix } from '../../internal/syntax.js'
+import { isNsid } from '../../internal/syntax.js'
 import type { RecordMap } from './events.js'
+import { checkFilters, filtersShape, type JetstreamFilters } from './filters.js'
+import { type Wire, wireOfPath } from './wire.js'
 
 /** Where a stream starts, when no checkpoint says it. */
 export type CursorStart =
@@ -19,47 +22,44 @@ export type CursorStart =
   /** So many milliseconds back. */
   | { readonly ago: number }
 
-export interface JetstreamConfig<Records extends RecordMap = RecordMap> extends LiveConfig {
-  /** The wire to speak: `v1` is `/subscribe`. @default 'v1' */
-  readonly wire?: 'v1' | undefined
+export interface JetstreamConfig<Records extends RecordMap = RecordMap> extends LiveConfig, JetstreamFilters {
+  /**
+   * The wire to speak: `'v1'` is `/subscribe`, `'v2'` is `network.bsky.jetstream.subscribeEvents`. `'auto'`: what a URL's path says, else v2, and
+   * v1 where the handshake shows that the server has no v2. @default 'auto'
+   */
+  readonly wire?: Wire | 'auto' | undefined
   /** @default 'live' */
   readonly cursor?: CursorStart | undefined
-  /** Where the position of what is done is kept, for the next run: a `CursorStore`, or `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. */
+  /** Where the position of what is done is kept, for the next run: a `CursorStore`, or `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none */
   readonly checkpoint?: CheckpointConfig | undefined
   /** What to do when the server cannot serve a position: end the stream, or go on from another place. A gap is reported either way. @default 'oldest' */
   readonly onCursorRefused?: OnCursorRefused | undefined
-  /** NSIDs, or prefixes such as `app.bsky.feed.*`: at most 100. The server filters commits by it, and nothing else. @default all */
-  readonly collections?: readonly string[] | undefined
-  /** At most 10,000 repositories, for events of every kind. @default all */
-  readonly dids?: readonly string[] | undefined
-  /** Kinds of event to emit. @default all */
-  readonly kinds?: readonly ('commit' | 'identity' | 'account' | 'sync')[] | undefined
-  /** Have the server leave out longer events, in silence. @default no limit */
-  readonly maxMessageSizeBytes?: number | undefined
-  /** A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that fails is a reject. */
+  /** New filters in flight: each replaces all of `collections`, `dids`, `kinds` and `maxMessageSizeBytes`. v1 tells the server, v2 dials again. @default none */
+  readonly filters$?: Observable<JetstreamFilters> | undefined
+  /** A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that fails is a reject. @default none */
   readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined
 }
 
 /** A config that was checked. */
 export interface CheckedJetstreamConfig {
-  readonly config: JetstreamConfig
   readonly hosts: readonly [string, ...string[]]
-  /** The cursor of the first connection; read at each subscription, since `{ ago }` moves. */
-  readonly start: (now: number) => number | undefined
+  /** Where the first connection starts; read at each subscription, since `{ ago }` moves. */
+  readonly start: (now: number) => Start
 }
 
 const PUBLIC_HOSTS = ['jetstream.us-east.bsky.network', 'jetstream.us-west.bsky.network']
-const MAX_COLLECTIONS = 100
-const MAX_DIDS = 10_000
 
 const isSchema = (value: unknown): boolean =>
   (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in (value as object)
+
+const isObservable = (value: unknown): boolean => typeof (value as { subscribe?: unknown } | null)?.subscribe === 'function'
 
 const CURSOR = "must be 'live', 'oldest', a position, a Date or `{ ago: ms }`"
 
 const schema = z.strictObject({
   ...liveShape,
-  wire: z.optional(z.literal('v1', "must be 'v1'")),
+  ...filtersShape,
+  wire: z.optional(z.enum(['auto', 'v1', 'v2'], "must be 'auto', 'v1' or 'v2'")),
   cursor: z.optional(
     z.union(
       [
@@ -72,16 +72,13 @@ const schema = z.strictObject({
     ),
   ),
   onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
-  collections: z.optional(z.array(z.string('must be a string'), 'must be a list of NSIDs')),
-  dids: z.optional(z.array(z.string('must be a string'), 'must be a list of DIDs')),
-  kinds: z.optional(
-    z.array(z.enum(['commit', 'identity', 'account', 'sync'], "must be 'commit', 'identity', 'account' or 'sync'"), 'must be a list'),
-  ),
-  maxMessageSizeBytes: z.optional(z.int('must be a whole number').check(z.positive('must be above 0'))),
+  filters$: z.optional(z.custom(isObservable, 'must be an Observable of filters')),
   records: z.optional(
     z.record(z.string(), z.custom(isSchema, 'must be a Standard Schema'), 'must be an object with a Standard Schema for each NSID'),
   ),
 })
+
+const filtersSchema = z.strictObject(filtersShape)
 
 /** Throws `ConfigError` with every mistake. */
 export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamConfig {
@@ -90,51 +87,52 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   // What has the wrong shape cannot be looked into.
   issues.throwIfAny('jetstream$')
   checkFilters(config, issues)
-  const start = issues.try(
+  for (const nsid of Object.keys(config.records ?? {})) if (!isNsid(nsid)) issues.add(`records.${nsid}`, 'must be named by an NSID')
+  const start = issues.try<(now: number) => Start>(
     'cursor',
     () => startOf(config.cursor ?? 'live'),
     () => undefined,
   )
-  const hosts = hostsOf(config.host ?? PUBLIC_HOSTS, '/subscribe', issues)
-  hosts.forEach((host, index) => {
-    if (host.includes('/xrpc/'))
-      issues.add(typeof config.host === 'string' ? 'host' : `host.${index}`, `is an endpoint of wire v2: ${host}`)
-  })
+  const hosts = hostsOf(config.host ?? PUBLIC_HOSTS, '/', issues)
+  if (issues.all.length === 0) checkWires(hosts, config, issues)
   issues.throwIfAny('jetstream$')
-  return { config, hosts, start }
+  return { hosts, start }
 }
 
-function checkFilters({ collections = [], dids = [], records = {} }: JetstreamConfig, issues: Issues): void {
-  collections.forEach((collection, index) => {
-    if (!isNsid(collection) && !isNsidPrefix(collection)) {
-      issues.add(`collections.${index}`, `must be an NSID or a prefix such as app.bsky.feed.*, not ${shown(collection)}`)
-    }
-  })
-  dids.forEach((did, index) => {
-    if (!isDid(did)) issues.add(`dids.${index}`, `must be a DID, not ${shown(did)}`)
-  })
-  const [distinctCollections, distinctDids] = [new Set(collections).size, new Set(dids).size]
-  if (distinctCollections > MAX_COLLECTIONS)
-    issues.add('collections', `has ${distinctCollections} entries; servers take ${MAX_COLLECTIONS}`)
-  if (distinctDids > MAX_DIDS) issues.add('dids', `has ${distinctDids} entries; servers take ${MAX_DIDS}`)
-  for (const nsid of Object.keys(records)) {
-    if (!isNsid(nsid)) issues.add(`records.${nsid}`, 'must be named by an NSID')
+/** Filters that came in flight. Throws `ConfigError`. */
+export function checkNewFilters(filters: JetstreamFilters): JetstreamFilters {
+  const issues = new Issues()
+  checkShape(filtersSchema, filters, issues)
+  issues.throwIfAny('filters$')
+  checkFilters(filters, issues)
+  issues.throwIfAny('filters$')
+  return filters
+}
+
+function checkWires(hosts: readonly string[], { host, wire = 'auto', collections, kinds }: JetstreamConfig, issues: Issues): void {
+  const named = hosts.map((url, index) => issues.try(typeof host === 'string' ? 'host' : `host.${index}`, () => wireOfPath(url), undefined))
+  const distinct = new Set([...named, wire === 'auto' ? undefined : wire].filter((one) => one !== undefined))
+  if (distinct.size > 1)
+    issues.add('host', `names endpoints of wire v1 and v2 (\`wire\`: ${wire}); a position of one means nothing to the other`)
+  if ((collections?.length ?? 0) > 0 && kinds !== undefined && !kinds.includes('commit')) {
+    issues.add('collections', "can never apply: `kinds` leaves out 'commit'")
   }
 }
 
 const DAY_MS = 86_400_000
 
-function startOf(cursor: CursorStart): (now: number) => number | undefined {
+function startOf(cursor: CursorStart): (now: number) => Start {
   if (cursor === 'live') return () => undefined
-  if (cursor === 'oldest') return () => 0
+  if (cursor === 'oldest') return () => 'oldest'
   if (cursor instanceof Date) {
     if (cursor.getTime() > Date.now()) throw new Error(`lies in the future: ${cursor.toISOString()}`)
     return () => cursor.getTime() * 1000
   }
   if (typeof cursor === 'object') return (now) => Math.round((now - cursor.ago) * 1000)
   // Servers take these for sequence numbers of the future, and answer with the live end, in silence.
-  if (cursor > 1e12 && !isTimeCursor(cursor))
+  if (cursor > 1e12 && !isTimeCursor(cursor)) {
     throw new Error(`must be unix microseconds or a sequence number; ${cursor} looks like milliseconds: pass a Date`)
+  }
   if (cursor > (Date.now() + DAY_MS) * 1000) throw new Error(`must be unix microseconds; ${cursor} lies in the future`)
   return () => cursor
 }

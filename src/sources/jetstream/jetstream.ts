@@ -1,12 +1,12 @@
-import { asyncScheduler, defer, type Observable } from 'rxjs'
+import { asyncScheduler, defer, EMPTY, type Observable, of, tap } from 'rxjs'
 import { CursorProgress } from '../../connection/cursor-progress.js'
 import { live } from '../../connection/live.js'
 import { checkpointOptions, liveOptions } from '../../connection/live-config.js'
-import type { CursorProtocol } from '../../connection/protocol.js'
-import { hashOf } from '../../internal/hash.js'
-import { checkJetstreamConfig, type JetstreamConfig } from './config.js'
+import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import type { JetstreamEvent, RecordMap } from './events.js'
-import { v1 } from './v1.js'
+import { filtersKey, type JetstreamFilters } from './filters.js'
+import { recordChecker, type Schemas } from './records.js'
+import { Wires } from './wire.js'
 
 /**
  * Reads a Jetstream: everything that happens on the network, as events.
@@ -32,29 +32,30 @@ import { v1 } from './v1.js'
 export function jetstream$<Records extends RecordMap = RecordMap>(
   config: JetstreamConfig<Records> = {},
 ): Observable<JetstreamEvent<Records>> {
-  const { hosts, start } = checkJetstreamConfig(config as JetstreamConfig)
+  const plain = config as JetstreamConfig
+  const { hosts, start } = checkJetstreamConfig(plain)
   const options = liveOptions(config, hosts)
-  const protocol = v1(config as JetstreamConfig, options.maxFrameBytes)
+  const wires = new Wires(config.wire ?? 'auto', {
+    maxFrameBytes: options.maxFrameBytes,
+    check: recordChecker(plain.records as Schemas | undefined),
+  })
   const checkpoint = checkpointOptions(config.checkpoint)
-  const key = keyOf(protocol, hosts, config as JetstreamConfig)
+  // A position means nothing on another wire or host, or under another filter.
+  const key = [`jetstream/${config.wire ?? 'auto'}`, ...[...hosts].sort(), ...filtersKey(config)].join(' ')
   const onCursorRefused = config.onCursorRefused ?? 'oldest'
   const events$ = defer(() => {
+    let filters: JetstreamFilters = config
     const positions = { start: start(asyncScheduler.now()), onCursorRefused, checkpoint, key }
-    return live<JetstreamEvent>({ protocol, options, progress: (gaps, context) => new CursorProgress(protocol, positions, gaps, context) })
+    return live<JetstreamEvent>({
+      options,
+      protocol: (host) => of(wires.protocol(host, filters)),
+      progress: (gaps, context) => new CursorProgress(positions, gaps, context),
+      changes$: (config.filters$ ?? EMPTY).pipe(
+        tap((changed) => {
+          filters = checkNewFilters(changed)
+        }),
+      ),
+    })
   })
   return events$ as Observable<JetstreamEvent<Records>>
-}
-
-/** The stream's name in a cursor store: a position means nothing on another wire or host, or under another filter. */
-function keyOf(
-  protocol: CursorProtocol<JetstreamEvent>,
-  hosts: readonly string[],
-  { collections = [], dids = [], kinds = [] }: JetstreamConfig,
-): string {
-  const filter = [
-    ...[...new Set(collections)].sort().map((nsid) => `collection=${nsid}`),
-    ...[...new Set(kinds)].sort().map((kind) => `kind=${kind}`),
-    ...(dids.length === 0 ? [] : [`dids=${new Set(dids).size}:${hashOf([...new Set(dids)].sort().join())}`]),
-  ]
-  return [protocol.name, ...[...hosts].sort(), ...filter].join(' ')
 }

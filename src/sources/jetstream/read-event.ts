@@ -1,7 +1,7 @@
 import { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from './events.js'
 
-type Json = Readonly<Record<string, unknown>>
+export type Json = Readonly<Record<string, unknown>>
 
 /**
  * Checks the envelope of a v1 event, and nothing that a server may add: unknown kinds, operations, statuses and members pass as they are.
@@ -42,10 +42,10 @@ function checkCommit(event: Json): void {
     throw broken(event, `the ${operation} has no \`record\``)
 }
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A frame whose content cannot be used, but whose place in the stream is known. */
-export function broken(event: Json, message: string, options?: ErrorOptions): FrameError {
-  const time_us = event.time_us as number
-  return new FrameError(message, { position: (event.cursor as number | undefined) ?? time_us, time_us }, options)
+export function broken(event: object, message: string, options?: ErrorOptions): FrameError {
+  const { time_us, cursor } = event as { time_us: number; cursor?: number }
+  return new FrameError(message, { position: cursor ?? time_us, time_us }, options)
 }

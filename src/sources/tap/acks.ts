@@ -89,6 +89,10 @@ export class Acks implements Progress<TapEvent> {
 
   refused(): void {}
 
+  told(): void {}
+
+  filterChanged(): void {}
+
   stop(): void {}
 
   flush(): undefined {}

@@ -5,8 +5,9 @@ import { tidTimeUs } from '../../internal/tid.js'
 import { type TapEvent, tapEventSchema } from './events.js'
 
 /** Tap's `/channel`: one JSON event a text frame. */
-export const tapProtocol: Protocol<TapEvent> = {
-  url: (host) => host,
+export const tapProtocol = (host: string): Protocol<TapEvent> => ({
+  host,
+  url: () => host,
 
   decode(frame) {
     if (typeof frame !== 'string') throw new FrameError('the frame is binary, or text that is not UTF-8')
@@ -19,7 +20,7 @@ export const tapProtocol: Protocol<TapEvent> = {
   cursorOf: (event) => event.id,
   // What is backfilled has no time of its own: its rev is that of the whole repository.
   timeOf: (event) => (event.type === 'record' && event.live ? tidTimeUs(event.rev) : 0),
-}
+})
 
 function parse(frame: string): unknown {
   try {

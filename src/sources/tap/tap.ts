@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs'
+import { type Observable, of } from 'rxjs'
 import { live } from '../../connection/live.js'
 import { liveOptions } from '../../connection/live-config.js'
 import { Acks } from './acks.js'
@@ -32,7 +32,7 @@ export function tap$(config: TapConfig = {}): Observable<TapEvent> {
   const hosts = checkTapConfig(config)
   const headers = { ...config.headers, ...authorization(config.adminPassword) }
   return live<TapEvent>({
-    protocol: tapProtocol,
+    protocol: (host) => of(tapProtocol(host)),
     options: liveOptions({ ...config, headers }, hosts),
     progress: () => new Acks(config.ack ?? 'done', config.onReject ?? 'leave'),
   })

@@ -1,0 +1,71 @@
+import { type Observable, of, Subject, type Subscription, take, timer } from 'rxjs'
+import type { Connection } from '../socket/socket.js'
+
+/** What follows when queues ask the source to stop, and to go on. */
+export interface PressureHandlers {
+  paused(): void
+  resumed(): void
+  /** The queues have been full for so long that the connection had better end. */
+  close(): void
+}
+
+/**
+ * Back pressure of all queues together. First the reading stops, and TCP pushes back to the server; since servers cut a reader that stays
+ * blocked, the connection ends before they do, and comes back by cursor.
+ */
+export class Pressure {
+  // How many queues want no more for now.
+  #pauses = 0
+  #connection: Connection | undefined
+  #closing: Subscription | undefined
+  readonly #resumed$ = new Subject<void>()
+
+  constructor(
+    private readonly pauseCloseMs: number,
+    private readonly handlers: PressureHandlers,
+  ) {}
+
+  get high(): boolean {
+    return this.#pauses > 0
+  }
+
+  /** A connection opened; a queue may have filled before it did. */
+  opened(connection: Connection): void {
+    this.#connection = connection
+    if (this.high) this.#suspend()
+  }
+
+  disconnected(): void {
+    this.#connection = undefined
+    this.#closing?.unsubscribe()
+  }
+
+  pause(): void {
+    this.#pauses += 1
+    if (this.#pauses === 1) this.#suspend()
+  }
+
+  resume(): void {
+    this.#pauses -= 1
+    if (this.high) return
+    this.#closing?.unsubscribe()
+    if (this.#connection !== undefined) {
+      this.handlers.resumed()
+      this.#connection.resume()
+    }
+    this.#resumed$.next()
+  }
+
+  /** Yields when no queue is full. */
+  low(): Observable<unknown> {
+    return this.high ? this.#resumed$.pipe(take(1)) : of(undefined)
+  }
+
+  #suspend(): void {
+    if (this.#connection === undefined) return
+    this.handlers.paused()
+    this.#connection.pause()
+    if (this.#connection.canPause) this.#closing = timer(this.pauseCloseMs).subscribe(() => this.handlers.close())
+    else this.handlers.close()
+  }
+}

@@ -1,0 +1,30 @@
+import type { StandardSchema } from '../../internal/standard-schema.js'
+import type { CommitEvent, JetstreamEvent } from './events.js'
+import { broken } from './read-event.js'
+
+/** Checks the record of an event whose collection has a schema, and puts the schema's output in its place. */
+export type Schemas = Readonly<Record<string, StandardSchema | undefined>>
+
+export function recordChecker(records: Schemas = {}): (event: JetstreamEvent) => JetstreamEvent {
+  const schemas = new Map(Object.entries(records))
+  if (schemas.size === 0) return (event) => event
+  return (event) => {
+    if (event.kind === 'commit') check(event, schemas.get(event.commit.collection))
+    return event
+  }
+}
+
+function check(event: CommitEvent, schema: StandardSchema | undefined): void {
+  const { commit } = event
+  if (schema === undefined || (commit.operation !== 'create' && commit.operation !== 'update')) return
+  const result = schema['~standard'].validate(commit.record)
+  if (result instanceof Promise) throw broken(event, `the schema of ${commit.collection} is asynchronous; give one that answers at once`)
+  if (result.issues !== undefined) {
+    const what = result.issues.map(({ message, path }) => `${path?.map(nameOf).join('.') ?? ''} ${message}`.trim())
+    throw broken(event, `the record is no ${commit.collection}: ${what.join('; ')}`)
+  }
+  ;(commit as { record: unknown }).record = result.value
+}
+
+const nameOf = (segment: unknown): string =>
+  String(typeof segment === 'object' && segment !== null && 'key' in segment ? segment.key : segment)

@@ -1,0 +1,77 @@
+import { Control } from '../../connection/control.js'
+import type { CursorProtocol } from '../../connection/protocol.js'
+import { FrameError, ServerError } from '../../errors.js'
+import type { JetstreamEvent } from './events.js'
+import { type JetstreamFilters, largest } from './filters.js'
+import { identityOf } from './identity.js'
+import { parse } from './parse.js'
+import { isObject, type Json, readEvent } from './read-event.js'
+import { microseconds } from './time.js'
+import type { WireOptions } from './v1.js'
+
+export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
+
+// A timestamp before the retention is clamped, where a sequence number is refused: with cursor=0 too.
+const LONG_AGO = 1e15
+
+/** Wire v2: `network.bsky.jetstream.subscribeEvents`, in the framing `xrpc.v1.json`. Filters are fixed for a connection's life. */
+export function v2(host: string, filters: JetstreamFilters, { maxFrameBytes, check }: WireOptions): CursorProtocol<JetstreamEvent> {
+  const { collections = [], dids = [], kinds = [] } = filters
+  const query = [
+    ...[...new Set(kinds)].map((kind) => ['kinds', kind]),
+    ...[...new Set(collections)].map((nsid) => ['collections', nsid]),
+    ...[...new Set(dids)].map((did) => ['dids', did]),
+  ] as [string, string][]
+
+  return {
+    host,
+    subprotocol: 'xrpc.v1.json',
+    oldest: LONG_AGO,
+
+    url({ cursor, leaveOutLargeFrames }) {
+      const url = new URL(host)
+      const size = largest(filters, leaveOutLargeFrames, maxFrameBytes)
+      for (const [name, value] of query) url.searchParams.append(name, value)
+      if (cursor !== undefined) url.searchParams.set('cursor', String(cursor))
+      if (size !== undefined) url.searchParams.set('maxMessageSizeBytes', String(size))
+      return url.href
+    },
+
+    decode(frame) {
+      const event = readMessage(parse(frame, placeOf))
+      return event instanceof Control ? event : check(event)
+    },
+
+    refused: (error) => (error.status === 400 && error.error === 'CursorTooOld' ? 'cursor' : undefined),
+    wants: () => true,
+    cursorOf: (event) => event.cursor as number,
+    timeOf: (event) => event.time_us,
+    identityOf,
+  }
+}
+
+function readMessage(message: unknown): JetstreamEvent | Control {
+  if (!isObject(message)) throw new FrameError('the frame is no object')
+  const { $type, payload } = message
+  if ($type === 'error') throw new ServerError(String(message.error), String(message.message ?? ''))
+  if ($type !== 'message' || !isObject(payload)) return new Control(String($type))
+  return readPayload(payload)
+}
+
+/** The event as the v1 wire writes it. A kind that servers add later passes with all its members; one without a place is a notice. */
+function readPayload(payload: Json): JetstreamEvent | Control {
+  const { $type, seq, did, time, rev, operation, collection, rkey, record, cid, ...rest } = payload
+  const kind = String($type).replace(/^.*#/, '')
+  if (seq === undefined) return new Control(String(payload.name ?? kind), String(payload.message ?? ''))
+  const envelope = { did, time_us: microseconds(time), cursor: seq, kind }
+  if (kind !== 'commit') return readEvent({ ...envelope, ...rest })
+  const commit = { rev, operation, collection, rkey, ...(record === undefined ? {} : { record }), ...(cid === undefined ? {} : { cid }) }
+  return readEvent({ ...envelope, commit })
+}
+
+const PLACE = /"seq":(\d{1,15}),"time":"([^"]+)"/
+
+function placeOf(text: string): FrameError['place'] {
+  const [, seq, time] = PLACE.exec(text) ?? []
+  return seq === undefined ? undefined : { position: Number(seq), time_us: microseconds(time) }
+}
