@@ -32,14 +32,21 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     if (size > options.maxFrameBytes) end(new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${options.maxFrameBytes})`))
     else connection.receive(typeof data === 'string' ? data : new Uint8Array(data), size)
   }
+  const refused = () => end(new ConnectError('no connection; a browser does not say why'))
   socket.onclose = ({ code, reason }) => {
-    end(opened ? new ConnectionClosedError(code, reason) : new ConnectError('no connection; a browser does not say why'))
+    if (opened) end(new ConnectionClosedError(code, reason))
+    else refused()
+  }
+  // Browsers close after an error; Node's own WebSocket leaves it at that when a handshake is refused (20.20).
+  socket.onerror = () => {
+    if (!opened) refused()
   }
   return () => {
     clearTimeout(deadline)
     socket.onopen = null
     socket.onmessage = null
     socket.onclose = null
+    socket.onerror = null
     socket.close(1000)
   }
 }

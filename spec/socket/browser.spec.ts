@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { fakeJetstream, generateEvents } from '../../src/testing/index.js'
+import { bundle, INDEX, temporaryFolder } from './bundle.js'
+
+const CHROMIUM = '/usr/bin/chromium'
+const browser = { platform: 'browser', conditions: ['browser'], format: 'iife' } as const
+
+// The five lines, with a place to look at.
+const PAGE = (host: string) => `
+import { filter, map, take, toArray } from 'rxjs'
+import { isCommit, jetstream$ } from 'rxjs-atproto'
+
+jetstream$({ host: '${host}', collections: ['app.bsky.feed.post'] })
+  .pipe(filter(isCommit), map((event) => event.commit.collection), take(20), toArray())
+  .subscribe((collections) => { document.title = 'received ' + collections.length + ' ' + new Set(collections).size })
+`
+
+describe('the package in a browser', () => {
+  it('is reachable without any module of Node, and without ws', async () => {
+    const { inputs, text } = await bundle(`export * from ${JSON.stringify(INDEX)}`, 'browser', browser)
+    expect(inputs.some((input) => input.endsWith('src/socket/browser.ts'))).toBe(true)
+    expect(inputs.filter((input) => input.includes('node_modules/ws/') || input.endsWith('socket/node.ts'))).toEqual([])
+    expect(builtinModules.filter((name) => text.includes(`"node:${name}"`) || text.includes(`require("${name}")`))).toEqual([])
+  })
+
+  it('finds its socket by `imports`, where a bundler reads the browser’s condition', async () => {
+    const { imports } = (await import('../../package.json', { with: { type: 'json' } })) as { imports: Record<string, unknown> }
+    expect(imports['#socket']).toEqual({ browser: './dist/socket/browser.js', default: './dist/socket/node.js' })
+  })
+
+  it('would not be bundled with the socket of Node: the check can fail', async () => {
+    await expect(bundle(`export * from ${JSON.stringify(INDEX)}`, 'node', browser)).rejects.toThrow(/node:|Could not resolve/)
+  })
+
+  describe('over a WebSocket of the platform', () => {
+    const folder = temporaryFolder()
+    afterAll(() => folder[Symbol.dispose]())
+
+    /** Runs a program with the socket of browsers, on the same class as Node has it behind a flag. */
+    async function run(name: string, contents: string): Promise<unknown> {
+      const outfile = join(folder.path, `${name}.cjs`)
+      await bundle(contents, 'browser', { platform: 'node', format: 'cjs', write: true, outfile })
+      const { stdout } = await promisify(execFile)(process.execPath, ['--experimental-websocket', '--no-warnings', outfile], {
+        timeout: 8000,
+      })
+      return JSON.parse(stdout)
+    }
+
+    it('reads, and goes on after a cut without loss or repeat', async () => {
+      await using server = await fakeJetstream({ events: 400, faults: [{ after: 150, do: 'drop' }] })
+      const times = await run(
+        'reads',
+        `import { map, take, toArray } from 'rxjs'
+         import { jetstream$ } from 'rxjs-atproto'
+         jetstream$({ host: '${server.url}', reconnect: { initialDelayMs: 10 } })
+           .pipe(map((event) => event.time_us), take(400), toArray()).subscribe((times) => console.log(JSON.stringify(times)))`,
+      )
+      expect(times).toEqual([...generateEvents({ count: 400 })].map((event) => event.time_us))
+      expect(server.fired).toHaveLength(1)
+    })
+
+    it('comes back by cursor where it cannot pause', async () => {
+      await using server = await fakeJetstream({ events: 2000 })
+      const result = await run(
+        'pauses',
+        `import { take, timer, toArray } from 'rxjs'
+         import { boundedMergeMap, jetstream$, streamMetrics } from 'rxjs-atproto'
+         const metrics$ = streamMetrics()
+         const work = (event) => new Promise((resolve) => setImmediate(() => resolve(event.time_us)))
+         jetstream$({ host: '${server.url}', metrics$ }).pipe(boundedMergeMap(work, { capacity: 500 }), take(2000), toArray())
+           .subscribe((times) => console.log(JSON.stringify([new Set(times).size, metrics$.value.reconnects > 0])))`,
+      )
+      expect(result).toEqual([2000, true])
+    })
+
+    it.each([
+      ['a refusal', { do: 'refuse', status: 401 }, 'CONNECT', {}],
+      ['a handshake that hangs', { do: 'hang' }, 'CONNECT_TIMEOUT', { connectTimeoutMs: 200 }],
+      ['a close', { do: 'accept-and-drop', code: 1012 }, 'CONNECTION_CLOSED', {}],
+    ] as const)('tells %s from the others as far as a browser can', async (_, fault, code, config) => {
+      await using server = await fakeJetstream({ faults: [{ onConnect: 1, ...fault }] })
+      const met = await run(
+        code,
+        `import { jetstream$ } from 'rxjs-atproto'
+         jetstream$({ host: '${server.url}', reconnect: { maxAttempts: 0 }, ...${JSON.stringify(config)} })
+           .subscribe({ error: (error) => console.log(JSON.stringify([error.code, error.cause.code])) })`,
+      )
+      expect(met).toEqual(['RECONNECT_EXHAUSTED', code])
+    })
+
+    it('passes a frame that is too large', async () => {
+      const [first, second, third] = [...generateEvents({ count: 3 })].map((event) => JSON.stringify(event)) as [string, string, string]
+      const large = second.replace('"kind"', `"padding":"${'x'.repeat(5000)}","kind"`)
+      await using server = await fakeJetstream({ events: [first, large, third] })
+      const met = await run(
+        'large',
+        `import { take, toArray } from 'rxjs'
+         import { jetstream$ } from 'rxjs-atproto'
+         const reasons = []
+         jetstream$({ host: '${server.url}', maxFrameBytes: 4000, reconnect: { initialDelayMs: 10 }, gaps: { next: (gap) => reasons.push(gap.reason) } })
+           .pipe(take(2), toArray()).subscribe((events) => console.log(JSON.stringify([events.map((event) => event.time_us), reasons])))`,
+      )
+      expect(met).toEqual([[JSON.parse(first).time_us, JSON.parse(third).time_us], ['frame-too-large']])
+    })
+  })
+
+  const missing = !existsSync(CHROMIUM)
+  if (missing && process.env['CI'] === 'true') it('runs in chromium', () => expect(`${CHROMIUM} to be installed`).toBe('true'))
+  else if (missing) process.stderr.write(`skipped: ${CHROMIUM} is not installed, so no program runs in a browser\n`)
+
+  const inChromium = missing ? it.skip : it
+  inChromium('reads a Jetstream in chromium', async () => {
+    using folder = temporaryFolder()
+    await using server = await fakeJetstream({ events: 500 })
+    const { text } = await bundle(PAGE(server.url), 'browser', browser)
+    const page = join(folder.path, 'index.html')
+    await writeFile(page, `<!doctype html><title>waiting</title><script>${text.replaceAll('</script', '<\\/script')}</script>`)
+    const flags = ['--headless', '--no-sandbox', '--disable-gpu', `--user-data-dir=${folder.path}/profile`, '--timeout=8000', '--dump-dom']
+    const { stdout } = await promisify(execFile)(CHROMIUM, [...flags, `file://${page}`], { timeout: 14_000, maxBuffer: 1e8 })
+    expect(stdout).toContain('<title>received 20 1</title>')
+    expect(server.connections[0]?.headers['sec-websocket-protocol']).toBeUndefined()
+  })
+})
