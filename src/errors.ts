@@ -172,6 +172,12 @@ export class FrameError extends StreamError {
   }
 }
 
+/** A zstd dictionary, or the decoder for it, could not be had or trusted. `compress: 'auto'` goes on without compression. */
+export class DictionaryError extends StreamError {
+  readonly code = 'DICTIONARY'
+  readonly retryable = true
+}
+
 /** A queue with `overflow: 'error'` was full. */
 export class QueueOverflowError extends StreamError {
   readonly code = 'QUEUE_OVERFLOW'

@@ -1,3 +1,6 @@
+import { FrameError, StreamError } from '../errors.js'
+import { checkFrame } from './check-frame.js'
+
 /**
  * Reads zstd frames that were made with one dictionary. Making one prepares the dictionary once: a decoder that loads it for each frame spends nine
  * tenths of its time there.
@@ -12,5 +15,35 @@ export interface DictionaryDecoder {
   decode(frame: Uint8Array, maxBytes: number): string
 }
 
-/** The UTF-8 text at a place in memory; undefined where it is none. */
-export type TextOf = (memory: ArrayBufferLike, at: number, bytes: number) => string | undefined
+/** A decoder for bytes. It may give more than it was asked for only up to `capacity`; the bytes are its own, and valid until the next call. */
+export type Inflate = (frame: Uint8Array, capacity: number) => Uint8Array
+
+/** The text of UTF-8 bytes; undefined where they are none. */
+export type TextOf = (bytes: Uint8Array) => string | undefined
+
+/** What all decoders have in common: they see no frame that was not checked, and whatever they throw is a `FrameError`. */
+export function dictionaryDecoder(
+  name: DictionaryDecoder['name'],
+  dictionaryId: number,
+  inflate: Inflate,
+  textOf: TextOf,
+): DictionaryDecoder {
+  return {
+    name,
+    dictionaryId,
+    decode(frame, maxBytes) {
+      const text = textOf(read(inflate, frame, checkFrame(frame, dictionaryId, maxBytes)))
+      if (text === undefined) throw new FrameError('the content of the zstd frame is not UTF-8')
+      return text
+    },
+  }
+}
+
+function read(inflate: Inflate, frame: Uint8Array, capacity: number): Uint8Array {
+  try {
+    return inflate(frame, capacity)
+  } catch (error) {
+    if (error instanceof StreamError) throw error
+    throw new FrameError(`the zstd frame is corrupt: ${(error as Error).message}`, undefined, { cause: error })
+  }
+}

@@ -1,16 +1,18 @@
-import { FrameError } from '../errors.js'
-import { checkFrame, tooLarge } from './check-frame.js'
-import type { DictionaryDecoder, TextOf } from './dictionary-decoder.js'
-import { unsigned } from './frame-header.js'
+import { idOf } from './dictionary.js'
+import { type DictionaryDecoder, dictionaryDecoder, type TextOf } from './dictionary-decoder.js'
 import { type LoadedDictionary, prepareDictionary } from './prepared-dictionary.js'
 import { exposePrepared } from './wasm-file.js'
 import { WasmInstance, WRAPPER } from './wasm-instance.js'
 
 const MIN_BUFFER_BYTES = 65_536
-const [OUTPUT_TOO_SMALL, REASONS] = [
-  -70,
-  { [-20]: 'its content', [-22]: 'its checksum', [-30]: 'its dictionary' } as Record<number, string>,
-]
+
+/** `ZSTD_ErrorCode`, negated: what a frame can do wrong that its header and blocks do not show. */
+const REASONS: Readonly<Record<number, string>> = {
+  [-20]: 'its content cannot be read',
+  [-22]: 'its checksum is another',
+  [-30]: 'its dictionary is needed',
+  [-70]: 'its content is larger than it may be',
+}
 
 /** Compiles the file of `@bokuweb/zstd-wasm`: once a process. */
 export async function compileZstd(file: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
@@ -19,32 +21,27 @@ export async function compileZstd(file: Uint8Array<ArrayBuffer>): Promise<WebAss
 
 /** The decoder for where there is nothing but WebAssembly: browsers, and Node as well. */
 export function wasmDecoder(module: WebAssembly.Module, dictionary: Uint8Array, textOf: TextOf): DictionaryDecoder {
-  const dictionaryId = unsigned(dictionary, 4, 4)
-  const start = () => new WasmDecoder(new WasmInstance(module), dictionary, dictionaryId)
-  let running: WasmDecoder | undefined = start()
+  const start = () => new WasmInflate(new WasmInstance(module), dictionary)
+  let running: WasmInflate | undefined = start()
 
-  return {
-    name: 'wasm',
-    dictionaryId,
-    decode(frame, maxBytes) {
-      const capacity = checkFrame(frame, dictionaryId, maxBytes)
-      running ??= start()
-      try {
-        const text = running.decode(frame, capacity, maxBytes, textOf)
-        if (text === undefined) throw new FrameError('the content of the zstd frame is not UTF-8')
-        return text
-      } catch (error) {
-        if (error instanceof FrameError) throw error
-        // A trap leaves the memory as it was in the middle of things: the next frame gets a new one.
-        running = undefined
-        throw new FrameError(`the zstd frame cannot be read: ${(error as Error).message}`, undefined, { cause: error })
-      }
-    },
+  const inflate = (frame: Uint8Array, capacity: number): Uint8Array => {
+    running ??= start()
+    try {
+      return running.inflate(frame, capacity)
+    } catch (error) {
+      // A trap leaves the memory as it was in the middle of things: the next frame gets a new one.
+      if (!(error instanceof BadFrame)) running = undefined
+      throw error
+    }
   }
+  return dictionaryDecoder('wasm', idOf(dictionary), inflate, textOf)
 }
 
+/** zstd refused a frame, and is ready for the next one. */
+class BadFrame extends Error {}
+
 /** Two buffers, one context and one dictionary, for ever in one memory. */
-class WasmDecoder {
+class WasmInflate {
   private readonly input: WasmBuffer
   private readonly output: WasmBuffer
   private readonly context: number
@@ -54,24 +51,21 @@ class WasmDecoder {
   constructor(
     private readonly zstd: WasmInstance,
     dictionary: Uint8Array,
-    id: number,
   ) {
     this.context = zstd.createDCtx()
-    this.dictionary = { address: zstd.put(dictionary), bytes: dictionary.length, id }
+    this.dictionary = { address: zstd.put(dictionary), bytes: dictionary.length, id: idOf(dictionary) }
     this.prepared = prepareDictionary(zstd, this.context, this.dictionary)
     this.input = new WasmBuffer(zstd)
     this.output = new WasmBuffer(zstd)
   }
 
-  decode(frame: Uint8Array, capacity: number, maxBytes: number, textOf: TextOf): string | undefined {
-    const { zstd, input, output } = this
-    const source = input.atLeast(frame.length)
-    const target = output.atLeast(capacity)
-    zstd.heap.set(frame, source)
+  inflate(frame: Uint8Array, capacity: number): Uint8Array {
+    const source = this.input.atLeast(frame.length)
+    const target = this.output.atLeast(capacity)
+    this.zstd.heap.set(frame, source)
     const size = this.decompress(target, capacity, source, frame.length)
-    if (size === OUTPUT_TOO_SMALL && capacity === maxBytes) throw tooLarge(maxBytes)
-    if (size < 0) throw new FrameError(`the zstd frame is corrupt: ${REASONS[size] ?? `error ${-size}`}`)
-    return textOf(zstd.memory.buffer, target, size)
+    if (size < 0) throw new BadFrame(REASONS[size] ?? `zstd error ${-size}`)
+    return new Uint8Array(this.zstd.memory.buffer, target, size)
   }
 
   private decompress(target: number, capacity: number, source: number, bytes: number): number {

@@ -1,0 +1,22 @@
+import { onePerDictionary } from './decoders.js'
+import { napiDecoder } from './node-napi.js'
+import { nodeWasmDecoder } from './node-wasm.js'
+import { zlibDecoder } from './node-zlib.js'
+
+export { loadDictionary } from './node-dictionary.js'
+
+/**
+ * The fastest decoder there is, by what bench/how-fast-is-zstd.ts measured: `zstd-napi` where it is installed, since it prepares the dictionary and is
+ * native; else WebAssembly, which prepares it too; and Node's own only where WebAssembly is forbidden, since it loads the dictionary for each frame.
+ */
+export const bestDecoder = onePerDictionary(async (dictionary) => {
+  const native = await napiDecoder(dictionary)
+  if (native !== undefined) return native
+  try {
+    return await nodeWasmDecoder(dictionary)
+  } catch (error) {
+    const own = zlibDecoder(dictionary)
+    if (own !== undefined) return own
+    throw error
+  }
+})
