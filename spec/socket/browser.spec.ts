@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { BuildOptions } from 'esbuild'
 import { fakeJetstream, generateEvents } from '../../src/testing/index.js'
 import { bundle, INDEX, temporaryFolder } from './bundle.js'
 
 const CHROMIUM = '/usr/bin/chromium'
-const browser = { platform: 'browser', conditions: ['browser'], format: 'iife' } as const
+const browser: BuildOptions = { platform: 'browser', conditions: ['browser'], format: 'iife' }
 
 // The five lines, with a place to look at.
 const PAGE = (host: string) => `
@@ -29,7 +30,7 @@ describe('the package in a browser', () => {
   })
 
   it('finds its socket by `imports`, where a bundler reads the browser’s condition', async () => {
-    const { imports } = (await import('../../package.json', { with: { type: 'json' } })) as { imports: Record<string, unknown> }
+    const { imports } = JSON.parse(await readFile(join(__dirname, '../../package.json'), 'utf8')) as { imports: Record<string, unknown> }
     expect(imports['#socket']).toEqual({ browser: './dist/socket/browser.js', default: './dist/socket/node.js' })
   })
 
@@ -110,7 +111,7 @@ describe('the package in a browser', () => {
   })
 
   const missing = !existsSync(CHROMIUM)
-  if (missing && process.env['CI'] === 'true') it('runs in chromium', () => expect(`${CHROMIUM} to be installed`).toBe('true'))
+  if (missing && process.env.CI === 'true') it('runs in chromium', () => expect(`${CHROMIUM} to be installed`).toBe('true'))
   else if (missing) process.stderr.write(`skipped: ${CHROMIUM} is not installed, so no program runs in a browser\n`)
 
   const inChromium = missing ? it.skip : it
