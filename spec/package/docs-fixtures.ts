@@ -27,8 +27,8 @@ export const database = {
   },
 }
 /** A store of somebody's own. */
-export const pool = database
-export const postgresCursorStore = (client: typeof database, { table: name }: { readonly table: string }): CursorStore => ({
+export const pool = { ...database }
+export const postgresCursorStore = (client: typeof pool, { table: name }: { readonly table: string }): CursorStore => ({
   load: async (key) => (await client.find(`${name} ${key}`))?.position,
   save: (key, position) => client.upsert(`${name} ${key}`, position),
 })

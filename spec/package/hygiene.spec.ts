@@ -39,6 +39,14 @@ describe('the repository', () => {
     expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([])
   })
 
+  it('locks the optional packages of every platform, without which `npm ci` refuses the lock elsewhere', () => {
+    const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, { optionalDependencies?: object }> }
+    const names = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)))
+    const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+    expect(wanted.length).toBeGreaterThan(0)
+    expect(wanted.filter((name) => !names.has(name))).toEqual([])
+  })
+
   it('uses no default export, no any and no `!`', () => {
     expect(matching(filesIn('src'), /^export default|\bas any\b|: any\b/)).toEqual([])
   })

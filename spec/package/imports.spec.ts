@@ -1,4 +1,4 @@
-import { filesIn, type Import, importsOf } from './source-files.js'
+import { filesIn, type Import, importsOf, textOf } from './source-files.js'
 
 const files = filesIn('src')
 const imports = files.flatMap(importsOf)
@@ -13,7 +13,7 @@ function roomOf(file: string): string {
 
 // Downward only: what each room may import besides itself.
 const LEAVES = ['errors.ts', 'version.ts', 'internal']
-const BELOW_SOURCES = [...LEAVES, 'socket', 'cursors', 'connection']
+const BELOW_SOURCES = [...LEAVES, 'socket', 'cursors', 'zstd', 'connection']
 const ENTRIES = ['src/index.ts', 'src/testing/index.ts', 'src/cursors/file.ts']
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
@@ -21,11 +21,21 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   internal: ['errors.ts'],
   socket: LEAVES,
   cursors: LEAVES,
+  zstd: LEAVES,
   connection: [...LEAVES, 'socket', 'cursors'],
   operators: [...LEAVES, 'connection'],
   sources: BELOW_SOURCES,
   sinks: BELOW_SOURCES,
 }
+
+const manifest = JSON.parse(textOf('package.json'))
+// What the package's own `#…` imports are in a browser.
+const IN_BROWSER = Object.fromEntries(
+  Object.entries<{ browser: string }>(manifest.imports).map(([name, { browser }]) => [
+    name,
+    browser.replace('./dist', 'src').replace(/js$/, 'ts'),
+  ]),
+)
 
 const line = ({ file, target }: Import): string => `${file} imports ${target}`
 
@@ -73,19 +83,22 @@ describe('imports', () => {
   })
 
   it('of node:* and ws stay in the rooms that need a machine', () => {
-    const NEEDS_NODE = /^src\/(socket\/node\.ts|cursors\/(file|cursor-file|cursor-document|lock)\.ts|sinks\/|cli\/|testing\/)/
+    const NEEDS_NODE = /^src\/(socket\/node\.ts|cursors\/(file|cursor-file|cursor-document|lock)\.ts|sinks\/|cli\/|testing\/|zstd\/node)/
     const strays = outside.filter(({ file, target }) => /^(node:|ws$)/.test(target) && !NEEDS_NODE.test(file))
     expect(strays.map(line)).toEqual([])
   })
 
   it('of packages are those that package.json promises, by their public entries', () => {
     const packages = new Set(outside.map(({ target }) => target).filter((target) => !target.startsWith('node:')))
-    const known = ['#socket', 'rxjs', 'rxjs/testing', 'zod/mini', 'ws', 'commander']
+    const promised = [manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies, manifest.imports].flatMap((names) =>
+      Object.keys(names ?? {}),
+    )
+    const known = [...promised, 'rxjs/testing', 'zod/mini']
     expect([...packages].filter((name) => !known.includes(name))).toEqual([])
   })
 
   it('of the entry reach no node:*, ws or optional library in a browser', () => {
-    const reached = reachable('src/index.ts', { '#socket': 'src/socket/browser.ts' })
+    const reached = reachable('src/index.ts', IN_BROWSER)
     expect(reached).toContain('src/socket/browser.ts')
     expect(reached.filter((target) => !target.startsWith('src/'))).toEqual(['rxjs', 'zod/mini'])
   })
