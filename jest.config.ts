@@ -7,6 +7,7 @@ const config: Config = {
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
   moduleNameMapper: {
     '^#socket$': '<rootDir>/src/socket/node.ts',
+    '^#zstd$': '<rootDir>/src/zstd/node.ts',
     '^rxjs-atproto$': '<rootDir>/src/index.ts',
     '^rxjs-atproto/testing$': '<rootDir>/src/testing/index.ts',
     '^rxjs-atproto/cursors/file$': '<rootDir>/src/cursors/file.ts',

@@ -1,29 +1,52 @@
 import { DictionaryError } from '../errors.js'
 import { checkDictionary, MAX_DICTIONARY_BYTES } from './dictionary.js'
 
-/** Where a dictionary comes from: its bytes, a URL, or in Node also a path. */
-export type DictionarySource = Uint8Array | URL | string
+/** Where a dictionary comes from: its bytes, a URL, URLs of which the first that has it is taken, or in Node also a path. */
+export type DictionarySource = Uint8Array | URL | string | readonly URL[]
 
 export interface DictionaryOptions {
   /** The SHA-256 that it must have, in hexadecimal. One that is known so is kept in the user's cache folder (Node). */
   readonly sha256?: string
   /** The id that it must have. */
   readonly id?: number
+  /** How long one URL may take, to the last byte. @default 5000 */
+  readonly timeoutMs?: number
 }
 
 /** What wire v1 was always compressed with. The server has no endpoint for it; it is published with the server's code. */
 export const V1_DICTIONARY = {
   id: 1_612_007_021,
   sha256: 'b8d77b46933aceecbdd5275a01241efc985c970c78162b8150cf67a26522f70c',
-  url: 'https://raw.githubusercontent.com/bluesky-social/jetstream-legacy/main/pkg/models/zstd_dictionary',
+  urls: [
+    new URL('https://raw.githubusercontent.com/bluesky-social/jetstream-legacy/main/pkg/models/zstd_dictionary'),
+    new URL('https://raw.githubusercontent.com/bluesky-social/jetstream/main/internal/subscribe/dictionaries/legacy_subscribe.zdict'),
+  ],
 } as const
 
 const TIMEOUT_MS = 5000
 
 /** A checked dictionary. Rejects with `DictionaryError` on whatever else there is. */
 export async function loadDictionary(source: DictionarySource, options: DictionaryOptions = {}): Promise<Uint8Array> {
-  const bytes = source instanceof Uint8Array ? source : await download(new URL(source))
-  return checked(bytes, options)
+  if (source instanceof Uint8Array) return checked(source, options)
+  return fetchDictionary(Array.isArray(source) ? source : [urlOf(String(source))], options)
+}
+
+/** From the first of `urls` that has it; what the last one said where none has. */
+export async function fetchDictionary(urls: readonly URL[], options: DictionaryOptions): Promise<Uint8Array> {
+  let failure: unknown = new DictionaryError('no URL of a dictionary is given')
+  for (const url of urls) {
+    try {
+      return await checked(await download(url, options.timeoutMs), options)
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure
+}
+
+function urlOf(text: string): URL {
+  if (URL.canParse(text)) return new URL(text)
+  throw new DictionaryError(`\`zstdDictionary\` is no URL: ${text}`)
 }
 
 /** The URL of the dictionary that a v2 server compresses with, or of one of its older ones. */
@@ -45,12 +68,12 @@ export async function checked(bytes: Uint8Array, { id, sha256 }: DictionaryOptio
   return bytes
 }
 
-export async function sha256Of(bytes: Uint8Array): Promise<string> {
+async function sha256Of(bytes: Uint8Array): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes)))
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-export async function download(url: URL, timeoutMs = TIMEOUT_MS): Promise<Uint8Array> {
+async function download(url: URL, timeoutMs = TIMEOUT_MS): Promise<Uint8Array> {
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw new DictionaryError(`a dictionary comes by http or https, not ${url.protocol}`)
   try {

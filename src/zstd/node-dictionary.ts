@@ -6,7 +6,7 @@ import { env, platform } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { DictionaryError } from '../errors.js'
 import { MAX_DICTIONARY_BYTES } from './dictionary.js'
-import { checked, type DictionaryOptions, type DictionarySource, download } from './dictionary-source.js'
+import { checked, type DictionaryOptions, type DictionarySource, fetchDictionary } from './dictionary-source.js'
 
 export interface NodeDictionaryOptions extends DictionaryOptions {
   /** @default `rxjs-atproto` in the user's cache folder */
@@ -16,11 +16,11 @@ export interface NodeDictionaryOptions extends DictionaryOptions {
 /** A checked dictionary. One from a URL whose SHA-256 is known is fetched once and for all. Rejects with `DictionaryError` on whatever else there is. */
 export async function loadDictionary(source: DictionarySource, options: NodeDictionaryOptions = {}): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return checked(source, options)
-  const url = urlOf(source)
-  if (url === undefined) return checked(await readDictionary(source), options)
-  if (options.sha256 === undefined) return checked(await download(url), options)
+  const urls = urlsOf(source)
+  if (typeof urls === 'string') return checked(await readDictionary(urls), options)
+  if (options.sha256 === undefined) return fetchDictionary(urls, options)
   const path = join(options.cacheFolder ?? cacheFolder(), `${options.sha256.toLowerCase()}.zdict`)
-  return (await cached(path, options)) ?? keep(path, await checked(await download(url), options))
+  return (await cached(path, options)) ?? keep(path, await fetchDictionary(urls, options))
 }
 
 /** Of the user who runs the process, by the custom of the system. */
@@ -34,15 +34,14 @@ function cacheRoot(system: string, { LOCALAPPDATA, XDG_CACHE_HOME }: NodeJS.Proc
   return XDG_CACHE_HOME || join(homedir(), '.cache')
 }
 
-/** Undefined for a path; a drive letter is no scheme. */
-function urlOf(source: URL | string): URL | undefined {
-  const isUrl = source instanceof URL || /^https?:\/\//i.test(source)
-  const url = isUrl ? new URL(source) : undefined
-  return url?.protocol === 'file:' ? undefined : url
+/** A path where it is no URL; a drive letter is no scheme. */
+function urlsOf(source: URL | string | readonly URL[]): readonly URL[] | string {
+  if (typeof source === 'string') return /^(https?|file):\/\//i.test(source) ? urlsOf(new URL(source)) : source
+  if (!(source instanceof URL)) return source
+  return source.protocol === 'file:' ? fileURLToPath(source) : [source]
 }
 
-async function readDictionary(source: URL | string): Promise<Uint8Array> {
-  const path = source instanceof URL ? fileURLToPath(source) : source
+async function readDictionary(path: string): Promise<Uint8Array> {
   try {
     // A device or a log would be read for ever.
     const { size } = await stat(path)
