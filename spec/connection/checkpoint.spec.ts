@@ -6,7 +6,7 @@ import { live } from '../../src/connection/live.js'
 import { streamMetrics } from '../../src/connection/metrics.js'
 import { memoryCursorStore } from '../../src/cursors/memory.js'
 import type { Connection, DialOptions } from '../../src/socket/socket.js'
-import { FakeLink, fromLive, numbered, plain, quiet, T0 } from './sessions.js'
+import { FakeLink, fromLive, type Numbered, numbered, plain, quiet, T0 } from './sessions.js'
 
 const saved = (position: number, host = 'ws://a') => JSON.stringify({ host, position, time_us: T0 + position * 1_000_000 })
 
@@ -38,7 +38,7 @@ function stream(checkpoint: CheckpointOptions) {
       subscriber.next(link)
     })
   const position = { ...fromLive, checkpoint }
-  const events$ = live({
+  const events$ = live<Numbered>({
     protocol: (host) => of(plain(host)),
     options: { ...quiet, metrics$ },
     dial,

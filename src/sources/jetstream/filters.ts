@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { type Issues, shown } from '../../connection/config.js'
 import { hashOf } from '../../internal/hash.js'
 import { isDid, isNsid, isNsidPrefix } from '../../internal/syntax.js'
+import type { JetstreamEvent } from './events.js'
 
 /** What a stream is limited to. The filters are ANDed; what is left out is not limited. */
 export interface JetstreamFilters {
@@ -50,6 +51,19 @@ export function filtersKey({ collections = [], dids = [], kinds = [] }: Jetstrea
     ...[...new Set(kinds)].sort().map((kind) => `kind=${kind}`),
     ...(dids.length === 0 ? [] : [`dids=${new Set(dids).size}:${hashOf([...new Set(dids)].sort().join())}`]),
   ]
+}
+
+/** The filters as a server applies them: collections to commits, the others to every kind. */
+export function matcher({ collections = [], dids = [], kinds }: JetstreamFilters): (event: JetstreamEvent) => boolean {
+  const wantedKinds = kinds && new Set<string>(kinds)
+  const wantedDids = dids.length > 0 ? new Set(dids) : undefined
+  const names = collections.length > 0 ? new Set(collections) : undefined
+  const prefixes = collections.filter((nsid) => nsid.endsWith('.*')).map((nsid) => nsid.slice(0, -1))
+  const isIn = (nsid: string) => (names?.has(nsid) ?? true) || prefixes.some((prefix) => nsid.startsWith(prefix))
+  return (event) =>
+    (wantedKinds?.has(event.kind) ?? true) &&
+    (wantedDids?.has(event.did) ?? true) &&
+    (event.kind !== 'commit' || isIn(event.commit.collection))
 }
 
 /** The size limit of one connection. */

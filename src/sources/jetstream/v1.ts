@@ -1,7 +1,7 @@
 import type { CursorProtocol } from '../../connection/protocol.js'
 import type { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from './events.js'
-import { type JetstreamFilters, largest } from './filters.js'
+import { type JetstreamFilters, largest, matcher } from './filters.js'
 import { identityOf } from './identity.js'
 import { parse } from './parse.js'
 import { readEvent } from './read-event.js'
@@ -19,12 +19,11 @@ const MAX_QUERY_LENGTH = 4000
 
 /** Wire v1: `/subscribe`, one JSON event a text frame. */
 export function v1(host: string, filters: JetstreamFilters, { maxFrameBytes, check }: WireOptions): CursorProtocol<JetstreamEvent> {
-  const { collections = [], dids = [], kinds } = filters
+  const { collections = [], dids = [] } = filters
   const query = new URLSearchParams([...collections.map((nsid) => ['wantedCollections', nsid]), ...dids.map((did) => ['wantedDids', did])])
   const sendsHello = query.toString().length > MAX_QUERY_LENGTH
-  const wantedKinds = kinds && new Set<string>(kinds)
   // What a server queued under another filter still comes: before a hello, and after an update.
-  const wantedDids = dids.length > 0 ? new Set(dids) : undefined
+  const wants = matcher(filters)
   // One whole update: what it leaves out is cleared on the server.
   const update = (size: number | undefined): string =>
     JSON.stringify({
@@ -49,7 +48,7 @@ export function v1(host: string, filters: JetstreamFilters, { maxFrameBytes, che
     hello: ({ leaveOutLargeFrames }) => (sendsHello ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes)) : undefined),
     update: () => update(filters.maxMessageSizeBytes),
     decode: (frame) => check(readEvent(parse(frame, placeOf))),
-    wants: (event) => (wantedKinds?.has(event.kind) ?? true) && (wantedDids?.has(event.did) ?? true),
+    wants,
     // A sequence number where the server has one: it is unique, and times are not.
     cursorOf: (event) => event.cursor ?? event.time_us,
     timeOf: (event) => event.time_us,
