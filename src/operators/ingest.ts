@@ -26,8 +26,11 @@ import { drain } from './drain.js'
 import { callback, checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'
 import { type Routable, type RoutedTo, router } from './route.js'
 
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that only calls another, such as `console.log`, is typed `void`
+type Answer = void | PromiseLike<unknown> | ObservableInput<unknown>
+
 /** Handles one event. It is done when this returns, or when the promise or observable that it returns has ended. */
-export type Ingestor<E> = (event: E) => undefined | PromiseLike<unknown> | ObservableInput<unknown>
+export type Ingestor<E> = (event: E) => Answer
 
 /**
  * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`, `account`, `sync`, and `'*'` for what no other key
@@ -46,7 +49,7 @@ export interface IngestOptions<E> extends QueueOptions<E> {
    * Takes an event whose attempts are used up; when it is done, so is the event. Without it, the stream ends with `IngestError` under `'retry'`,
    * and the event is dropped, with a gap, under `'skip'`.
    */
-  readonly onDeadLetter?: ((event: E, error: unknown) => undefined | PromiseLike<unknown> | ObservableInput<unknown>) | undefined
+  readonly onDeadLetter?: ((event: E, error: unknown) => Answer) | undefined
   /** How long one attempt may take, in milliseconds. @default no limit */
   readonly timeoutMs?: number | undefined
   /** How long to work on what waits, after the source has completed, in milliseconds. What is left then counts as failed. @default no limit */
