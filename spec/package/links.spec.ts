@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { filesIn, ROOT, textOf } from './source-files.js'
+
+const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...filesIn('docs', /\.md$/)]
+
+/** As GitHub makes it: lower case, without punctuation, spaces to hyphens. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-')
+
+const anchorsOf = (page: string): readonly string[] =>
+  [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
+
+describe('links', () => {
+  const links = pages.flatMap((page) => [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => ({ page, link })))
+  const inside = links.filter(({ link }) => !link.startsWith('https://'))
+
+  it('are found', () => {
+    expect(inside.length).toBeGreaterThan(20)
+  })
+
+  it('lead to files and headings that exist', () => {
+    const broken = inside.filter(({ page, link }) => {
+      const [path = '', anchor] = link.split('#')
+      const target = path === '' ? page : join(dirname(page), path)
+      return !existsSync(join(ROOT, target)) || (anchor !== undefined && !anchorsOf(target).includes(anchor))
+    })
+    expect(broken.map(({ page, link }) => `${page}: ${link}`)).toEqual([])
+  })
+})
+
+describe('docs/semantics.md', () => {
+  const page = textOf('docs/semantics.md')
+
+  it('lists every reason of a gap, and no other', () => {
+    const declared = [...(/type GapReason =(.*?)\n\n/s.exec(textOf('src/connection/gaps.ts'))?.[1] ?? '').matchAll(/\| '([\w-]+)'/g)]
+    const rows = [...(page.split('## Gaps')[1]?.split('## ')[0] ?? '').matchAll(/^\| `([\w-]+)` \|/gm)]
+    expect(rows.map(([, reason]) => reason).sort()).toEqual(declared.map(([, reason]) => reason).sort())
+  })
+})
+
+describe('README.md', () => {
+  it('lists every option of jetstream$', () => {
+    const table = textOf('README.md').split('## Sources: Jetstream')[1]?.split('###')[0] ?? ''
+    const options = ['src/connection/live-config.ts', 'src/sources/jetstream/config.ts'].flatMap((file) =>
+      [
+        ...(/interface (?:LiveConfig|JetstreamConfig)\b[^{]*\{\n(.*?)^\}/ms.exec(textOf(file))?.[1] ?? '').matchAll(
+          /^ {2}readonly ([\w$]+)\?/gm,
+        ),
+      ].map(([, name]) => name),
+    )
+    expect(options.length).toBeGreaterThan(15)
+    expect(options.filter((name) => !table.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it('uses flags of the command line that exist', () => {
+    const commands = [...textOf('README.md').matchAll(/(?:npx rxjs-atproto|npm start --) [^`\n#|>]*/g)].join(' ')
+    const declared = filesIn('src/cli').map(textOf).join('\n')
+    const flags = new Set(commands.match(/--[a-z][\w-]*/g))
+    expect(flags.size).toBeGreaterThan(5)
+    expect([...flags].filter((flag) => !declared.includes(`'${flag}`))).toEqual([])
+  })
+})
