@@ -18,7 +18,7 @@ export class LiveRegion {
 
   draw(lines: readonly string[]): void {
     // The last column is left free: a full line would wrap, and be two.
-    const width = Math.max(10, (this.stream.columns ?? 80) - 1)
+    const width = Math.max(10, (this.stream.columns || 80) - 1)
     const cut = lines.map((line) => line.slice(0, width))
     const [first = ''] = cut
     this.stream.write(

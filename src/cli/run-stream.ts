@@ -52,8 +52,8 @@ export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
     return orLoss(reader.exitCode)
   } catch (error) {
     const { exitCode, messages } = failureOf(error, watch.connected)
-    // Nobody is left to read more than what went wrong.
-    if (messages.length === 0) run.messages.region.clear()
+    // Where nothing was read there is nothing to show; nor is there for a reader who is gone.
+    if (messages.length === 0 || !watch.connected) run.messages.region.clear()
     else run.view?.end(reader.reading)
     for (const message of messages) run.messages.error(message)
     return exitCode === EXIT.done ? orLoss(exitCode) : exitCode

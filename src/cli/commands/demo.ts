@@ -1,5 +1,16 @@
 import { type Command, Option } from 'commander'
-import { filter, finalize, from, type MonoTypeOperatorFunction, merge, type Observable, Subject, switchMap, takeWhile } from 'rxjs'
+import {
+  filter,
+  finalize,
+  from,
+  type MonoTypeOperatorFunction,
+  merge,
+  type Observable,
+  Subject,
+  switchMap,
+  takeUntil,
+  takeWhile,
+} from 'rxjs'
 import { type Ingestor, ingest, type JetstreamConfig, type JetstreamEvent, jetstream$, type RejectedFrame } from '../../index.js'
 import { type FakeJetstream, fakeJetstream, generateEvents } from '../../testing/index.js'
 import type { CommandContext } from '../context.js'
@@ -109,12 +120,14 @@ function replay$(recording: Recording, config: JetstreamConfig): Observable<Jets
     outboxEvents: Number.POSITIVE_INFINITY,
     writeTimeoutMs: Number.POSITIVE_INFINITY,
   })
-  return served$(server, ({ url }) => {
+  return served$(server, (played) => {
     const rejects$ = new Subject<RejectedFrame>()
     rejects$.subscribe(config.rejects)
+    const empty$ = from(played.idle()).pipe(filter(() => recording.total === 0))
     let through = 0
-    return merge(jetstream$({ ...config, host: url, pauseCloseMs: FOREVER_MS, rejects: rejects$ }), rejects$).pipe(
+    return merge(jetstream$({ ...config, host: played.url, pauseCloseMs: FOREVER_MS, rejects: rejects$ }), rejects$).pipe(
       takeWhile(() => ++through !== recording.total, true),
+      takeUntil(empty$),
       filter((item): item is JetstreamEvent => !('frame' in item)),
     )
   })

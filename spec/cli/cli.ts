@@ -1,0 +1,104 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { build } from 'esbuild'
+
+const ROOT = resolve(__dirname, '../..')
+const TEMPORARY = join(ROOT, '.tmp')
+
+/** How a child ended, and all that it said. */
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The command line, built once for a spec file, and its children, which do not outlive it. */
+export class Cli {
+  readonly folder: string
+  readonly main: string
+  readonly #children = new Set<ChildProcess>()
+
+  constructor() {
+    mkdirSync(TEMPORARY, { recursive: true })
+    this.folder = mkdtempSync(join(TEMPORARY, 'cli-'))
+    this.main = join(this.folder, 'main.mjs')
+  }
+
+  async build(): Promise<void> {
+    await build({
+      entryPoints: [join(ROOT, 'src/cli/main.ts')],
+      outfile: this.main,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      alias: { '#socket': join(ROOT, 'src/socket/node.ts') },
+      banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
+      logLevel: 'error',
+    })
+  }
+
+  /** Starts it, and leaves its streams to the spec. */
+  start(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    return this.#spawned(process.execPath, [this.main, ...args], options)
+  }
+
+  /** Runs it to its end. */
+  run(args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
+    return ended(this.start(args, options))
+  }
+
+  /** Runs a line of bash in which `$CLI` is the command. */
+  shell(line: string): Promise<Ended> {
+    const CLI = `${process.execPath} ${this.main}`
+    return ended(this.#spawned('bash', ['-c', line], { env: { ...process.env, CLI } }))
+  }
+
+  /** A path for a file of the spec's own. */
+  path(name: string): string {
+    return join(this.folder, name)
+  }
+
+  killAll(): void {
+    for (const child of this.#children) child.kill('SIGKILL')
+  }
+
+  dispose(): void {
+    this.killAll()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  #spawned(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    this.#children.add(child)
+    child.once('close', () => this.#children.delete(child))
+    return child
+  }
+}
+
+export async function ended(child: ChildProcess): Promise<Ended> {
+  const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)]
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout: await stdout, stderr: await stderr }
+}
+
+/** The first line on stderr that `wanted` takes; it must not have been read from before. */
+export async function lineOf(stream: NodeJS.ReadableStream | null, wanted: (line: string) => boolean): Promise<string> {
+  if (stream === null) throw new Error('the child has no such stream')
+  for await (const line of createInterface({ input: stream })) if (wanted(line)) return line
+  throw new Error('the child ended without that line')
+}
+
+/** Each line as the value it is; a line that is no JSON throws. */
+export const linesOf = (ndjson: string): readonly unknown[] =>
+  ndjson.split('\n').flatMap((line, index, all) => (index === all.length - 1 && line === '' ? [] : [JSON.parse(line)]))
+
+export async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
+  let all = ''
+  if (stream === null) return all
+  stream.setEncoding('utf8')
+  for await (const chunk of stream) all += chunk
+  return all
+}
