@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { napiDecoder } from '../../src/zstd/node-napi.js'
+import { textOf } from '../../src/zstd/node-text.js'
+import { nodeWasmDecoder } from '../../src/zstd/node-wasm.js'
+import { zlibDecoder } from '../../src/zstd/node-zlib.js'
+import { wasmDecoder } from '../../src/zstd/wasm.js'
+import { describeDictionaryDecoder } from './describe-dictionary-decoder.js'
+import { dictionaryOf, ONE } from './frames.js'
+
+const { resolve } = createRequire(__filename)
+const file = () => new Uint8Array(readFileSync(join(dirname(resolve('@bokuweb/zstd-wasm')), 'zstd.wasm')))
+
+describeDictionaryDecoder('WebAssembly', nodeWasmDecoder)
+
+describeDictionaryDecoder('WebAssembly, where the file gives no prepared dictionary,', async (dictionary) =>
+  wasmDecoder(await WebAssembly.compile(file()), dictionary, textOf),
+)
+
+if (zlibDecoder(dictionaryOf(ONE)) !== undefined) describeDictionaryDecoder('node:zlib', async (dictionary) => present(zlibDecoder(dictionary)))
+else describe.skip(`the node:zlib decoder: Node ${process.version} has none that uses dictionaries`, () => it('is skipped', () => {}))
+
+if (isInstalled('zstd-napi/binding.js')) describeDictionaryDecoder('zstd-napi', async (dictionary) => present(await napiDecoder(dictionary)))
+else describe.skip('the zstd-napi decoder: zstd-napi is not installed', () => it('is skipped', () => {}))
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the decoder is not present')
+  return value
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
