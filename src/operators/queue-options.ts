@@ -30,7 +30,9 @@ export interface QueueOptions<T> {
   readonly onDrop?: ((value: T) => void) | undefined
 }
 
-const count = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], 'must be a whole number above 0, or Infinity')
+const isCount = (value: unknown): boolean => value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) > 0)
+// Not a union: that would say "Invalid input" of a number that fits one branch but for its value.
+const count = z.custom<number>(isCount, 'must be a whole number above 0, or Infinity')
 const callback = z.custom((value) => typeof value === 'function', 'must be a function')
 export const milliseconds = z.number('must be a number of milliseconds').check(z.positive('must be above 0'))
 
@@ -53,6 +55,7 @@ export { callback, count }
 export function checkOptions(operator: string, schema: z.ZodMiniType, options: QueueOptions<never>, issues = new Issues()): void {
   checkShape(schema, options, issues)
   const { capacity = 1024, maxLag = Number.POSITIVE_INFINITY } = options ?? {}
-  if (maxLag < capacity) issues.add('maxLag', `must not be below \`capacity\` (${capacity}), not ${maxLag}`)
+  const told = issues.all.some(({ option }) => option === 'maxLag' || option === 'capacity')
+  if (!told && maxLag < capacity) issues.add('maxLag', `must not be below \`capacity\` (${capacity}), not ${maxLag}`)
   issues.throwIfAny(operator)
 }
