@@ -1,0 +1,87 @@
+import { Subscriber } from 'rxjs'
+import { holdingOf } from '../../src/connection/delivery.js'
+import { Sources } from '../../src/operators/sources.js'
+import { Book } from './book.js'
+import { settled } from './virtual-clock.js'
+
+/** What an operator sees of values of these books. */
+const from = (...books: readonly Book[]) =>
+  holdingOf(books.map((book) => ({ hold: () => {}, release: () => {}, eachSource: (visit) => visit(book) })))
+
+const listening = () => {
+  const seen: unknown[] = []
+  return {
+    seen,
+    destination: new Subscriber<unknown>({ next: () => {}, error: (error: unknown) => seen.push(error), complete: () => seen.push('|') }),
+  }
+}
+
+describe('Sources', () => {
+  it('pauses and resumes each source once, however often it was noted, paused or resumed', () => {
+    const [one, two, sources] = [new Book(), new Book(), new Sources()]
+    sources.note(from(one, two, one))
+    sources.note(from(one))
+    for (const call of ['resume', 'pause', 'pause', 'resume', 'resume'] as const) sources[call]()
+    expect([one.calls, two.calls]).toEqual([
+      ['pause', 'resume'],
+      ['pause', 'resume'],
+    ])
+  })
+
+  it('pauses a source that comes while the others are paused', () => {
+    const [one, two, sources] = [new Book(), new Book(), new Sources()]
+    sources.note(from(one))
+    sources.pause()
+    sources.note(from(two))
+    sources.pause()
+    sources.resume()
+    expect([one.calls, two.calls]).toEqual([
+      ['pause', 'resume'],
+      ['pause', 'resume'],
+    ])
+  })
+
+  it('is not confused by a source that answers a resume with more values', () => {
+    const [book, sources] = [new Book(), new Sources()]
+    sources.note(from(book))
+    sources.pause()
+    book.onResume = () => {
+      book.onResume = () => {}
+      sources.pause()
+    }
+    sources.resume()
+    expect([book.calls, book.pauses]).toEqual([['pause', 'resume', 'pause'], 1])
+    sources.resume()
+    expect(book.pauses).toBe(0)
+  })
+
+  it('forgets sources that have ended when another one comes', () => {
+    const [one, two, sources] = [new Book(), new Book(), new Sources()]
+    sources.note(from(one))
+    one.closed = true
+    sources.note(from(two))
+    sources.pause()
+    expect([one.calls, two.calls]).toEqual([[], ['pause']])
+  })
+
+  it('completes at once where no source has anything to save', () => {
+    const [sources, { seen, destination }] = [new Sources(), listening()]
+    sources.note(from(new Book()))
+    sources.complete(destination)
+    expect(seen).toEqual(['|'])
+  })
+
+  it('completes when every source has saved', async () => {
+    const [one, two, sources, { seen, destination }] = [new Book(), new Book(), new Sources(), listening()]
+    const ends: (() => void)[] = []
+    for (const book of [one, two]) book.saving = new Promise<void>((resolve) => ends.push(resolve))
+    sources.note(from(one, two))
+    sources.complete(destination)
+    ends[0]?.()
+    await settled()
+    expect(seen).toEqual([])
+    ends[1]?.()
+    await settled()
+    expect(seen).toEqual(['|'])
+  })
+})
