@@ -1,9 +1,7 @@
 /** What a client said: an ack, something that the server ignores, or something that makes it hang up. */
 export type TapClientMessage = { readonly ack: number } | 'ignored' | 'malformed'
 
-const ABOVE_UINT64 = 2 ** 64
-/** Go refuses a fraction and an exponent even where the number is whole. */
-const NO_INTEGER = /"id"\s*:\s*-?\d+[.eE]/
+const MAX_UINT64 = 2n ** 64n - 1n
 
 /** Reads a client's frame as Go's decoder does: the first JSON value only, whatever comes after it. */
 export function readClientMessage(text: string): TapClientMessage {
@@ -17,8 +15,13 @@ export function readClientMessage(text: string): TapClientMessage {
 }
 
 const isAbsent = (value: unknown): boolean => value === undefined || value === null
-const isUint = (id: unknown, text: string): boolean =>
-  Number.isInteger(id) && Number(id) >= 0 && !Object.is(id, -0) && Number(id) < ABOVE_UINT64 && !NO_INTEGER.test(text)
+
+/** By its digits: Go refuses `1.0` and `1e2`, and tells 2^64 from the number before it. */
+function isUint(id: unknown, text: string): boolean {
+  if (typeof id !== 'number') return false
+  const digits = /"id"\s*:\s*(\d+)\s*[,}]/.exec(text)?.[1]
+  return digits !== undefined && (Number.isSafeInteger(id) || BigInt(digits) <= MAX_UINT64)
+}
 
 function parse(text: string): unknown {
   try {

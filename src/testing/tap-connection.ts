@@ -9,12 +9,14 @@ import type { TapRow } from './tap-outbox.js'
 /** What a connection tells its server. */
 export interface TapHost {
   said(connection: TapConnection, text: string): void
-  /** It can take more. */
-  pump(): void
+  /** The kernel has these. */
+  written(rows: readonly TapRow[]): void
+  /** There is room for more. */
+  soon(): void
   ended(connection: TapConnection): void
 }
 
-/** A write that Node has not handed to the kernel; more than this, and others get their turn. */
+/** With more than this on its way to the kernel, a client has to wait, and others get its turn. */
 const BUSY_BYTES = 1 << 16
 
 /** One client of `/channel`. */
@@ -38,6 +40,9 @@ export class TapConnection implements FakeConnection {
   /** The kernel's buffers are full: the client does not read. */
   #busy = false
   readonly #delivered = new Set<number>()
+  /** What the next write holds. */
+  #taken: TapRow[] = []
+  #takenBytes = 0
 
   constructor(
     attempt: FakeAttempt,
@@ -70,17 +75,27 @@ export class TapConnection implements FakeConnection {
     return this.#delivered.has(id)
   }
 
-  send({ id, bytes }: TapRow, written?: (error?: Error | null) => void): void {
+  /** Takes a row; it leaves at the next {@link flush}. */
+  send(row: TapRow): void {
     this.sent++
-    this.#delivered.add(id)
-    this.socket.write(bytes.slab.subarray(bytes.start, bytes.end), written)
-    if (this.socket.writableLength < BUSY_BYTES) return
-    this.#busy = true
-    this.socket.once('drain', () => setImmediate(() => this.#drained()))
+    this.#delivered.add(row.id)
+    this.#taken.push(row)
+    this.#takenBytes += row.bytes.end - row.bytes.start
+    this.#busy = this.socket.writableLength + this.#takenBytes > BUSY_BYTES
+  }
+
+  flush(): void {
+    const rows = this.#taken
+    this.#taken = []
+    this.#takenBytes = 0
+    this.socket.cork()
+    for (const piece of joined(rows)) this.socket.write(piece)
+    this.socket.write('', (error) => this.#written(rows, error))
+    this.socket.uncork()
   }
 
   /** Calls back as soon as all that was sent has left for the network, or the connection is over. */
-  flushed(callback: () => void): void {
+  drained(callback: () => void): void {
     this.socket.write('', callback)
   }
 
@@ -134,9 +149,12 @@ export class TapConnection implements FakeConnection {
     if (this.open) this.host.said(this, text)
   }
 
-  #drained(): void {
+  /** After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting. */
+  #written(rows: readonly TapRow[], error: Error | null | undefined): void {
+    if (!error) this.host.written(rows)
+    if (!this.#busy) return
     this.#busy = false
-    this.host.pump()
+    this.host.soon()
   }
 
   /** The bytes are still read, or the end of the TCP connection would go unseen; but nobody looks at them. */
@@ -145,6 +163,19 @@ export class TapConnection implements FakeConnection {
     this.socket.removeAllListeners('data')
     this.socket.on('data', () => undefined).resume()
   }
+}
+
+/** Rows that lie side by side are one piece. */
+function joined(rows: readonly TapRow[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  for (let index = 0; index < rows.length; ) {
+    const first = (rows[index++] as TapRow).bytes
+    let last = first
+    for (let next = rows[index]?.bytes; next && next.slab === first.slab && next.start === last.end; next = rows[++index]?.bytes)
+      last = next
+    pieces.push(first.slab.subarray(first.start, last.end))
+  }
+  return pieces
 }
 
 function garbageOf({ frame, as = typeof frame === 'string' ? 'text' : 'binary' }: Extract<TapEventFault, { do: 'garbage' }>): Uint8Array {

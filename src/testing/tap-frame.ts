@@ -40,10 +40,21 @@ function bodyOf(event: FakeTapEvent): object {
     return { type: 'identity', identity: { did, handle, is_active: isActive, status } }
   }
   const { live, did, rev, collection, rkey, action, record, cid } = event
-  return { type: 'record', record: { live, did, rev, collection, rkey, action, record: sorted(record), cid } }
+  return { type: 'record', record: { live, did, rev, collection, rkey, action, record: isSorted(record) ? record : sorted(record), cid } }
 }
 
-/** Go writes a map's keys in order; most records come with them in order. */
+function isSorted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(isSorted)
+  let last = ''
+  for (const [key, member] of Object.entries(value)) {
+    if (key < last || !isSorted(member)) return false
+    last = key
+  }
+  return true
+}
+
+/** Go writes a map's keys in order. */
 function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(sorted)

@@ -162,7 +162,7 @@ const UNAUTHORIZED: TapAnswer = {
 }
 
 /** The answer to a request without the password, on every route. */
-export function unauthorized({ headers }: TapRequest, adminPassword: string | undefined): TapAnswer | undefined {
+export function unauthorized(headers: IncomingHttpHeaders, adminPassword: string | undefined): TapAnswer | undefined {
   if (adminPassword === undefined) return undefined
   const expected = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`
   return headers.authorization === expected ? undefined : UNAUTHORIZED

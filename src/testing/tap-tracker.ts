@@ -1,9 +1,11 @@
 import type { FakeTapItem } from './tap-frame.js'
 import { type FakeTapRepo, pendingRepo } from './tap-routes.js'
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** The repositories that the server tracks. One that has events is tracked, and its counts follow them. */
 export class TapTracker {
-  readonly repos = new Map<string, FakeTapRepo>()
+  readonly repos = new Map<string, Mutable<FakeTapRepo>>()
 
   constructor(repos: Iterable<Partial<FakeTapRepo> & { readonly did: string }>) {
     for (const repo of repos) this.repos.set(repo.did, { ...pendingRepo(repo.did), ...repo })
@@ -12,9 +14,22 @@ export class TapTracker {
   /** Recorded frames tell nothing: they may be broken. */
   track(item: FakeTapItem): void {
     if (typeof item === 'string') return
-    const repo = this.repos.get(item.did) ?? { ...pendingRepo(item.did), state: 'active' }
-    if (item.type === 'identity') this.repos.set(item.did, { ...repo, handle: item.handle })
-    else this.repos.set(item.did, { ...repo, rev: item.rev, records: Math.max(0, repo.records + (STEPS[item.action] ?? 0)) })
+    const repo = this.#repoOf(item.did)
+    if (item.type === 'identity') {
+      repo.handle = item.handle
+      return
+    }
+    repo.rev = item.rev
+    repo.records = Math.max(0, repo.records + (STEPS[item.action] ?? 0))
+  }
+
+  #repoOf(did: string): Mutable<FakeTapRepo> {
+    let repo = this.repos.get(did)
+    if (repo === undefined) {
+      repo = { ...pendingRepo(did), state: 'active' }
+      this.repos.set(did, repo)
+    }
+    return repo
   }
 }
 
