@@ -62,7 +62,7 @@ export class Cli {
   }
 
   killAll(): void {
-    for (const child of this.#children) child.kill('SIGKILL')
+    for (const child of this.#children) killGroup(child)
   }
 
   dispose(): void {
@@ -71,10 +71,19 @@ export class Cli {
   }
 
   #spawned(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options })
     this.#children.add(child)
     child.once('close', () => this.#children.delete(child))
     return child
+  }
+}
+
+/** With what it started itself: a grandchild that lives on would hold our pipes open. */
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Gone already.
   }
 }
 

@@ -25,8 +25,8 @@ export const counted = (value: number, noun: string): string => `${count(value)}
 
 /** `850 ms`, `4.2 s`, `3 h`. */
 export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
-  const [unit, size] = UNITS.find(([, unitMs]) => ms >= unitMs) ?? UNITS[3]
+  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`
+  const [unit, size] = UNITS.find(([, unitMs]) => Math.round(ms) >= unitMs) ?? UNITS[3]
   const value = ms / size
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`
 }

@@ -1,0 +1,206 @@
+import { Writable } from 'node:stream'
+import { type JetstreamEvent, streamMetrics } from 'rxjs-atproto'
+import { generateEvents } from 'rxjs-atproto/testing'
+import { Messages } from '../../src/cli/messages.js'
+import { NdjsonSink } from '../../src/cli/output.js'
+import { metricsLines, statusLine } from '../../src/cli/progress.js'
+import { Rate, type Reading } from '../../src/cli/reading.js'
+import { Counts, liveTable } from '../../src/cli/table.js'
+import { duration, plain } from '../../src/cli/text.js'
+
+/** A terminal of a given width, and what a person sees on it: only what LiveRegion uses is understood. */
+class Screen {
+  readonly isTTY = true
+  readonly lines = ['']
+  written = ''
+  #row = 0
+  #column = 0
+
+  constructor(readonly columns: number) {}
+
+  write(text: string): boolean {
+    this.written += text
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it reads
+    for (const [token] of text.matchAll(/\u001b\[\d*[A-Za-z]|[\s\S]/g)) this.#take(token)
+    return true
+  }
+
+  get shown(): string {
+    return this.lines.map((line) => line.trimEnd()).join('\n')
+  }
+
+  #take(token: string): void {
+    const line = this.lines[this.#row] ?? ''
+    if (token === '\r') this.#column = 0
+    else if (token === '\n') this.#down()
+    else if (token === '\u001b[K') this.lines[this.#row] = line.slice(0, this.#column)
+    else if (token === '\u001b[J') this.#clearBelow(line)
+    else if (/\[\d+A$/.test(token)) this.#row -= Number(token.slice(2, -1))
+    else if (!token.startsWith('\u001b')) this.#put(line, token)
+  }
+
+  #put(line: string, character: string): void {
+    this.lines[this.#row] = line.slice(0, this.#column).padEnd(this.#column) + character + line.slice(this.#column + 1)
+    this.#column += 1
+    if (this.#column > this.columns) throw new Error('the line wrapped')
+  }
+
+  #down(): void {
+    this.#row += 1
+    this.#column = 0
+    this.lines[this.#row] ??= ''
+  }
+
+  #clearBelow(line: string): void {
+    this.lines[this.#row] = line.slice(0, this.#column)
+    this.lines.length = this.#row + 1
+  }
+}
+
+const COLOR = { color: true }
+const HOST = 'wss://jetstream.example/subscribe'
+
+const reading = (changes: Partial<Reading> = {}): Reading => ({
+  metrics: { ...streamMetrics().value, connection: { state: 'open', host: HOST }, lagMs: 1234, dropped: 2 },
+  events: 4213,
+  perSecond: 1003.4,
+  elapsedMs: 4200,
+  ...changes,
+})
+
+describe('on a terminal', () => {
+  it('the status is one line that is rewritten, never wraps, and makes room for warnings', () => {
+    const screen = new Screen(60)
+    const messages = new Messages(screen, COLOR, {})
+    const view = statusLine(messages)
+
+    view?.show(reading())
+    expect(screen.shown).toBe('4,213 events  1,003/s  lag 1.2 s  2 dropped  open wss://jet')
+    messages.warn('something happened')
+    view?.show(reading({ events: 1, perSecond: 0 }))
+    expect(screen.shown).toBe('warning something happened\n1 event  0/s  lag 1.2 s  2 dropped  open wss://jetstream.ex')
+    view?.end(reading())
+    expect(screen.shown).toBe('warning something happened\n')
+  })
+
+  it.each([
+    ['NO_COLOR is set', COLOR, { NO_COLOR: '1' }],
+    ['TERM is dumb', COLOR, { TERM: 'dumb' }],
+    ['--no-color is given', { color: false }, {}],
+  ])('there is no escape sequence when %s', (_when, options, environment) => {
+    const screen = new Screen(60)
+    const messages = new Messages(screen, options, environment)
+    const view = statusLine(messages)
+
+    view?.show(reading())
+    messages.error('CODE: it failed')
+    view?.show(reading({ events: 1 }))
+    view?.end(reading())
+
+    expect(screen.shown).toBe('error: CODE: it failed\n')
+    expect(screen.written).not.toContain('\u001b')
+  })
+
+  it('there is no status with `--quiet`', () => {
+    expect(statusLine(new Messages(new Screen(60), { ...COLOR, quiet: true }, {}))).toBeUndefined()
+  })
+
+  it('the table is rewritten in place, also when it grows and shrinks, and stays at the end', () => {
+    const screen = new Screen(80)
+    const messages = new Messages(screen, COLOR, {})
+    const counts = new Counts()
+    const view = liveTable(messages, counts, 'a hint')
+    view.show(reading())
+    const [first] = generateEvents({ seed: 2 }) as Iterable<JetstreamEvent>
+    if (first !== undefined) counts.add(first)
+    view.show(reading())
+    messages.warn('in between')
+    view.end(reading())
+    messages.info('the summary')
+
+    expect(screen.shown.split('\n')).toEqual([
+      'warning in between',
+      'open wss://jetstream.example  4.2 s',
+      '4,213 events  1,003/s  lag 1.2 s  2 dropped',
+      expect.stringMatching(/^ {2}app\.bsky\.\S+ +1 +100 %$/),
+      '',
+      'a hint',
+      'the summary',
+      '',
+    ])
+  })
+
+  it('an event keeps its value and loses its power over the terminal', async () => {
+    const written: string[] = []
+    const stream = Object.assign(
+      new Writable({ decodeStrings: false, write: (text: string, _encoding, done) => done(void written.push(text)) }),
+      {
+        isTTY: true,
+      },
+    )
+    let cleared = 0
+    const sink = new NdjsonSink(stream, () => {
+      cleared += 1
+    })
+    const event = { text: '\u001b[2J \u009b2J \u202e \u007f ö' }
+
+    await sink.write(JSON.stringify(event))
+
+    expect(JSON.parse(written.join(''))).toEqual(event)
+    expect(written.join('')).toBe('{"text":"\\u001b[2J \\u009b2J \\u202e \\u007f ö"}\n')
+    expect(cleared).toBe(1)
+  })
+})
+
+describe('elsewhere', () => {
+  it('there is no status line, and the table is a line now and then', () => {
+    const written: string[] = []
+    const stderr = { write: (text: string) => written.push(text) }
+    const messages = new Messages(stderr, COLOR, {})
+    expect(statusLine(messages)).toBeUndefined()
+    liveTable(messages, new Counts()).show(reading())
+    expect(written).toEqual(['4,213 events  1,003/s  lag 1.2 s  2 dropped  open wss://jetstream.example\n'])
+  })
+
+  it('metrics tell why a connection is waited for, without a stack', () => {
+    const written: string[] = []
+    const messages = new Messages({ write: (text: string) => written.push(text) }, { ...COLOR, quiet: true }, {})
+    const reason = Object.assign(new Error('no route'), { code: 'CONNECT' })
+    const connection = { state: 'waiting', host: HOST, attempt: 1, nextAttemptAt: 5, reason } as never
+    metricsLines(messages).show(reading({ metrics: { ...reading().metrics, connection } }))
+    expect(JSON.parse(written.join(''))).toMatchObject({
+      written: 4213,
+      connection: { state: 'waiting', attempt: 1, reason: { code: 'CONNECT', message: 'no route' } },
+    })
+  })
+})
+
+describe('text', () => {
+  it('of a stranger stays on its line and drives nothing', () => {
+    expect(plain('a\u001b[2J\r\nb\u009bc\u202ed\u2028e')).toBe('a [2J  b c d e')
+  })
+
+  it.each([
+    [0, '0 ms'],
+    [999.6, '1.0 s'],
+    [1000, '1.0 s'],
+    [59_000, '59 s'],
+    [90_000, '1.5 m'],
+    [7_200_000, '2.0 h'],
+    [86_400_000 * 140, '140 d'],
+  ])('for %i ms is %s', (ms, expected) => expect(duration(ms)).toBe(expected))
+
+  it('counts at most a thousand names, since a stranger may make up more', () => {
+    const counts = new Counts()
+    for (let n = 0; n < 3000; n++) counts.add({ kind: `kind${n}` } as never)
+    expect(counts.rows).toHaveLength(1001)
+    expect(counts.rows[0]).toEqual(['(others)', 2000])
+  })
+
+  it('of a rate follows the last seconds', () => {
+    const rate = new Rate()
+    expect(rate.sample(100, 1000)).toBe(100)
+    for (let second = 2; second <= 10; second++) rate.sample(100 + 50 * (second - 1), second * 1000)
+    expect(rate.sample(600, 11_000)).toBe(50)
+  })
+})
