@@ -79,7 +79,7 @@ describe('fakeJetstream refuses like a legacy server', () => {
 
   it('and knows one path only', async () => {
     await using server = await fakeJetstream()
-    const http = server.url.replace('ws:', 'http:')
+    const http = `http://127.0.0.1:${server.port}`
     expect((await fetch(`${http}/xrpc/network.bsky.jetstream.subscribeEvents`)).status).toBe(404)
     expect((await fetch(`${http}/subscribe`)).status).toBe(400)
   })
@@ -110,7 +110,7 @@ describe('fakeJetstream refuses like a v2 server', () => {
     const both = await refusalOf(server.url, '?compress=true', { perMessageDeflate: true })
     expect(both).toMatchObject({ status: 400, body: expect.stringContaining('choose one compression scheme') })
     expect((await refusalOf(server.url, `?x=${'a'.repeat(1_100_000)}`)).status).toBe(431)
-    expect((await fetch(`${server.url.replace('ws:', 'http:')}/subscribe`)).status).toBe(426)
+    expect((await fetch(`http://127.0.0.1:${server.port}/subscribe`)).status).toBe(426)
   })
 })
 
