@@ -13,7 +13,7 @@ export class Client implements AsyncDisposable {
   readonly ended: Promise<{ readonly code: number; readonly reason: string }>
 
   constructor(base: string, query = '', options: ClientOptions = {}) {
-    this.ws = new WebSocket(`${base}/subscribe${query}`, { perMessageDeflate: false, ...options })
+    this.ws = new WebSocket(`${base}${query}`, { perMessageDeflate: false, ...options })
     this.ws.on('error', () => undefined)
     this.ws.on('ping', () => this.pings++)
     this.ws.on('message', (data) => {
@@ -50,7 +50,7 @@ export class Client implements AsyncDisposable {
 
 /** The HTTP answer to a handshake that is refused. */
 export async function refusalOf(base: string, query = '', options: ClientOptions = {}) {
-  const ws = new WebSocket(`${base}/subscribe${query}`, { perMessageDeflate: false, ...options })
+  const ws = new WebSocket(`${base}${query}`, { perMessageDeflate: false, ...options })
   ws.on('error', () => undefined)
   const [, response] = await once(ws, 'unexpected-response')
   const chunks: Buffer[] = []

@@ -47,8 +47,10 @@ export interface FakeJetstreamOptions {
 
 /** A Jetstream on this machine's loopback. Made by {@link fakeJetstream}. */
 export interface FakeJetstream extends AsyncDisposable {
-  /** `ws://127.0.0.1:PORT`, without the path. */
+  /** `ws://127.0.0.1:PORT/subscribe`: the endpoint of wire v1. */
   readonly url: string
+  /** `127.0.0.1:PORT`: leaves the wire to the client. */
+  readonly host: string
   readonly port: number
   /** Every attempt to connect, refused ones included, in order. */
   readonly attempts: readonly FakeAttempt[]

@@ -31,7 +31,7 @@ export interface FaultProxyOptions extends ProxyFaults {
 
 /** A TCP proxy on this machine's loopback. Made by {@link faultProxy}. */
 export interface FaultProxy extends AsyncDisposable {
-  /** `ws://127.0.0.1:PORT` */
+  /** `ws://127.0.0.1:PORT`, with the target's path. */
   readonly url: string
   readonly port: number
   /** Each fault that took effect, once for every connection it met. */
@@ -62,7 +62,8 @@ export interface FaultProxy extends AsyncDisposable {
  * const count$ = jetstream$({ host: proxy.url }).pipe(take(10_000), count())
  */
 export async function faultProxy({ target, ...faults }: FaultProxyOptions): Promise<FaultProxy> {
-  const proxy = new TcpProxy(typeof target === 'number' ? target : Number(new URL(target).port), faults)
+  const { port, pathname } = new URL(typeof target === 'number' ? `ws://127.0.0.1:${target}` : target)
+  const proxy = new TcpProxy(Number(port), pathname === '/' ? '' : pathname, faults)
   await proxy.listen()
   return proxy
 }
@@ -83,6 +84,7 @@ class TcpProxy implements FaultProxy, ProxyRules {
 
   constructor(
     readonly target: number,
+    readonly path: string,
     faults: ProxyFaults,
   ) {
     this.faults = {}
@@ -96,7 +98,7 @@ class TcpProxy implements FaultProxy, ProxyRules {
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${this.port}`
+    return `ws://127.0.0.1:${this.port}${this.path}`
   }
 
   get open(): number {

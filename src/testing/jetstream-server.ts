@@ -67,8 +67,12 @@ export class JetstreamServer implements FakeJetstream, Shared {
     return (this.#http.address() as AddressInfo).port
   }
 
+  get host(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
   get url(): string {
-    return `ws://127.0.0.1:${this.port}`
+    return `ws://${this.host}/subscribe`
   }
 
   get fired(): readonly FiredFault[] {
