@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { type FakeTapEvent, fakeTap, generateTapEvents } from '../../src/testing/index.js'
+import { TapOutbox } from '../../src/testing/tap-outbox.js'
 import { connect, TapClient, type TapMessage } from './fake-tap-client.js'
 
 const record = (did: string, live: boolean): FakeTapEvent => ({
@@ -159,6 +160,13 @@ describe('the redelivery of fakeTap', () => {
     await tap.drained()
     expect(new Set(client.frames).size).toBe(1)
     expect(tap.redeliver()).toBe(0)
+  })
+
+  it('leaves out what is in flight for less than the period', () => {
+    const outbox = new TapOutbox()
+    outbox.add(live('a'))
+    expect(outbox.redeliver(60_000)).toBe(0)
+    expect(outbox.redeliver(0)).toBe(1)
   })
 
   it('piles up copies while nobody is connected', async () => {
@@ -389,6 +397,17 @@ describe('a restart of fakeTap', () => {
     await tap.drained()
     tap.restart()
     expect(tap.outbox.map(({ id }) => id)).toEqual([1, 2])
+  })
+
+  it('puts the barrier up again', async () => {
+    await using tap = await fakeTap({ events: [live('a'), live('a')] })
+    await using _first = new TapClient(tap.url, { acks: true })
+    await tap.drained()
+    tap.restart({ forgetAcks: 2 })
+    expect(tap.outbox.map(({ inFlight }) => inFlight)).toEqual([true, false])
+    await using second = await connect(tap.url)
+    await second.received(1)
+    expect(tap.redeliver()).toBe(1)
   })
 })
 
