@@ -7,6 +7,8 @@ import { filesIn, ROOT, textOf } from './source-files.js'
 const STAGE = join(ROOT, '.tmp/package')
 const manifest = JSON.parse(textOf('package.json'))
 const subpaths = Object.keys(manifest.exports).filter((path) => path !== './package.json')
+// What a build puts beside the compiled sources.
+const ASSETS = ['dist/zstd/zstd.wasm']
 const specifierOf = (subpath: string): string => join('rxjs-atproto', subpath)
 
 function pack(): readonly string[] {
@@ -27,7 +29,7 @@ describe('the package', () => {
   it('holds what the sources build, with its types, and the pages that the README links', () => {
     const built = filesIn('src').flatMap((file) => ['js', 'd.ts'].map((end) => file.replace(/^src/, 'dist').replace(/ts$/, end)))
     const pages = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...filesIn('docs', /\.md$/)]
-    expect(files).toEqual([...built, ...pages].sort())
+    expect(files).toEqual([...built, ...ASSETS, ...pages].sort())
   })
 
   it('exports only files that it holds, types first', () => {
