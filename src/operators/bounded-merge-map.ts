@@ -20,8 +20,8 @@ const schema = z.strictObject(queueShape)
  * ```
  * source    -a-b-c------|
  * project    --r|
- * result    ---a-b-c----|    (concurrency: 3)
- * result    ---a--b--c--|    (concurrency: 1)
+ * result    ---r-r-r----|    (concurrency: 3)
+ * result    ---r--r--r--|    (concurrency: 1)
  * ```
  *
  * @example

@@ -10,6 +10,12 @@ import { observe } from '../internal/observe.js'
  * **Errors**: throws {@link HoldError} where the operator calls it late, after the delivery has ended: `concatMap`, or `mergeMap` with a
  * concurrency, over asynchronous work. Use {@link boundedMergeMap} there.
  *
+ * ```
+ * source    -a-b-c------|
+ * project    --r|
+ * result    ---r-r-r----|    (mergeMap)
+ * ```
+ *
  * @example
  * ```ts
  * jetstream$(config).pipe(mergeMap(held(async (event) => posts.apply(event))))
