@@ -10,8 +10,8 @@ const jitter = { jitter: 'none' } as const
 
 describe('metrics$', () => {
   it('begins with nothing, closed', () => {
-    const { connection, ...numbers } = streamMetrics().value
-    expect(connection).toEqual({ state: 'closed' })
+    const { connection, compression, ...numbers } = streamMetrics().value
+    expect([connection, compression]).toEqual([{ state: 'closed' }, { name: 'none' }])
     expect(Object.values(numbers).filter((value) => value !== 0 && value !== undefined)).toEqual([])
   })
 

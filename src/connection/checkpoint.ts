@@ -28,11 +28,11 @@ export class Checkpoint {
     private readonly onSaved: () => void,
   ) {}
 
-  /** Saves until nothing is left to save, or a save fails. `undefined` when there is nothing to do. */
-  flush(): Promise<void> | undefined {
+  /** Saves until nothing is left to save. Rejects with `CursorStoreError` when a save fails. */
+  async flush(): Promise<void> {
     const errors = this.errors
-    const saving = this.save()
-    return saving?.then(() => (this.errors === errors ? this.flush() : undefined))
+    while (this.errors === errors && this.#isBehind()) await this.save()
+    if (this.#isBehind()) throw new CursorStoreError('the last checkpoint could not be saved', { cause: this.#error })
   }
 
   async load(): Promise<Mark | undefined> {

@@ -21,7 +21,7 @@ import {
   timer,
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
-import { FrameError, FrameTooLargeError, RefusedError, StreamError } from '../errors.js'
+import { ConnectError, FrameError, FrameTooLargeError, RefusedError, StreamError } from '../errors.js'
 import type { Connection, Dial, Frame } from '../socket/socket.js'
 import { Attempts, type ReconnectOptions } from './attempts.js'
 import { Control } from './control.js'
@@ -63,6 +63,7 @@ export interface LiveSource<Event> {
 }
 
 const PUBLISH_EVERY_MS = 1000
+const UNCOMPRESSED = Object.freeze({ name: 'none' as const })
 
 /**
  * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold; never completes; errors only where going on is pointless.
@@ -280,7 +281,7 @@ class Stream<Event> implements DeliverySource {
   /** What an error means on this wire: a refusal may be about the position, or already be dealt with. */
   #meaningOf(error: unknown): StreamError {
     if (!(error instanceof StreamError)) throw error
-    if (!(error instanceof RefusedError)) return error
+    if (!(error instanceof RefusedError) && !(error instanceof ConnectError)) return error
     const meaning = this.#protocol?.refused?.(error)
     if (meaning === 'cursor') {
       this.#progress.refused(this.#attempts.host, error.message)
@@ -358,6 +359,7 @@ class Stream<Event> implements DeliverySource {
     const { delivered, open, done, dropped, failed, held } = this.#ledger
     return {
       connection: this.#status,
+      compression: this.#protocol?.compression ?? UNCOMPRESSED,
       frames: this.#frames,
       bytes: this.#bytes + (this.#connection?.bytes ?? 0),
       control: this.#control,

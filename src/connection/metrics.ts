@@ -17,12 +17,21 @@ export type ConnectionStatus =
     }
   | { readonly state: 'closed'; readonly host?: string; readonly reason?: StreamError }
 
+/** How frames come. `reason`: why they are not compressed, although that was asked for. */
+export interface CompressionStatus {
+  readonly name: 'none' | 'zstd'
+  readonly decoder?: 'wasm' | 'zlib' | 'napi'
+  readonly dictionaryId?: number
+  readonly reason?: StreamError
+}
+
 /**
  * A frozen snapshot of one stream. At any moment `frames = events + control + rejected`, `events = duplicates + filtered + delivered` and
  * `delivered = done + dropped + failed + open`.
  */
 export interface StreamMetrics {
   readonly connection: ConnectionStatus
+  readonly compression: CompressionStatus
   /** WebSocket messages received. */
   readonly frames: number
   /** Bytes of those messages, as they came. */
@@ -70,6 +79,7 @@ export interface StreamMetrics {
 
 const NOTHING_YET: StreamMetrics = Object.freeze({
   connection: Object.freeze({ state: 'closed' }),
+  compression: Object.freeze({ name: 'none' }),
   frames: 0,
   bytes: 0,
   control: 0,

@@ -1,20 +1,23 @@
-import type { RefusedError, StreamError } from '../errors.js'
+import type { ConnectError, RefusedError, StreamError } from '../errors.js'
 import type { Frame } from '../socket/socket.js'
 import type { Control } from './control.js'
+import type { CompressionStatus } from './metrics.js'
 
 /** All that differs between two streams: how to speak to one host. */
 export interface Protocol<Event> {
   /** The endpoint, as positions and checkpoints name it: a position of another means nothing here. */
   readonly host: string
   readonly subprotocol?: string
+  /** @default none */
+  readonly compression?: CompressionStatus
   /** Asked before every attempt. */
   url(request: Request): string
   /** What to send as soon as the connection is open. */
   hello?(request: Request): string | undefined
   /** What to send when the filter has changed to this one; `undefined` where only a new connection can tell. */
   update?(): string
-  /** What a refusal of the handshake means: that of the position, a reason to dial again or to end; `undefined` where HTTP says it all. */
-  refused?(error: RefusedError): 'cursor' | StreamError | undefined
+  /** What a failed handshake means: a refusal of the position, a reason to dial again or to end; `undefined` where it speaks for itself. */
+  refused?(error: RefusedError | ConnectError): 'cursor' | StreamError | undefined
   /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
   decode(frame: Frame): Event | Control
   /** Whether the config wants an event that the server could not leave out. */

@@ -7,7 +7,8 @@ import { identityOf } from '../../../src/sources/jetstream/identity.js'
 import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { generateEvents } from '../../../src/testing/index.js'
 
-const wire = (filters: JetstreamFilters = {}) => v1('ws://h/subscribe', filters, { maxFrameBytes: 1000, check: (event) => event })
+const wire = (filters: JetstreamFilters = {}) =>
+  v1('ws://h/subscribe', filters, { maxFrameBytes: 1000, check: (event) => event, compression: { status: { name: 'none' } } })
 const protocol = wire()
 const post = (over: object = {}) => ({
   did: 'did:plc:a',

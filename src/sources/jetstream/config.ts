@@ -6,6 +6,7 @@ import { isTimeCursor } from '../../connection/protocol.js'
 import type { OnCursorRefused, Start } from '../../connection/resume.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
 import { isNsid } from '../../internal/syntax.js'
+import type { Compress } from './compression.js'
 import type { RecordMap } from './events.js'
 import { checkFilters, filtersShape, type JetstreamFilters } from './filters.js'
 import { type Wire, wireOfPath } from './wire.js'
@@ -28,6 +29,13 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap> extends 
    * v1 where the handshake shows that the server has no v2. @default 'auto'
    */
   readonly wire?: Wire | 'auto' | undefined
+  /**
+   * Ask for zstd: about half the bytes. `true`: a dictionary that cannot be had is tried for again, as a failed dial is. `'auto'`: then the
+   * connection is plain, and `metrics$` says why. Refused by the server, it is fetched once more, and then done without. @default false
+   */
+  readonly compress?: Compress | undefined
+  /** A dictionary of your own: its bytes, a URL, or in Node a path. @default that of the wire: published for v1, the server's own on v2 */
+  readonly zstdDictionary?: Uint8Array | URL | string | undefined
   /** @default 'live' */
   readonly cursor?: CursorStart | undefined
   /** Where the position of what is done is kept, for the next run: a `CursorStore`, or `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none */
@@ -72,6 +80,10 @@ const schema = z.strictObject({
     ),
   ),
   onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
+  compress: z.optional(z.union([z.boolean(), z.literal('auto')], "must be true, false or 'auto'")),
+  zstdDictionary: z.optional(
+    z.union([z.string(), z.instanceof(URL), z.instanceof(Uint8Array)], 'must be the bytes of a dictionary, a URL or a path'),
+  ),
   filters$: z.optional(z.custom(isObservable, 'must be an Observable of filters')),
   records: z.optional(
     z.record(z.string(), z.custom(isSchema, 'must be a Standard Schema'), 'must be an object with a Standard Schema for each NSID'),

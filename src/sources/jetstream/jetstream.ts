@@ -2,6 +2,7 @@ import { asyncScheduler, defer, EMPTY, type Observable, of, tap } from 'rxjs'
 import { CursorProgress } from '../../connection/cursor-progress.js'
 import { live } from '../../connection/live.js'
 import { checkpointOptions, liveOptions } from '../../connection/live-config.js'
+import { Compressions } from './compression.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import type { JetstreamEvent, RecordMap } from './events.js'
 import { filtersKey, type JetstreamFilters } from './filters.js'
@@ -35,7 +36,8 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const plain = config as JetstreamConfig
   const { hosts, start } = checkJetstreamConfig(plain)
   const options = liveOptions(config, hosts)
-  const wires = new Wires(config.wire ?? 'auto', {
+  const compressions = new Compressions(config.compress ?? false, config.zstdDictionary)
+  const wires = new Wires(config.wire ?? 'auto', compressions, {
     maxFrameBytes: options.maxFrameBytes,
     check: recordChecker(plain.records as Schemas | undefined),
   })
@@ -48,7 +50,10 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
     const positions = { start: start(asyncScheduler.now()), onCursorRefused, checkpoint, key }
     return live<JetstreamEvent>({
       options,
-      protocol: (host) => of(wires.protocol(host, filters)),
+      protocol: (host) => {
+        const protocol = wires.protocol(host, filters)
+        return protocol instanceof Promise ? protocol : of(protocol)
+      },
       progress: (gaps, context) => new CursorProgress(positions, gaps, context),
       changes$: (config.filters$ ?? EMPTY).pipe(
         tap((changed) => {

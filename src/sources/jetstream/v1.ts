@@ -1,15 +1,17 @@
 import type { CursorProtocol } from '../../connection/protocol.js'
 import type { FrameError } from '../../errors.js'
+import type { Compression } from './compression.js'
 import type { JetstreamEvent } from './events.js'
 import { type JetstreamFilters, largest, matcher } from './filters.js'
 import { identityOf } from './identity.js'
-import { parse } from './parse.js'
+import { parse, textOf } from './parse.js'
 import { readEvent } from './read-event.js'
 
 /** What a wire is made of, besides its host and filters. */
 export interface WireOptions {
   readonly maxFrameBytes: number
   readonly check: (event: JetstreamEvent) => JetstreamEvent
+  readonly compression: Compression
 }
 
 export const V1_PATH = '/subscribe'
@@ -18,7 +20,9 @@ export const V1_PATH = '/subscribe'
 const MAX_QUERY_LENGTH = 4000
 
 /** Wire v1: `/subscribe`, one JSON event a text frame. */
-export function v1(host: string, filters: JetstreamFilters, { maxFrameBytes, check }: WireOptions): CursorProtocol<JetstreamEvent> {
+export function v1(host: string, filters: JetstreamFilters, options: WireOptions): CursorProtocol<JetstreamEvent> {
+  const { maxFrameBytes, check } = options
+  const { decoder, status } = options.compression
   const { collections = [], dids = [] } = filters
   const query = new URLSearchParams([...collections.map((nsid) => ['wantedCollections', nsid]), ...dids.map((did) => ['wantedDids', did])])
   const sendsHello = query.toString().length > MAX_QUERY_LENGTH
@@ -34,6 +38,7 @@ export function v1(host: string, filters: JetstreamFilters, { maxFrameBytes, che
   return {
     host,
     oldest: 0,
+    compression: status,
 
     url({ cursor, leaveOutLargeFrames }) {
       const url = new URL(host)
@@ -42,12 +47,13 @@ export function v1(host: string, filters: JetstreamFilters, { maxFrameBytes, che
       else for (const [name, value] of query) url.searchParams.append(name, value)
       if (cursor !== undefined) url.searchParams.set('cursor', String(cursor))
       if (size !== undefined) url.searchParams.set('maxMessageSizeBytes', String(size))
+      if (decoder !== undefined) url.searchParams.set('compress', 'true')
       return url.href
     },
 
     hello: ({ leaveOutLargeFrames }) => (sendsHello ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes)) : undefined),
     update: () => update(filters.maxMessageSizeBytes),
-    decode: (frame) => check(readEvent(parse(frame, placeOf))),
+    decode: (frame) => check(readEvent(parse(textOf(frame, decoder, maxFrameBytes), placeOf))),
     wants,
     // A sequence number where the server has one: it is unique, and times are not.
     cursorOf: (event) => event.cursor ?? event.time_us,

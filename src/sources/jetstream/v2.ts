@@ -1,10 +1,10 @@
 import { Control } from '../../connection/control.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
-import { FrameError, ServerError } from '../../errors.js'
+import { FrameError, RefusedError, ServerError } from '../../errors.js'
 import type { JetstreamEvent } from './events.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
-import { parse } from './parse.js'
+import { parse, textOf } from './parse.js'
 import { isObject, type Json, readEvent } from './read-event.js'
 import { microseconds } from './time.js'
 import type { WireOptions } from './v1.js'
@@ -15,7 +15,9 @@ export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
 const LONG_AGO = 1e15
 
 /** Wire v2: `network.bsky.jetstream.subscribeEvents`, in the framing `xrpc.v1.json`. Filters are fixed for a connection's life. */
-export function v2(host: string, filters: JetstreamFilters, { maxFrameBytes, check }: WireOptions): CursorProtocol<JetstreamEvent> {
+export function v2(host: string, filters: JetstreamFilters, options: WireOptions): CursorProtocol<JetstreamEvent> {
+  const { maxFrameBytes, check } = options
+  const { decoder, status } = options.compression
   const { collections = [], dids = [], kinds = [] } = filters
   const query = [
     ...[...new Set(kinds)].map((kind) => ['kinds', kind]),
@@ -27,6 +29,7 @@ export function v2(host: string, filters: JetstreamFilters, { maxFrameBytes, che
     host,
     subprotocol: 'xrpc.v1.json',
     oldest: LONG_AGO,
+    compression: status,
 
     url({ cursor, leaveOutLargeFrames }) {
       const url = new URL(host)
@@ -34,15 +37,16 @@ export function v2(host: string, filters: JetstreamFilters, { maxFrameBytes, che
       for (const [name, value] of query) url.searchParams.append(name, value)
       if (cursor !== undefined) url.searchParams.set('cursor', String(cursor))
       if (size !== undefined) url.searchParams.set('maxMessageSizeBytes', String(size))
+      if (decoder !== undefined) url.searchParams.set('zstdDictionary', String(decoder.dictionaryId))
       return url.href
     },
 
     decode(frame) {
-      const event = readMessage(parse(frame, placeOf))
+      const event = readMessage(parse(textOf(frame, decoder, maxFrameBytes), placeOf))
       return event instanceof Control ? event : check(event)
     },
 
-    refused: (error) => (error.status === 400 && error.error === 'CursorTooOld' ? 'cursor' : undefined),
+    refused: (error) => (error instanceof RefusedError && error.error === 'CursorTooOld' ? 'cursor' : undefined),
     wants: () => true,
     cursorOf: (event) => event.cursor as number,
     timeOf: (event) => event.time_us,

@@ -1,6 +1,7 @@
 import type { CursorProtocol } from '../../connection/protocol.js'
 import { Redial } from '../../connection/redial.js'
-import { WireError } from '../../errors.js'
+import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
+import type { Compression, Compressions } from './compression.js'
 import type { JetstreamEvent } from './events.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'
@@ -24,31 +25,55 @@ export class Wires {
 
   constructor(
     private readonly asked: Wire | 'auto',
-    private readonly options: WireOptions,
+    private readonly compressions: Compressions,
+    private readonly options: Omit<WireOptions, 'compression'>,
   ) {}
 
-  protocol(host: string, filters: JetstreamFilters): CursorProtocol<JetstreamEvent> {
+  /** How to speak to `host`; a promise where the dictionary of its compression is still to be had. */
+  protocol(host: string, filters: JetstreamFilters): CursorProtocol<JetstreamEvent> | Promise<CursorProtocol<JetstreamEvent>> {
     const wire = wireOfPath(host) ?? (this.asked === 'auto' ? (this.#known.get(host) ?? 'v2') : this.asked)
-    return wire === 'v1' ? this.#v1(host, filters) : this.#v2(host, filters)
+    const compression = this.compressions[wire](host)
+    const made = (ready: Compression) => (wire === 'v1' ? this.#v1(host, filters, ready) : this.#v2(host, filters, ready))
+    return compression instanceof Promise ? compression.then(made) : made(compression)
   }
 
-  #v1(host: string, filters: JetstreamFilters): CursorProtocol<JetstreamEvent> {
-    const protocol = v1(endpoint(host, V1_PATH), filters, this.options)
-    return { ...protocol, hello: (request) => this.#hello('v1') ?? protocol.hello?.(request) }
-  }
-
-  #v2(host: string, filters: JetstreamFilters): CursorProtocol<JetstreamEvent> {
-    const protocol = v2(endpoint(host, V2_PATH), filters, this.options)
+  #v1(host: string, filters: JetstreamFilters, compression: Compression): CursorProtocol<JetstreamEvent> {
+    const protocol = v1(endpoint(host, V1_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
-      hello: () => this.#hello('v2'),
-      refused: (error) => (error.status === 404 || error.status === 501 ? this.#lacksV2(host) : protocol.refused?.(error)),
+      hello: (request) => this.#hello(host, 'v1') ?? protocol.hello?.(request),
+      refused: (error) => (isOpaque(error) ? this.#tryOther(host, 'v2') : undefined),
     }
   }
 
-  /** An open connection proves the wire. Says nothing to the server. */
-  #hello(wire: Wire): undefined {
+  #v2(host: string, filters: JetstreamFilters, compression: Compression): CursorProtocol<JetstreamEvent> {
+    const protocol = v2(endpoint(host, V2_PATH), filters, { ...this.options, compression })
+    return {
+      ...protocol,
+      hello: () => this.#hello(host, 'v2'),
+      refused: (error) => {
+        if (!(error instanceof RefusedError)) return isOpaque(error) ? this.#tryOther(host, 'v1') : undefined
+        if (error.status === 404 || error.status === 501) return this.#lacksV2(host)
+        return error.error === 'UnknownZstdDictionary' ? this.#changesDictionary(host, error) : protocol.refused?.(error)
+      },
+    }
+  }
+
+  /** An open connection proves the wire and the dictionary. Says nothing to the server. */
+  #hello(host: string, wire: Wire): undefined {
     this.#opened.add(wire)
+    if (wireOfPath(host) === undefined) this.#known.set(host, wire)
+    this.compressions.accepted(host)
+  }
+
+  #changesDictionary(host: string, error: RefusedError): Redial {
+    this.compressions.refused(host, error)
+    return new Redial(error.message)
+  }
+
+  /** A browser does not say why a handshake failed: the next dial tries the other wire, as long as none was ever opened. */
+  #tryOther(host: string, wire: Wire): undefined {
+    if (this.asked === 'auto' && !this.#opened.has('v1') && !this.#opened.has('v2')) this.#known.set(host, wire)
   }
 
   #lacksV2(host: string): Redial | WireError {
@@ -61,6 +86,9 @@ export class Wires {
     return new Redial(`${host} has no wire v2`)
   }
 }
+
+/** Node's sockets name a cause. */
+const isOpaque = (error: StreamError): boolean => error instanceof ConnectError && error.cause === undefined
 
 function endpoint(host: string, path: string): string {
   const url = new URL(host)
