@@ -18,10 +18,12 @@ describeDictionaryDecoder('WebAssembly, where the file gives no prepared diction
   wasmDecoder(await WebAssembly.compile(file()), dictionary, textOf),
 )
 
-if (zlibDecoder(dictionaryOf(ONE)) !== undefined) describeDictionaryDecoder('node:zlib', async (dictionary) => present(zlibDecoder(dictionary)))
+if (zlibDecoder(dictionaryOf(ONE)) !== undefined)
+  describeDictionaryDecoder('node:zlib', async (dictionary) => present(zlibDecoder(dictionary)))
 else describe.skip(`the node:zlib decoder: Node ${process.version} has none that uses dictionaries`, () => it('is skipped', () => {}))
 
-if (isInstalled('zstd-napi/binding.js')) describeDictionaryDecoder('zstd-napi', async (dictionary) => present(await napiDecoder(dictionary)))
+if (isInstalled('zstd-napi/binding.js'))
+  describeDictionaryDecoder('zstd-napi', async (dictionary) => present(await napiDecoder(dictionary)))
 else describe.skip('the zstd-napi decoder: zstd-napi is not installed', () => it('is skipped', () => {}))
 
 function present<T>(value: T | undefined): T {

@@ -116,7 +116,10 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
     it('refuses text, a skippable frame, a reserved bit, a reserved block and a window without bounds', () => {
       refuses(Buffer.from(text), /not zstd/)
       refuses(Uint8Array.from([0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 0]), /not zstd/)
-      refuses(good().map((byte, at) => (at === 4 ? byte | 0b1000 : byte)), /reserved bit/)
+      refuses(
+        good().map((byte, at) => (at === 4 ? byte | 0b1000 : byte)),
+        /reserved bit/,
+      )
       refuses(Uint8Array.from([...craft({ dictionaryId: ONE, blocks: [] }), 0b111, 0, 0]), /no such block/)
       refuses(craft({ ...ABC, window: 0xff }), /window/)
     })
@@ -170,7 +173,11 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
 
     it('throws nothing but FrameError whatever comes, and reads the next frame', () => {
       const mutated = fc
-        .tuple(fc.constantFrom(...texts.slice(0, 20)), fc.boolean(), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }))
+        .tuple(
+          fc.constantFrom(...texts.slice(0, 20)),
+          fc.boolean(),
+          fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+        )
         .map(([one, isBare, changes]) => change(isBare ? withoutContentSize(encode(one)) : encode(one), changes))
       const random = fc.uint8Array({ maxLength: 300 })
       const framed = random.map((body) => Uint8Array.from([...craft({ dictionaryId: ONE, blocks: [] }), ...compressedBlock(body)]))

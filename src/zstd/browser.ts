@@ -11,10 +11,12 @@ let compiled: Promise<WebAssembly.Module> | undefined
 /** The decoder of browsers. Rejects with `DictionaryError` where its file, `zstd.wasm`, does not lie beside the module or the bundle. */
 export const bestDecoder = onePerDictionary(async (dictionary) => {
   compiled ??= fetchZstd().then(compileZstd)
-  compiled.catch(() => {
+  try {
+    return wasmDecoder(await compiled, dictionary, textOf)
+  } catch (error) {
     compiled = undefined
-  })
-  return wasmDecoder(await compiled, dictionary, textOf)
+    throw error
+  }
 })
 
 const textOf: TextOf = (bytes) => {

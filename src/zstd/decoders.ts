@@ -13,17 +13,20 @@ interface Made {
 
 /** One decoder for each dictionary in the process, however many streams ask for it. Rejects with `DictionaryError` where the bytes are no dictionary. */
 export function onePerDictionary(make: Make): Make {
-  const all: Made[] = []
+  let all: readonly Made[] = []
 
   return async (dictionary) => {
     checkDictionary(dictionary)
     const known = all.find((made) => isSame(made.dictionary, dictionary))
     if (known !== undefined) return known.decoder
-    const made = { dictionary: dictionary.slice(), decoder: make(dictionary.slice()) }
-    all.push(made)
-    if (all.length > MOST) all.shift()
+    // A copy: the caller may write over its bytes.
+    const own = dictionary.slice()
+    const made: Made = { dictionary: own, decoder: make(own) }
+    all = [...all, made].slice(-MOST)
     // The next one who asks tries again.
-    made.decoder.catch(() => all.splice(all.indexOf(made), 1))
+    made.decoder.catch(() => {
+      all = all.filter((other) => other !== made)
+    })
     return made.decoder
   }
 }

@@ -11,6 +11,8 @@ export interface DictionaryOptions {
   readonly id?: number
   /** How long one URL may take, to the last byte. @default 5000 */
   readonly timeoutMs?: number
+  /** Sent with the request, such as `authorization`. A name and a password in the URL are sent as well. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** What wire v1 was always compressed with. The server has no endpoint for it; it is published with the server's code. */
@@ -36,7 +38,7 @@ export async function fetchDictionary(urls: readonly URL[], options: DictionaryO
   let failure: unknown = new DictionaryError('no URL of a dictionary is given')
   for (const url of urls) {
     try {
-      return await checked(await download(url, options.timeoutMs), options)
+      return await checked(await download(url, options), options)
     } catch (error) {
       failure = error
     }
@@ -73,18 +75,35 @@ async function sha256Of(bytes: Uint8Array): Promise<string> {
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-async function download(url: URL, timeoutMs = TIMEOUT_MS): Promise<Uint8Array> {
+async function download(url: URL, { timeoutMs = TIMEOUT_MS, headers = {} }: DictionaryOptions): Promise<Uint8Array> {
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw new DictionaryError(`a dictionary comes by http or https, not ${url.protocol}`)
   try {
     // One clock for the whole answer, so that a slow body ends as well.
-    const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })
+    const answer = await fetch(withoutCredentials(url), {
+      headers: { ...credentialsOf(url), ...headers },
+      signal: AbortSignal.timeout(timeoutMs),
+    })
     if (answer.ok) return await bodyOf(answer)
     throw new DictionaryError(`there is no dictionary at ${placeOf(url)}: ${answer.status} ${(await textOf(answer)).slice(0, 300)}`.trim())
   } catch (error) {
     if (error instanceof DictionaryError) throw error
     throw new DictionaryError(`the dictionary cannot be fetched from ${placeOf(url)}: ${(error as Error).message}`, { cause: error })
   }
+}
+
+// `fetch` refuses a URL with a password, and repeats it in the message.
+function withoutCredentials(url: URL): URL {
+  const bare = new URL(url)
+  bare.username = ''
+  bare.password = ''
+  return bare
+}
+
+function credentialsOf({ username, password }: URL): Record<string, string> {
+  if (username === '' && password === '') return {}
+  const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
+  return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` }
 }
 
 // Without what may be a password or a token.

@@ -43,9 +43,10 @@ function urlsOf(source: URL | string | readonly URL[]): readonly URL[] | string 
 
 async function readDictionary(path: string): Promise<Uint8Array> {
   try {
-    // A device or a log would be read for ever.
-    const { size } = await stat(path)
-    if (size > MAX_DICTIONARY_BYTES) throw new RangeError(`it has ${size} bytes, a dictionary at most ${MAX_DICTIONARY_BYTES}`)
+    // A device or a pipe would be read for ever.
+    const found = await stat(path)
+    if (!found.isFile()) throw new Error('it is no file')
+    if (found.size > MAX_DICTIONARY_BYTES) throw new RangeError(`it has ${found.size} bytes, a dictionary at most ${MAX_DICTIONARY_BYTES}`)
     return await readFile(path)
   } catch (error) {
     throw new DictionaryError(`the dictionary cannot be read from ${path}: ${(error as Error).message}`, { cause: error })

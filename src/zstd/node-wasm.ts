@@ -9,7 +9,12 @@ let compiled: Promise<WebAssembly.Module> | undefined
 
 export async function nodeWasmDecoder(dictionary: Uint8Array): Promise<DictionaryDecoder> {
   compiled ??= readZstd().then(compileZstd)
-  return wasmDecoder(await compiled, dictionary, textOf)
+  try {
+    return wasmDecoder(await compiled, dictionary, textOf)
+  } catch (error) {
+    compiled = undefined
+    throw error
+  }
 }
 
 async function readZstd(): Promise<Uint8Array<ArrayBuffer>> {

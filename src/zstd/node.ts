@@ -1,3 +1,4 @@
+import { DictionaryError } from '../errors.js'
 import { onePerDictionary } from './decoders.js'
 import { napiDecoder } from './node-napi.js'
 import { nodeWasmDecoder } from './node-wasm.js'
@@ -14,9 +15,9 @@ export const bestDecoder = onePerDictionary(async (dictionary) => {
   if (native !== undefined) return native
   try {
     return await nodeWasmDecoder(dictionary)
-  } catch (error) {
+  } catch (cause) {
     const own = zlibDecoder(dictionary)
     if (own !== undefined) return own
-    throw error
+    throw new DictionaryError(`no zstd decoder can be had: ${(cause as Error).message}`, { cause })
   }
 })

@@ -1,0 +1,100 @@
+import { DictionaryError } from '../../src/errors.js'
+import type { DictionaryDecoder } from '../../src/zstd/dictionary-decoder.js'
+import { bestDecoder } from '../../src/zstd/node.js'
+import * as napi from '../../src/zstd/node-napi.js'
+import * as wasm from '../../src/zstd/node-wasm.js'
+import * as zlib from '../../src/zstd/node-zlib.js'
+import { probeOf, usesDictionary } from '../../src/zstd/probe.js'
+import { dictionaryOf, ONE, TWO } from './frames.js'
+
+jest.mock('../../src/zstd/node-napi.js', () => ({ __esModule: true, ...jest.requireActual('../../src/zstd/node-napi.js') }))
+jest.mock('../../src/zstd/node-wasm.js', () => ({ __esModule: true, ...jest.requireActual('../../src/zstd/node-wasm.js') }))
+jest.mock('../../src/zstd/node-zlib.js', () => ({ __esModule: true, ...jest.requireActual('../../src/zstd/node-zlib.js') }))
+
+const dictionary = dictionaryOf(ONE)
+const tail = dictionary.slice(-32)
+const named = (name: DictionaryDecoder['name']) => ({ name }) as DictionaryDecoder
+
+afterEach(() => jest.restoreAllMocks())
+
+describe('a native decoder', () => {
+  it('is known by a frame that says the last 32 bytes of the dictionary', () => {
+    expect(probeOf(dictionary)).toHaveLength(20)
+    expect(usesDictionary(() => tail, dictionary)).toBe(true)
+    expect(usesDictionary(() => tail.map((byte) => byte ^ 1), dictionary)).toBe(false)
+    expect(usesDictionary(() => tail.subarray(1), dictionary)).toBe(false)
+  })
+
+  it('of node:zlib is taken only where it uses the dictionary, not where the option is ignored', () => {
+    const ignoring = () => {
+      throw new Error('Dictionary mismatch')
+    }
+    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: ignoring })).toBeUndefined()
+    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => new Uint8Array(32) })).toBeUndefined()
+    expect(zlib.zlibDecoder(dictionary, {})).toBeUndefined()
+    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => tail })).toMatchObject({ name: 'zlib', dictionaryId: ONE })
+  })
+
+  it('of zstd-napi is taken only where it is installed, built, and uses the dictionary', async () => {
+    const absent = () => Promise.reject(new Error("Cannot find module 'zstd-napi'"))
+    const binding = (bytes: Uint8Array) => ({
+      DDict: class {},
+      DCtx: class {
+        decompressUsingDDict(target: Uint8Array) {
+          target.set(bytes)
+          return bytes.length
+        }
+      },
+    })
+    expect(await napi.napiDecoder(dictionary, absent)).toBeUndefined()
+    expect(await napi.napiDecoder(dictionary, async () => ({ default: {} }))).toBeUndefined()
+    expect(await napi.napiDecoder(dictionary, async () => binding(new Uint8Array(32)))).toBeUndefined()
+    expect(await napi.napiDecoder(dictionary, async () => binding(tail))).toMatchObject({ name: 'napi', dictionaryId: ONE })
+    expect(await napi.napiDecoder(dictionary, async () => ({ default: binding(tail) }))).toMatchObject({ name: 'napi' })
+  })
+})
+
+// One dictionary for each case: a decoder is kept for as long as the process lives.
+const another = (id: number) => dictionary.map((byte, at) => (at === 4 ? id : byte))
+
+describe('the best decoder', () => {
+  it('is the native one where there is one', async () => {
+    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(named('napi'))
+    expect((await bestDecoder(another(1))).name).toBe('napi')
+  })
+
+  it('is WebAssembly where there is none', async () => {
+    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(undefined)
+    jest.spyOn(zlib, 'zlibDecoder').mockReturnValue(named('zlib'))
+    expect((await bestDecoder(another(2))).name).toBe('wasm')
+  })
+
+  it("is Node's own where WebAssembly is forbidden", async () => {
+    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(undefined)
+    jest.spyOn(wasm, 'nodeWasmDecoder').mockRejectedValue(new Error('no WebAssembly'))
+    jest.spyOn(zlib, 'zlibDecoder').mockReturnValue(named('zlib'))
+    expect((await bestDecoder(another(3))).name).toBe('zlib')
+  })
+
+  it('is a DictionaryError where there is none at all, and is looked for again', async () => {
+    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(undefined)
+    jest.spyOn(zlib, 'zlibDecoder').mockReturnValue(undefined)
+    jest.spyOn(wasm, 'nodeWasmDecoder').mockRejectedValueOnce(new Error('no WebAssembly'))
+    await expect(bestDecoder(another(4))).rejects.toMatchObject({
+      code: 'DICTIONARY',
+      message: 'no zstd decoder can be had: no WebAssembly',
+    })
+    expect((await bestDecoder(another(4))).name).toBe('wasm')
+  })
+
+  it('is one for each dictionary of a process, also for those who ask at once', async () => {
+    const [one, two, same] = await Promise.all([bestDecoder(dictionary), bestDecoder(dictionaryOf(TWO)), bestDecoder(dictionary.slice())])
+    expect(same).toBe(one)
+    expect(two).not.toBe(one)
+    expect([one.dictionaryId, two.dictionaryId]).toEqual([ONE, TWO])
+  })
+
+  it('is refused for bytes that are no dictionary', async () => {
+    await expect(bestDecoder(Buffer.from('<!doctype html>'.repeat(9)))).rejects.toThrow(DictionaryError)
+  })
+})
