@@ -299,11 +299,15 @@ class Stream<Event> implements DeliverySource {
   }
 
   #disconnected(): void {
+    this.#leave()
+    this.#progress.disconnected()
+  }
+
+  #leave(): void {
     this.#bytes += this.#connection?.bytes ?? 0
     this.#connection = undefined
     this.#openedAt = undefined
     this.#pressure.disconnected()
-    this.#progress.disconnected()
   }
 
   // --- What operators ask of the source ---
@@ -337,8 +341,9 @@ class Stream<Event> implements DeliverySource {
     this.subscriber.error(error)
   }
 
+  /** The progress is told of its end and not of a lost connection: the event that ended the subscription is yet to be acked. */
   #stop(): void {
-    this.#disconnected()
+    this.#leave()
     this.#stopped = true
     this.#backoffMs = 0
     this.#progress.stop()
