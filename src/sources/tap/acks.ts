@@ -1,4 +1,4 @@
-import { type Observable, of } from 'rxjs'
+import { type Observable, of, Subject, take } from 'rxjs'
 import type { Outcome } from '../../connection/delivery.js'
 import type { Delivery } from '../../connection/ledger.js'
 import type { Progress } from '../../connection/progress.js'
@@ -31,6 +31,9 @@ export class Acks implements Progress<TapEvent> {
   readonly #unacked = new Set<string>()
   readonly #acked = new Set<string>()
   #connection: Connection | undefined
+  // Works that end with an ack on this connection.
+  #inHand = 0
+  readonly #idle$ = new Subject<void>()
 
   constructor(
     private readonly ack: NonNullable<TapConfig['ack']>,
@@ -42,6 +45,11 @@ export class Acks implements Progress<TapEvent> {
     return this.#unacked.size + this.#acked.size
   }
 
+  /** Yields when nothing is worked on whose ack this connection could take. */
+  get idle$(): Observable<unknown> {
+    return this.#connection === undefined || this.#inHand === 0 ? of(undefined) : this.#idle$.pipe(take(1))
+  }
+
   cursorFor(): undefined {}
 
   opened(connection: Connection): void {
@@ -50,6 +58,7 @@ export class Acks implements Progress<TapEvent> {
 
   disconnected(): void {
     this.#connection = undefined
+    this.#inHand = 0
     for (const work of this.#works.values()) work.ids = []
   }
 
@@ -66,6 +75,7 @@ export class Acks implements Progress<TapEvent> {
       return false
     }
     this.#works.set(key, { ids: [event.id], ended: false })
+    this.#inHand += 1
     return true
   }
 
@@ -74,13 +84,15 @@ export class Acks implements Progress<TapEvent> {
     const key = keyOf(event)
     const work = this.#works.get(key)
     if (work === undefined) return
+    const acked = work.ids.length > 0
     // Forgotten, so that it is handled when the server sends it again.
     if (outcome === 'failed') this.#works.delete(key)
-    else if (work.ids.length > 0) this.#finish(key, work)
+    else if (acked) this.#finish(key, work)
     else {
       work.ended = true
       this.#remember(this.#unacked, key, (oldest) => this.#works.delete(oldest))
     }
+    if (acked) this.#letGo()
   }
 
   passed(_host: string, id: number): void {
@@ -93,17 +105,25 @@ export class Acks implements Progress<TapEvent> {
 
   filterChanged(): void {}
 
+  /** The connection stays as long as it is needed: see `lingering`. */
   stop(): void {}
 
   flush(): undefined {}
 
   #copy(event: TapEvent, key: string, work: Work): boolean {
+    // In hand from an earlier connection.
+    if (work.ids.length === 0 && !work.ended) this.#inHand += 1
     work.ids.push(event.id)
     if (work.ended) {
       this.#unacked.delete(key)
       this.#finish(key, work)
     }
     return false
+  }
+
+  #letGo(): void {
+    this.#inHand -= 1
+    if (this.#inHand === 0) this.#idle$.next()
   }
 
   #finish(key: string, work: Work): void {

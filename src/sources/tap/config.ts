@@ -12,6 +12,11 @@ export interface TapServer {
 
 export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
   /**
+   * How long full queues may stop the reading before the connection is closed, in milliseconds. A Tap waits for a reader without a limit, and an
+   * event must be acked on the connection that brought it: one that closes has all that is in hand sent again. @default 600_000
+   */
+  readonly pauseCloseMs?: number | undefined
+  /**
    * When an event is acked. `'done'`: when its delivery is finished; one that fails is not acked, and the server sends it again. `'receipt'`:
    * as it comes in; what is in memory is lost with the process. `'none'`: never, for a server with `TAP_DISABLE_ACKS`. @default 'done'
    */
@@ -22,6 +27,9 @@ export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
    */
   readonly onReject?: 'ack' | 'leave' | undefined
 }
+
+/** See {@link TapConfig.pauseCloseMs}. */
+export const PAUSE_CLOSE_MS = 600_000
 
 const password = z.optional(z.string('must be a string'))
 

@@ -1,9 +1,11 @@
-import { type Observable, of } from 'rxjs'
+import { defer, type Observable, of } from 'rxjs'
+import { dial } from '#socket'
 import { live } from '../../connection/live.js'
 import { liveOptions } from '../../connection/live-config.js'
 import { Acks } from './acks.js'
-import { authorization, checkTapConfig, type TapConfig } from './config.js'
+import { authorization, checkTapConfig, PAUSE_CLOSE_MS, type TapConfig } from './config.js'
 import type { TapEvent } from './events.js'
+import { lingering } from './lingering.js'
 import { tapProtocol } from './protocol.js'
 
 /**
@@ -17,7 +19,7 @@ import { tapProtocol } from './protocol.js'
  * **Completion**: never by itself.
  * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401: the password; 400: webhook mode) and
  * `ReconnectExhaustedError`; messages that cannot be read go to `rejects`.
- * **Unsubscription**: what is still worked on is not acked, and comes again.
+ * **Unsubscription**: takes in nothing more, acks what ends within 10 s, and closes the connection. What was not acked comes again.
  *
  * Source: indigo `cmd/tap`, August 2026.
  *
@@ -31,9 +33,14 @@ import { tapProtocol } from './protocol.js'
 export function tap$(config: TapConfig = {}): Observable<TapEvent> {
   const hosts = checkTapConfig(config)
   const headers = { ...config.headers, ...authorization(config.adminPassword) }
-  return live<TapEvent>({
-    protocol: (host) => of(tapProtocol(host)),
-    options: liveOptions({ ...config, headers }, hosts),
-    progress: () => new Acks(config.ack ?? 'done', config.onReject ?? 'leave'),
+  const options = liveOptions({ ...config, headers, pauseCloseMs: config.pauseCloseMs ?? PAUSE_CLOSE_MS }, hosts)
+  return defer(() => {
+    const acks = new Acks(config.ack ?? 'done', config.onReject ?? 'leave')
+    return live<TapEvent>({
+      protocol: (host) => of(tapProtocol(host)),
+      options,
+      progress: () => acks,
+      dial: lingering(dial, () => acks.idle$),
+    })
   })
 }
