@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defer, finalize, type Observable, take, tap } from 'rxjs'
+import { defer, filter, firstValueFrom, type Observable, take, tap } from 'rxjs'
 import * as files from '../../src/cursors/file.js'
 import * as library from '../../src/index.js'
 import * as testing from '../../src/testing/index.js'
@@ -35,7 +35,7 @@ describe('the examples of the docs', () => {
 })
 
 interface Stream {
-  readonly ended: Promise<void>
+  readonly ended: Promise<unknown>
   events: number
   error?: unknown
 }
@@ -98,14 +98,12 @@ class Program {
   readonly #jetstream$ = (config: library.JetstreamConfig = {}): Observable<library.JetstreamEvent> => {
     const host = config.host?.includes('127.0.0.1') ? config.host : this.#server?.url
     // The server plays what it holds to who asks for it; an example's own position means nothing to it.
-    const source$ = library.jetstream$({ ...config, host, cursor: 'oldest' })
-    let end = (): void => {}
-    const stream: Stream = {
-      ended: new Promise<void>((resolve) => {
-        end = resolve
-      }),
-      events: 0,
-    }
+    const metrics$ = config.metrics$ ?? library.streamMetrics()
+    const source$ = library.jetstream$({ ...config, host, metrics$, cursor: 'oldest' })
+    const isOver = ({ connection, delivered, open, cursor, checkpoint }: library.StreamMetrics) =>
+      connection.state === 'closed' &&
+      ('reason' in connection || (delivered > 0 && open === 0 && (config.checkpoint === undefined || checkpoint === cursor)))
+    const stream: Stream = { ended: firstValueFrom(metrics$.pipe(filter(isOver))), events: 0 }
     const count = (): void => {
       stream.events += 1
       if (stream.events === EVENTS / 2) this.#process.emit('SIGTERM')
@@ -116,7 +114,7 @@ class Program {
     const limit = config.host === host ? Number.POSITIVE_INFINITY : EVENTS
     return defer(() => {
       this.streams.push(stream)
-      return source$.pipe(tap({ next: count, error: note }), take(limit), finalize(end))
+      return source$.pipe(tap({ next: count, error: note }), take(limit))
     })
   }
 }
