@@ -102,16 +102,17 @@ export function checkShape(schema: z.ZodMiniType, config: unknown, issues: Issue
 
 function messageOf({ path, message }: z.core.$ZodIssue, config: unknown): string {
   // A header may hold a password.
-  return path[0] === 'headers' && path.length > 1 ? message : `${message}, not ${shown(valueAt(config, path))}`
+  return path[0] === 'adminPassword' || path[0] === 'headers' ? message : `${message}, not ${shown(valueAt(config, path))}`
 }
 
 function valueAt(config: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], config)
 }
 
-/** A value, short enough for a message. */
+/** A value, short enough for a message, without the password of a URL. */
 export function shown(value: unknown): string {
-  const text = typeof value === 'function' ? 'a function' : typeof value === 'bigint' ? `${value}n` : (safeJson(value) ?? String(value))
+  const whole = typeof value === 'function' ? 'a function' : typeof value === 'bigint' ? `${value}n` : (safeJson(value) ?? String(value))
+  const text = whole.replace(/\/\/[^\s"]*@/g, '//…@')
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }
 

@@ -6,9 +6,10 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
  */
 export function hostUrl(host: string): URL {
   const text = host.trim()
+  // Before anything else: no other message may show it.
+  if (text.includes('@')) throw new Error('must not hold a user name or a password; use `headers`')
   const url = parse(text)
   if (url === undefined || url.hostname === '') throw new Error(`must be a host name or a URL, not ${JSON.stringify(host)}`)
-  if (url.username !== '' || url.password !== '') throw new Error('must not hold a user name or a password; use `headers`')
   if (url.search !== '' || url.hash !== '')
     throw new Error(`must have no query and no fragment, not ${JSON.stringify(host)}; use the options`)
   return url
