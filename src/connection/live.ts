@@ -148,11 +148,13 @@ class Stream<Event> implements DeliverySource {
   #connect(): Observable<never> {
     const { host } = this.#attempts
     this.#dials += 1
+    this.#interrupt$ = new Subject<never>()
     this.#become({ state: 'connecting', host })
-    return from(this.source.protocol(host)).pipe(
+    const dialled$ = from(this.source.protocol(host)).pipe(
       take(1),
       switchMap((protocol) => this.#dialAs(protocol)),
     )
+    return merge(this.#interrupt$, dialled$)
   }
 
   #dialAs(protocol: Protocol<Event>): Observable<never> {
@@ -166,7 +168,6 @@ class Stream<Event> implements DeliverySource {
   #opened(connection: Connection, hello: string | undefined): Observable<never> {
     this.#connection = connection
     this.#openedAt = asyncScheduler.now()
-    this.#interrupt$ = new Subject<never>()
     if (hello !== undefined) connection.send(hello)
     this.#progress.opened(connection)
     this.#become({ state: 'open', host: this.#attempts.host })
@@ -176,7 +177,7 @@ class Stream<Event> implements DeliverySource {
       this.#pressure.opened(connection)
       return EMPTY
     })
-    return merge(this.#interrupt$, frames$, silence, pressed$)
+    return merge(frames$, silence, pressed$)
   }
 
   #receive(frame: Frame): void {
@@ -243,10 +244,11 @@ class Stream<Event> implements DeliverySource {
       tap((protocol) => {
         this.#progress.filterChanged()
         const update = protocol.update?.()
-        if (update !== undefined && protocol.host === this.#protocol?.host) {
+        if (update !== undefined && this.#connection !== undefined && protocol.host === this.#protocol?.host) {
           this.#protocol = protocol
-          this.#connection?.send(update)
-        } else if (this.#connection !== undefined) this.#interrupt$.error(new Redial('the filter has changed'))
+          this.#connection.send(update)
+          // A dial under way carries the old filter.
+        } else this.#interrupt$.error(new Redial('the filter has changed'))
       }),
     )
   }
