@@ -5,7 +5,7 @@ import { type ClientOptions, WebSocket } from 'ws'
 export interface TapMessage {
   readonly id: number
   readonly type: string
-  readonly record?: { readonly did: string; readonly live: boolean; readonly rkey: string }
+  readonly record?: { readonly did: string; readonly live: boolean; readonly rkey: string; readonly action: string }
   readonly identity?: { readonly did: string }
 }
 
