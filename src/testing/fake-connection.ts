@@ -16,6 +16,15 @@ export interface FakeAttempt {
   readonly status: number
 }
 
+/** One request that asked for no WebSocket, such as that for the dictionary. */
+export interface FakeRequest {
+  /** Path and query as they came. */
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  /** The HTTP status answered: 0 while (or if) nothing was. */
+  readonly status: number
+}
+
 /** One accepted connection, as the server sees it. */
 export interface FakeConnection extends FakeAttempt {
   /** Every text the client sent. */

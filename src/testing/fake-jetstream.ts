@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs'
-import type { FakeAttempt, FakeConnection } from './fake-connection.js'
+import type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection.js'
 import type { FiredFault, JetstreamFault } from './faults.js'
 import type { GenerateEventsOptions } from './generate-events.js'
 import type { LogItem } from './jetstream-log.js'
@@ -10,7 +10,8 @@ import { JetstreamServer } from './jetstream-server.js'
 export interface FakeJetstreamOptions {
   /**
    * The events that the server sees, one after another: a number of generated ones, a list or an iterable of events or of
-   * JSON texts (a text goes out byte for byte), or a function that makes the n-th (from 0) until it answers `undefined`.
+   * JSON texts, or a function that makes the n-th (from 0) until it answers `undefined`.
+   * A text may be a frame of either wire: it goes out byte for byte on its own, and translated on the other.
    * A number or a list is serialised before the promise resolves. Set `retainEvents` with an endless one.
    * @default 0
    */
@@ -21,7 +22,7 @@ export interface FakeJetstreamOptions {
   readonly stored?: number | 'all'
   /** Live events a second, from the first connection on, readers or not. @default as fast as the fastest reader at the tail takes them */
   readonly ratePerSecond?: number
-  /** Whose behaviour: the legacy server's, or that of a v2 server on the same path and wire. @default 'legacy' */
+  /** Whose behaviour: the legacy server's, with wire v1 alone, or that of a v2 server, with both. @default 'legacy' */
   readonly server?: 'legacy' | 'v2'
   /** What goes wrong. The server fails to close if one of these never happened. @default [] */
   readonly faults?: readonly JetstreamFault[]
@@ -29,7 +30,7 @@ export interface FakeJetstreamOptions {
   readonly retainEvents?: number
   /** How many milliseconds of events the log keeps, by their own times. @default Infinity */
   readonly retainMs?: number
-  /** The first sequence number; on the wire (`cursor`) of a v2 server only. @default 24000000000 */
+  /** The first sequence number; a v2 server's only. @default 24000000000 */
   readonly firstSeq?: number
   /** v2: the newest events that a timestamp cursor among them replays from their start. @default 0 */
   readonly unsealedEvents?: number
@@ -39,7 +40,13 @@ export interface FakeJetstreamOptions {
   readonly outboxEvents?: number
   /** A reader that blocks a write for longer is cut without a close frame. @default 10000, v2: 5000 */
   readonly writeTimeoutMs?: number
-  /** Makes a binary message of an event's JSON, for clients that ask for zstd. @default none: they get text */
+  /** v2: a cursor past the newest event is answered with an `#info` on wire v2, as later servers do it. @default false: live, in silence */
+  readonly tellsFutureCursors?: boolean
+  /**
+   * The zstd dictionary of both wires, which a v2 server hands out. @default none: `compress=true` gets text, and wire v2 knows no dictionary
+   */
+  readonly dictionary?: Uint8Array
+  /** Makes a binary message of a frame's JSON, in place of the encoder for `dictionary`. @default none */
   readonly compress?: (json: Uint8Array) => Uint8Array
   /** @default 0, any free one */
   readonly port?: number
@@ -49,11 +56,13 @@ export interface FakeJetstreamOptions {
 export interface FakeJetstream extends AsyncDisposable {
   /** `ws://127.0.0.1:PORT/subscribe`: the endpoint of wire v1. */
   readonly url: string
-  /** `127.0.0.1:PORT`: leaves the wire to the client. */
+  /** `127.0.0.1:PORT`: leaves the wire to the client, or to its `wire` option. */
   readonly host: string
   readonly port: number
   /** Every attempt to connect, refused ones included, in order. */
   readonly attempts: readonly FakeAttempt[]
+  /** Every request that asked for no WebSocket, in order: those for the dictionary. */
+  readonly requests: readonly FakeRequest[]
   /** Every accepted connection, open or closed, in order. */
   readonly connections: readonly FakeConnection[]
   /** Replays the accepted connections and emits each new one; completes when the server closes. */
@@ -78,19 +87,21 @@ export interface FakeJetstream extends AsyncDisposable {
    * a legacy server the times.
    */
   restart(options?: { readonly lose?: number }): void
+  /** v2: hands out another dictionary from now on, and refuses the last one. Open connections, and wire v1, keep theirs. */
+  rotateDictionary(dictionary: Uint8Array): Promise<void>
   /** Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using` calls. */
   close(): Promise<void>
 }
 
 /**
- * Starts a real WebSocket server that behaves like a Jetstream on wire v1 (`/subscribe`), filters, inclusive replay and refusals
- * included, and goes wrong on request.
+ * Starts a real WebSocket server that behaves like a Jetstream, on wire v1 (`/subscribe`) and with `server: 'v2'` also on wire v2
+ * (`network.bsky.jetstream.subscribeEvents`), filters, inclusive replay, refusals and compression included, and goes wrong on request.
  *
  * The server has a log. A client with a cursor is sent the log from there, then what is new; a client without one is sent what
  * is new. `events` enter the log when the first client is at its tail, so that even a client without a cursor receives all of
  * them; after a reconnect with the cursor it receives the rest, and without it only what nobody was sent yet.
  *
- * Times are real: the rows' own `time_us` and this machine's clock. No compression is offered, no subprotocol selected.
+ * Times are real: the rows' own `time_us` and this machine's clock. permessage-deflate is never taken.
  *
  * @example
  * await using server = await fakeJetstream({ events: 10_000, faults: [{ after: 4_000, do: 'reset' }] })

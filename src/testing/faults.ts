@@ -18,6 +18,8 @@ export type EventFaultAction =
   | { readonly do: 'skip'; readonly events: number }
   /** The last `events` of the log are sent once more. */
   | { readonly do: 'repeat'; readonly events: number }
+  /** What the server says as an error frame before it ends the TCP connection (wire v2); wire v1 has no words for it. @default message '' */
+  | { readonly do: 'error'; readonly error: string; readonly message?: string }
 
 /** What a {@link FakeJetstream} does instead of accepting a client. */
 export type ConnectFaultAction =
@@ -27,6 +29,15 @@ export type ConnectFaultAction =
   | { readonly do: 'accept-and-drop'; readonly code?: number; readonly reason?: string }
   /** The TCP connection is accepted, and the handshake never answered. */
   | { readonly do: 'hang' }
+
+/** What a {@link FakeJetstream} does instead of handing out its zstd dictionary. */
+export type DictionaryFaultAction =
+  /** Another HTTP answer. @default status 503, body '', no headers */
+  | { readonly do: 'refuse'; readonly status?: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
+  /** No answer. */
+  | { readonly do: 'hang' }
+  /** A body of 1 GB, as fast as it is taken. */
+  | { readonly do: 'flood' }
 
 interface FaultBase {
   /** How many times it fires: `after` repeats at each multiple, `onConnect` at the attempts that follow. @default 1 */
@@ -41,13 +52,16 @@ export type EventFault = FaultBase & { readonly after: number } & EventFaultActi
 /** `onConnect`: at the n-th attempt to connect, counted from 1 and refused ones included. */
 export type ConnectFault = FaultBase & { readonly onConnect: number } & ConnectFaultAction
 
+/** `onDictionary`: at the n-th request for the dictionary, counted from 1. */
+export type DictionaryFault = FaultBase & { readonly onDictionary: number } & DictionaryFaultAction
+
 /** One entry of `faults`. */
-export type JetstreamFault = EventFault | ConnectFault
+export type JetstreamFault = EventFault | ConnectFault | DictionaryFault
 
 /** The proof that a fault happened. */
 export interface FiredFault {
   readonly fault: JetstreamFault
-  /** The attempt it met, counted from 1. */
+  /** The attempt (or the request for the dictionary) it met, counted from 1. */
   readonly attempt: number
   /** How many events had been sent when it fired, over all connections. */
   readonly sent: number
@@ -76,9 +90,15 @@ export class FaultPlan {
 
   /** The fault for this attempt, now counted as fired. */
   onConnect(attempt: number, sent: number): ConnectFault | undefined {
-    const due = this.#faults.find((fault) => !isEventFault(fault) && covers(fault, attempt))
-    if (due === undefined || isEventFault(due)) return undefined
-    this.fired.push({ fault: due, attempt, sent })
+    const due = this.#faults.filter(isConnectFault).find((fault) => covers(fault.onConnect, fault, attempt))
+    if (due) this.fired.push({ fault: due, attempt, sent })
+    return due
+  }
+
+  /** The fault for this request for the dictionary, now counted as fired. */
+  onDictionary(request: number, sent: number): DictionaryFault | undefined {
+    const due = this.#faults.filter(isDictionaryFault).find((fault) => covers(fault.onDictionary, fault, request))
+    if (due) this.fired.push({ fault: due, attempt: request, sent })
     return due
   }
 
@@ -105,5 +125,6 @@ export class FaultPlan {
 }
 
 const isEventFault = (fault: JetstreamFault): fault is EventFault => 'after' in fault
-const covers = (fault: ConnectFault, attempt: number): boolean =>
-  attempt >= fault.onConnect && attempt < fault.onConnect + (fault.times ?? 1)
+const isConnectFault = (fault: JetstreamFault): fault is ConnectFault => 'onConnect' in fault
+const isDictionaryFault = (fault: JetstreamFault): fault is DictionaryFault => 'onDictionary' in fault
+const covers = (first: number, { times = 1 }: FaultBase, n: number): boolean => n >= first && n < first + times

@@ -1,5 +1,5 @@
 export * from './describe-cursor-store.js'
-export type { FakeAttempt, FakeConnection } from './fake-connection.js'
+export type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection.js'
 export * from './fake-jetstream.js'
 export * from './fake-tap.js'
 export * from './fault-proxy.js'

@@ -1,4 +1,5 @@
 import type { JetstreamLog } from './jetstream-log.js'
+import { infoFrame } from './jetstream-translate.js'
 
 /** Positions below are v2 sequence numbers, from here on microseconds. */
 const FIRST_TIME = 1_000_000_000_000_000n
@@ -17,6 +18,29 @@ export function parseCursor(text: string | null, server: 'legacy' | 'v2'): { rea
 /** Where a reader begins; `undefined` is the live tail. */
 export function placeOf(cursor: bigint, log: JetstreamLog, unsealedEvents: number): number | undefined {
   return log.options.server === 'legacy' ? legacyPlace(cursor, log) : v2Place(cursor, log, unsealedEvents)
+}
+
+/** Where a reader of wire v2 begins, and what it is told before its first event; `tooOld` is the message of the refusal. */
+export interface EventsPlace {
+  readonly place?: number | undefined
+  readonly greeting?: string
+  readonly tooOld?: string
+}
+
+/** A sequence number that is gone is refused on wire v2, a time is clamped, and both are told. */
+export function eventsPlaceOf(cursor: bigint, log: JetstreamLog, options: { unsealedEvents: number; tellsFuture: boolean }): EventsPlace {
+  const isTime = cursor >= FIRST_TIME
+  const first = log.at(log.oldest)
+  if (!isTime && log.oldest > 0 && first !== undefined && cursor < first.seq) {
+    return { tooOld: `subscribe: cursor too old: cursor ${cursor} below lookback floor ${first.seq}; re-backfill from your last seq` }
+  }
+  const place = v2Place(cursor, log, options.unsealedEvents)
+  if (place === undefined)
+    return options.tellsFuture ? { greeting: infoFrame('FutureCursor', `requested cursor is past the tip; starting live`) } : {}
+  // Told also where nothing was lost: the server does not know what was before its oldest event.
+  if (!isTime || first === undefined || cursor > first.timeUs) return { place }
+  const message = `requested timestamp cursor below retention floor; starting at seq ${first.seq}`
+  return { place, greeting: infoFrame('OutdatedCursor', message) }
 }
 
 /**

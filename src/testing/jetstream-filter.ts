@@ -12,6 +12,16 @@ export interface JetstreamFilter {
   readonly names: ReadonlySet<string>
   readonly dids: ReadonlySet<string>
   readonly maxMessageSizeBytes: number
+  /** Wire v2. Empty: all. */
+  readonly kinds: ReadonlySet<string>
+}
+
+/** What a client of wire v2 asked for, as its URL has it. */
+export interface EventsOptions {
+  readonly kinds: readonly string[]
+  readonly collections: readonly string[]
+  readonly dids: readonly string[]
+  readonly sizes: readonly string[]
 }
 
 /** What the server says of options it does not take; without the server's own prefix. */
@@ -30,7 +40,47 @@ export function filterOf(wanted: WantedOptions, server: 'legacy' | 'v2'): Jetstr
   const dids = new Set(wanted.wantedDids)
   checkNames(names, dids, server)
   checkLimits(prefixes.length + names.size, dids.size, server)
-  return { prefixes, names, dids, maxMessageSizeBytes: wanted.maxMessageSizeBytes }
+  return { prefixes, names, dids, maxMessageSizeBytes: wanted.maxMessageSizeBytes, kinds: new Set() }
+}
+
+const KINDS = ['commit', 'identity', 'account', 'sync']
+const MAX_SIZE = 2 ** 32 - 1
+
+/** Reads options as wire v2 does: strict, and counted before duplicates are taken out. */
+export function eventsFilterOf({ kinds, collections, dids, sizes }: EventsOptions): JetstreamFilter {
+  checkCount('kinds', kinds, KINDS.length)
+  checkCount('collections', collections, MAX_COLLECTIONS)
+  checkCount('dids', dids, MAX_DIDS)
+  for (const kind of kinds) {
+    if (!KINDS.includes(kind)) throw new InvalidOptions(`unknown kind ${JSON.stringify(kind)} (valid: ${KINDS.join(', ')})`)
+  }
+  for (const collection of collections) checkCollection(collection)
+  for (const did of dids) if (!DID.test(did)) throw new InvalidOptions(`invalid DID: ${did}`)
+  if (collections.length > 0 && kinds.length > 0 && !kinds.includes('commit'))
+    throw new InvalidOptions('collections filter can never apply: kinds excludes commit')
+  const prefixes = [...new Set(collections.filter(isPrefix).map((name) => name.slice(0, -1)))]
+  const names = new Set(collections.filter((name) => !isPrefix(name)))
+  return { prefixes, names, dids: new Set(dids), maxMessageSizeBytes: sizeOf(sizes), kinds: new Set(kinds) }
+}
+
+const isPrefix = (name: string): boolean => name.endsWith('.*')
+
+function checkCount(what: string, values: readonly string[], most: number): void {
+  if (values.length > most) throw new InvalidOptions(`too many ${what} values: ${values.length} > ${most}`)
+}
+
+function checkCollection(name: string): void {
+  // What is before the star begins an NSID: two labels at least.
+  if (isPrefix(name) && !NSID.test(name.replace(/\*$/, 'x'))) throw new InvalidOptions(`invalid collection wildcard: ${name}`)
+  if (!isPrefix(name) && !NSID.test(name)) throw new InvalidOptions(`invalid collection: ${name}`)
+}
+
+function sizeOf(sizes: readonly string[]): number {
+  const [size] = sizes
+  if (size === undefined) return 0
+  if (size === '' || sizes.length > 1) throw new InvalidOptions('maxMessageSizeBytes must be one unsigned 32-bit integer')
+  if (!/^\d+$/.test(size) || Number(size) > MAX_SIZE) throw new InvalidOptions(`invalid maxMessageSizeBytes ${JSON.stringify(size)}`)
+  return Number(size)
 }
 
 function checkNames(names: ReadonlySet<string>, dids: ReadonlySet<string>, server: 'legacy' | 'v2'): void {
@@ -44,11 +94,11 @@ function checkLimits(collections: number, dids: number, server: 'legacy' | 'v2')
   if (collections > MAX_COLLECTIONS) throw new InvalidOptions(`: too many wanted collections${said(`: > ${MAX_COLLECTIONS}`)}`)
 }
 
-/** Collections are asked of commits only; DIDs and the size of everything. */
+/** Collections are asked of commits only; kinds and DIDs of everything that is an event. */
 export function wants(filter: JetstreamFilter, entry: LogEntry): boolean {
-  const { dids, maxMessageSizeBytes } = filter
+  const { dids, kinds } = filter
   if (dids.size > 0 && !dids.has(entry.did)) return false
-  if (maxMessageSizeBytes > 0 && entry.end - entry.payload > maxMessageSizeBytes) return false
+  if (kinds.size > 0 && entry.kind !== undefined && !kinds.has(entry.kind)) return false
   return entry.collection === undefined || wantsCollection(filter, entry.collection)
 }
 

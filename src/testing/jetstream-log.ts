@@ -1,5 +1,6 @@
 import type { JetstreamEvent } from '../sources/jetstream/events.js'
 import { type Frame, FrameStore } from './frame-store.js'
+import { type Envelope, envelopeOf, escapeHtml } from './jetstream-translate.js'
 
 /** One row of the log: where its bytes are, and what positions and filters look at. */
 export interface LogEntry extends Frame {
@@ -7,8 +8,12 @@ export interface LogEntry extends Frame {
   readonly timeUs: number
   /** The v2 sequence number; counted on a legacy server too, where the wire does not show it. */
   readonly seq: number
+  /** Of an event. */
+  readonly kind: string | undefined
   /** Of a commit only. */
   readonly collection: string | undefined
+  /** The wire that its bytes are written for. */
+  readonly wire: 'v1' | 'v2'
   /** Came as text, or with a `cursor` of its own: its bytes are never changed. */
   readonly fixed: boolean
 }
@@ -67,14 +72,13 @@ export class JetstreamLog {
 
   /** Serialises ahead of time, for a position that {@link push} may yet correct. */
   encode(item: LogItem, seq = this.#nextSeq): LogEntry {
-    const event = typeof item === 'string' ? envelopeOf(item) : item
+    const event = typeof item === 'string' ? envelopeOf(item) : v1EnvelopeOf(item)
     const own = event.cursor ?? seq
     const { slab, start, payload, end } = this.#frames.add(typeof item === 'string' ? item : this.#textOf(item, own))
-    const { did = '', time_us = this.newest?.timeUs ?? 0 } = event
-    const collection = event.kind === 'commit' ? event.commit?.collection : undefined
+    const { did = '', time_us = this.newest?.timeUs ?? 0, kind, collection, wire } = event
     const fixed = typeof item === 'string' || event.cursor !== undefined
     // Member by member: spreading the frame costs more than all the rest.
-    return { slab, start, payload, end, did, timeUs: time_us, seq: own, collection, fixed }
+    return { slab, start, payload, end, did, timeUs: time_us, seq: own, kind, collection, wire, fixed }
   }
 
   /** Appends, with the position that is next. */
@@ -125,24 +129,11 @@ export class JetstreamLog {
 
 const TRIMMED_ROWS = 65_536
 
-/** Go's encoder, which servers use, escapes these three and the two line separators. */
-const escapeHtml = (text: string): string =>
-  text.replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
-interface Envelope {
-  readonly did?: string
-  readonly time_us?: number
-  readonly cursor?: number
-  readonly kind?: string
-  readonly commit?: { readonly collection?: string }
-}
-
-/** A recorded text may be anything; what is no event passes every filter. */
-function envelopeOf(text: string): Envelope {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : {}
-  } catch {
-    return {}
-  }
-}
+const v1EnvelopeOf = (event: JetstreamEvent): Envelope => ({
+  wire: 'v1',
+  did: event.did,
+  time_us: event.time_us,
+  cursor: event.cursor,
+  kind: event.kind,
+  collection: event.kind === 'commit' ? event.commit?.collection : undefined,
+})

@@ -1,18 +1,22 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { ReplaySubject } from 'rxjs'
 import { WebSocketServer } from 'ws'
 import { Changes } from './changes.js'
 import { onMessage } from './client-message.js'
-import type { FakeAttempt, FakeConnection } from './fake-connection.js'
+import type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection.js'
 import type { FakeJetstream, FakeJetstreamOptions } from './fake-jetstream.js'
-import { type ConnectFault, FaultPlan, type FiredFault } from './faults.js'
+import { type ConnectFault, type DictionaryFault, FaultPlan, type FiredFault } from './faults.js'
 import { generateEvents } from './generate-events.js'
-import { placeOf } from './jetstream-cursor.js'
+import { eventsPlaceOf, placeOf } from './jetstream-cursor.js'
+import { Forms } from './jetstream-forms.js'
 import { JetstreamLog, type LogItem } from './jetstream-log.js'
 import { JetstreamScript } from './jetstream-script.js'
 import { Session, type Shared, type Start } from './jetstream-session.js'
-import { answerPlain, type Refused, readRequest, refuse } from './subscribe-request.js'
+import { SUBSCRIBE_EVENTS } from './jetstream-translate.js'
+import { dictionaryAnswer, methodNotImplemented, readEventsRequest, xrpcError } from './jetstream-xrpc.js'
+import { Packer, type Zstd, zstdWith } from './jetstream-zstd.js'
+import { answerPlain, NO_UPGRADE, notFound, type Refused, readRequest, refuse } from './subscribe-request.js'
 
 /** One attempt and what it needs to be answered. */
 interface Knock {
@@ -37,13 +41,17 @@ export class JetstreamServer implements FakeJetstream, Shared {
   readonly faults: FaultPlan
   readonly changes = new Changes()
   readonly limits: Shared['limits']
-  readonly compress: Shared['compress']
+  readonly forms = new Forms()
+  readonly requests: FakeRequest[] = []
   readonly #script: JetstreamScript
   readonly #server: 'legacy' | 'v2'
   readonly #http: Server = createServer({ maxHeaderSize: MAX_HEADER_BYTES })
-  readonly #wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: () => false })
+  readonly #wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: subprotocolOf })
   readonly #sockets = new Set<Socket>()
   readonly #ended: Session[] = []
+  /** What wire v1 is compressed with, for ever; and wire v2, for now. */
+  #v1Packer: Packer | undefined
+  #zstd: Zstd | undefined
   #pacing: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
@@ -58,7 +66,6 @@ export class JetstreamServer implements FakeJetstream, Shared {
     this.log = new JetstreamLog({ server, firstSeq, retainEvents, retainMs })
     this.faults = new FaultPlan(options.faults ?? [])
     this.limits = limitsOf(options)
-    this.compress = options.compress
     this.#script = scriptOf(options, this.log)
     this.#script.take(options.stored === 'all' ? Number.POSITIVE_INFINITY : (options.stored ?? 0))
   }
@@ -80,9 +87,12 @@ export class JetstreamServer implements FakeJetstream, Shared {
   }
 
   async listen(port: number): Promise<void> {
+    const { compress, dictionary } = this.options
+    if (dictionary !== undefined) this.#zstd = await zstdWith(dictionary, compress)
+    this.#v1Packer = this.#zstd?.packer ?? (compress && new Packer(compress))
     this.#http.on('connection', (socket) => this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))))
     this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.#upgrade(request, socket, head))
-    this.#http.on('request', (request, response) => answerPlain(request, response, this.#server))
+    this.#http.on('request', (request, response) => this.#plain(request, response))
     await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(port, '127.0.0.1', resolve))
   }
 
@@ -113,6 +123,10 @@ export class JetstreamServer implements FakeJetstream, Shared {
     const clean = this.#server === 'v2' && lose === 0
     for (const session of this.#open) session.end(clean ? 1001 : undefined, 'server shutting down')
     this.log.lose(lose)
+  }
+
+  async rotateDictionary(dictionary: Uint8Array): Promise<void> {
+    this.#zstd = await zstdWith(dictionary)
   }
 
   close(): Promise<void> {
@@ -151,14 +165,66 @@ export class JetstreamServer implements FakeJetstream, Shared {
   }
 
   #answer(knock: Knock): void {
-    const asked = readRequest(knock.request, this.#server)
-    if ('status' in asked) {
-      this.#refuse(knock, asked)
+    const url = urlOf(knock.request)
+    const isV2 = this.#server === 'v2' && url.pathname.startsWith('/xrpc/')
+    const start = isV2 ? this.#readV2(knock.request, url) : this.#readV1(knock.request)
+    if ('status' in start) {
+      this.#refuse(knock, start)
       return
     }
-    const place = asked.cursor === undefined ? undefined : placeOf(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
-    this.#accept(knock, { ...asked, place, waitsForHello: asked.requireHello })?.pump()
+    this.#accept(knock, start)?.pump()
     this.#pace()
+  }
+
+  #readV1(request: IncomingMessage): Start | Refused {
+    const asked = readRequest(request, this.#server)
+    if ('status' in asked) return asked
+    const place = asked.cursor === undefined ? undefined : placeOf(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
+    const packer = asked.compressed ? this.#v1Packer : undefined
+    return { wire: 'v1', filter: asked.filter, place, packer, waitsForHello: asked.requireHello }
+  }
+
+  #readV2(request: IncomingMessage, url: URL): Start | Refused {
+    const asked = readEventsRequest(request, url, this.#zstd)
+    if ('status' in asked) return asked
+    const { unsealedEvents = 0, tellsFutureCursors: tellsFuture = false } = this.options
+    const found = asked.cursor === undefined ? {} : eventsPlaceOf(asked.cursor, this.log, { unsealedEvents, tellsFuture })
+    if (found.tooOld !== undefined) return xrpcError(400, 'CursorTooOld', found.tooOld)
+    const packer = asked.compressed ? this.#zstd?.packer : undefined
+    return { wire: 'v2', filter: asked.filter, place: found.place, greeting: found.greeting, packer, waitsForHello: false }
+  }
+
+  #plain(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname } = urlOf(request)
+    const { url = '/', headers } = request
+    const entry = { url, headers, status: 0 }
+    this.requests.push(entry)
+    response.once('finish', () => {
+      entry.status = response.statusCode
+      this.changes.changed()
+    })
+    if (this.#server === 'v2' && pathname === DICTIONARY_PATH) this.#dictionary(request, response)
+    else answerPlain(response, this.#plainAnswer(request, pathname))
+    this.changes.changed()
+  }
+
+  #plainAnswer({ method }: IncomingMessage, pathname: string): Refused {
+    const isV2 = this.#server === 'v2'
+    if (pathname === '/subscribe') return isV2 && method !== 'GET' ? NOT_ALLOWED : NO_UPGRADE[this.#server]
+    if (!isV2 || !pathname.startsWith('/xrpc/')) return notFound(this.#server)
+    return pathname === EVENTS_PATH && method === 'GET' ? NO_UPGRADE.v2 : methodNotImplemented(pathname)
+  }
+
+  #dictionary(request: IncomingMessage, response: ServerResponse): void {
+    const asked = this.requests.filter(({ url }) => url.startsWith(DICTIONARY_PATH)).length
+    const fault = this.faults.onDictionary(asked, this.sent)
+    if (fault) {
+      spoil(response, fault)
+      return
+    }
+    const { bytes, ...answer } = dictionaryAnswer(urlOf(request), request, this.#zstd)
+    if (bytes === undefined) answerPlain(response, answer)
+    else response.writeHead(answer.status, answer.headers).end(bytes)
   }
 
   #attempted(request: IncomingMessage): FakeAttempt & { status: number } {
@@ -178,7 +244,8 @@ export class JetstreamServer implements FakeJetstream, Shared {
   #meet(fault: ConnectFault, knock: Knock): void {
     if (fault.do === 'refuse') this.#refuse(knock, { status: fault.status ?? 503, body: fault.body ?? '', headers: fault.headers ?? {} })
     if (fault.do !== 'accept-and-drop') return
-    const start: Start = { filter: NOTHING_ASKED, place: undefined, compressed: false, waitsForHello: true }
+    const wire = urlOf(knock.request).pathname.startsWith('/xrpc/') ? 'v2' : 'v1'
+    const start: Start = { wire, filter: NOTHING_ASKED, place: undefined, waitsForHello: true }
     this.#accept(knock, start)?.end(fault.code, fault.reason)
   }
 
@@ -201,7 +268,8 @@ export class JetstreamServer implements FakeJetstream, Shared {
 
   #message(session: Session, text: string, isBinary: boolean): void {
     session.messages.push(text)
-    if (!isBinary) onMessage(session, text)
+    if (session.start.wire === 'v2') session.end(1008, 'unexpected data message')
+    else if (!isBinary) onMessage(session, text)
     this.changes.changed()
   }
 
@@ -238,7 +306,37 @@ export class JetstreamServer implements FakeJetstream, Shared {
   }
 }
 
-const NOTHING_ASKED = { prefixes: [], names: new Set<string>(), dids: new Set<string>(), maxMessageSizeBytes: 0 }
+const NOTHING_ASKED = { prefixes: [], names: new Set<string>(), dids: new Set<string>(), maxMessageSizeBytes: 0, kinds: new Set<string>() }
+const EVENTS_PATH = `/xrpc/${SUBSCRIBE_EVENTS}`
+const DICTIONARY_PATH = '/xrpc/network.bsky.jetstream.getZstdDictionary'
+const NOT_ALLOWED: Refused = { status: 405, body: 'Method Not Allowed\n', headers: { allow: 'GET, HEAD' } }
+
+const urlOf = ({ url }: IncomingMessage): URL => new URL(url ?? '/', 'http://127.0.0.1')
+
+/** Wire v2 alone has one; whatever else is offered is not selected. */
+const subprotocolOf = (offered: ReadonlySet<string>, request: IncomingMessage): string | false =>
+  urlOf(request).pathname === EVENTS_PATH && offered.has('xrpc.v1.json') && 'xrpc.v1.json'
+
+const FLOOD_BYTES = 1_000_000_000
+
+function spoil(response: ServerResponse, fault: DictionaryFault): void {
+  if (fault.do === 'refuse') answerPlain(response, { status: fault.status ?? 503, body: fault.body ?? '', headers: fault.headers ?? {} })
+  if (fault.do === 'flood') flood(response)
+}
+
+function flood(response: ServerResponse): void {
+  const chunk = Buffer.alloc(1 << 20, 'x')
+  let left = FLOOD_BYTES
+  const more = (): void => {
+    while (left > 0 && !response.destroyed) {
+      left -= chunk.length
+      if (!response.write(chunk)) return
+    }
+    response.end()
+  }
+  response.on('drain', more).writeHead(200, { 'content-type': 'application/octet-stream' })
+  more()
+}
 
 function limitsOf({ server, pingEveryMs = 30_000, outboxEvents, writeTimeoutMs }: FakeJetstreamOptions): Shared['limits'] {
   const v2 = server === 'v2'

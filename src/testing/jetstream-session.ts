@@ -4,9 +4,12 @@ import type { WebSocket } from 'ws'
 import type { Changes } from './changes.js'
 import type { FakeAttempt, FakeConnection } from './fake-connection.js'
 import type { EventFault, FaultPlan } from './faults.js'
-import { frameOf } from './frame-store.js'
+import { type Frame, frameOf } from './frame-store.js'
 import { type JetstreamFilter, wants } from './jetstream-filter.js'
-import type { JetstreamLog, LogEntry } from './jetstream-log.js'
+import type { Forms } from './jetstream-forms.js'
+import type { JetstreamLog } from './jetstream-log.js'
+import { errorFrame } from './jetstream-translate.js'
+import type { Packer } from './jetstream-zstd.js'
 import { reset } from './tcp-reset.js'
 
 /** What all connections of one server share. */
@@ -15,7 +18,7 @@ export interface Shared {
   readonly faults: FaultPlan
   readonly changes: Changes
   readonly limits: { readonly outboxEvents: number; readonly writeTimeoutMs: number; readonly pingEveryMs: number }
-  readonly compress: ((json: Uint8Array) => Uint8Array) | undefined
+  readonly forms: Forms
   sent: number
   /** Appends more of the script, if it is this connection's turn to ask; answers whether there was any. */
   pull(): boolean
@@ -28,7 +31,11 @@ export interface Start {
   readonly filter: JetstreamFilter
   /** The place in the log; `undefined` for the live tail. */
   readonly place: number | undefined
-  readonly compressed: boolean
+  readonly wire: 'v1' | 'v2'
+  /** For a client that asked for zstd. */
+  readonly packer?: Packer | undefined
+  /** A frame to begin with. */
+  readonly greeting?: string | undefined
   /** Nothing is sent before the first options update. */
   readonly waitsForHello: boolean
 }
@@ -83,6 +90,7 @@ export class Session implements FakeConnection {
     this.#place = start.place ?? shared.log.end
     this.state = start.waitsForHello ? 'hello' : 'playing'
     this.#listen()
+    if (start.greeting !== undefined) this.socket.write(this.#frameOf(start.greeting))
   }
 
   /** Everything in the log went out. */
@@ -150,29 +158,44 @@ export class Session implements FakeConnection {
   #batch(): { readonly pieces: readonly Uint8Array[]; readonly count: number } {
     const { log, faults, sent } = this.shared
     const room = faults.room(sent)
-    const rows: LogEntry[] = []
+    const frames: Frame[] = []
     this.#place = Math.max(this.#place, log.oldest)
     const stop = Math.min(log.end, this.#place + BATCH_ROWS)
-    for (let bytes = 0; this.#place < stop && rows.length < room && bytes < BATCH_BYTES; this.#place++) {
-      const row = log.at(this.#place)
+    for (let bytes = 0; this.#place < stop && frames.length < room && bytes < BATCH_BYTES; this.#place++) {
       if (this.#toSkip > 0 && this.#toSkip--) continue
-      if (row === undefined || !wants(this.#filterAt(this.#place), row)) continue
-      rows.push(row)
-      bytes += row.end - row.start
+      const frame = this.#wanted(this.#place)
+      if (frame === undefined) continue
+      frames.push(frame)
+      bytes += frame.end - frame.start
     }
-    return { pieces: this.start.compressed ? this.#compressed(rows) : joined(rows), count: rows.length }
+    const { packer } = this.start
+    return { pieces: packer ? frames.map((frame) => packer.pack(frame)) : joined(frames), count: frames.length }
+  }
+
+  #wanted(place: number): Frame | undefined {
+    const { log, forms } = this.shared
+    const row = log.at(place)
+    const filter = this.#filterAt(place)
+    if (row === undefined || !wants(filter, row)) return undefined
+    const frame = this.start.wire === 'v1' ? forms.v1(row) : forms.v2(row)
+    return frame !== undefined && this.#fits(frame, filter.maxMessageSizeBytes) ? frame : undefined
+  }
+
+  /** The legacy server measures what it sends, a v2 server the text. */
+  #fits(frame: Frame, most: number): boolean {
+    if (most === 0) return true
+    const { packer } = this.start
+    const isPacked = packer !== undefined && this.shared.log.options.server === 'legacy'
+    return (isPacked ? packer.pack(frame).length : frame.end - frame.payload) <= most
   }
 
   #filterAt(place: number): JetstreamFilter {
     return this.#before && place < this.#before.end ? this.#before.filter : this.filter
   }
 
-  #compressed(rows: readonly LogEntry[]): Uint8Array[] {
-    const { compress } = this.shared
-    return rows.map((row) => {
-      const json = row.slab.subarray(row.payload, row.end)
-      return compress ? frameOf(compress(json), 'binary') : row.slab.subarray(row.start, row.end)
-    })
+  #frameOf(text: string): Uint8Array {
+    const json = Buffer.from(text)
+    return this.start.packer?.packText(json) ?? frameOf(json, 'text')
   }
 
   #write({ pieces, count }: { readonly pieces: readonly Uint8Array[]; readonly count: number }): void {
@@ -245,7 +268,16 @@ export class Session implements FakeConnection {
         break
       case 'repeat':
         this.#place = Math.max(this.shared.log.oldest, this.#place - fault.events)
+        break
+      case 'error':
+        this.#sayWhy(fault.error, fault.message ?? '')
     }
+  }
+
+  #sayWhy(error: string, message: string): void {
+    this.state = 'ended'
+    if (this.start.wire === 'v1') this.socket.destroy()
+    else this.socket.end(this.#frameOf(errorFrame(error, message)))
   }
 
   /** The bytes are still read, or the end of the TCP connection would go unseen; but nobody looks at them. */
@@ -257,10 +289,10 @@ export class Session implements FakeConnection {
 }
 
 /** Rows that lie side by side are one piece. */
-function joined(rows: readonly LogEntry[]): Uint8Array[] {
+function joined(rows: readonly Frame[]): Uint8Array[] {
   const pieces: Uint8Array[] = []
   for (let index = 0; index < rows.length; ) {
-    const first = rows[index++] as LogEntry
+    const first = rows[index++] as Frame
     let last = first
     for (let row = rows[index]; row && row.slab === first.slab && row.start === last.end; row = rows[++index]) last = row
     pieces.push(first.slab.subarray(first.start, last.end))

@@ -20,14 +20,14 @@ export interface SubscribeRequest {
 
 const bad = (body: string): Refused => ({ status: 400, body })
 
-/** Reads a request for `/subscribe`, in each server's own order and words. */
+/** Reads a request for wire v1, in each server's own order and words. */
 export function readRequest(request: IncomingMessage, server: 'legacy' | 'v2'): SubscribeRequest | Refused {
   const url = new URL(request.url ?? '/', 'ws://127.0.0.1')
   if (url.pathname !== '/subscribe') return notFound(server)
   return server === 'v2' ? readV2(request, url) : readLegacy(request, url.searchParams)
 }
 
-const notFound = (server: 'legacy' | 'v2'): Refused =>
+export const notFound = (server: 'legacy' | 'v2'): Refused =>
   server === 'v2'
     ? { status: 404, body: '404 page not found\n' }
     : { status: 404, body: '{"message":"Not Found"}\n', headers: { 'content-type': 'application/json' } }
@@ -57,7 +57,7 @@ const TWO_SCHEMES =
 const offersDeflate = (request: IncomingMessage): boolean => /permessage-deflate/.test(request.headers['sec-websocket-extensions'] ?? '')
 
 /** Go's parser is stricter than this platform's. */
-function malformedQuery(query: string): string | undefined {
+export function malformedQuery(query: string): string | undefined {
   if (query.split('&').length > 10_000) return 'number of URL query parameters exceeded limit'
   if (query.includes(';')) return 'invalid semicolon separator in query'
   const broken = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(query)?.[0]
@@ -93,13 +93,11 @@ export function refuse(socket: Socket, { status, body, headers }: Refused): void
 }
 
 /** Answers a request that asks for no WebSocket. */
-export function answerPlain(request: IncomingMessage, response: ServerResponse, server: 'legacy' | 'v2'): void {
-  const here = new URL(request.url ?? '/', 'ws://127.0.0.1').pathname === '/subscribe'
-  const { status, body, headers } = here ? NO_UPGRADE[server] : notFound(server)
+export function answerPlain(response: ServerResponse, { status, body, headers }: Refused): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers }).end(body)
 }
 
-const NO_UPGRADE: Readonly<Record<'legacy' | 'v2', Refused>> = {
+export const NO_UPGRADE: Readonly<Record<'legacy' | 'v2', Refused>> = {
   legacy: { status: 400, body: 'Bad Request\n' },
   v2: {
     status: 426,
