@@ -7,22 +7,23 @@ const ROOT = resolve(__dirname, '../..')
 export const INDEX = join(ROOT, 'src/index.ts')
 
 /** Where the package's own names lead while it is not built. */
-const alias = (socket: 'node' | 'browser') => ({
-  '#socket': join(ROOT, `src/socket/${socket}.ts`),
+const alias = (platform: 'node' | 'browser') => ({
+  '#socket': join(ROOT, `src/socket/${platform}.ts`),
+  '#zstd': join(ROOT, `src/zstd/${platform}.ts`),
   'rxjs-atproto': INDEX,
   'rxjs-atproto/testing': join(ROOT, 'src/testing/index.ts'),
   'rxjs-atproto/cursors/file': join(ROOT, 'src/cursors/file.ts'),
 })
 
 /** Bundles a program that is written as a text; the paths of its imports are those of users. */
-export async function bundle(program: string, socket: 'node' | 'browser', options: BuildOptions = {}) {
+export async function bundle(program: string, platform: 'node' | 'browser', options: BuildOptions = {}) {
   const result = await build({
     stdin: { contents: program, resolveDir: ROOT, loader: 'ts' },
     bundle: true,
     write: false,
     metafile: true,
     logLevel: 'silent',
-    alias: alias(socket),
+    alias: alias(platform),
     ...options,
   })
   return { inputs: Object.keys(result.metafile?.inputs ?? {}), text: result.outputFiles?.[0]?.text ?? '' }
