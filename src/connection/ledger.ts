@@ -1,4 +1,5 @@
 import type { Subscriber } from 'rxjs'
+import { HoldError } from '../errors.js'
 import { type DeliverySource, enter, type Holding, leave, type Outcome } from './delivery.js'
 
 /** Where an event stands in its source. */
@@ -35,6 +36,8 @@ export class Delivery<Event> implements Holding, Mark {
   ) {}
 
   hold(): void {
+    // An emission that outlives its delivery: below `finalize`, say, when the work was cut.
+    if (this.#holds === 0) throw new HoldError('`hold()` was called for an event that is settled already')
     this.#holds += 1
     if (this.held) return
     this.held = true
