@@ -20,17 +20,23 @@ const handlerMs = 5
 const events = ratePerSecond * seconds
 const MAX_GROWTH_MIB = 64
 
-// At once: each has its own server, and all of them mostly wait.
-const [bounded, dropping, control] = await Promise.all([read(BOUNDED), read(DROPPING), read(CONTROL, 0)])
+// At once: each has its own server, and all of them mostly wait. What pauses has not received all when the offering ends; the others have. The
+// control would take long over what it has queued, and need not.
+const [bounded, dropping, control] = await Promise.all([
+  read(BOUNDED, { receive: 0, settle: events }),
+  read(DROPPING, { receive: events, settle: events }),
+  read(CONTROL, { receive: events, settle: 0 }),
+])
 process.exitCode = report()
 
-/** Goes on until `settle` events are handled or dropped: all, but for the control, which would take long over what it has queued. */
-async function read(reader: string, settle = events): Promise<Account> {
+async function read(reader: string, until: Pick<Reading, 'receive' | 'settle'>): Promise<Account> {
   const offer: Offer = { events, ratePerSecond }
   const server = start<string>('tools/serve', offer)
-  const task: Reading = { reader, url: await server.answer, events, settle, seconds, handlerMs }
+  const task: Reading = { reader, url: await server.answer(), events, handlerMs, ...until }
   const child = start<Account>('memory/read', task)
-  const account = await child.answer
+  await server.answer()
+  child.tell('offered')
+  const account = await child.answer()
   await Promise.all([child.stop(), server.stop()])
   return account
 }

@@ -1,15 +1,14 @@
 import { answer, taskOf } from '../tools/child.js'
 import { type Ledger, READERS } from './readers.js'
 
+/** The handler is slow until the parent says that all is offered, and `receive` events are here; then fast, until `settle` are at their end. */
 export interface Reading {
   readonly reader: string
   readonly url: string
   readonly events: number
-  /** How many of them must be handled or dropped in the end. */
-  readonly settle: number
-  /** For so long the handler is slow. Then it is fast, so that what waits comes to its end. */
-  readonly seconds: number
   readonly handlerMs: number
+  readonly receive: number
+  readonly settle: number
 }
 
 export interface Account extends Ledger {
@@ -20,40 +19,43 @@ export interface Account extends Ledger {
 }
 
 const SAMPLE_MS = 100
-// Nothing handled and nothing dropped for so long: the rest is lost.
+// Nothing received, handled or dropped for so long, after all was offered: the rest is lost.
 const STUCK_AFTER_MS = 10_000
 
-const { reader, url, events, settle, seconds, handlerMs } = taskOf<Reading>()
-let slow = true
+const { reader, url, events, handlerMs, receive, settle } = taskOf<Reading>()
+let phase: 'offering' | 'slow' | 'fast' = 'offering'
 let grownBytes = 0
 let grownInAllBytes = 0
-let [settled, settledAt] = [0, 0]
+let [progress, progressAt] = [0, 0]
+
+const start = READERS[reader]
+if (start === undefined) throw new Error(`there is no reader ${reader}`)
 
 const before = process.memoryUsage.rss()
-const running = READERS[reader]?.(url, events, async () => {
-  if (slow) await new Promise((done) => setTimeout(done, handlerMs))
+const running = start(url, events, async () => {
+  if (phase !== 'fast') await new Promise((done) => setTimeout(done, handlerMs))
 })
 const sampling = setInterval(sample, SAMPLE_MS)
-setTimeout(() => {
-  sample()
-  slow = false
-  // At once: what needs no more is over before the queue empties.
-  sample()
-}, seconds * 1000)
+process.once('message', () => {
+  phase = 'slow'
+})
 
 function sample(): void {
   grownInAllBytes = Math.max(grownInAllBytes, process.memoryUsage.rss() - before)
-  if (slow) grownBytes = grownInAllBytes
-  else if (isOver(running?.settled ?? 0)) finish()
+  if (phase !== 'fast') grownBytes = grownInAllBytes
+  if (phase === 'slow' && (running.received >= receive || isStuck())) phase = 'fast'
+  // In the same call: a reader that needs no more is over before its queue empties.
+  if (phase === 'fast' && (running.settled >= settle || isStuck())) finish()
 }
 
-function isOver(now: number): boolean {
-  if (now !== settled) settledAt = performance.now()
-  settled = now
-  return settled >= settle || performance.now() - settledAt > STUCK_AFTER_MS
+function isStuck(): boolean {
+  const now = running.received + running.settled
+  if (now !== progress) progressAt = performance.now()
+  progress = now
+  return performance.now() - progressAt > STUCK_AFTER_MS
 }
 
 function finish(): void {
   clearInterval(sampling)
-  answer({ ...running?.close(), grownBytes, grownInAllBytes })
+  answer({ ...running.close(), grownBytes, grownInAllBytes })
 }

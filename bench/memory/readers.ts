@@ -1,4 +1,4 @@
-import { mergeMap, type OperatorFunction } from 'rxjs'
+import { mergeMap, type OperatorFunction, tap } from 'rxjs'
 import { boundedMergeMap, type Gap, type JetstreamEvent, jetstream$, streamMetrics } from 'rxjs-atproto'
 import { generateEvents } from 'rxjs-atproto/testing'
 
@@ -16,6 +16,7 @@ export interface Ledger {
 }
 
 export interface Reader {
+  readonly received: number
   /** Handled or dropped so far. */
   readonly settled: number
   close(): Ledger
@@ -45,7 +46,7 @@ function reader(operator: Operator): Start {
     const metrics$ = streamMetrics()
     const offered = generateEvents({ count: events })
     const drops = new Drops()
-    let [handled, dropped, misplaced] = [0, 0, 0]
+    let [received, handled, dropped, misplaced] = [0, 0, 0, 0]
     // Work starts and values are dropped at the front of the queue: both together are all events, in order.
     const meet = (event: JetstreamEvent) => {
       const next = offered.next().value
@@ -61,12 +62,20 @@ function reader(operator: Operator): Start {
       drops.add(event.time_us)
     }
     const gaps = { next: (gap: Gap) => drops.compare(gap) }
-    const subscription = jetstream$({ host: url, metrics$, gaps, pauseCloseMs: PAUSE_CLOSE_MS })
-      .pipe(operator(project, onDrop))
+    const subscription = jetstream$({ host: url, wire: 'v1', metrics$, gaps, pauseCloseMs: PAUSE_CLOSE_MS })
+      .pipe(
+        tap(() => {
+          received += 1
+        }),
+        operator(project, onDrop),
+      )
       .subscribe(() => {
         handled += 1
       })
     return {
+      get received() {
+        return received
+      },
       get settled() {
         return handled + dropped
       },

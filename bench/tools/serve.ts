@@ -1,7 +1,7 @@
 import { fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
 import { answer, taskOf } from './child.js'
 
-/** What the server of a bench has to offer. */
+/** What the server of a bench has to offer. It answers with its URL, and `'offered'` when the last of it is in the log. */
 export interface Offer {
   readonly events: number
   /** Live, at this rate, from the first connection on. Without it all events lie in the log beforehand, serialised. */
@@ -10,8 +10,13 @@ export interface Offer {
 
 const { events, ratePerSecond } = taskOf<Offer>()
 const server = await fakeJetstream({
-  ...(ratePerSecond === undefined ? { events, stored: 'all' } : { events: generateEvents({ count: events }), ratePerSecond }),
+  ...(ratePerSecond === undefined ? { events, stored: 'all' } : { events: offered(), ratePerSecond }),
   // How long a reader may block is the reader's own question here.
   writeTimeoutMs: Number.POSITIVE_INFINITY,
 })
 answer(server.url)
+
+function* offered() {
+  yield* generateEvents({ count: events })
+  answer('offered')
+}
