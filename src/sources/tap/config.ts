@@ -17,6 +17,11 @@ export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
    */
   readonly pauseCloseMs?: number | undefined
   /**
+   * The largest message to take, in bytes. One that is larger ends the connection each time it is sent. A record has at most 2 MiB, and a Tap writes
+   * six bytes for each of some characters. @default 16_777_216
+   */
+  readonly maxFrameBytes?: number | undefined
+  /**
    * When an event is acked. `'done'`: when its delivery is finished; one that fails is not acked, and the server sends it again. `'receipt'`:
    * as it comes in; what is in memory is lost with the process. `'none'`: never, for a server with `TAP_DISABLE_ACKS`. @default 'done'
    */
@@ -28,8 +33,8 @@ export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
   readonly onReject?: 'ack' | 'leave' | undefined
 }
 
-/** See {@link TapConfig.pauseCloseMs}. */
-export const PAUSE_CLOSE_MS = 600_000
+/** Where a Tap needs others than the {@link LiveConfig} has. */
+export const TAP_DEFAULTS = { pauseCloseMs: 600_000, maxFrameBytes: 16 * 1024 * 1024 } as const
 
 const password = z.optional(z.string('must be a string'))
 

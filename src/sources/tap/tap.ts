@@ -1,9 +1,9 @@
 import { defer, type Observable, of } from 'rxjs'
 import { dial } from '#socket'
 import { live } from '../../connection/live.js'
-import { liveOptions } from '../../connection/live-config.js'
+import { type LiveConfig, liveOptions } from '../../connection/live-config.js'
 import { Acks } from './acks.js'
-import { authorization, checkTapConfig, PAUSE_CLOSE_MS, type TapConfig } from './config.js'
+import { authorization, checkTapConfig, TAP_DEFAULTS, type TapConfig } from './config.js'
 import type { TapEvent } from './events.js'
 import { lingering } from './lingering.js'
 import { tapProtocol } from './protocol.js'
@@ -33,7 +33,7 @@ import { tapProtocol } from './protocol.js'
 export function tap$(config: TapConfig = {}): Observable<TapEvent> {
   const hosts = checkTapConfig(config)
   const headers = { ...config.headers, ...authorization(config.adminPassword) }
-  const options = liveOptions({ ...config, headers, pauseCloseMs: config.pauseCloseMs ?? PAUSE_CLOSE_MS }, hosts)
+  const options = liveOptions({ ...config, ...defaultsFor(config), headers }, hosts)
   return defer(() => {
     const acks = new Acks(config.ack ?? 'done', config.onReject ?? 'leave')
     return live<TapEvent>({
@@ -44,3 +44,9 @@ export function tap$(config: TapConfig = {}): Observable<TapEvent> {
     })
   })
 }
+
+/** An option that is given as `undefined` is not given. */
+const defaultsFor = ({ pauseCloseMs, maxFrameBytes }: TapConfig): LiveConfig => ({
+  pauseCloseMs: pauseCloseMs ?? TAP_DEFAULTS.pauseCloseMs,
+  maxFrameBytes: maxFrameBytes ?? TAP_DEFAULTS.maxFrameBytes,
+})
