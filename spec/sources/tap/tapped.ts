@@ -1,6 +1,14 @@
 import { filter, firstValueFrom, lastValueFrom, type Observable, take, toArray } from 'rxjs'
-import { type RejectedFrame, type StreamMetrics, streamMetrics, type TapConfig, type TapEvent, tap$ } from '../../../src/index.js'
-import type { FakeTap, FakeTapEvent } from '../../../src/testing/index.js'
+import {
+  type RejectedFrame,
+  type StreamMetrics,
+  streamMetrics,
+  type TapConfig,
+  type TapEvent,
+  type TapRecordEvent,
+  tap$,
+} from '../../../src/index.js'
+import type { FakeTap } from '../../../src/testing/index.js'
 
 /** A source and all that it told beside its events. */
 export interface Tapped {
@@ -103,7 +111,7 @@ export const ALICE = 'did:plc:aliceaaaaaaaaaaaaaaaaaaa'
 export const BOB = 'did:plc:bobbbbbbbbbbbbbbbbbbbbbb'
 
 /** A record of this repository, as live as is asked for. */
-export const record = (did: string, rkey: string, live = true): FakeTapEvent => ({
+export const record = (did: string, rkey: string, live = true): Omit<TapRecordEvent, 'id'> => ({
   type: 'record',
   live,
   did,
@@ -115,7 +123,7 @@ export const record = (did: string, rkey: string, live = true): FakeTapEvent => 
   cid: 'bafyreibssssdvmgcbgfok7ozj7tfmzgkjbxdhj2ssmas7bjpxlaxgpvt5u',
 })
 
-export const records = (did: string, count: number, live = true): readonly FakeTapEvent[] =>
+export const records = (did: string, count: number, live = true): readonly Omit<TapRecordEvent, 'id'>[] =>
   Array.from({ length: count }, (_, index) => record(did, `r${index + 1}`, live))
 
 export const idsOf = (events: readonly TapEvent[]): readonly number[] => events.map(({ id }) => id)
