@@ -7,7 +7,7 @@ import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './c
 import type { JetstreamEvent, RecordMap } from './events.js'
 import { filtersKey, type JetstreamFilters } from './filters.js'
 import { recordChecker, type Schemas } from './records.js'
-import { Wires } from './wire.js'
+import { type Wire, Wires, wireOfPath } from './wire.js'
 
 /**
  * Reads a Jetstream: everything that happens on the network, as events.
@@ -37,7 +37,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const { hosts, start } = checkJetstreamConfig(plain)
   const options = liveOptions(config, hosts)
   const compressions = new Compressions(config.compress ?? false, config.zstdDictionary)
-  const wires = new Wires(config.wire ?? 'auto', compressions, {
+  const wires = new Wires(wireOf(config, hosts), compressions, {
     maxFrameBytes: options.maxFrameBytes,
     check: recordChecker(plain.records as Schemas | undefined),
   })
@@ -64,3 +64,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   })
   return events$ as Observable<JetstreamEvent<Records>>
 }
+
+/** One endpoint that names its wire speaks for the bare hosts beside it: a list has one wire. */
+const wireOf = ({ wire = 'auto' }: { readonly wire?: Wire | 'auto' | undefined }, hosts: readonly string[]): Wire | 'auto' =>
+  wire === 'auto' ? (hosts.map(wireOfPath).find((named) => named !== undefined) ?? 'auto') : wire

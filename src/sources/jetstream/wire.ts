@@ -61,6 +61,7 @@ export class Wires {
 
   /** An open connection proves the wire and the dictionary. Says nothing to the server. */
   #hello(host: string, wire: Wire): undefined {
+    if (this.#opened.has(wire === 'v1' ? 'v2' : 'v1')) throw mixed(host, wire === 'v2')
     this.#opened.add(wire)
     if (wireOfPath(host) === undefined) this.#known.set(host, wire)
     this.compressions.accepted(host)
@@ -71,20 +72,24 @@ export class Wires {
     return new Redial(error.message)
   }
 
-  /** A browser does not say why a handshake failed: the next dial tries the other wire, as long as none was ever opened. */
+  /** A browser does not say why a handshake failed: the next dial tries the other wire, unless a connection was ever open on this one alone. */
   #tryOther(host: string, wire: Wire): undefined {
-    if (this.asked === 'auto' && !this.#opened.has('v1') && !this.#opened.has('v2')) this.#known.set(host, wire)
+    if (this.asked === 'auto' && (this.#opened.size === 0 || this.#opened.has(wire))) this.#known.set(host, wire)
   }
 
   #lacksV2(host: string): Redial | WireError {
     if (this.asked !== 'auto' || wireOfPath(host) !== undefined)
       return new WireError(`${host} has no wire v2; set \`wire: 'v1'\` for a legacy server`)
-    if (this.#opened.has('v2')) {
-      return new WireError(`${host} has no wire v2, which another of the hosts speaks; list servers of one kind, or set \`wire: 'v1'\``)
-    }
+    if (this.#opened.has('v2')) return mixed(host, false)
     this.#known.set(host, 'v1')
     return new Redial(`${host} has no wire v2`)
   }
+}
+
+/** A position of one wire means nothing to the other. */
+function mixed(host: string, hasV2: boolean): WireError {
+  const [has, does] = hasV2 ? ['has', 'does not speak'] : ['has no', 'speaks']
+  return new WireError(`${host} ${has} wire v2, which another of the hosts ${does}; list servers of one kind, or set \`wire: 'v1'\``)
 }
 
 /** Node's sockets name a cause. */

@@ -1,0 +1,211 @@
+import { from, of } from 'rxjs'
+import { CursorProgress } from '../../../src/connection/cursor-progress.js'
+import { live } from '../../../src/connection/live.js'
+import { ConfigError, ConnectError } from '../../../src/errors.js'
+import { type JetstreamEvent, jetstream$, memoryCursorStore } from '../../../src/index.js'
+import { Compressions } from '../../../src/sources/jetstream/compression.js'
+import { Wires } from '../../../src/sources/jetstream/wire.js'
+import { type FakeJetstream, fakeJetstream, generateEvents, marbles } from '../../../src/testing/index.js'
+import { fromLive, quiet, runFor, Sessions } from '../../connection/sessions.js'
+import { first, generated, watched } from '../../traps/watched.js'
+
+const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
+
+/** The wire of each attempt, and what came of it. */
+const attemptsOf = (server: FakeJetstream) =>
+  server.attempts.map(({ url, status }) => `${url.startsWith('/xrpc/') ? 'v2' : 'v1'} ${status}`)
+
+/** Without the number that wire v1 has on v2 servers alone. */
+const unnumbered = (events: readonly JetstreamEvent[]) => events.map(({ cursor, ...event }) => event)
+
+describe("`wire: 'auto'`", () => {
+  it('speaks v2 where the server has it, with its subprotocol', async () => {
+    await using server = await fakeJetstream({ events: 50, server: 'v2', generate: { operationsPerCommit: 1, sharedTime: false } })
+    const events = await first(50, watched(server, { wire: 'auto', host: server.host }).events$)
+    expect(attemptsOf(server)).toEqual(['v2 101'])
+    expect(server.attempts[0]?.headers['sec-websocket-protocol']).toBe('xrpc.v1.json')
+    expect(unnumbered(events)).toEqual(generated(50))
+    expect(events.map(({ cursor }) => cursor)).toEqual(events.map((_, index) => 24_000_000_000 + index))
+  })
+
+  it('speaks v1 where the handshake shows that the server has no v2, at once, and remembers it', async () => {
+    await using server = await fakeJetstream({ events: 50, faults: [{ after: 20, do: 'drop' }] })
+    const source = watched(server, { wire: 'auto', host: server.host })
+    expect(await first(50, source.events$)).toEqual(generated(50))
+    expect(attemptsOf(server)).toEqual(['v2 404', 'v1 101', 'v1 101'])
+    // Waits are for failures, and this was none.
+    const waits = source.snapshots.filter(({ connection }) => connection.state === 'waiting')
+    expect(waits.every(({ frames }) => frames > 0)).toBe(true)
+    const again = first(1, source.events$)
+    await server.connected(3)
+    server.emit(...generated(1, { seed: 2 }))
+    await again
+    expect(attemptsOf(server).slice(3)).toEqual(['v1 101'])
+  })
+
+  it('takes 501 for the same answer', async () => {
+    const body = '{"error":"MethodNotImplemented","message":"method not implemented"}'
+    await using server = await fakeJetstream({ events: 5, faults: [{ onConnect: 1, do: 'refuse', status: 501, body }] })
+    await first(5, watched(server, { wire: 'auto', host: server.host }).events$)
+    expect(attemptsOf(server)).toEqual(['v2 501', 'v1 101'])
+  })
+
+  it('does not take a server that starts for one without v2', async () => {
+    await using server = await fakeJetstream({ events: 5, server: 'v2', faults: [{ onConnect: 1, times: 2, do: 'refuse', status: 503 }] })
+    await first(5, watched(server, { wire: 'auto', host: server.host }).events$)
+    expect(attemptsOf(server)).toEqual(['v2 503', 'v2 503', 'v2 101'])
+  })
+
+  it('follows a URL that names the endpoint', async () => {
+    await using server = await fakeJetstream({ events: 5, server: 'v2' })
+    await first(5, watched(server, { wire: 'auto' }).events$)
+    expect(attemptsOf(server)).toEqual(['v1 101'])
+    await first(1, watched(server, { wire: 'auto', host: `ws://${server.host}${V2_PATH}`, cursor: 'oldest' }).events$)
+    expect(attemptsOf(server)).toEqual(['v1 101', 'v2 101'])
+  })
+
+  it.each(['v2', 'a URL'])(
+    'does not change what was asked for outright: %s of a legacy server is an error that names the remedy',
+    async (how) => {
+      await using server = await fakeJetstream({ events: 5 })
+      const config =
+        how === 'v2' ? ({ wire: 'v2', host: server.host } as const) : ({ wire: 'auto', host: `ws://${server.host}${V2_PATH}` } as const)
+      await expect(first(1, watched(server, config).events$)).rejects.toMatchObject({
+        code: 'WIRE',
+        message: expect.stringContaining("`wire: 'v1'`"),
+      })
+      expect(attemptsOf(server)).toEqual(['v2 404'])
+    },
+  )
+})
+
+describe('a list of hosts that speak different wires', () => {
+  const gone = { onConnect: 2, times: Number.POSITIVE_INFINITY, do: 'refuse' } as const
+
+  it('is refused when a legacy server follows one with v2', async () => {
+    await using two = await fakeJetstream({ events: 20, server: 'v2', faults: [{ after: 20, do: 'drop' }, gone] })
+    await using one = await fakeJetstream({ events: 20 })
+    const source = watched(two, { wire: 'auto', host: [two.host, one.host] })
+    await expect(first(30, source.events$)).rejects.toMatchObject({ code: 'WIRE', message: expect.stringContaining("`wire: 'v1'`") })
+    expect(attemptsOf(one)).toEqual(['v2 404'])
+  })
+
+  it('is refused when a server with v2 follows a legacy one', async () => {
+    await using one = await fakeJetstream({
+      events: 20,
+      faults: [
+        { after: 20, do: 'drop' },
+        { ...gone, onConnect: 3 },
+      ],
+    })
+    await using two = await fakeJetstream({ events: 20, server: 'v2' })
+    const source = watched(one, { wire: 'auto', host: [one.host, two.host] })
+    await expect(first(30, source.events$)).rejects.toMatchObject({ code: 'WIRE', message: expect.stringContaining("`wire: 'v1'`") })
+    expect(one.sent).toBe(20)
+    expect(source.metrics.delivered).toBe(20)
+  })
+
+  it('is refused at the call where its URLs name both', () => {
+    const host = ['ws://a.example/subscribe', `ws://b.example${V2_PATH}`]
+    expect(() => jetstream$({ host })).toThrow(ConfigError)
+    expect(() => jetstream$({ host: host[0], wire: 'v2' })).toThrow(ConfigError)
+  })
+
+  it('has the wire that one of its URLs names', async () => {
+    await using one = await fakeJetstream({ events: 20, server: 'v2', faults: [{ after: 20, do: 'drop' }, gone] })
+    await using two = await fakeJetstream({ events: generateEvents({ count: 40 }), server: 'v2' })
+    const source = watched(one, { wire: 'auto', host: [one.url, two.host] })
+    await first(60, source.events$)
+    expect(attemptsOf(two)).toEqual(['v1 101'])
+  })
+
+  it("is read with `wire: 'v1'`, which both speak", async () => {
+    await using one = await fakeJetstream({ events: 20, faults: [{ after: 20, do: 'drop' }, gone] })
+    await using two = await fakeJetstream({ events: generateEvents({ count: 40 }), server: 'v2' })
+    const source = watched(one, { wire: 'v1', host: [one.host, two.host] })
+    // Ten seconds of the first host's events come again.
+    expect(unnumbered(await first(60, source.events$))).toEqual([...generated(20), ...generated(40)])
+  })
+})
+
+describe('a position', () => {
+  const startUs = (Date.now() - 60_000) * 1000
+  const log = generated(100, { startUs, everyUs: 300_000 })
+
+  it('of wire v1 is never sent to wire v2: the time of the event is, less ten seconds', async () => {
+    const store = memoryCursorStore()
+    const one = await fakeJetstream({ events: log.slice(0, 60), stored: 'all' })
+    const { port } = one
+    const config = { wire: 'auto', host: one.host, checkpoint: store, cursor: 'oldest' } as const
+    await first(60, watched(one, config).events$)
+    await one.close()
+    await using two = await fakeJetstream({ events: log, stored: 'all', server: 'v2', port })
+    const again = watched(two, config)
+    const last = log[59]?.time_us ?? 0
+    const since = last - 10_000_000
+    const wanted = log.filter(({ time_us }) => time_us >= since)
+    expect(unnumbered(await first(wanted.length, again.events$))).toEqual(wanted)
+    expect(two.attempts.map(({ cursor }) => Number(cursor))).toEqual([since])
+    expect(again.gaps).toEqual([])
+  })
+
+  it('that is a number is never sent to another host of wire v2', async () => {
+    await using near = await fakeJetstream({
+      events: log.slice(0, 60),
+      server: 'v2',
+      firstSeq: 500,
+      faults: [
+        { after: 60, do: 'drop' },
+        { onConnect: 2, times: Number.POSITIVE_INFINITY, do: 'refuse' },
+      ],
+    })
+    await using far = await fakeJetstream({ events: log, stored: 'all', server: 'v2', firstSeq: 70_000 })
+    const source = watched(near, { wire: 'auto', host: [near.host, far.host] })
+    const since = (log[59]?.time_us ?? 0) - 10_000_000
+    const repeated = log.slice(0, 60).filter(({ time_us }) => time_us >= since).length
+    const events = await first(100 + repeated, source.events$)
+    expect(Number(far.attempts[0]?.cursor)).toBe(since)
+    expect(unnumbered(events.slice(60))).toEqual(log.slice(60 - repeated))
+    expect(source.gaps).toEqual([])
+  })
+})
+
+describe('a handshake that fails without a word, as in a browser', () => {
+  const opaque = new ConnectError('the browser does not say why')
+  const started = (
+    helpers: Parameters<typeof runFor>[0],
+    diagrams: readonly string[],
+    hosts: readonly [string, ...string[]] = ['ws://a/'],
+  ) => {
+    const wires = new Wires('auto', new Compressions(false, undefined), { maxFrameBytes: 1000, check: (event) => event })
+    const sessions = new Sessions(helpers, diagrams, { errors: [opaque] })
+    const protocol = (host: string) => {
+      const made = wires.protocol(host, {})
+      return made instanceof Promise ? from(made) : of(made)
+    }
+    const options = { ...quiet, hosts }
+    const progress: Parameters<typeof live<JetstreamEvent>>[0]['progress'] = (gaps, context) => new CursorProgress(fromLive, gaps, context)
+    return { sessions, events$: live<JetstreamEvent>({ options, protocol, progress, dial: sessions.dial }) }
+  }
+  const wiresOf = (sessions: Sessions) => sessions.urls.map((url) => (url.includes('/xrpc/') ? 'v2' : 'v1'))
+
+  it(
+    'is tried on the other wire, in turn, with the usual delays',
+    marbles((helpers) => {
+      const { sessions, events$ } = started(helpers, ['#'])
+      runFor(helpers, 10_000, events$)
+      expect(wiresOf(sessions)).toEqual(['v2', 'v1', 'v2', 'v1'])
+      expect(sessions.waits).toEqual([1000, 2000, 4000])
+    }),
+  )
+
+  it(
+    'does not change a wire that was ever open, and takes another host to speak it too',
+    marbles((helpers) => {
+      const { sessions, events$ } = started(helpers, ['#', '#', 'o#', '#'], ['ws://a/', 'ws://b/'])
+      runFor(helpers, 120_000, events$)
+      const dials = sessions.urls.map((url) => `${new URL(url).host} ${url.includes('/xrpc/') ? 'v2' : 'v1'}`)
+      expect(dials.slice(0, 8)).toEqual(['a v2', 'b v2', 'a v1', 'b v1', 'a v1', 'b v1', 'a v1', 'b v1'])
+    }),
+  )
+})
