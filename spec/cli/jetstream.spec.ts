@@ -181,7 +181,7 @@ describe('rxjs-atproto jetstream ends', () => {
     await once(child.stdout as NodeJS.ReadableStream, 'data')
     rmSync(folder, { recursive: true })
     const { code, stderr } = await end
-    expect(stderr).toMatch(/error: SINK: the cursor file could not be saved/)
+    expect(stderr).toMatch(/error: CURSOR_STORE: the last checkpoint could not be saved/)
     expect(code).toBe(7)
   })
 

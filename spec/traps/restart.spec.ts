@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { lastValueFrom, take } from 'rxjs'
 import { fileCursorStore } from '../../src/cursors/file.js'
 import { type CursorStore, ingest, memoryCursorStore } from '../../src/index.js'
+import type { JetstreamEvent } from '../../src/sources/jetstream/events.js'
 import { type FakeJetstream, fakeJetstream, random } from '../../src/testing/index.js'
 import { program, temporaryFolder } from '../socket/bundle.js'
 import { generated, timesOf, watched } from './watched.js'
@@ -17,9 +18,9 @@ describe('nothing is lost over a restart', () => {
   async function run(server: FakeJetstream, store: CursorStore, count: number, done: Set<number>): Promise<void> {
     const { events$ } = watched(server, { cursor: 'oldest', checkpoint: store })
     let turn = 0
-    const work = ingest(
+    const work = ingest<JetstreamEvent, '*'>(
       {
-        '*': async (event: ReturnType<typeof generated>[number]) => {
+        '*': async (event) => {
           // One in three takes longer than those behind it.
           for (let ticks = turn++ % 3 === 0 ? 5 : 1; ticks > 0; ticks--) await new Promise(setImmediate)
           done.add(event.time_us)

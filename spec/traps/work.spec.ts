@@ -10,6 +10,7 @@ import {
   memoryCursorStore,
   type Release,
 } from '../../src/index.js'
+import type { JetstreamEvent } from '../../src/sources/jetstream/events.js'
 import { fakeJetstream } from '../../src/testing/index.js'
 import { first, generated, timesOf, watched } from './watched.js'
 
@@ -317,10 +318,9 @@ describe('the programs of a user', () => {
     const stop$ = new Subject<void>()
     const handled: number[] = []
     const source = watched(server, { checkpoint: { store, everyMs: 60_000 } })
-    const work = ingest(
+    const work = ingest<JetstreamEvent, '*'>(
       {
-        '*': (event: ReturnType<typeof generated>[number]) =>
-          new Promise<void>((resolve) => setImmediate(() => resolve(void handled.push(event.time_us)))),
+        '*': (event) => new Promise<void>((resolve) => setImmediate(() => resolve(void handled.push(event.time_us)))),
       },
       { drainMs: 5000 },
     )

@@ -14,7 +14,7 @@ import {
 } from 'rxjs'
 import { boundedMergeMap } from '../index.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
-import { failureOf, SinkError } from './failure.js'
+import { failureOf } from './failure.js'
 import type { Messages } from './messages.js'
 import type { LineSink } from './output.js'
 import { summaryOf } from './progress.js'
@@ -88,7 +88,6 @@ class StreamReader<E> {
     const shown = view && interval(view.everyMs).subscribe(() => view.show(this.reading))
     try {
       await lastValueFrom(events$, { defaultValue: undefined })
-      this.#checkSaved()
     } finally {
       shown?.unsubscribe()
       stopListening()
@@ -135,11 +134,5 @@ class StreamReader<E> {
       switchMap(() => timer(DRAIN_MS)),
       tap(() => this.run.messages.warn(`stdout did not take what waits within ${duration(DRAIN_MS)}; a --cursor-file is before it`)),
     )
-  }
-
-  /** The stream goes on over a save that failed; the end must not. */
-  #checkSaved(): void {
-    const { checkpointErrors, checkpoint, cursor, failed } = this.watch.metrics
-    if (checkpointErrors > 0 && failed === 0 && checkpoint !== cursor) throw new SinkError('the cursor file could not be saved', false)
   }
 }

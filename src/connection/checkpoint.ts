@@ -2,7 +2,9 @@ import type { CursorStore } from '../cursors/cursor-store.js'
 import { CursorStoreError } from '../errors.js'
 import type { Mark } from './ledger.js'
 
+/** Where and how often a stream saves the position of what is done. */
 export interface CheckpointOptions {
+  /** Where the position is kept. */
   readonly store: CursorStore
   /** How often at most the checkpoint is saved while the stream runs, in milliseconds. @default 1000 */
   readonly everyMs?: number

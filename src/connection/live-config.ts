@@ -17,7 +17,7 @@ export interface LiveConfig {
    * dialled. @default the public instances
    */
   readonly host?: string | readonly string[] | undefined
-  /** When a lost connection is dialled again. */
+  /** When a lost connection is dialled again. @default from 1 s to 60 s, doubled, with full jitter, for ever */
   readonly reconnect?: ReconnectOptions | undefined
   /** How long a connection may take, from DNS to the end of the handshake, in milliseconds. @default 10_000 */
   readonly connectTimeoutMs?: number | undefined
@@ -33,15 +33,15 @@ export interface LiveConfig {
   readonly pauseCloseMs?: number | undefined
   /** The largest message to take, in bytes. @default 5_242_880 */
   readonly maxFrameBytes?: number | undefined
-  /** Headers of the handshake. Node only. */
+  /** Headers of the handshake. Node only. @default none */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Node only. @default rxjs-atproto/<version> */
   readonly userAgent?: string | undefined
-  /** Is told the stream's numbers, every second and at every change of the connection's state. Make one with `streamMetrics()`. */
+  /** Is told the stream's numbers, every second and at every change of the connection's state. Make one with `streamMetrics()`. @default none */
   readonly metrics$?: BehaviorSubject<StreamMetrics> | undefined
-  /** Is told each frame that could not be read. */
+  /** Is told each frame that could not be read. @default none */
   readonly rejects?: Partial<Observer<RejectedFrame>> | undefined
-  /** Is told each range that is known or feared lost. */
+  /** Is told each range that is known or feared lost. @default none */
   readonly gaps?: Partial<Observer<Gap>> | undefined
 }
 

@@ -8,6 +8,7 @@ import { type CursorDisk, CursorFile, codeOf, diskError } from './cursor-file.js
 import type { CursorStore } from './cursor-store.js'
 import type { LockOwner } from './lock.js'
 
+/** Who owns the file of {@link fileCursorStore}. */
 export interface FileCursorStoreOptions {
   /**
    * The name of this machine in the lock. A lock that carries another name is never taken over, since nobody can tell from

@@ -5,6 +5,7 @@ import { observe, operate } from '../internal/observe.js'
 import { boundedMergeMap } from './bounded-merge-map.js'
 import { checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'
 
+/** How {@link boundedBatchMap} makes batches, and bounds what waits. */
 export interface BoundedBatchMapOptions<T> extends Omit<QueueOptions<readonly T[]>, 'orderBy' | 'maxLag'> {
   /** How many values make a batch. @default 100 */
   readonly size?: number | undefined

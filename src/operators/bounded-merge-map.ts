@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { boundedWork } from './bounded-work.js'
 import { checkOptions, type QueueOptions, queueShape } from './queue-options.js'
 
+/** How {@link boundedMergeMap} bounds what waits and what runs. */
 export type BoundedMergeMapOptions<T> = QueueOptions<T>
 
 const schema = z.strictObject(queueShape)

@@ -36,8 +36,12 @@ export type Ingestor<E> = (event: E) => Answer
  * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`, `account`, `sync`, and `'*'` for what no other key
  * takes. An event goes to the one whose key fits it most closely.
  */
-export type Ingestors<E, Keys extends string> = { readonly [Key in Keys]: Ingestor<RoutedTo<E, Key>> }
+export type Ingestors<E, Keys extends string> = {
+  // The source says what an event is, and an ingestor only agrees.
+  readonly [Key in Keys]: Ingestor<NoInfer<RoutedTo<E, Key>>>
+}
 
+/** How {@link ingest} queues, retries and gives up. */
 export interface IngestOptions<E> extends QueueOptions<E> {
   /** `'retry'`: up to `attempts`, then the dead letter. `'skip'`: the dead letter at once. `'fail'`: the stream ends at once. @default 'retry' */
   readonly onError?: 'retry' | 'skip' | 'fail' | undefined
@@ -108,7 +112,7 @@ const schema = z.strictObject({
  */
 export function ingest<E extends Routable, Keys extends string>(
   ingestors: Ingestors<E, Keys>,
-  options: IngestOptions<E> = {},
+  options: IngestOptions<NoInfer<E>> = {},
 ): MonoTypeOperatorFunction<E> {
   checkOptions('ingest', schema, options, ingestorIssues(ingestors))
   const { drainMs, onUnrouted } = options

@@ -9,6 +9,7 @@ export interface SuiteGlobals {
   it(name: string, body: () => Promise<void>): unknown
 }
 
+/** What {@link describeCursorStore} checks, and with whose `describe` and `it`. */
 export interface DescribeCursorStoreOptions {
   /**
    * Whether a second store on the same place finds what the first one saved. `false` for a store that lives in memory.

@@ -23,6 +23,7 @@ export type CursorStart =
   /** So many milliseconds back. */
   | { readonly ago: number }
 
+/** What to read, from where, and what to keep: every option has a default. */
 export interface JetstreamConfig<Records extends RecordMap = RecordMap> extends LiveConfig, JetstreamFilters {
   /**
    * The wire to speak: `'v1'` is `/subscribe`, `'v2'` is `network.bsky.jetstream.subscribeEvents`. `'auto'`: what a URL's path says, else v2, and

@@ -45,6 +45,7 @@ export interface CommitDelete<C extends string = string> extends CommitBase<C> {
   readonly cid?: never
 }
 
+/** What happened to one record. */
 export type Commit<C extends string = string, R = unknown> = CommitCreate<C, R> | CommitUpdate<C, R> | CommitDelete<C>
 
 /** One operation on one record. A commit of n operations is n events. */

@@ -1,6 +1,6 @@
 import { Control } from '../../connection/control.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
-import { FrameError, RefusedError, ServerError } from '../../errors.js'
+import { FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from './events.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
@@ -11,6 +11,9 @@ import type { WireOptions } from './v1.js'
 
 export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
 
+// 10,000 parameters in a URL, of which `cursor`, `maxMessageSizeBytes` and `zstdDictionary` come beside the filters.
+const MAX_FILTERS = 9997
+
 // A timestamp before the retention is clamped, where a sequence number is refused: with cursor=0 too.
 const LONG_AGO = 1e15
 
@@ -18,12 +21,10 @@ const LONG_AGO = 1e15
 export function v2(host: string, filters: JetstreamFilters, options: WireOptions): CursorProtocol<JetstreamEvent> {
   const { maxFrameBytes, check } = options
   const { decoder, status } = options.compression
-  const { collections = [], dids = [], kinds = [] } = filters
-  const query = [
-    ...[...new Set(kinds)].map((kind) => ['kinds', kind]),
-    ...[...new Set(collections)].map((nsid) => ['collections', nsid]),
-    ...[...new Set(dids)].map((did) => ['dids', did]),
-  ] as [string, string][]
+  const query = queryOf(filters)
+  if (query.length > MAX_FILTERS) {
+    throw new WireError(`wire v2 takes ${MAX_FILTERS} filters in all, not ${query.length}; set \`wire: 'v1'\`, or list fewer \`dids\``)
+  }
 
   return {
     host,
@@ -54,6 +55,15 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
   }
 }
 
+/** Whether a URL of wire v2 can hold the filters; wire v1 has a message for them. */
+export const fitsV2 = (filters: JetstreamFilters): boolean => queryOf(filters).length <= MAX_FILTERS
+
+const queryOf = ({ collections = [], dids = [], kinds = [] }: JetstreamFilters): readonly (readonly [string, string])[] => [
+  ...[...new Set(kinds)].map((kind) => ['kinds', kind] as const),
+  ...[...new Set(collections)].map((nsid) => ['collections', nsid] as const),
+  ...[...new Set(dids)].map((did) => ['dids', did] as const),
+]
+
 function readMessage(message: unknown): JetstreamEvent | Control {
   if (!isObject(message)) throw new FrameError('the frame is no object')
   const { $type, payload } = message
@@ -73,7 +83,8 @@ function readPayload(payload: Json): JetstreamEvent | Control {
   return readEvent({ ...envelope, commit })
 }
 
-const PLACE = /"seq":(\d{1,15}),"time":"([^"]+)"/
+// At the very end, after whatever others could write into an event: an identity's body has a `seq` and a `time` too.
+const PLACE = /"seq":(\d{1,15}),"time":"([^"]+)"(?:,"witnessedAt":"[^"]*")?\}\}\s*$/
 
 function placeOf(text: string): FrameError['place'] {
   const [, seq, time] = PLACE.exec(text) ?? []

@@ -5,7 +5,7 @@ import type { Compression, Compressions } from './compression.js'
 import type { JetstreamEvent } from './events.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'
-import { V2_PATH, v2 } from './v2.js'
+import { fitsV2, V2_PATH, v2 } from './v2.js'
 
 export type Wire = 'v1' | 'v2'
 
@@ -31,7 +31,7 @@ export class Wires {
 
   /** How to speak to `host`; a promise where the dictionary of its compression is still to be had. */
   protocol(host: string, filters: JetstreamFilters): CursorProtocol<JetstreamEvent> | Promise<CursorProtocol<JetstreamEvent>> {
-    const wire = wireOfPath(host) ?? (this.asked === 'auto' ? (this.#known.get(host) ?? 'v2') : this.asked)
+    const wire = wireOfPath(host) ?? (this.asked === 'auto' ? (this.#known.get(host) ?? (fitsV2(filters) ? 'v2' : 'v1')) : this.asked)
     const compression = this.compressions[wire](host)
     const made = (ready: Compression) => (wire === 'v1' ? this.#v1(host, filters, ready) : this.#v2(host, filters, ready))
     return compression instanceof Promise ? compression.then(made) : made(compression)

@@ -6,13 +6,15 @@ import { isDid } from '../../internal/syntax.js'
 import { refusalOf } from '../../socket/refusal.js'
 import { authorization, type TapServer, tapServerShape } from './config.js'
 
+/** Which Tap server {@link tapAdmin} controls. */
 export interface TapAdminConfig extends TapServer {
   /** How long a request may take, in milliseconds. @default 30_000 */
   readonly timeoutMs?: number | undefined
 }
 
+/** What may be said with each request. */
 export interface TapRequestOptions {
-  /** Aborts the request; the promise then rejects with the signal's reason. */
+  /** Aborts the request; the promise then rejects with the signal's reason. @default none */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -28,6 +30,7 @@ export interface TapRepoInfo {
   readonly records: number
 }
 
+/** What the server counts. */
 export interface TapStats {
   readonly repoCount: number
   readonly recordCount: number

@@ -10,6 +10,7 @@ export interface TapServer {
   readonly adminPassword?: string | undefined
 }
 
+/** Which Tap server to read, and when an event is acked. */
 export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
   /**
    * How long full queues may stop the reading before the connection is closed, in milliseconds. A Tap waits for a reader without a limit, and an

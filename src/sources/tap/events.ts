@@ -32,6 +32,7 @@ export interface TapIdentityEvent {
   readonly status: Open<'active' | 'takendown' | 'suspended' | 'deactivated' | 'deleted'>
 }
 
+/** What a Tap server sends. */
 export type TapEvent = TapRecordEvent | TapIdentityEvent
 
 const id = z.int().check(z.nonnegative())
