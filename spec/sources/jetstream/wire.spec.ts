@@ -56,6 +56,16 @@ describe("`wire: 'auto'`", () => {
     expect(attemptsOf(server)).toEqual(['v2 503', 'v2 503', 'v2 101'])
   })
 
+  it('speaks v1 where the filters are too many for a URL, since every server has it', async () => {
+    const dids = Array.from({ length: 10_000 }, (_, index) => `did:web:a${index}`)
+    await using server = await fakeJetstream({ server: 'v2' })
+    const events = first(1, watched(server, { wire: 'auto', host: server.host, dids }).events$)
+    await server.when(() => server.connections[0]?.messages.length === 1)
+    server.emit(...generated(1).map((event) => ({ ...event, did: 'did:web:a9999' })))
+    expect(await events).toHaveLength(1)
+    expect(attemptsOf(server)).toEqual(['v1 101'])
+  })
+
   it('follows a URL that names the endpoint', async () => {
     await using server = await fakeJetstream({ events: 5, server: 'v2' })
     await first(5, watched(server, { wire: 'auto' }).events$)
@@ -203,7 +213,7 @@ describe('a handshake that fails without a word, as in a browser', () => {
     'does not change a wire that was ever open, and takes another host to speak it too',
     marbles((helpers) => {
       const { sessions, events$ } = started(helpers, ['#', '#', 'o#', '#'], ['ws://a/', 'ws://b/'])
-      runFor(helpers, 120_000, events$)
+      runFor(helpers, 200_000, events$)
       const dials = sessions.urls.map((url) => `${new URL(url).host} ${url.includes('/xrpc/') ? 'v2' : 'v1'}`)
       expect(dials.slice(0, 8)).toEqual(['a v2', 'b v2', 'a v1', 'b v1', 'a v1', 'b v1', 'a v1', 'b v1'])
     }),
