@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { type TapConfig, tap$ } from '../../index.js'
+import { adminPassword, PASSWORD_HELP, type PasswordOptions } from '../admin-password.js'
+import type { CommandContext } from '../context.js'
+import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { Messages } from '../messages.js'
+import { NdjsonSink, stdout } from '../output.js'
+import { metricsLines, statusLine } from '../progress.js'
+import { runStream } from '../run-stream.js'
+import { type StreamOptions, withStreamOptions } from '../stream-options.js'
+import { addTapRepos } from './tap-repos.js'
+
+interface TapOptions extends StreamOptions, PasswordOptions {
+  readonly host?: string
+}
+
+const HELP = `
+Events go to stdout, one JSON object a line, and nothing else does. An event is acked when its line is written: what
+was not written, the server sends again, to the next run too.
+
+Examples:
+  $ rxjs-atproto tap --host localhost:2480 --limit 10 | jq .record.text
+  $ TAP_ADMIN_PASSWORD=... rxjs-atproto tap --for 1h >> events.ndjson
+  $ rxjs-atproto tap repos add did:plc:ewvi7nxzyoun6zhxrhs64oiz
+${PASSWORD_HELP}
+${EXIT_CODES_HELP}`
+
+/** `rxjs-atproto tap`: the channel of a Tap as lines of JSON, and its repositories. */
+export function addTap(program: Command, context: CommandContext): void {
+  const command = program
+    .command('tap')
+    .summary('read a Tap as lines of JSON, or tell it what to track')
+    .description('Reads a Tap, reconnects by itself, writes each event as a line of JSON, and acks what is written.')
+  withTapServer(command)
+  withStreamOptions(command)
+    .addHelpText('after', HELP)
+    .action(async (options: TapOptions) => context.exit(await tap(options, context)))
+  addTapRepos(command, context)
+}
+
+/** The flags of every command that speaks to a Tap. */
+export const withTapServer = (command: Command): Command =>
+  command
+    .option('--host <host>', 'a host name with a port, or a URL (default: localhost:2480)')
+    .option('--password-file <path>', 'read the password from its first line, and not from TAP_ADMIN_PASSWORD')
+
+async function tap(options: TapOptions, context: CommandContext): Promise<ExitCode> {
+  const messages = new Messages(context.stderr, options, context.environment)
+  return runStream({
+    source: (watch) =>
+      tap$({ ...configOf(options), adminPassword: adminPassword(options, context), metrics$: watch.metrics$, rejects: watch.rejects }),
+    options,
+    messages,
+    sink: new NdjsonSink(stdout(), () => messages.region.clear()),
+    view: options.metrics ? metricsLines(messages) : statusLine(messages),
+  })
+}
+
+const configOf = ({ host, retries }: TapOptions): TapConfig => ({ host, reconnect: { maxAttempts: retries } })
