@@ -52,6 +52,14 @@ describe('rxjs-atproto tap', () => {
     await tap.drained()
   })
 
+  it('acks the last lines too, however much the server goes on to send', async () => {
+    const tap = await serve({ events: generateTapEvents({ count: 20_000, live: false }) })
+    const { stdout } = await cli.run(['tap', '--host', tap.url, '--limit', '500', '-q'])
+    await tap.closed()
+    expect(idsOf(stdout)).toHaveLength(500)
+    expect([...new Set(ackedIds(tap))].sort((a, b) => a - b)).toEqual(idsOf(stdout))
+  })
+
   it('acks nothing that stdout did not take', async () => {
     const tap = await serve({ events: generateTapEvents({ count: 20_000, live: false }) })
     const child = cli.start(['tap', '--host', tap.url, '-q'])
