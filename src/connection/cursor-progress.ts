@@ -69,8 +69,8 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   told(control: Control, host: string): void {
-    if (control.name === 'OutdatedCursor') this.#resume.moved(host, 'cursor-too-old')
-    if (control.name === 'FutureCursor') this.#resume.moved(host, 'cursor-refused')
+    if (control.name === 'OutdatedCursor') this.#resume.moved(host)
+    if (control.name === 'FutureCursor') this.#resume.isAhead(host)
   }
 
   filterChanged(): void {
@@ -78,7 +78,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   refused(host: string, message: string): void {
-    this.#resume.moved(host, 'cursor-too-old')
+    this.#resume.moved(host)
     this.#resume.refuse(host, message)
   }
 

@@ -9,8 +9,6 @@ export type GapReason =
   | 'cursor-too-old'
   /** The server's log went back, or gave the position to another event. */
   | 'renumbered'
-  /** The server cannot serve the position: a whole replay, or a position of the future. */
-  | 'cursor-refused'
   /** An event was larger than `maxFrameBytes`. */
   | 'frame-too-large'
 

@@ -201,14 +201,19 @@ class Stream<Event> implements DeliverySource {
   }
 
   #decode(protocol: Protocol<Event>, frame: Frame): Event | undefined {
-    try {
-      const event = protocol.decode(frame)
-      if (!(event instanceof Control)) {
-        this.#events += 1
-        return event
-      }
+    const read = this.#read(protocol, frame)
+    if (read instanceof Control) {
       this.#control += 1
-      this.#progress.told(event, protocol.host)
+      this.#progress.told(read, protocol.host)
+      return undefined
+    }
+    if (read !== undefined) this.#events += 1
+    return read
+  }
+
+  #read(protocol: Protocol<Event>, frame: Frame): Event | Control | undefined {
+    try {
+      return protocol.decode(frame)
     } catch (error) {
       if (!(error instanceof FrameError)) {
         this.#control += 1
@@ -217,8 +222,8 @@ class Stream<Event> implements DeliverySource {
       this.#rejected += 1
       if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
       reject(this.#options.rejects, this.#attempts.host, frame, error)
+      return undefined
     }
-    return undefined
   }
 
   #isNew(event: Event, host: string, position: number, time_us: number): boolean {

@@ -18,7 +18,7 @@ export interface Progress<Event> extends Settlement<Event> {
   admit(event: Event, host: string, position: number, time_us: number): boolean
   /** A frame at this place could not be read. */
   passed(host: string, position: number, time_us: number): void
-  /** A frame that is no event. */
+  /** A frame that is no event. A `StreamError` thrown here ends the connection. */
   told(control: Control, host: string): void
   /** The filter is another from here on: the server may not repeat what it would have. */
   filterChanged(): void

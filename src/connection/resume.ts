@@ -84,12 +84,19 @@ export class Resume<Event> {
     this.#filterChanged = true
   }
 
-  /** The server said that it starts elsewhere than asked for. */
-  moved(host: string, reason: 'cursor-too-old' | 'cursor-refused'): void {
+  /** The server said that it starts later than asked for. */
+  moved(host: string): void {
     const ask = this.#ask
     if (ask === undefined || ask.heldBy === 'oldest') return
-    this.gaps.report({ host, from: ask.cursor, to: undefined, reason, recoverable: false })
+    this.gaps.report({ host, from: ask.cursor, to: undefined, reason: 'cursor-too-old', recoverable: false })
     this.#ask = undefined
+  }
+
+  /** The server said that its log ends before the cursor, and went live. Throws as {@link admit} does. */
+  isAhead(host: string): void {
+    const ask = this.#ask
+    // After a time nothing came yet, so that live is what was asked for; a number that was given out was taken back.
+    if (ask !== undefined && !isTimeCursor(ask.cursor)) this.#wentBack(ask, host, ask.cursor)
   }
 
   /** A connection opened; `now` in unix milliseconds. */
@@ -197,7 +204,10 @@ export class Resume<Event> {
     this.#rewinds += 1
     const hasTime = this.#last !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
     if (this.#rewinds > MAX_REWINDS || !hasTime)
-      this.refuse(host, `the cursor ${ask.cursor} is not in the server's log, which answered with ${value}`)
+      this.refuse(
+        host,
+        `the cursor ${ask.cursor} is not in the server's log${value === ask.cursor ? '' : `, which answered with ${value}`}`,
+      )
     throw new Redial(`the log of ${host} does not hold the cursor ${ask.cursor}`)
   }
 }
