@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const BENCHES = ['how-fast-is-jetstream', 'does-a-slow-handler-keep-memory-flat']
+const BENCHES = ['how-fast-is-jetstream', 'how-fast-is-tap', 'does-a-slow-handler-keep-memory-flat']
 
 for (const bench of BENCHES) {
   console.log(`\n# ${bench.replaceAll('-', ' ')}?\n`)
