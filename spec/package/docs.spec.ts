@@ -40,13 +40,14 @@ interface Stream {
   error?: unknown
 }
 
-/** Runs one example as written, but that `jetstream$` reads a server of its own, and ends after some events. */
+/** Runs one example as written, but that its sources read servers of its own, and end after some events. */
 class Program {
   readonly streams: Stream[] = []
   readonly #process = Object.assign(new EventEmitter(), { env: {}, exit: () => {} })
   readonly #cases: (() => unknown)[] = []
   readonly #folder = mkdtempSync(join(tmpdir(), 'docs-'))
   #server: testing.FakeJetstream | undefined
+  #tap: testing.FakeTap | undefined
 
   constructor(private readonly fence: Fence) {}
 
@@ -57,6 +58,7 @@ class Program {
   async run(): Promise<void> {
     // Every kind and operation is among so many, whatever an example filters for.
     this.#server = await testing.fakeJetstream({ events: 3000, stored: 'all' })
+    this.#tap = await testing.fakeTap({ events: 3000, generate: { live: false } })
     const log = jest.spyOn(console, 'log').mockImplementation(() => {})
     try {
       await this.#execute()
@@ -65,6 +67,7 @@ class Program {
     } finally {
       log.mockRestore()
       await this.#server.close()
+      await this.#tap.close()
       rmSync(this.#folder, { recursive: true, force: true })
     }
   }
@@ -82,7 +85,7 @@ class Program {
   }
 
   readonly #load = (module: string): unknown => {
-    if (module === 'rxjs-atproto') return { ...library, jetstream$: this.#jetstream$ }
+    if (module === 'rxjs-atproto') return { ...library, jetstream$: this.#jetstream$, tap$: this.#tap$, tapAdmin: this.#tapAdmin }
     if (module === 'rxjs-atproto/cursors/file') {
       return { ...files, fileCursorStore: (path: string) => files.fileCursorStore(join(this.#folder, path)) }
     }
@@ -100,9 +103,26 @@ class Program {
     // The server plays what it holds to who asks for it; an example's own position means nothing to it.
     const metrics$ = config.metrics$ ?? library.streamMetrics()
     const source$ = library.jetstream$({ ...config, host, metrics$, cursor: 'oldest' })
+    return this.#watched(source$, { ...config, metrics$ }, config.host === host)
+  }
+
+  readonly #tap$ = (config: library.TapConfig = {}): Observable<library.TapEvent> => {
+    const host = config.host?.includes('127.0.0.1') ? config.host : this.#tap?.url
+    const metrics$ = config.metrics$ ?? library.streamMetrics()
+    return this.#watched(library.tap$({ ...config, host, metrics$ }), { metrics$ }, config.host === host)
+  }
+
+  readonly #tapAdmin = (config: library.TapAdminConfig = {}): library.TapAdmin => library.tapAdmin({ ...config, host: this.#tap?.url })
+
+  /** `toItsEnd`: the example has a server and an end of its own. */
+  #watched<E>(
+    source$: Observable<E>,
+    { metrics$, checkpoint: store }: { readonly metrics$: Observable<library.StreamMetrics>; readonly checkpoint?: unknown },
+    toItsEnd: boolean,
+  ): Observable<E> {
     const isOver = ({ connection, delivered, open, cursor, checkpoint }: library.StreamMetrics) =>
       connection.state === 'closed' &&
-      ('reason' in connection || (delivered > 0 && open === 0 && (config.checkpoint === undefined || checkpoint === cursor)))
+      ('reason' in connection || (delivered > 0 && open === 0 && (store === undefined || checkpoint === cursor)))
     const stream: Stream = { ended: firstValueFrom(metrics$.pipe(filter(isOver))), events: 0 }
     const count = (): void => {
       stream.events += 1
@@ -111,7 +131,7 @@ class Program {
     const note = (error: unknown): void => {
       stream.error = error
     }
-    const limit = config.host === host ? Number.POSITIVE_INFINITY : EVENTS
+    const limit = toItsEnd ? Number.POSITIVE_INFINITY : EVENTS
     return defer(() => {
       this.streams.push(stream)
       return source$.pipe(tap({ next: count, error: note }), take(limit))
