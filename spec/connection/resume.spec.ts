@@ -339,13 +339,20 @@ describe('a position that the server says it cannot serve', () => {
       ['oldest', 0],
       ['live', undefined],
     ] as const) {
-      const { resume, connection } = resuming({ onCursorRefused })
+      const { resume, connection, gaps } = resuming({ onCursorRefused })
       resume.opened(T0 / 1000)
       connection([numbered(5)])
-      resume.refuse(A, 'too old')
+      resume.at(plain(A))
+      resume.refused(A, 'too old')
       expect(resume.at(plain(A))).toBe(cursor)
+      expect(gaps).toMatchObject([{ from: 5, to: undefined, reason: 'cursor-too-old' }])
+      // It was asked for everything, or for nothing in particular.
+      expect(() => resume.refused(A, 'too old')).toThrow(CursorRefusedError)
     }
-    expect(() => resuming({ onCursorRefused: 'fail' }).resume.refuse(A, 'too old')).toThrow(CursorRefusedError)
+    const { resume, connection } = resuming({ onCursorRefused: 'fail' })
+    connection([numbered(5)])
+    resume.at(plain(A))
+    expect(() => resume.refused(A, 'too old')).toThrow(CursorRefusedError)
   })
 })
 

@@ -78,8 +78,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   refused(host: string, message: string): void {
-    this.#resume.moved(host)
-    this.#resume.refuse(host, message)
+    this.#resume.refused(host, message)
   }
 
   settled(): void {

@@ -121,17 +121,13 @@ export class Resume<Event> {
     this.#last = { host, position, time_us }
   }
 
-  /** The server said that it cannot serve the cursor: go on as the policy says. Throws under `'fail'`. */
-  refuse(host: string, message: string): void {
-    if (this.options.onCursorRefused === 'fail') {
-      throw new CursorRefusedError(`${host}: ${message}; choose a newer \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``)
-    }
-    this.#start = this.options.onCursorRefused === 'oldest' ? 'oldest' : undefined
-    this.#last = undefined
-    this.#saved = undefined
-    this.#rewinds = 0
-    // The live end is that of the next connection, not of the first.
-    this.#openedAtUs = undefined
+  /** The server refused the cursor. Throws where that ends the stream. */
+  refused(host: string, message: string): void {
+    const ask = this.#ask
+    // Nothing is left to ask for: the server refuses whatever it is.
+    if (ask === undefined || ask.heldBy === 'oldest') throw new CursorRefusedError(`${host}: ${message}`)
+    this.moved(host)
+    this.#refuse(host, message)
   }
 
   #next({ host, oldest, identityOf }: CursorProtocol<Event>): Ask | undefined {
@@ -191,6 +187,19 @@ export class Resume<Event> {
     return true
   }
 
+  /** The server cannot serve the cursor: go on as the policy says. Throws under `'fail'`. */
+  #refuse(host: string, message: string): void {
+    if (this.options.onCursorRefused === 'fail') {
+      throw new CursorRefusedError(`${host}: ${message}; choose a newer \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``)
+    }
+    this.#start = this.options.onCursorRefused === 'oldest' ? 'oldest' : undefined
+    this.#last = undefined
+    this.#saved = undefined
+    this.#rewinds = 0
+    // The live end is that of the next connection, not of the first.
+    this.#openedAtUs = undefined
+  }
+
   /** The server's log does not hold what we had from it. Ask by time, each time further back; then as the policy says. */
   #wentBack(ask: Ask, host: string, value: number): never {
     if (ask.heldBy === 'opened') {
@@ -204,7 +213,7 @@ export class Resume<Event> {
     this.#rewinds += 1
     const hasTime = this.#last !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
     if (this.#rewinds > MAX_REWINDS || !hasTime)
-      this.refuse(
+      this.#refuse(
         host,
         `the cursor ${ask.cursor} is not in the server's log${value === ask.cursor ? '' : `, which answered with ${value}`}`,
       )

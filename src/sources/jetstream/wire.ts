@@ -54,7 +54,8 @@ export class Wires {
       refused: (error) => {
         if (!(error instanceof RefusedError)) return isOpaque(error) ? this.#tryOther(host, 'v1') : undefined
         if (error.status === 404 || error.status === 501) return this.#lacksV2(host)
-        return error.error === 'UnknownZstdDictionary' ? this.#changesDictionary(host, error) : protocol.refused?.(error)
+        const isAboutDictionary = error.error === 'UnknownZstdDictionary' && compression.decoder !== undefined
+        return isAboutDictionary ? this.#changesDictionary(host, error) : protocol.refused?.(error)
       },
     }
   }
