@@ -16,7 +16,7 @@ describe('nothing is lost over a restart', () => {
 
   /** One run of a program: takes so many events, works on them out of order, and ends in the midst of it. */
   async function run(server: FakeJetstream, store: CursorStore, count: number, done: Set<number>): Promise<void> {
-    const { events$ } = watched(server, { cursor: 'oldest', checkpoint: store })
+    const { events$, when } = watched(server, { cursor: 'oldest', checkpoint: store })
     let turn = 0
     const work = ingest<JetstreamEvent, '*'>(
       {
@@ -30,7 +30,7 @@ describe('nothing is lost over a restart', () => {
     )
     await lastValueFrom(events$.pipe(work, take(count)))
     // What the last checkpoint waits for.
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await when(({ open, connection }) => open === 0 && connection.state === 'closed')
   }
 
   const stores: readonly (readonly [string, () => { readonly open: () => CursorStore & Partial<AsyncDisposable> }])[] = [

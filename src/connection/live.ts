@@ -340,7 +340,10 @@ class Stream<Event> implements DeliverySource {
   settled(delivery: Delivery<Event>, outcome: Outcome): void {
     if (outcome === 'dropped') this.#gaps.drop(delivery)
     this.#progress.settled(delivery, outcome)
-    if (this.#stopped && this.#ledger.open === 0) this.#publish()
+    // The clock has stopped with the stream. Drops are still told together.
+    if (!this.#stopped) return
+    if (this.#ledger.open === 0) this.#gaps.flush()
+    this.#tell()
   }
 
   #fail(error: unknown): void {
@@ -364,6 +367,10 @@ class Stream<Event> implements DeliverySource {
 
   #publish(): void {
     this.#gaps.flush()
+    this.#tell()
+  }
+
+  #tell(): void {
     this.#options.metrics$?.next(Object.freeze(this.#snapshot()))
   }
 

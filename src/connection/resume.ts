@@ -116,6 +116,8 @@ export class Resume<Event> {
 
   /** A frame that could not be read stood at this position all the same. */
   passed(host: string, position: number, time_us: number): void {
+    // Inside the overlap of a reconnect it stands before what was received.
+    if (this.#last?.host === host && position < this.#last.position) return
     if (this.#ask?.cursor === position || this.#ask?.cursor === time_us) this.#ask.answered = true
     if (position !== this.#last?.position) this.#group = []
     this.#last = { host, position, time_us }
@@ -134,19 +136,15 @@ export class Resume<Event> {
     const known = this.#last ?? this.#saved
     if (known === undefined) {
       if (this.#start === 'oldest') return askFor(oldest, 'oldest')
-      if (this.#start !== undefined) return askFor(this.#start - this.#rewound(), 'nobody')
+      if (this.#start !== undefined) return askFor(this.#start - rewindUs(this.#rewinds), 'nobody')
       return this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY
         ? undefined
         : askFor(this.#openedAtUs, 'opened')
     }
-    if (known.host !== host && this.#rewinds === 0) return askFor(known.time_us - REWIND_US, 'nobody')
-    if (this.#rewinds > 0) return askFor(known.time_us - this.#rewound(), 'nobody')
+    const rewinds = this.#rewinds + (known.host === host ? 0 : 1)
+    if (rewinds > 0) return askFor(known.time_us - rewindUs(rewinds), 'nobody')
     if (this.#last === undefined) return askFor(known.position, 'earlier run')
     return askFor(known.position, 'us', new Set(this.#group.map(identityOf)))
-  }
-
-  #rewound(): number {
-    return this.#rewinds === 0 ? 0 : REWIND_US * 6 ** (this.#rewinds - 1)
   }
 
   #check(ask: Ask, event: Event, host: string, position: number, time_us: number): boolean {
@@ -220,5 +218,7 @@ export class Resume<Event> {
     throw new Redial(`the log of ${host} does not hold the cursor ${ask.cursor}`)
   }
 }
+
+const rewindUs = (times: number): number => (times === 0 ? 0 : REWIND_US * 6 ** (times - 1))
 
 const askFor = (cursor: number, heldBy: Ask['heldBy'], repeats = new Set<string>()): Ask => ({ cursor, heldBy, repeats, answered: false })
