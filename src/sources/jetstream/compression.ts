@@ -13,7 +13,7 @@ export interface Compression {
   readonly status: CompressionStatus
 }
 
-const PLAIN: Compression = { status: { name: 'none' } }
+export const PLAIN: Compression = { status: { name: 'none' } }
 
 const IN_BROWSER = typeof process === 'undefined' || process.versions?.node === undefined
 

@@ -1,7 +1,7 @@
 import type { CursorProtocol } from '../../connection/protocol.js'
 import { Redial } from '../../connection/redial.js'
 import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
-import type { Compression, Compressions } from './compression.js'
+import { type Compression, type Compressions, PLAIN } from './compression.js'
 import type { JetstreamEvent } from './events.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'
@@ -34,7 +34,22 @@ export class Wires {
     const wire = wireOfPath(host) ?? (this.asked === 'auto' ? (this.#known.get(host) ?? (fitsV2(filters) ? 'v2' : 'v1')) : this.asked)
     const compression = this.compressions[wire](host)
     const made = (ready: Compression) => (wire === 'v1' ? this.#v1(host, filters, ready) : this.#v2(host, filters, ready))
-    return compression instanceof Promise ? compression.then(made) : made(compression)
+    if (!(compression instanceof Promise)) return made(compression)
+    const isProven = wire === 'v1' || this.asked !== 'auto' || wireOfPath(host) !== undefined || this.#known.has(host)
+    return compression.then(made, (error: StreamError) => {
+      if (isProven) throw error
+      return this.#probe(host, filters, error)
+    })
+  }
+
+  /** A server that hands out no dictionary may be one without v2: its handshake tells. Where it has v2, the dictionary is what is missing. */
+  #probe(host: string, filters: JetstreamFilters, error: StreamError): CursorProtocol<JetstreamEvent> {
+    const protocol = this.#v2(host, filters, PLAIN)
+    const hello = (): never => {
+      this.#hello(host, 'v2')
+      throw error
+    }
+    return { ...protocol, hello }
   }
 
   #v1(host: string, filters: JetstreamFilters, compression: Compression): CursorProtocol<JetstreamEvent> {
