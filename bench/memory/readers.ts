@@ -62,7 +62,7 @@ function reader(operator: Operator): Start {
       drops.add(event.time_us)
     }
     const gaps = { next: (gap: Gap) => drops.compare(gap) }
-    const subscription = jetstream$({ host: url, wire: 'v1', metrics$, gaps, pauseCloseMs: PAUSE_CLOSE_MS })
+    const subscription = jetstream$({ host: url, wire: 'v1', compress: false, metrics$, gaps, pauseCloseMs: PAUSE_CLOSE_MS })
       .pipe(
         tap(() => {
           received += 1

@@ -51,17 +51,17 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
   },
 
   [PLAIN](url, { delivered, withheld }) {
-    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', rejects: { next: withheld } }).subscribe(delivered)
+    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', compress: false, rejects: { next: withheld } }).subscribe(delivered)
   },
 
   [INGEST](url, { delivered, withheld }) {
-    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', checkpoint: memoryCursorStore(), rejects: { next: withheld } })
+    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', compress: false, checkpoint: memoryCursorStore(), rejects: { next: withheld } })
       .pipe(ingest(ingestors))
       .subscribe(delivered)
   },
 
   [`${INGEST}, 16 at once by DID`](url, { delivered, withheld }) {
-    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', checkpoint: memoryCursorStore(), rejects: { next: withheld } })
+    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', compress: false, checkpoint: memoryCursorStore(), rejects: { next: withheld } })
       .pipe(ingest(ingestors, { concurrency: 16, orderBy: (event: JetstreamEvent) => event.did }))
       .subscribe(delivered)
   },
