@@ -12,7 +12,7 @@ describe('Gaps', () => {
   it('joins drops to one range with their exact count, until it is told to report them', () => {
     const seen: Gap[] = []
     const gaps = new Gaps({ next: (gap) => seen.push(gap) })
-    for (const position of [5, 3, 9]) gaps.drop(at(position))
+    for (const position of [5, 3, 9]) gaps.drop(at(position), true)
     expect(seen).toEqual([])
     gaps.flush()
     gaps.flush()
@@ -24,8 +24,8 @@ describe('Gaps', () => {
   it('never joins the positions of two hosts', () => {
     const seen: Gap[] = []
     const gaps = new Gaps({ next: (gap) => seen.push(gap) })
-    gaps.drop(at(1))
-    gaps.drop(at(2, 'ws://b'))
+    gaps.drop(at(1), true)
+    gaps.drop(at(2, 'ws://b'), true)
     gaps.flush()
     expect(seen.map(({ host, from, to, count }) => [host, from, to, count])).toEqual([
       ['ws://a', 1, 1, 1],
@@ -33,9 +33,17 @@ describe('Gaps', () => {
     ])
   })
 
+  it('says whether the server would send the range again', () => {
+    const seen: Gap[] = []
+    const gaps = new Gaps({ next: (gap) => seen.push(gap) })
+    gaps.drop(at(1), false)
+    gaps.flush()
+    expect(seen.map(({ recoverable }) => recoverable)).toEqual([false])
+  })
+
   it('counts also where nobody listens', () => {
     const gaps = new Gaps(undefined)
-    gaps.drop(at(1))
+    gaps.drop(at(1), true)
     gaps.flush()
     expect(gaps.count).toBe(1)
   })

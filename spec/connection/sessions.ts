@@ -27,6 +27,7 @@ export const numbered = (position: number, id = `e${position}`): Numbered => ({ 
 export const plain = (host: string): CursorProtocol<Numbered> => ({
   host,
   oldest: 0,
+  leavesOutLargeFrames: true,
   url: ({ cursor, leaveOutLargeFrames }) => `${host}?cursor=${cursor ?? 'live'}${leaveOutLargeFrames ? '&small' : ''}`,
   decode: decodeNumbered,
   wants: (event) => !event.id.startsWith('unwanted'),

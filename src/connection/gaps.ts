@@ -29,7 +29,7 @@ export interface Gap {
 /** Reports gaps, and joins drops that follow one another to one. */
 export class Gaps {
   count = 0
-  #drops: { host: string; from: number; to: number; count: number } | undefined
+  #drops: { host: string; from: number; to: number; count: number; recoverable: boolean } | undefined
 
   constructor(private readonly observer: Partial<Observer<Gap>> | undefined) {}
 
@@ -38,9 +38,10 @@ export class Gaps {
     this.observer?.next?.(Object.freeze(gap))
   }
 
-  drop({ host, position }: Mark): void {
+  /** `recoverable`: whether the server sends an event again to who asks for its position. */
+  drop({ host, position }: Mark, recoverable: boolean): void {
     if (this.#drops?.host !== host) this.flush()
-    this.#drops ??= { host, from: position, to: position, count: 0 }
+    this.#drops ??= { host, from: position, to: position, count: 0, recoverable }
     this.#drops.from = Math.min(this.#drops.from, position)
     this.#drops.to = Math.max(this.#drops.to, position)
     this.#drops.count += 1
@@ -50,6 +51,6 @@ export class Gaps {
   flush(): void {
     const drops = this.#drops
     this.#drops = undefined
-    if (drops !== undefined) this.report({ ...drops, reason: 'dropped', recoverable: true })
+    if (drops !== undefined) this.report({ ...drops, reason: 'dropped' })
   }
 }

@@ -266,7 +266,7 @@ class Stream<Event> implements DeliverySource {
     this.#disconnected()
     const error = this.#meaningOf(thrown)
     if (!error.retryable) throw error
-    if (error instanceof FrameTooLargeError) this.#skipLargeFrame()
+    if (error instanceof FrameTooLargeError && this.#protocol?.leavesOutLargeFrames) this.#skipLargeFrame()
     this.#backoffMs = this.#attempts.afterEnd(error, openMs)
     // Our own redials are no failures, and nobody's concern.
     if (!(error instanceof Redial)) this.#tellWaiting(error)
@@ -338,7 +338,7 @@ class Stream<Event> implements DeliverySource {
   // --- The end ---
 
   settled(delivery: Delivery<Event>, outcome: Outcome): void {
-    if (outcome === 'dropped') this.#gaps.drop(delivery)
+    if (outcome === 'dropped') this.#gaps.drop(delivery, this.#progress.last !== undefined)
     this.#progress.settled(delivery, outcome)
     // The clock has stopped with the stream. Drops are still told together.
     if (!this.#stopped) return

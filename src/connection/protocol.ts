@@ -10,6 +10,8 @@ export interface Protocol<Event> {
   readonly subprotocol?: string
   /** @default none */
   readonly compression?: CompressionStatus
+  /** Whether the server can be asked to leave out frames above `maxFrameBytes`. @default false */
+  readonly leavesOutLargeFrames?: boolean
   /** Asked before every attempt. */
   url(request: Request): string
   /** What to send as soon as the connection is open. */

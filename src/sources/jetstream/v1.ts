@@ -39,6 +39,7 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
     host,
     oldest: 0,
     compression: status,
+    leavesOutLargeFrames: true,
 
     url({ cursor, leaveOutLargeFrames }) {
       const url = new URL(host)

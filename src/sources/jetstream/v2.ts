@@ -31,6 +31,7 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
     subprotocol: 'xrpc.v1.json',
     oldest: LONG_AGO,
     compression: status,
+    leavesOutLargeFrames: true,
 
     url({ cursor, leaveOutLargeFrames }) {
       const url = new URL(host)
