@@ -23,21 +23,21 @@ export const PLAIN = 'jetstream$'
 export const INGEST = 'jetstream$ + ingest'
 
 export const CONTENDERS: Readonly<Record<string, Contender>> = {
-  'frames counted only': (url, { delivered }) => countFrames(`${url}/subscribe?cursor=1`, delivered),
+  'frames counted only': (url, { delivered }) => countFrames(`${url}?cursor=1`, delivered),
 
   [FLOOR](url, { delivered }) {
-    new WebSocket(`${url}/subscribe?cursor=1`, { perMessageDeflate: false }).on('message', (data) => {
+    new WebSocket(`${url}?cursor=1`, { perMessageDeflate: false }).on('message', (data) => {
       JSON.parse(String(data))
       delivered()
     })
   },
 
   'rxjs webSocket'(url, { delivered }) {
-    webSocket({ url: `${url}/subscribe?cursor=1`, WebSocketCtor: WebSocket as never }).subscribe(delivered)
+    webSocket({ url: `${url}?cursor=1`, WebSocketCtor: WebSocket as never }).subscribe(delivered)
   },
 
   '@skyware/jetstream'(url, { delivered, withheld }) {
-    const client = new Jetstream({ endpoint: `${url}/subscribe`, cursor: 1, ws: WebSocket })
+    const client = new Jetstream({ endpoint: url, cursor: 1, ws: WebSocket })
     client.on('commit', delivered)
     client.on('identity', delivered)
     client.on('account', delivered)
