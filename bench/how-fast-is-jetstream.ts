@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({
   },
 })
 const events = Number(flags.events ?? (flags.quick ? 50_000 : 250_000))
-const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 5))
+const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 5))
 const warmup = Math.min(100_000, events / 2)
 const names = Object.keys(CONTENDERS).filter((name) => name === FLOOR || name === PLAIN || name === INGEST || name.includes(flags.only))
 const GROSS_FAILURE = 0.5
