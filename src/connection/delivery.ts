@@ -22,6 +22,8 @@ export interface DeliverySource {
 export interface Holding {
   hold(): void
   release(outcome: Outcome): void
+  /** The events wait in one more bounded operator, or in one less. */
+  queued(change: 1 | -1): void
   /** Calls back with each source that these events come from. */
   eachSource(visit: (source: DeliverySource) => void): void
 }
@@ -93,6 +95,9 @@ export function holdingOf(holdings: readonly Holding[]): Holding {
     },
     release(outcome) {
       for (const holding of holdings) holding.release(outcome)
+    },
+    queued(change) {
+      for (const holding of holdings) holding.queued(change)
     },
     eachSource(visit) {
       for (const holding of holdings) holding.eachSource(visit)

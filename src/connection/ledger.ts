@@ -20,8 +20,8 @@ export interface Settlement<Event> {
 /** One event's stay in the user's pipe. Open deliveries form a list in order of emission. */
 export class Delivery<Event> implements Holding, Mark {
   // The call of `next` is the first hold.
-  #holds = 1
-  #outcome: Outcome = 'done'
+  private holds = 1
+  private outcome: Outcome = 'done'
   held = false
   previous: Delivery<Event> | undefined
   next: Delivery<Event> | undefined
@@ -37,8 +37,8 @@ export class Delivery<Event> implements Holding, Mark {
 
   hold(): void {
     // An emission that outlives its delivery: below `finalize`, say, when the work was cut.
-    if (this.#holds === 0) throw new HoldError('`hold()` was called for an event that is settled already')
-    this.#holds += 1
+    if (this.holds === 0) throw new HoldError('`hold()` was called for an event that is settled already')
+    this.holds += 1
     if (this.held) return
     this.held = true
     this.ledger.held += 1
@@ -46,9 +46,13 @@ export class Delivery<Event> implements Holding, Mark {
 
   release(outcome: Outcome): void {
     // The worst of several outcomes stands: what one branch of a `share` failed is not done, whatever the others say.
-    if (outcome === 'failed' || this.#outcome === 'done') this.#outcome = outcome
-    this.#holds -= 1
-    if (this.#holds === 0) this.ledger.settle(this, this.#outcome)
+    if (outcome === 'failed' || this.outcome === 'done') this.outcome = outcome
+    this.holds -= 1
+    if (this.holds === 0) this.ledger.settle(this, this.outcome)
+  }
+
+  queued(change: 1 | -1): void {
+    this.ledger.source.queued += change
   }
 
   eachSource(visit: (source: DeliverySource) => void): void {

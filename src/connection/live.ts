@@ -22,6 +22,7 @@ import {
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
 import { ConnectError, FrameError, FrameTooLargeError, RefusedError, StreamError } from '../errors.js'
+import { observe } from '../internal/observe.js'
 import type { Connection, Dial, Frame } from '../socket/socket.js'
 import { Attempts, type ReconnectOptions } from './attempts.js'
 import { Control } from './control.js'
@@ -171,7 +172,15 @@ class Stream<Event> implements DeliverySource {
     if (hello !== undefined) connection.send(hello)
     this.#progress.opened(connection)
     this.#become({ state: 'open', host: this.#attempts.host })
-    const frames$ = quietly(connection.frames$.pipe(tap((frame) => this.#receive(frame))))
+    // One subscriber between the socket and us: at some hundred thousand frames a second each one more shows.
+    const frames$ = new Observable<never>((session) => {
+      observe(
+        connection.frames$,
+        session,
+        (frame) => this.#receive(frame),
+        () => {},
+      )
+    })
     const silence = silence$(connection, this.#options.idleTimeoutMs, () => this.#pressure.high)
     const pressed$ = defer(() => {
       this.#pressure.opened(connection)

@@ -33,6 +33,10 @@ interface Ask {
   /** Identities of the events that an inclusive cursor repeats. */
   readonly repeats: Set<string>
   answered: boolean
+  /** The time of the last event received, where the cursor lies before it to be sure. */
+  readonly lastUs: number | undefined
+  /** The server said that it starts later. */
+  clamped: boolean
 }
 
 /**
@@ -88,8 +92,10 @@ export class Resume<Event> {
   moved(host: string): void {
     const ask = this.#ask
     if (ask === undefined || ask.heldBy === 'oldest') return
-    this.gaps.report({ host, from: ask.cursor, to: undefined, reason: 'cursor-too-old', recoverable: false })
-    this.#ask = undefined
+    if (ask.lastUs !== undefined) {
+      // We asked for more than is missing: the first event shows whether anything is.
+      ask.clamped = true
+    } else this.#lost(ask, host)
   }
 
   /** The server said that its log ends before the cursor, and went live. Throws as {@link admit} does. */
@@ -107,11 +113,17 @@ export class Resume<Event> {
   /** Whether the event is new. Throws {@link Redial} or {@link CursorRefusedError} where the server's log is not ours. */
   admit(event: Event, host: string, position: number, time_us: number): boolean {
     if (this.#ask !== undefined && !this.#check(this.#ask, event, host, position, time_us)) return false
-    if (position !== this.#last?.position) this.#group = []
-    this.#group.push(event)
+    this.#take(event, position)
     this.#last = { host, position, time_us }
     this.#filterChanged = false
     return true
+  }
+
+  /** Most positions have one event: then nothing is allocated. */
+  #take(event: Event, position: number): void {
+    if (position === this.#last?.position) this.#group.push(event)
+    else if (this.#group.length === 1) this.#group[0] = event
+    else this.#group = [event]
   }
 
   /** A frame that could not be read stood at this position all the same. */
@@ -128,8 +140,13 @@ export class Resume<Event> {
     const ask = this.#ask
     // Nothing is left to ask for: the server refuses whatever it is.
     if (ask === undefined || ask.heldBy === 'oldest') throw new CursorRefusedError(`${host}: ${message}`)
-    this.moved(host)
+    this.#lost(ask, host)
     this.#refuse(host, message)
+  }
+
+  #lost(ask: Ask, host: string): void {
+    this.gaps.report({ host, from: ask.cursor, to: undefined, reason: 'cursor-too-old', recoverable: false })
+    this.#ask = undefined
   }
 
   #next({ host, oldest, identityOf }: CursorProtocol<Event>): Ask | undefined {
@@ -142,7 +159,7 @@ export class Resume<Event> {
         : askFor(this.#openedAtUs, 'opened')
     }
     const rewinds = this.#rewinds + (known.host === host ? 0 : 1)
-    if (rewinds > 0) return askFor(known.time_us - rewindUs(rewinds), 'nobody')
+    if (rewinds > 0) return askFor(known.time_us - rewindUs(rewinds), 'nobody', new Set(), known.time_us)
     if (this.#last === undefined) return askFor(known.position, 'earlier run')
     return askFor(known.position, 'us', new Set(this.#group.map(identityOf)))
   }
@@ -159,9 +176,7 @@ export class Resume<Event> {
       this.#wentBack(ask, host, value)
     }
     if (value === ask.cursor) return this.#answer(ask, event, host, value)
-    const held = ask.heldBy === 'us' || ask.heldBy === 'earlier run'
-    const isLate = held ? !ask.answered : byTime && value - ask.cursor > FAR_US && ask.heldBy === 'nobody'
-    if (isLate) this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
+    if (isLate(ask, value)) this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
     return this.#settle()
   }
 
@@ -221,4 +236,18 @@ export class Resume<Event> {
 
 const rewindUs = (times: number): number => (times === 0 ? 0 : REWIND_US * 6 ** (times - 1))
 
-const askFor = (cursor: number, heldBy: Ask['heldBy'], repeats = new Set<string>()): Ask => ({ cursor, heldBy, repeats, answered: false })
+/** Whether the first event, at `value`, begins after what is missing. */
+function isLate({ cursor, heldBy, answered, lastUs, clamped }: Ask, value: number): boolean {
+  if (heldBy === 'us' || heldBy === 'earlier run') return !answered
+  if (clamped) return value > (lastUs ?? cursor)
+  return heldBy === 'nobody' && isTimeCursor(cursor) && value - cursor > FAR_US
+}
+
+const askFor = (cursor: number, heldBy: Ask['heldBy'], repeats = new Set<string>(), lastUs?: number): Ask => ({
+  cursor,
+  heldBy,
+  repeats,
+  answered: false,
+  lastUs,
+  clamped: false,
+})

@@ -92,7 +92,7 @@ class BoundedWork<T, R> {
   abandon(): void {
     this.#abandoned = true
     for (let item = this.#queue.dropOldest(); item !== undefined; item = this.#queue.dropOldest()) {
-      queuedBy(item.holding, -1)
+      item.holding?.queued(-1)
       this.#settle(item, 'failed')
     }
     for (const item of this.#cuttable) this.#settle(item, 'failed')
@@ -105,7 +105,7 @@ class BoundedWork<T, R> {
     item.key = this.options.orderBy?.(item.value)
     if (!this.#makeRoom(item)) return
     this.#queue.push(item)
-    queuedBy(item.holding, 1)
+    item.holding?.queued(1)
     this.#drain()
     this.#boundLag()
   }
@@ -141,7 +141,7 @@ class BoundedWork<T, R> {
   #dropOldest(): void {
     const item = this.#queue.dropOldest()
     if (item === undefined) return
-    queuedBy(item.holding, -1)
+    item.holding?.queued(-1)
     this.#drop(item)
   }
 
@@ -159,7 +159,7 @@ class BoundedWork<T, R> {
     while (this.#running < this.#concurrency && !this.#abandoned) {
       const item = this.#queue.next()
       if (item === undefined) break
-      queuedBy(item.holding, -1)
+      item.holding?.queued(-1)
       this.#run(item)
     }
     this.#draining = false
@@ -285,12 +285,6 @@ class BoundedWork<T, R> {
     this.#completing = false
     this.#sources.complete(this.destination)
   }
-}
-
-function queuedBy(holding: Holding | undefined, count: 1 | -1): void {
-  holding?.eachSource((source) => {
-    source.queued += count
-  })
 }
 
 const isThenable = (work: unknown): work is PromiseLike<unknown> =>

@@ -162,8 +162,14 @@ class NodeConnection implements Connection {
   }
 }
 
+/** What `toString` calls, after it has looked the encoding up. */
+interface SliceableBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string
+  utf8Slice(start: number, end: number): string
+}
+
 // Two passes over bytes in cache are cheaper than one over a decoder that must be ready for anything.
 function textOf(data: Buffer): Frame {
-  if (isAscii(data)) return data.toString('latin1')
-  return isUtf8(data) ? data.toString('utf8') : data
+  if (isAscii(data)) return (data as SliceableBuffer).latin1Slice(0, data.length)
+  return isUtf8(data) ? (data as SliceableBuffer).utf8Slice(0, data.length) : data
 }

@@ -59,6 +59,7 @@ export function matcher({ collections = [], dids = [], kinds }: JetstreamFilters
   const wantedDids = dids.length > 0 ? new Set(dids) : undefined
   const names = collections.length > 0 ? new Set(collections) : undefined
   const prefixes = collections.filter((nsid) => nsid.endsWith('.*')).map((nsid) => nsid.slice(0, -1))
+  if (wantedKinds === undefined && wantedDids === undefined && names === undefined) return () => true
   const isIn = (nsid: string) => (names?.has(nsid) ?? true) || prefixes.some((prefix) => nsid.startsWith(prefix))
   return (event) =>
     (wantedKinds?.has(event.kind) ?? true) &&
