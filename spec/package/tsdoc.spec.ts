@@ -59,7 +59,7 @@ describe('the public interface', () => {
   it.each(ENTRIES)('%s exports nothing without a comment', (entry) => {
     const declarations = exportsOf(entry)
     expect(declarations.length).toBeGreaterThan(1)
-    expect(declarations.filter(({ name, documented }) => !documented).map(({ name, file }) => `${name} (${file})`)).toEqual([])
+    expect(declarations.filter(({ documented }) => !documented).map(({ name, file }) => `${name} (${file})`)).toEqual([])
   })
 
   it('hands on every name that an index lists', () => {
