@@ -203,7 +203,7 @@ class Stream<Event> implements DeliverySource {
   }
 
   #deliver(event: Event, host: string, position: number, time_us: number): void {
-    this.#lastEventAt = asyncScheduler.now()
+    this.#lastEventAt = this.#connection?.heardAt ?? asyncScheduler.now()
     this.#lastTimeUs = time_us
     this.#attempts.progressed()
     this.#ledger.deliver(event, host, position, time_us, this.subscriber)

@@ -47,7 +47,10 @@ interface Ask {
 export class Resume<Event> {
   #start: Start
   #saved: Mark | undefined
-  #last: Mark | undefined
+  // The last position, in parts: an object for each event would cost as much as the rest of this.
+  #host: string | undefined
+  #position = 0
+  #timeUs = 0
   // Every event received at the last position.
   #group: Event[] = []
   #openedAtUs: number | undefined
@@ -72,7 +75,7 @@ export class Resume<Event> {
 
   /** The position of the last event received. */
   get last(): Mark | undefined {
-    return this.#last
+    return this.#host === undefined ? undefined : { host: this.#host, position: this.#position, time_us: this.#timeUs }
   }
 
   /** The cursor to ask for, or `undefined` for the live end. */
@@ -114,14 +117,16 @@ export class Resume<Event> {
   admit(event: Event, host: string, position: number, time_us: number): boolean {
     if (this.#ask !== undefined && !this.#check(this.#ask, event, host, position, time_us)) return false
     this.#take(event, position)
-    this.#last = { host, position, time_us }
+    this.#host = host
+    this.#position = position
+    this.#timeUs = time_us
     this.#filterChanged = false
     return true
   }
 
   /** Most positions have one event: then nothing is allocated. */
   #take(event: Event, position: number): void {
-    if (position === this.#last?.position) this.#group.push(event)
+    if (position === this.#position) this.#group.push(event)
     else if (this.#group.length === 1) this.#group[0] = event
     else this.#group = [event]
   }
@@ -129,10 +134,12 @@ export class Resume<Event> {
   /** A frame that could not be read stood at this position all the same. */
   passed(host: string, position: number, time_us: number): void {
     // Inside the overlap of a reconnect it stands before what was received.
-    if (this.#last?.host === host && position < this.#last.position) return
+    if (this.last?.host === host && position < this.last.position) return
     if (this.#ask?.cursor === position || this.#ask?.cursor === time_us) this.#ask.answered = true
-    if (position !== this.#last?.position) this.#group = []
-    this.#last = { host, position, time_us }
+    if (position !== this.#position) this.#group = []
+    this.#host = host
+    this.#position = position
+    this.#timeUs = time_us
   }
 
   /** The server refused the cursor. Throws where that ends the stream. */
@@ -150,7 +157,7 @@ export class Resume<Event> {
   }
 
   #next({ host, oldest, identityOf }: CursorProtocol<Event>): Ask | undefined {
-    const known = this.#last ?? this.#saved
+    const known = this.last ?? this.#saved
     if (known === undefined) {
       if (this.#start === 'oldest') return askFor(oldest, 'oldest')
       if (this.#start !== undefined) return askFor(this.#start - rewindUs(this.#rewinds), 'nobody')
@@ -160,7 +167,7 @@ export class Resume<Event> {
     }
     const rewinds = this.#rewinds + (known.host === host ? 0 : 1)
     if (rewinds > 0) return askFor(known.time_us - rewindUs(rewinds), 'nobody', new Set(), known.time_us)
-    if (this.#last === undefined) return askFor(known.position, 'earlier run')
+    if (this.last === undefined) return askFor(known.position, 'earlier run')
     return askFor(known.position, 'us', new Set(this.#group.map(identityOf)))
   }
 
@@ -206,7 +213,8 @@ export class Resume<Event> {
       throw new CursorRefusedError(`${host}: ${message}; choose a newer \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``)
     }
     this.#start = this.options.onCursorRefused === 'oldest' ? 'oldest' : undefined
-    this.#last = undefined
+    this.#host = undefined
+    this.#position = 0
     this.#saved = undefined
     this.#rewinds = 0
     // The live end is that of the next connection, not of the first.
@@ -224,7 +232,7 @@ export class Resume<Event> {
       this.gaps.report({ host, from, to, reason: 'renumbered', recoverable: true })
     }
     this.#rewinds += 1
-    const hasTime = this.#last !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
+    const hasTime = this.last !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
     if (this.#rewinds > MAX_REWINDS || !hasTime)
       this.#refuse(
         host,

@@ -2,7 +2,6 @@ import {
   catchError,
   defer,
   EMPTY,
-  filter,
   from,
   groupBy,
   ignoreElements,
@@ -11,6 +10,7 @@ import {
   type Observable,
   type ObservableInput,
   retry,
+  tap,
   throwError,
   timeout,
   timer,
@@ -117,20 +117,21 @@ export function ingest<E extends Routable, Keys extends string>(
   checkOptions('ingest', schema, options, ingestorIssues(ingestors))
   const { drainMs, onUnrouted } = options
   const keyOf = router(Object.keys(ingestors))
-  const routed = (event: E): boolean => {
-    if (keyOf(event) !== undefined) return true
+  const work: MonoTypeOperatorFunction<E> = (source) =>
+    source.pipe(
+      groupBy((event) => keyOf(event) as Keys | undefined),
+      mergeMap((group) => {
+        if (group.key === undefined) return group.pipe(tap(unrouted), ignoreElements())
+        return group.pipe(boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, options), options))
+      }),
+    )
+  // Those that no ingestor wants are counted, and done with.
+  const unrouted = (event: E): void => {
     currentDelivery()?.eachSource((source) => {
       source.unrouted += 1
     })
     onUnrouted?.(event)
-    return false
   }
-  const work: MonoTypeOperatorFunction<E> = (source) =>
-    source.pipe(
-      filter(routed),
-      groupBy((event) => keyOf(event) as Keys),
-      mergeMap((group) => group.pipe(boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, options), options))),
-    )
   return drainMs === undefined ? work : drain(work, drainMs)
 }
 

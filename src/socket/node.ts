@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { Observable, Subject, type Subscriber } from 'rxjs'
+import { Observable, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
 import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, RefusedError, type StreamError } from '../errors.js'
 import { refusalOf } from './refusal.js'
@@ -88,8 +88,15 @@ class NodeConnection implements Connection {
   bytes = 0
   heard = 0
   opened = false
+  heardAt: number | undefined
+  // Read once a chunk of the socket and not once a message: the clock costs as much as a delivery.
+  #now: number | undefined
   readonly canPause = true
-  readonly frames$ = new Subject<Frame>()
+  #reader: Subscriber<Frame> | undefined
+  // One reader, and no list of them: a Subject costs a copy of its observers and two calls a frame.
+  readonly frames$ = new Observable<Frame>((reader) => {
+    this.#reader = reader
+  })
   // `ws` hands out what it has read already, also after `pause()`: at most one chunk of the socket, kept here.
   readonly #backlog: Frame[] = []
   #paused = false
@@ -145,9 +152,18 @@ class NodeConnection implements Connection {
   #receive(data: Buffer, isBinary: boolean): void {
     this.heard += 1
     this.bytes += data.length
+    this.heardAt = this.#now ?? this.#readClock()
     const frame = isBinary ? data : textOf(data)
     if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frame)
-    else this.frames$.next(frame)
+    else this.#reader?.next(frame)
+  }
+
+  #readClock(): number {
+    queueMicrotask(() => {
+      this.#now = undefined
+    })
+    this.#now = Date.now()
+    return this.#now
   }
 
   #drain(): void {
@@ -155,7 +171,7 @@ class NodeConnection implements Connection {
     while (taken < this.#backlog.length && !this.#paused && !this.#closed) {
       const frame = this.#backlog[taken] as Frame
       taken += 1
-      this.frames$.next(frame)
+      this.#reader?.next(frame)
     }
     this.#backlog.splice(0, taken)
     if (!this.#paused && !this.#closed && this.socket.isPaused) this.socket.resume()

@@ -24,6 +24,8 @@ export interface Connection {
   readonly bytes: number
   /** Moves with every sign of life: a frame, a ping, a pong. */
   readonly heard: number
+  /** When the last frame came, in unix milliseconds; `undefined` where the socket keeps no clock. */
+  readonly heardAt?: number | undefined
   /** Whether {@link pause} stops the peer (Node), or only an end of the connection does (browsers). */
   readonly canPause: boolean
   send(text: string): void
