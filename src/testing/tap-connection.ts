@@ -5,6 +5,7 @@ import type { FakeAttempt, FakeConnection } from './fake-connection.js'
 import { frameOf } from './frame-store.js'
 import type { TapEventFault } from './tap-faults.js'
 import type { TapRow } from './tap-outbox.js'
+import { reset } from './tcp-reset.js'
 
 /** What a connection tells its server. */
 export interface TapHost {
@@ -110,7 +111,7 @@ export class TapConnection implements FakeConnection {
     switch (fault.do) {
       case 'reset':
         this.#state = 'ended'
-        this.socket.resetAndDestroy()
+        reset(this.socket)
         break
       case 'drop':
         this.end()
