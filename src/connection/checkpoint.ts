@@ -1,5 +1,6 @@
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { CursorStoreError } from '../errors.js'
+import { messageOf } from '../internal/message-of.js'
 import type { Mark } from './ledger.js'
 
 /** Where and how often a stream saves the position of what is done. */
@@ -87,8 +88,6 @@ export class Checkpoint {
     this.onSaved()
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function markOf(text: string, key: string): Mark {
   try {

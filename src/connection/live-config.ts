@@ -1,5 +1,6 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
 import type { CursorStore } from '../cursors/cursor-store.js'
+import { IN_BROWSER } from '../internal/in-browser.js'
 import { VERSION } from '../version.js'
 import type { ReconnectOptions } from './attempts.js'
 import type { CheckpointOptions } from './checkpoint.js'
@@ -51,8 +52,6 @@ export type CheckpointConfig = CursorStore | CheckpointOptions
 export const checkpointOptions = (config: CheckpointConfig | undefined): CheckpointOptions | undefined =>
   // By its methods: a store of one's own may well have a member of the name `store`.
   config !== undefined && 'load' in config ? { store: config } : config
-
-const IN_BROWSER = typeof process === 'undefined' || process.versions?.node === undefined
 
 /** Fills in the defaults. */
 export function liveOptions(config: LiveConfig, hosts: readonly [string, ...string[]]): LiveOptions {

@@ -57,7 +57,6 @@ export class Resume<Event> {
   // How often in a row the server's log was behind our cursor.
   #rewinds = 0
   #ask: Ask | undefined
-
   #filterChanged = false
   #identityOf: (event: Event) => string = String
 
@@ -117,9 +116,7 @@ export class Resume<Event> {
   admit(event: Event, host: string, position: number, time_us: number): boolean {
     if (this.#ask !== undefined && !this.#check(this.#ask, event, host, position, time_us)) return false
     this.#take(event, position)
-    this.#host = host
-    this.#position = position
-    this.#timeUs = time_us
+    this.#moveTo(host, position, time_us)
     this.#filterChanged = false
     return true
   }
@@ -134,9 +131,13 @@ export class Resume<Event> {
   /** A frame that could not be read stood at this position all the same. */
   passed(host: string, position: number, time_us: number): void {
     // Inside the overlap of a reconnect it stands before what was received.
-    if (this.last?.host === host && position < this.last.position) return
+    if (this.#host === host && position < this.#position) return
     if (this.#ask?.cursor === position || this.#ask?.cursor === time_us) this.#ask.answered = true
     if (position !== this.#position) this.#group = []
+    this.#moveTo(host, position, time_us)
+  }
+
+  #moveTo(host: string, position: number, time_us: number): void {
     this.#host = host
     this.#position = position
     this.#timeUs = time_us
@@ -167,7 +168,7 @@ export class Resume<Event> {
     }
     const rewinds = this.#rewinds + (known.host === host ? 0 : 1)
     if (rewinds > 0) return askFor(known.time_us - rewindUs(rewinds), 'nobody', new Set(), known.time_us)
-    if (this.last === undefined) return askFor(known.position, 'earlier run')
+    if (this.#host === undefined) return askFor(known.position, 'earlier run')
     return askFor(known.position, 'us', new Set(this.#group.map(identityOf)))
   }
 
@@ -232,7 +233,7 @@ export class Resume<Event> {
       this.gaps.report({ host, from, to, reason: 'renumbered', recoverable: true })
     }
     this.#rewinds += 1
-    const hasTime = this.last !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
+    const hasTime = this.#host !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
     if (this.#rewinds > MAX_REWINDS || !hasTime)
       this.#refuse(
         host,

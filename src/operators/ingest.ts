@@ -20,6 +20,7 @@ import { type BackoffOptions, backoffMs } from '../connection/backoff.js'
 import { Issues, shown } from '../connection/config.js'
 import { currentDelivery } from '../connection/delivery.js'
 import { IngestError, IngestTimeoutError } from '../errors.js'
+import { messageOf } from '../internal/message-of.js'
 import { isNsid, isNsidPrefix } from '../internal/syntax.js'
 import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
 import { drain } from './drain.js'
@@ -188,5 +189,3 @@ function giveUp<E>(
   if (onError === 'skip') return throwError(() => GIVEN_UP)
   return failed(`ingestor (${attempts} attempts, and no \`onDeadLetter\`)`, error)
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

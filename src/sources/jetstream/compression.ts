@@ -1,6 +1,7 @@
 import { bestDecoder, loadDictionary } from '#zstd'
 import type { CompressionStatus } from '../../connection/metrics.js'
 import { DictionaryError, type StreamError } from '../../errors.js'
+import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { DictionaryDecoder } from '../../zstd/dictionary-decoder.js'
 import { type DictionarySource, V1_DICTIONARY, v2DictionaryUrl } from '../../zstd/dictionary-source.js'
 
@@ -14,8 +15,6 @@ export interface Compression {
 }
 
 export const PLAIN: Compression = { status: { name: 'none' } }
-
-const IN_BROWSER = typeof process === 'undefined' || process.versions?.node === undefined
 
 /** Finds the dictionary and the decoder for a host, before each dial. */
 export class Compressions {

@@ -1,5 +1,4 @@
-/** A string whose known values an editor offers, and whose unknown ones are no error. */
-type Open<Known extends string> = Known | (string & {})
+import type { Open } from '../../internal/open.js'
 
 /** Types of records by their NSID, for `jetstream$<Records>`. */
 export type RecordMap = object

@@ -1,7 +1,5 @@
 import * as z from 'zod/mini'
-
-/** A string whose known values an editor offers, and whose unknown ones are no error. */
-type Open<Known extends string> = Known | (string & {})
+import type { Open } from '../../internal/open.js'
 
 /** A record was written or deleted in a repository that the server tracks. */
 export interface TapRecordEvent<Record = unknown> {

@@ -1,0 +1,1 @@
+export const IN_BROWSER = typeof process === 'undefined' || process.versions?.node === undefined

@@ -1,0 +1,2 @@
+/** A string whose known values an editor offers, and whose unknown ones are no error. */
+export type Open<Known extends string> = Known | (string & {})
