@@ -10,6 +10,8 @@ import type { RejectedFrame } from '../../src/connection/rejects.js'
 import { ConnectionClosedError, FrameError } from '../../src/errors.js'
 import type { Connection, Dial, DialOptions, Frame } from '../../src/socket/socket.js'
 
+export { expectBalanced } from '../helpers/streams.js'
+
 /** The least an event of a live source is. */
 export interface Numbered {
   readonly id: string
@@ -214,11 +216,4 @@ export function runFor<T>({ flush }: RunHelpers, ms: number, source$: Observable
   })
   flush()
   return { seen, ...outcome }
-}
-
-/** Every number of a snapshot adds up. */
-export function expectBalanced(metrics: StreamMetrics): void {
-  expect(metrics.frames).toBe(metrics.events + metrics.control + metrics.rejected)
-  expect(metrics.events).toBe(metrics.duplicates + metrics.filtered + metrics.delivered)
-  expect(metrics.delivered).toBe(metrics.done + metrics.dropped + metrics.failed + metrics.open)
 }

@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, lastValueFrom, type Observable, take, takeWhile, toArray } from 'rxjs'
+import { filter, firstValueFrom, lastValueFrom, type Observable, takeWhile, toArray } from 'rxjs'
 import {
   type Gap,
   type JetstreamConfig,
@@ -9,6 +9,9 @@ import {
   streamMetrics,
 } from '../../src/index.js'
 import { type FakeJetstream, type GenerateEventsOptions, generateEvents } from '../../src/testing/index.js'
+import { expectBalanced } from '../helpers/streams.js'
+
+export { first } from '../helpers/streams.js'
 
 /** A source and all that it told beside its events. */
 export interface Watched {
@@ -27,12 +30,6 @@ const all: Watched[] = []
 afterEach(() => {
   for (const watched of all.splice(0)) for (const snapshot of watched.snapshots) expectBalanced(snapshot)
 })
-
-function expectBalanced(metrics: StreamMetrics): void {
-  expect(metrics.frames).toBe(metrics.events + metrics.control + metrics.rejected)
-  expect(metrics.events).toBe(metrics.duplicates + metrics.filtered + metrics.delivered)
-  expect(metrics.delivered).toBe(metrics.done + metrics.dropped + metrics.failed + metrics.open)
-}
 
 /** Wire v1 of this server, dialled again at once, with an eye on its ledger. */
 export function watched(server: Pick<FakeJetstream, 'url'>, config: JetstreamConfig = {}): Watched {
@@ -63,10 +60,6 @@ export function watched(server: Pick<FakeJetstream, 'url'>, config: JetstreamCon
   all.push(one)
   return one
 }
-
-/** The first so many values. */
-export const first = <T>(count: number, source$: Observable<T>): Promise<readonly T[]> =>
-  lastValueFrom(source$.pipe(take(count), toArray()))
 
 /** All values up to the one that this is true of. */
 export const until = <T>(source$: Observable<T>, isLast: (value: T) => boolean): Promise<readonly T[]> =>

@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, lastValueFrom, type Observable, take, toArray } from 'rxjs'
+import { filter, firstValueFrom, type Observable } from 'rxjs'
 import {
   type RejectedFrame,
   type StreamMetrics,
@@ -9,6 +9,9 @@ import {
   tap$,
 } from '../../../src/index.js'
 import type { FakeTap } from '../../../src/testing/index.js'
+import { expectBalanced } from '../../helpers/streams.js'
+
+export { first } from '../../helpers/streams.js'
 
 /** A source and all that it told beside its events. */
 export interface Tapped {
@@ -26,12 +29,6 @@ const all: Tapped[] = []
 afterEach(() => {
   for (const { snapshots } of all.splice(0)) for (const snapshot of snapshots) expectBalanced(snapshot)
 })
-
-function expectBalanced(metrics: StreamMetrics): void {
-  expect(metrics.frames).toBe(metrics.events + metrics.control + metrics.rejected)
-  expect(metrics.events).toBe(metrics.duplicates + metrics.filtered + metrics.delivered)
-  expect(metrics.delivered).toBe(metrics.done + metrics.dropped + metrics.failed + metrics.open)
-}
 
 /** `tap$` on this server, dialled again at once, with an eye on its ledger. */
 export function tapped(server: Pick<FakeTap, 'url'>, config: TapConfig = {}): Tapped {
@@ -58,10 +55,6 @@ export function tapped(server: Pick<FakeTap, 'url'>, config: TapConfig = {}): Ta
   all.push(one)
   return one
 }
-
-/** The first so many values. */
-export const first = <T>(count: number, source$: Observable<T>): Promise<readonly T[]> =>
-  lastValueFrom(source$.pipe(take(count), toArray()))
 
 /** Work that ends when the spec says so. */
 export class Work {
