@@ -28,6 +28,7 @@ export const numbered = (position: number, id = `e${position}`): Numbered => ({ 
 /** Frames are JSON of an event, `control` or something that cannot be read. */
 export const plain = (host: string): CursorProtocol<Numbered> => ({
   host,
+  takesTimes: true,
   oldest: 0,
   leavesOutLargeFrames: true,
   url: ({ cursor, leaveOutLargeFrames }) => `${host}?cursor=${cursor ?? 'live'}${leaveOutLargeFrames ? '&small' : ''}`,

@@ -104,6 +104,7 @@ const COLLECTIONS = ['app.bsky.feed.post', 'app.bsky.feed.like', 'app.bsky.graph
 
 export const fakeProtocol: CursorProtocol<Numbered> = {
   host: 'wss://log.test/',
+  takesTimes: true,
   oldest: 0,
   url: ({ cursor }) => `wss://log.test/?cursor=${cursor ?? FIRST_POSITION}`,
   decode(frame) {

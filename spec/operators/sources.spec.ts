@@ -6,7 +6,9 @@ import { settled } from './virtual-clock.js'
 
 /** What an operator sees of values of these books. */
 const from = (...books: readonly Book[]) =>
-  holdingOf(books.map((book) => ({ hold: () => {}, release: () => {}, queued: () => {}, eachSource: (visit) => visit(book) })))
+  holdingOf(
+    books.map((book) => ({ place: undefined, hold: () => {}, release: () => {}, queued: () => {}, eachSource: (visit) => visit(book) })),
+  )
 
 const listening = () => {
   const seen: unknown[] = []

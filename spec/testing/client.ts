@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type ClientOptions, WebSocket } from 'ws'
-import type { JetstreamEvent } from '../../src/sources/jetstream/events.js'
+import type { JetstreamEvent } from '../../src/events.js'
 
 /** A raw client that keeps what it was sent: what our sources do must not prove what the server does. */
 export class Client implements AsyncDisposable {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import type { JetstreamEvent } from '../../src/sources/jetstream/events.js'
+import type { JetstreamEvent } from '../../src/events.js'
 import { type FakeJetstream, type FakeJetstreamOptions, fakeJetstream, generateEvents } from '../../src/testing/index.js'
 import { hasData, linesOf } from '../zstd/data.js'
 import { Client, refusalOf } from './client.js'

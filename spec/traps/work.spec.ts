@@ -1,5 +1,6 @@
 import { lastValueFrom, NEVER, Subject, share, takeUntil } from 'rxjs'
 import * as z from 'zod'
+import type { JetstreamEvent } from '../../src/events.js'
 import {
   boundedMergeMap,
   hold,
@@ -10,7 +11,6 @@ import {
   memoryCursorStore,
   type Release,
 } from '../../src/index.js'
-import type { JetstreamEvent } from '../../src/sources/jetstream/events.js'
 import { fakeJetstream } from '../../src/testing/index.js'
 import { first, generated, timesOf, watched } from './watched.js'
 

@@ -1,7 +1,7 @@
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { CursorStoreError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
-import type { Mark } from './ledger.js'
+import type { Mark } from './mark.js'
 
 /** Where and how often a stream saves the position of what is done. */
 export interface CheckpointOptions {

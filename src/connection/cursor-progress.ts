@@ -3,7 +3,7 @@ import { CursorStoreError } from '../errors.js'
 import { Checkpoint, type CheckpointOptions } from './checkpoint.js'
 import type { Control } from './control.js'
 import type { Gaps } from './gaps.js'
-import type { Mark } from './ledger.js'
+import type { Mark } from './mark.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { CursorProtocol } from './protocol.js'
 import { type OnCursorRefused, Resume, type Start } from './resume.js'
@@ -40,6 +40,10 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   get last(): Mark | undefined {
     return this.#resume.last
+  }
+
+  get index(): number {
+    return this.#resume.index
   }
 
   get checkpoint(): number | undefined {

@@ -1,4 +1,5 @@
 import { HoldError } from '../errors.js'
+import type { Place } from './mark.js'
 
 /** How a delivery ended: its work is done, it was given up for want of room, or its work failed. */
 export type Outcome = 'done' | 'dropped' | 'failed'
@@ -22,6 +23,8 @@ export interface DeliverySource {
 export interface Holding {
   hold(): void
   release(outcome: Outcome): void
+  /** Where the event stands in its source; `undefined` for a batch. */
+  readonly place: Place | undefined
   /** The events wait in one more bounded operator, or in one less. */
   queued(change: 1 | -1): void
   /** Calls back with each source that these events come from. */
@@ -90,6 +93,7 @@ export function releaseOf(holding: Holding): Release {
 /** The deliveries of a batch, held and released as one. */
 export function holdingOf(holdings: readonly Holding[]): Holding {
   return {
+    place: undefined,
     hold() {
       for (const holding of holdings) holding.hold()
     },

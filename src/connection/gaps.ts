@@ -1,5 +1,5 @@
 import type { Observer } from 'rxjs'
-import type { Mark } from './ledger.js'
+import type { Mark } from './mark.js'
 
 /** Why events of a range may be missing. */
 export type GapReason =

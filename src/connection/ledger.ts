@@ -1,16 +1,7 @@
 import type { Subscriber } from 'rxjs'
 import { HoldError } from '../errors.js'
 import { type DeliverySource, enter, type Holding, leave, type Outcome } from './delivery.js'
-
-/** Where an event stands in its source. */
-export interface Mark {
-  /** The host that gave the position: it means nothing to another. */
-  readonly host: string
-  /** The source's own number, as protocol's `cursorOf` reads it. */
-  readonly position: number
-  /** The event's own time in unix microseconds. */
-  readonly time_us: number
-}
+import type { Place } from './mark.js'
 
 /** What a source does when a delivery is settled. */
 export interface Settlement<Event> {
@@ -18,7 +9,7 @@ export interface Settlement<Event> {
 }
 
 /** One event's stay in the user's pipe. Open deliveries form a list in order of emission. */
-export class Delivery<Event> implements Holding, Mark {
+export class Delivery<Event> implements Holding, Place {
   // The call of `next` is the first hold.
   private holds = 1
   private outcome: Outcome = 'done'
@@ -33,7 +24,13 @@ export class Delivery<Event> implements Holding, Mark {
     readonly host: string,
     readonly position: number,
     readonly time_us: number,
+    readonly index: number,
   ) {}
+
+  /** Its own place: nothing is allocated for it. */
+  get place(): Place {
+    return this
+  }
 
   hold(): void {
     // An emission that outlives its delivery: below `finalize`, say, when the work was cut.
@@ -82,9 +79,9 @@ export class Ledger<Event> {
     private readonly settlement: Settlement<Event>,
   ) {}
 
-  deliver(event: Event, host: string, position: number, time_us: number, destination: Subscriber<Event>): void {
+  deliver(event: Event, host: string, position: number, time_us: number, destination: Subscriber<Event>, index = 0): void {
     this.delivered += 1
-    const delivery = new Delivery<Event>(this, event, this.delivered, host, position, time_us)
+    const delivery = new Delivery<Event>(this, event, this.delivered, host, position, time_us, index)
     this.#link(delivery)
     const outer = enter(delivery)
     try {

@@ -21,7 +21,7 @@ import {
   timer,
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
-import { ConnectError, FrameError, FrameTooLargeError, RefusedError, StreamError } from '../errors.js'
+import { ConnectError, FrameError, FrameTooLargeError, RefusedError, ServerError, StreamError } from '../errors.js'
 import { observe } from '../internal/observe.js'
 import type { Connection, Dial, Frame } from '../socket/socket.js'
 import { Attempts, type ReconnectOptions } from './attempts.js'
@@ -206,7 +206,7 @@ class Stream<Event> implements DeliverySource {
     this.#lastEventAt = this.#connection?.heardAt ?? asyncScheduler.now()
     this.#lastTimeUs = time_us
     this.#attempts.progressed()
-    this.#ledger.deliver(event, host, position, time_us, this.subscriber)
+    this.#ledger.deliver(event, host, position, time_us, this.subscriber, this.#progress.index)
   }
 
   #decode(protocol: Protocol<Event>, frame: Frame): Event | undefined {
@@ -297,7 +297,7 @@ class Stream<Event> implements DeliverySource {
   /** What an error means on this wire: a refusal may be about the position, or already be dealt with. */
   #meaningOf(error: unknown): StreamError {
     if (!(error instanceof StreamError)) throw error
-    if (!(error instanceof RefusedError) && !(error instanceof ConnectError)) return error
+    if (!(error instanceof RefusedError || error instanceof ConnectError || error instanceof ServerError)) return error
     const meaning = this.#protocol?.refused?.(error)
     if (meaning === 'cursor') {
       this.#progress.refused(this.#attempts.host, error.message)

@@ -1,7 +1,8 @@
 import type { Observable } from 'rxjs'
 import type { Connection } from '../socket/socket.js'
 import type { Control } from './control.js'
-import type { Mark, Settlement } from './ledger.js'
+import type { Settlement } from './ledger.js'
+import type { Mark } from './mark.js'
 import type { Protocol } from './protocol.js'
 
 /**
@@ -16,6 +17,8 @@ export interface Progress<Event> extends Settlement<Event> {
   disconnected(): void
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
   admit(event: Event, host: string, position: number, time_us: number): boolean
+  /** How many events came before the one admitted last that share its position. */
+  readonly index: number
   /** A frame at this place could not be read. */
   passed(host: string, position: number, time_us: number): void
   /** A frame that is no event. A `StreamError` thrown here ends the connection. */

@@ -1,4 +1,4 @@
-import type { ConnectError, RefusedError, StreamError } from '../errors.js'
+import type { ConnectError, RefusedError, ServerError, StreamError } from '../errors.js'
 import type { Frame } from '../socket/socket.js'
 import type { Control } from './control.js'
 import type { CompressionStatus } from './metrics.js'
@@ -18,8 +18,8 @@ export interface Protocol<Event> {
   hello?(request: Request): string | undefined
   /** What to send when the filter has changed to this one; `undefined` where only a new connection can tell. */
   update?(): string
-  /** What a failed handshake means: a refusal of the position, a reason to dial again or to end; `undefined` where it speaks for itself. */
-  refused?(error: RefusedError | ConnectError): 'cursor' | StreamError | undefined
+  /** What a failed handshake or an error frame means: a refusal of the position, a reason to dial again or to end; `undefined` where it speaks for itself. */
+  refused?(error: RefusedError | ConnectError | ServerError): 'cursor' | StreamError | undefined
   /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
   decode(frame: Frame): Event | Control
   /** Whether the config wants an event that the server could not leave out. */
@@ -30,8 +30,15 @@ export interface Protocol<Event> {
   timeOf(event: Event): number
 }
 
-/** A stream that is asked for by position. Cursors are inclusive: the server repeats the event at it. */
+/**
+ * A stream that is asked for by position. Cursors are inclusive: the server repeats the event at it, a free proof that its log is the one that
+ * gave the cursor. A protocol whose servers send what lies behind a cursor asks for one less.
+ */
 export interface CursorProtocol<Event> extends Protocol<Event> {
+  /** Whether a time in unix microseconds can be asked for in place of a position. */
+  readonly takesTimes: boolean
+  /** Whether an event may leave the server's log before its time, so that a repeat that does not come tells nothing. @default false */
+  readonly forgets?: boolean
   /** The cursor that asks for all the server holds. */
   readonly oldest: number
   /** Equal for two copies of one event, on any host and wire. */

@@ -1,6 +1,6 @@
 import { CursorRefusedError } from '../errors.js'
 import type { Gaps } from './gaps.js'
-import type { Mark } from './ledger.js'
+import type { Mark } from './mark.js'
 import { type CursorProtocol, isTimeCursor } from './protocol.js'
 import { Redial } from './redial.js'
 
@@ -59,6 +59,8 @@ export class Resume<Event> {
   #ask: Ask | undefined
   #filterChanged = false
   #identityOf: (event: Event) => string = String
+  #takesTimes = true
+  #forgets = false
 
   constructor(
     private readonly options: ResumeOptions,
@@ -77,9 +79,16 @@ export class Resume<Event> {
     return this.#host === undefined ? undefined : { host: this.#host, position: this.#position, time_us: this.#timeUs }
   }
 
+  /** How many events came before the last one that share its position. */
+  get index(): number {
+    return this.#group.length - 1
+  }
+
   /** The cursor to ask for, or `undefined` for the live end. */
   at(protocol: CursorProtocol<Event>): number | undefined {
     this.#identityOf = protocol.identityOf
+    this.#takesTimes = protocol.takesTimes
+    this.#forgets = protocol.forgets ?? false
     this.#ask = this.#next(protocol)
     // Under another filter the server need not repeat what we hold.
     if (this.#ask !== undefined && this.#filterChanged) this.#ask.answered = true
@@ -157,12 +166,12 @@ export class Resume<Event> {
     this.#ask = undefined
   }
 
-  #next({ host, oldest, identityOf }: CursorProtocol<Event>): Ask | undefined {
+  #next({ host, oldest, identityOf, takesTimes }: CursorProtocol<Event>): Ask | undefined {
     const known = this.last ?? this.#saved
     if (known === undefined) {
       if (this.#start === 'oldest') return askFor(oldest, 'oldest')
       if (this.#start !== undefined) return askFor(this.#start - rewindUs(this.#rewinds), 'nobody')
-      return this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY
+      return this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY || !takesTimes
         ? undefined
         : askFor(this.#openedAtUs, 'opened')
     }
@@ -174,9 +183,9 @@ export class Resume<Event> {
 
   #check(ask: Ask, event: Event, host: string, position: number, time_us: number): boolean {
     if (ask.heldBy === 'oldest') return this.#settle()
-    const byTime = isTimeCursor(ask.cursor)
+    const byTime = this.#takesTimes && isTimeCursor(ask.cursor)
     // A host without sequence numbers was asked for one.
-    if (!byTime && isTimeCursor(position)) this.#wentBack(ask, host, position)
+    if (this.#takesTimes && !byTime && isTimeCursor(position)) this.#wentBack(ask, host, position)
     const value = byTime ? time_us : position
     if (value < ask.cursor) {
       // A server with sequence numbers finds a time by the segment: what it sends before it is older than asked for. One without has lost it.
@@ -184,7 +193,8 @@ export class Resume<Event> {
       this.#wentBack(ask, host, value)
     }
     if (value === ask.cursor) return this.#answer(ask, event, host, value)
-    if (isLate(ask, value)) this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
+    if (!this.#forgets && isLate(ask, value))
+      this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
     return this.#settle()
   }
 
@@ -230,10 +240,10 @@ export class Resume<Event> {
     }
     if (this.#rewinds === 0) {
       const [from, to] = value < ask.cursor ? [value, ask.cursor] : [ask.cursor, value]
-      this.gaps.report({ host, from, to, reason: 'renumbered', recoverable: true })
+      this.gaps.report({ host, from, to, reason: 'renumbered', recoverable: this.#takesTimes })
     }
     this.#rewinds += 1
-    const hasTime = this.#host !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor)
+    const hasTime = this.#takesTimes && (this.#host !== undefined || this.#saved !== undefined || isTimeCursor(ask.cursor))
     if (this.#rewinds > MAX_REWINDS || !hasTime)
       this.#refuse(
         host,

@@ -1,4 +1,4 @@
-import type { AccountEvent, Commit, CommitEvent, IdentityEvent, JetstreamEvent } from '../sources/jetstream/events.js'
+import type { AccountEvent, Commit, CommitEvent, IdentityEvent, JetstreamEvent } from '../events.js'
 import { generateCid, generateDid, tid } from './generate-ids.js'
 import { type Author, RECORDS } from './generate-record.js'
 import { integer, pick, random } from './random.js'

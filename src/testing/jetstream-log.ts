@@ -1,4 +1,4 @@
-import type { JetstreamEvent } from '../sources/jetstream/events.js'
+import type { JetstreamEvent } from '../events.js'
 import { type Frame, FrameStore } from './frame-store.js'
 import { type Envelope, envelopeOf, escapeHtml } from './jetstream-translate.js'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FrameError } from '../../../src/errors.js'
-import type { JetstreamEvent } from '../../../src/sources/jetstream/events.js'
+import type { JetstreamEvent } from '../../../src/events.js'
 import type { JetstreamFilters } from '../../../src/sources/jetstream/filters.js'
 import { identityOf } from '../../../src/sources/jetstream/identity.js'
 import { v1 } from '../../../src/sources/jetstream/v1.js'

@@ -1,6 +1,6 @@
 import { Control } from '../../../src/connection/control.js'
 import { FrameError, ServerError } from '../../../src/errors.js'
-import type { JetstreamEvent } from '../../../src/sources/jetstream/events.js'
+import type { JetstreamEvent } from '../../../src/events.js'
 import type { JetstreamFilters } from '../../../src/sources/jetstream/filters.js'
 import { microseconds } from '../../../src/sources/jetstream/time.js'
 import { v2 } from '../../../src/sources/jetstream/v2.js'

@@ -1,4 +1,4 @@
-import type { JetstreamEvent } from './events.js'
+import type { JetstreamEvent } from '../../events.js'
 
 /** Equal for two copies of one event, on any host and wire. */
 export function identityOf(event: JetstreamEvent): string {

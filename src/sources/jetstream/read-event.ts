@@ -1,5 +1,5 @@
 import { FrameError } from '../../errors.js'
-import type { JetstreamEvent } from './events.js'
+import type { JetstreamEvent } from '../../events.js'
 
 export type Json = Readonly<Record<string, unknown>>
 

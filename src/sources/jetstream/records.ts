@@ -1,5 +1,5 @@
+import type { CommitEvent, JetstreamEvent } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
-import type { CommitEvent, JetstreamEvent } from './events.js'
 import { broken } from './read-event.js'
 
 /** Checks the record of an event whose collection has a schema, and puts the schema's output in its place. */

@@ -1,8 +1,9 @@
+import { matcher } from '../../connection/event-filters.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
 import type { FrameError } from '../../errors.js'
+import type { JetstreamEvent } from '../../events.js'
 import type { Compression } from './compression.js'
-import type { JetstreamEvent } from './events.js'
-import { type JetstreamFilters, largest, matcher } from './filters.js'
+import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { parse, textOf } from './parse.js'
 import { readEvent } from './read-event.js'
@@ -37,6 +38,7 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
 
   return {
     host,
+    takesTimes: true,
     oldest: 0,
     compression: status,
     leavesOutLargeFrames: true,

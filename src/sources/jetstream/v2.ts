@@ -1,7 +1,7 @@
 import { Control } from '../../connection/control.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
 import { FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
-import type { JetstreamEvent } from './events.js'
+import type { JetstreamEvent } from '../../events.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { parse, textOf } from './parse.js'
@@ -29,6 +29,7 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
   return {
     host,
     subprotocol: 'xrpc.v1.json',
+    takesTimes: true,
     oldest: LONG_AGO,
     compression: status,
     leavesOutLargeFrames: true,

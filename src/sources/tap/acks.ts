@@ -26,6 +26,8 @@ export class Acks implements Progress<TapEvent> {
   readonly last = undefined
   readonly checkpoint = undefined
   readonly checkpointErrors = 0
+  // Ids are its own.
+  readonly index = 0
   readonly #works = new Map<string, Work>()
   // Works that ended after their connection did, oldest first.
   readonly #unacked = new Set<string>()

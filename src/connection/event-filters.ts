@@ -1,0 +1,58 @@
+import * as z from 'zod/mini'
+import type { JetstreamEvent } from '../events.js'
+import { hashOf } from '../internal/hash.js'
+import { isDid, isNsid, isNsidPrefix } from '../internal/syntax.js'
+import { type Issues, shown } from './config.js'
+
+/** What a stream of events is limited to. The filters are ANDed; what is left out is not limited. */
+export interface EventFilters {
+  /** NSIDs, or prefixes such as `app.bsky.feed.*`. Limits commits, and nothing else. @default all */
+  readonly collections?: readonly string[] | undefined
+  /** Repositories, for events of every kind. @default all */
+  readonly dids?: readonly string[] | undefined
+  /** Kinds of event to emit. @default all */
+  readonly kinds?: readonly ('commit' | 'identity' | 'account' | 'sync')[] | undefined
+}
+
+export const eventFiltersShape = {
+  collections: z.optional(z.array(z.string('must be a string'), 'must be a list of NSIDs')),
+  dids: z.optional(z.array(z.string('must be a string'), 'must be a list of DIDs')),
+  kinds: z.optional(
+    z.array(z.enum(['commit', 'identity', 'account', 'sync'], "must be 'commit', 'identity', 'account' or 'sync'"), 'must be a list'),
+  ),
+}
+
+/** Adds what is no name, and what can never apply. */
+export function checkEventFilters({ collections = [], dids = [] }: EventFilters, issues: Issues): void {
+  collections.forEach((collection, index) => {
+    if (!isNsid(collection) && !isNsidPrefix(collection)) {
+      issues.add(`collections.${index}`, `must be an NSID or a prefix such as app.bsky.feed.*, not ${shown(collection)}`)
+    }
+  })
+  dids.forEach((did, index) => {
+    if (!isDid(did)) issues.add(`dids.${index}`, `must be a DID, not ${shown(did)}`)
+  })
+}
+
+/** The filters as a checkpoint's key names them. A limit on size is no filter of its own: it leaves no place out. */
+export function filtersKey({ collections = [], dids = [], kinds = [] }: EventFilters): readonly string[] {
+  return [
+    ...[...new Set(collections)].sort().map((nsid) => `collection=${nsid}`),
+    ...[...new Set(kinds)].sort().map((kind) => `kind=${kind}`),
+    ...(dids.length === 0 ? [] : [`dids=${new Set(dids).size}:${hashOf([...new Set(dids)].sort().join())}`]),
+  ]
+}
+
+/** The filters as a server applies them: collections to commits, the others to every kind. */
+export function matcher({ collections = [], dids = [], kinds }: EventFilters): (event: JetstreamEvent) => boolean {
+  const wantedKinds = kinds && new Set<string>(kinds)
+  const wantedDids = dids.length > 0 ? new Set(dids) : undefined
+  const names = collections.length > 0 ? new Set(collections) : undefined
+  const prefixes = collections.filter((nsid) => nsid.endsWith('.*')).map((nsid) => nsid.slice(0, -1))
+  if (wantedKinds === undefined && wantedDids === undefined && names === undefined) return () => true
+  const isIn = (nsid: string) => (names?.has(nsid) ?? true) || prefixes.some((prefix) => nsid.startsWith(prefix))
+  return (event) =>
+    (wantedKinds?.has(event.kind) ?? true) &&
+    (wantedDids?.has(event.did) ?? true) &&
+    (event.kind !== 'commit' || isIn(event.commit.collection))
+}
