@@ -2,7 +2,7 @@ import { asyncScheduler, defer, from, interval, type Observable, of, startWith, 
 import { CursorStoreError } from '../errors.js'
 import { Checkpoint, type CheckpointOptions } from './checkpoint.js'
 import type { Control } from './control.js'
-import type { Gaps } from './gaps.js'
+import type { GapReason, Gaps } from './gaps.js'
 import type { Mark } from './mark.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { CursorProtocol } from './protocol.js'
@@ -81,8 +81,8 @@ export class CursorProgress<Event> implements Progress<Event> {
     this.#resume.filterChanged()
   }
 
-  refused(host: string, message: string): void {
-    this.#resume.refused(host, message)
+  refused(host: string, message: string, reason: GapReason): void {
+    this.#resume.refused(host, message, reason)
   }
 
   settled(): void {

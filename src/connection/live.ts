@@ -299,8 +299,8 @@ class Stream<Event> implements DeliverySource {
     if (!(error instanceof StreamError)) throw error
     if (!(error instanceof RefusedError || error instanceof ConnectError || error instanceof ServerError)) return error
     const meaning = this.#protocol?.refused?.(error)
-    if (meaning === 'cursor') {
-      this.#progress.refused(this.#attempts.host, error.message)
+    if (meaning === 'cursor' || meaning === 'future') {
+      this.#progress.refused(this.#attempts.host, error.message, meaning === 'cursor' ? 'cursor-too-old' : 'renumbered')
       return new Redial(error.message)
     }
     return meaning ?? error

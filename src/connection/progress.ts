@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { Connection } from '../socket/socket.js'
 import type { Control } from './control.js'
+import type { GapReason } from './gaps.js'
 import type { Settlement } from './ledger.js'
 import type { Mark } from './mark.js'
 import type { Protocol } from './protocol.js'
@@ -26,7 +27,7 @@ export interface Progress<Event> extends Settlement<Event> {
   /** The filter is another from here on: the server may not repeat what it would have. */
   filterChanged(): void
   /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
-  refused(host: string, message: string): void
+  refused(host: string, message: string, reason: GapReason): void
   /** Loads before the first dial, then works beside the connections: completes never, errors to end the stream. Yields once it is ready. */
   readonly run$: Observable<unknown>
   /** The subscription ended. Deliveries may still be settled after it. */

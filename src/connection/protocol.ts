@@ -18,8 +18,11 @@ export interface Protocol<Event> {
   hello?(request: Request): string | undefined
   /** What to send when the filter has changed to this one; `undefined` where only a new connection can tell. */
   update?(): string
-  /** What a failed handshake or an error frame means: a refusal of the position, a reason to dial again or to end; `undefined` where it speaks for itself. */
-  refused?(error: RefusedError | ConnectError | ServerError): 'cursor' | StreamError | undefined
+  /**
+   * What a failed handshake or an error frame means: the position is not in the log any more (`'cursor'`) or not yet (`'future'`), a reason to dial
+   * again or to end; `undefined` where it speaks for itself.
+   */
+  refused?(error: RefusedError | ConnectError | ServerError): 'cursor' | 'future' | StreamError | undefined
   /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
   decode(frame: Frame): Event | Control
   /** Whether the config wants an event that the server could not leave out. */

@@ -1,5 +1,5 @@
 import { CursorRefusedError } from '../errors.js'
-import type { Gaps } from './gaps.js'
+import type { GapReason, Gaps } from './gaps.js'
 import type { Mark } from './mark.js'
 import { type CursorProtocol, isTimeCursor } from './protocol.js'
 import { Redial } from './redial.js'
@@ -106,7 +106,7 @@ export class Resume<Event> {
     if (ask.lastUs !== undefined) {
       // We asked for more than is missing: the first event shows whether anything is.
       ask.clamped = true
-    } else this.#lost(ask, host)
+    } else this.#lost(ask, host, 'cursor-too-old')
   }
 
   /** The server said that its log ends before the cursor, and went live. Throws as {@link admit} does. */
@@ -153,16 +153,16 @@ export class Resume<Event> {
   }
 
   /** The server refused the cursor. Throws where that ends the stream. */
-  refused(host: string, message: string): void {
+  refused(host: string, message: string, reason: GapReason = 'cursor-too-old'): void {
     const ask = this.#ask
     // Nothing is left to ask for: the server refuses whatever it is.
     if (ask === undefined || ask.heldBy === 'oldest') throw new CursorRefusedError(`${host}: ${message}`)
-    this.#lost(ask, host)
+    this.#lost(ask, host, reason)
     this.#refuse(host, message)
   }
 
-  #lost(ask: Ask, host: string): void {
-    this.gaps.report({ host, from: ask.cursor, to: undefined, reason: 'cursor-too-old', recoverable: false })
+  #lost(ask: Ask, host: string, reason: GapReason): void {
+    this.gaps.report({ host, from: ask.cursor, to: undefined, reason, recoverable: false })
     this.#ask = undefined
   }
 
