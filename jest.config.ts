@@ -4,7 +4,9 @@ import type { Config } from 'jest'
 const config: Config = {
   testMatch: ['<rootDir>/spec/**/*.spec.ts'],
   testEnvironment: 'node',
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  // Some dependencies are ESM alone, which `require` cannot read in Node 20.
+  transformIgnorePatterns: ['/node_modules/(?!(@atcute|@noble)/)'],
+  transform: { '^.+\\.[jt]s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
   moduleNameMapper: {
     '^#socket$': '<rootDir>/src/socket/node.ts',
     '^#zstd$': '<rootDir>/src/zstd/node.ts',
