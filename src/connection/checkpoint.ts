@@ -1,3 +1,4 @@
+import { asyncScheduler, ignoreElements, interval, type Observable, tap } from 'rxjs'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { CursorStoreError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
@@ -13,12 +14,20 @@ export interface CheckpointOptions {
   readonly failAfterMs?: number
 }
 
+/** What a source keeps as its position, and how a store is told of it. */
+export interface PositionFormat<Position> {
+  write(position: Position): string
+  /** `undefined` for a text that {@link write} did not make. */
+  read(text: string): Position | undefined
+  isSame(one: Position, other: Position): boolean
+}
+
 /**
  * Saves the checkpoint: one save in flight, the newest position next. After the stream's end it goes on by itself until all that is done is
  * saved, and needs no timer for that.
  */
-export class Checkpoint {
-  saved: Mark | undefined
+export class Checkpoint<Position> {
+  saved: Position | undefined
   errors = 0
   #error: unknown
   #saving: Promise<void> | undefined
@@ -26,8 +35,9 @@ export class Checkpoint {
   constructor(
     private readonly store: CursorStore,
     private readonly key: string,
+    private readonly format: PositionFormat<Position>,
     /** The position before the oldest unfinished event, or that of the last event when none is. */
-    private readonly current: () => Mark | undefined,
+    private readonly current: () => Position | undefined,
     private readonly onSaved: () => void,
   ) {}
 
@@ -38,9 +48,9 @@ export class Checkpoint {
     if (this.#isBehind()) throw new CursorStoreError('the last checkpoint could not be saved', { cause: this.#error })
   }
 
-  async load(): Promise<Mark | undefined> {
+  async load(): Promise<Position | undefined> {
     const text = await this.#loadText()
-    this.saved = text === undefined ? undefined : markOf(text, this.key)
+    this.saved = text === undefined ? undefined : this.#read(text)
     return this.saved
   }
 
@@ -59,6 +69,20 @@ export class Checkpoint {
     return this.#saving
   }
 
+  /** Saves while the stream runs, and errors when that has failed for too long. Never completes. */
+  regularly({ everyMs = 1000, failAfterMs = 60_000 }: CheckpointOptions): Observable<never> {
+    let goodAt = asyncScheduler.now()
+    const save = () => {
+      // A save that never ends is no better than one that fails.
+      if (this.#error === undefined && !this.saving) goodAt = asyncScheduler.now()
+      else if (asyncScheduler.now() - goodAt >= failAfterMs) {
+        throw new CursorStoreError(`the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`, { cause: this.#error })
+      }
+      this.save()
+    }
+    return interval(everyMs).pipe(tap(save), ignoreElements())
+  }
+
   async #loadText(): Promise<string | undefined> {
     try {
       return await this.store.load(this.key)
@@ -70,14 +94,23 @@ export class Checkpoint {
 
   #isBehind(): boolean {
     const current = this.current()
-    return current !== undefined && (current.position !== this.saved?.position || current.host !== this.saved.host)
+    return current !== undefined && (this.saved === undefined || !this.format.isSame(current, this.saved))
+  }
+
+  #read(text: string): Position {
+    const position = this.format.read(text)
+    if (position !== undefined) return position
+    throw new CursorStoreError(
+      `the store's position for ${this.key} cannot be read: ${text.slice(0, 100)}; it is not one that this library saved`,
+    )
   }
 
   async #run(): Promise<void> {
-    const { host, position, time_us } = this.current() as Mark
+    const text = this.format.write(this.current() as Position)
     try {
-      await this.store.save(this.key, JSON.stringify({ host, position, time_us }))
-      this.saved = { host, position, time_us }
+      await this.store.save(this.key, text)
+      // Read back: the current position may be a delivery, which must not be kept.
+      this.saved = this.format.read(text)
       this.#error = undefined
     } catch (error) {
       this.errors += 1
@@ -89,12 +122,17 @@ export class Checkpoint {
   }
 }
 
-function markOf(text: string, key: string): Mark {
-  try {
-    const { host, position, time_us } = JSON.parse(text) as Mark
-    if (typeof host === 'string' && Number.isSafeInteger(position) && Number.isSafeInteger(time_us)) return { host, position, time_us }
-  } catch {
-    // Said below, with the key.
-  }
-  throw new CursorStoreError(`the store's position for ${key} cannot be read: ${text.slice(0, 100)}; it is not one that this library saved`)
+/** Positions of a live source. */
+export const markFormat: PositionFormat<Mark> = {
+  write: ({ host, position, time_us }) => JSON.stringify({ host, position, time_us }),
+  read(text) {
+    try {
+      const { host, position, time_us } = JSON.parse(text) as Mark
+      if (typeof host === 'string' && Number.isSafeInteger(position) && Number.isSafeInteger(time_us)) return { host, position, time_us }
+    } catch {
+      // No JSON, or none of an object.
+    }
+    return undefined
+  },
+  isSame: (one, other) => one.position === other.position && one.host === other.host,
 }

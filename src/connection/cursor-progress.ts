@@ -1,6 +1,5 @@
-import { asyncScheduler, defer, from, interval, type Observable, of, startWith, switchMap, tap } from 'rxjs'
-import { CursorStoreError } from '../errors.js'
-import { Checkpoint, type CheckpointOptions } from './checkpoint.js'
+import { asyncScheduler, defer, from, type Observable, of, startWith, switchMap, tap } from 'rxjs'
+import { Checkpoint, type CheckpointOptions, markFormat } from './checkpoint.js'
 import type { Control } from './control.js'
 import type { GapReason, Gaps } from './gaps.js'
 import type { Mark } from './mark.js'
@@ -20,7 +19,7 @@ export interface CursorProgressOptions {
 export class CursorProgress<Event> implements Progress<Event> {
   readonly run$: Observable<unknown>
   readonly #resume: Resume<Event>
-  readonly #checkpoint: Checkpoint | undefined
+  readonly #checkpoint: Checkpoint<Mark> | undefined
   #stopped = false
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
@@ -31,7 +30,7 @@ export class CursorProgress<Event> implements Progress<Event> {
       return
     }
     const current = () => context.frontier() ?? this.#resume.last
-    this.#checkpoint = new Checkpoint(checkpoint.store, options.key, current, () => {
+    this.#checkpoint = new Checkpoint<Mark>(checkpoint.store, options.key, markFormat, current, () => {
       context.changed()
       if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
     })
@@ -101,19 +100,10 @@ export class CursorProgress<Event> implements Progress<Event> {
     return checkpoint && Promise.resolve().then(() => checkpoint.flush())
   }
 
-  #saveRegularly(checkpoint: Checkpoint, { everyMs = 1000, failAfterMs = 60_000 }: CheckpointOptions): Observable<unknown> {
-    let goodAt = 0
-    const save = () => {
-      // A save that never ends is no better than one that fails.
-      if (checkpoint.error === undefined && !checkpoint.saving) goodAt = asyncScheduler.now()
-      else if (asyncScheduler.now() - goodAt >= failAfterMs) {
-        throw new CursorStoreError(`the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`, { cause: checkpoint.error })
-      }
-      checkpoint.save()
-    }
+  #saveRegularly(checkpoint: Checkpoint<Mark>, options: CheckpointOptions): Observable<unknown> {
     return defer(() => from(checkpoint.load())).pipe(
       tap((saved) => this.#resume.startFrom(saved)),
-      switchMap(() => interval(everyMs).pipe(tap(save), startWith(undefined))),
+      switchMap(() => checkpoint.regularly(options).pipe(startWith(undefined))),
     )
   }
 }
