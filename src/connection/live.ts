@@ -26,6 +26,7 @@ import { observe } from '../internal/observe.js'
 import type { Connection, Dial, Frame } from '../socket/socket.js'
 import { Attempts, type ReconnectOptions } from './attempts.js'
 import { Control } from './control.js'
+import { Counts } from './counts.js'
 import type { DeliverySource, Outcome } from './delivery.js'
 import { type Gap, Gaps } from './gaps.js'
 import { type Delivery, Ledger } from './ledger.js'
@@ -73,21 +74,8 @@ export const live = <Event>(source: LiveSource<Event>): Observable<Event> =>
   new Observable<Event>((subscriber) => new Stream(source, subscriber).start())
 
 class Stream<Event> implements DeliverySource {
-  // What metrics tell.
   queued = 0
   unrouted = 0
-  #frames = 0
-  #control = 0
-  #rejected = 0
-  #events = 0
-  #duplicates = 0
-  #filtered = 0
-  #dials = 0
-  #bytes = 0
-  #lastEventAt: number | undefined
-  #lastTimeUs = 0
-  #backoffMs = 0
-  #status: ConnectionStatus
 
   // The connection that is open, what is spoken on it, and what ends it from within.
   #connection: Connection | undefined
@@ -95,6 +83,8 @@ class Stream<Event> implements DeliverySource {
   #openedAt: number | undefined
   #interrupt$ = new Subject<never>()
   #leaveOutLargeFrames = false
+  #status: ConnectionStatus
+  #backoffMs = 0
   #stopped = false
 
   readonly #options: LiveOptions
@@ -104,6 +94,7 @@ class Stream<Event> implements DeliverySource {
   readonly #gaps: Gaps
   readonly #ledger: Ledger<Event>
   readonly #progress: Progress<Event>
+  readonly #counts = new Counts()
 
   constructor(
     private readonly source: LiveSource<Event>,
@@ -148,7 +139,7 @@ class Stream<Event> implements DeliverySource {
 
   #connect(): Observable<never> {
     const { host } = this.#attempts
-    this.#dials += 1
+    this.#counts.dials += 1
     this.#interrupt$ = new Subject<never>()
     this.#become({ state: 'connecting', host })
     const dialled$ = from(this.source.protocol(host)).pipe(
@@ -191,20 +182,19 @@ class Stream<Event> implements DeliverySource {
 
   #receive(frame: Frame): void {
     const protocol = this.#protocol as Protocol<Event>
-    this.#frames += 1
+    this.#counts.frames += 1
     const event = this.#decode(protocol, frame)
     if (event === undefined) return
     const position = protocol.cursorOf(event)
     const time_us = protocol.timeOf(event)
     if (!this.#isNew(event, protocol.host, position, time_us)) return
     if (protocol.wants(event)) this.#deliver(event, protocol.host, position, time_us)
-    else this.#filtered += 1
+    else this.#counts.filtered += 1
     if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
   }
 
   #deliver(event: Event, host: string, position: number, time_us: number): void {
-    this.#lastEventAt = this.#connection?.heardAt ?? asyncScheduler.now()
-    this.#lastTimeUs = time_us
+    this.#counts.eventAt(this.#connection?.heardAt ?? asyncScheduler.now(), time_us)
     this.#attempts.progressed()
     this.#ledger.deliver(event, host, position, time_us, this.subscriber, this.#progress.index)
   }
@@ -212,11 +202,11 @@ class Stream<Event> implements DeliverySource {
   #decode(protocol: Protocol<Event>, frame: Frame): Event | undefined {
     const read = this.#read(protocol, frame)
     if (read instanceof Control) {
-      this.#control += 1
+      this.#counts.control += 1
       this.#progress.told(read, protocol.host)
       return undefined
     }
-    if (read !== undefined) this.#events += 1
+    if (read !== undefined) this.#counts.events += 1
     return read
   }
 
@@ -225,10 +215,10 @@ class Stream<Event> implements DeliverySource {
       return protocol.decode(frame)
     } catch (error) {
       if (!(error instanceof FrameError)) {
-        this.#control += 1
+        this.#counts.control += 1
         throw error
       }
-      this.#rejected += 1
+      this.#counts.rejected += 1
       if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
       reject(this.#options.rejects, this.#attempts.host, frame, error)
       return undefined
@@ -239,10 +229,10 @@ class Stream<Event> implements DeliverySource {
     try {
       if (this.#progress.admit(event, host, position, time_us)) return true
     } catch (error) {
-      this.#duplicates += 1
+      this.#counts.duplicates += 1
       throw error
     }
-    this.#duplicates += 1
+    this.#counts.duplicates += 1
     return false
   }
 
@@ -320,7 +310,7 @@ class Stream<Event> implements DeliverySource {
   }
 
   #leave(): void {
-    this.#bytes += this.#connection?.bytes ?? 0
+    this.#counts.bytes += this.#connection?.bytes ?? 0
     this.#connection = undefined
     this.#openedAt = undefined
     this.#pressure.disconnected()
@@ -385,16 +375,11 @@ class Stream<Event> implements DeliverySource {
 
   #snapshot(): StreamMetrics {
     const { delivered, open, done, dropped, failed, held } = this.#ledger
+    const counted = this.#counts.snapshot(this.#connection?.bytes ?? 0)
     return {
       connection: this.#status,
       compression: this.#protocol?.compression ?? UNCOMPRESSED,
-      frames: this.#frames,
-      bytes: this.#bytes + (this.#connection?.bytes ?? 0),
-      control: this.#control,
-      rejected: this.#rejected,
-      events: this.#events,
-      duplicates: this.#duplicates,
-      filtered: this.#filtered,
+      ...counted,
       delivered,
       open,
       done,
@@ -404,11 +389,7 @@ class Stream<Event> implements DeliverySource {
       queued: this.queued,
       unrouted: this.unrouted,
       gaps: this.#gaps.count,
-      reconnects: Math.max(0, this.#dials - 1),
       currentBackoffMs: this.#backoffMs,
-      lastEventAt: this.#lastEventAt,
-      lagMs:
-        this.#lastEventAt === undefined || this.#lastTimeUs === 0 ? undefined : Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000),
       cursor: this.#progress.last?.position,
       checkpoint: this.#progress.checkpoint,
       checkpointErrors: this.#progress.checkpointErrors,

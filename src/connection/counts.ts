@@ -1,0 +1,48 @@
+import type { StreamMetrics } from './metrics.js'
+
+/** What a stream counts by itself; the ledger and the progress have numbers of their own. Mutated for each frame, read when metrics are told. */
+export class Counts {
+  frames = 0
+  control = 0
+  rejected = 0
+  events = 0
+  duplicates = 0
+  filtered = 0
+  dials = 0
+  /** Of connections that have ended. */
+  bytes = 0
+  #lastEventAt: number | undefined
+  #lastTimeUs = 0
+
+  /** An event came: `at` in unix milliseconds, its own time in microseconds, or 0. */
+  eventAt(at: number, time_us: number): void {
+    this.#lastEventAt = at
+    this.#lastTimeUs = time_us
+  }
+
+  snapshot(bytesOfConnection: number): CountedMetrics {
+    const { frames, control, rejected, events, duplicates, filtered, dials, bytes } = this
+    return {
+      frames,
+      control,
+      rejected,
+      events,
+      duplicates,
+      filtered,
+      bytes: bytes + bytesOfConnection,
+      reconnects: Math.max(0, dials - 1),
+      lastEventAt: this.#lastEventAt,
+      lagMs: this.#lagMs,
+    }
+  }
+
+  get #lagMs(): number | undefined {
+    if (this.#lastEventAt === undefined || this.#lastTimeUs === 0) return undefined
+    return Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000)
+  }
+}
+
+type CountedMetrics = Pick<
+  StreamMetrics,
+  'frames' | 'control' | 'rejected' | 'events' | 'duplicates' | 'filtered' | 'bytes' | 'reconnects' | 'lastEventAt' | 'lagMs'
+>
