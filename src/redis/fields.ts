@@ -1,0 +1,39 @@
+import { FrameError } from '../errors.js'
+import { messageOf } from '../internal/message-of.js'
+
+export type Json = Readonly<Record<string, unknown>>
+
+export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The first of `names` that the flat list of fields holds, with its value. */
+export function fieldOf<Name extends string>(fields: readonly string[], ...names: readonly Name[]): readonly [Name, string] | undefined {
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = names.find((one) => one === fields[i])
+    if (name !== undefined) return [name, fields[i + 1] ?? '']
+  }
+  return undefined
+}
+
+/** The object that a field's text is. Throws {@link FrameError}. */
+export function parseObject(field: string, text: string): Json {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new FrameError(`the field \`${field}\` is no JSON: ${messageOf(error)}`, undefined, { cause: error })
+  }
+  if (!isObject(value)) throw new FrameError(`the field \`${field}\` holds no object`)
+  return value
+}
+
+/** What an entry without the fields that were looked for has instead. */
+export function missing(wanted: string, fields: readonly string[]): FrameError {
+  const names = fields.filter((_, index) => index % 2 === 0).map((name) => `\`${name.slice(0, 50)}\``)
+  return new FrameError(`the entry has no field ${wanted}, but ${names.slice(0, 5).join(', ') || 'none'}`)
+}
+
+/** Throws {@link FrameError} unless each of `members` is a string. */
+export function checkStrings(what: string, value: Json, ...members: readonly string[]): void {
+  const wrong = members.filter((member) => typeof value[member] !== 'string')
+  if (wrong.length > 0) throw new FrameError(`the ${what} lacks ${wrong.map((member) => `\`${member}\``).join(', ')}`)
+}

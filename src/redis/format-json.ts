@@ -1,0 +1,16 @@
+import { fieldOf, missing, parseObject } from './fields.js'
+import type { EntryFormat } from './format.js'
+
+/** One field `event`: our event as JSON, whatever its source. */
+export const json: EntryFormat = {
+  encode: (event) => ['event', textOf(event)],
+
+  decode(fields) {
+    const field = fieldOf(fields, 'event')
+    if (field === undefined) throw missing('`event`', fields)
+    return [parseObject(...field)]
+  },
+}
+
+/** The one place where an event becomes text: what keeps its text as it came can be passed on from here without being read. */
+const textOf = (event: unknown): string => JSON.stringify(event)
