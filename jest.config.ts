@@ -6,13 +6,17 @@ const config: Config = {
   testEnvironment: 'node',
   // Some dependencies are ESM alone, which `require` cannot read in Node 20.
   transformIgnorePatterns: ['/node_modules/(?!(@atcute|@noble)/)'],
-  transform: { '^.+\\.[jt]s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  transform: {
+    '^.+\\.[jt]s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }],
+  },
   moduleNameMapper: {
     '^#socket$': '<rootDir>/src/socket/node.ts',
+    '^#sha256$': '<rootDir>/src/xrpc/sha256-node.ts',
     '^#zstd$': '<rootDir>/src/zstd/node.ts',
     '^rxjs-atproto$': '<rootDir>/src/index.ts',
     '^rxjs-atproto/testing$': '<rootDir>/src/testing/index.ts',
     '^rxjs-atproto/cursors/file$': '<rootDir>/src/cursors/file.ts',
+    '^rxjs-atproto/redis$': '<rootDir>/src/redis.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],

@@ -157,6 +157,18 @@ export class CursorStoreError extends StreamError {
   readonly retryable = false
 }
 
+/** A page of a listing that cannot be read: no JSON, no list of repos, or larger than `maxPageBytes`. Asked for again; five in a row end the stream. */
+export class PageError extends StreamError {
+  readonly code = 'PAGE'
+  readonly retryable = true
+}
+
+/** A listing that has no end: the server gave a cursor, or a page, that it gave before. */
+export class CursorLoopError extends StreamError {
+  readonly code = 'CURSOR_LOOP'
+  readonly retryable = false
+}
+
 /** A frame that cannot be read as an event. Never ends a stream: it travels inside a {@link RejectedFrame}. */
 export class FrameError extends StreamError {
   readonly code = 'FRAME'
@@ -170,6 +182,12 @@ export class FrameError extends StreamError {
   ) {
     super(message, options)
   }
+}
+
+/** The record of an event cannot be decoded. Thrown when `commit.record` is first read, where a record is decoded only then; the event is good but for it. */
+export class RecordError extends StreamError {
+  readonly code = 'RECORD'
+  readonly retryable = false
 }
 
 /** A zstd dictionary, or the decoder for it, could not be had or trusted. `compress: 'auto'` goes on without compression. */
@@ -203,4 +221,40 @@ export class IngestError extends StreamError {
 export class IngestTimeoutError extends StreamError {
   readonly code = 'INGEST_TIMEOUT'
   readonly retryable = true
+}
+
+/** Redis cannot be reached, hangs, or cannot serve for now: full, read-only, loading. What writes to it waits and tries again, for ever. */
+export class RedisUnavailableError extends StreamError {
+  readonly code = 'REDIS_UNAVAILABLE'
+  readonly retryable = true
+
+  constructor(
+    message: string,
+    /** The first word of what Redis said, such as `OOM` or `READONLY`; `TIMEOUT` where it said nothing, `CONNECTION` where there is none. */
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** Redis refused a command for good: the wrong type of key, no permission, no password; or the client is closed. */
+export class RedisRefusedError extends StreamError {
+  readonly code = 'REDIS_REFUSED'
+  readonly retryable = false
+
+  constructor(
+    message: string,
+    /** The first word of what Redis said, such as `WRONGTYPE` or `NOPERM`; `CLOSED` for a client that is closed. */
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** A Redis stream is written by somebody else, or by several hosts, in a way that positions as entry ids cannot bear. */
+export class RedisConflictError extends StreamError {
+  readonly code = 'REDIS_CONFLICT'
+  readonly retryable = false
 }

@@ -1,0 +1,11 @@
+import { sha256 } from '#sha256'
+
+// Version 1, a codec, SHA-256, 32 bytes: the only head that atproto's CIDs have, but for the codec.
+const HEAD_BYTES = 4
+
+/** Whether `cid` is the CID of `block`. */
+export function isCidOf(cid: Uint8Array, block: Uint8Array): boolean {
+  const hash = sha256(block)
+  for (let i = 0; i < hash.length; i += 1) if (hash[i] !== cid[HEAD_BYTES + i]) return false
+  return cid.length === HEAD_BYTES + hash.length
+}
