@@ -66,8 +66,11 @@ function remedyOf(error: Error): string | undefined {
 /** The options of the library that have another name on the command line. */
 const FLAGS: Readonly<Record<string, string>> = { checkpoint: 'cursor-file', path: 'cursor-file', reconnect: 'retries' }
 
+/** A name of the environment is no flag. */
+const VARIABLE = /^[A-Z_]+$/
+
 const configMessages = ({ code, issues }: ConfigError): readonly string[] =>
   issues.map(({ option, message }) => {
     const [name = option] = option.split('.')
-    return `${code}: --${FLAGS[name] ?? name} ${message}`
+    return `${code}: ${VARIABLE.test(name) ? name : `--${FLAGS[name] ?? name}`} ${message}`
   })

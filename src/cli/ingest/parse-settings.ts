@@ -1,0 +1,60 @@
+import { InvalidArgumentError } from 'commander'
+import { parseList, parseWhole } from '../parse.js'
+
+export const MODES = ['all', 'firehose', 'backfill', 'labeler'] as const
+export type Mode = (typeof MODES)[number]
+
+/** Where a live stream begins. */
+export type SeqStart = 'oldest' | 'live' | number
+
+const HIGHEST_PORT = 65_535
+
+export function parseMode(text: string): Mode {
+  const mode = MODES.find((known) => known === text)
+  if (mode === undefined) throw new InvalidArgumentError(`Write one of ${MODES.join(', ')}.`)
+  return mode
+}
+
+export function parseSeqStart(text: string): SeqStart {
+  if (text === 'live' || text === 'oldest') return text
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write oldest, live, or a seq.')
+  return parseWhole(text)
+}
+
+export function parseMetricsPort(text: string): number | 'off' {
+  if (text === 'off') return text
+  const port = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!(port <= HIGHEST_PORT)) throw new InvalidArgumentError(`Write a port up to ${HIGHEST_PORT}, or off.`)
+  return port
+}
+
+/** Never shows what it was given: a URL of Redis holds its password. */
+export function parseRedisUrl(text: string): URL {
+  const url = urlOf(text)
+  if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') {
+    throw new InvalidArgumentError('Write redis://host:6379 or rediss://user:password@host:6380/0.')
+  }
+  if (!/^\/?\d*$/.test(url.pathname)) throw new InvalidArgumentError('Behind the port of Redis comes the number of a database, or nothing.')
+  return url
+}
+
+/** Each host as it was written, since the key of its position is. */
+export function parseHosts(text: string): readonly string[] {
+  const hosts = parseList(text.replace(/,\s*$/, ''))
+  for (const host of hosts) if (!isHost(host)) throw new InvalidArgumentError('Write host names or URLs, with commas between them.')
+  return [...new Set(hosts)]
+}
+
+function isHost(text: string): boolean {
+  const url = urlOf(text.includes('://') ? text : `wss://${text}`)
+  if (url === undefined || !/^(wss?|https?):$/.test(url.protocol)) return false
+  return url.hostname !== '' && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+}
+
+function urlOf(text: string): URL | undefined {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
+}
