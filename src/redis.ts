@@ -1,0 +1,1 @@
+export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './redis/client.js'

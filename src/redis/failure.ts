@@ -1,0 +1,62 @@
+import { RedisRefusedError, RedisUnavailableError, type StreamError } from '../errors.js'
+import { messageOf } from '../internal/message-of.js'
+
+// A reply begins with a word of capitals (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
+const WORD = /^[A-Z]{2,}(?=\s|$)/
+
+/** What passes by itself, or by the hand of an operator, while the program need not change. */
+const PASSING = new Set([
+  'ASK',
+  'BUSY',
+  'CLUSTERDOWN',
+  'LOADING',
+  'MASTERDOWN',
+  'MISCONF',
+  'MOVED',
+  'NOGOODSLAVE',
+  'NOMASTERLINK',
+  'NOREPLICAS',
+  'OOM',
+  'READONLY',
+  'TRYAGAIN',
+  'UNBLOCKED',
+])
+
+/** Replies that say more in their text than in their word. */
+const PASSING_TEXT = /max number of clients|-(OOM|READONLY|LOADING|MISCONF|NOREPLICAS) |OOM command not allowed|read only replica/i
+
+/** What a client or a server said, as an error of this library. `closed`: the client does not come back by itself. */
+export function redisError(cause: unknown, closed: boolean): StreamError {
+  if (cause instanceof RedisUnavailableError || cause instanceof RedisRefusedError) return cause
+  const message = messageOf(cause)
+  const word = WORD.exec(message)?.[0]
+  if (word !== undefined) {
+    const passing = PASSING.has(word) || PASSING_TEXT.test(message)
+    return passing ? new RedisUnavailableError(`Redis answered ${message}`, word, { cause }) : refusal(message, word, cause)
+  }
+  if (closed) return closedError(cause)
+  return new RedisUnavailableError(`the connection to Redis failed: ${message || codeOf(cause)}`, 'CONNECTION', { cause })
+}
+
+const refusal = (message: string, word: string, cause: unknown): RedisRefusedError =>
+  new RedisRefusedError(`Redis answered ${message}${REMEDIES[word] ?? ''}`, word, { cause })
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  CROSSSLOT: ': give the keys one hash tag',
+  NOAUTH: ': give the client its `password`',
+  NOPERM: ': let this user run the command on the key',
+  WRONGPASS: ': give the client its `username` and `password`',
+  WRONGTYPE: ': the key holds something else than a stream, take another name',
+}
+
+const closedError = (cause: unknown): RedisRefusedError =>
+  new RedisRefusedError(
+    'the Redis client is closed: connect it first (`await client.connect()`), and give it a `reconnectStrategy` that never gives up',
+    'CLOSED',
+    { cause },
+  )
+
+/** Node's errors of several addresses have an empty message. */
+function codeOf(cause: unknown): string {
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown error'
+}
