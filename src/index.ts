@@ -24,6 +24,9 @@ export type { Compress } from './sources/jetstream/compression.js'
 export type { CursorStart, JetstreamConfig } from './sources/jetstream/config.js'
 export type { JetstreamFilters } from './sources/jetstream/filters.js'
 export { jetstream$ } from './sources/jetstream/jetstream.js'
+export type { ListReposConfig } from './sources/repos/config.js'
+export type { RepoEvent } from './sources/repos/events.js'
+export { listRepos$ } from './sources/repos/list-repos.js'
 export {
   type TapAdmin,
   type TapAdminConfig,

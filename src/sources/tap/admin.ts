@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { checkShape, Issues, shown } from '../../connection/config.js'
 import { hostUrl } from '../../connection/host.js'
 import { ConfigError, ConnectError, RefusedError, RequestTimeoutError } from '../../errors.js'
+import { reasonOf } from '../../internal/message-of.js'
 import { isDid } from '../../internal/syntax.js'
 import { refusalOf } from '../../socket/refusal.js'
 import { authorization, type TapServer, tapServerShape } from './config.js'
@@ -149,11 +150,6 @@ async function answerOf(response: Response): Promise<unknown> {
     throw new RefusedError(message, refusal)
   }
   return body === '' ? undefined : JSON.parse(body)
-}
-
-const reasonOf = (error: unknown): string => {
-  const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } }
-  return cause?.message || cause?.code || message || String(error)
 }
 
 function baseOf(host: string): string {

@@ -1,0 +1,29 @@
+import { FrameError } from '../../errors.js'
+import type { Open } from '../../internal/open.js'
+import { isDid } from '../../internal/syntax.js'
+
+/** One repository of a listing, as the server writes it: `com.atproto.sync.listRepos#repo`. What a server adds comes as it is. */
+export interface RepoEvent {
+  readonly did: string
+  /** The CID of the repository's newest commit. */
+  readonly head: string
+  /** Its revision, a TID. */
+  readonly rev: string
+  /** Whether the account is active. Absent on servers that do not say. */
+  readonly active?: boolean
+  /** Why the account is not active; open. */
+  readonly status?: Open<'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'>
+}
+
+/** Checks what the lexicon requires, and the types of what it knows. Throws {@link FrameError}; `page` is its place. */
+export function readRepo(value: unknown, page: number): RepoEvent {
+  const broken = (message: string): FrameError => new FrameError(message, { position: page, time_us: 0 })
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw broken('the repo is no object')
+  const { did, head, rev, active, status } = value as Readonly<Record<string, unknown>>
+  if (typeof did !== 'string' || !isDid(did)) throw broken('`did` is no DID')
+  if (typeof head !== 'string') throw broken('`head` is missing')
+  if (typeof rev !== 'string') throw broken('`rev` is missing')
+  if (active !== undefined && typeof active !== 'boolean') throw broken('`active` is no boolean')
+  if (status !== undefined && typeof status !== 'string') throw broken('`status` is no string')
+  return value as RepoEvent
+}

@@ -1,0 +1,103 @@
+import { asyncScheduler, defer, finalize, from, type Observable, throwError, timeout } from 'rxjs'
+import { ConnectError, PageError, RefusedError, RequestTimeoutError, StreamError } from '../../errors.js'
+import { reasonOf } from '../../internal/message-of.js'
+import { refusalOf } from '../../socket/refusal.js'
+
+/** How pages are asked for. */
+export interface RequestOptions {
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  readonly maxPageBytes: number
+}
+
+/** The body of an answer. */
+export interface Body {
+  readonly text: string
+  readonly bytes: number
+}
+
+const ERROR_BYTES = 4096
+const MAX_WAIT_MS = 15 * 60_000
+// https://docs.bsky.app/docs/advanced-guides/rate-limits: a unix time in seconds. The IETF draft of the same name counts from now.
+const FIRST_UNIX_TIME = 1e9
+
+/** Asks for one page: yields its body, errors with a `StreamError`, aborts on unsubscription. */
+export const fetchPage = (url: string, { headers, timeoutMs, maxPageBytes }: RequestOptions): Observable<Body> =>
+  defer(() => {
+    const controller = new AbortController()
+    const init: RequestInit = { headers: { accept: 'application/json', ...headers }, redirect: 'manual', signal: controller.signal }
+    return from(request(url, init, maxPageBytes)).pipe(finalize(() => controller.abort()))
+  }).pipe(
+    timeout({
+      first: timeoutMs,
+      with: () => throwError(() => new RequestTimeoutError(`${url} was not answered within \`timeoutMs\` (${timeoutMs} ms)`)),
+    }),
+  )
+
+async function request(url: string, init: RequestInit, maxPageBytes: number): Promise<Body> {
+  try {
+    const response = await fetch(url, init)
+    if (response.ok) return await bodyOf(response, maxPageBytes)
+    throw await refusal(response)
+  } catch (error) {
+    if (error instanceof StreamError) throw error
+    throw new ConnectError(`${url} could not be read: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+async function bodyOf(response: Response, maxPageBytes: number): Promise<Body> {
+  const { bytes, rest } = await read(response, maxPageBytes)
+  if (rest) throw new PageError(`the page is larger than \`maxPageBytes\` (${maxPageBytes})`)
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), bytes: bytes.length }
+  } catch (cause) {
+    throw new PageError('the page is not UTF-8', { cause })
+  }
+}
+
+async function refusal(response: Response): Promise<RefusedError> {
+  const { status, headers, type } = response
+  // A browser does not say where to.
+  if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
+    await response.body?.cancel()
+    const place = headers.get('location') ?? 'another place'
+    return new RefusedError(`the server redirects to ${place}; redirects are not followed: name that host`, { status, body: '' })
+  }
+  const { bytes } = await read(response, ERROR_BYTES)
+  const { message, refusal } = refusalOf(status, new TextDecoder().decode(bytes), headers.get('retry-after') ?? undefined)
+  const retryAfterMs = refusal.retryAfterMs ?? (status === 429 ? resetMs(headers.get('ratelimit-reset')) : undefined)
+  return new RefusedError(message, { ...refusal, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+}
+
+function resetMs(header: string | null): number | undefined {
+  const seconds = Number(header ?? Number.NaN)
+  if (!Number.isFinite(seconds) || seconds < 0) return undefined
+  const ms = seconds >= FIRST_UNIX_TIME ? seconds * 1000 - asyncScheduler.now() : seconds * 1000
+  return Math.min(Math.max(ms, 0), MAX_WAIT_MS)
+}
+
+/** Up to `max` bytes, and whether there are more. */
+async function read({ body }: Response, max: number): Promise<{ readonly bytes: Uint8Array; readonly rest: boolean }> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const reader = body?.getReader()
+  for (let chunk = await reader?.read(); chunk !== undefined && !chunk.done; chunk = await reader?.read()) {
+    chunks.push(chunk.value)
+    size += chunk.value.length
+    if (size <= max) continue
+    // Not waited for: a server that never ends would hold us.
+    reader?.cancel().catch(() => {})
+    break
+  }
+  return { bytes: joined(chunks, Math.min(size, max)), rest: size > max }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk.subarray(0, size - at), at)
+    at += Math.min(chunk.length, size - at)
+  }
+  return bytes
+}

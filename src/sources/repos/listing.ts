@@ -1,0 +1,309 @@
+import {
+  asapScheduler,
+  asyncScheduler,
+  concat,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  interval,
+  merge,
+  type Observable,
+  observeOn,
+  of,
+  repeat,
+  retry,
+  Subject,
+  type Subscriber,
+  Subscription,
+  switchMap,
+  take,
+  tap,
+  timer,
+} from 'rxjs'
+import { Checkpoint, type CheckpointOptions } from '../../connection/checkpoint.js'
+import type { DeliverySource, Outcome } from '../../connection/delivery.js'
+import { Gaps } from '../../connection/gaps.js'
+import { type Delivery, Ledger } from '../../connection/ledger.js'
+import type { ConnectionStatus, StreamMetrics } from '../../connection/metrics.js'
+import { reject } from '../../connection/rejects.js'
+import { FrameError, StreamError } from '../../errors.js'
+import { Bookmark, type Line, type PageMark } from './bookmark.js'
+import type { ListingOptions } from './config.js'
+import { type RepoEvent, readRepo } from './events.js'
+import { type Body, fetchPage } from './fetch-page.js'
+import { readPage } from './page.js'
+import { type ListingPosition, listingFormat } from './position.js'
+import { Repeats } from './repeats.js'
+import { Waits } from './waits.js'
+
+/** A repo, and the page it stands on. */
+export interface Entry {
+  readonly repo: RepoEvent
+  readonly page: PageMark
+}
+
+const PUBLISH_EVERY_MS = 1000
+const UNCOMPRESSED = Object.freeze({ name: 'none' as const })
+
+/**
+ * The listing of one host. A page is asked for when the one before is emitted and no queue is full, so that one at most is in hand. A page is done
+ * when all its repos are; the end is saved when nothing else is left to do.
+ */
+export class Listing implements DeliverySource {
+  // What metrics tell.
+  queued = 0
+  unrouted = 0
+  #retries = 0
+  #rejected = 0
+  #events = 0
+  #duplicates = 0
+  #bytes = 0
+  #lastEventAt: number | undefined
+  #backoffMs = 0
+  #status: ConnectionStatus
+
+  // How many queues want no more for now.
+  #pauses = 0
+  #stopped = false
+  readonly #resumed$ = new Subject<void>()
+  readonly #idle$ = new Subject<void>()
+
+  readonly #bookmark: Bookmark
+  readonly #repeats = new Repeats()
+  readonly #waits: Waits
+  readonly #gaps: Gaps
+  readonly #ledger: Ledger<Entry>
+  readonly #checkpoint: Checkpoint<ListingPosition> | undefined
+
+  constructor(
+    private readonly options: ListingOptions,
+    private readonly subscriber: Subscriber<Entry>,
+  ) {
+    const { host, cursor, checkpoint, reconnect, gaps } = options
+    this.#status = { state: 'connecting', host }
+    this.#bookmark = new Bookmark(cursor)
+    this.#waits = new Waits(host, reconnect)
+    this.#gaps = new Gaps(gaps)
+    this.#ledger = new Ledger<Entry>(this, this)
+    this.#checkpoint = checkpoint && this.#checkpointIn(checkpoint)
+  }
+
+  start(): Subscription {
+    const pages$ = defer(() => this.#step()).pipe(
+      retry({ delay: (error) => this.#wait(error) }),
+      repeat({ delay: () => (this.#bookmark.isOver ? EMPTY : this.#whenWanted()) }),
+    )
+    const work$ = defer(() => concat(pages$, this.#whenIdle(), this.#whenSaved()))
+    const clock$ = merge(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#publish())), this.#saving())
+    const subscription = new Subscription(() => this.#stop())
+    this.#publish()
+    subscription.add(
+      this.#load().subscribe({
+        next: () => {
+          subscription.add(clock$.subscribe({ error: (error) => this.#fail(error) }))
+          subscription.add(work$.subscribe({ error: (error) => this.#fail(error), complete: () => this.subscriber.complete() }))
+        },
+        error: (error) => this.#fail(error),
+      }),
+    )
+    return subscription
+  }
+
+  // --- From page to page ---
+
+  /** Emits what is in hand, or asks for the next page. */
+  #step(): Observable<unknown> {
+    // Of a listing that was completed by an earlier run nothing is left.
+    if (this.#bookmark.isOver) return EMPTY
+    if (!this.#bookmark.hasLines) return fetchPage(this.#url(), this.options.request).pipe(tap((body) => this.#receive(body)))
+    this.#emit()
+    return EMPTY
+  }
+
+  #url(): string {
+    const url = new URL(this.options.host)
+    const { next } = this.#bookmark
+    url.searchParams.set('limit', String(this.options.limit))
+    if (next !== undefined) url.searchParams.set('cursor', next)
+    return url.href
+  }
+
+  #receive({ text, bytes }: Body): void {
+    this.#bytes += bytes
+    const page = readPage(text)
+    this.#repeats.check(this.#bookmark.next, page)
+    this.#waits.progressed()
+    this.#bookmark.turnTo(page)
+    this.#become({ state: this.#pauses > 0 ? 'paused' : 'open', host: this.options.host })
+    this.#emit()
+  }
+
+  /** What must happen before the next request; throws what ends the listing. */
+  #wait(error: unknown): Observable<unknown> {
+    if (!(error instanceof StreamError)) throw error
+    this.#backoffMs = this.#waits.after(error)
+    this.#retries += 1
+    const nextAttemptAt = asyncScheduler.now() + this.#backoffMs
+    this.#become({ state: 'waiting', host: this.options.host, attempt: this.#waits.attempt, nextAttemptAt, reason: error })
+    return timer(this.#backoffMs).pipe(
+      tap(() => {
+        this.#backoffMs = 0
+      }),
+      switchMap(() => this.#whenWanted()),
+    )
+  }
+
+  /** Yields when no queue is full. */
+  #whenWanted(): Observable<unknown> {
+    // Later than the call: whoever resumes us is in the midst of its own work.
+    return this.#pauses === 0 ? of(undefined) : this.#resumed$.pipe(take(1), observeOn(asapScheduler))
+  }
+
+  // --- From repo to repo ---
+
+  #emit(): void {
+    while (this.#bookmark.hasLines && this.#pauses === 0 && !this.subscriber.closed) {
+      const line = this.#bookmark.take()
+      const repo = this.#read(line)
+      if (repo === undefined) continue
+      this.#events += 1
+      this.#lastEventAt = asyncScheduler.now()
+      if (this.#repeats.isRepeat(repo)) this.#duplicates += 1
+      else this.#ledger.deliver({ repo, page: line.page }, this.options.host, line.page.number, 0, this.subscriber, line.index)
+    }
+  }
+
+  #read({ value, page }: Line): RepoEvent | undefined {
+    try {
+      return readRepo(value, page.number)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      this.#rejected += 1
+      reject(this.options.rejects, this.options.host, JSON.stringify(value), error)
+      return undefined
+    }
+  }
+
+  // --- What is done ---
+
+  #checkpointIn({ store }: CheckpointOptions): Checkpoint<ListingPosition> {
+    const done = () => this.#bookmark.position(this.#ledger.frontier?.event.page)
+    return new Checkpoint(store, `repos ${this.options.host}`, listingFormat, done, () => {
+      this.#publish()
+      if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
+    })
+  }
+
+  /** Yields when it is known where to begin. */
+  #load(): Observable<unknown> {
+    const load = async () => {
+      const saved = await this.#checkpoint?.load()
+      if (saved !== undefined && !(saved.completed && this.options.onCompleted === 'restart')) this.#bookmark.startFrom(saved)
+    }
+    return defer(load)
+  }
+
+  #saving(): Observable<never> {
+    const { checkpoint } = this.options
+    return checkpoint === undefined || this.#checkpoint === undefined ? EMPTY : this.#checkpoint.regularly(checkpoint)
+  }
+
+  /** Completes when nothing is open. */
+  #whenIdle(): Observable<never> {
+    return this.#ledger.open === 0 ? EMPTY : this.#idle$.pipe(take(1), ignoreElements())
+  }
+
+  /** Completes when what is done is saved. Where it cannot be, the clock goes on trying, and ends the listing in time. */
+  #whenSaved(): Observable<never> {
+    const everyMs = this.options.checkpoint?.everyMs ?? 1000
+    return defer(() => from(this.#checkpoint?.flush() ?? Promise.resolve())).pipe(retry({ delay: () => timer(everyMs) }), ignoreElements())
+  }
+
+  settled(delivery: Delivery<Entry>, outcome: Outcome): void {
+    if (outcome === 'dropped') this.#gaps.drop(delivery, false)
+    if (this.#stopped) this.#checkpoint?.save()
+    if (this.#ledger.open === 0) this.#idle$.next()
+    // The clock has stopped with the listing.
+    if (this.#stopped) this.#publish()
+  }
+
+  // --- What operators ask of the source ---
+
+  get closed(): boolean {
+    return this.#stopped && this.#ledger.open === 0
+  }
+
+  pause(): void {
+    this.#pauses += 1
+    if (this.#status.state === 'open') this.#become({ state: 'paused', host: this.options.host })
+  }
+
+  resume(): void {
+    this.#pauses -= 1
+    if (this.#pauses > 0) return
+    if (this.#status.state === 'paused') this.#become({ state: 'open', host: this.options.host })
+    this.#resumed$.next()
+  }
+
+  flush(): PromiseLike<void> | undefined {
+    const checkpoint = this.#checkpoint
+    // Not at once: it may be asked for in the very call whose delivery is the last one.
+    return checkpoint && Promise.resolve().then(() => checkpoint.flush())
+  }
+
+  // --- The end ---
+
+  #fail(error: unknown): void {
+    this.#status = { state: 'closed', host: this.options.host, ...(error instanceof StreamError ? { reason: error } : {}) }
+    this.subscriber.error(error)
+  }
+
+  #stop(): void {
+    this.#stopped = true
+    this.#backoffMs = 0
+    this.#checkpoint?.save()
+    this.#become(this.#status.state === 'closed' ? this.#status : { state: 'closed', host: this.options.host })
+  }
+
+  #become(status: ConnectionStatus): void {
+    this.#status = Object.freeze(status)
+    this.#publish()
+  }
+
+  #publish(): void {
+    this.#gaps.flush()
+    this.options.metrics$?.next(Object.freeze(this.#snapshot()))
+  }
+
+  #snapshot(): StreamMetrics {
+    const { delivered, open, done, dropped, failed, held } = this.#ledger
+    return {
+      connection: this.#status,
+      compression: UNCOMPRESSED,
+      frames: this.#events + this.#rejected,
+      bytes: this.#bytes,
+      control: 0,
+      rejected: this.#rejected,
+      events: this.#events,
+      duplicates: this.#duplicates,
+      filtered: 0,
+      delivered,
+      open,
+      done,
+      dropped,
+      failed,
+      held,
+      queued: this.queued,
+      unrouted: this.unrouted,
+      gaps: this.#gaps.count,
+      reconnects: this.#retries,
+      currentBackoffMs: this.#backoffMs,
+      lastEventAt: this.#lastEventAt,
+      lagMs: undefined,
+      cursor: this.#bookmark.page === 0 ? undefined : this.#bookmark.page,
+      checkpoint: this.#checkpoint?.saved?.pages,
+      checkpointErrors: this.#checkpoint?.errors ?? 0,
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import type { PositionFormat } from '../../connection/checkpoint.js'
+
+/**
+ * How far a listing is done. In the store it is JSON: `{"pages":2,"cursor":"…"}`, the cursor of the oldest page with a repo that is not done; at
+ * the end `{"pages":3,"completed":true}`.
+ */
+export type ListingPosition =
+  | { readonly pages: number; readonly cursor: string; readonly completed?: never }
+  | { readonly pages: number; readonly cursor?: never; readonly completed: true }
+
+export const listingFormat: PositionFormat<ListingPosition> = {
+  write: ({ pages, cursor, completed }) => JSON.stringify(completed ? { pages, completed } : { pages, cursor }),
+  read(text) {
+    try {
+      // A position that another program kept may lack the count of pages.
+      const { pages = 0, cursor, completed } = JSON.parse(text) as Partial<ListingPosition>
+      if (!Number.isSafeInteger(pages) || pages < 0) return undefined
+      if (completed === true) return { pages, completed }
+      if (typeof cursor === 'string' && cursor !== '') return { pages, cursor }
+    } catch {
+      // No JSON, or none of an object.
+    }
+    return undefined
+  },
+  isSame: (one, other) => one.pages === other.pages && one.cursor === other.cursor && one.completed === other.completed,
+}

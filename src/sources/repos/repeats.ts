@@ -1,0 +1,54 @@
+import { CursorLoopError } from '../../errors.js'
+import { hashOf } from '../../internal/hash.js'
+import type { RepoEvent } from './events.js'
+import type { Page } from './page.js'
+
+/** What tells one page from another. */
+interface Print {
+  readonly cursor: string | undefined
+  readonly repos: string
+}
+
+/**
+ * Knows a listing that goes round, and the repos that a page repeats of the page before. Constant memory over millions of pages (Brent's
+ * algorithm): each page is compared with the one before, and with a mark that moves ahead at each power of two.
+ */
+export class Repeats {
+  #last: Print | undefined
+  #mark: Print | undefined
+  #steps = 0
+  #moveAt = 1
+  #before = new Set<string>()
+  #current = new Set<string>()
+
+  /** Throws {@link CursorLoopError} where the page was here before. `asked`: the cursor that it was asked for with. */
+  check(asked: string | undefined, { next, repos }: Page): void {
+    if (repos.length === 0) return
+    const print = { cursor: next, repos: hashOf(JSON.stringify(repos)) }
+    if (next !== undefined && next === asked) throw new CursorLoopError(`the page at the cursor ${next} names itself as the next one`)
+    for (const seen of [this.#last, this.#mark]) if (seen !== undefined) compare(print, seen)
+    this.#note(print)
+    this.#before = this.#current
+    this.#current = new Set()
+  }
+
+  /** Whether the page before had the same repo, in the same state: a server whose cursors are inclusive. */
+  isRepeat({ did, rev, active, status }: RepoEvent): boolean {
+    const key = `${did} ${rev} ${active} ${status}`
+    this.#current.add(key)
+    return this.#before.has(key)
+  }
+
+  #note(print: Print): void {
+    this.#last = print
+    this.#steps += 1
+    if (this.#steps < this.#moveAt) return
+    this.#mark = print
+    this.#moveAt *= 2
+  }
+}
+
+function compare(print: Print, seen: Print): void {
+  if (print.cursor !== undefined && print.cursor === seen.cursor) throw new CursorLoopError(`the cursor ${print.cursor} came twice`)
+  if (print.repos === seen.repos) throw new CursorLoopError(`the page before the cursor ${print.cursor ?? '(none)'} came twice`)
+}
