@@ -1,0 +1,43 @@
+import { distinctUntilChanged, map } from 'rxjs'
+import type { Messages } from '../messages.js'
+import { Rate } from '../reading.js'
+import { Watch } from '../watch.js'
+import { Away } from './away.js'
+
+/** The streams that rsky-ingester writes. */
+export type StreamName = 'firehose_live' | 'repo_backfill' | 'label_live'
+
+/** One host that is read into one stream, and what is known of it. */
+export class Feed {
+  readonly watch: Watch
+  /** Away while there is no connection. One that is paused is there: readers of the stream are behind, and that is their concern. */
+  readonly away = new Away()
+  /** The host has no more: a backfill alone has an end. */
+  completed = false
+  readonly #rate = new Rate()
+
+  constructor(
+    readonly stream: StreamName,
+    /** As the person wrote it: so it is named in keys, metrics and messages. */
+    readonly host: string,
+    messages: Messages,
+  ) {
+    this.watch = new Watch(messages)
+    this.watch.metrics$
+      .pipe(
+        map(({ connection }) => connection.state),
+        distinctUntilChanged(),
+      )
+      .subscribe((state) => this.away.tell(state !== 'open' && state !== 'paused'))
+  }
+
+  complete(): void {
+    this.completed = true
+    this.away.tell(false)
+  }
+
+  /** Events a second, of late. `elapsedMs` since the start. */
+  rateAt(elapsedMs: number): number {
+    return this.#rate.sample(this.watch.metrics.delivered, elapsedMs)
+  }
+}
