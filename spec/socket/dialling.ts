@@ -1,6 +1,7 @@
 import { StreamError } from '../../src/errors.js'
 import { dial } from '../../src/socket/node.js'
 import type { Connection, DialOptions, Frame } from '../../src/socket/socket.js'
+import { TextBytes } from '../../src/socket/text-bytes.js'
 import { Changes } from '../../src/testing/changes.js'
 
 /** One dial of a spec, with all that came of it. */
@@ -49,7 +50,8 @@ export class Dialling implements Disposable {
 
   #opened(connection: Connection): void {
     this.connection = connection
-    connection.frames$.subscribe((frame) => {
+    connection.frames$.subscribe((received) => {
+      const frame = received instanceof TextBytes ? received.toFrame() : received
       this.frames.push(frame)
       this.onFrame(frame)
       this.#changes.changed()

@@ -24,6 +24,7 @@ import { dial as dialSocket } from '#socket'
 import { ConnectError, FrameError, FrameTooLargeError, RefusedError, ServerError, StreamError } from '../errors.js'
 import { observe } from '../internal/observe.js'
 import type { Connection, Dial, Frame } from '../socket/socket.js'
+import { TextBytes } from '../socket/text-bytes.js'
 import { Attempts, type ReconnectOptions } from './attempts.js'
 import { Control } from './control.js'
 import { Counts } from './counts.js'
@@ -153,7 +154,14 @@ class Stream<Event> implements DeliverySource {
     const { connectTimeoutMs, maxFrameBytes, headers } = this.#options
     const request: Request = { cursor: this.#progress.cursorFor(protocol), leaveOutLargeFrames: this.#leaveOutLargeFrames }
     this.#protocol = protocol
-    const dialled$ = this.#dial({ url: protocol.url(request), connectTimeoutMs, maxFrameBytes, headers, subprotocol: protocol.subprotocol })
+    const dialled$ = this.#dial({
+      url: protocol.url(request),
+      connectTimeoutMs,
+      maxFrameBytes,
+      headers,
+      subprotocol: protocol.subprotocol,
+      textAsBytes: protocol.decodeBytes !== undefined,
+    })
     return dialled$.pipe(switchMap((connection) => this.#opened(connection, protocol.hello?.(request))))
   }
 
@@ -180,7 +188,7 @@ class Stream<Event> implements DeliverySource {
     return merge(frames$, silence, pressed$)
   }
 
-  #receive(frame: Frame): void {
+  #receive(frame: Frame | TextBytes): void {
     const protocol = this.#protocol as Protocol<Event>
     this.#counts.frames += 1
     const event = this.#decode(protocol, frame)
@@ -199,7 +207,7 @@ class Stream<Event> implements DeliverySource {
     this.#ledger.deliver(event, host, position, time_us, this.subscriber, this.#progress.index)
   }
 
-  #decode(protocol: Protocol<Event>, frame: Frame): Event | undefined {
+  #decode(protocol: Protocol<Event>, frame: Frame | TextBytes): Event | undefined {
     const read = this.#read(protocol, frame)
     if (read instanceof Control) {
       this.#counts.control += 1
@@ -210,9 +218,9 @@ class Stream<Event> implements DeliverySource {
     return read
   }
 
-  #read(protocol: Protocol<Event>, frame: Frame): Event | Control | undefined {
+  #read(protocol: Protocol<Event>, frame: Frame | TextBytes): Event | Control | undefined {
     try {
-      return protocol.decode(frame)
+      return frame instanceof TextBytes ? protocol.decodeBytes?.(frame) : protocol.decode(frame)
     } catch (error) {
       if (!(error instanceof FrameError)) {
         this.#counts.control += 1
@@ -220,7 +228,7 @@ class Stream<Event> implements DeliverySource {
       }
       this.#counts.rejected += 1
       if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
-      reject(this.#options.rejects, this.#attempts.host, frame, error)
+      reject(this.#options.rejects, this.#attempts.host, frame instanceof TextBytes ? frame.toFrame() : frame, error)
       return undefined
     }
   }

@@ -1,5 +1,6 @@
 import type { ConnectError, RefusedError, ServerError, StreamError } from '../errors.js'
 import type { Frame } from '../socket/socket.js'
+import type { TextBytes } from '../socket/text-bytes.js'
 import type { Control } from './control.js'
 import type { CompressionStatus } from './metrics.js'
 
@@ -25,6 +26,8 @@ export interface Protocol<Event> {
   refused?(error: RefusedError | ConnectError | ServerError): 'cursor' | 'future' | StreamError | undefined
   /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
   decode(frame: Frame): Event | Control
+  /** The same for text that the socket has not decoded; without it, all text comes as strings. */
+  decodeBytes?(text: TextBytes): Event | Control
   /** Whether the config wants an event that the server could not leave out. */
   wants(event: Event): boolean
   /** The event's position, as its host numbers it. */

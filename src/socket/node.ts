@@ -1,10 +1,12 @@
-import { isAscii, isUtf8 } from 'node:buffer'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { Observable, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
 import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, RefusedError, type StreamError } from '../errors.js'
 import { refusalOf } from './refusal.js'
 import type { Connection, Dial, DialOptions, Frame } from './socket.js'
+import { type SliceableBytes, TextBytes, textOf } from './text-bytes.js'
+import { WholeFrames } from './whole-frames.js'
 
 const BODY_BYTES = 4096
 // How long the peer has to answer our close frame, before TCP is cut.
@@ -24,7 +26,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     skipUTF8Validation: true,
     closeTimeout: CLOSE_TIMEOUT_MS,
   } as WebSocket.ClientOptions)
-  const connection = new NodeConnection(socket)
+  const connection = new NodeConnection(socket, options)
   let failure: StreamError | undefined
 
   const end = (error: StreamError) => {
@@ -92,24 +94,32 @@ class NodeConnection implements Connection {
   // Read once a chunk of the socket and not once a message: the clock costs as much as a delivery.
   #now: number | undefined
   readonly canPause = true
-  #reader: Subscriber<Frame> | undefined
+  #reader: Subscriber<Frame | TextBytes> | undefined
   // One reader, and no list of them: a Subject costs a copy of its observers and two calls a frame.
-  readonly frames$ = new Observable<Frame>((reader) => {
+  readonly frames$ = new Observable<Frame | TextBytes>((reader) => {
     this.#reader = reader
   })
-  // `ws` hands out what it has read already, also after `pause()`: at most one chunk of the socket, kept here.
-  readonly #backlog: Frame[] = []
+  // What was read already is handed out also after `pause()`: at most one chunk of the socket, kept here.
+  readonly #backlog: (Frame | TextBytes)[] = []
   #paused = false
   #closed = false
 
-  constructor(private readonly socket: WebSocket) {
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly options: DialOptions,
+  ) {
     const heard = () => {
       this.heard += 1
     }
-    socket.on('open', () => {
-      this.opened = true
+    let tcp: Socket | undefined
+    socket.once('upgrade', (response) => {
+      tcp = response.socket
     })
-    socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
+    socket.once('open', () => {
+      this.opened = true
+      if (tcp !== undefined) this.#takeWholeFrames(tcp)
+    })
+    socket.on('message', (data: SliceableBytes, isBinary) => this.#receive(data, 0, data.length, isBinary))
     socket.on('ping', heard)
     socket.on('pong', heard)
   }
@@ -149,13 +159,41 @@ class NodeConnection implements Connection {
     this.socket.close(1000)
   }
 
-  #receive(data: Buffer, isBinary: boolean): void {
+  /** Reads the socket before `ws` does, which keeps the handshake, the closing, and every frame that is not whole and plain. */
+  #takeWholeFrames(tcp: Socket): void {
+    const [feed, ...others] = tcp.listeners('data')
+    // Whatever else a `ws` of another version does, it can do alone.
+    if (feed === undefined || others.length > 0) return
+    const leave = () => {
+      tcp.off('data', read).off('close', close)
+      tcp.on('data', feed as (chunk: Buffer) => void)
+    }
+    const close = () => {
+      // `ws` reads now what a paused socket still holds.
+      if (tcp.readableLength > 0) frames.end()
+      leave()
+    }
+    const visit = (chunk: Buffer, from: number, to: number, isBinary: boolean) =>
+      this.#receive(chunk as Buffer & SliceableBytes, from, to, isBinary)
+    const frames = new WholeFrames(this.options.maxFrameBytes, visit, (bytes) => feed.call(tcp, bytes), leave)
+    const read = (chunk: Buffer) => frames.read(chunk)
+    tcp.off('data', feed as (chunk: Buffer) => void).on('data', read)
+    tcp.prependListener('close', close)
+  }
+
+  #receive(chunk: SliceableBytes, from: number, to: number, isBinary: boolean): void {
+    if (this.#closed) return
     this.heard += 1
-    this.bytes += data.length
+    this.bytes += to - from
     this.heardAt = this.#now ?? this.#readClock()
-    const frame = isBinary ? data : textOf(data)
+    const frame = isBinary ? chunk.subarray(from, to) : this.#textOf(chunk, from, to)
     if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frame)
     else this.#reader?.next(frame)
+  }
+
+  #textOf(chunk: SliceableBytes, from: number, to: number): Frame | TextBytes {
+    if (this.options.textAsBytes) return new TextBytes(chunk, from, to)
+    return textOf(chunk, from, to) ?? chunk.subarray(from, to)
   }
 
   #readClock(): number {
@@ -169,23 +207,11 @@ class NodeConnection implements Connection {
   #drain(): void {
     let taken = 0
     while (taken < this.#backlog.length && !this.#paused && !this.#closed) {
-      const frame = this.#backlog[taken] as Frame
+      const frame = this.#backlog[taken] as Frame | TextBytes
       taken += 1
       this.#reader?.next(frame)
     }
     this.#backlog.splice(0, taken)
     if (!this.#paused && !this.#closed && this.socket.isPaused) this.socket.resume()
   }
-}
-
-/** What `toString` calls, after it has looked the encoding up. */
-interface SliceableBuffer extends Buffer {
-  latin1Slice(start: number, end: number): string
-  utf8Slice(start: number, end: number): string
-}
-
-// Two passes over bytes in cache are cheaper than one over a decoder that must be ready for anything.
-function textOf(data: Buffer): Frame {
-  if (isAscii(data)) return (data as SliceableBuffer).latin1Slice(0, data.length)
-  return isUtf8(data) ? (data as SliceableBuffer).utf8Slice(0, data.length) : data
 }

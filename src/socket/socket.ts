@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import type { TextBytes } from './text-bytes.js'
 
 /**
  * What the socket delivers, unread: text as a string, binary as bytes. A text message that is not UTF-8 comes as bytes too, so that it can be
@@ -14,12 +15,14 @@ export interface DialOptions {
   /** Not in browsers. */
   readonly headers: Readonly<Record<string, string>>
   readonly subprotocol?: string | undefined
+  /** Hand text out as `TextBytes`, for whoever reads bytes faster than strings; a socket that has no bytes gives strings. @default false */
+  readonly textAsBytes?: boolean | undefined
 }
 
 /** One open socket. */
 export interface Connection {
   /** Frames as they come; subscribe in the call that yields the connection. Never completes: every end is an error of `dial`. */
-  readonly frames$: Observable<Frame>
+  readonly frames$: Observable<Frame | TextBytes>
   /** Bytes of all frames so far. */
   readonly bytes: number
   /** Moves with every sign of life: a frame, a ping, a pong. */

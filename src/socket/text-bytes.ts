@@ -1,0 +1,32 @@
+import type { Frame } from './socket.js'
+
+/** A Node buffer: what its `toString` calls, after it has looked the encoding up. */
+export interface SliceableBytes extends Uint8Array {
+  latin1Slice(from: number, to: number): string
+  utf8Slice(from: number, to: number): string
+}
+
+/** A text message that nobody has decoded. Keeps in memory all that came with it, up to 64 KiB: read it, and let it go. */
+export class TextBytes {
+  constructor(
+    readonly chunk: SliceableBytes,
+    readonly from: number,
+    readonly to: number,
+  ) {}
+
+  /** The text, or its bytes where they are not UTF-8. */
+  toFrame(): Frame {
+    return textOf(this.chunk, this.from, this.to) ?? this.chunk.slice(this.from, this.to)
+  }
+}
+
+const REPLACEMENT = '\ufffd'
+
+/** The text of UTF-8; `undefined` where it is none. */
+export function textOf(chunk: SliceableBytes, from: number, to: number): string | undefined {
+  const text = chunk.utf8Slice(from, to)
+  // The decoder puts this for what it cannot read: only text that holds it needs a second look.
+  return !text.includes(REPLACEMENT) || isSame(new TextEncoder().encode(text), chunk.subarray(from, to)) ? text : undefined
+}
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, index) => byte === b[index])
