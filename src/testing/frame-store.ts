@@ -26,6 +26,17 @@ export class FrameStore {
     return { slab, start, payload, end: this.#used }
   }
 
+  /** As a binary frame. */
+  addBytes(bytes: Uint8Array): Frame {
+    this.#reserve(bytes.length + LONGEST_HEADER)
+    const slab = this.#slab
+    const start = this.#used
+    const payload = writeHeader(slab, start, OPCODES.binary, bytes.length)
+    slab.set(bytes, payload)
+    this.#used = payload + bytes.length
+    return { slab, start, payload, end: this.#used }
+  }
+
   #reserve(bytes: number): void {
     if (this.#used + bytes <= this.#slab.length) return
     this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes))
@@ -41,6 +52,18 @@ export function frameOf(payload: Uint8Array, as: keyof typeof OPCODES): Buffer {
   const start = writeHeader(frame, 0, OPCODES[as], payload.length)
   frame.set(payload, start)
   return frame.subarray(0, start + payload.length)
+}
+
+/** Frames that lie side by side are one piece. */
+export function joined(frames: readonly Frame[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  for (let index = 0; index < frames.length; ) {
+    const first = frames[index++] as Frame
+    let last = first
+    for (let next = frames[index]; next && next.slab === first.slab && next.start === last.end; next = frames[++index]) last = next
+    pieces.push(first.slab.subarray(first.start, last.end))
+  }
+  return pieces
 }
 
 /** RFC 6455 section 5.2; answers where the payload begins. */

@@ -1,0 +1,55 @@
+import { hash } from 'node:crypto'
+import { fromUint8Array } from '@atcute/car'
+import { decode, fromBytes } from '@atcute/cbor'
+import { toString as cidText } from '@atcute/cid'
+import { decodeMessage, type FirehoseMessage, type FirehoseOp } from './firehose-message.js'
+
+/** One operation, as {@link opsOf} finds it. */
+export interface SentOp {
+  readonly seq: number | undefined
+  readonly did: string
+  readonly rev: string
+  readonly action: 'create' | 'update' | 'delete'
+  readonly path: string
+  /** `null` of a delete. */
+  readonly cid: string | null
+  readonly prev: string | undefined
+  /** As JSON of the AT Protocol (`$link`, `$bytes`); `undefined` of a delete, and where no block of the CAR hashes to `cid`. */
+  readonly record: unknown
+}
+
+/**
+ * The operations of a message or of the bytes of a frame, in their order; none of a message that is no commit, and of bytes that nobody can read.
+ * Every hash is checked anew, and nothing of the library's own reader is used: what came can be compared with what was sent.
+ *
+ * @example
+ * const sent = [...generateCommits({ count: 100 })].flatMap(opsOf)
+ */
+export function opsOf(item: FirehoseMessage | Uint8Array): readonly SentOp[] {
+  const message = item instanceof Uint8Array ? tryDecode(item) : item
+  if (message?.t !== '#commit' || message.truncated) return []
+  const { repo: did, rev, seq, ops, blocks } = message.body
+  const records = recordsIn(fromBytes(blocks))
+  return ops.map(({ action, path, cid, prev }: FirehoseOp) => {
+    const text = cid === null ? null : cid.$link
+    return { seq, did, rev, action, path, cid: text, prev: prev?.$link, record: text === null ? undefined : records.get(text) }
+  })
+}
+
+function tryDecode(frame: Uint8Array): FirehoseMessage | undefined {
+  try {
+    return decodeMessage(frame)
+  } catch {
+    return undefined
+  }
+}
+
+/** By CID; without the blocks that are something else than they claim. */
+function recordsIn(car: Uint8Array): ReadonlyMap<string, unknown> {
+  const records = new Map<string, unknown>()
+  for (const { cid, bytes } of fromUint8Array(car)) {
+    const isTrue = hash('sha256', bytes, 'buffer').equals(cid.digest.contents)
+    if (isTrue) records.set(cidText(cid), JSON.parse(JSON.stringify(decode(bytes))))
+  }
+  return records
+}

@@ -1,0 +1,68 @@
+interface FaultBase {
+  /** The request it meets, counted from 1 and faults included. */
+  readonly onRequest: number
+  /** How many requests in a row it meets. @default 1 */
+  readonly times?: number
+  /** Whether it may stay unfired. @default false: closing the server then fails */
+  readonly optional?: boolean
+}
+
+/** What a {@link FakeRepos} does in place of an orderly page. */
+export type ReposFaultAction =
+  /** Another HTTP answer: 429 or 500, a redirect with a `location`. @default status 503, body '', no headers */
+  | { readonly do: 'refuse'; readonly status?: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
+  /** No answer, for as long as the client waits. */
+  | { readonly do: 'hang' }
+  /** The TCP connection is reset before an answer. */
+  | { readonly do: 'reset' }
+  /** The first half of the page; then nothing more, and the connection stays. */
+  | { readonly do: 'stall' }
+  /** The first half of the page; then the connection ends. */
+  | { readonly do: 'cut' }
+  /** The page, so many milliseconds later. */
+  | { readonly do: 'slow'; readonly delayMs: number }
+  /** 200 with this body, such as the HTML of a proxy. */
+  | { readonly do: 'garbage'; readonly body: string | Uint8Array }
+  /** 200 with a body that never ends. */
+  | { readonly do: 'flood' }
+  /** The page; but its cursor leads so many pages back. 0: to the page itself. @default 0 */
+  | { readonly do: 'loop'; readonly back?: number }
+  /** The page of the request before, once more, with a cursor that goes on behind it. */
+  | { readonly do: 'repeat' }
+  /** Fewer repos than were asked for, although more follow; the cursor is right. */
+  | { readonly do: 'shrink'; readonly repos: number }
+  /** One entry of the page is something else. @default index 0 */
+  | { readonly do: 'spoil'; readonly index?: number; readonly repo: unknown }
+
+/** One entry of `faults`. */
+export type ReposFault = FaultBase & ReposFaultAction
+
+/** The proof that a fault happened. */
+export interface FiredReposFault {
+  readonly fault: ReposFault
+  /** Counted from 1. */
+  readonly request: number
+}
+
+/** Which faults are due, and which have fired. */
+export class ReposFaultPlan {
+  readonly fired: FiredReposFault[] = []
+
+  constructor(private readonly faults: readonly ReposFault[]) {}
+
+  /** The fault for this request, now counted as fired. */
+  at(request: number): ReposFault | undefined {
+    const due = this.faults.find(({ onRequest, times = 1 }) => request >= onRequest && request < onRequest + times)
+    if (due !== undefined) this.fired.push({ fault: due, request })
+    return due
+  }
+
+  /** One line for each fault that did not fire as often as it was asked to; an endless one must have fired once. */
+  get missing(): readonly string[] {
+    return this.faults.flatMap((fault) => {
+      const wanted = fault.times === Number.POSITIVE_INFINITY ? 1 : (fault.times ?? 1)
+      const count = this.fired.filter((fired) => fired.fault === fault).length
+      return fault.optional || count >= wanted ? [] : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
+    })
+  }
+}
