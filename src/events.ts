@@ -89,3 +89,65 @@ export type JetstreamEvent<Records extends RecordMap = RecordMap> =
   | IdentityEvent
   | AccountEvent
   | SyncEvent
+
+/** What is wrong with the record of an operation, or with the block section that should hold it. Open: more may be told apart. */
+export type RecordProblem = Open<
+  /** The block is not in the section. Normal where a later operation of the commit wrote the same path again. */
+  | 'record-missing'
+  /** The block's hash is not its CID. */
+  | 'record-mismatch'
+  /** The section is no CAR, or ends before the record. */
+  | 'blocks-unreadable'
+  /** The section is above the 2,000,000 bytes that the protocol allows, and was not read. */
+  | 'blocks-too-large'
+>
+
+interface FirehoseEnvelope extends Envelope {
+  /** The server's sequence number (`seq`). All events of one commit share it. */
+  readonly cursor: number
+  /** The message's `time`, as the wire wrote it. */
+  readonly time: string
+}
+
+interface FirehoseCommitBase<C extends string> extends CommitBase<C> {
+  /** The CID of the commit block. All operations of one commit share it. */
+  readonly commit: string
+  /** The revision before this one; absent on a repository's first commit. */
+  readonly since?: string
+  /** The CID of the record that was there before, where the server says it. */
+  readonly prev?: string
+}
+
+/** A record, or what is wrong with it. */
+type Written<R> =
+  | {
+      /** Decoded when it is first read, which throws `RecordError` where that fails. atproto JSON, as on a Jetstream. */
+      readonly record: R
+      readonly cid: string
+      /** The section names another commit as its root. The record is what the operation says it is. */
+      readonly problem?: 'root-mismatch'
+    }
+  | { readonly record: undefined; readonly cid: string; readonly problem: RecordProblem }
+
+/** One operation of a commit, as {@link Commit}, with what the firehose knows besides. */
+export type FirehoseCommit<C extends string = string, R = unknown> = FirehoseCommitBase<C> &
+  (
+    | ({ readonly operation: 'create' } & Written<R>)
+    | ({ readonly operation: 'update' } & Written<R>)
+    | { readonly operation: 'delete'; readonly record?: never; readonly cid?: never; readonly problem?: never }
+  )
+
+/** One operation on one record, off the firehose. */
+export interface FirehoseCommitEvent<C extends string = string, R = unknown> extends FirehoseEnvelope {
+  readonly kind: 'commit'
+  readonly commit: FirehoseCommit<C, R>
+}
+
+/** What `firehose$` emits: the events of a Jetstream, and more in each. Operations and statuses that the network adds later pass through. */
+export type FirehoseEvent<Records extends RecordMap = RecordMap> =
+  | ([Nsid<Records>] extends [never]
+      ? FirehoseCommitEvent
+      : { [C in Nsid<Records>]: FirehoseCommitEvent<C, RecordOf<Records, C>> }[Nsid<Records>])
+  | (IdentityEvent & FirehoseEnvelope)
+  | (AccountEvent & FirehoseEnvelope)
+  | (SyncEvent & FirehoseEnvelope)

@@ -44,15 +44,22 @@ export function filtersKey({ collections = [], dids = [], kinds = [] }: EventFil
 }
 
 /** The filters as a server applies them: collections to commits, the others to every kind. */
-export function matcher({ collections = [], dids = [], kinds }: EventFilters): (event: JetstreamEvent) => boolean {
+export function matcher(filters: EventFilters): (event: JetstreamEvent) => boolean {
+  const wanted = wantedBy(filters)
+  return (event) => wanted(event.kind, event.did, event.kind === 'commit' ? event.commit.collection : undefined)
+}
+
+/** Whether an event of this kind and repository is wanted; `collection` is that of a commit. */
+export type Wanted = (kind: string, did: string, collection?: string) => boolean
+
+/** The filters, for who has no event yet. */
+export function wantedBy({ collections = [], dids = [], kinds }: EventFilters): Wanted {
   const wantedKinds = kinds && new Set<string>(kinds)
   const wantedDids = dids.length > 0 ? new Set(dids) : undefined
   const names = collections.length > 0 ? new Set(collections) : undefined
   const prefixes = collections.filter((nsid) => nsid.endsWith('.*')).map((nsid) => nsid.slice(0, -1))
   if (wantedKinds === undefined && wantedDids === undefined && names === undefined) return () => true
   const isIn = (nsid: string) => (names?.has(nsid) ?? true) || prefixes.some((prefix) => nsid.startsWith(prefix))
-  return (event) =>
-    (wantedKinds?.has(event.kind) ?? true) &&
-    (wantedDids?.has(event.did) ?? true) &&
-    (event.kind !== 'commit' || isIn(event.commit.collection))
+  return (kind, did, collection) =>
+    (wantedKinds?.has(kind) ?? true) && (wantedDids?.has(did) ?? true) && (collection === undefined || isIn(collection))
 }

@@ -1,0 +1,88 @@
+import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
+import type { Wanted } from '../../connection/event-filters.js'
+import type { EmitPart } from '../../connection/parts.js'
+import type { FirehoseEvent } from '../../events.js'
+import { toJson } from '../../xrpc/json.js'
+import type { CommitBody, Message, Op } from './message.js'
+import { keepFrame } from './raw-frame.js'
+import { defineRecord } from './record.js'
+import { type Found, RecordFinder } from './record-finder.js'
+
+/** Whether the message holds an event that is wanted. Nothing of its blocks is looked at. */
+export function wantsAny(message: Message, wanted: Wanted): boolean {
+  const { kind, did } = message
+  if (kind !== 'commit') return wanted(kind, did)
+  const { ops, tooBig } = commitOf(message)
+  return ops.some(({ path }) => wanted(kind, did, collectionOf(path))) || (tooBig === true && wanted('sync', did))
+}
+
+/** Emits the wanted events of a message in order: of a commit, one for each operation. */
+export function eachEvent(message: Message, wanted: Wanted, emit: EmitPart<FirehoseEvent>): void {
+  const { kind, did } = message
+  if (kind === 'commit') eachOperation(message, wanted, emit)
+  else if (wanted(kind, did)) emit(plainEvent(message), 0)
+}
+
+function eachOperation(message: Message, wanted: Wanted, emit: EmitPart<FirehoseEvent>): void {
+  const { kind, did } = message
+  const { ops, tooBig } = commitOf(message)
+  const finder = new RecordFinder(commitOf(message))
+  ops.forEach((op, index) => {
+    if (wanted(kind, did, collectionOf(op.path))) emit(commitEvent(message, op, finder), index)
+  })
+  // The server left its operations out: what the repository holds now is to be asked for.
+  if (tooBig === true && wanted('sync', did)) emit(tooBigEvent(message), ops.length)
+}
+
+const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
+
+/** The part before the slash; all of it where there is none. */
+function collectionOf(path: string): string {
+  const slash = path.indexOf('/')
+  return slash < 0 ? path : path.slice(0, slash)
+}
+
+/** Members in the order of a Jetstream's, and what is ours behind them. */
+function commitEvent(message: Message, op: Op, finder: RecordFinder): FirehoseEvent {
+  const { rev, commit: commitLink, since } = commitOf(message)
+  const collection = collectionOf(op.path)
+  const commit: Record<string, unknown> = { rev, operation: op.action, collection, rkey: op.path.slice(collection.length + 1) }
+  const { block, problem } = op.action === 'delete' ? NOTHING : finder.find(op.cid)
+  if (block !== undefined) defineRecord(commit, block)
+  if (op.action !== 'delete' && op.cid instanceof CidLinkWrapper) commit.cid = op.cid.$link
+  if (op.prev instanceof CidLinkWrapper) commit.prev = op.prev.$link
+  if (typeof since === 'string') commit.since = since
+  commit.commit = commitLink.$link
+  if (problem !== undefined) commit.problem = problem
+  return eventOf(message, 'commit', commit)
+}
+
+const NOTHING: Found = {}
+
+/** An identity, an account or a sync: the message's own members, as the v1 wire has them. */
+function plainEvent(message: Message): FirehoseEvent {
+  const { did, seq, time, kind } = message
+  const { handle, active, status, rev, blocks } = message.body
+  switch (kind) {
+    case 'identity':
+      return eventOf(message, kind, { did, ...given('handle', handle), seq, time })
+    case 'account':
+      return eventOf(message, kind, { active, did, seq, ...given('status', status), time })
+    default:
+      return eventOf(message, kind, { did, rev, seq, time, ...(blocks instanceof BytesWrapper ? { blocks: toJson(blocks) } : {}) })
+  }
+}
+
+function tooBigEvent(message: Message): FirehoseEvent {
+  const { did, seq, time } = message
+  return eventOf(message, 'sync', { did, rev: commitOf(message).rev, seq, time, tooBig: true })
+}
+
+const given = (name: string, value: unknown): object => (typeof value === 'string' ? { [name]: value } : {})
+
+function eventOf(message: Message, kind: Message['kind'], body: object): FirehoseEvent {
+  const { did, time_us, seq, time } = message
+  const event = { did, time_us, cursor: seq, time, kind, [kind]: body }
+  keepFrame(event, message.frame)
+  return event as unknown as FirehoseEvent
+}

@@ -1,0 +1,79 @@
+import { CidLinkWrapper } from '@atcute/cbor'
+import { Control } from '../../connection/control.js'
+import { FrameError } from '../../errors.js'
+import { type Body, isObject, placeOf, readFrame } from '../../xrpc/frame.js'
+import { timeUs } from '../../xrpc/time.js'
+
+/** One message of the firehose: for a commit, all its operations. */
+export interface Message {
+  readonly kind: 'commit' | 'sync' | 'identity' | 'account'
+  readonly did: string
+  readonly seq: number
+  readonly time: string
+  readonly time_us: number
+  readonly body: Body
+  readonly frame: Uint8Array
+}
+
+/** What {@link readMessage} has made sure of. */
+export interface CommitBody {
+  readonly commit: CidLinkWrapper
+  readonly rev: string
+  readonly ops: readonly Op[]
+  /** What it is, is looked at when a record is wanted. */
+  readonly blocks?: unknown
+  readonly since?: unknown
+  readonly tooBig?: unknown
+}
+
+/** One operation. What `cid` and `prev` are, is looked at when it is wanted. */
+export interface Op {
+  readonly action: string
+  readonly path: string
+  readonly cid?: unknown
+  readonly prev?: unknown
+}
+
+/**
+ * Reads a frame of `com.atproto.sync.subscribeRepos`, as far as a filter must know it. Types that the lexicon has no more (`#handle`, `#migrate`,
+ * `#tombstone`) and those it will have are no events. Throws {@link FrameError}, and `ServerError` for an error frame.
+ */
+export function readMessage(frame: string | Uint8Array): Message | Control {
+  const { op, t, body } = readFrame(frame)
+  if (op !== 1) return new Control(`op ${op}`)
+  switch (t) {
+    case '#commit':
+      return checked('commit', body.repo, checkedCommit(body), frame as Uint8Array)
+    case '#sync':
+    case '#identity':
+    case '#account':
+      return checked(t.slice(1) as Message['kind'], body.did, body, frame as Uint8Array)
+    case '#info':
+      return new Control(textOf(body.name), textOf(body.message))
+    default:
+      return new Control(t)
+  }
+}
+
+function checked(kind: Message['kind'], did: unknown, body: Body, frame: Uint8Array): Message {
+  const { seq, time } = body
+  if (!Number.isSafeInteger(seq) || (seq as number) < 0) throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
+  if (typeof did !== 'string') throw new FrameError(`\`${kind === 'commit' ? 'repo' : 'did'}\` is missing`, placeOf(body))
+  if (typeof time !== 'string') throw new FrameError('`time` is missing', placeOf(body))
+  if (kind === 'sync' && typeof body.rev !== 'string') throw new FrameError('`rev` is missing', placeOf(body))
+  if (kind === 'account' && typeof body.active !== 'boolean') throw new FrameError('`active` is missing', placeOf(body))
+  return { kind, did, seq: seq as number, time, time_us: timeUs(time), body, frame }
+}
+
+function checkedCommit(body: Body): Body {
+  const { rev, commit, ops } = body
+  if (typeof rev !== 'string') throw new FrameError('`rev` is missing', placeOf(body))
+  if (!(commit instanceof CidLinkWrapper)) throw new FrameError('`commit` is no link', placeOf(body))
+  if (!Array.isArray(ops) || !ops.every(isOp))
+    throw new FrameError('`ops` is no list of operations with an `action` and a `path`', placeOf(body))
+  return body
+}
+
+const isOp = (op: unknown): boolean => isObject(op) && typeof op.action === 'string' && typeof op.path === 'string'
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')

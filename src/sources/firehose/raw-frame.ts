@@ -1,0 +1,30 @@
+import { Stamped } from './stamped.js'
+
+class Framed extends Stamped {
+  #frame: Uint8Array
+
+  constructor(event: object, frame: Uint8Array) {
+    super(event)
+    this.#frame = frame
+  }
+
+  static frameOf(event: object): Uint8Array | undefined {
+    return #frame in event ? event.#frame : undefined
+  }
+}
+
+/** Lets an event know its frame. */
+export const keepFrame = (event: object, frame: Uint8Array): void => {
+  new Framed(event, frame)
+}
+
+/**
+ * The frame that an event of `firehose$` came in: its bytes as they were received, header and body, those of its neighbours included. `undefined` for a
+ * copy of an event, and for one of another source. An event keeps its frame in memory for as long as it lives, as it does a record that was not read.
+ *
+ * @example
+ * ```ts
+ * firehose$({ kinds: ['sync'] }).subscribe((event) => console.log(event.did, rawFrame(event)?.length))
+ * ```
+ */
+export const rawFrame = (event: object): Uint8Array | undefined => Framed.frameOf(event)

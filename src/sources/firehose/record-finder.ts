@@ -1,0 +1,34 @@
+import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
+import type { RecordProblem } from '../../events.js'
+import { Blocks, isSame, MAX_BLOCKS_BYTES } from '../../xrpc/car.js'
+import { isCidOf } from '../../xrpc/cid.js'
+import type { CommitBody } from './message.js'
+
+/** A record's block, what is wrong with it, or both. */
+export interface Found {
+  readonly block?: Uint8Array
+  readonly problem?: RecordProblem | 'root-mismatch'
+}
+
+/** Finds the records of a commit in its blocks, which are gone over once, when the first one is asked for. */
+export class RecordFinder {
+  #blocks: Blocks | RecordProblem | undefined
+
+  constructor(private readonly body: CommitBody) {}
+
+  find(cid: unknown): Found {
+    if (!(cid instanceof CidLinkWrapper)) return { problem: 'record-missing' }
+    this.#blocks ??= readBlocks(this.body.blocks)
+    if (!(this.#blocks instanceof Blocks)) return { problem: this.#blocks }
+    const block = this.#blocks.get(cid.bytes)
+    if (block === undefined) return { problem: this.#blocks.whole ? 'record-missing' : 'blocks-unreadable' }
+    if (!isCidOf(cid.bytes, block)) return { problem: 'record-mismatch' }
+    const { root } = this.#blocks
+    return root !== undefined && isSame(root, this.body.commit.bytes) ? { block } : { block, problem: 'root-mismatch' }
+  }
+}
+
+function readBlocks(blocks: unknown): Blocks | RecordProblem {
+  if (!(blocks instanceof BytesWrapper)) return 'blocks-unreadable'
+  return blocks.buf.length > MAX_BLOCKS_BYTES ? 'blocks-too-large' : new Blocks(blocks.buf)
+}

@@ -1,0 +1,57 @@
+import { RecordError } from '../../errors.js'
+import { messageOf } from '../../internal/message-of.js'
+import { decodeWhole } from '../../xrpc/cbor.js'
+import { isObject } from '../../xrpc/frame.js'
+import { toJson } from '../../xrpc/json.js'
+import { Stamped } from './stamped.js'
+
+/**
+ * A commit's `record`, decoded when it is first read. To whoever looks at the event it is a plain member: it is listed, copied, compared and cloned as
+ * one, and may be written over. One pair of accessors serves all events, which keeps them of one shape, and fast.
+ */
+const RECORD: PropertyDescriptor & ThisType<object> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return LazyRecord.of(this)
+  },
+  set(value: unknown) {
+    Object.defineProperty(this, 'record', { value, enumerable: true, configurable: true, writable: true })
+  },
+}
+
+/** Gives `commit` the record that `block` holds. */
+export function defineRecord(commit: object, block: Uint8Array): void {
+  Object.defineProperty(commit, 'record', RECORD)
+  new LazyRecord(commit, block)
+}
+
+class LazyRecord extends Stamped {
+  #block: Uint8Array | undefined
+  #record: unknown
+
+  constructor(commit: object, block: Uint8Array) {
+    super(commit)
+    this.#block = block
+  }
+
+  static of(commit: object): unknown {
+    // The accessors were copied without what they read.
+    if (!(#block in commit)) throw new RecordError('the event was copied without its record; copy its values, not its property descriptors')
+    if (commit.#block === undefined) return commit.#record
+    commit.#record = decode(commit.#block)
+    commit.#block = undefined
+    return commit.#record
+  }
+}
+
+function decode(block: Uint8Array): unknown {
+  let item: unknown
+  try {
+    item = decodeWhole(block)
+  } catch (error) {
+    throw new RecordError(`the record is no DAG-CBOR: ${messageOf(error)}`, { cause: error })
+  }
+  if (!isObject(item)) throw new RecordError('the record is no object')
+  return toJson(item)
+}
