@@ -88,6 +88,7 @@ export class ReposServer implements FakeRepos {
     const entry = this.#record(request, url.searchParams)
     response.on('close', () => {
       entry.aborted = !response.writableFinished
+      entry.status = response.headersSent ? response.statusCode : 0
       this.#changes.changed()
     })
     const fault = this.#faults.at(entry.request)
@@ -95,7 +96,6 @@ export class ReposServer implements FakeRepos {
     if (fault?.do === 'refuse') send(response, fault.status ?? 503, fault.body ?? '', fault.headers)
     else if ('status' in query) send(response, query.status, query.body)
     else this.#sendPage(response, query, fault)
-    entry.status = response.headersSent ? response.statusCode : 0
     this.#changes.changed()
   }
 
