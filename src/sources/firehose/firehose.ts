@@ -1,17 +1,8 @@
-import { defer, type Observable, of } from 'rxjs'
-import { CursorProgress } from '../../connection/cursor-progress.js'
+import type { Observable } from 'rxjs'
 import { eachHost } from '../../connection/each-host.js'
-import { filtersKey, wantedBy } from '../../connection/event-filters.js'
-import { type LiveOptions, live } from '../../connection/live.js'
-import { checkpointOptions } from '../../connection/live-config.js'
-import { parts } from '../../connection/parts.js'
-import { reject } from '../../connection/rejects.js'
 import type { FirehoseEvent, RecordMap } from '../../events.js'
 import { checkFirehoseConfig, type FirehoseConfig } from './config.js'
-import { eachEvent } from './events.js'
-import type { Message } from './message.js'
-import { firehoseProtocol } from './protocol.js'
-import { recordChecker, type Schemas } from './records.js'
+import { eventsOf } from './host-events.js'
 
 /**
  * Reads the firehose of a relay or a PDS, `com.atproto.sync.subscribeRepos`: the events of a Jetstream, from the place where they are made, with the CIDs of
@@ -42,37 +33,4 @@ export function firehose$<Records extends RecordMap = RecordMap>(config: Firehos
   const plain = config as FirehoseConfig
   const hosts = checkFirehoseConfig(plain)
   return eachHost(config, hosts, (host, options) => eventsOf(host, plain, options)) as Observable<FirehoseEvent<Records>>
-}
-
-function eventsOf(host: string, config: FirehoseConfig, options: LiveOptions): Observable<FirehoseEvent> {
-  const wanted = wantedBy(config)
-  const check = recordChecker(config.records as Schemas | undefined)
-  return messagesOf(host, config, options).pipe(
-    parts((message, emit) =>
-      eachEvent(message, wanted, (event, index) => {
-        const wrong = check(event)
-        if (wrong === undefined) emit(event, index)
-        else reject(options.rejects, host, message.frame, wrong)
-      }),
-    ),
-  )
-}
-
-/** One message for each frame: the deliveries of the source. */
-function messagesOf(host: string, config: FirehoseConfig, options: LiveOptions): Observable<Message> {
-  const { cursor = 'live', onCursorRefused = 'oldest' } = config
-  const positions = {
-    start: cursor === 'live' ? undefined : cursor,
-    onCursorRefused,
-    checkpoint: checkpointOptions(config.checkpoint),
-    // A position means nothing on another host, or under another filter.
-    key: ['firehose', host, ...filtersKey(config)].join(' '),
-  }
-  return defer(() =>
-    live<Message>({
-      options,
-      protocol: () => of(firehoseProtocol(host, config)),
-      progress: (gaps, context) => new CursorProgress(positions, gaps, context),
-    }),
-  )
 }
