@@ -54,7 +54,7 @@ export function summaryOf({ metrics, events, elapsedMs }: Reading): string {
 }
 
 /** An error's message and code are not enumerable, and its stack would be noise. */
-function errorsToo(_key: string, value: unknown): unknown {
+export function errorsToo(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value
   return { code: (value as { readonly code?: unknown }).code, message: value.message }
 }
