@@ -1,6 +1,6 @@
 import { encode } from '@atcute/cbor'
 import type { FirehoseEvent } from '../../../src/index.js'
-import { framesOf, jsonOf, linesOf, recorded } from './data.js'
+import { framesOf, jsonOf, linesOf, recorded } from '../../xrpc/data.js'
 import { eventsIn, frameOf, linkTo } from './frames.js'
 
 /** What an independent decoder made of a frame. */

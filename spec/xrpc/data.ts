@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const SHARED = join(__dirname, '../../../../shared')
+const SHARED = join(__dirname, '../../../shared')
 const DATA = join(SHARED, 'data')
 const has = existsSync(DATA)
 if (!has) {
