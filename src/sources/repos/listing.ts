@@ -94,7 +94,7 @@ export class Listing implements DeliverySource {
       retry({ delay: (error) => this.#wait(error) }),
       repeat({ delay: () => (this.#bookmark.isOver ? EMPTY : this.#whenWanted()) }),
     )
-    const work$ = defer(() => concat(pages$, this.#whenIdle(), this.#whenSaved()))
+    const work$ = concat(pages$, this.#whenIdle(), this.#whenSaved())
     const clock$ = merge(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#publish())), this.#saving())
     const subscription = new Subscription(() => this.#stop())
     this.#publish()
@@ -211,7 +211,7 @@ export class Listing implements DeliverySource {
 
   /** Completes when nothing is open. */
   #whenIdle(): Observable<never> {
-    return this.#ledger.open === 0 ? EMPTY : this.#idle$.pipe(take(1), ignoreElements())
+    return defer(() => (this.#ledger.open === 0 ? EMPTY : this.#idle$.pipe(take(1), ignoreElements())))
   }
 
   /** Completes when what is done is saved. Where it cannot be, the clock goes on trying, and ends the listing in time. */
