@@ -1,1 +1,5 @@
+export { type RedisCursorStoreOptions, redisCursorStore } from './cursors/redis.js'
 export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './redis/client.js'
+export { type RedisSinkMetrics, type RedisSinkStatus, redisSinkMetrics } from './sinks/redis-streams/metrics.js'
+export type { RedisEntryPlace, RedisStreamOptions } from './sinks/redis-streams/options.js'
+export { toRedisStream } from './sinks/redis-streams/to-redis-stream.js'

@@ -28,7 +28,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   connection: [...LEAVES, 'socket', 'cursors'],
   operators: [...LEAVES, 'connection'],
   sources: BELOW_SOURCES,
-  sinks: BELOW_SOURCES,
+  sinks: [...BELOW_SOURCES, 'operators'],
 }
 
 const manifest = JSON.parse(textOf('package.json'))

@@ -1,9 +1,12 @@
-/** FNV-1a, 53 bits of two lanes, in base 36: names a long filter. Not for secrets. */
-export function hashOf(text: string): string {
+/** {@link hashNumber} in base 36: names a long filter. */
+export const hashOf = (text: string): string => hashNumber(text).toString(36)
+
+/** FNV-1a, 53 bits of two lanes. Not for secrets. */
+export function hashNumber(text: string): number {
   let [low, high] = [0x811c9dc5, 0x01000193]
   for (let i = 0; i < text.length; i += 1) {
     low = Math.imul(low ^ text.charCodeAt(i), 0x01000193)
     high = Math.imul(high ^ text.charCodeAt(i), 0x85ebca6b)
   }
-  return (((high >>> 0) & 0x1fffff) * 2 ** 32 + (low >>> 0)).toString(36)
+  return ((high >>> 0) & 0x1fffff) * 2 ** 32 + (low >>> 0)
 }

@@ -1,0 +1,53 @@
+import { CursorStoreError } from '../errors.js'
+import { messageOf } from '../internal/message-of.js'
+import { type RedisClient, type RedisCommand, redisCommands } from '../redis/client.js'
+import type { CursorStore } from './cursor-store.js'
+import { type NewestWins, newestWins } from './newest-wins.js'
+
+/** Where {@link redisCursorStore} keeps positions. */
+export interface RedisCursorStoreOptions {
+  /** What the name of every key begins with. @default 'cursor:' */
+  readonly prefix?: string | undefined
+  /** How long Redis may take to answer, in milliseconds. @default 5000 */
+  readonly timeoutMs?: number | undefined
+}
+
+/**
+ * Keeps positions in Redis, one key for each stream. A Redis that loses its last second in a crash gives an older position: the source sends again
+ * what came after it. The client stays yours to close.
+ *
+ * **Errors**: `CursorStoreError` for whatever Redis says or does not say: a position that cannot be read is never taken for none.
+ *
+ * @example
+ * ```ts
+ * jetstream$({ checkpoint: redisCursorStore(redis, { prefix: 'indexer:cursor:' }) }).subscribe()
+ * ```
+ */
+export function redisCursorStore(client: RedisClient, options: RedisCursorStoreOptions = {}): CursorStore {
+  const { prefix = 'cursor:', timeoutMs } = options
+  const commands = redisCommands(client)
+  const ask = async (verb: string, command: RedisCommand): Promise<unknown> => {
+    try {
+      return await commands.send(command, timeoutMs)
+    } catch (cause) {
+      throw new CursorStoreError(`could not ${verb} the position under ${shown(command[1])}: ${messageOf(cause)}`, { cause })
+    }
+  }
+  const writers = new Map<string, NewestWins<string>>()
+  const writerOf = (key: string): NewestWins<string> => {
+    const writer = writers.get(key) ?? newestWins(async (position) => void (await ask('save', ['SET', prefix + key, position])))
+    writers.set(key, writer)
+    return writer
+  }
+  return {
+    async load(key) {
+      await writers.get(key)?.idle()
+      const position = await ask('load', ['GET', prefix + key])
+      return position === null || position === undefined ? undefined : String(position)
+    },
+    save: (key, position) => writerOf(key).push(position),
+  }
+}
+
+/** Keys hold filters, and a filter may be ten thousand DIDs. */
+const shown = (key = ''): string => JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}…` : key)

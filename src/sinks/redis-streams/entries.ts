@@ -1,0 +1,83 @@
+import { currentDelivery, type DeliverySource, type Holding } from '../../connection/delivery.js'
+import { HoldError, RedisConflictError } from '../../errors.js'
+import { hashNumber } from '../../internal/hash.js'
+import { type EntryFormat, formatOf } from '../../redis/format.js'
+import type { Entry, EntryPlace } from './entry.js'
+import type { Settings } from './options.js'
+
+/** Makes entries of events, in their deliveries. State of one subscription. */
+export class Entries<Event> {
+  readonly #format: EntryFormat
+  #last: Holding | undefined
+  #copy = 0
+  #host: string | undefined
+  #source: DeliverySource | undefined
+
+  constructor(private readonly settings: Settings<Event>) {
+    this.#format = formatOf(settings.format)
+  }
+
+  readonly of = (event: Event): Entry<Event> => {
+    const holding = currentDelivery()
+    try {
+      const place = this.#placeOf(event, holding)
+      return { event, holding, partition: this.#partitionOf(event), row: { place, fields: this.#format.encode(event, place.host), id: '' } }
+    } catch (error) {
+      // Nobody else has it yet: what throws here is not done.
+      holding?.hold()
+      holding?.release('failed')
+      throw error
+    }
+  }
+
+  #placeOf(event: Event, holding: Holding | undefined): EntryPlace {
+    const { id } = this.settings
+    if (id !== undefined) {
+      const { position, index = 0, host = '' } = id(event)
+      return checked({ host, position, index, copy: 0 })
+    }
+    const place = holding?.place
+    if (holding === undefined || place === undefined) {
+      throw new HoldError(
+        '`toRedisStream` got a value outside a delivery, or a batch, and cannot know where it stands; put it above the operator that moves values to a later tick, or say with `id` where they stand',
+      )
+    }
+    this.#countCopies(holding)
+    if (this.settings.ids === 'position') this.#checkHost(place.host, holding)
+    // The place may be the delivery itself, which must not be kept.
+    return checked({ host: place.host, position: place.position, index: place.index, copy: this.#copy })
+  }
+
+  #countCopies(holding: Holding): void {
+    this.#copy = holding === this.#last ? this.#copy + 1 : 0
+    this.#last = holding
+    if (this.#copy === 0 || this.settings.ids === 'redis') return
+    throw new HoldError("two values came of one event, and cannot share its id; give each its own with `id`, or choose `ids: 'redis'`")
+  }
+
+  /** A source that fails over from host to host is one writer; a second source beside it, of another host, is not. */
+  #checkHost(host: string, holding: Holding): void {
+    if (host === this.#host && this.#source?.closed === false) return
+    holding.eachSource((source) => {
+      if (this.#host !== undefined && host !== this.#host && source !== this.#source && this.#source?.closed === false) {
+        throw new RedisConflictError(
+          `${host} and ${this.#host} cannot share \`${this.settings.stream}\` with their positions for ids; give each a stream, or choose \`ids: 'redis'\``,
+        )
+      }
+      this.#host = host
+      this.#source = source
+    })
+  }
+
+  #partitionOf(event: Event): number {
+    const { streams, partitionBy } = this.settings
+    return streams.length === 1 ? 0 : hashNumber(partitionBy(event)) % streams.length
+  }
+}
+
+function checked(place: EntryPlace): EntryPlace {
+  if (Number.isSafeInteger(place.position) && place.position >= 0 && Number.isSafeInteger(place.index) && place.index >= 0) return place
+  throw new HoldError(
+    `a position and an index must be whole numbers, not ${place.position} and ${place.index}; say with \`id\` where values stand`,
+  )
+}

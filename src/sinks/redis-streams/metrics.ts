@@ -1,0 +1,79 @@
+import { BehaviorSubject } from 'rxjs'
+import type { StreamError } from '../../errors.js'
+
+/** What the sink does now. */
+export type RedisSinkStatus =
+  /** `starting`: Redis has not answered yet. */
+  | { readonly state: 'starting' | 'writing' | 'closed' }
+  | {
+      readonly state: 'waiting'
+      /** Which retry in a row comes next, from 1. */
+      readonly attempt: number
+      /** Unix milliseconds. */
+      readonly nextAttemptAt: number
+      readonly reason: StreamError
+    }
+  /** Consumers are behind by so many entries, and the sink waits for them. */
+  | { readonly state: 'high-water'; readonly unread: number }
+
+/** A frozen snapshot of one sink. */
+export interface RedisSinkMetrics {
+  readonly status: RedisSinkStatus
+  /** Entries that this sink added. */
+  readonly written: number
+  /** Entries that were in the stream already. */
+  readonly duplicates: number
+  /** Entries that Redis had lost, and that were added once more. */
+  readonly rewritten: number
+  /** How often Redis had lost more than `rewrite` entries, so that some may be missing. */
+  readonly holes: number
+  /** How often a position went back, so that ids went on in a new epoch. */
+  readonly epochs: number
+  /** Attempts after the first. */
+  readonly retries: number
+  /** Events that are not written yet. */
+  readonly pending: number
+  /** Entries that the slowest group had not read when they were counted last. */
+  readonly unread: number
+}
+
+/** What is counted, by mutation: a snapshot for each event would cost more than the event. */
+export class SinkCounts {
+  status: RedisSinkStatus = Object.freeze({ state: 'starting' })
+  written = 0
+  duplicates = 0
+  rewritten = 0
+  holes = 0
+  epochs = 0
+  retries = 0
+  pending = 0
+  unread = 0
+
+  constructor(private readonly metrics$: BehaviorSubject<RedisSinkMetrics> | undefined) {}
+
+  publish(): void {
+    const { metrics$, ...numbers } = this
+    metrics$?.next(Object.freeze(numbers))
+  }
+
+  become(status: RedisSinkStatus): void {
+    if (status.state === this.status.state && status.state === 'writing') return
+    this.status = Object.freeze(status)
+    this.publish()
+  }
+}
+
+/**
+ * Makes the subject that {@link toRedisStream} keeps up to date through its `metrics$`: a frozen snapshot every second, and at every change of its
+ * status. One subject for one subscription.
+ *
+ * @example
+ * ```ts
+ * const metrics$ = redisSinkMetrics()
+ * metrics$.subscribe(({ status, written }) => console.log(status.state, written))
+ * ```
+ */
+export function redisSinkMetrics(): BehaviorSubject<RedisSinkMetrics> {
+  const { ...numbers } = new SinkCounts(undefined)
+  return new BehaviorSubject<RedisSinkMetrics>(Object.freeze({ ...numbers, status: Object.freeze({ state: 'closed' as const }) }))
+}

@@ -1,0 +1,157 @@
+import { RedisConflictError, RedisUnavailableError } from '../../errors.js'
+import type { RedisCommands } from '../../redis/client.js'
+import type { Row } from './entry.js'
+import type { Appended, Ids } from './ids.js'
+import type { SinkCounts } from './metrics.js'
+import { LUA, Script } from './script.js'
+
+/** A position has 53 bits, the first half of an id 64. */
+const POSITIONS = 2n ** 53n
+const LAST_EPOCH = 2047n
+
+/**
+ * Adds rows whose id is above the stream's last one. One at or below it must be there with the same fields, or have been trimmed right after we wrote
+ * it: it is a duplicate. Where it is neither, the script stops and says so.
+ *
+ * ARGV: the last id as we know it, '1' if an answer got lost, the length to trim to or '', then id, number of fields and fields of each row.
+ */
+const APPEND = new Script(`
+local stream, known, lost, maxlen = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+${LUA.add}${LUA.look}
+local function less(a, b)
+  local am, as = string.match(a, '(%d+)-(%d+)')
+  local bm, bs = string.match(b, '(%d+)-(%d+)')
+  if am == bm then am, bm = as, bs end
+  return #am < #bm or (#am == #bm and am < bm)
+end
+local start, first = look()
+if start.err then return start end
+if #ARGV == 3 then return forbidden() or {'done', 0, start, start, 0, 0} end
+if less(start, known) then return {'lost', 0, start, start, 0, 0} end
+local function same(id, at)
+  local found = redis.call('XRANGE', stream, id, id)[1]
+  if not found or #found[2] ~= tonumber(ARGV[at]) then return false end
+  for i, part in ipairs(found[2]) do if part ~= ARGV[at + i] then return false end end
+  return true
+end
+local function is_ours(id)
+  local at = 4
+  while at < #ARGV do
+    if ARGV[at] == id then return true end
+    at = at + 2 + tonumber(ARGV[at + 1])
+  end
+  return false
+end
+local function was_trimmed(id)
+  return lost == '1' and less(known, start) and (not first or less(id, first)) and is_ours(start)
+end
+local at, done, top, written, duplicates = 4, 0, start, 0, 0
+while at < #ARGV do
+  local id = ARGV[at]
+  local reply, after = add(id, at + 1)
+  if not reply.err then
+    written, top = written + 1, id
+  elseif not string.find(reply.err, 'equal or smaller') then
+    return reply
+  elseif same(id, at + 1) or was_trimmed(id) then
+    duplicates = duplicates + 1
+  else
+    return {'taken', done, start, top, written, duplicates}
+  end
+  at, done = after, done + 1
+end
+return {'done', done, start, top, written, duplicates}
+`)
+
+/**
+ * Ids of positions: `<position>-<index>`. When the source's log begins anew, or the stream holds larger ids from before, ids go on in the next *epoch*,
+ * with `epoch * 2^53` in front of the position, since a stream only grows. For one writer: positions of two have no order.
+ */
+export class PositionIds implements Ids {
+  /** The stream's last id as this writer left it. */
+  #top = '0-0'
+  #epoch = 0n
+  /** Whether what became of the last attempt is not known. */
+  #answerLost = false
+
+  constructor(
+    private readonly commands: RedisCommands,
+    private readonly stream: string,
+    private readonly maxLen: number,
+    private readonly timeoutMs: number,
+    private readonly counts: SinkCounts,
+  ) {}
+
+  async open(): Promise<void> {
+    const { start } = await this.#run([])
+    this.#top = start
+    this.#epoch = BigInt(start.split('-')[0] ?? '0') / POSITIONS
+  }
+
+  async append(rows: readonly Row[]): Promise<Appended> {
+    for (const row of rows) row.id ||= this.#idOf(row)
+    const { kind, done, start, top, written, duplicates } = await this.#run(rows)
+    if (kind === 'lost') {
+      this.#top = start
+      return { kind, isKept: (row) => !isBelow(start, row.id) }
+    }
+    if (kind === 'taken') this.#beginEpoch(rows.slice(done), start, rows)
+    this.#top = top
+    return { kind: 'done', done, written, duplicates }
+  }
+
+  async #run(rows: readonly Row[]) {
+    const args = [this.#top, this.#answerLost ? '1' : '0', Number.isFinite(this.maxLen) ? String(this.maxLen) : '']
+    for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
+    try {
+      const [kind, done, start, top, written, duplicates] = await APPEND.run(this.commands, [this.stream], args, this.timeoutMs)
+      this.#answerLost = false
+      return {
+        kind: String(kind),
+        done: Number(done),
+        start: String(start),
+        top: String(top),
+        written: Number(written),
+        duplicates: Number(duplicates),
+      }
+    } catch (error) {
+      // An error that Redis sent says that nothing was written.
+      if (error instanceof RedisUnavailableError && ['TIMEOUT', 'CONNECTION'].includes(error.reason)) this.#answerLost = true
+      throw error
+    }
+  }
+
+  /** The first of `rest` has an id that is given away already. Ours were the last entries, or another writer is at work. */
+  #beginEpoch(rest: readonly Row[], start: string, rows: readonly Row[]): void {
+    if (start !== this.#top && !rows.some(({ id }) => id === start)) {
+      throw new RedisConflictError(
+        `another writer has added ${start} to \`${this.stream}\`, above ${rest[0]?.id}; give each writer a stream, or choose \`ids: 'redis'\``,
+      )
+    }
+    if (this.#epoch === LAST_EPOCH) {
+      throw new RedisConflictError(
+        `positions went back for the ${LAST_EPOCH}th time, and \`${this.stream}\` has no ids left; begin a new stream, or choose \`ids: 'redis'\``,
+      )
+    }
+    this.#epoch += 1n
+    this.counts.epochs += 1
+    for (const row of rest) row.id = ''
+  }
+
+  #idOf({ place: { position, index } }: Row): string {
+    const first = this.#epoch === 0n ? position : this.#epoch * POSITIONS + BigInt(position)
+    // Redis refuses 0-0.
+    return `${first}-${position === 0 ? index + 1 : index}`
+  }
+}
+
+/** Whether entry id `one` is below `other`. */
+function isBelow(one: string, other: string): boolean {
+  const [a = '', b = ''] = [one, other].map((id) =>
+    id
+      .split('-')
+      .map((part) => part.padStart(20, '0'))
+      .join(),
+  )
+  return a < b
+}

@@ -1,0 +1,98 @@
+import { hashOf } from '../../internal/hash.js'
+import type { RedisCommands } from '../../redis/client.js'
+import type { Row } from './entry.js'
+import type { Appended, Ids } from './ids.js'
+import { LUA, Script } from './script.js'
+
+/** How many of the last entries are known for certain; up to twice as many are. */
+const WINDOW = 100_000
+// Longer than a source is silent: a mark that ran out looks like a loss, and costs a look at what is known to be there.
+const MARK_SECONDS = 7 * 24 * 3600
+
+/**
+ * Adds rows that are in neither of two sets of names. One set fills up; then the other is emptied, and fills. Each writer keeps the number of its last
+ * batch beside them, in the same step: where it is another, Redis has lost what came after it.
+ *
+ * ARGV: the number of the last batch or '', the number of this one, the window, how long a number is kept, the length to trim to or '', then name, number
+ * of fields and fields of each row.
+ */
+const APPEND = new Script(`
+local stream, one, other, mark, known, this, window, seconds, maxlen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+${LUA.add}${LUA.look}
+if #ARGV == 5 then
+  local last = look()
+  if last.err then return last end
+  return forbidden() or {'done', '', 0}
+end
+local found = redis.call('GET', mark) or ''
+if found == this then return {'done', found, 0} end
+if found ~= known then return {'lost', found, 0} end
+local ones = redis.call('SCARD', one)
+if ones >= window then one, other, ones = other, one, redis.call('SCARD', other) end
+local at, written = 6, 0
+while at < #ARGV do
+  local name, fields = ARGV[at], tonumber(ARGV[at + 1])
+  if redis.call('SISMEMBER', one, name) == 1 or redis.call('SISMEMBER', other, name) == 1 then
+    at = at + 2 + fields
+  else
+    local reply
+    reply, at = add('*', at + 1)
+    if reply.err then return reply end
+    redis.call('SADD', one, name)
+    written, ones = written + 1, ones + 1
+    if ones >= window then
+      redis.call('DEL', other)
+      one, other, ones = other, one, 0
+    end
+  end
+end
+redis.call('SET', mark, this, 'EX', seconds)
+return {'done', this, written}
+`)
+
+/** Ids that Redis makes. What is known of the last entries lies beside the stream, under its hash tag. */
+export class RedisIds implements Ids {
+  readonly #keys: readonly string[]
+  /** The number of the last batch that Redis said to have. */
+  #known = ''
+  // A batch keeps its number until Redis has answered it: so an answer that got lost is had by asking again.
+  #number = 1
+  readonly #hosts = new Map<string, string>()
+
+  constructor(
+    private readonly commands: RedisCommands,
+    stream: string,
+    private readonly maxLen: number,
+    private readonly timeoutMs: number,
+  ) {
+    const tagged = /\{[^}]+\}/.test(stream) ? stream : `{${stream}}`
+    this.#keys = [stream, `${tagged}:written:0`, `${tagged}:written:1`, `${tagged}:writer:${crypto.randomUUID()}`]
+  }
+
+  async open(): Promise<void> {
+    await this.#run([])
+  }
+
+  async append(rows: readonly Row[]): Promise<Appended> {
+    for (const row of rows) row.id ||= this.#nameOf(row)
+    const [kind, known, written] = await this.#run(rows)
+    this.#known = String(known)
+    this.#number += 1
+    if (kind === 'lost') return { kind, isKept: () => false }
+    return { kind: 'done', done: rows.length, written: Number(written), duplicates: rows.length - Number(written) }
+  }
+
+  #run(rows: readonly Row[]): Promise<readonly unknown[]> {
+    const maxLen = Number.isFinite(this.maxLen) ? String(this.maxLen) : ''
+    const args = [this.#known, String(this.#number), String(WINDOW), String(MARK_SECONDS), maxLen]
+    for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
+    return APPEND.run(this.commands, this.#keys, args, this.timeoutMs)
+  }
+
+  /** The same for the same event of the same host, and short: there are 200,000 of them. */
+  #nameOf({ place: { host, position, index, copy }, fields }: Row): string {
+    const from = this.#hosts.get(host) ?? hashOf(host)
+    this.#hosts.set(host, from)
+    return `${from}:${position.toString(36)}:${index}:${copy}:${hashOf(fields.join('\n'))}`
+  }
+}

@@ -1,0 +1,130 @@
+import {
+  asyncScheduler,
+  concat,
+  defer,
+  ignoreElements,
+  interval,
+  map,
+  merge,
+  type Observable,
+  repeat,
+  retry,
+  shareReplay,
+  takeWhile,
+  tap,
+  timer,
+} from 'rxjs'
+import { backoffMs } from '../../connection/backoff.js'
+import { RedisUnavailableError } from '../../errors.js'
+import { type RedisCommands, redisCommands } from '../../redis/client.js'
+import type { Entry } from './entry.js'
+import { HighWater } from './high-water.js'
+import type { Ids } from './ids.js'
+import { SinkCounts } from './metrics.js'
+import type { Settings } from './options.js'
+import { PositionIds } from './position-ids.js'
+import { RedisIds } from './redis-ids.js'
+import { StreamWriter } from './stream-writer.js'
+
+/** One subscription's way into its streams. */
+export class Sink<Event> {
+  readonly counts: SinkCounts
+  readonly #writers: readonly StreamWriter[]
+  readonly #highWater: HighWater
+  readonly #open$: Observable<never>
+
+  constructor(private readonly settings: Settings<Event>) {
+    const { client, streams, highWaterMark, checkEveryMs, timeoutMs } = settings
+    const commands = redisCommands(client)
+    this.counts = new SinkCounts(settings.metrics$)
+    this.#writers = streams.map((stream) => this.#writerOf(commands, stream))
+    this.#highWater = new HighWater(commands, streams, highWaterMark, checkEveryMs, timeoutMs)
+    this.#open$ = this.#persistently(async () => {
+      await all(this.#writers.map((writer) => writer.open()))
+      await this.#highWater.isReached()
+    }).pipe(
+      tap(() => this.counts.become({ state: 'writing' })),
+      ignoreElements(),
+      shareReplay(),
+    )
+  }
+
+  /** Asks Redis at once for what would be a mistake, and keeps `metrics$` up to date. Never completes; errors with the mistake. */
+  get run$(): Observable<never> {
+    const publishing$ = interval(1000).pipe(
+      tap(() => this.counts.publish()),
+      ignoreElements(),
+    )
+    return merge(this.#open$, publishing$)
+  }
+
+  /** Emits the entries when they are in Redis, however long that takes. */
+  write(entries: readonly Entry<Event>[]): Observable<readonly Entry<Event>[]> {
+    const flush$ = defer(() => {
+      for (const { partition, row } of entries) this.#writers[partition]?.add(row)
+      return this.#persistently(() => all(this.#writers.map((writer) => writer.flush())))
+    })
+    const written = () => {
+      this.#highWater.wrote(entries.length)
+      this.counts.pending -= entries.length
+      this.counts.become({ state: 'writing' })
+    }
+    return concat(
+      this.#open$,
+      this.#room(),
+      flush$.pipe(
+        tap(written),
+        map(() => entries),
+      ),
+    )
+  }
+
+  close(): void {
+    this.counts.become({ state: 'closed' })
+  }
+
+  /** Completes when consumers are near enough. */
+  #room(): Observable<never> {
+    const full$ = this.#persistently(() => this.#highWater.isReached())
+    return full$.pipe(
+      tap((isFull) => {
+        this.counts.unread = this.#highWater.unread
+        this.counts.become(isFull ? { state: 'high-water', unread: this.counts.unread } : { state: 'writing' })
+      }),
+      repeat({ delay: () => timer(this.settings.checkEveryMs) }),
+      takeWhile((isFull) => isFull),
+      ignoreElements(),
+    )
+  }
+
+  /** Does the work, again and again while Redis cannot take it. */
+  #persistently<T>(work: () => Promise<T>): Observable<T> {
+    return defer(work).pipe(retry({ delay: (error: unknown, attempt) => this.#backOff(error, attempt) }))
+  }
+
+  #backOff(error: unknown, attempt: number): Observable<unknown> {
+    if (!(error instanceof RedisUnavailableError)) throw error
+    const delayMs = backoffMs(attempt, this.settings.backoff)
+    this.counts.retries += 1
+    this.counts.become({ state: 'waiting', attempt, nextAttemptAt: asyncScheduler.now() + delayMs, reason: error })
+    return timer(delayMs)
+  }
+
+  #writerOf(commands: RedisCommands, stream: string): StreamWriter {
+    const { ids: kind, maxLen, timeoutMs, rewrite, streams } = this.settings
+    const ids: Ids =
+      kind === 'redis'
+        ? new RedisIds(commands, stream, maxLen, timeoutMs)
+        : new PositionIds(commands, stream, maxLen, timeoutMs, this.counts)
+    return new StreamWriter(commands, stream, ids, Math.ceil(rewrite / streams.length), timeoutMs, this.counts)
+  }
+}
+
+/** Waits for all of them also when one fails: none may run on while it is tried again. */
+async function all(works: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).filter(({ status }) => status === 'rejected') as readonly PromiseRejectedResult[]
+  const reasons = failed.map(({ reason }): unknown => reason)
+  // A mistake says more than trouble that passes.
+  const worst = reasons.find((reason) => !(reason instanceof RedisUnavailableError)) ?? reasons[0]
+  if (worst !== undefined) throw worst
+}

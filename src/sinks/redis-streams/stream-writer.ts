@@ -1,0 +1,77 @@
+import type { RedisCommands } from '../../redis/client.js'
+import type { Row } from './entry.js'
+import type { Ids } from './ids.js'
+import type { SinkCounts } from './metrics.js'
+import { Recent } from './recent.js'
+
+// What one script may add: some milliseconds in which Redis serves nobody else.
+const AT_ONCE = 1000
+
+/** Writes to one stream: all that is added, in order, whatever Redis forgets meanwhile. */
+export class StreamWriter {
+  /** What is not in Redis yet. The first `#lost` were before. */
+  #pending: Row[] = []
+  #lost = 0
+  readonly #recent: Recent<Row>
+  #opened = false
+  #troubled = false
+
+  constructor(
+    private readonly commands: RedisCommands,
+    private readonly stream: string,
+    private readonly ids: Ids,
+    rewrite: number,
+    private readonly timeoutMs: number,
+    private readonly counts: SinkCounts,
+  ) {
+    this.#recent = new Recent(rewrite)
+  }
+
+  async open(): Promise<void> {
+    if (this.#opened) return
+    await this.ids.open()
+    this.#opened = true
+  }
+
+  add(row: Row): void {
+    this.#pending.push(row)
+  }
+
+  /** Writes all that waits. After an error it goes on where it was, called again. */
+  async flush(): Promise<void> {
+    if (this.#pending.length === 0) return
+    // What Redis did not answer may wait in its client still: a batch with each attempt would fill the memory.
+    if (this.#troubled) await this.commands.send(['EXISTS', this.stream], this.timeoutMs)
+    this.#troubled = true
+    while (this.#pending.length > 0) await this.#append()
+    this.#troubled = false
+  }
+
+  async #append(): Promise<void> {
+    const answer = await this.ids.append(this.#pending.slice(0, AT_ONCE))
+    if (answer.kind === 'lost') this.#restore(answer.isKept)
+    else this.#settle(answer.done, answer.written, answer.duplicates)
+  }
+
+  #settle(done: number, written: number, duplicates: number): void {
+    for (const row of this.#pending.splice(0, done)) this.#recent.push(row)
+    const restored = Math.min(this.#lost, done)
+    this.#lost -= restored
+    // What was lost is in front: whether it or a new one was there already is told by order alone.
+    const rewritten = Math.min(restored, written)
+    this.counts.rewritten += rewritten
+    this.counts.written += written - rewritten
+    this.counts.duplicates += duplicates - (restored - rewritten)
+  }
+
+  /** Puts what Redis has lost in front of what waits. */
+  #restore(isKept: (row: Row) => boolean): void {
+    const recent = this.#recent.all
+    const lost = recent.filter((row) => !isKept(row))
+    if (lost.length === recent.length && this.#recent.forgot) this.counts.holes += 1
+    this.#recent.clear()
+    for (const row of recent) if (isKept(row)) this.#recent.push(row)
+    this.#pending = [...lost, ...this.#pending]
+    this.#lost += lost.length
+  }
+}
