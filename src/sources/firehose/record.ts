@@ -36,8 +36,8 @@ class LazyRecord extends Stamped {
   }
 
   static of(commit: object): unknown {
-    // The accessors were copied without what they read.
-    if (!(#block in commit)) throw new RecordError('the event was copied without its record; copy its values, not its property descriptors')
+    // The accessors were copied, or are called through a proxy, and what they read is neither here nor there.
+    if (!(#block in commit)) throw new RecordError('the event was copied or wrapped without its record; copy it by value: `{ ...event.commit }`')
     if (commit.#block === undefined) return commit.#record
     commit.#record = decode(commit.#block)
     commit.#block = undefined
