@@ -4,9 +4,11 @@ import {
   boundedMergeMap,
   type Gap,
   type JetstreamConfig,
+  type JetstreamEvent,
   jetstream$,
   memoryCursorStore,
   type RejectedFrame,
+  rawText,
   streamMetrics,
 } from '../../src/index.js'
 import { type FakeJetstream, type FakeJetstreamOptions, fakeJetstream } from '../../src/testing/index.js'
@@ -40,6 +42,11 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
     withServer({ events: 2, server: 'v2' }, async (server) => {
       await first(1, watched(server, { wire: 'v1' }).events$)
       expect(server.attempts.map(({ url }) => url)).toEqual(['/subscribe'])
+    }),
+  decode: () =>
+    withServer({ events: 1 }, async (server) => {
+      const [event] = await first(1, watched(server, { decode: 'lazy' }).events$)
+      expect(rawText(event as JetstreamEvent)).toBe(JSON.stringify(generated(1)[0]))
     }),
   reconnect: async () => {
     expect(await retryMs({ reconnect: { initialDelayMs: 400, jitter: 'none' } })).toBeGreaterThanOrEqual(395)

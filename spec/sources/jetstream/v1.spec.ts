@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FrameError } from '../../../src/errors.js'
 import type { JetstreamEvent } from '../../../src/events.js'
+import { eager } from '../../../src/sources/jetstream/decoding.js'
 import type { JetstreamFilters } from '../../../src/sources/jetstream/filters.js'
 import { identityOf } from '../../../src/sources/jetstream/identity.js'
+import { recordChecker } from '../../../src/sources/jetstream/records.js'
 import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { generateEvents } from '../../../src/testing/index.js'
 
+const decoding = eager(recordChecker())
+
 const wire = (filters: JetstreamFilters = {}) =>
-  v1('ws://h/subscribe', filters, { maxFrameBytes: 1000, check: (event) => event, compression: { status: { name: 'none' } } })
+  v1('ws://h/subscribe', filters, { maxFrameBytes: 1000, decoding, compression: { status: { name: 'none' } } })
 const protocol = wire()
 const post = (over: object = {}) => ({
   did: 'did:plc:a',

@@ -1,13 +1,17 @@
 import { Control } from '../../../src/connection/control.js'
 import { FrameError, ServerError } from '../../../src/errors.js'
 import type { JetstreamEvent } from '../../../src/events.js'
+import { eager } from '../../../src/sources/jetstream/decoding.js'
 import type { JetstreamFilters } from '../../../src/sources/jetstream/filters.js'
+import { recordChecker } from '../../../src/sources/jetstream/records.js'
 import { microseconds } from '../../../src/sources/jetstream/time.js'
 import { v2 } from '../../../src/sources/jetstream/v2.js'
 import { hasData, linesOf } from '../../zstd/data.js'
 
+const decoding = eager(recordChecker())
+
 const wire = (filters: JetstreamFilters = {}) =>
-  v2('ws://h/xrpc/x', filters, { maxFrameBytes: 1000, check: (event) => event, compression: { status: { name: 'none' } } })
+  v2('ws://h/xrpc/x', filters, { maxFrameBytes: 1000, decoding, compression: { status: { name: 'none' } } })
 const protocol = wire()
 
 const TIME = '2026-11-21T12:59:49.385439Z'

@@ -2,6 +2,8 @@ import { Control } from '../../../src/connection/control.js'
 import { FrameError } from '../../../src/errors.js'
 import { type JetstreamConfig, type JetstreamEvent, jetstream$ } from '../../../src/index.js'
 import type { Compression } from '../../../src/sources/jetstream/compression.js'
+import { eager } from '../../../src/sources/jetstream/decoding.js'
+import { recordChecker } from '../../../src/sources/jetstream/records.js'
 import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { v2 } from '../../../src/sources/jetstream/v2.js'
 import { type FakeJetstreamOptions, fakeJetstream } from '../../../src/testing/index.js'
@@ -35,10 +37,10 @@ function expectSameEvents(events: readonly JetstreamEvent[]): void {
   for (const row of rows) expect(revs).toContain(row.kind === 'commit' && row.commit.rev)
 }
 
-const itself = (event: JetstreamEvent) => event
+const decoding = eager(recordChecker())
 const options = (decoder?: DictionaryDecoder) => {
   const compression: Compression = { ...(decoder && { decoder }), status: { name: decoder ? 'zstd' : 'none' } }
-  return { maxFrameBytes: 1_000_000, check: itself, compression }
+  return { maxFrameBytes: 1_000_000, decoding, compression }
 }
 
 const DECODERS: Readonly<Record<string, (dictionary: Uint8Array) => Promise<DictionaryDecoder | undefined>>> = {

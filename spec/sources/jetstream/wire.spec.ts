@@ -4,10 +4,14 @@ import { live } from '../../../src/connection/live.js'
 import { ConfigError, ConnectError } from '../../../src/errors.js'
 import { type JetstreamEvent, jetstream$, memoryCursorStore } from '../../../src/index.js'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
+import { eager } from '../../../src/sources/jetstream/decoding.js'
+import { recordChecker } from '../../../src/sources/jetstream/records.js'
 import { Wires } from '../../../src/sources/jetstream/wire.js'
 import { type FakeJetstream, fakeJetstream, generateEvents, marbles } from '../../../src/testing/index.js'
 import { fromLive, quiet, runFor, Sessions } from '../../connection/sessions.js'
 import { first, generated, watched } from '../../traps/watched.js'
+
+const decoding = eager(recordChecker())
 
 const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
 
@@ -187,7 +191,7 @@ describe('a handshake that fails without a word, as in a browser', () => {
     diagrams: readonly string[],
     hosts: readonly [string, ...string[]] = ['ws://a/'],
   ) => {
-    const wires = new Wires('auto', new Compressions(false, undefined), { maxFrameBytes: 1000, check: (event) => event })
+    const wires = new Wires('auto', new Compressions(false, undefined), { maxFrameBytes: 1000, decoding })
     const sessions = new Sessions(helpers, diagrams, { errors: [opaque] })
     const protocol = (host: string) => {
       const made = wires.protocol(host, {})

@@ -35,6 +35,12 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap> extends 
    * connection is plain, and `metrics$` says why. Refused by the server, it is fetched once more, and then done without. @default false
    */
   readonly compress?: Compress | undefined
+  /**
+   * When a record is parsed: `'eager'`, before its event is emitted; `'lazy'`, when it is first touched, and never if it is not. The events are
+   * equal but for one thing: a record that is no JSON is not a reject, but throws {@link RecordError} when touched. `'lazy'` keeps the text of each
+   * event with it: {@link rawText}. @default 'eager'
+   */
+  readonly decode?: 'eager' | 'lazy' | undefined
   /** A dictionary of your own: its bytes, a URL, or in Node a path. @default that of the wire: published for v1, the server's own on v2 */
   readonly zstdDictionary?: Uint8Array | URL | string | undefined
   /** @default 'live' */
@@ -80,6 +86,7 @@ const schema = z.strictObject({
       CURSOR,
     ),
   ),
+  decode: z.optional(z.enum(['eager', 'lazy'], "must be 'eager' or 'lazy'")),
   onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
   compress: z.optional(z.union([z.boolean(), z.literal('auto')], "must be true, false or 'auto'")),
   zstdDictionary: z.optional(

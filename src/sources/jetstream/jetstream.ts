@@ -6,6 +6,7 @@ import { checkpointOptions, liveOptions } from '../../connection/live-config.js'
 import type { JetstreamEvent, RecordMap } from '../../events.js'
 import { Compressions } from './compression.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
+import { eager, lazy } from './decoding.js'
 import type { JetstreamFilters } from './filters.js'
 import { recordChecker, type Schemas } from './records.js'
 import { type Wire, Wires, wireOfPath } from './wire.js'
@@ -40,7 +41,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const compressions = new Compressions(config.compress ?? false, config.zstdDictionary)
   const wires = new Wires(wireOf(config, hosts), compressions, {
     maxFrameBytes: options.maxFrameBytes,
-    check: recordChecker(plain.records as Schemas | undefined),
+    decoding: (config.decode === 'lazy' ? lazy : eager)(recordChecker(plain.records as Schemas | undefined)),
   })
   const checkpoint = checkpointOptions(config.checkpoint)
   // A position means nothing on another wire or host, or under another filter.

@@ -2,15 +2,25 @@ import type { CommitEvent, JetstreamEvent } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
 import { broken } from './read-event.js'
 
-/** Checks the record of an event whose collection has a schema, and puts the schema's output in its place. */
 export type Schemas = Readonly<Record<string, StandardSchema | undefined>>
 
-export function recordChecker(records: Schemas = {}): (event: JetstreamEvent) => JetstreamEvent {
+/** Checks the record of an event whose collection has a schema, and puts the schema's output in its place. */
+export interface RecordChecker {
+  /** Whether the event's collection has a schema. */
+  checks(event: JetstreamEvent): boolean
+  /** Throws `FrameError` where the record fails. */
+  check(event: JetstreamEvent): JetstreamEvent
+}
+
+export function recordChecker(records: Schemas = {}): RecordChecker {
   const schemas = new Map(Object.entries(records))
-  if (schemas.size === 0) return (event) => event
-  return (event) => {
-    if (event.kind === 'commit') check(event, schemas.get(event.commit.collection))
-    return event
+  if (schemas.size === 0) return { checks: () => false, check: (event) => event }
+  return {
+    checks: (event) => event.kind === 'commit' && schemas.has(event.commit.collection),
+    check(event) {
+      if (event.kind === 'commit') check(event, schemas.get(event.commit.collection))
+      return event
+    },
   }
 }
 

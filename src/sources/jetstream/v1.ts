@@ -3,15 +3,17 @@ import type { CursorProtocol } from '../../connection/protocol.js'
 import type { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { Compression } from './compression.js'
+import type { Decoding } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
+import { lazyV1 } from './lazy-v1.js'
 import { parse, textOf } from './parse.js'
 import { readEvent } from './read-event.js'
 
 /** What a wire is made of, besides its host and filters. */
 export interface WireOptions {
   readonly maxFrameBytes: number
-  readonly check: (event: JetstreamEvent) => JetstreamEvent
+  readonly decoding: Decoding
   readonly compression: Compression
 }
 
@@ -22,7 +24,7 @@ const MAX_QUERY_LENGTH = 4000
 
 /** Wire v1: `/subscribe`, one JSON event a text frame. */
 export function v1(host: string, filters: JetstreamFilters, options: WireOptions): CursorProtocol<JetstreamEvent> {
-  const { maxFrameBytes, check } = options
+  const { maxFrameBytes, decoding } = options
   const { decoder, status } = options.compression
   const { collections = [], dids = [] } = filters
   const query = new URLSearchParams([...collections.map((nsid) => ['wantedCollections', nsid]), ...dids.map((did) => ['wantedDids', did])])
@@ -56,7 +58,10 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
 
     hello: ({ leaveOutLargeFrames }) => (sendsHello ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes)) : undefined),
     update: () => update(filters.maxMessageSizeBytes),
-    decode: (frame) => check(readEvent(parse(textOf(frame, decoder, maxFrameBytes), placeOf))),
+    ...decoding.of(lazyV1, (frame, finish) => {
+      const text = textOf(frame, decoder, maxFrameBytes)
+      return finish(readEvent(parse(text, placeOf)), text)
+    }),
     wants,
     // A sequence number where the server has one: it is unique, and times are not.
     cursorOf: (event) => event.cursor ?? event.time_us,

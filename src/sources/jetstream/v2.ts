@@ -4,6 +4,7 @@ import { FrameError, RefusedError, ServerError, WireError } from '../../errors.j
 import type { JetstreamEvent } from '../../events.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
+import { lazyV2 } from './lazy-v2.js'
 import { parse, textOf } from './parse.js'
 import { isObject, type Json, readEvent } from './read-event.js'
 import { microseconds } from './time.js'
@@ -19,7 +20,7 @@ const LONG_AGO = 1e15
 
 /** Wire v2: `network.bsky.jetstream.subscribeEvents`, in the framing `xrpc.v1.json`. Filters are fixed for a connection's life. */
 export function v2(host: string, filters: JetstreamFilters, options: WireOptions): CursorProtocol<JetstreamEvent> {
-  const { maxFrameBytes, check } = options
+  const { maxFrameBytes, decoding } = options
   const { decoder, status } = options.compression
   const query = queryOf(filters)
   if (query.length > MAX_FILTERS) {
@@ -44,10 +45,11 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
       return url.href
     },
 
-    decode(frame) {
-      const event = readMessage(parse(textOf(frame, decoder, maxFrameBytes), placeOf))
-      return event instanceof Control ? event : check(event)
-    },
+    ...decoding.of(lazyV2, (frame, finish) => {
+      const text = textOf(frame, decoder, maxFrameBytes)
+      const event = readMessage(parse(text, placeOf))
+      return event instanceof Control ? event : finish(event, text)
+    }),
 
     refused: (error) => (error instanceof RefusedError && error.error === 'CursorTooOld' ? 'cursor' : undefined),
     wants: () => true,

@@ -1,0 +1,43 @@
+import type { Control } from '../../connection/control.js'
+import type { Protocol } from '../../connection/protocol.js'
+import type { JetstreamEvent } from '../../events.js'
+import type { Frame } from '../../socket/socket.js'
+import type { TextBytes } from '../../socket/text-bytes.js'
+import { keepText } from './lazy-record.js'
+import type { RecordChecker } from './records.js'
+
+/** The last step of reading an event that was parsed whole. */
+export type Finish = (event: JetstreamEvent, text: string) => JetstreamEvent
+
+/** Reads what it knows by hand; `undefined` for everything else. */
+export type LazyReader = (message: TextBytes) => JetstreamEvent | undefined
+
+/** How the wires read a message: parsed whole, or its record left as text. */
+export interface Decoding {
+  of(
+    lazy: () => LazyReader,
+    parse: (frame: Frame, finish: Finish) => JetstreamEvent | Control,
+  ): Pick<Protocol<JetstreamEvent>, 'decode' | 'decodeBytes'>
+}
+
+export const eager = ({ check }: RecordChecker): Decoding => ({
+  of: (_, parse) => ({ decode: (frame) => parse(frame, check) }),
+})
+
+/** Whatever the reader does not know is parsed whole: the same events, and the same rejects. */
+export function lazy({ check, checks }: RecordChecker): Decoding {
+  // A schema's output takes the record's place: the text is then no longer that of the event.
+  const finish: Finish = (event, text) => (checks(event) ? check(event) : keepText(event, text))
+  return {
+    of(reader, parse) {
+      const read = reader()
+      return {
+        decode: (frame) => parse(frame, finish),
+        decodeBytes(message) {
+          const event = read(message)
+          return event === undefined || checks(event) ? parse(message.toFrame(), finish) : event
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import { RecordError } from '../../errors.js'
+import type { JetstreamEvent } from '../../events.js'
+
+/** What `new` of a class below gives is the object that it was given, with private members that nobody else can see. */
+class Given {
+  constructor(object: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: so that an object literal, and no instance of a class, gets private members
+    return object
+  }
+}
+
+/** The record of a commit as text, until it is first touched. */
+class LazyRecord extends Given {
+  #text: string | undefined
+  #from: number
+  #to: number
+  #value: unknown
+
+  constructor(commit: object, text: string, from: number, to: number) {
+    super(commit)
+    this.#text = text
+    this.#from = from
+    this.#to = to
+  }
+
+  static read(object: object): unknown {
+    const commit = LazyRecord.#commitOf(object)
+    if (commit.#text !== undefined) {
+      commit.#value = parse(commit.#text.slice(commit.#from, commit.#to))
+      commit.#text = undefined
+    }
+    return commit.#value
+  }
+
+  static write(object: object, value: unknown): void {
+    const commit = LazyRecord.#commitOf(object)
+    if (Object.isFrozen(commit)) throw new TypeError("Cannot assign to read only property 'record' of object '#<Object>'")
+    if (commit === object) {
+      commit.#text = undefined
+      commit.#value = value
+      // Of what only inherits it, a plain property: as an assignment does it.
+    } else Object.defineProperty(object, 'record', { value, writable: true, enumerable: true, configurable: true })
+  }
+
+  static #commitOf(object: object): LazyRecord {
+    for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner)) if (#text in owner) return owner
+    throw new RecordError('the record of a lazy event cannot be read through a proxy; read it once before, or set `decode` to eager')
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new RecordError(`the record is no JSON: ${(cause as Error).message}`, { cause })
+  }
+}
+
+// One for all: an accessor of its own for each commit costs five times as much.
+const RECORD: PropertyDescriptor & ThisType<object> = {
+  get() {
+    return LazyRecord.read(this)
+  },
+  set(value: unknown) {
+    LazyRecord.write(this, value)
+  },
+  enumerable: true,
+  configurable: true,
+}
+
+/** Gives a commit its `record`: the text from `from` to `to`, parsed when it is first touched. */
+export function defineRecord(commit: object, text: string, from: number, to: number): void {
+  Object.defineProperty(commit, 'record', RECORD)
+  new LazyRecord(commit, text, from, to)
+}
+
+class Received extends Given {
+  readonly #text: string
+
+  constructor(event: object, text: string) {
+    super(event)
+    this.#text = text
+  }
+
+  static textOf(event: object): string | undefined {
+    return #text in event ? event.#text : undefined
+  }
+}
+
+/** Remembers the text that an event was read from, for {@link rawText}. */
+export function keepText<Event extends object>(event: Event, text: string): Event {
+  new Received(event, text)
+  return event
+}
+
+/**
+ * The JSON that an event was read from, as it was received: for a sink that passes it on without parsing it. On wire v2 that is the whole message,
+ * with its `$type` and `payload`. Whatever a program has written into the event since is not in it.
+ *
+ * `undefined` for what did not come from `jetstream$` with `decode: 'lazy'` just so: copies, events whose record a schema of `records` has
+ * checked, and all events under `decode: 'eager'`.
+ *
+ * @example
+ * ```ts
+ * jetstream$({ decode: 'lazy' }).subscribe((event) => console.log(rawText(event) ?? JSON.stringify(event)))
+ * ```
+ */
+export const rawText = (event: JetstreamEvent): string | undefined => Received.textOf(event)
