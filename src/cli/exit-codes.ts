@@ -12,7 +12,7 @@ export const EXIT = {
   ended: 5,
   /** Something was lost, and `--strict` was given. */
   loss: 6,
-  /** stdout or the cursor file could not be written. */
+  /** stdout, the cursor file or Redis could not be written. */
   sink: 7,
   sigint: 130,
   sigterm: 143,
@@ -24,6 +24,6 @@ export const EXIT_CODES_HELP = `
 Exit codes:
   0    done, or the reader of stdout is gone      5    the stream ended, or retries used up
   1    unexpected                                 6    something was lost (with --strict)
-  2    usage                                      7    stdout or the cursor file cannot be written
+  2    usage                                      7    stdout, the cursor file or Redis cannot be written
   3    bad config                                 130  SIGINT before the goal
   4    never connected (see --connect-timeout)    143  SIGTERM before the goal`

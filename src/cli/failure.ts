@@ -1,4 +1,12 @@
-import { ConfigError, CursorStoreError, ReconnectExhaustedError, RefusedError, StreamError } from '../index.js'
+import {
+  ConfigError,
+  CursorStoreError,
+  ReconnectExhaustedError,
+  RedisConflictError,
+  RedisRefusedError,
+  RefusedError,
+  StreamError,
+} from '../index.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { duration } from './text.js'
 
@@ -42,10 +50,12 @@ export function failureOf(error: unknown, connected: boolean): Failure {
 function exitCodeOf(error: unknown, connected: boolean): ExitCode {
   if (error instanceof SinkError) return EXIT.sink
   if (error instanceof NeverConnectedError) return EXIT.neverConnected
-  if (error instanceof CursorStoreError) return connected ? EXIT.sink : EXIT.config
+  if (error instanceof CursorStoreError || isOfRedis(error)) return connected ? EXIT.sink : EXIT.config
   if (error instanceof RefusedError) return connected ? EXIT.ended : EXIT.neverConnected
   return error instanceof StreamError ? EXIT.ended : EXIT.unexpected
 }
+
+const isOfRedis = (error: unknown): boolean => error instanceof RedisRefusedError || error instanceof RedisConflictError
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
@@ -56,9 +66,10 @@ function messageOf(error: unknown): string {
 }
 
 function remedyOf(error: Error): string | undefined {
-  if (error instanceof NeverConnectedError) return 'check --host and the network'
-  if (error instanceof RefusedError) return 'check --host and the filters'
-  if (error instanceof ReconnectExhaustedError) return 'raise --retries, or check --host'
+  if (error instanceof NeverConnectedError) return 'check the host and the network'
+  if (error instanceof RefusedError) return 'check the host and the filters'
+  if (error instanceof ReconnectExhaustedError) return 'raise --retries, or check the host'
+  if (error instanceof RedisRefusedError) return 'check REDIS_URL, and the rights of its user'
   if (error instanceof SinkError) return 'make room there, or write elsewhere; a --cursor-file is before what was not written'
   return error instanceof StreamError ? `see ${error.docs}` : undefined
 }

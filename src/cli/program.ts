@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../index.js'
 import { addDemo } from './commands/demo.js'
+import { addIngest } from './commands/ingest.js'
 import { addJetstream } from './commands/jetstream.js'
 import { addTap } from './commands/tap.js'
 import type { CommandContext } from './context.js'
@@ -11,12 +12,13 @@ Examples:
   $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
   $ rxjs-atproto jetstream --cursor-file ./cursor.json --for 1h > events.ndjson
   $ rxjs-atproto tap --host localhost:2480 --limit 10
+  $ INGESTER_MODE=firehose rxjs-atproto ingest
   $ rxjs-atproto demo
   $ rxjs-atproto help jetstream
 ${EXIT_CODES_HELP}`
 
 /** Each adds one command; the order is that of the help. */
-const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [addJetstream, addTap, addDemo]
+const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [addJetstream, addTap, addIngest, addDemo]
 
 /** Runs the command line, and answers with the exit code. */
 export async function runProgram(argv: readonly string[], io: Omit<CommandContext, 'exit'>): Promise<ExitCode> {

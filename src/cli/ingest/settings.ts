@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { ConfigError, type ConfigIssue } from '../../index.js'
 import { parseCount, parseDuration } from '../parse.js'
-import { parseHosts, parseMetricsPort, parseMode, parseRedisUrl, parseSeqStart, type SeqStart } from './parse-settings.js'
+import { type Mode, parseHosts, parseMetricsPort, parseMode, parseRedisUrl, parseSeqStart, type SeqStart } from './parse-settings.js'
 
 /** One value of the program: how a person gives it, and what it is when nobody does. */
 interface Setting<T> {
@@ -22,7 +22,7 @@ const setting = <T>(one: Setting<T>): Setting<T> => one
 
 /** In the order of the help. The names are those that the flags have in a program. */
 export const SETTINGS = {
-  mode: setting({
+  mode: setting<Mode>({
     flag: '--mode <mode>',
     variables: ['INGESTER_MODE'],
     help: 'all, firehose, backfill or labeler; all reads labelers only where hosts are given (default: all)',
@@ -32,7 +32,7 @@ export const SETTINGS = {
   redis: setting({
     flag: '--redis <url>',
     variables: ['REDIS_URL'],
-    help: 'a redis:// or rediss:// URL; one with a password belongs into the variable (default: redis://localhost:6379)',
+    help: 'a redis:// or rediss:// URL; one with a password belongs in the variable (default: redis://localhost:6379)',
     fallback: new URL('redis://localhost:6379'),
     parse: parseRedisUrl,
     secret: true,

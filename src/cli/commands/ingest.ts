@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import type { CommandContext } from '../context.js'
+import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { failureOf } from '../failure.js'
+import { runIngest } from '../ingest/run-ingest.js'
+import { type Flags, ignoredVariables, readSettings, SETTINGS, type Settings } from '../ingest/settings.js'
+import { type MessageOptions, Messages } from '../messages.js'
+
+interface IngestOptions extends Flags, MessageOptions {
+  readonly metrics?: boolean
+}
+
+const HELP = `
+The environment of rsky-ingester is understood; a flag wins over its variable:
+${Object.values(SETTINGS)
+  .filter(({ variables }) => variables.length > 0)
+  .map(({ flag, variables }) => `  ${flag.replace(/ .*/, '').padEnd(20)}${variables.join(', or else ')}`)
+  .join('\n')}
+
+Entries go to the Redis streams firehose_live, repo_backfill and label_live, positions to <stream>:cursor:<host>, as
+rsky-ingester writes them: each goes on where the other has stopped. An entry is written once, whatever is cut, restarted
+or repeated; a position moves when all before it is written.
+
+Examples:
+  $ INGESTER_MODE=firehose rxjs-atproto ingest
+  $ rxjs-atproto ingest --mode labeler --labeler-hosts mod.bsky.app --redis redis://redis:6379/1
+  $ rxjs-atproto ingest --relay-hosts relay1.us-east.bsky.network --metrics-port 9100 -q
+${EXIT_CODES_HELP}`
+
+/** `rxjs-atproto ingest`: firehoses, repositories and labels into Redis. */
+export function addIngest(program: Command, context: CommandContext): void {
+  const command = program
+    .command('ingest')
+    .summary('write firehoses, repositories and labels to Redis')
+    .description('Reads relays and labelers, and writes what they send to Redis streams: a drop-in for rsky-ingester.')
+  for (const { flag, help, list } of Object.values(SETTINGS)) {
+    if (list) command.option(flag, help, joined)
+    else command.option(flag, help)
+  }
+  command
+    .option('--metrics', 'a line of JSON with all metrics on stderr, each second and at the end')
+    .option('-q, --quiet', 'errors only on stderr')
+    .option('-v, --verbose', 'each state of a connection and each reject on stderr')
+    .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
+    .addHelpText('after', HELP)
+    .action(async (options: IngestOptions) => context.exit(await ingest(options, context)))
+}
+
+const joined = (text: string, earlier?: string): string => (earlier === undefined ? text : `${earlier},${text}`)
+
+async function ingest(options: IngestOptions, { stderr, environment }: CommandContext): Promise<ExitCode> {
+  const messages = new Messages(stderr, options, environment)
+  const settings = settingsOf(options, environment, messages)
+  if (typeof settings === 'number') return settings
+  for (const line of ignoredVariables(options, environment)) messages.warn(line)
+  return runIngest(settings, messages, options.metrics ?? false)
+}
+
+function settingsOf(options: IngestOptions, environment: CommandContext['environment'], messages: Messages): Settings | ExitCode {
+  try {
+    return readSettings(options, environment)
+  } catch (error) {
+    const failure = failureOf(error, false)
+    for (const message of failure.messages) messages.error(message)
+    return failure.exitCode
+  }
+}

@@ -1,0 +1,57 @@
+import { defer, merge, NEVER, type Observable, tap } from 'rxjs'
+import { type CursorStore, firehose$, listRepos$ } from '../../index.js'
+import type { Messages } from '../messages.js'
+import { Feed, type StreamName } from './feed.js'
+import type { Mode } from './parse-settings.js'
+import { PAGE, rskyCursors, SEQ } from './rsky-cursors.js'
+import type { Settings } from './settings.js'
+import { Sink } from './sink.js'
+
+/** One stream of Redis: the hosts that are read into it, and how it is written. */
+export interface Lane {
+  readonly stream: StreamName
+  readonly feeds: readonly Feed[]
+  readonly sink: Sink
+  /** Reads all of its hosts side by side; positions are kept in `store`. */
+  read(store: CursorStore): Observable<unknown>
+}
+
+// A timer's longest. Redis may be away for as long as it takes: nothing is lost meanwhile.
+const FOREVER_MS = 2 ** 31 - 1
+
+const STREAMS: Readonly<Record<Mode, readonly StreamName[]>> = {
+  all: ['firehose_live', 'repo_backfill', 'label_live'],
+  firehose: ['firehose_live'],
+  backfill: ['repo_backfill'],
+  labeler: ['label_live'],
+}
+
+/** The lanes of a mode, but for those without hosts. */
+export const lanesOf = (settings: Settings, messages: Messages): readonly Lane[] =>
+  STREAMS[settings.mode].map((stream) => laneOf(stream, settings, messages)).filter(({ feeds }) => feeds.length > 0)
+
+function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lane {
+  const hosts = stream === 'label_live' ? settings.labelerHosts : settings.relayHosts
+  const feeds = hosts.map((host) => new Feed(stream, host, messages))
+  return {
+    stream,
+    feeds,
+    sink: new Sink(stream, settings),
+    read: (store) => merge(...feeds.map((feed) => defer(() => SOURCES[stream](feed, store, settings)))),
+  }
+}
+
+/** One source for each host: its position has a key of its own, and one that ends does not end the others. */
+const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>> = {
+  firehose_live: (feed, store, { cursor }) =>
+    firehose$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(rskyCursors(store, feed, SEQ)) }),
+  label_live: () => NEVER,
+  repo_backfill: (feed, store) =>
+    listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(rskyCursors(store, feed, PAGE)) }).pipe(
+      tap({ complete: () => feed.complete() }),
+    ),
+}
+
+const observersOf = ({ host, watch: { metrics$, gaps, rejects } }: Feed) => ({ host, metrics$, gaps, rejects })
+
+const checkpointOf = (store: CursorStore) => ({ store, failAfterMs: FOREVER_MS })

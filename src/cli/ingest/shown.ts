@@ -1,0 +1,42 @@
+import { interval } from 'rxjs'
+import type { Messages } from '../messages.js'
+import { errorsToo } from '../progress.js'
+import type { Board } from './board.js'
+import { statusOf, tableOf } from './table.js'
+
+const REDRAW_MS = 250
+const METRICS_EVERY_MS = 1000
+const LINE_EVERY_MS = 30_000
+
+/** How a run is shown while it goes on, and at its end. */
+export interface Shown {
+  end(): void
+}
+
+/** A table on a terminal, a line now and then elsewhere, or all metrics as JSON. */
+export function shown(board: Board, messages: Messages, metricsLines: boolean): Shown {
+  if (metricsLines)
+    return repeated(METRICS_EVERY_MS, () =>
+      messages.print(JSON.stringify({ elapsedMs: Math.round(board.elapsedMs), ...board.state }, errorsToo)),
+    )
+  if (messages.options.quiet) return { end: () => {} }
+  if (!messages.ansi) return repeated(LINE_EVERY_MS, () => messages.info(statusOf(board)))
+  const table = repeated(REDRAW_MS, () => messages.region.draw(tableOf(board)))
+  return {
+    end() {
+      table.end()
+      messages.region.keep()
+    },
+  }
+}
+
+/** Once more at the end. */
+function repeated(everyMs: number, show: () => void): Shown {
+  const subscription = interval(everyMs).subscribe(show)
+  return {
+    end() {
+      subscription.unsubscribe()
+      show()
+    },
+  }
+}

@@ -1,0 +1,51 @@
+import { distinctUntilChanged, map, type OperatorFunction } from 'rxjs'
+import { type RedisSinkMetrics, redisSinkMetrics, toRedisStream } from '../../redis.js'
+import { Away } from './away.js'
+import type { StreamName } from './feed.js'
+import type { Redis } from './redis-link.js'
+import type { Settings } from './settings.js'
+
+/** How one stream of Redis is written, and what is known of it. */
+export class Sink {
+  /** Away while Redis takes nothing. A sink that waits for readers is there: they are what is behind. */
+  readonly away = new Away()
+  readonly #metrics$ = redisSinkMetrics()
+
+  constructor(
+    readonly stream: StreamName,
+    private readonly settings: Settings,
+  ) {
+    this.#metrics$
+      .pipe(
+        map(({ status }) => status.state),
+        distinctUntilChanged(),
+      )
+      .subscribe((state) => this.away.tell(state === 'starting' || state === 'waiting'))
+  }
+
+  get metrics(): RedisSinkMetrics {
+    return this.#metrics$.value
+  }
+
+  /** What it does now, for a person. */
+  get word(): string {
+    const { status } = this.metrics
+    if (status.state === 'waiting') return `waiting (retry ${status.attempt}, ${status.reason.code})`
+    return status.state === 'high-water' ? 'waiting for readers' : status.state
+  }
+
+  /** Redis makes the ids: several hosts share a stream, and rsky-ingester may have begun it. */
+  write<Event>(client: Redis): OperatorFunction<Event, Event> {
+    const { batchSize, batchTimeout, highWaterMark } = this.settings
+    return toRedisStream<Event>({
+      client,
+      stream: this.stream,
+      format: 'rsky',
+      ids: 'redis',
+      size: batchSize,
+      maxWaitMs: batchTimeout,
+      highWaterMark,
+      metrics$: this.#metrics$,
+    })
+  }
+}
