@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { lastValueFrom, take, toArray } from 'rxjs'
 import { encodeMessage, type FakeFirehose, fakeFirehose, generateCommits } from '../../src/testing/index.js'
-import { FrameClient } from './frame-client.js'
+import { refusalOf } from './client.js'
+import { decoded, FrameClient } from './frame-client.js'
 
 const FRAMES = [...generateCommits({ count: 1_000 })].map((message) => Buffer.from(encodeMessage(message)))
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n)
@@ -129,5 +131,152 @@ describe.each(['pds', 'relay'] as const)('a cursor on a fake %s', (style) => {
     expect(await first.ended).toEqual({ code: 1006, reason: '' })
     expect(await from(server, 1_200, 1_800)).toEqual(range(1_201, 3_000))
     expect(first.seqs).toEqual(range(1, 1_200))
+  })
+})
+
+/** How a server answers one attempt that it does not serve. */
+async function answerTo(endpoint: string, query: string) {
+  const client = new FrameClient(endpoint, query)
+  const { code, reason } = await client.ended
+  return { code, reason, messages: client.messages }
+}
+
+describe('a cursor that a fake PDS cannot serve', () => {
+  it('is told as outdated, and clamped, where something behind it is gone', async () => {
+    await using server = await fakeFirehose({ events: 100, stored: 'all', retainEvents: 10 })
+    for (const cursor of [0, -4, 89]) {
+      await using client = new FrameClient(server.endpoint, `?cursor=${cursor}`)
+      await client.received(11)
+      expect(client.messages[0]).toEqual({
+        t: '#info',
+        op: 1,
+        body: { name: 'OutdatedCursor', message: 'Requested cursor exceeded limit. Possibly missing events' },
+      })
+      expect(client.seqs.slice(1)).toEqual(range(91, 100))
+    }
+    expect(await from(server, 90, 10)).toEqual(range(91, 100))
+  })
+
+  it('is counted by age as well', async () => {
+    await using server = await fakeFirehose({ events: 100, stored: 'all', retainMs: 20 })
+    const kept = server.frames.length
+    expect(kept).toBeGreaterThan(5)
+    expect(kept).toBeLessThan(50)
+    expect(await from(server, 0, kept + 1)).toEqual([undefined, ...range(101 - kept, 100)])
+  })
+
+  it('ends with FutureCursor where it is past the newest message', async () => {
+    await using server = await fakeFirehose({ events: 100, stored: 'all' })
+    expect(await answerTo(server.endpoint, '?cursor=101')).toEqual({
+      code: 1008,
+      reason: 'FutureCursor',
+      messages: [{ t: undefined, op: -1, body: { error: 'FutureCursor', message: 'Cursor in the future.' } }],
+    })
+  })
+
+  it.each([
+    ['?cursor=abc', '"abc"'],
+    ['?cursor=1.5', '"1.5"'],
+    ['?cursor=9007199254740993', '9007199254740992'],
+    ['?cursor=1&cursor=2', '[1, 2]'],
+  ])('ends with InvalidRequest for %s, after the handshake', async (query, got) => {
+    await using server = await fakeFirehose()
+    const message = `Invalid com.atproto.sync.subscribeRepos params: Expected integer value type (got ${got})`
+    const messages = [{ t: undefined, op: -1, body: { error: 'InvalidRequest', message } }]
+    expect(await answerTo(server.endpoint, query)).toEqual({ code: 1008, reason: 'InvalidRequest', messages })
+    expect(server.attempts).toMatchObject([{ status: 101 }])
+  })
+})
+
+describe('a cursor that a fake relay cannot serve', () => {
+  it('is clamped in silence where it is too old', async () => {
+    await using server = await fakeFirehose({ style: 'relay', events: 100, stored: 'all', retainEvents: 10 })
+    expect(await from(server, 5, 10)).toEqual(range(91, 100))
+  })
+
+  it('is the live tail where it is in the future, and costs the first message', async () => {
+    await using server = await fakeFirehose({ style: 'relay', events: FRAMES.slice(0, 3), stored: 'all' })
+    await using client = new FrameClient(server.endpoint, '?cursor=500')
+    await server.connected()
+    server.emit(...FRAMES.slice(3, 6))
+    await client.received(2)
+    expect(client.seqs).toEqual([5, 6])
+  })
+
+  it.each(['abc', '-1', '1.5'])('is refused with 400 where it is %s', async (cursor) => {
+    await using server = await fakeFirehose({ style: 'relay' })
+    const { status, body } = await refusalOf(server.endpoint, `?cursor=${cursor}`)
+    expect({ status, body }).toEqual({ status: 400, body: `{"error":"BadRequest","message":"cursor parameter invalid: ${cursor}"}\n` })
+  })
+})
+
+describe('what a fakeFirehose does not have', () => {
+  it('is answered as each server does: a PDS hangs up, a relay says 404', async () => {
+    await using pds = await fakeFirehose()
+    expect(await answerTo(`${pds.url}/xrpc/com.atproto.label.subscribeLabels`, '')).toMatchObject({ code: 1006, messages: [] })
+    expect(pds.attempts).toMatchObject([{ status: 0 }])
+    await using relay = await fakeFirehose({ style: 'relay' })
+    expect(await refusalOf(`${relay.url}/xrpc/com.atproto.sync.nope`)).toMatchObject({ status: 404, body: '{"error":"Not Found"}\n' })
+  })
+
+  it('is a page for a client that asks for no WebSocket', async () => {
+    await using pds = await fakeFirehose()
+    await using relay = await fakeFirehose({ style: 'relay' })
+    const get = async ({ endpoint }: FakeFirehose) => {
+      const response = await fetch(endpoint.replace('ws', 'http'))
+      return [response.status, await response.text()]
+    }
+    expect(await get(pds)).toEqual([401, '{"error":"AuthMissing","message":"Authentication Required"}'])
+    expect(await get(relay)).toEqual([400, 'Bad Request\n'])
+    expect(pds.requests).toMatchObject([{ url: '/xrpc/com.atproto.sync.subscribeRepos', status: 401 }])
+  })
+})
+
+describe('a reader of fakeFirehose', () => {
+  const TOO_SLOW = { t: undefined, op: -1, body: { error: 'ConsumerTooSlow', message: 'Stream consumer too slow' } }
+
+  it('is cut by a burst that is larger than the buffer of a PDS, and receives nothing of it', async () => {
+    await using server = await fakeFirehose()
+    const [first, second] = [new FrameClient(server.endpoint), new FrameClient(server.endpoint)]
+    await server.connected(2)
+    server.emit(...FRAMES.slice(0, 400))
+    await Promise.all([first.received(400), second.received(400)])
+    server.emit(...FRAMES.slice(400, 901))
+    for (const client of [first, second]) {
+      expect(await client.ended).toEqual({ code: 1008, reason: 'ConsumerTooSlow' })
+      expect(client.frames).toHaveLength(401)
+      expect(client.messages.at(-1)).toEqual(TOO_SLOW)
+    }
+    expect(await from(server, 400, 501)).toEqual(range(401, 901))
+  })
+
+  it('is cut by a relay only when it does not read', async () => {
+    const large = Buffer.alloc(100_000, 1)
+    await using server = await fakeFirehose({ style: 'relay', bufferEvents: 20 })
+    await using reading = new FrameClient(server.endpoint)
+    await server.connected()
+    const paused = new FrameClient(server.endpoint)
+    await server.connected(2)
+    await once(paused.ws, 'open')
+    paused.ws.pause()
+    const sentTo = (n: number): number => server.connections[n]?.sent ?? 0
+    // Until the buffers of the kernel are full: then the relay's own fill up.
+    for (let emitted = 0; emitted - sentTo(1) <= 20; emitted += 10) {
+      server.emit(...Array.from({ length: 10 }, () => large))
+      await reading.received(emitted + 10)
+    }
+    paused.ws.resume()
+    expect((await paused.ended).code).toBe(1006)
+    expect(decoded(paused.frames.at(-1) as Buffer)).toEqual(TOO_SLOW)
+    expect(await server.closed()).toMatchObject({ attempt: 2 })
+    expect(reading.ws.readyState).toBe(reading.ws.OPEN)
+  })
+
+  it('is pinged by a relay while nothing comes, and never by a PDS', async () => {
+    await using relay = await fakeFirehose({ style: 'relay', pingEveryMs: 5 })
+    await using client = new FrameClient(relay.endpoint)
+    await once(client.ws, 'ping')
+    await once(client.ws, 'ping')
+    expect((await relay.connected()).pongs).toBeGreaterThan(0)
   })
 })

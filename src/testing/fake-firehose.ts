@@ -2,7 +2,7 @@ import type { FakeEventStream, FakeEventStreamOptions } from './fake-event-strea
 import type { FirehoseMessage } from './firehose-message.js'
 import { type GenerateCommitsOptions, generateCommits } from './generate-commits.js'
 import type { ItemSource } from './script.js'
-import type { StreamKind } from './stream-log.js'
+import type { StreamMessage } from './stream-log.js'
 import { StreamServer } from './stream-server.js'
 
 /** A message, or the bytes of a frame, which go out as they are. A message without `seq` gets the next one. */
@@ -43,15 +43,14 @@ export type FakeFirehose = FakeEventStream<FirehoseItem>
 export async function fakeFirehose(options: FakeFirehoseOptions = {}): Promise<FakeFirehose> {
   const { style = 'pds', firstSeq = 1, generate, events = 0 } = options
   const source = typeof events === 'number' ? [...generateCommits({ firstSeq, ...generate, count: events })] : events
-  const kind = style === 'relay' ? RELAYED : OWN
-  const server = new StreamServer<FirehoseItem>({ method: 'com.atproto.sync.subscribeRepos', style, kind, events: source }, options)
+  const kind = { factsOf, messageOf: style === 'relay' ? relayed : (message: FirehoseMessage) => message }
+  const server = new StreamServer({ method: 'com.atproto.sync.subscribeRepos', style, kind, events: source }, options)
   await server.listen(options.port ?? 0)
   return server
 }
 
 const factsOf = (body: object) => ({ time: 'time' in body && typeof body.time === 'string' ? body.time : undefined })
 
-const OWN: StreamKind = { factsOf, rewrite: (_t, body) => body }
-
 /** A relay does not vouch for a handle. */
-const RELAYED: StreamKind = { factsOf, rewrite: (t, body) => (t === '#identity' ? { ...body, handle: undefined } : body) }
+const relayed = (message: FirehoseMessage): StreamMessage =>
+  message.t === '#identity' ? { ...message, body: { ...message.body, handle: undefined } } : message

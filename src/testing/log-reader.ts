@@ -58,7 +58,7 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
 
   /** Sends what there is. Called when the log grew, and after each batch. */
   pump(): void {
-    if (this.state !== 'ended' && this.overrun()) this.cutOff()
+    if ((this.state === 'open' || this.state === 'waiting') && this.overrun()) this.cutOff()
     if (this.state !== 'open' || this.#writing || this.#strike()) return
     if (this.#hasMore()) this.#write(this.#batch())
     else this.library.changes.changed()

@@ -14,8 +14,12 @@ export interface StreamRow extends Frame {
   readonly subject: string | undefined
 }
 
-/** A message to be encoded, or a frame that goes out byte for byte. */
-export type StreamItem = { readonly t: string; readonly body: object; readonly truncated?: true } | Uint8Array
+/** A message to be encoded: the header's `t`, and the body. */
+export interface StreamMessage {
+  readonly t: string
+  readonly body: object
+  readonly truncated?: true
+}
 
 /** What a log looks at in the body of a message. */
 export interface Facts {
@@ -25,14 +29,14 @@ export interface Facts {
 }
 
 /** What differs between the logs of two streams. */
-export interface StreamKind {
+export interface StreamKind<Item> {
+  /** What this server sends for an item. */
+  readonly messageOf: (item: Item) => StreamMessage
   readonly factsOf: (body: object) => Facts
-  /** What this server makes of a message's body before it goes out. */
-  readonly rewrite: (t: string, body: object) => object
 }
 
 /** The frames that the server of an event stream keeps, under growing sequence numbers. */
-export class StreamLog extends RetainedLog<StreamRow> implements ScriptedLog<StreamItem, StreamRow> {
+export class StreamLog<Item> extends RetainedLog<StreamRow> implements ScriptedLog<Item | Uint8Array, StreamRow> {
   #nextSeq: number
   /** After a change of its numbers the log gives all numbers itself. */
   #renumbered = false
@@ -45,7 +49,7 @@ export class StreamLog extends RetainedLog<StreamRow> implements ScriptedLog<Str
   constructor(
     readonly firstSeq: number,
     retention: Retention,
-    private readonly kind: StreamKind,
+    private readonly kind: StreamKind<Item>,
   ) {
     super(retention)
     this.#nextSeq = firstSeq
@@ -72,11 +76,12 @@ export class StreamLog extends RetainedLog<StreamRow> implements ScriptedLog<Str
     return this.#replaced.has(row)
   }
 
-  encode(item: StreamItem, seq = this.#nextSeq): StreamRow {
+  encode(item: Item | Uint8Array, seq = this.#nextSeq): StreamRow {
     if (item instanceof Uint8Array) return this.#row(item, tryBody(item), seq)
-    const body = { seq, ...this.kind.rewrite(item.t, item.body) }
-    const frame = encodeFrame(item.t, body)
-    return { ...this.#row(item.truncated ? frame.subarray(0, frame.length >> 1) : frame, body, seq), fixed: 'seq' in item.body }
+    const { t, body, truncated } = this.kind.messageOf(item)
+    const numbered = { seq, ...body }
+    const frame = encodeFrame(t, numbered)
+    return { ...this.#row(truncated ? frame.subarray(0, frame.length >> 1) : frame, numbered, seq), fixed: 'seq' in body }
   }
 
   push(encoded: StreamRow): void {

@@ -24,7 +24,7 @@ export interface StreamError {
 /** What servers do differently, observed on running ones. */
 export interface Manners {
   /** What the query's cursor asks for. */
-  readonly startOf: (params: URLSearchParams, method: string, log: StreamLog) => StreamStart | StreamError | Refused
+  readonly startOf: (params: URLSearchParams, method: string, log: StreamLog<never>) => StreamStart | StreamError | Refused
   /** A live reader for whom more waits is cut; the burst alone is enough where `cutsBursts`, however fast it reads. */
   readonly bufferEvents: number
   readonly cutsBursts: boolean
@@ -63,13 +63,13 @@ export const MANNERS: Readonly<Record<StreamStyle, Manners>> = {
 }
 
 /** Every server observed sends what is strictly greater. */
-const after = (cursor: number, log: StreamLog): StreamStart => ({ place: log.find(({ seq }) => seq > cursor) })
+const after = (cursor: number, log: StreamLog<never>): StreamStart => ({ place: log.find(({ seq }) => seq > cursor) })
 
 function typescriptStart(
   params: URLSearchParams,
   method: string,
   placeOf: (cursor: number) => StreamStart,
-  log: StreamLog,
+  log: StreamLog<never>,
 ): StreamStart | StreamError {
   const texts = params.getAll('cursor')
   if (texts.every((text) => text === '')) return {}
@@ -85,7 +85,7 @@ function typescriptStart(
 const paramOf = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text)
 const showing = (value: string | number): string => (typeof value === 'number' ? String(value) : JSON.stringify(value))
 
-function pdsPlace(cursor: number, log: StreamLog): StreamStart {
+function pdsPlace(cursor: number, log: StreamLog<never>): StreamStart {
   return log.isOutdated(cursor) ? { ...after(cursor, log), greeting: OUTDATED } : after(cursor, log)
 }
 
@@ -95,7 +95,7 @@ const OUTDATED = encodeFrame('#info', {
 })
 
 /** What is too old is clamped in silence, and of what is in the future the first event is lost. */
-function relayStart(text: string, log: StreamLog): StreamStart | Refused {
+function relayStart(text: string, log: StreamLog<never>): StreamStart | Refused {
   if (text === '') return {}
   if (!/^\d+$/.test(text))
     return { status: 400, body: `{"error":"BadRequest","message":"cursor parameter invalid: ${text}"}\n`, headers: JSON_TYPE }

@@ -9,7 +9,7 @@ import type { Manners, StreamStart } from './stream-manners.js'
 
 /** What all readers of one stream share. */
 export interface StreamLibrary extends Library<StreamRow> {
-  readonly log: StreamLog
+  readonly log: StreamLog<never>
   readonly manners: Manners
 }
 
@@ -59,10 +59,11 @@ export class StreamReader extends LogReader<StreamRow> {
     this.library.fellOut()
   }
 
+  /** What a later row replaced is missing in a replay alone. */
   protected override frameAt(place: number): Frame | undefined {
     const { log } = this.library
     const row = log.at(place)
-    return row === undefined || log.isReplaced(row) ? undefined : row
+    return row !== undefined && !this.live && log.isReplaced(row) ? undefined : row
   }
 
   #pingIfIdle(): void {

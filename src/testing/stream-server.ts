@@ -9,27 +9,27 @@ import type { FakeEventStream, FakeEventStreamOptions } from './fake-event-strea
 import { FaultPlan, type FiredFault } from './faults.js'
 import { Playback, type Stage } from './playback.js'
 import { type ItemSource, Script } from './script.js'
-import { type StreamItem, type StreamKind, StreamLog, type StreamRow } from './stream-log.js'
+import { type StreamKind, StreamLog, type StreamRow } from './stream-log.js'
 import { MANNERS, type Manners, type StreamStart, type StreamStyle } from './stream-manners.js'
 import { type StreamLibrary, StreamReader } from './stream-reader.js'
 import { answerPlain } from './subscribe-request.js'
 
 /** Which stream, and what it plays. */
-export interface Stream<Item extends StreamItem> {
+export interface Stream<Item> {
   /** The XRPC method. */
   readonly method: string
   readonly style: StreamStyle
-  readonly kind: StreamKind
-  readonly events: ItemSource<Item>
+  readonly kind: StreamKind<Item>
+  readonly events: ItemSource<Item | Uint8Array>
 }
 
 /** The listener, the log and the readers of one event stream. */
-export class StreamServer<Item extends StreamItem> implements FakeEventStream<Item>, House, StreamLibrary, Stage {
-  readonly log: StreamLog
+export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, House, StreamLibrary, Stage {
+  readonly log: StreamLog<Item>
   readonly faults: FaultPlan
   readonly changes = new Changes()
   readonly manners: Manners
-  readonly script: Script<StreamItem, StreamRow>
+  readonly script: Script<Item | Uint8Array, StreamRow>
   readonly requests: FakeRequest[] = []
   /** Not seen of these servers. */
   readonly writeTimeoutMs = Number.POSITIVE_INFINITY
@@ -49,7 +49,7 @@ export class StreamServer<Item extends StreamItem> implements FakeEventStream<It
     this.manners = { ...manners, bufferEvents: bufferEvents ?? manners.bufferEvents, pingEveryMs: pingEveryMs ?? manners.pingEveryMs }
     this.log = new StreamLog(firstSeq, { retainEvents, retainMs }, stream.kind)
     this.faults = new FaultPlan(faults)
-    this.script = new Script<StreamItem, StreamRow>(stream.events, this.log, Array.isArray(stream.events) ? 'ahead' : 'on demand')
+    this.script = new Script(stream.events, this.log, Array.isArray(stream.events) ? 'ahead' : 'on demand')
     this.script.take(stored === 'all' ? Number.POSITIVE_INFINITY : stored)
   }
 
@@ -97,7 +97,7 @@ export class StreamServer<Item extends StreamItem> implements FakeEventStream<It
     return this.#door.listen(port)
   }
 
-  emit(...items: readonly Item[]): void {
+  emit(...items: readonly (Item | Uint8Array)[]): void {
     for (const item of items) this.log.push(this.log.encode(item))
     this.grown()
   }

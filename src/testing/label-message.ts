@@ -1,0 +1,48 @@
+import type { Bytes } from '@atcute/cbor'
+import { decodeFrame, encodeFrame } from './firehose-message.js'
+
+/** A label, its members as the wire names them. */
+export interface FakeLabel {
+  readonly ver?: number
+  /** The DID of the labeler. */
+  readonly src: string
+  /** An at-uri, or the DID of an account. */
+  readonly uri: string
+  /** One version of the record; absent: all of them. */
+  readonly cid?: string
+  readonly val: string
+  /** Takes the label back. Absent unless true. */
+  readonly neg?: boolean
+  readonly cts: string
+  readonly exp?: string
+  readonly sig?: Bytes
+}
+
+/** The body of a `#labels`. */
+export interface LabelsBody {
+  /** Given by the server where it is absent. */
+  readonly seq?: number
+  readonly labels: readonly FakeLabel[]
+}
+
+/** The bytes of a frame of labels. */
+export const encodeLabels = (body: LabelsBody): Uint8Array => encodeFrame('#labels', body)
+
+/**
+ * The labels in the bytes of a frame, as JSON of the AT Protocol; none of bytes that nobody can read.
+ *
+ * @example
+ * await using server = await fakeLabels({ events: 100, stored: 'all' })
+ * const sent = server.frames.flatMap(labelsOf)
+ */
+export function labelsOf(frame: Uint8Array): readonly unknown[] {
+  try {
+    const { t, body } = decodeFrame(frame)
+    return t === '#labels' && Array.isArray(body.labels) ? JSON.parse(JSON.stringify(body.labels)) : []
+  } catch {
+    return []
+  }
+}
+
+/** A later label about the same replaces an earlier one. */
+export const subjectOf = ({ src, uri, cid, val }: FakeLabel): string => JSON.stringify([src, uri, cid ?? null, val])
