@@ -1,5 +1,8 @@
 export { type RedisCursorStoreOptions, redisCursorStore } from './cursors/redis.js'
 export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './redis/client.js'
+export type { EntryFormatName } from './redis/format.js'
 export { type RedisSinkMetrics, type RedisSinkStatus, redisSinkMetrics } from './sinks/redis-streams/metrics.js'
 export type { RedisEntryPlace, RedisStreamOptions } from './sinks/redis-streams/options.js'
 export { toRedisStream } from './sinks/redis-streams/to-redis-stream.js'
+export type { RedisStreamConfig } from './sources/redis/config.js'
+export { redisStream$ } from './sources/redis/redis-stream.js'

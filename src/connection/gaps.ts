@@ -11,6 +11,8 @@ export type GapReason =
   | 'renumbered'
   /** An event was larger than `maxFrameBytes`. */
   | 'frame-too-large'
+  /** Entries left a Redis stream before they were read. */
+  | 'trimmed'
 
 /** A range of positions that are known or feared lost. */
 export interface Gap {

@@ -1,0 +1,103 @@
+import { createClient } from '@redis/client'
+import { filter, firstValueFrom, Observable, Subject, startWith } from 'rxjs'
+import type { Gap, RejectedFrame, StreamMetrics } from '../../../src/index.js'
+import { streamMetrics } from '../../../src/index.js'
+import type { RedisClient, RedisStreamConfig } from '../../../src/redis.js'
+import { redisStream$ } from '../../../src/redis.js'
+import type { RedisServer } from '../../helpers/redis-server.js'
+
+/** What is in an entry of these specs. */
+export interface Numbered {
+  readonly did: string
+  readonly n: number
+}
+
+/** Everything quick, so that a fault is over soon. */
+export const QUICK = {
+  group: 'g',
+  blockMs: 100,
+  lingerMs: 200,
+  backoff: { initialDelayMs: 5, jitter: 'none', maxDelayMs: 5 },
+  reconnect: { initialDelayMs: 20, maxDelayMs: 50 },
+} as const satisfies Partial<RedisStreamConfig>
+
+/** A stream that is watched: its metrics, gaps and rejects, and a wait for what they say. */
+export function watched(client: RedisClient, config: Partial<RedisStreamConfig> = {}) {
+  const metrics$ = streamMetrics()
+  const rejects: RejectedFrame[] = []
+  const gaps: Gap[] = []
+  const events$ = redisStream$<Numbered>({
+    ...QUICK,
+    client,
+    stream: 's',
+    consumer: 'me',
+    ...config,
+    metrics$,
+    rejects: { next: (rejected) => rejects.push(rejected) },
+    gaps: { next: (gap) => gaps.push(gap) },
+  })
+  return {
+    events$,
+    rejects,
+    gaps,
+    metrics$,
+    get metrics(): StreamMetrics {
+      return metrics$.value
+    },
+    when: (condition: (metrics: StreamMetrics) => boolean) => firstValueFrom(metrics$.pipe(filter(condition))),
+  }
+}
+
+/** A list that can be waited for. */
+export class Collected<T> {
+  readonly items: T[] = []
+  readonly #changed$ = new Subject<void>()
+
+  readonly add = (item: T): void => {
+    this.items.push(item)
+    this.#changed$.next()
+  }
+
+  /** Resolves when the list is so. */
+  async when(condition: (items: readonly T[]) => boolean): Promise<void> {
+    await firstValueFrom(
+      this.#changed$.pipe(
+        startWith(undefined),
+        filter(() => condition(this.items)),
+      ),
+    )
+  }
+}
+
+/** Entries of the numbers from `from` up to `to`, ten DIDs in turn. Answers their ids. */
+export async function write(server: RedisServer, from: number, to: number, stream = 's', didOf = (n: number) => `did:plc:${n % 10}`) {
+  const client = await createClient({ url: server.url })
+    .on('error', () => {})
+    .connect()
+  try {
+    const ids: string[] = []
+    for (let n = from; n < to; n += 1) {
+      const event = JSON.stringify({ did: didOf(n), n } satisfies Numbered)
+      ids.push(`${await client.sendCommand(['XADD', stream, `${n + 1}-0`, 'event', event])}`)
+    }
+    return ids
+  } finally {
+    client.destroy()
+  }
+}
+
+/** How many entries are pending in the group. */
+export async function pendingIn(server: RedisServer, stream = 's'): Promise<number> {
+  const answer = await server.cli('XPENDING', stream, 'g')
+  return Number(/^\*4\r\n:(\d+)/.exec(answer)?.[1] ?? Number.NaN)
+}
+
+/** Asks again and again, without a rest, until it is so. */
+export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await condition())) await new Promise(setImmediate)
+}
+
+export const numbers = (from: number, to: number): readonly number[] => Array.from({ length: to - from }, (_, i) => from + i)
+
+/** Never emits nor ends. */
+export const never$ = new Observable<never>()

@@ -1,0 +1,29 @@
+import type { FlatFields } from '../../redis/format.js'
+import { placeOf } from './entry-id.js'
+import type { Reader } from './reader.js'
+
+/**
+ * `waiting`: to be delivered, for the first time or again. `delivered`: in the pipe. `ended`: to be acked or buried, or given up to another.
+ */
+export type EntryState = 'waiting' | 'delivered' | 'ended'
+
+/** One entry's stay in this process: from its reading until Redis knows how it ended. */
+export class Entry {
+  state: EntryState = 'waiting'
+  readonly position: number
+  readonly index: number
+  /** What it was decoded to, for its next delivery. */
+  events: readonly unknown[] = []
+
+  constructor(
+    readonly reader: Reader,
+    readonly id: string,
+    readonly fields: FlatFields,
+    /** How often it was delivered, the next or the present time included. */
+    public deliveries: number,
+  ) {
+    const { position, index } = placeOf(id)
+    this.position = position
+    this.index = index
+  }
+}

@@ -1,0 +1,176 @@
+import {
+  asyncScheduler,
+  defer,
+  exhaustMap,
+  filter,
+  firstValueFrom,
+  ignoreElements,
+  merge,
+  type Observable,
+  retry,
+  type Subscription,
+  startWith,
+  timer,
+} from 'rxjs'
+import type { RedisCommands } from '../../redis/client.js'
+import type { StreamOptions } from './config.js'
+import type { Reader, ReaderHandlers } from './reader.js'
+import { JOIN, LEASE, RELEASE } from './scripts.js'
+
+/** What leases need of their consumer. */
+export interface LeaseHandlers extends ReaderHandlers {
+  reader(stream: string, lease: { readonly held: boolean }): Reader
+}
+
+/** One partition that this process reads, or has read and not let go of. */
+class Lease {
+  reader: Reader | undefined
+  reading: Subscription | undefined
+  leaving = false
+  // By our own clock, counted from before it was asked for: it ends here before it does in Redis.
+  until = 0
+
+  constructor(
+    readonly partition: number,
+    readonly stream: string,
+    readonly key: string,
+  ) {}
+
+  get held(): boolean {
+    return asyncScheduler.now() < this.until
+  }
+}
+
+/**
+ * Shares the partitions of a stream among the processes of a group: each has a lease, which is prolonged at each third of its life. Who has more
+ * than its share lets go of some, when all that it has of them is done; who has less takes what is free.
+ */
+export class Leases {
+  readonly #me: string
+  readonly #members: string
+  readonly #held = new Map<number, Lease>()
+  #stopped = false
+
+  constructor(
+    private readonly commands: RedisCommands,
+    private readonly options: StreamOptions,
+    private readonly partitions: number,
+    private readonly handlers: LeaseHandlers,
+    private readonly changed$: Observable<unknown>,
+  ) {
+    // Two processes of one name are still two.
+    this.#me = `${options.consumer} ${crypto.randomUUID()}`
+    this.#members = `${options.stream}:members:${options.group}`
+  }
+
+  /** Never completes; errors when going on is pointless. */
+  run$(): Observable<never> {
+    return timer(0, this.options.leaseMs / 3).pipe(
+      exhaustMap(() => defer(() => this.#tend()).pipe(retry({ delay: (error) => this.handlers.trouble(this, error) }))),
+      ignoreElements(),
+    )
+  }
+
+  /** Takes no more partitions. Those that it has stay its own until {@link leave}. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Lets go of all that it has. */
+  leave(): void {
+    for (const lease of this.#held.values()) this.#release(lease)
+    this.commands.send(['ZREM', this.#members, this.#me]).catch(() => {})
+  }
+
+  async #tend(): Promise<void> {
+    this.#dropLost()
+    const members = await this.#join()
+    for (const lease of this.#held.values()) await this.#prolong(lease)
+    this.#dropLost()
+    this.handlers.well(this)
+    if (this.#stopped) return
+    this.handlers.began()
+    const share = shareOf(this.partitions, [...members].sort(), this.#me)
+    const reading = [...this.#held.values()].filter(({ leaving }) => !leaving)
+    for (const lease of reading.slice(share)) this.#letGo(lease)
+    await this.#take(share - reading.length, members)
+  }
+
+  async #join(): Promise<readonly string[]> {
+    const members = await this.commands.send(['EVAL', JOIN, '1', this.#members, this.#me, `${this.options.leaseMs}`])
+    return Array.isArray(members) ? members.map(String) : []
+  }
+
+  /** Takes up to `count` partitions that are free. */
+  async #take(count: number, members: readonly string[]): Promise<void> {
+    const first = Math.floor((this.partitions * [...members].sort().indexOf(this.#me)) / members.length)
+    for (let i = 0, taken = 0; i < this.partitions && taken < count && !this.#stopped; i += 1) {
+      // Each member begins elsewhere, so that not all ask for the same ones.
+      const partition = (first + i) % this.partitions
+      if (this.#held.has(partition)) continue
+      const stream = `${this.options.stream}{${partition}}`
+      const lease = new Lease(partition, stream, `${stream}:lease:${this.options.group}`)
+      if (!(await this.#prolong(lease))) continue
+      taken += 1
+      this.#begin(lease)
+    }
+  }
+
+  async #prolong(lease: Lease): Promise<boolean> {
+    const askedAt = asyncScheduler.now()
+    const held = await this.commands.send(['EVAL', LEASE, '1', lease.key, this.#me, `${this.options.leaseMs}`])
+    lease.until = Number(held) === 1 ? askedAt + this.options.leaseMs : 0
+    return lease.held
+  }
+
+  #begin(lease: Lease): void {
+    // The subscription has ended while the lease was asked for.
+    if (this.#stopped) {
+      this.#release(lease)
+      return
+    }
+    this.#held.set(lease.partition, lease)
+    const reader = this.handlers.reader(lease.stream, lease)
+    lease.reader = reader
+    lease.reading = reader.run$().subscribe({ error: (error) => this.handlers.fatal(error) })
+  }
+
+  /** Another process reads these by now. What is in the pipe may still be acked. */
+  #dropLost(): void {
+    for (const lease of this.#held.values()) {
+      if (lease.held) continue
+      this.#held.delete(lease.partition)
+      lease.reader?.stop()
+      lease.reading?.unsubscribe()
+    }
+  }
+
+  /** Reads no more; when what is in the pipe is done, the next process goes on behind it. */
+  #letGo(lease: Lease): void {
+    lease.leaving = true
+    const { reader } = lease
+    reader?.stop()
+    const idle$ = this.changed$.pipe(
+      startWith(undefined),
+      filter(() => reader?.idle ?? true),
+    )
+    firstValueFrom(merge(idle$, timer(this.options.lingerMs))).then(
+      () => this.#release(lease),
+      () => {},
+    )
+  }
+
+  #release(lease: Lease): void {
+    this.#held.delete(lease.partition)
+    lease.reading?.unsubscribe()
+    lease.until = 0
+    // Where this is not heard, the lease runs out.
+    this.commands.send(['EVAL', RELEASE, '1', lease.key, this.#me]).catch(() => {})
+  }
+}
+
+/** An equal share, and one more for the first of them where it does not divide. */
+function shareOf(partitions: number, members: readonly string[], me: string): number {
+  const rank = members.indexOf(me)
+  return Math.floor(partitions / members.length) + (rank < partitions % members.length ? 1 : 0)
+}
