@@ -100,7 +100,7 @@ export class FakeLink implements Connection {
 
 export interface SessionsOptions {
   /** What the letters stand for: an event, or a raw frame. `o` opens, `p` is a pong. */
-  readonly frames?: Readonly<Record<string, Numbered | string>>
+  readonly frames?: Readonly<Record<string, Numbered | Frame>>
   /** What `#` of each session stands for. @default a close with 1006 */
   readonly errors?: readonly Error[]
   readonly canPause?: boolean
@@ -143,7 +143,7 @@ export class Sessions {
     } else if (letter === 'p' && dialled.connection !== undefined) dialled.connection.heard += 1
     else {
       const frame = frames[letter] ?? numbered(letter.charCodeAt(0) - 96, letter)
-      dialled.connection?.receive(typeof frame === 'string' ? frame : JSON.stringify(frame))
+      dialled.connection?.receive(typeof frame === 'string' || frame instanceof Uint8Array ? frame : JSON.stringify(frame))
     }
   }
 
