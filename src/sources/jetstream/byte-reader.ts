@@ -168,6 +168,8 @@ export class ByteReader {
       else {
         at += firstOf(special)
         if (this.bytes[at] === QUOTE) break
+        // What is escaped may lie behind the word.
+        seen |= this.bytes[at + 1] as number
         at += 2
       }
     }

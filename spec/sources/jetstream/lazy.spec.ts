@@ -1,0 +1,231 @@
+import { deepStrictEqual } from 'node:assert'
+import { deserialize, serialize } from 'node:v8'
+import * as z from 'zod'
+import {
+  type CommitCreate,
+  type CommitEvent,
+  type JetstreamConfig,
+  type JetstreamEvent,
+  jetstream$,
+  RecordError,
+  rawText,
+  streamMetrics,
+} from '../../../src/index.js'
+import { type FakeJetstreamOptions, fakeJetstream } from '../../../src/testing/index.js'
+import { first, watched } from '../../traps/watched.js'
+
+const RECORD = '{"$type":"app.bsky.feed.post","text":"so \\"long\\" } 🌊","langs":["en"]}'
+const textWith = (record: string, time_us = 1_700_000_000_000_000) =>
+  `{"did":"did:plc:z72i7hdynmk6r22z27h6tvur","time_us":${time_us},"kind":"commit","commit":{"rev":"3lbhtytnn2k2f","operation":"create",` +
+  `"collection":"app.bsky.feed.post","rkey":"3lbhtyteurk2y","record":${record},"cid":"bafyreidblutgvj75o4q4akzyy"}}`
+const TEXT = textWith(RECORD)
+const DELETE =
+  '{"did":"did:plc:a","time_us":1700000000000009,"kind":"commit","commit":{"rev":"3l","operation":"delete","collection":"a.b.c","rkey":"self"}}'
+const IDENTITY = '{"did":"did:plc:a","time_us":1700000000000010,"kind":"identity","identity":{"did":"did:plc:a","seq":1,"time":"x"}}'
+
+type Post = CommitEvent & { readonly commit: Commit }
+type Commit = Omit<CommitCreate, 'record'> & { record: unknown }
+
+async function read(events: readonly string[], config: JetstreamConfig = {}, server: FakeJetstreamOptions = {}) {
+  await using fake = await fakeJetstream({ events, ...server })
+  const host = server.server === 'v2' ? fake.host : fake.url
+  return await first(events.length, jetstream$({ host, decode: 'lazy', cursor: 'oldest', ...config }))
+}
+
+/** A lazy event that nobody has touched, and the same one parsed. */
+async function both(): Promise<{ readonly lazy: Post; readonly parsed: Post }> {
+  const [event] = await read([TEXT])
+  return { lazy: event as Post, parsed: JSON.parse(TEXT) as Post }
+}
+
+/** Whether the record is still text: it is then read by an accessor that remembers nothing. */
+const accessorOf = (commit: object) => Object.getOwnPropertyDescriptor(commit, 'record')?.get
+
+describe('a lazy event', () => {
+  it('has a record that is text until it is touched, and then always the same object', async () => {
+    const parse = jest.spyOn(JSON, 'parse')
+    const { lazy } = await both()
+    const before = parse.mock.calls.filter(([text]) => text === RECORD).length
+    expect(before).toBe(0)
+    const record = lazy.commit.record
+    expect(lazy.commit.record).toBe(record)
+    expect(parse.mock.calls.filter(([text]) => text === RECORD)).toHaveLength(1)
+    parse.mockRestore()
+  })
+
+  // Each on an event of its own, since a look at the record is what makes it.
+  it.each<[string, (event: Post) => unknown]>([
+    ['JSON.stringify', (event) => JSON.stringify(event)],
+    ['a spread', (event) => ({ ...event, commit: { ...event.commit } })],
+    ['Object.assign', (event) => Object.assign({}, event.commit)],
+    ['structuredClone', (event) => structuredClone(event)],
+    ['a message to another thread', (event) => deserialize(serialize(event))],
+    ['its keys', (event) => [Object.keys(event), Object.keys(event.commit), Reflect.ownKeys(event.commit)]],
+    ['its entries', (event) => Object.entries(event.commit)],
+    ['for … in', (event) => forIn(event.commit)],
+    [
+      'its prototypes',
+      (event) => [Object.getPrototypeOf(event), Object.getPrototypeOf(event.commit)].map((one) => one === Object.prototype),
+    ],
+    [
+      'its own and enumerable record',
+      ({ commit }) => [Object.hasOwn(commit, 'record'), Object.prototype.propertyIsEnumerable.call(commit, 'record')],
+    ],
+    ['String', (event) => [String(event), Object.prototype.toString.call(event.commit)]],
+    ['destructuring', ({ commit: { record, ...rest } }) => [record, rest]],
+    ['a delete', ({ commit }) => [Reflect.deleteProperty(commit, 'record'), 'record' in commit, commit, Object.keys(commit)]],
+    ['an assignment', ({ commit }) => [assign(commit, { x: 1 }), commit.record, Object.keys(commit), JSON.stringify(commit)]],
+    ['an assignment after a look', ({ commit }) => [commit.record, assign(commit, null), commit.record]],
+    ['a definition', ({ commit }) => [Object.defineProperty(commit, 'record', { value: 7 }).record, Object.keys(commit)]],
+    ['what inherits it', ({ commit }) => [Object.create(commit).record]],
+    ['an assignment to what inherits it', ({ commit }) => inheritor(commit)],
+    ['freeze', ({ commit }) => [Object.isFrozen(Object.freeze(commit)), commit.record, Object.is(commit.record, commit.record)]],
+    ['an assignment to what is frozen', ({ commit }) => thrown(() => assign(Object.freeze(commit) as Commit, 1))],
+    ['an assignment to what is sealed', ({ commit }) => [assign(Object.seal(commit), 1), commit.record]],
+    ['preventExtensions', ({ commit }) => [Object.isExtensible(Object.preventExtensions(commit)), commit]],
+  ])('cannot be told from a parsed one by %s', async (_, look) => {
+    const { lazy, parsed } = await both()
+    expect(accessorOf(lazy.commit)).toBeDefined()
+    const [ours, theirs] = [look(lazy), look(parsed)]
+    deepStrictEqual(ours, theirs)
+    expect(ours).toStrictEqual(theirs)
+  })
+
+  it('is deeply equal to a parsed one, in either order and by any measure', async () => {
+    for (const equal of [
+      (a: unknown, b: unknown) => expect(a).toEqual(b),
+      (a: unknown, b: unknown) => expect(a).toStrictEqual(b),
+      (a: unknown, b: unknown) => deepStrictEqual(a, b),
+    ]) {
+      const { lazy, parsed } = await both()
+      equal(lazy, parsed)
+      equal(parsed, (await both()).lazy)
+      expect(() => equal(lazy, JSON.parse(textWith('{}')))).toThrow()
+    }
+  })
+
+  it('whose record is balanced but no JSON throws when it is touched, each time, and not before', async () => {
+    const [broken, next] = await read([textWith('{"text":tru}'), textWith('{}', 1_700_000_000_000_001)])
+    const { commit } = broken as Post
+    expect([commit.rkey, commit.cid]).toEqual(['3lbhtyteurk2y', 'bafyreidblutgvj75o4q4akzyy'])
+    for (let time = 0; time < 2; time++) expect(() => commit.record).toThrow(RecordError)
+    expect(() => JSON.stringify(broken)).toThrow(
+      expect.objectContaining({ code: 'RECORD', retryable: false, cause: expect.any(SyntaxError) }),
+    )
+    expect((next as Post).commit.record).toEqual({})
+  })
+
+  it('says what to do when its record is read through a proxy, which nobody can see through', async () => {
+    const { lazy } = await both()
+    const proxy = new Proxy(lazy.commit, {})
+    expect(() => proxy.record).toThrow(RecordError)
+    expect(new Proxy(lazy.commit, { get: (target, name) => Reflect.get(target, name) }).record).toEqual(JSON.parse(RECORD))
+  })
+})
+
+function assign(commit: { record: unknown }, value: unknown): unknown {
+  commit.record = value
+  return value
+}
+
+const forIn = (object: object): readonly string[] => {
+  const names: string[] = []
+  for (const name in object) names.push(name)
+  return names
+}
+
+function inheritor(commit: object): unknown {
+  const heir = Object.create(commit) as { record: unknown }
+  heir.record = 1
+  return [heir.record, Object.keys(heir), commit]
+}
+
+function thrown(assign: () => unknown): unknown {
+  try {
+    return assign()
+  } catch (error) {
+    return (error as Error).name
+  }
+}
+
+describe('rawText', () => {
+  it('is what was received, of every kind of event, to the letter', async () => {
+    // Not as a server writes it: parsed whole, and its text is kept all the same.
+    const spaced = TEXT.replace('{', '{ ')
+    const events = await read([TEXT, spaced, DELETE, IDENTITY])
+    expect(events.map(rawText)).toEqual([TEXT, spaced, DELETE, IDENTITY])
+  })
+
+  it('is the whole message of wire v2', async () => {
+    const frame =
+      '{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#commit","cid":"bafy","collection":"a.b.c","did":"did:plc:a",' +
+      '"operation":"create","record":{"n":1},"rev":"3l","rkey":"self","seq":24000000000,"time":"2026-08-11T12:49:00.398794Z"}}'
+    const [event] = await read([frame], {}, { server: 'v2', stored: 'all' })
+    expect(rawText(event as JetstreamEvent)).toBe(frame)
+    expect(event).toStrictEqual({
+      did: 'did:plc:a',
+      time_us: 1786452540398794,
+      cursor: 24000000000,
+      kind: 'commit',
+      commit: { rev: '3l', operation: 'create', collection: 'a.b.c', rkey: 'self', record: { n: 1 }, cid: 'bafy' },
+    })
+  })
+
+  it('is undefined for a copy, for an event of one’s own, and without `decode`', async () => {
+    const [event] = await read([TEXT])
+    expect(rawText({ ...(event as JetstreamEvent) })).toBeUndefined()
+    expect(rawText(JSON.parse(TEXT))).toBeUndefined()
+    const [eager] = await read([TEXT], { decode: 'eager' })
+    expect(rawText(eager as JetstreamEvent)).toBeUndefined()
+  })
+
+  it('is what was received, whatever a program has made of the event', async () => {
+    const { lazy } = await both()
+    assign(lazy.commit, {})
+    expect(rawText(lazy)).toBe(TEXT)
+  })
+})
+
+describe('decode: lazy', () => {
+  it('checks the collections that have a schema, with its output in place of the record, and keeps no text of them', async () => {
+    const other = TEXT.replace('app.bsky.feed.post","rkey', 'app.bsky.feed.like","rkey').replace('000000,"kind', '000001,"kind')
+    const records = { 'app.bsky.feed.post': z.object({ text: z.string().transform((text) => text.length) }) }
+    const [post, like] = (await read([TEXT, other], { records })) as readonly Post[]
+    expect(post?.commit.record).toEqual({ text: 14 })
+    expect([post, like].map((event) => rawText(event as JetstreamEvent))).toEqual([undefined, other])
+    expect(accessorOf(post?.commit as object)).toBeUndefined()
+  })
+
+  it('rejects a record that fails its schema, and one that is no JSON but has a schema, and goes on', async () => {
+    await using server = await fakeJetstream({ events: [textWith('{"text":1}'), textWith('{"text":tru}'), textWith(RECORD)] })
+    const records = { 'app.bsky.feed.post': z.object({ text: z.string() }) }
+    const source = watched(server, { decode: 'lazy', records })
+    expect(await first(1, source.events$)).toHaveLength(1)
+    expect(source.rejects.map(({ error, frame }) => [error.code, frame])).toEqual([
+      ['FRAME', textWith('{"text":1}')],
+      ['FRAME', textWith('{"text":tru}')],
+    ])
+  })
+
+  it('rejects what eager rejects, with the text of the frame', async () => {
+    await using server = await fakeJetstream({ events: ['{"did":', TEXT.replace('"kind":"commit"', '"kind":7'), TEXT] })
+    const source = watched(server, { decode: 'lazy' })
+    await first(1, source.events$)
+    expect(source.rejects.map(({ frame }) => frame)).toEqual(['{"did":', TEXT.replace('"kind":"commit"', '"kind":7')])
+  })
+
+  it('counts, filters and resumes as eager does', async () => {
+    const count = 300
+    const runs = ['lazy', 'eager'].map(async (decode) => {
+      await using server = await fakeJetstream({ events: count, stored: 'all', faults: [{ after: 100, do: 'reset' }] })
+      const metrics$ = streamMetrics()
+      const config = { decode, metrics$, cursor: 'oldest', reconnect: { initialDelayMs: 1 } } as JetstreamConfig
+      const events = await first(count, jetstream$({ host: server.url, ...config }))
+      const { frames, duplicates, rejected, bytes } = metrics$.value
+      return { events, frames, duplicates, rejected, bytes }
+    })
+    const [lazy, eager] = await Promise.all(runs)
+    expect(lazy?.duplicates).toBe(1)
+    expect(lazy).toEqual(eager)
+  })
+})
