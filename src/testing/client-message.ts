@@ -19,7 +19,7 @@ export function onMessage(session: Session, text: string): void {
 const ENVELOPE = { v2: 'bad SubscriberSourcedMessage envelope', legacy: 'failed to unmarshal subscriber sourced message' }
 const PAYLOAD = { v2: 'bad options_update payload', legacy: 'failed to unmarshal subscriber options update' }
 
-const isV2 = (session: Session): boolean => session.shared.log.options.server === 'v2'
+const isV2 = (session: Session): boolean => session.library.log.options.server === 'v2'
 
 function update(session: Session, payload: unknown): void {
   const wanted = wantedOf(payload)
@@ -29,10 +29,10 @@ function update(session: Session, payload: unknown): void {
 
 function apply(session: Session, wanted: WantedOptions): void {
   try {
-    const filter = filterOf(wanted, session.shared.log.options.server)
+    const filter = filterOf(wanted, session.library.log.options.server)
     // The legacy server parses the new size limit and keeps the one of the URL.
     session.filter = isV2(session) ? filter : { ...filter, maxMessageSizeBytes: session.filter.maxMessageSizeBytes }
-    if (session.state === 'hello') session.hello()
+    if (session.state === 'waiting') session.hello()
   } catch (error) {
     if (!(error instanceof InvalidOptions)) throw error
     invalidOptions(session, error.message)

@@ -3,8 +3,11 @@ import type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection
 import type { FiredFault, JetstreamFault } from './faults.js'
 import type { GenerateEventsOptions } from './generate-events.js'
 import type { LogItem } from './jetstream-log.js'
-import type { EventSource } from './jetstream-script.js'
 import { JetstreamServer } from './jetstream-server.js'
+import type { ItemSource } from './script.js'
+
+/** Where a fake Jetstream takes its events from: a list or an iterable, or a function that makes the n-th (from 0) when asked. */
+export type EventSource = ItemSource<LogItem>
 
 /** How a {@link fakeJetstream} behaves. */
 export interface FakeJetstreamOptions {

@@ -1,6 +1,8 @@
 import type { JetstreamEvent } from '../events.js'
 import { type Frame, FrameStore } from './frame-store.js'
 import { type Envelope, envelopeOf, escapeHtml } from './jetstream-translate.js'
+import { RetainedLog, type Retention } from './retained-log.js'
+import type { ScriptedLog } from './script.js'
 
 /** One row of the log: where its bytes are, and what positions and filters look at. */
 export interface LogEntry extends Frame {
@@ -21,53 +23,25 @@ export interface LogEntry extends Frame {
 /** An event to be serialised, or a text that goes out byte for byte. */
 export type LogItem = JetstreamEvent | string
 
-export interface LogOptions {
+export interface LogOptions extends Retention {
   readonly server: 'legacy' | 'v2'
   readonly firstSeq: number
-  readonly retainEvents: number
-  readonly retainMs: number
 }
 
-/** What the server has seen, in order. Places are counted from the server's start and stay valid when old rows go. */
-export class JetstreamLog {
-  #rows: LogEntry[] = []
-  /** The place of the first row. */
-  #base = 0
-  #oldest = 0
+/** What the server has seen, in order. */
+export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<LogItem, LogEntry> {
   #nextSeq: number
   /** Positions lost in a crash of a legacy server, to be handed out again. */
   readonly #lostTimes: number[] = []
   readonly #frames = new FrameStore()
 
   constructor(readonly options: LogOptions) {
+    super(options)
     this.#nextSeq = options.firstSeq
   }
 
-  /** The place after the newest row. */
-  get end(): number {
-    return this.#base + this.#rows.length
-  }
-
-  get newest(): LogEntry | undefined {
-    return this.#rows.at(-1)
-  }
-
-  /** The place of the oldest row that retention keeps. */
-  get oldest(): number {
-    return this.#oldest
-  }
-
-  at(place: number): LogEntry | undefined {
-    return this.#rows[place - this.#base]
-  }
-
-  /** The place of the first kept row that `test` takes, or `undefined`. */
-  find(test: (entry: LogEntry) => boolean): number | undefined {
-    for (let place = this.oldest; place < this.end; place++) {
-      const entry = this.at(place)
-      if (entry && test(entry)) return place
-    }
-    return undefined
+  get firstSeq(): number {
+    return this.options.firstSeq
   }
 
   /** Serialises ahead of time, for a position that {@link push} may yet correct. */
@@ -84,15 +58,13 @@ export class JetstreamLog {
   /** Appends, with the position that is next. */
   push(encoded: LogEntry): void {
     const entry = encoded.fixed ? encoded : this.#positioned(encoded)
-    this.#rows.push(entry)
     this.#nextSeq = (entry.fixed ? entry.seq : this.#nextSeq) + 1
-    this.#expire()
+    this.append(entry)
   }
 
   /** Forgets the newest rows; their positions are handed out again. */
   lose(count: number): void {
-    const lost = this.#rows.splice(Math.max(0, this.#rows.length - count))
-    this.#oldest = Math.min(this.#oldest, this.end)
+    const lost = this.cut(count)
     this.#nextSeq = lost[0]?.seq ?? this.#nextSeq
     if (this.options.server === 'legacy') this.#lostTimes.unshift(...lost.map((entry) => entry.timeUs))
   }
@@ -115,19 +87,7 @@ export class JetstreamLog {
     const moved = text.replace(/"time_us":\d+,/, `"time_us":${timeUs},`).replace(/"cursor":\d+,/, `"cursor":${seq},`)
     return { ...entry, ...this.#frames.add(moved), timeUs, seq }
   }
-
-  #expire(): void {
-    const { retainEvents, retainMs } = this.options
-    const since = (this.newest?.timeUs ?? 0) - retainMs * 1000
-    while (this.end - this.#oldest > retainEvents || (this.at(this.#oldest)?.timeUs ?? since) < since) this.#oldest++
-    // In large steps: shifting rows one by one would cost more than all the rest.
-    if (this.#oldest - this.#base < TRIMMED_ROWS) return
-    this.#rows = this.#rows.slice(this.#oldest - this.#base)
-    this.#base = this.#oldest
-  }
 }
-
-const TRIMMED_ROWS = 65_536
 
 const v1EnvelopeOf = (event: JetstreamEvent): Envelope => ({
   wire: 'v1',

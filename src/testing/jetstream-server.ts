@@ -1,58 +1,46 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { ReplaySubject } from 'rxjs'
-import { WebSocketServer } from 'ws'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Observable } from 'rxjs'
+import type { WebSocket } from 'ws'
 import { Changes } from './changes.js'
 import { onMessage } from './client-message.js'
+import { ConnectionList } from './connection-list.js'
+import { Door, type House, type Knock, urlOf } from './door.js'
 import type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection.js'
 import type { FakeJetstream, FakeJetstreamOptions } from './fake-jetstream.js'
-import { type ConnectFault, type DictionaryFault, FaultPlan, type FiredFault } from './faults.js'
+import { type DictionaryFault, FaultPlan, type FiredFault } from './faults.js'
 import { generateEvents } from './generate-events.js'
 import { eventsPlaceOf, placeOf } from './jetstream-cursor.js'
 import { Forms } from './jetstream-forms.js'
-import { JetstreamLog, type LogItem } from './jetstream-log.js'
-import { JetstreamScript } from './jetstream-script.js'
+import { JetstreamLog, type LogEntry, type LogItem } from './jetstream-log.js'
 import { Session, type Shared, type Start } from './jetstream-session.js'
 import { SUBSCRIBE_EVENTS } from './jetstream-translate.js'
 import { dictionaryAnswer, methodNotImplemented, readEventsRequest, xrpcError } from './jetstream-xrpc.js'
 import { Packer, type Zstd, zstdWith } from './jetstream-zstd.js'
-import { answerPlain, NO_UPGRADE, notFound, type Refused, readRequest, refuse } from './subscribe-request.js'
+import { Playback, type Stage } from './playback.js'
+import { Script } from './script.js'
+import { answerPlain, NO_UPGRADE, notFound, type Refused, readRequest } from './subscribe-request.js'
 
-/** One attempt and what it needs to be answered. */
-interface Knock {
-  readonly attempt: FakeAttempt & { status: number }
-  readonly request: IncomingMessage
-  readonly socket: Socket
-  readonly head: Buffer
-}
-
-const SCRIPT_BATCH = 512
-const PACE_MS = 5
 /** Node's own limit is 16 KiB; the servers take a query of about 1 MB. */
 const MAX_HEADER_BYTES = 1 << 20
 
 /** The listener, the log and the connections of one fake server. */
-export class JetstreamServer implements FakeJetstream, Shared {
-  readonly attempts: FakeAttempt[] = []
-  readonly connections: Session[] = []
-  readonly connections$ = new ReplaySubject<FakeConnection>()
+export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
   sent = 0
   readonly log: JetstreamLog
   readonly faults: FaultPlan
   readonly changes = new Changes()
   readonly limits: Shared['limits']
+  readonly writeTimeoutMs: number
   readonly forms = new Forms()
   readonly requests: FakeRequest[] = []
-  readonly #script: JetstreamScript
+  readonly script: Script<LogItem, LogEntry>
   readonly #server: 'legacy' | 'v2'
-  readonly #http: Server = createServer({ maxHeaderSize: MAX_HEADER_BYTES })
-  readonly #wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: subprotocolOf })
-  readonly #sockets = new Set<Socket>()
-  readonly #ended: Session[] = []
+  readonly #door = new Door(this, { http: { maxHeaderSize: MAX_HEADER_BYTES }, ws: { handleProtocols: subprotocolOf } })
+  readonly #sessions = new ConnectionList<Session>(this.changes)
+  readonly #playback = new Playback(this)
   /** What wire v1 is compressed with, for ever; and wire v2, for now. */
   #v1Packer: Packer | undefined
   #zstd: Zstd | undefined
-  #pacing: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
   constructor(readonly options: FakeJetstreamOptions) {
@@ -66,53 +54,65 @@ export class JetstreamServer implements FakeJetstream, Shared {
     this.log = new JetstreamLog({ server, firstSeq, retainEvents, retainMs })
     this.faults = new FaultPlan(options.faults ?? [])
     this.limits = limitsOf(options)
-    this.#script = scriptOf(options, this.log)
-    this.#script.take(options.stored === 'all' ? Number.POSITIVE_INFINITY : (options.stored ?? 0))
+    this.writeTimeoutMs = options.writeTimeoutMs ?? (server === 'v2' ? 5_000 : 10_000)
+    this.script = scriptOf(options, this.log)
+    this.script.take(options.stored === 'all' ? Number.POSITIVE_INFINITY : (options.stored ?? 0))
   }
 
   get port(): number {
-    return (this.#http.address() as AddressInfo).port
+    return this.#door.port
   }
 
   get host(): string {
-    return `127.0.0.1:${this.port}`
+    return this.#door.host
   }
 
   get url(): string {
     return `ws://${this.host}/subscribe`
   }
 
+  get attempts(): readonly FakeAttempt[] {
+    return this.#door.attempts
+  }
+
+  get connections(): readonly FakeConnection[] {
+    return this.#sessions.all
+  }
+
+  get connections$(): Observable<FakeConnection> {
+    return this.#sessions.all$
+  }
+
   get fired(): readonly FiredFault[] {
     return this.faults.fired
+  }
+
+  get ratePerSecond(): number | undefined {
+    return this.options.ratePerSecond
   }
 
   async listen(port: number): Promise<void> {
     const { compress, dictionary } = this.options
     if (dictionary !== undefined) this.#zstd = await zstdWith(dictionary, compress)
     this.#v1Packer = this.#zstd?.packer ?? (compress && new Packer(compress))
-    this.#http.on('connection', (socket) => this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))))
-    this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.#upgrade(request, socket, head))
-    this.#http.on('request', (request, response) => this.#plain(request, response))
-    await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(port, '127.0.0.1', resolve))
+    await this.#door.listen(port)
   }
 
   emit(...events: readonly LogItem[]): void {
     for (const event of events) this.log.push(this.log.encode(event))
-    this.#grown()
+    this.grown()
   }
 
-  async connected(n = 1): Promise<FakeConnection> {
-    await this.when(() => this.connections.length >= n)
-    return this.connections[n - 1] as FakeConnection
+  connected(n = 1): Promise<FakeConnection> {
+    return this.#sessions.connected(n)
   }
 
-  async closed(n = 1): Promise<FakeConnection> {
-    await this.when(() => this.#ended.length >= n)
-    return this.#ended[n - 1] as FakeConnection
+  closed(n = 1): Promise<FakeConnection> {
+    return this.#sessions.closed(n)
   }
 
   idle(): Promise<void> {
-    return this.when(() => this.#script.done && this.connections.every((session) => session.idle))
+    return this.when(() => this.script.done && this.#sessions.all.every((session) => session.idle))
   }
 
   when(holds: () => boolean): Promise<void> {
@@ -121,7 +121,7 @@ export class JetstreamServer implements FakeJetstream, Shared {
 
   restart({ lose = 0 }: { readonly lose?: number } = {}): void {
     const clean = this.#server === 'v2' && lose === 0
-    for (const session of this.#open) session.end(clean ? 1001 : undefined, 'server shutting down')
+    for (const session of this.#sessions.open) session.end(clean ? 1001 : undefined, 'server shutting down')
     this.log.lose(lose)
   }
 
@@ -138,42 +138,54 @@ export class JetstreamServer implements FakeJetstream, Shared {
     return this.close()
   }
 
-  /** Without a rate, whoever is at the tail first calls for more; never past a fault, so that what follows it is still to come. */
   pull(): boolean {
-    if (this.options.ratePerSecond !== undefined || this.#script.take(Math.min(SCRIPT_BATCH, this.faults.room(this.sent))) === 0)
-      return false
-    setImmediate(() => this.#grown())
-    return true
+    return this.#playback.pull()
   }
 
-  ended(session: Session): void {
-    this.#ended.push(session)
+  /** Whoever is at the tail first calls for more, whoever else falls behind. */
+  room(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
+  grown(): void {
+    for (const session of this.#sessions.open) session.pump()
     this.changes.changed()
   }
 
-  get #open(): readonly Session[] {
-    return this.connections.filter((session) => session.closed === undefined)
-  }
+  /** Nobody waits for another. */
+  fellOut(): void {}
 
-  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    socket.on('error', () => undefined)
-    const knock: Knock = { attempt: this.#attempted(request), request, socket, head }
+  knocked(knock: Knock): void {
     const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
-    if (fault) this.#meet(fault, knock)
+    if (fault) this.#door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, neverServed(knock)).end(code, reason))
     else this.#answer(knock)
     this.changes.changed()
   }
 
+  asked(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname } = urlOf(request.url)
+    const { url = '/', headers } = request
+    const entry = { url, headers, status: 0 }
+    this.requests.push(entry)
+    response.once('finish', () => {
+      entry.status = response.statusCode
+      this.changes.changed()
+    })
+    if (this.#server === 'v2' && pathname === DICTIONARY_PATH) this.#dictionary(request, response)
+    else answerPlain(response, this.#plainAnswer(request, pathname))
+    this.changes.changed()
+  }
+
   #answer(knock: Knock): void {
-    const url = urlOf(knock.request)
+    const url = urlOf(knock.request.url)
     const isV2 = this.#server === 'v2' && url.pathname.startsWith('/xrpc/')
     const start = isV2 ? this.#readV2(knock.request, url) : this.#readV1(knock.request)
     if ('status' in start) {
-      this.#refuse(knock, start)
+      this.#door.refuse(knock, start)
       return
     }
-    this.#accept(knock, start)?.pump()
-    this.#pace()
+    this.#door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+    this.#playback.pace()
   }
 
   #readV1(request: IncomingMessage): Start | Refused {
@@ -194,20 +206,6 @@ export class JetstreamServer implements FakeJetstream, Shared {
     return { wire: 'v2', filter: asked.filter, place: found.place, greeting: found.greeting, packer, waitsForHello: false }
   }
 
-  #plain(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname } = urlOf(request)
-    const { url = '/', headers } = request
-    const entry = { url, headers, status: 0 }
-    this.requests.push(entry)
-    response.once('finish', () => {
-      entry.status = response.statusCode
-      this.changes.changed()
-    })
-    if (this.#server === 'v2' && pathname === DICTIONARY_PATH) this.#dictionary(request, response)
-    else answerPlain(response, this.#plainAnswer(request, pathname))
-    this.changes.changed()
-  }
-
   #plainAnswer({ method }: IncomingMessage, pathname: string): Refused {
     const isV2 = this.#server === 'v2'
     if (pathname === '/subscribe') return isV2 && method !== 'GET' ? NOT_ALLOWED : NO_UPGRADE[this.#server]
@@ -222,47 +220,16 @@ export class JetstreamServer implements FakeJetstream, Shared {
       spoil(response, fault)
       return
     }
-    const { bytes, ...answer } = dictionaryAnswer(urlOf(request), request, this.#zstd)
+    const { bytes, ...answer } = dictionaryAnswer(urlOf(request.url), request, this.#zstd)
     if (bytes === undefined) answerPlain(response, answer)
     else response.writeHead(answer.status, answer.headers).end(bytes)
   }
 
-  #attempted(request: IncomingMessage): FakeAttempt & { status: number } {
-    const params = new URL(request.url ?? '/', this.url).searchParams
-    const attempt = this.attempts.length + 1
-    const { url = '/', headers } = request
-    const entry = { attempt, url, params, cursor: params.get('cursor') ?? undefined, headers, startedAt: performance.now(), status: 0 }
-    this.attempts.push(entry)
-    return entry
-  }
-
-  #refuse({ attempt, socket }: Knock, refused: Refused): void {
-    attempt.status = refused.status
-    refuse(socket, refused)
-  }
-
-  #meet(fault: ConnectFault, knock: Knock): void {
-    if (fault.do === 'refuse') this.#refuse(knock, { status: fault.status ?? 503, body: fault.body ?? '', headers: fault.headers ?? {} })
-    if (fault.do !== 'accept-and-drop') return
-    const wire = urlOf(knock.request).pathname.startsWith('/xrpc/') ? 'v2' : 'v1'
-    const start: Start = { wire, filter: NOTHING_ASKED, place: undefined, waitsForHello: true }
-    this.#accept(knock, start)?.end(fault.code, fault.reason)
-  }
-
-  /** `undefined` where the handshake itself was not valid; that is answered already. */
-  #accept({ attempt, request, socket, head }: Knock, start: Start): Session | undefined {
-    let session: Session | undefined
-    this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      attempt.status = 101
-      session = this.#joined(new Session(attempt, ws, socket, start, this))
-    })
-    return session
-  }
-
-  #joined(session: Session): Session {
-    this.connections.push(session)
-    session.ws.on('message', (data, isBinary) => this.#message(session, String(data), isBinary))
-    this.connections$.next(session)
+  #joined({ attempt, socket }: Knock, ws: WebSocket, start: Start): Session {
+    const session = new Session(attempt, ws, socket, start, this)
+    ws.on('message', (data, isBinary) => this.#message(session, String(data), isBinary))
+    ws.on('close', () => this.#sessions.ended(session))
+    this.#sessions.add(session)
     return session
   }
 
@@ -273,36 +240,14 @@ export class JetstreamServer implements FakeJetstream, Shared {
     this.changes.changed()
   }
 
-  #pace(): void {
-    const { ratePerSecond } = this.options
-    if (ratePerSecond === undefined || this.#pacing) return
-    const startedAt = performance.now()
-    let played = 0
-    this.#pacing = setInterval(() => {
-      const due = Math.floor(((performance.now() - startedAt) * ratePerSecond) / 1000) - played
-      played += this.#script.take(due)
-      this.#grown()
-      if (this.#script.done) clearInterval(this.#pacing)
-    }, PACE_MS)
-  }
-
-  #grown(): void {
-    for (const session of this.#open) session.pump()
-    this.changes.changed()
-  }
-
   async #close(): Promise<void> {
-    clearInterval(this.#pacing)
-    for (const session of this.#open) session.end()
-    for (const socket of this.#sockets) socket.destroy()
-    this.#wss.close()
-    await new Promise((resolve) => this.#http.close(resolve))
-    this.connections$.complete()
+    this.#playback.stop()
+    for (const session of this.#sessions.open) session.end()
+    await this.#door.close()
+    this.#sessions.complete()
     const { missing } = this.faults
-    if (missing.length > 0)
-      throw new Error(
-        `faults that never happened, after ${this.sent} events over ${this.connections.length} connections:\n  ${missing.join('\n  ')}`,
-      )
+    const after = `after ${this.sent} events over ${this.connections.length} connections`
+    if (missing.length > 0) throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
   }
 }
 
@@ -311,11 +256,17 @@ const EVENTS_PATH = `/xrpc/${SUBSCRIBE_EVENTS}`
 const DICTIONARY_PATH = '/xrpc/network.bsky.jetstream.getZstdDictionary'
 const NOT_ALLOWED: Refused = { status: 405, body: 'Method Not Allowed\n', headers: { allow: 'GET, HEAD' } }
 
-const urlOf = ({ url }: IncomingMessage): URL => new URL(url ?? '/', 'http://127.0.0.1')
+/** Accepted only to be dropped. */
+const neverServed = ({ attempt }: Knock): Start => ({
+  wire: urlOf(attempt.url).pathname.startsWith('/xrpc/') ? 'v2' : 'v1',
+  filter: NOTHING_ASKED,
+  place: undefined,
+  waitsForHello: true,
+})
 
 /** Wire v2 alone has one; whatever else is offered is not selected. */
 const subprotocolOf = (offered: ReadonlySet<string>, request: IncomingMessage): string | false =>
-  urlOf(request).pathname === EVENTS_PATH && offered.has('xrpc.v1.json') && 'xrpc.v1.json'
+  urlOf(request.url).pathname === EVENTS_PATH && offered.has('xrpc.v1.json') && 'xrpc.v1.json'
 
 const FLOOD_BYTES = 1_000_000_000
 
@@ -338,17 +289,12 @@ function flood(response: ServerResponse): void {
   more()
 }
 
-function limitsOf({ server, pingEveryMs = 30_000, outboxEvents, writeTimeoutMs }: FakeJetstreamOptions): Shared['limits'] {
-  const v2 = server === 'v2'
-  return {
-    pingEveryMs,
-    outboxEvents: outboxEvents ?? (v2 ? Number.POSITIVE_INFINITY : 50_000),
-    writeTimeoutMs: writeTimeoutMs ?? (v2 ? 5_000 : 10_000),
-  }
+function limitsOf({ server, pingEveryMs = 30_000, outboxEvents }: FakeJetstreamOptions): Shared['limits'] {
+  return { pingEveryMs, outboxEvents: outboxEvents ?? (server === 'v2' ? Number.POSITIVE_INFINITY : 50_000) }
 }
 
-function scriptOf({ events = 0, generate, server }: FakeJetstreamOptions, log: JetstreamLog): JetstreamScript {
-  if (typeof events !== 'number') return new JetstreamScript(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
+function scriptOf({ events = 0, generate, server }: FakeJetstreamOptions, log: JetstreamLog): Script<LogItem, LogEntry> {
+  if (typeof events !== 'number') return new Script(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
   const grouped = server === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}
-  return new JetstreamScript(generateEvents({ ...grouped, ...generate, count: events }), log, 'ahead')
+  return new Script<LogItem, LogEntry>(generateEvents({ ...grouped, ...generate, count: events }), log, 'ahead')
 }
