@@ -92,7 +92,7 @@ describe('the paging of listRepos$', () => {
         completed = true
       },
     })
-    await listed.when(({ delivered }) => delivered === 12)
+    await listed.received(12)
     for (const release of holds.slice(1)) release()
     await turn()
     expect(completed).toBe(false)

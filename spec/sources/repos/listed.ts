@@ -41,6 +41,11 @@ export class Listed {
     return firstValueFrom(this.metrics$.pipe(filter(holds)))
   }
 
+  /** As soon as so many repos came: the numbers are told by the clock alone. */
+  async received(count: number): Promise<void> {
+    if (this.seen.length < count) await firstValueFrom(this.#seen$.pipe(filter(() => this.seen.length >= count)))
+  }
+
   /** Why the listing waited, as soon as it does. */
   async waiting(): Promise<{ readonly reason: unknown; readonly ms: number; readonly attempt: number }> {
     const { connection, currentBackoffMs: ms } = await this.when(({ connection }) => connection.state === 'waiting')

@@ -109,7 +109,9 @@ describe('listRepos$', () => {
   })
 
   it('lists 50,000 repos in pages of 1000 without growing the stack', async () => {
-    await using server = await fakeRepos({ repos: 50_000 })
+    await using server = await fakeRepos({
+      repos: Array.from({ length: 50_000 }, (_, n) => ({ did: `did:web:${n}.example`, head: '', rev: '' })),
+    })
     const listed = new Listed(server, { limit: 1000 })
     let count = 0
     await new Promise<void>((resolve, reject) => {

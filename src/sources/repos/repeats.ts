@@ -1,11 +1,11 @@
 import { CursorLoopError } from '../../errors.js'
-import { hashOf } from '../../internal/hash.js'
 import type { RepoEvent } from './events.js'
 import type { Page } from './page.js'
 
 /** What tells one page from another. */
 interface Print {
   readonly cursor: string | undefined
+  /** How many repos, and the first and last of them: no two pages of one listing have both in common. */
   readonly repos: string
 }
 
@@ -24,7 +24,7 @@ export class Repeats {
   /** Throws {@link CursorLoopError} where the page was here before. `asked`: the cursor that it was asked for with. */
   check(asked: string | undefined, { next, repos }: Page): void {
     if (repos.length === 0) return
-    const print = { cursor: next, repos: hashOf(JSON.stringify(repos)) }
+    const print = { cursor: next, repos: printOf(repos) }
     if (next !== undefined && next === asked) throw new CursorLoopError(`the page at the cursor ${next} names itself as the next one`)
     for (const seen of [this.#last, this.#mark]) if (seen !== undefined) compare(print, seen)
     this.#note(print)
@@ -47,6 +47,10 @@ export class Repeats {
     this.#moveAt *= 2
   }
 }
+
+const printOf = (repos: readonly unknown[]): string => `${repos.length} ${nameOf(repos[0])} ${nameOf(repos.at(-1))}`
+// Not the whole repo: its rev moves from one reading to the next.
+const nameOf = (repo: unknown): string => String((repo as { did?: unknown } | null)?.did ?? JSON.stringify(repo))
 
 function compare(print: Print, seen: Print): void {
   if (print.cursor !== undefined && print.cursor === seen.cursor) throw new CursorLoopError(`the cursor ${print.cursor} came twice`)
