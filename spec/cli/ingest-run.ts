@@ -1,0 +1,103 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createClient } from '@redis/client'
+import type { RedisServer } from '../helpers/redis-server.js'
+import type { Cli } from './cli.js'
+
+/** What an rsky setup leaves in its environment, and nothing else. */
+export type RskyEnvironment = Readonly<Record<string, string>>
+
+/** `rxjs-atproto ingest` in a process of its own. */
+export class IngestRun {
+  stderr = ''
+  readonly #child: ChildProcess
+  readonly #ended: Promise<number | null>
+
+  constructor(cli: Cli, environment: RskyEnvironment, args: readonly string[] = []) {
+    const { PATH, NODE_OPTIONS } = process.env
+    const env = { METRICS_PORT: 'off', ...(PATH ? { PATH } : {}), ...(NODE_OPTIONS ? { NODE_OPTIONS } : {}), ...environment }
+    this.#child = cli.start(['ingest', '--batch-timeout', '20ms', ...args], { env })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text) => {
+      this.stderr += text
+    })
+    this.#ended = once(this.#child, 'close').then(([code]) => code as number | null)
+  }
+
+  /** Settles with the exit code. */
+  get ended(): Promise<number | null> {
+    return this.#ended
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.signal(signal)
+    return this.#ended
+  }
+
+  /** Settles when stderr holds it. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.stderr)
+      if (found !== null) return found
+      const stderr = this.#child.stderr
+      if (stderr === null || stderr.closed) throw new Error(`it never said ${pattern}, but:\n${this.stderr}`)
+      await Promise.race([once(stderr, 'data'), this.#ended])
+    }
+  }
+
+  /** Where it serves its metrics: it must have been told to. */
+  async url(): Promise<string> {
+    const [, port] = await this.says(/are on port (\d+)/)
+    return `http://127.0.0.1:${port}`
+  }
+}
+
+/** What is in Redis, as any of its readers sees it. */
+export class Reader implements AsyncDisposable {
+  private constructor(private readonly client: ReturnType<typeof createClient>) {}
+
+  static async of({ url }: Pick<RedisServer, 'url'>): Promise<Reader> {
+    const client = createClient({ url })
+    // A server that a spec stops ends the connection: the next command says so.
+    client.on('error', () => {})
+    await client.connect()
+    return new Reader(client as ReturnType<typeof createClient>)
+  }
+
+  async length(stream: string): Promise<number> {
+    return Number(await this.client.sendCommand(['XLEN', stream]))
+  }
+
+  /** The values of one field, in order; an entry that has another field throws. */
+  async entries<T = Record<string, unknown>>(stream: string, field: string): Promise<readonly T[]> {
+    const rows = (await this.client.sendCommand(['XRANGE', stream, '-', '+'])) as unknown as readonly [string, readonly string[]][]
+    return rows.map(([, [name, value, ...others]]) => {
+      if (name !== field || others.length > 0 || value === undefined) throw new Error(`an entry has ${name}`)
+      return JSON.parse(value) as T
+    })
+  }
+
+  get(key: string): Promise<string | null> {
+    return this.client.get(key) as Promise<string | null>
+  }
+
+  async set(key: string, value: string): Promise<void> {
+    await this.client.set(key, value)
+  }
+
+  async send(...command: readonly string[]): Promise<unknown> {
+    return this.client.sendCommand([...command])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.destroy()
+  }
+}
+
+/** Asks again and again, each time of another process. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise(setImmediate)
+}

@@ -1,0 +1,133 @@
+import { type FirehoseMessage, fakeFirehose, generateCommits, opsOf } from 'rxjs-atproto/testing'
+import { describeRedis, redisServer } from '../helpers/redis-server.js'
+import { Cli } from './cli.js'
+import { IngestRun, Reader, type RskyEnvironment, until } from './ingest-run.js'
+
+interface Written {
+  readonly type: string
+  readonly seq: number
+  readonly did: string
+  readonly rev: string
+  readonly collection: string
+  readonly rkey: string
+  readonly cid?: string
+}
+
+const cli = new Cli()
+
+beforeAll(() => cli.build())
+afterEach(() => cli.killAll())
+afterAll(() => cli.dispose())
+
+const ingest = (environment: RskyEnvironment, ...args: readonly string[]) => new IngestRun(cli, environment, args)
+
+/** What identifies an operation on the wire, and in an entry. */
+const sentBy = (messages: readonly FirehoseMessage[]) =>
+  messages.flatMap(opsOf).map(({ seq, did, rev, action, path, cid }) => `${seq} ${did} ${rev} ${action} ${path} ${cid ?? ''}`)
+const operations = (entries: readonly Written[]) =>
+  entries
+    .filter(({ type }) => ['create', 'update', 'delete'].includes(type))
+    .map(({ seq, did, rev, type, collection, rkey, cid = '' }) => `${seq} ${did} ${rev} ${type} ${collection}/${rkey} ${cid}`)
+
+/** Each message with its own number, so that what is sent is known beforehand. */
+const messagesOf = (count: number): readonly FirehoseMessage[] => [...generateCommits({ count, seed: 3, operationsPerCommit: 4 })]
+
+describeRedis('rxjs-atproto ingest', () => {
+  it('works with the environment of an rsky setup alone', async () => {
+    const messages = messagesOf(600)
+    await using relay = await fakeFirehose({ events: messages, stored: 'all', style: 'relay' })
+    await using redis = await redisServer()
+    await using reader = await Reader.of(redis)
+    const run = ingest({ INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url, INGESTER_BATCH_SIZE: '50' })
+
+    const key = `firehose_live:cursor:${relay.url}`
+    await until(async () => (await reader.get(key)) === '599')
+    expect(await run.stop()).toBe(143)
+
+    const entries = await reader.entries<Written>('firehose_live', 'event')
+    expect(operations(entries)).toEqual(sentBy(messages))
+    expect(entries.filter(({ type }) => type === 'identity' || type === 'account').length).toBe(
+      messages.filter(({ t }) => t === '#identity' || t === '#account').length,
+    )
+    expect(entries.every((entry) => Object.keys(entry)[0] === 'type')).toBe(true)
+    expect(relay.attempts.map(({ cursor }) => cursor)).toEqual(['0'])
+  })
+
+  it('goes on from the position of rsky-ingester, in a stream that it began', async () => {
+    const messages = messagesOf(600)
+    await using relay = await fakeFirehose({ events: messages, stored: 'all', style: 'relay' })
+    await using redis = await redisServer()
+    await using reader = await Reader.of(redis)
+    await reader.set(`firehose_live:cursor:${relay.url}`, '400')
+    await reader.send('XADD', 'firehose_live', '*', 'event', JSON.stringify({ type: 'delete', seq: 400 }))
+    const run = ingest({ INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url })
+
+    await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '599')
+    expect(await run.stop('SIGINT')).toBe(130)
+
+    const [theirs, ...ours] = await reader.entries<Written>('firehose_live', 'event')
+    expect(theirs).toEqual({ type: 'delete', seq: 400 })
+    expect(operations(ours)).toEqual(sentBy(messages.slice(400)))
+    expect(relay.attempts.map(({ cursor }) => cursor)).toEqual(['400'])
+    expect(run.stderr).not.toContain('gap')
+  })
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'writes every operation once, whenever %s ends it',
+    async (signal) => {
+      const messages = messagesOf(3000)
+      await using relay = await fakeFirehose({ events: messages, stored: 300, style: 'relay', ratePerSecond: 600 })
+      await using redis = await redisServer()
+      await using reader = await Reader.of(redis)
+      const environment = { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url, INGESTER_BATCH_SIZE: '50' }
+      const codes = []
+      for (let round = 0; round < 3; round++) {
+        const before = await reader.length('firehose_live')
+        const run = ingest(environment)
+        await until(async () => (await reader.length('firehose_live')) > before + 100)
+        codes.push(await run.stop(signal))
+      }
+      const unfinished = await reader.length('firehose_live')
+      const run = ingest(environment)
+      await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '2999')
+      await run.stop()
+
+      const entries = operations(await reader.entries<Written>('firehose_live', 'event'))
+      expect(codes).toEqual(Array(3).fill(signal === 'SIGTERM' ? 143 : null))
+      expect(unfinished).toBeLessThan(entries.length)
+      expect(entries).toEqual(sentBy(messages))
+      expect(relay.attempts).toHaveLength(4)
+    },
+    40_000,
+  )
+
+  it('waits for a Redis that is not there yet, and for one that hangs, and writes every operation once', async () => {
+    const messages = messagesOf(2000)
+    await using relay = await fakeFirehose({ events: messages, stored: 200, style: 'relay', ratePerSecond: 1000 })
+    await using redis = await redisServer('--appendonly', 'yes')
+    await redis.stop()
+    const run = ingest(
+      { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url, METRICS_PORT: '0' },
+      '--healthy-within',
+      '1ms',
+    )
+    const health = async () => (await fetch(`${await run.url()}/healthz`)).json()
+
+    await run.says(/Redis at 127\.0\.0\.1:\d+ is away: .*ECONNREFUSED.*; it is tried again/)
+    expect(await health()).toMatchObject({ healthy: false, reasons: [expect.stringMatching(/^Redis has been away for /)] })
+    await redis.start()
+    await run.says(/Redis is back/)
+    await using reader = await Reader.of(redis)
+    await until(async () => (await health()).healthy && (await reader.length('firehose_live')) > 500)
+
+    await redis.freeze()
+    // Our own deadline for a write has passed: the sink says that it waits.
+    await until(async () => (await health()).streams[0].status.state === 'waiting')
+    expect(await health()).toMatchObject({ healthy: false })
+    redis.thaw()
+    await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '1999')
+    expect(await health()).toMatchObject({ healthy: true, reasons: [] })
+    expect(await run.stop()).toBe(143)
+    expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(sentBy(messages))
+  }, 40_000)
+})
