@@ -1,14 +1,7 @@
 import { take, tap } from 'rxjs'
 import { currentDelivery } from '../../../src/connection/delivery.js'
 import type { Place } from '../../../src/connection/mark.js'
-import {
-  boundedMergeMap,
-  CursorRefusedError,
-  type FirehoseConfig,
-  type FirehoseEvent,
-  memoryCursorStore,
-  RefusedError,
-} from '../../../src/index.js'
+import { CursorRefusedError, type FirehoseConfig, type FirehoseEvent, RefusedError } from '../../../src/index.js'
 import { marbles } from '../../../src/testing/index.js'
 import { expectBalanced, runFor } from '../../connection/sessions.js'
 import { bytesOf, jsonOf, recorded } from '../../xrpc/data.js'
@@ -175,40 +168,6 @@ describe('a firehose that is cut', () => {
 })
 
 describe('the events of one commit', () => {
-  it(
-    'are one delivery: a cut inside it leaves the checkpoint before it, and a restart brings them all',
-    marbles((helpers) => {
-      const store = memoryCursorStore()
-      const frames = { a: posts(5), b: posts(6, 4), c: posts(7) }
-      const first = firehoseOver(helpers, ['oabc'], { frames, checkpoint: store })
-      expect(runFor(helpers, 100, first.events$.pipe(take(3))).seen.map(nameOf)).toEqual(['5-0', '6-0', '6-1'])
-      expectBalanced(first.metrics$.value)
-      expect(first.metrics$.value).toMatchObject({ delivered: 2, done: 1, failed: 1 })
-
-      const second = firehoseOver(helpers, ['obc'], { frames, checkpoint: store })
-      helpers.flush()
-      const { seen } = runFor(helpers, 100, second.events$)
-      expect(cursorsOf(second.sessions)).toEqual(['5'])
-      expect(seen.map(nameOf)).toEqual(['6-0', '6-1', '6-2', '6-3', '7-0'])
-    }),
-  )
-
-  it(
-    'hold the checkpoint before it until the last of them is done, in whatever order',
-    marbles((helpers) => {
-      const { events$, metrics$, snapshots } = firehoseOver(helpers, ['oab'], {
-        frames: { a: posts(5), b: posts(6, 3) },
-        checkpoint: { store: memoryCursorStore(), everyMs: 10 },
-      })
-      const slow = (name: string) => ({ '5-0': 'c|', '6-0': '30ms c|', '6-1': '100ms c|', '6-2': 'c|' })[name] ?? 'c|'
-      const worked$ = events$.pipe(boundedMergeMap((event) => helpers.cold(slow(nameOf(event))), { concurrency: 8 }))
-      runFor(helpers, 3000, worked$)
-      expect(metrics$.value.done).toBe(2)
-      expect(metrics$.value.checkpoint).toBe(6)
-      expect(snapshots.some(({ open }) => open === 1)).toBe(true)
-    }),
-  )
-
   it(
     'know their place in it, whatever is filtered',
     marbles((helpers) => {
