@@ -17,6 +17,8 @@ export interface Knock {
 export interface House {
   /** Somebody asks for a WebSocket. */
   knocked(knock: Knock): void
+  /** Answers who asks for a WebSocket at another place, which counts as no attempt; `false` where it is the right one. */
+  strayed?(request: IncomingMessage, socket: Socket): boolean
   /** Somebody asks for something else. */
   asked(request: IncomingMessage, response: ServerResponse): void
 }
@@ -82,6 +84,7 @@ export class Door {
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => undefined)
+    if (this.house.strayed?.(request, socket)) return
     this.house.knocked({ attempt: this.#attempted(request), request, socket, head })
   }
 

@@ -1,7 +1,11 @@
-import type { ConnectFault, EventFault } from './faults.js'
+import type { ConnectFault } from './faults.js'
+import type { ConnectionFault } from './served-connection.js'
 
-/** What can go wrong after so many frames: as on a fake Jetstream, but for its log. `close` is what a proxy in front does; a Tap never does. */
-export type TapEventFault = Exclude<EventFault, { do: 'skip' | 'repeat' }>
+/**
+ * What can go wrong after so many frames: as on a fake Jetstream, but for its log, and Tap has no words for an error. `close` is what a proxy in front
+ * does; a Tap never does.
+ */
+export type TapEventFault = ConnectionFault
 
 /** One entry of `faults`. `after` counts the frames sent, copies included, over all connections. */
 export type TapFault = TapEventFault | ConnectFault

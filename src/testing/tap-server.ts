@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { Changes } from './changes.js'
+import { ConnectionList } from './connection-list.js'
 import type { FakeAttempt, FakeConnection } from './fake-connection.js'
 import type { FakeTap, FakeTapAck, FakeTapDelivery, FakeTapOptions, FakeTapRow } from './fake-tap.js'
 import { type ConnectFault, FaultPlan, type FiredFault } from './faults.js'
@@ -16,7 +17,6 @@ import { TapTracker } from './tap-tracker.js'
 
 /** The outbox of one fake server, and everything that acts on it: the script fills it, the sender empties it, acks delete from it. */
 export class TapServer implements FakeTap, TapHost, TapHouse {
-  readonly connections: TapConnection[] = []
   readonly acks: FakeTapAck[] = []
   readonly changes = new Changes()
   readonly state: TapState
@@ -26,7 +26,7 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
   readonly #script: TapScript
   readonly #faults: FaultPlan
   readonly #sender: TapSender
-  readonly #ended: TapConnection[] = []
+  readonly #connections = new ConnectionList<TapConnection>(this.changes)
   readonly #ticker: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
@@ -46,7 +46,7 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
   }
 
   get host(): string {
-    return `127.0.0.1:${this.port}`
+    return this.#door.host
   }
 
   get url(): string {
@@ -55,6 +55,10 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
 
   get attempts(): readonly FakeAttempt[] {
     return this.#door.attempts
+  }
+
+  get connections(): readonly FakeConnection[] {
+    return this.#connections.all
   }
 
   get requests(): readonly (TapRequest & { readonly status: number })[] {
@@ -95,14 +99,12 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
     return this.#redeliver(0)
   }
 
-  async connected(n = 1): Promise<FakeConnection> {
-    await this.when(() => this.connections.length >= n)
-    return this.connections[n - 1] as FakeConnection
+  connected(n = 1): Promise<FakeConnection> {
+    return this.#connections.connected(n)
   }
 
-  async closed(n = 1): Promise<FakeConnection> {
-    await this.when(() => this.#ended.length >= n)
-    return this.#ended[n - 1] as FakeConnection
+  closed(n = 1): Promise<FakeConnection> {
+    return this.#connections.closed(n)
   }
 
   acked(n = 1): Promise<void> {
@@ -139,7 +141,7 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
 
   joined(attempt: FakeAttempt, ws: WebSocket, socket: Socket, fault: ConnectFault | undefined): void {
     const connection = new TapConnection(attempt, this.connections.length + 1, ws, socket, this)
-    this.connections.push(connection)
+    this.#connections.add(connection)
     if (fault?.do === 'accept-and-drop') {
       connection.end(fault.code, fault.reason)
       return
@@ -167,8 +169,8 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
   }
 
   ended(connection: TapConnection): void {
-    this.#ended.push(connection)
     this.#sender.remove(connection)
+    this.#connections.ended(connection)
     this.#sender.pump()
   }
 
@@ -209,6 +211,7 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
   async #close(): Promise<void> {
     clearInterval(this.#ticker)
     await this.#door.close()
+    this.#connections.complete()
     const { missing } = this.#faults
     const after = `after ${this.sent} frames over ${this.connections.length} connections`
     if (missing.length > 0) throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
