@@ -1,0 +1,103 @@
+import fc from 'fast-check'
+import { FrameError, RecordError, ServerError, StreamError } from '../../../src/index.js'
+import { encodeMessage } from '../../../src/testing/firehose-message.js'
+import { generateCommits } from '../../../src/testing/generate-commits.js'
+import { framesOf } from '../../xrpc/data.js'
+import { commitFrame, errorFrame, identityFrame, read } from './frames.js'
+
+const SEED = 20261121
+// What is recorded comes on top of what is generated, where it is at hand.
+const CORPUS: readonly Uint8Array[] = [
+  ...[...generateCommits({ seed: 3, count: 60 })].map(encodeMessage),
+  ...framesOf('local/firehose_frames.bin').filter(({ length }) => length < 20_000),
+  identityFrame(3),
+  commitFrame(4, [{ action: 'delete', path: 'a.b.c/d' }]),
+  errorFrame('ConsumerTooSlow'),
+]
+
+/** What a program does with a frame: takes its events, and everything in them. */
+function use(frame: Uint8Array): string {
+  try {
+    const events = read(frame)
+    if (typeof events === 'string') return 'control'
+    for (const event of events) {
+      try {
+        JSON.parse(JSON.stringify(event))
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error
+      }
+    }
+    return 'events'
+  } catch (error) {
+    if (error instanceof FrameError) return 'rejected'
+    if (error instanceof ServerError) return 'server'
+    throw error
+  }
+}
+
+const frame = fc.constantFrom(...CORPUS)
+// Evenly over the frame: doubles would crowd at its head.
+const position = fc.nat(999_999).map((millionths) => millionths / 1e6)
+
+/** Some bits of a frame are flipped, or some bytes cut out, doubled or set. */
+const mutation = fc.oneof(
+  fc.record({ kind: fc.constant('flip' as const), at: position, bit: fc.nat(7), length: fc.constant(0) }),
+  fc.record({
+    kind: fc.constantFrom('cut' as const, 'double' as const, 'fill' as const),
+    at: position,
+    bit: fc.nat(255),
+    length: fc.nat(40),
+  }),
+)
+
+function mutated(bytes: Uint8Array, { kind, at, bit, length }: { kind: string; at: number; bit: number; length: number }): Uint8Array {
+  const start = Math.floor(at * bytes.length)
+  const end = start + length
+  switch (kind) {
+    case 'flip':
+      return bytes.map((byte, index) => (index === start ? byte ^ (1 << bit) : byte))
+    case 'cut':
+      return Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)])
+    case 'double':
+      return Buffer.concat([bytes.subarray(0, end), bytes.subarray(start)])
+    default:
+      return bytes.map((byte, index) => (index >= start && index < end ? bit : byte))
+  }
+}
+
+describe('a frame with errors in it', () => {
+  it('is events, a notice, a refusal or a reject: nothing else is ever thrown, and nothing hangs', () => {
+    const outcomes = new Map<string, number>()
+    let slowestMs = 0
+    fc.assert(
+      fc.property(frame, fc.array(mutation, { minLength: 1, maxLength: 4 }), (bytes, mutations) => {
+        const broken = mutations.reduce(mutated, bytes)
+        const startedAt = performance.now()
+        const outcome = use(broken)
+        slowestMs = Math.max(slowestMs, performance.now() - startedAt)
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+      }),
+      { seed: SEED, numRuns: 4000 },
+    )
+    expect(slowestMs).toBeLessThan(1000)
+    // A fuzz that never gets past the first check shows nothing.
+    for (const outcome of ['events', 'rejected']) expect(outcomes.get(outcome)).toBeGreaterThan(200)
+  })
+
+  it('is told by an error of ours whatever its bytes are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        try {
+          read(bytes)
+        } catch (error) {
+          expect(error).toBeInstanceOf(StreamError)
+        }
+      }),
+      { seed: SEED, numRuns: 3000 },
+    )
+  })
+
+  it('that is good is good', () => {
+    expect(CORPUS.map(use).filter((outcome) => outcome === 'rejected')).toEqual([])
+  })
+})
