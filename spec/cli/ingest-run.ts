@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createClient } from '@redis/client'
+import { type FirehoseMessage, opsOf } from 'rxjs-atproto/testing'
 import type { RedisServer } from '../helpers/redis-server.js'
 import type { Cli } from './cli.js'
 
@@ -101,3 +102,22 @@ export class Reader implements AsyncDisposable {
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise(setImmediate)
 }
+
+/** An entry of `firehose_live`. */
+export interface Written {
+  readonly type: string
+  readonly seq: number
+  readonly did: string
+  readonly rev: string
+  readonly collection: string
+  readonly rkey: string
+  readonly cid?: string
+}
+
+/** What identifies an operation on the wire, and in an entry. */
+export const sentBy = (messages: readonly (FirehoseMessage | Uint8Array)[]) =>
+  messages.flatMap(opsOf).map(({ seq, did, rev, action, path, cid }) => `${seq} ${did} ${rev} ${action} ${path} ${cid ?? ''}`)
+export const operations = (entries: readonly Written[]) =>
+  entries
+    .filter(({ type }) => ['create', 'update', 'delete'].includes(type))
+    .map(({ seq, did, rev, type, collection, rkey, cid = '' }) => `${seq} ${did} ${rev} ${type} ${collection}/${rkey} ${cid}`)

@@ -1,17 +1,7 @@
-import { type FirehoseMessage, fakeFirehose, generateCommits, opsOf } from 'rxjs-atproto/testing'
+import { type FirehoseMessage, fakeFirehose, generateCommits } from 'rxjs-atproto/testing'
 import { describeRedis, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
-import { IngestRun, Reader, type RskyEnvironment, until } from './ingest-run.js'
-
-interface Written {
-  readonly type: string
-  readonly seq: number
-  readonly did: string
-  readonly rev: string
-  readonly collection: string
-  readonly rkey: string
-  readonly cid?: string
-}
+import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
 
 const cli = new Cli()
 
@@ -20,14 +10,6 @@ afterEach(() => cli.killAll())
 afterAll(() => cli.dispose())
 
 const ingest = (environment: RskyEnvironment, ...args: readonly string[]) => new IngestRun(cli, environment, args)
-
-/** What identifies an operation on the wire, and in an entry. */
-const sentBy = (messages: readonly FirehoseMessage[]) =>
-  messages.flatMap(opsOf).map(({ seq, did, rev, action, path, cid }) => `${seq} ${did} ${rev} ${action} ${path} ${cid ?? ''}`)
-const operations = (entries: readonly Written[]) =>
-  entries
-    .filter(({ type }) => ['create', 'update', 'delete'].includes(type))
-    .map(({ seq, did, rev, type, collection, rkey, cid = '' }) => `${seq} ${did} ${rev} ${type} ${collection}/${rkey} ${cid}`)
 
 /** Each message with its own number, so that what is sent is known beforehand. */
 const messagesOf = (count: number): readonly FirehoseMessage[] => [...generateCommits({ count, seed: 3, operationsPerCommit: 4 })]

@@ -25,9 +25,14 @@ export class Board {
     return performance.now() - this.#startedAt
   }
 
-  /** Whether any host was ever reached. */
-  get connected(): boolean {
-    return this.feeds.some(({ watch }) => watch.connected)
+  /** Whose end `error` is: one host ends them all. */
+  hostOf(error: unknown): string | undefined {
+    return this.#failing(error)?.host
+  }
+
+  /** Whether what failed had been there before: the host that ended with it, or else Redis. */
+  hasReached(error: unknown): boolean {
+    return this.#failing(error)?.watch.connected ?? this.lanes.some(({ sink }) => sink.metrics.written > 0)
   }
 
   /** What has been away for too long. */
@@ -56,5 +61,9 @@ export class Board {
       hosts: this.feeds.map(({ stream, host, watch: { metrics } }) => ({ stream, host, ...metrics })),
       streams: this.lanes.map(({ stream, sink: { metrics } }) => ({ stream, ...metrics })),
     }
+  }
+
+  #failing(error: unknown): Feed | undefined {
+    return this.feeds.find((feed) => feed.failure === error)
   }
 }

@@ -14,6 +14,8 @@ export class Feed {
   readonly away = new Away()
   /** The host has no more: a backfill alone has an end. */
   completed = false
+  /** What the host's stream ended with. */
+  failure: unknown
   readonly #rate = new Rate()
 
   constructor(
@@ -34,6 +36,10 @@ export class Feed {
   complete(): void {
     this.completed = true
     this.away.tell(false)
+  }
+
+  fail(error: unknown): void {
+    this.failure = error
   }
 
   /** Events a second, of late. `elapsedMs` since the start. */

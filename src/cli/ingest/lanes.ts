@@ -37,7 +37,7 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lan
     stream,
     feeds,
     sink: new Sink(stream, settings),
-    read: (store) => merge(...feeds.map((feed) => defer(() => SOURCES[stream](feed, store, settings)))),
+    read: (store) => merge(...feeds.map((feed) => watched(feed, () => SOURCES[stream](feed, store, settings)))),
   }
 }
 
@@ -46,11 +46,12 @@ const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, sett
   firehose_live: (feed, store, { cursor }) =>
     firehose$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(rskyCursors(store, feed, SEQ)) }),
   label_live: () => NEVER,
-  repo_backfill: (feed, store) =>
-    listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(rskyCursors(store, feed, PAGE)) }).pipe(
-      tap({ complete: () => feed.complete() }),
-    ),
+  repo_backfill: (feed, store) => listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(rskyCursors(store, feed, PAGE)) }),
 }
+
+/** A mistake in a config is an end like any other. */
+const watched = (feed: Feed, source: () => Observable<unknown>): Observable<unknown> =>
+  defer(source).pipe(tap({ complete: () => feed.complete(), error: (error) => feed.fail(error) }))
 
 const observersOf = ({ host, watch: { metrics$, gaps, rejects } }: Feed) => ({ host, metrics$, gaps, rejects })
 

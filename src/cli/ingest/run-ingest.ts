@@ -1,4 +1,4 @@
-import { lastValueFrom, merge, type Observable, race, Subject, switchMap, takeUntil, tap, timer } from 'rxjs'
+import { lastValueFrom, merge, type Observable, race, Subject, switchMap, take, takeUntil, tap, timer } from 'rxjs'
 import { redisCursorStore } from '../../redis.js'
 import { EXIT, type ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
@@ -29,8 +29,9 @@ export async function runIngest(settings: Settings, messages: Messages, metricsL
       server?.close()
     }
   } catch (error) {
-    const { exitCode, messages: texts } = failureOf(error, board.connected)
-    for (const text of texts) messages.error(text)
+    const { exitCode, messages: texts } = failureOf(error, board.hasReached(error))
+    const host = board.hostOf(error)
+    for (const text of texts) messages.error(host === undefined ? text : `${host}: ${text}`)
     return exitCode
   }
 }
@@ -59,7 +60,10 @@ class IngestRun {
 
   /** Without Redis there is nothing to finish: a signal ends the wait for it at once. */
   #work$(): Observable<unknown> {
-    return race(this.link.connect(), this.#stop$).pipe(switchMap((redis) => (redis ? this.#lanes$(redis) : [])))
+    return race(this.link.connect(), this.#stop$).pipe(
+      take(1),
+      switchMap((redis) => (redis ? this.#lanes$(redis) : [])),
+    )
   }
 
   #lanes$(redis: Redis): Observable<unknown> {

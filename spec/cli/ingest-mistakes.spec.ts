@@ -1,0 +1,130 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { type FakeFirehose, fakeFirehose, fakeRepos, generateCommits } from 'rxjs-atproto/testing'
+import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
+import { Cli } from './cli.js'
+import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
+
+const cli = new Cli()
+
+beforeAll(() => cli.build())
+afterEach(() => cli.killAll())
+afterAll(() => cli.dispose())
+
+const ingest = (environment: RskyEnvironment, ...args: readonly string[]) => new IngestRun(cli, environment, args)
+
+describe('rxjs-atproto ingest', () => {
+  it('tells all mistakes of its settings at once, and dials nobody', async () => {
+    await using relay = await fakeFirehose()
+    const run = ingest({ INGESTER_BATCH_SIZE: 'many', INGESTER_MODE: 'labeler', REDIS_URL: 'http://:s3cret@host', RELAY_HOSTS: relay.url })
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toBe(
+      [
+        'error: CONFIG: REDIS_URL is no good. Write redis://host:6379 or rediss://user:password@host:6380/0.',
+        'error: CONFIG: INGESTER_BATCH_SIZE is "many". Write a whole number above 0.',
+        'error: CONFIG: --labeler-hosts is needed for the mode labeler (or INGESTER_LABELER_HOSTS)',
+        '',
+      ].join('\n'),
+    )
+    expect(relay.attempts).toEqual([])
+  })
+
+  it('ends where the port that was named is taken', async () => {
+    const other = createServer().listen(0)
+    await once(other, 'listening')
+    const { port } = other.address() as { readonly port: number }
+    const run = ingest({ METRICS_PORT: String(port) })
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toMatch(/^error: CONFIG: --metrics-port cannot be had: .*EADDRINUSE/)
+    other.close()
+  })
+
+  it('ends at a signal while it waits for Redis', async () => {
+    const run = ingest({ REDIS_URL: 'redis://127.0.0.1:1', INGESTER_MODE: 'firehose', INGESTER_RELAY_HOSTS: 'localhost:1' })
+    await run.says(/Redis at 127\.0\.0\.1:1 is away/)
+    expect(await run.stop()).toBe(143)
+  })
+})
+
+describeRedis('rxjs-atproto ingest with Redis', () => {
+  let redis: RedisServer
+  let relay: FakeFirehose
+  let environment: RskyEnvironment
+
+  beforeEach(async () => {
+    redis = await redisServer()
+    relay = await fakeFirehose({ events: 200, stored: 'all', style: 'relay' })
+    environment = { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url }
+  })
+  afterEach(async () => {
+    await redis[Symbol.asyncDispose]()
+    await relay.close()
+  })
+
+  it('reads the user, the password and the database of the URL', async () => {
+    await redis.cli('ACL', 'SETUSER', 'writer', 'on', '>s3cr:t', '~*', '+@all')
+    const run = ingest({ ...environment, REDIS_URL: `${redis.url.replace('//', '//writer:s3cr%3At@')}/3` })
+    await using reader = await Reader.of({ url: `${redis.url}/3` })
+    await until(async () => (await reader.length('firehose_live')) > 100)
+    expect(await run.stop()).toBe(143)
+    expect(run.stderr).not.toMatch(/s3cr/)
+  })
+
+  it.each([
+    ['WRONGPASS', 'a password that Redis does not know', '//:wr0ng@', ''],
+    ['NOAUTH', 'no password where Redis wants one', '//', ''],
+    ['ERR', 'a database that there is not', '//:right@', '/99'],
+  ])('ends at once with %s: %s', async (word, _, user, database) => {
+    await redis.cli('CONFIG', 'SET', 'requirepass', 'right')
+    const run = ingest({ ...environment, REDIS_URL: redis.url.replace('//', user) + database })
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toMatch(new RegExp(`error: REDIS_REFUSED: Redis answered ${word} .*; check REDIS_URL`))
+    expect(run.stderr).not.toMatch(/wr0ng|right@/)
+    expect(relay.attempts).toEqual([])
+  })
+
+  it('ends at once where the stream is a key of another type', async () => {
+    await using reader = await Reader.of(redis)
+    await reader.set('firehose_live', 'text')
+    const run = ingest(environment)
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toMatch(/error: REDIS_REFUSED: .*WRONGTYPE/)
+    expect(await reader.get(`firehose_live:cursor:${relay.url}`)).toBeNull()
+  })
+
+  it('ends with the name of the key where a position cannot be read', async () => {
+    await using reader = await Reader.of(redis)
+    await reader.set(`firehose_live:cursor:${relay.url}`, '12garbage')
+    const run = ingest(environment)
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toContain(
+      `error: ${relay.url}: CURSOR_STORE: firehose_live:cursor:${relay.url} in Redis holds "12garbage", which is no position`,
+    )
+    expect(await reader.get(`firehose_live:cursor:${relay.url}`)).toBe('12garbage')
+    expect(relay.attempts).toEqual([])
+  })
+
+  it('ends with one host that will never answer, and says which', async () => {
+    await using repos = await fakeRepos({ repos: 10 })
+    const run = ingest({ ...environment, INGESTER_RELAY_HOSTS: `${relay.url},${repos.url}` })
+    expect(await run.ended).toBe(4)
+    expect(run.stderr).toMatch(new RegExp(`error: ${repos.url}: REFUSED: .* 404 `))
+  })
+
+  it('gives up after --drain what Redis does not take, and the next run has it', async () => {
+    await using reader = await Reader.of(redis)
+    const run = ingest({ ...environment, METRICS_PORT: '0' }, '--drain', '100ms')
+    await until(async () => (await reader.length('firehose_live')) > 100)
+    await redis.freeze()
+    relay.emit(...generateCommits({ count: 100, firstSeq: 1001, seed: 2 }))
+    const open = async () => /rxjs_atproto_events_open\{[^}]*\} (\d+)/.exec(await (await fetch(`${await run.url()}/metrics`)).text())?.[1]
+    await until(async () => Number(await open()) >= 100)
+    expect(await run.stop()).toBe(143)
+    expect(run.stderr).toContain('Redis did not take what is in hand within 100 ms (--drain); the positions are before it')
+    redis.thaw()
+    const next = ingest(environment)
+    await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '1099')
+    expect(await next.stop()).toBe(143)
+    expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(sentBy(relay.frames))
+  })
+})
