@@ -38,7 +38,7 @@ export type FakeFirehose = FakeEventStream<FirehoseItem>
  *
  * @example
  * await using server = await fakeFirehose({ events: 10_000, style: 'relay', faults: [{ after: 4_000, do: 'reset' }] })
- * const socket = new WebSocket(`${server.endpoint}?cursor=0`)
+ * const dids$ = firehose$({ host: server.url, cursor: 'oldest' }).pipe(map(({ did }) => did), take(10_000))
  */
 export async function fakeFirehose(options: FakeFirehoseOptions = {}): Promise<FakeFirehose> {
   const { style = 'pds', firstSeq = 1, generate, events = 0 } = options

@@ -32,7 +32,8 @@ export type FakeLabels = FakeEventStream<LabelItem>
  *
  * @example
  * await using server = await fakeLabels({ events: 1_000, generate: { unsigned: 0.1 } })
- * const socket = new WebSocket(`${server.endpoint}?cursor=0`)
+ * server.emit({ src: 'did:plc:labeler', uri: 'did:plc:a', val: 'spam', cts: '2026-01-01T00:00:00.000Z' })
+ * const sent = server.frames.flatMap(labelsOf)
  */
 export async function fakeLabels(options: FakeLabelsOptions = {}): Promise<FakeLabels> {
   const { events = 0, generate } = options

@@ -81,7 +81,7 @@ const SIGNATURE_BYTES = 64
  *
  * Blocks, CIDs and CAR files are real: every record hashes to the `cid` of its operation, a commit block is the root of its CAR, `since`,
  * `prev` and `prevData` name what was there before. What is made up: the signature is 64 random bytes, and the tree is one node that holds this commit's
- * records alone, so neither a signature nor a sync 1.1 proof can be verified.
+ * records alone, so neither a signature nor a sync 1.1 proof can be verified. A repository begins with a commit that writes, not with an empty one.
  *
  * @example
  * const frames = [...generateCommits({ seed: 7, count: 100 })].map(encodeMessage)
