@@ -1,0 +1,51 @@
+import { BytesWrapper } from '@atcute/cbor'
+import { FrameError } from '../../errors.js'
+import { isObject } from '../../xrpc/frame.js'
+import { toJson } from '../../xrpc/json.js'
+
+/**
+ * A label, or the end of one, with the members of `com.atproto.label.defs#label` as the labeler wrote them, and its frame's `seq`. For what was
+ * signed, take `seq` and `sig` away.
+ */
+export interface LabelEvent {
+  /** The position of the frame in the labeler's log. The labels of one frame share it. */
+  readonly seq: number
+  readonly ver?: number
+  /** The DID of the labeler. */
+  readonly src: string
+  /** What is labelled: the at-uri of a record, or the DID of an account. */
+  readonly uri: string
+  /** The version of the record that is meant; absent: every one. */
+  readonly cid?: string
+  readonly val: string
+  /** The label of the same `src`, `uri`, `cid` and `val` holds no more. Absent unless true. */
+  readonly neg?: boolean
+  /** When it was made: RFC 3339. */
+  readonly cts: string
+  /** From when on it does not hold any more: RFC 3339. Nobody sends a word when that time comes. */
+  readonly exp?: string
+  /** Base64. Nothing is verified here. */
+  readonly sig?: { readonly $bytes: string }
+}
+
+const TEXT = (value: unknown): boolean => typeof value === 'string'
+const REQUIRED = { src: TEXT, uri: TEXT, val: TEXT, cts: TEXT } as const
+const OPTIONAL = {
+  ver: Number.isSafeInteger as (value: unknown) => boolean,
+  cid: TEXT,
+  neg: (value: unknown): boolean => typeof value === 'boolean',
+  exp: TEXT,
+  sig: (value: unknown): boolean => value instanceof BytesWrapper,
+} as const
+
+/** Reads one label of a frame; members that a labeler adds stay. Throws {@link FrameError}. */
+export function readLabel(value: unknown, place: FrameError['place'] & object): LabelEvent {
+  if (!isObject(value)) throw new FrameError('the label is no object', place)
+  for (const [name, isRight] of Object.entries(REQUIRED)) {
+    if (!isRight(value[name])) throw new FrameError(`\`${name}\` of the label is missing`, place)
+  }
+  for (const [name, isRight] of Object.entries(OPTIONAL)) {
+    if (value[name] !== undefined && !isRight(value[name])) throw new FrameError(`\`${name}\` of the label is of another type`, place)
+  }
+  return { seq: place.position, ...(toJson(value) as Omit<LabelEvent, 'seq'>) }
+}

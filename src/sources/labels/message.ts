@@ -1,0 +1,52 @@
+import { Control } from '../../connection/control.js'
+import { FrameError } from '../../errors.js'
+import type { Frame } from '../../socket/socket.js'
+import { type Body, placeOf, readFrame } from '../../xrpc/frame.js'
+import { timeUs } from '../../xrpc/time.js'
+import { type LabelEvent, readLabel } from './label.js'
+
+/** One frame of labels. A labeler may send several in one, although ozone does not. */
+export interface Message {
+  readonly seq: number
+  /** When the first of them was made; 0 where that cannot be read. */
+  readonly time_us: number
+  /** A label that cannot be read does not cost its neighbours. */
+  readonly labels: readonly (LabelEvent | FrameError)[]
+  readonly frame: Frame
+}
+
+/** Reads a frame of `com.atproto.label.subscribeLabels`. Throws {@link FrameError}, and `ServerError` for an error frame. */
+export function readMessage(frame: Frame): Message | Control {
+  const { op, t, body } = readFrame(frame)
+  if (op !== 1) return new Control(`op ${op}`)
+  switch (t) {
+    case '#labels':
+      return labelsIn(body, frame)
+    case '#info':
+      return new Control(textOf(body.name), textOf(body.message))
+    default:
+      return new Control(t)
+  }
+}
+
+function labelsIn({ seq, labels }: Body, frame: Frame): Message {
+  if (!Number.isSafeInteger(seq) || (seq as number) < 0) throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
+  if (!Array.isArray(labels)) throw new FrameError('`labels` is no list', placeOf({ seq }))
+  const time_us = timeUs((labels[0] as { readonly cts?: unknown } | null | undefined)?.cts)
+  const place = { position: seq as number, time_us }
+  const read = labels.map((label) => labelOr(label, place))
+  const [first] = read
+  if (first instanceof FrameError && read.every((label) => label instanceof FrameError)) throw first
+  return { seq: place.position, time_us, labels: read, frame }
+}
+
+function labelOr(label: unknown, place: { readonly position: number; readonly time_us: number }): LabelEvent | FrameError {
+  try {
+    return readLabel(label, place)
+  } catch (error) {
+    if (error instanceof FrameError) return error
+    throw error
+  }
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')
