@@ -1,3 +1,5 @@
+import type { CidLinkWrapper } from '@atcute/cbor'
+import { type Cid, toString as textOf } from '@atcute/cid'
 import { sha256 } from '#sha256'
 
 // Version 1, a codec, SHA-256, 32 bytes: the only head that atproto's CIDs have, but for the codec.
@@ -9,3 +11,6 @@ export function isCidOf(cid: Uint8Array, block: Uint8Array): boolean {
   for (let i = 0; i < hash.length; i += 1) if (hash[i] !== cid[HEAD_BYTES + i]) return false
   return cid.length === HEAD_BYTES + hash.length
 }
+
+/** The text of a link. Its own `$link` keeps what it made, which costs more than to make it. */
+export const linkText = (link: CidLinkWrapper): string => textOf(link as unknown as Pick<Cid, 'bytes'> as Cid)

@@ -27,7 +27,9 @@ const MAX_MESSAGE = 300
  */
 export function readFrame(frame: string | Uint8Array): XrpcFrame {
   if (typeof frame === 'string') throw new FrameError('the frame is text, and an event stream is binary')
-  const [header, rest] = readObject(frame, 'header')
+  // Node's buffers are slower to cut up than the plain arrays they are.
+  const bytes = new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength)
+  const [header, rest] = readObject(bytes, 'header')
   const { op, t = '' } = header
   if (typeof op !== 'number') throw new FrameError('the header has no `op`', placeIn(rest))
   if (typeof t !== 'string') throw new FrameError('the `t` of the header is no text', placeIn(rest))

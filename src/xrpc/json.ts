@@ -1,4 +1,5 @@
 import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
+import { linkText } from './cid.js'
 
 /**
  * Turns what was decoded into atproto JSON, in place: links are `{ $link }` and bytes `{ $bytes }`, plain objects as `JSON.parse` would make them (the
@@ -6,7 +7,7 @@ import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
  */
 export function toJson(item: unknown): unknown {
   if (typeof item !== 'object' || item === null) return item
-  if (item instanceof CidLinkWrapper) return { $link: item.$link }
+  if (item instanceof CidLinkWrapper) return { $link: linkText(item) }
   if (item instanceof BytesWrapper) return { $bytes: item.$bytes }
   const members = item as Record<string, unknown>
   // Also right for `__proto__`: the decoder has made it a property of the object's own, and so this is no prototype.

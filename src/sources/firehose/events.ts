@@ -2,6 +2,7 @@ import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
 import type { Wanted } from '../../connection/event-filters.js'
 import type { EmitPart } from '../../connection/parts.js'
 import type { FirehoseEvent } from '../../events.js'
+import { linkText } from '../../xrpc/cid.js'
 import { toJson } from '../../xrpc/json.js'
 import type { CommitBody, Message, Op } from './message.js'
 import { keepFrame } from './raw-frame.js'
@@ -25,13 +26,20 @@ export function eachEvent(message: Message, wanted: Wanted, emit: EmitPart<Fireh
 
 function eachOperation(message: Message, wanted: Wanted, emit: EmitPart<FirehoseEvent>): void {
   const { kind, did } = message
-  const { ops, tooBig } = commitOf(message)
-  const finder = new RecordFinder(commitOf(message))
-  ops.forEach((op, index) => {
-    if (wanted(kind, did, collectionOf(op.path))) emit(commitEvent(message, op, finder), index)
+  const body = commitOf(message)
+  const whole: WholeCommit = { body, commit: linkText(body.commit), finder: new RecordFinder(body) }
+  body.ops.forEach((op, index) => {
+    if (wanted(kind, did, collectionOf(op.path))) emit(eventOf(message, kind, operationOf(whole, op)), index)
   })
   // The server left its operations out: what the repository holds now is to be asked for.
-  if (tooBig === true && wanted('sync', did)) emit(tooBigEvent(message), ops.length)
+  if (body.tooBig === true && wanted('sync', did)) emit(tooBigEvent(message), body.ops.length)
+}
+
+/** What the operations of a commit share. */
+interface WholeCommit {
+  readonly body: CommitBody
+  readonly commit: string
+  readonly finder: RecordFinder
 }
 
 const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
@@ -43,18 +51,17 @@ function collectionOf(path: string): string {
 }
 
 /** Members in the order of a Jetstream's, and what is ours behind them. */
-function commitEvent(message: Message, op: Op, finder: RecordFinder): FirehoseEvent {
-  const { rev, commit: commitLink, since } = commitOf(message)
-  const collection = collectionOf(op.path)
-  const commit: Record<string, unknown> = { rev, operation: op.action, collection, rkey: op.path.slice(collection.length + 1) }
-  const { block, problem } = op.action === 'delete' ? NOTHING : finder.find(op.cid)
-  if (block !== undefined) defineRecord(commit, block)
-  if (op.action !== 'delete' && op.cid instanceof CidLinkWrapper) commit.cid = op.cid.$link
-  if (op.prev instanceof CidLinkWrapper) commit.prev = op.prev.$link
-  if (typeof since === 'string') commit.since = since
-  commit.commit = commitLink.$link
-  if (problem !== undefined) commit.problem = problem
-  return eventOf(message, 'commit', commit)
+function operationOf({ body: { rev, since }, commit, finder }: WholeCommit, { action, path, cid, prev }: Op): object {
+  const collection = collectionOf(path)
+  const operation: Record<string, unknown> = { rev, operation: action, collection, rkey: path.slice(collection.length + 1) }
+  const { block, problem } = action === 'delete' ? NOTHING : finder.find(cid)
+  if (block !== undefined) defineRecord(operation, block)
+  if (action !== 'delete' && cid instanceof CidLinkWrapper) operation.cid = linkText(cid)
+  if (prev instanceof CidLinkWrapper) operation.prev = linkText(prev)
+  if (typeof since === 'string') operation.since = since
+  operation.commit = commit
+  if (problem !== undefined) operation.problem = problem
+  return operation
 }
 
 const NOTHING: Found = {}

@@ -37,7 +37,8 @@ class LazyRecord extends Stamped {
 
   static of(commit: object): unknown {
     // The accessors were copied, or are called through a proxy, and what they read is neither here nor there.
-    if (!(#block in commit)) throw new RecordError('the event was copied or wrapped without its record; copy it by value: `{ ...event.commit }`')
+    if (!(#block in commit))
+      throw new RecordError('the event was copied or wrapped without its record; copy it by value: `{ ...event.commit }`')
     if (commit.#block === undefined) return commit.#record
     commit.#record = decode(commit.#block)
     commit.#block = undefined
