@@ -163,8 +163,13 @@ export class Consumer implements DeliverySource, ReaderHandlers {
     if (this.#state !== 'running') this.#tell()
   }
 
-  /** Decided a moment later: when the stream ends by it, all others in the pipe fail with it, and only the first is to blame. */
+  /** Decided a moment later: when the stream ends by it, all others in the pipe may fail with it, and only the first is to blame. */
   #failed(entry: Entry): void {
+    if (this.#state !== 'running') {
+      entry.reader.giveBack([entry])
+      return
+    }
+    entry.state = 'failed'
     this.#failures.push(entry)
     if (this.#failures.length === 1) queueMicrotask(() => this.#decide())
   }
@@ -214,8 +219,13 @@ export class Consumer implements DeliverySource, ReaderHandlers {
     if (this.#pauses === 1) this.#publish()
   }
 
+  /** Goes on a moment later: an operator that ends resumes us as well, and our own end follows at once. */
   resume(): void {
     this.#pauses -= 1
+    if (!this.paused) queueMicrotask(() => this.#goOn())
+  }
+
+  #goOn(): void {
     if (this.paused || this.#state !== 'running') return
     this.#publish()
     this.#emit()

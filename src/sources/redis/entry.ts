@@ -3,9 +3,10 @@ import { placeOf } from './entry-id.js'
 import type { Reader } from './reader.js'
 
 /**
- * `waiting`: to be delivered, for the first time or again. `delivered`: in the pipe. `ended`: to be acked or buried, or given up to another.
+ * `waiting`: to be delivered, for the first time or again. `delivered`: in the pipe. `failed`: it was, and what becomes of it is decided next.
+ * `ended`: to be acked or buried, or given back.
  */
-export type EntryState = 'waiting' | 'delivered' | 'ended'
+export type EntryState = 'waiting' | 'delivered' | 'failed' | 'ended'
 
 /** One entry's stay in this process: from its reading until Redis knows how it ended. */
 export class Entry {

@@ -76,14 +76,17 @@ export class Reader {
     return this.#acks.idle && ![...this.#inHand.values()].some(({ state }) => state === 'delivered')
   }
 
-  /** Reads no more. What is in the pipe can still end; what is not yet there is given back. */
+  /** Reads no more. What is in the pipe can still end; what is not yet there is given back. That it is cut short is no fault of either. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
     this.#connection?.close()
     this.handlers.withdraw(this)
     this.#room$.next()
-    this.#giveBack([...this.#inHand.values()].filter(({ state }) => state === 'waiting'))
+    const cut = [...this.#inHand.values()].filter(({ state }) => state === 'waiting' || state === 'delivered')
+    for (const entry of cut) entry.deliveries -= 1
+    this.giveBack(cut.filter(({ state }) => state === 'waiting'))
+    this.#group.keep(cut.filter(({ state }) => state === 'delivered')).catch(() => {})
   }
 
   flush(): Promise<void> | undefined {
@@ -103,17 +106,19 @@ export class Reader {
       this.bury(entry, `its work failed ${entry.deliveries} times`)
       return false
     }
+    if (!this.isReading) {
+      this.giveBack([entry])
+      return false
+    }
     entry.state = 'waiting'
     entry.deliveries += 1
-    if (this.isReading) return true
-    this.#giveBack([entry])
-    return false
+    return true
   }
 
-  /** It was in the pipe when the subscription ended, through no fault of its own. */
+  /** It failed with the subscription, and not by itself: this delivery does not count. */
   interrupted(entry: Entry): void {
-    entry.state = 'waiting'
-    this.#giveBack([entry])
+    entry.deliveries -= 1
+    this.giveBack([entry])
   }
 
   bury(entry: Entry, reason: string): void {
@@ -132,13 +137,15 @@ export class Reader {
     this.handlers.changed()
   }
 
-  /** What waits has not been delivered this time. */
-  #giveBack(entries: readonly Entry[]): void {
+  /** Lets others have them. */
+  giveBack(entries: readonly Entry[]): void {
     if (entries.length === 0) return
-    const kept = entries.map(({ id, deliveries }) => ({ id, deliveries: deliveries - 1 }))
-    for (const { id } of entries) this.#inHand.delete(id)
+    for (const entry of entries) {
+      entry.state = 'ended'
+      this.#inHand.delete(entry.id)
+    }
     // Whoever reads next claims them all the same, a little later.
-    this.#group.giveBack(kept, this.options.claimIdleMs).catch(() => {})
+    this.#group.giveBack(entries, this.options.claimIdleMs).catch(() => {})
     this.handlers.changed()
   }
 
@@ -208,7 +215,7 @@ export class Reader {
     for (const entry of entries) this.#inHand.set(entry.id, entry)
     if (this.isReading) this.handlers.offer(entries)
     // Came too late: the subscription has ended, or another process reads the stream now.
-    else this.#giveBack(entries)
+    else for (const entry of entries) this.interrupted(entry)
   }
 
   /** Trimmed or deleted since they were handed out: nobody can have them any more. */

@@ -55,6 +55,7 @@ return answer
  */
 export const TRIMMED = `${LIBRARY}
 local key, name = KEYS[1], ARGV[1]
+if redis.call('EXISTS', key) == 0 then return {} end
 local info = map(redis.call('XINFO', 'STREAM', key))
 local added = info['entries-added']
 local me = group(key, name)
@@ -69,20 +70,23 @@ redis.call('XGROUP', 'SETID', key, name, last, 'ENTRIESREAD', gone)
 return { last, behind, read and gone - read or -1 }
 `
 
-/** KEYS: stream. ARGV: group, consumer, then ids and how often each was delivered. Keeps those that are the consumer's still from being claimed. */
-export const KEEP = `
-for i = 3, #ARGV, 2 do
-  local mine = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
-  if #mine > 0 then redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
+// A claim of what was trimmed would make it pending no more, and nobody would be told.
+const TOUCH = `
+local function touch(id, ...)
+  local mine = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])
+  if #mine == 0 or #redis.call('XRANGE', KEYS[1], id, id) == 0 then return end
+  redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, ...)
 end
 `
 
+/** KEYS: stream. ARGV: group, consumer, then ids and how often each was delivered. Keeps those that are the consumer's still from being claimed. */
+export const KEEP = `${TOUCH}
+for i = 3, #ARGV, 2 do touch(ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
+`
+
 /** As KEEP, but for those that are given back: they are idle for ARGV[3] milliseconds from now on, so that anybody may claim them. */
-export const GIVE_BACK = `
-for i = 4, #ARGV, 2 do
-  local mine = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
-  if #mine > 0 then redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
-end
+export const GIVE_BACK = `${TOUCH}
+for i = 4, #ARGV, 2 do touch(ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
 `
 
 /**
