@@ -61,9 +61,9 @@ describe('the settings of ingest', () => {
   })
 
   it('are those of the flags where both are given', () => {
-    const flags = { mode: 'all', batchSize: '7', batchTimeout: '2s', relayHosts: 'x.example', metricsPort: 'off', cursor: '12' }
+    const flags = { mode: 'firehose', batchSize: '7', batchTimeout: '2s', relayHosts: 'x.example', metricsPort: 'off', cursor: '12' }
     expect(readSettings(flags, RSKY)).toMatchObject({
-      mode: 'all',
+      mode: 'firehose',
       batchSize: 7,
       batchTimeout: 2000,
       relayHosts: ['x.example'],
@@ -99,6 +99,14 @@ describe('the settings of ingest', () => {
 
   it('refuse the mode labeler without a labeler', () => {
     expect(mistakesOf({ mode: 'labeler' })).toEqual(['CONFIG: --labeler-hosts is needed for the mode labeler (or INGESTER_LABELER_HOSTS)'])
+  })
+
+  it('refuse a seq where several hosts would begin at it', () => {
+    const told = ['CONFIG: --cursor can be a seq for one host alone: each counts for itself']
+    expect(mistakesOf({ cursor: '7', relayHosts: 'a,b' })).toEqual(told)
+    expect(mistakesOf({ cursor: '7', labelerHosts: 'a' })).toEqual(told)
+    expect(readSettings({ cursor: '7', mode: 'firehose', labelerHosts: 'a' }, {}).cursor).toBe(7)
+    expect(readSettings({ cursor: '7', mode: 'backfill', relayHosts: 'a,b' }, {}).cursor).toBe(7)
   })
 
   it.each(['http://:s3cret@host', 'redis://', 'redis://:s3cret@host/name', 's3cret'])(

@@ -1,5 +1,5 @@
-import { defer, merge, NEVER, type Observable, tap } from 'rxjs'
-import { type CursorStore, firehose$, listRepos$ } from '../../index.js'
+import { defer, merge, type Observable, tap } from 'rxjs'
+import { type CursorStore, firehose$, labels$, listRepos$ } from '../../index.js'
 import type { Messages } from '../messages.js'
 import { Feed, type StreamName } from './feed.js'
 import type { Mode } from './parse-settings.js'
@@ -45,7 +45,8 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lan
 const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>> = {
   firehose_live: (feed, store, { cursor }) =>
     firehose$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(rskyCursors(store, feed, SEQ)) }),
-  label_live: () => NEVER,
+  label_live: (feed, store, { cursor }) =>
+    labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(rskyCursors(store, feed, SEQ)) }),
   repo_backfill: (feed, store) => listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(rskyCursors(store, feed, PAGE)) }),
 }
 

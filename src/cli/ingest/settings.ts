@@ -139,9 +139,16 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
   if (settings.mode === 'labeler' && settings.labelerHosts.length === 0) {
     issues.push({ option: 'labeler-hosts', message: 'is needed for the mode labeler (or INGESTER_LABELER_HOSTS)' })
   }
+  if (typeof settings.cursor === 'number' && liveHosts(settings) > 1) {
+    issues.push({ option: 'cursor', message: 'can be a seq for one host alone: each counts for itself' })
+  }
   if (issues.length > 0) throw new ConfigError('ingest', issues)
   return settings
 }
+
+/** Hosts that are read by seq. */
+const liveHosts = ({ mode, relayHosts, labelerHosts }: Settings): number =>
+  (mode === 'all' || mode === 'firehose' ? relayHosts.length : 0) + (mode === 'all' || mode === 'labeler' ? labelerHosts.length : 0)
 
 /** Variables that are set, and do not count since another one does: one line for each. */
 export function ignoredVariables(flags: Flags, environment: Environment): readonly string[] {
