@@ -99,8 +99,15 @@ export class Reader implements AsyncDisposable {
 }
 
 /** Asks again and again, each time of another process. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise(setImmediate)
+export const until = (holds: () => Promise<boolean>): Promise<boolean> => found(async () => (await holds()) || undefined)
+
+/** Asks again and again until there is an answer. */
+export async function found<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    await new Promise(setImmediate)
+  }
 }
 
 /** An entry of `firehose_live`. */

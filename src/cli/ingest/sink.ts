@@ -9,13 +9,13 @@ import type { Settings } from './settings.js'
 export class Sink {
   /** Away while Redis takes nothing. A sink that waits for readers is there: they are what is behind. */
   readonly away = new Away()
-  readonly #metrics$ = redisSinkMetrics()
+  readonly metrics$ = redisSinkMetrics()
 
   constructor(
     readonly stream: StreamName,
     private readonly settings: Settings,
   ) {
-    this.#metrics$
+    this.metrics$
       .pipe(
         map(({ status }) => status.state),
         distinctUntilChanged(),
@@ -24,7 +24,7 @@ export class Sink {
   }
 
   get metrics(): RedisSinkMetrics {
-    return this.#metrics$.value
+    return this.metrics$.value
   }
 
   /** What it does now, for a person. */
@@ -45,7 +45,7 @@ export class Sink {
       size: batchSize,
       maxWaitMs: batchTimeout,
       highWaterMark,
-      metrics$: this.#metrics$,
+      metrics$: this.metrics$,
     })
   }
 }
