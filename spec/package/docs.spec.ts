@@ -48,6 +48,7 @@ class Program {
   readonly #folder = mkdtempSync(join(tmpdir(), 'docs-'))
   #server: testing.FakeJetstream | undefined
   #tap: testing.FakeTap | undefined
+  #firehose: testing.FakeFirehose | undefined
 
   constructor(private readonly fence: Fence) {}
 
@@ -59,15 +60,19 @@ class Program {
     // Every kind and operation is among so many, whatever an example filters for.
     this.#server = await testing.fakeJetstream({ events: 3000, stored: 'all' })
     this.#tap = await testing.fakeTap({ events: 3000, generate: { live: false } })
+    this.#firehose = await testing.fakeFirehose({ events: 1000, stored: 'all' })
     const log = jest.spyOn(console, 'log').mockImplementation(() => {})
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => {})
     try {
       await this.#execute()
       for (const body of this.#cases) await body()
       for (const { ended } of this.streams) await ended
     } finally {
       log.mockRestore()
+      warn.mockRestore()
       await this.#server.close()
       await this.#tap.close()
+      await this.#firehose.close()
       rmSync(this.#folder, { recursive: true, force: true })
     }
   }
@@ -85,7 +90,9 @@ class Program {
   }
 
   readonly #load = (module: string): unknown => {
-    if (module === 'rxjs-atproto') return { ...library, jetstream$: this.#jetstream$, tap$: this.#tap$, tapAdmin: this.#tapAdmin }
+    if (module === 'rxjs-atproto') {
+      return { ...library, jetstream$: this.#jetstream$, tap$: this.#tap$, tapAdmin: this.#tapAdmin, firehose$: this.#firehose$ }
+    }
     if (module === 'rxjs-atproto/cursors/file') {
       return { ...files, fileCursorStore: (path: string) => files.fileCursorStore(join(this.#folder, path)) }
     }
@@ -110,6 +117,13 @@ class Program {
     const host = config.host?.includes('127.0.0.1') ? config.host : this.#tap?.url
     const metrics$ = config.metrics$ ?? library.streamMetrics()
     return this.#watched(library.tap$({ ...config, host, metrics$ }), { metrics$ }, config.host === host)
+  }
+
+  /** One server, whatever the example reads. */
+  readonly #firehose$ = (config: library.FirehoseConfig = {}): Observable<library.FirehoseEvent> => {
+    const metrics$ = library.streamMetrics()
+    const source$ = library.firehose$({ ...config, host: this.#firehose?.url, metrics$, cursor: 'oldest' })
+    return this.#watched(source$, { metrics$, checkpoint: config.checkpoint }, false)
   }
 
   readonly #tapAdmin = (config: library.TapAdminConfig = {}): library.TapAdmin => library.tapAdmin({ ...config, host: this.#tap?.url })
