@@ -107,6 +107,7 @@ describe('imports', () => {
     expect(reached.filter((target) => !target.startsWith('src/'))).toEqual([
       '@atcute/car',
       '@atcute/cbor',
+      '@atcute/cid',
       '@noble/hashes/sha2.js',
       'rxjs',
       'zod/mini',
