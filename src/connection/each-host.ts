@@ -7,7 +7,7 @@ import type { StreamMetrics } from './metrics.js'
 
 /** The options of a source whose hosts are read side by side, each with its own connection, position, backoff and metrics. */
 export interface EachHostConfig extends Omit<LiveConfig, 'host' | 'metrics$'> {
-  /** A host, or several: unlike a Jetstream's, they are all read, since none repeats another. */
+  /** A host, or several: unlike a Jetstream's, they are all read, since none repeats another. @default that of the source */
   readonly host?: string | readonly string[] | undefined
   /** Is told the stream's numbers; with several hosts, a function that answers the subject of each, by its URL. @default none */
   readonly metrics$?: BehaviorSubject<StreamMetrics> | ((host: string) => BehaviorSubject<StreamMetrics> | undefined) | undefined
