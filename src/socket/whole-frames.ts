@@ -31,20 +31,7 @@ export class WholeFrames {
     const chunk = this.#head === undefined ? data : Buffer.concat([this.#head, data])
     this.#head = undefined
     let at = this.#owed === 0 ? 0 : this.#passFrom(chunk, 0, this.#owed)
-    while (at < chunk.length) {
-      const size = headerBytes(chunk, at)
-      if (at + size > chunk.length) {
-        this.#head = Buffer.from(chunk.subarray(at))
-        return
-      }
-      const next = this.#frame(chunk, at, at + size)
-      if (next === undefined) {
-        this.leave()
-        this.pass(chunk.subarray(at))
-        return
-      }
-      at = next
-    }
+    while (at < chunk.length) at = this.#frame(chunk, at)
   }
 
   /** Passes on what was kept back, before `ws` reads the rest by itself. */
@@ -53,20 +40,29 @@ export class WholeFrames {
     this.#head = undefined
   }
 
-  /** Where the next frame begins; `undefined` where this one and all that follow are for `ws`. */
-  #frame(chunk: Buffer, at: number, from: number): number | undefined {
-    const first = chunk[at]
-    const length = lengthOf(chunk, at)
-    const isMessage = first === FIN_TEXT || first === FIN_BINARY
-    // No server may mask.
-    if (((chunk[at + 1] as number) & 0x80) !== 0 || length > this.maxFrameBytes) return undefined
-    if (!isMessage)
-      return (first === FIN_PING || first === FIN_PONG) && length <= LONGEST_CONTROL
-        ? this.#passFrom(chunk, at, from - at + length)
-        : undefined
-    if (from + length > chunk.length) return this.#passFrom(chunk, at, from - at + length)
-    this.visit(chunk, from, from + length, first === FIN_BINARY)
-    return from + length
+  /** Where the next frame begins. */
+  #frame(chunk: Buffer, at: number): number {
+    const first = chunk[at] as number
+    const second = chunk[at + 1]
+    if (second !== undefined && !isPlain(first, second)) return this.#handOver(chunk, at)
+    const from = at + headerBytes(second)
+    if (from > chunk.length) return this.#keepBack(chunk, at)
+    const to = from + lengthOf(chunk, at)
+    if (to - from > this.maxFrameBytes) return this.#handOver(chunk, at)
+    if (to > chunk.length || (first !== FIN_TEXT && first !== FIN_BINARY)) return this.#passFrom(chunk, at, to - at)
+    this.visit(chunk, from, to, first === FIN_BINARY)
+    return to
+  }
+
+  #handOver(chunk: Buffer, at: number): number {
+    this.leave()
+    this.pass(chunk.subarray(at))
+    return chunk.length
+  }
+
+  #keepBack(chunk: Buffer, at: number): number {
+    this.#head = Buffer.from(chunk.subarray(at))
+    return chunk.length
   }
 
   #passFrom(chunk: Buffer, at: number, count: number): number {
@@ -77,10 +73,11 @@ export class WholeFrames {
   }
 }
 
-function headerBytes(chunk: Buffer, at: number): number {
-  const length = (chunk[at + 1] ?? 0) & 0x7f
-  return length < LENGTH_16 ? 2 : length === LENGTH_16 ? 4 : 10
-}
+/** No fragment, no reserved bit, no opcode that is unknown, no mask, no long control frame, no close. */
+const isPlain = (first: number, second: number): boolean =>
+  first === FIN_TEXT || first === FIN_BINARY ? second < 0x80 : (first === FIN_PING || first === FIN_PONG) && second <= LONGEST_CONTROL
+
+const headerBytes = (second = 0): number => (second < LENGTH_16 ? 2 : second === LENGTH_16 ? 4 : 10)
 
 function lengthOf(chunk: Buffer, at: number): number {
   const length = (chunk[at + 1] as number) & 0x7f
