@@ -1,9 +1,9 @@
 import { answer, taskOf } from '../tools/child.js'
-import { CONTENDERS } from './contenders.js'
+import { CONTENDERS, type Servers } from './contenders.js'
 
 export interface Race {
   readonly contender: string
-  readonly url: string
+  readonly servers: Servers
   /** Events before the clock starts, on the same connection: the code is compiled then. */
   readonly warmup: number
   readonly events: number
@@ -22,13 +22,13 @@ export interface Result {
 // A reader that received nothing for so long has lost the rest.
 const STUCK_AFTER_MS = 5000
 
-const { contender, url, warmup, events } = taskOf<Race>()
+const { contender, servers, warmup, events } = taskOf<Race>()
 let received = 0
 let withheld = 0
 let startedAt = 0
 let cpuAtStart = process.cpuUsage()
 
-CONTENDERS[contender]?.(url, {
+CONTENDERS[contender]?.(servers, {
   delivered: count,
   withheld() {
     if (received >= warmup) withheld += 1

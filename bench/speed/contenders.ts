@@ -1,9 +1,19 @@
 import { JetstreamSubscription } from '@atcute/jetstream'
 import { Jetstream } from '@skyware/jetstream'
 import { webSocket } from 'rxjs/webSocket'
-import { ingest, type JetstreamEvent, jetstream$, memoryCursorStore } from 'rxjs-atproto'
+import { ingest, type JetstreamConfig, type JetstreamEvent, jetstream$, memoryCursorStore } from 'rxjs-atproto'
 import WebSocket from 'ws'
+import { naive } from './compressed.js'
 import { countFrames } from './count-frames.js'
+import { filtered, passedOn } from './lazy.js'
+
+/** Where the same events are to be had. */
+export interface Servers {
+  /** Wire v1, of a legacy server. */
+  readonly v1: string
+  /** The host of a server of the second version, which compresses. */
+  readonly v2: string
+}
 
 /** What a contender says of each event that it received. */
 export interface Tally {
@@ -13,7 +23,7 @@ export interface Tally {
 }
 
 /** Reads everything that the server holds. */
-export type Contender = (url: string, tally: Tally) => void
+export type Contender = (servers: Servers, tally: Tally) => void
 
 const KEYS = ['app.bsky.feed.post', 'app.bsky.feed.like', 'app.bsky.graph.*', '*'] as const
 const ingestors = Object.fromEntries(KEYS.map((key) => [key, async () => {}]))
@@ -21,23 +31,37 @@ const ingestors = Object.fromEntries(KEYS.map((key) => [key, async () => {}]))
 export const FLOOR = 'ws + JSON.parse'
 export const PLAIN = 'jetstream$'
 export const INGEST = 'jetstream$ + ingest'
+export const LAZY = 'jetstream$ lazy: filter, groupBy, 10 % of records touched'
+export const RAW = 'jetstream$ lazy: rawText passed on'
+export const NAIVE_ZSTD = 'ws + @bokuweb/zstd-wasm + JSON.parse'
+export const ZSTD = 'jetstream$ on wire v2, zstd'
+export const V2 = 'jetstream$ on wire v2'
+
+/** All of what is stored, plain, on wire v1. */
+const all = (host: string, { withheld }: Tally): JetstreamConfig => ({
+  host,
+  cursor: 'oldest',
+  wire: 'v1',
+  compress: false,
+  rejects: { next: withheld },
+})
 
 export const CONTENDERS: Readonly<Record<string, Contender>> = {
-  'frames counted only': (url, { delivered }) => countFrames(`${url}?cursor=1`, delivered),
+  'frames counted only': ({ v1 }, { delivered }) => countFrames(`${v1}?cursor=1`, delivered),
 
-  [FLOOR](url, { delivered }) {
-    new WebSocket(`${url}?cursor=1`, { perMessageDeflate: false }).on('message', (data) => {
+  [FLOOR]({ v1 }, { delivered }) {
+    new WebSocket(`${v1}?cursor=1`, { perMessageDeflate: false }).on('message', (data) => {
       JSON.parse(String(data))
       delivered()
     })
   },
 
-  'rxjs webSocket'(url, { delivered }) {
-    webSocket({ url: `${url}?cursor=1`, WebSocketCtor: WebSocket as never }).subscribe(delivered)
+  'rxjs webSocket'({ v1 }, { delivered }) {
+    webSocket({ url: `${v1}?cursor=1`, WebSocketCtor: WebSocket as never }).subscribe(delivered)
   },
 
-  '@skyware/jetstream'(url, { delivered, withheld }) {
-    const client = new Jetstream({ endpoint: url, cursor: 1, ws: WebSocket })
+  '@skyware/jetstream'({ v1 }, { delivered, withheld }) {
+    const client = new Jetstream({ endpoint: v1, cursor: 1, ws: WebSocket })
     client.on('commit', delivered)
     client.on('identity', delivered)
     client.on('account', delivered)
@@ -45,24 +69,46 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
     client.start()
   },
 
-  async '@atcute/jetstream'(url, { delivered, withheld }) {
-    const events = new JetstreamSubscription({ url, cursor: 1, ws: { WebSocket }, onError: withheld })
+  async '@atcute/jetstream'({ v1 }, { delivered, withheld }) {
+    const events = new JetstreamSubscription({ url: v1, cursor: 1, ws: { WebSocket }, onError: withheld })
     for await (const _ of events) delivered()
   },
 
-  [PLAIN](url, { delivered, withheld }) {
-    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', compress: false, rejects: { next: withheld } }).subscribe(delivered)
+  [PLAIN]({ v1 }, tally) {
+    jetstream$(all(v1, tally)).subscribe(tally.delivered)
   },
 
-  [INGEST](url, { delivered, withheld }) {
-    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', compress: false, checkpoint: memoryCursorStore(), rejects: { next: withheld } })
+  [INGEST]({ v1 }, tally) {
+    jetstream$({ ...all(v1, tally), checkpoint: memoryCursorStore() })
       .pipe(ingest(ingestors))
-      .subscribe(delivered)
+      .subscribe(tally.delivered)
   },
 
-  [`${INGEST}, 16 at once by DID`](url, { delivered, withheld }) {
-    jetstream$({ host: url, cursor: 'oldest', wire: 'v1', compress: false, checkpoint: memoryCursorStore(), rejects: { next: withheld } })
+  [`${INGEST}, 16 at once by DID`]({ v1 }, tally) {
+    jetstream$({ ...all(v1, tally), checkpoint: memoryCursorStore() })
       .pipe(ingest(ingestors, { concurrency: 16, orderBy: (event: JetstreamEvent) => event.did }))
-      .subscribe(delivered)
+      .subscribe(tally.delivered)
+  },
+
+  [LAZY]({ v1 }, tally) {
+    filtered(jetstream$({ ...all(v1, tally), decode: 'lazy' }), tally)
+  },
+
+  [RAW]({ v1 }, tally) {
+    passedOn(jetstream$({ ...all(v1, tally), decode: 'lazy' }), tally)
+  },
+
+  [V2]({ v2 }, tally) {
+    jetstream$({ ...all(v2, tally), wire: 'v2' }).subscribe(tally.delivered)
+  },
+
+  [`${V2}, lazy: rawText passed on`]({ v2 }, tally) {
+    passedOn(jetstream$({ ...all(v2, tally), wire: 'v2', decode: 'lazy' }), tally)
+  },
+
+  [NAIVE_ZSTD]: naive,
+
+  [ZSTD]({ v2 }, tally) {
+    jetstream$({ ...all(v2, tally), wire: 'v2', compress: true }).subscribe(tally.delivered)
   },
 }
