@@ -9,6 +9,8 @@ export class Dialling implements Disposable {
   readonly frames: Frame[] = []
   connection: Connection | undefined
   error: StreamError | undefined
+  /** How many frames were text as bytes. */
+  asBytes = 0
   onFrame: (frame: Frame) => void = () => undefined
   readonly #changes = new Changes()
   readonly #subscription
@@ -51,6 +53,7 @@ export class Dialling implements Disposable {
   #opened(connection: Connection): void {
     this.connection = connection
     connection.frames$.subscribe((received) => {
+      if (received instanceof TextBytes) this.asBytes += 1
       const frame = received instanceof TextBytes ? received.toFrame() : received
       this.frames.push(frame)
       this.onFrame(frame)

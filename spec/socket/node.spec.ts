@@ -195,6 +195,20 @@ describe('frames', () => {
     expect(dialling.error).toBeUndefined()
   })
 
+  it('come as bytes where they are asked for as bytes, fragmented or not, and say which of them are text', async () => {
+    const fragments = [Buffer.from([0x01, 1, 0xc3]), Buffer.from([0x80, 1, 0xa4])]
+    await using server = await writing(
+      frame(TEXT, Buffer.from('äöü')),
+      frame(BINARY, Buffer.of(1)),
+      frame(TEXT, Uint8Array.of(0x61, 0xff)),
+      frame(TEXT, Buffer.from('\ufffd')),
+      ...fragments,
+    )
+    using dialling = new Dialling(server.url, { textAsBytes: true })
+    expect(await dialling.received(5)).toEqual(['äöü', Buffer.of(1), Buffer.of(0x61, 0xff), '\ufffd', 'ä'])
+    expect(dialling.asBytes).toBe(4)
+  })
+
   it('above `maxFrameBytes` end the connection, those at it do not', async () => {
     await using server = await writing(frame(TEXT, Buffer.alloc(1000, 'x')), frame(TEXT, Buffer.alloc(1001, 'x')))
     using dialling = new Dialling(server.url, { maxFrameBytes: 1000 })

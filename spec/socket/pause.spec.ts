@@ -106,6 +106,23 @@ describe('a paused socket', () => {
     expect(await dialling.received(written)).toHaveLength(written)
   })
 
+  it('that the peer ends, in the middle of a header, hands out all that came before', async () => {
+    const { server, connected } = await writer()
+    await using _server = server
+    using dialling = new Dialling(server.url)
+    const connection = await dialling.opened()
+    dialling.onFrame = (one) => one === '0' && connection.pause()
+    const tcp = await connected()
+    tcp.write(Buffer.concat([texts(10), Buffer.from([0x81])]))
+    await dialling.received(1)
+    tcp.write(Buffer.concat([Buffer.from([0x01]), Buffer.from('!'), text(10)]))
+    tcp.end()
+    await new Promise(setImmediate)
+    connection.resume()
+    expect(await dialling.ended()).toMatchObject({ closeCode: 1006 })
+    expect(dialling.frames).toEqual([...numbers(10), '!', '10'])
+  })
+
   it('that is closed forgets what it kept: nobody has received it, and the cursor brings it again', async () => {
     const { server, connected } = await writer()
     await using _server = server
