@@ -148,6 +148,21 @@ describe('messages that lie whole in a chunk', () => {
     expect((await withWholeFrames(chunks)).told).toEqual(await byWsAlone(chunks))
   })
 
+  it('keep the beginning of a header back, and pass it on when ws is to read the rest', () => {
+    const passed: Buffer[] = []
+    const frames = new WholeFrames(
+      MAX_FRAME_BYTES,
+      () => undefined,
+      (bytes) => passed.push(bytes),
+      () => undefined,
+    )
+    frames.read(Buffer.concat([frame(FIN | PING, Buffer.of()), Buffer.from([FIN | TEXT, 126, 1])]))
+    expect(Buffer.concat(passed)).toEqual(Buffer.from([FIN | PING, 0]))
+    frames.end()
+    frames.end()
+    expect(Buffer.concat(passed)).toEqual(Buffer.from([FIN | PING, 0, FIN | TEXT, 126, 1]))
+  })
+
   it('end where ws has to judge: what it says of a stream, right or wrong, is what it says alone', async () => {
     const kinds = new Set<unknown>()
     const streams = fc.tuple(fc.array(sound, { maxLength: 5 }), odd, fc.array(fc.oneof(sound, odd), { maxLength: 4 }))
