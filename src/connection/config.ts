@@ -46,7 +46,10 @@ const reconnect = z.strictObject({
 /** The options that every live source shares. */
 export const liveShape = {
   host: z.optional(
-    z.union([z.string(), z.array(z.string()).check(z.minLength(1))], 'must be a host name, a URL, or a list of them that is not empty'),
+    z.union(
+      [z.string(), z.array(z.string()).check(z.minLength(1, 'must not be empty'))],
+      'must be a host name, a URL, or a list of them that is not empty',
+    ),
   ),
   checkpoint: z.optional(checkpoint),
   reconnect: z.optional(reconnect),

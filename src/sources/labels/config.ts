@@ -29,7 +29,7 @@ const HOST = 'must name a labeler, or several, such as mod.bsky.app'
 
 const schema = z.strictObject({
   ...eachHostShape,
-  host: z.union([z.string(), z.array(z.string()).check(z.minLength(1))], HOST),
+  host: z.union([z.string(), z.array(z.string()).check(z.minLength(1, HOST))], HOST),
   cursor: z.optional(z.union([z.literal(['live', 'oldest']), z.int(CURSOR).check(z.gte(0, CURSOR))], CURSOR)),
   onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
 })
