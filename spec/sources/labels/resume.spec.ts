@@ -3,7 +3,7 @@ import { currentDelivery } from '../../../src/connection/delivery.js'
 import { CursorRefusedError, type LabelEvent, RefusedError } from '../../../src/index.js'
 import { marbles } from '../../../src/testing/index.js'
 import { expectBalanced, runFor } from '../../connection/sessions.js'
-import { errorFrame, frameOf, T0 } from '../firehose/frames.js'
+import { errorFrame, frameOf, T0, timeOf } from '../firehose/frames.js'
 import { cursorsOf, HOST, label, labelsFrame, labelsOver } from './streams.js'
 
 const vals = (labels: readonly LabelEvent[]): string => labels.map(({ val }) => val).join('')
@@ -93,7 +93,8 @@ describe('a stream of labels', () => {
     marbles((helpers) => {
       for (const [other, gap] of [
         [labelsFrame(9, 'z'), { from: 9, to: 9 }],
-        [labelsFrame(9, label('a', { neg: true })), { from: 9, to: 9 }],
+        [labelsFrame(9, label('a', { neg: true, cts: timeOf(9) })), { from: 9, to: 9 }],
+        [labelsFrame(9, label('a', { cid: 'bafy', cts: timeOf(9) })), { from: 9, to: 9 }],
         [labelsFrame(2, 'a'), { from: 2, to: 9 }],
       ] as const) {
         const { labels$, gaps, sessions } = labelsOver(helpers, ['oa#', 'ob', 'o'], { frames: { a: labelsFrame(9, 'a'), b: other } })
