@@ -158,12 +158,15 @@ export class Reader {
     this.#connection = connection
     try {
       await this.#begin()
+      // Well again before there is room for more: both connections answer.
+      await connection.send(['PING']).catch(lost)
+      this.handlers.well(this)
       await (this.lease === undefined ? this.#takeOwn() : this.#takeAll())
       while (await this.#hasRoom()) await this.#takeNew(connection)
     } catch (error) {
       // Closed by our own end.
       if (!this.isReading) return
-      throw error instanceof RedisRefusedError && error.reason === 'CLOSED' ? lost(error) : error
+      throw error
     } finally {
       connection.close()
     }
@@ -200,10 +203,10 @@ export class Reader {
   }
 
   async #takeNew(connection: RedisConnection): Promise<void> {
-    const { trimmed, entries } = await this.#group.read(connection, this.#wanted)
+    const { trimmed, entries } = await this.#group.read(connection, this.#wanted).catch(lost)
     this.handlers.well(this)
     if (trimmed !== undefined) this.handlers.trimmed(this.stream, trimmed)
-    const read = entries.length > 0 ? entries : await this.#group.wait(connection, this.#wanted, this.options.blockMs)
+    const read = entries.length > 0 ? entries : await this.#group.wait(connection, this.#wanted, this.options.blockMs).catch(lost)
     this.#lastRead = read.at(-1)?.id ?? this.#lastRead
     this.#take(read)
   }
@@ -280,4 +283,8 @@ export class Reader {
   }
 }
 
-const lost = (cause: RedisRefusedError) => new RedisUnavailableError('the connection to Redis ended', 'CONNECTION', { cause })
+/** A connection of our own that its client gave up: another one is opened. */
+function lost(error: unknown): never {
+  if (!(error instanceof RedisRefusedError && error.reason === 'CLOSED')) throw error
+  throw new RedisUnavailableError('the connection to Redis ended', 'CONNECTION', { cause: error })
+}
