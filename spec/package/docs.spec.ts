@@ -49,6 +49,8 @@ class Program {
   #server: testing.FakeJetstream | undefined
   #tap: testing.FakeTap | undefined
   #firehose: testing.FakeFirehose | undefined
+  #labels: testing.FakeLabels | undefined
+  #repos: testing.FakeRepos | undefined
 
   constructor(private readonly fence: Fence) {}
 
@@ -61,6 +63,8 @@ class Program {
     this.#server = await testing.fakeJetstream({ events: 3000, stored: 'all' })
     this.#tap = await testing.fakeTap({ events: 3000, generate: { live: false } })
     this.#firehose = await testing.fakeFirehose({ events: 1000, stored: 'all' })
+    this.#labels = await testing.fakeLabels({ events: 1000, stored: 'all' })
+    this.#repos = await testing.fakeRepos({ repos: 150 })
     const log = jest.spyOn(console, 'log').mockImplementation(() => {})
     const warn = jest.spyOn(console, 'warn').mockImplementation(() => {})
     try {
@@ -73,6 +77,8 @@ class Program {
       await this.#server.close()
       await this.#tap.close()
       await this.#firehose.close()
+      await this.#labels.close()
+      await this.#repos.close()
       rmSync(this.#folder, { recursive: true, force: true })
     }
   }
@@ -91,7 +97,8 @@ class Program {
 
   readonly #load = (module: string): unknown => {
     if (module === 'rxjs-atproto') {
-      return { ...library, jetstream$: this.#jetstream$, tap$: this.#tap$, tapAdmin: this.#tapAdmin, firehose$: this.#firehose$ }
+      const live = { jetstream$: this.#jetstream$, tap$: this.#tap$, firehose$: this.#firehose$, labels$: this.#labels$ }
+      return { ...library, ...live, tapAdmin: this.#tapAdmin, listRepos$: this.#listRepos$ }
     }
     if (module === 'rxjs-atproto/cursors/file') {
       return { ...files, fileCursorStore: (path: string) => files.fileCursorStore(join(this.#folder, path)) }
@@ -124,6 +131,19 @@ class Program {
     const metrics$ = library.streamMetrics()
     const source$ = library.firehose$({ ...config, host: this.#firehose?.url, metrics$, cursor: 'oldest' })
     return this.#watched(source$, { metrics$, checkpoint: config.checkpoint }, false)
+  }
+
+  readonly #labels$ = (config: library.LabelsConfig): Observable<library.LabelEvent> => {
+    const metrics$ = library.streamMetrics()
+    const source$ = library.labels$({ ...config, host: this.#labels?.url ?? '', metrics$, cursor: 'oldest' })
+    return this.#watched(source$, { metrics$, checkpoint: config.checkpoint }, false)
+  }
+
+  /** A listing has an end of its own. */
+  readonly #listRepos$ = (config: library.ListReposConfig = {}): Observable<library.RepoEvent> => {
+    const host = config.host?.includes('127.0.0.1') ? config.host : this.#repos?.url
+    const metrics$ = library.streamMetrics()
+    return this.#watched(library.listRepos$({ ...config, host, metrics$ }), { metrics$, checkpoint: config.checkpoint }, true)
   }
 
   readonly #tapAdmin = (config: library.TapAdminConfig = {}): library.TapAdmin => library.tapAdmin({ ...config, host: this.#tap?.url })
