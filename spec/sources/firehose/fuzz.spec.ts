@@ -1,7 +1,10 @@
 import fc from 'fast-check'
-import { FrameError, RecordError, ServerError, StreamError } from '../../../src/index.js'
+import { filter, firstValueFrom } from 'rxjs'
+import { FrameError, firehose$, RecordError, type RejectedFrame, ServerError, StreamError, streamMetrics } from '../../../src/index.js'
+import { fakeFirehose } from '../../../src/testing/fake-firehose.js'
 import { encodeMessage } from '../../../src/testing/firehose-message.js'
 import { generateCommits } from '../../../src/testing/generate-commits.js'
+import { expectBalanced } from '../../helpers/streams.js'
 import { framesOf } from '../../xrpc/data.js'
 import { commitFrame, errorFrame, identityFrame, read } from './frames.js'
 
@@ -95,6 +98,24 @@ describe('a frame with errors in it', () => {
       }),
       { seed: SEED, numRuns: 3000 },
     )
+  })
+
+  it('is counted once, and the numbers of the stream add up', async () => {
+    const broken = fc
+      .sample(fc.tuple(frame, mutation), { seed: SEED, numRuns: 400 })
+      .map(([bytes, one]) => mutated(bytes, one))
+      // What a server says of its end, it ends with.
+      .filter((bytes) => use(bytes) !== 'server')
+    await using server = await fakeFirehose({ events: [...broken, identityFrame(5)], stored: 'all' })
+    const metrics$ = streamMetrics()
+    const rejects: RejectedFrame[] = []
+    const events$ = firehose$({ host: server.url, cursor: 'oldest', metrics$, rejects: { next: (rejected) => rejects.push(rejected) } })
+    const subscription = events$.subscribe()
+    const { frames, rejected, events } = await firstValueFrom(metrics$.pipe(filter((metrics) => metrics.frames === broken.length + 1)))
+    subscription.unsubscribe()
+    expectBalanced(metrics$.value)
+    expect(rejects).toHaveLength(rejected)
+    expect([frames, events > 50, rejected > 50]).toEqual([broken.length + 1, true, true])
   })
 
   it('that is good is good', () => {
