@@ -39,6 +39,31 @@ describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connec
     expectBalanced(source.metrics)
   }, 40_000)
 
+  it('delivers nothing twice that it has in hand when it takes a partition up again', async () => {
+    await using server = await redisServer(...kept)
+    await write(server, 0, 50, 's{0}')
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1, leaseMs: 30_000 })
+    const seen = new Collected<number>()
+    const releases: (() => void)[] = []
+    const subscription = source.events$.subscribe(({ n }) => {
+      releases.push(hold())
+      seen.add(n)
+    })
+    await seen.when(({ length }) => length === 50)
+    await server.kill()
+    await source.when(({ connection }) => connection.state === 'waiting')
+    await server.start()
+    await write(server, 50, 60, 's{0}')
+    await seen.when(({ length }) => length === 60)
+    expect(seen.items).toEqual(numbers(0, 60))
+    for (const release of releases) release()
+    await until(async () => (await pendingIn(server, 's{0}')) === 0)
+    subscription.unsubscribe()
+    // The lease is let go of, for the next one to take at once.
+    await until(async () => (await server.cli('EXISTS', 's{0}:lease:g', 's:members:g')) === ':0')
+  }, 40_000)
+
   it('makes the group again where a Redis that keeps nothing has lost it, and tells the gap', async () => {
     await using server = await redisServer()
     await write(server, 0, 10)
