@@ -1,7 +1,7 @@
 import { FrameError, ServerError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
 import { decodeItem } from './cbor.js'
-import { memberOf, TEXT, UNSIGNED } from './heads.js'
+import { Heads } from './heads.js'
 import { timeUs } from './time.js'
 
 /** A decoded object: links and bytes in it are the decoder's wrappers, until `toJson`. */
@@ -58,19 +58,22 @@ function decode(bytes: Uint8Array, what: 'header' | 'body'): readonly [item: unk
   }
 }
 
-/** The place of a body that cannot be decoded as a whole. */
+/** The place of a body that cannot be decoded as a whole, found past what is broken. */
 function placeIn(body: Uint8Array): FrameError['place'] {
+  const heads = new Heads(body, 0)
+  const found: { seq?: number | undefined; time?: string | undefined } = {}
   try {
-    const seq = memberOf(body, 0, 'seq')
-    if (seq?.type !== UNSIGNED) return undefined
-    return placeOf({ seq: seq.argument, time: textOf(memberOf(body, 0, 'time')) })
+    heads.eachMember(() => {
+      if (heads.nameIs('seq')) found.seq = heads.readNumber()
+      else if (heads.nameIs('time')) found.time = heads.readAscii()
+      else return heads.skip()
+      return true
+    })
   } catch {
-    return undefined
+    // Too deep further on.
   }
+  return placeOf(found)
 }
-
-const textOf = (heads: ReturnType<typeof memberOf>): string | undefined =>
-  heads?.type === TEXT ? new TextDecoder().decode(heads.bytes.subarray(heads.at, heads.at + heads.argument)) : undefined
 
 function serverError({ error, message }: Body): ServerError {
   return new ServerError(

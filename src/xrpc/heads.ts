@@ -5,12 +5,17 @@
 export const MAX_DEPTH = 64
 
 /** The major types of RFC 8949 section 3.1 that matter to who does not decode. */
-export const UNSIGNED = 0
+const UNSIGNED = 0
 const BYTES = 2
-export const TEXT = 3
+const TEXT = 3
 const ARRAY = 4
-export const MAP = 5
+const MAP = 5
 const TAG = 6
+const SIMPLE = 7
+const FALSE = 20
+
+// Names, paths and times are short; what is not is read by a decoder.
+const MAX_ASCII = 1000
 
 // How many items each array or map that is open still waits for. Shared by all, since nothing runs in between.
 const waiting = new Float64Array(MAX_DEPTH + 1)
@@ -20,6 +25,9 @@ export class Heads {
   type = 0
   /** A number's value, or how many bytes or items follow. */
   argument = 0
+  // Where the name of the member at hand stands.
+  #name = 0
+  #nameLength = 0
 
   constructor(
     readonly bytes: Uint8Array,
@@ -58,6 +66,59 @@ export class Heads {
     return false
   }
 
+  /** Passes over a map; `take` passes over the value of each member, whose name {@link nameIs} tells. False where `take` once was, or the map is none. */
+  eachMember(take: () => boolean): boolean {
+    if (!this.#opens(MAP)) return false
+    for (let left = this.argument; left > 0; left -= 1) {
+      if (!this.#opens(TEXT)) return false
+      this.#name = this.at
+      this.#nameLength = this.argument
+      this.at += this.argument
+      if (!take()) return false
+    }
+    return true
+  }
+
+  /** Passes over an array; `take` passes over each item. */
+  eachItem(take: () => boolean): boolean {
+    if (!this.#opens(ARRAY)) return false
+    for (let left = this.argument; left > 0; left -= 1) if (!take()) return false
+    return true
+  }
+
+  /** Whether the member at hand has this name. */
+  nameIs(ascii: string): boolean {
+    if (this.#nameLength !== ascii.length) return false
+    for (let i = 0; i < ascii.length; i += 1) if (this.bytes[this.#name + i] !== ascii.charCodeAt(i)) return false
+    return true
+  }
+
+  /** Reads a text that is ASCII, and not long. */
+  readAscii(): string | undefined {
+    if (!this.#opens(TEXT) || this.argument > MAX_ASCII || this.at + this.argument > this.bytes.length) return undefined
+    let text = ''
+    for (const end = this.at + this.argument; this.at < end; this.at += 1) {
+      const byte = this.bytes[this.at] as number
+      if (byte > 127) return undefined
+      text += String.fromCharCode(byte)
+    }
+    return text
+  }
+
+  /** Reads a whole number that is not negative. */
+  readNumber(): number | undefined {
+    return this.#opens(UNSIGNED) ? this.argument : undefined
+  }
+
+  /** Reads `false`; answers whether it was. */
+  readFalse(): boolean {
+    return this.#opens(SIMPLE) && this.argument === FALSE
+  }
+
+  #opens(type: number): boolean {
+    return this.read() && this.type === type
+  }
+
   #readArgument(info: number): boolean {
     const size = info > 27 ? Number.POSITIVE_INFINITY : 1 << (info - 24)
     if (this.at + size > this.bytes.length) return false
@@ -72,26 +133,4 @@ function ends(depth: number): boolean {
   const left = (waiting[depth] as number) - 1
   waiting[depth] = left
   return left === 0
-}
-
-/** The value of a member of the map at `at`, found past members that cannot be decoded: its head is the one read last. */
-export function memberOf(bytes: Uint8Array, at: number, name: string): Heads | undefined {
-  const heads = new Heads(bytes, at)
-  if (!opens(heads, MAP)) return undefined
-  for (let left = heads.argument; left > 0; left -= 1) {
-    if (!opens(heads, TEXT)) return undefined
-    const isIt = isText(heads, name)
-    heads.at += heads.argument
-    if (isIt) return heads.read() ? heads : undefined
-    if (!heads.skip()) return undefined
-  }
-  return undefined
-}
-
-const opens = (heads: Heads, type: number): boolean => heads.read() && heads.type === type
-
-function isText({ bytes, at, argument }: Heads, ascii: string): boolean {
-  if (argument !== ascii.length) return false
-  for (let i = 0; i < argument; i += 1) if (bytes[at + i] !== ascii.charCodeAt(i)) return false
-  return true
 }

@@ -4,7 +4,7 @@ import type { EmitPart } from '../../connection/parts.js'
 import type { FirehoseEvent } from '../../events.js'
 import { linkText } from '../../xrpc/cid.js'
 import { toJson } from '../../xrpc/json.js'
-import type { CommitBody, Message, Op } from './message.js'
+import { type CommitBody, collectionOf, type Message, type Op } from './message.js'
 import { keepFrame } from './raw-frame.js'
 import { defineRecord } from './record.js'
 import { type Found, RecordFinder } from './record-finder.js'
@@ -43,12 +43,6 @@ interface WholeCommit {
 }
 
 const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
-
-/** The part before the slash; all of it where there is none. */
-function collectionOf(path: string): string {
-  const slash = path.indexOf('/')
-  return slash < 0 ? path : path.slice(0, slash)
-}
 
 /** Members in the order of a Jetstream's, and what is ours behind them. */
 function operationOf({ body: { rev, since }, commit, finder }: WholeCommit, { action, path, cid, prev }: Op): object {

@@ -34,6 +34,12 @@ export interface Op {
   readonly prev?: unknown
 }
 
+/** The collection of a path: the part before the slash, all of it where there is none. */
+export function collectionOf(path: string): string {
+  const slash = path.indexOf('/')
+  return slash < 0 ? path : path.slice(0, slash)
+}
+
 /**
  * Reads a frame of `com.atproto.sync.subscribeRepos`, as far as a filter must know it. Types that the lexicon has no more (`#handle`, `#migrate`,
  * `#tombstone`) and those it will have are no events. Throws {@link FrameError}, and `ServerError` for an error frame.

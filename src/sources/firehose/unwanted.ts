@@ -1,0 +1,84 @@
+import type { Wanted } from '../../connection/event-filters.js'
+import { Heads } from '../../xrpc/heads.js'
+import { timeUs } from '../../xrpc/time.js'
+import { collectionOf, type Message } from './message.js'
+
+const KINDS: Readonly<Record<string, Message['kind']>> = {
+  '#commit': 'commit',
+  '#sync': 'sync',
+  '#identity': 'identity',
+  '#account': 'account',
+}
+
+/** What is looked at of a body. */
+interface Glance {
+  seq: number | undefined
+  did: string | undefined
+  time: string | undefined
+  rev: string | undefined
+  readonly collections: string[]
+}
+
+/**
+ * A message of which nothing is wanted, without its body: its place and its identity, found by the heads of its items at a fraction of what decoding costs. Most
+ * frames are such under a narrow filter. `undefined` for all others, and for what is in the least unusual: those are to be read whole, or refused.
+ */
+export function unwantedMessage(frame: string | Uint8Array, wanted: Wanted): Message | undefined {
+  if (typeof frame === 'string') return undefined
+  const heads = new Heads(frame, 0)
+  try {
+    const kind = readKind(heads)
+    const glance = kind && readBody(heads, kind)
+    return glance && unwanted(glance, kind, wanted, frame)
+  } catch {
+    return undefined
+  }
+}
+
+function unwanted(glance: Glance, kind: Message['kind'], wanted: Wanted, frame: Uint8Array): Message | undefined {
+  const { seq, did, time, rev, collections } = glance
+  if (seq === undefined || did === undefined || time === undefined || !Number.isSafeInteger(seq)) return undefined
+  const isWanted = kind === 'commit' ? collections.some((collection) => wanted(kind, did, collection)) : wanted(kind, did)
+  return isWanted ? undefined : { kind, did, seq, time, time_us: timeUs(time), body: { rev, ops: [] }, frame }
+}
+
+/** The kind of event, by the header. */
+function readKind(heads: Heads): Message['kind'] | undefined {
+  let op: number | undefined
+  let t: string | undefined
+  const isRead = heads.eachMember(() => {
+    if (heads.nameIs('t')) t = heads.readAscii()
+    else if (heads.nameIs('op')) op = heads.readNumber()
+    else return false
+    return true
+  })
+  return isRead && op === 1 ? KINDS[t ?? ''] : undefined
+}
+
+/** What a filter must know of the body, which is all that is left of the frame. */
+function readBody(heads: Heads, kind: Message['kind']): Glance | undefined {
+  const glance: Glance = { seq: undefined, did: undefined, time: undefined, rev: undefined, collections: [] }
+  const didName = kind === 'commit' ? 'repo' : 'did'
+  const isRead = heads.eachMember(() => {
+    if (heads.nameIs('ops')) return heads.eachItem(() => readOp(heads, glance.collections))
+    if (heads.nameIs('tooBig')) return heads.readFalse()
+    if (heads.nameIs('seq')) glance.seq = heads.readNumber()
+    else if (heads.nameIs('time')) glance.time = heads.readAscii()
+    else if (heads.nameIs('rev')) glance.rev = heads.readAscii()
+    else if (heads.nameIs(didName)) glance.did = heads.readAscii()
+    else return heads.skip()
+    return true
+  })
+  return isRead && heads.at === heads.bytes.length ? glance : undefined
+}
+
+function readOp(heads: Heads, collections: string[]): boolean {
+  let path: string | undefined
+  const isRead = heads.eachMember(() => {
+    if (!heads.nameIs('path')) return heads.skip()
+    path = heads.readAscii()
+    return path !== undefined
+  })
+  if (path !== undefined) collections.push(collectionOf(path))
+  return isRead && path !== undefined
+}
