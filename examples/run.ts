@@ -6,7 +6,9 @@ import { basename, join } from 'node:path'
 const folder = import.meta.dirname
 const all = readdirSync(folder).map((file) => basename(file, '.js'))
 const named = process.argv.slice(2)
-const examples = named.length > 0 ? named : all.filter((name) => name !== 'run' && name !== 'server')
+// Not by themselves: others import or start them.
+const PARTS = ['run', 'server', 'redis', 'ingester-worker']
+const examples = named.length > 0 ? named : all.filter((name) => !PARTS.includes(name))
 
 for (const name of examples) {
   console.log(`\n--- ${name}`)
