@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client'
-import { filter, firstValueFrom, type Subscription } from 'rxjs'
+import { BehaviorSubject, filter, firstValueFrom, type Subscription } from 'rxjs'
 import { redisCommands } from '../../src/redis/client.js'
 import { entriesOf, type RedisEntry } from '../../src/redis/replies.js'
 import { type RedisSinkMetrics, type RedisStreamOptions, redisSinkMetrics, toRedisStream } from '../../src/redis.js'
@@ -16,6 +16,8 @@ export interface WatchedSink extends Disposable {
   readonly snapshots: readonly RedisSinkMetrics[]
   /** Resolves at completion. */
   readonly done: Promise<void>
+  /** Resolves when so many events came out below, or rejects with what ended the stream. */
+  emits(count: number): Promise<void>
   /** Resolves with the first snapshot that this is true of, or rejects with what ended the stream. */
   when(holds: (metrics: RedisSinkMetrics) => boolean): Promise<RedisSinkMetrics>
 }
@@ -34,10 +36,18 @@ export function sinkOf({ client }: Pick<OpenClient, 'client'>, feed: Feed, optio
   const metrics$ = redisSinkMetrics()
   const [emitted, snapshots]: [number[], RedisSinkMetrics[]] = [[], []]
   metrics$.subscribe((snapshot) => snapshots.push(snapshot))
+  const emitted$ = new BehaviorSubject(0)
   let subscription: Subscription | undefined
   const done = new Promise<void>((resolve, reject) => {
     const sink = toRedisStream<Small>({ client, stream: 'stream', ...IMPATIENT, ...options, metrics$ })
-    subscription = feed.events$.pipe(sink).subscribe({ next: ({ n }) => emitted.push(n), error: reject, complete: resolve })
+    subscription = feed.events$.pipe(sink).subscribe({
+      next: ({ n }) => {
+        emitted.push(n)
+        emitted$.next(emitted.length)
+      },
+      error: reject,
+      complete: resolve,
+    })
   })
   done.catch(() => {})
   return {
@@ -48,8 +58,8 @@ export function sinkOf({ client }: Pick<OpenClient, 'client'>, feed: Feed, optio
     get metrics() {
       return metrics$.value
     },
-    when: (holds) =>
-      Promise.race([firstValueFrom(metrics$.pipe(filter(holds))), done.then(() => firstValueFrom(metrics$.pipe(filter(holds))))]),
+    emits: (count) => Promise.race([done, firstValueFrom(emitted$.pipe(filter((all) => all >= count))).then(() => {})]),
+    when: (holds) => Promise.race([done.then(() => metrics$.value), firstValueFrom(metrics$.pipe(filter(holds)))]),
     [Symbol.dispose]: () => subscription?.unsubscribe(),
   }
 }

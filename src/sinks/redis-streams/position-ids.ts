@@ -1,4 +1,4 @@
-import { RedisConflictError, RedisUnavailableError } from '../../errors.js'
+import { RedisConflictError } from '../../errors.js'
 import type { RedisCommands } from '../../redis/client.js'
 import type { Row } from './entry.js'
 import type { Appended, Ids } from './ids.js'
@@ -11,12 +11,13 @@ const LAST_EPOCH = 2047n
 
 /**
  * Adds rows whose id is above the stream's last one. One at or below it must be there with the same fields, or have been trimmed right after we wrote
- * it: it is a duplicate. Where it is neither, the script stops and says so.
+ * it: it is a duplicate. Where it is neither, the script stops, and says whether the stream ends as we left it ('taken') or not ('conflict'). (Right after: what became the last one since we looked is ours, and what was
+ * trimmed is older than all that is left. Clients send a script twice, too.)
  *
- * ARGV: the last id as we know it, '1' if an answer got lost, the length to trim to or '', then id, number of fields and fields of each row.
+ * ARGV: the last id as we know it, the length to trim to or '', then id, number of fields and fields of each row.
  */
 const APPEND = new Script(`
-local stream, known, lost, maxlen = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local stream, known, maxlen = KEYS[1], ARGV[1], ARGV[2]
 ${LUA.add}${LUA.look}
 local function less(a, b)
   local am, as = string.match(a, '(%d+)-(%d+)')
@@ -26,26 +27,28 @@ local function less(a, b)
 end
 local start, first = look()
 if start.err then return start end
-if #ARGV == 3 then return forbidden() or {'done', 0, start, start, 0, 0} end
+if #ARGV == 2 then return forbidden() or {'done', 0, start, start, 0, 0} end
 if less(start, known) then return {'lost', 0, start, start, 0, 0} end
-local function same(id, at)
+local function same(id, at, absent)
   local found = redis.call('XRANGE', stream, id, id)[1]
-  if not found or #found[2] ~= tonumber(ARGV[at]) then return false end
+  if not found then return absent end
+  if #found[2] ~= tonumber(ARGV[at]) then return false end
   for i, part in ipairs(found[2]) do if part ~= ARGV[at + i] then return false end end
   return true
 end
 local function is_ours(id)
-  local at = 4
+  if id == known then return true end
+  local at = 3
   while at < #ARGV do
-    if ARGV[at] == id then return true end
+    if ARGV[at] == id then return same(id, at + 1, true) end
     at = at + 2 + tonumber(ARGV[at + 1])
   end
   return false
 end
 local function was_trimmed(id)
-  return lost == '1' and less(known, start) and (not first or less(id, first)) and is_ours(start)
+  return less(known, start) and (not first or less(id, first)) and is_ours(start)
 end
-local at, done, top, written, duplicates = 4, 0, start, 0, 0
+local at, done, top, written, duplicates = 3, 0, start, 0, 0
 while at < #ARGV do
   local id = ARGV[at]
   local reply, after = add(id, at + 1)
@@ -53,10 +56,10 @@ while at < #ARGV do
     written, top = written + 1, id
   elseif not string.find(reply.err, 'equal or smaller') then
     return reply
-  elseif same(id, at + 1) or was_trimmed(id) then
+  elseif same(id, at + 1, false) or was_trimmed(id) then
     duplicates = duplicates + 1
   else
-    return {'taken', done, start, top, written, duplicates}
+    return {is_ours(start) and 'taken' or 'conflict', done, start, top, written, duplicates}
   end
   at, done = after, done + 1
 end
@@ -71,8 +74,6 @@ export class PositionIds implements Ids {
   /** The stream's last id as this writer left it. */
   #top = '0-0'
   #epoch = 0n
-  /** Whether what became of the last attempt is not known. */
-  #answerLost = false
 
   constructor(
     private readonly commands: RedisCommands,
@@ -95,39 +96,32 @@ export class PositionIds implements Ids {
       this.#top = start
       return { kind, isKept: (row) => !isBelow(start, row.id) }
     }
-    if (kind === 'taken') this.#beginEpoch(rows.slice(done), start, rows)
+    if (kind === 'conflict') {
+      throw new RedisConflictError(
+        `another writer has added ${start} to \`${this.stream}\`, above ${rows[done]?.id}; give each writer a stream, or choose \`ids: 'redis'\``,
+      )
+    }
+    if (kind === 'taken') this.#beginEpoch(rows.slice(done))
     this.#top = top
     return { kind: 'done', done, written, duplicates }
   }
 
   async #run(rows: readonly Row[]) {
-    const args = [this.#top, this.#answerLost ? '1' : '0', Number.isFinite(this.maxLen) ? String(this.maxLen) : '']
+    const args = [this.#top, Number.isFinite(this.maxLen) ? String(this.maxLen) : '']
     for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
-    try {
-      const [kind, done, start, top, written, duplicates] = await APPEND.run(this.commands, [this.stream], args, this.timeoutMs)
-      this.#answerLost = false
-      return {
-        kind: String(kind),
-        done: Number(done),
-        start: String(start),
-        top: String(top),
-        written: Number(written),
-        duplicates: Number(duplicates),
-      }
-    } catch (error) {
-      // An error that Redis sent says that nothing was written.
-      if (error instanceof RedisUnavailableError && ['TIMEOUT', 'CONNECTION'].includes(error.reason)) this.#answerLost = true
-      throw error
+    const [kind, done, start, top, written, duplicates] = await APPEND.run(this.commands, [this.stream], args, this.timeoutMs)
+    return {
+      kind: String(kind),
+      done: Number(done),
+      start: String(start),
+      top: String(top),
+      written: Number(written),
+      duplicates: Number(duplicates),
     }
   }
 
-  /** The first of `rest` has an id that is given away already. Ours were the last entries, or another writer is at work. */
-  #beginEpoch(rest: readonly Row[], start: string, rows: readonly Row[]): void {
-    if (start !== this.#top && !rows.some(({ id }) => id === start)) {
-      throw new RedisConflictError(
-        `another writer has added ${start} to \`${this.stream}\`, above ${rest[0]?.id}; give each writer a stream, or choose \`ids: 'redis'\``,
-      )
-    }
+  /** The first of `rest` has an id that was given away before, by us or whoever wrote before us: positions went back. */
+  #beginEpoch(rest: readonly Row[]): void {
     if (this.#epoch === LAST_EPOCH) {
       throw new RedisConflictError(
         `positions went back for the ${LAST_EPOCH}th time, and \`${this.stream}\` has no ids left; begin a new stream, or choose \`ids: 'redis'\``,
