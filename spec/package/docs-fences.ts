@@ -14,7 +14,7 @@ export interface Fence {
 }
 
 const FOLDER = join(ROOT, '.tmp/docs')
-const MODULES = ['rxjs', 'rxjs-atproto', 'rxjs-atproto/testing', 'rxjs-atproto/cursors/file']
+const MODULES = ['rxjs', 'rxjs-atproto', 'rxjs-atproto/testing', 'rxjs-atproto/cursors/file', 'rxjs-atproto/redis']
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...filesIn('docs', /\.md$/)]
 

@@ -1,3 +1,4 @@
+import { createClient } from '@redis/client'
 import type { CommitEvent, CursorStore, JetstreamConfig, JetstreamEvent } from '../../src/index.js'
 
 /** What the examples of the docs take for granted: a program's own services. Free names there are these, and no others. */
@@ -32,3 +33,7 @@ export const postgresCursorStore = (client: typeof pool, { table: name }: { read
   load: async (key) => (await client.find(`${name} ${key}`))?.position,
   save: (key, position) => client.upsert(`${name} ${key}`, position),
 })
+
+/** A client of Redis, which a program connects before it uses it. */
+export const redis = createClient()
+export { hostname } from 'node:os'
