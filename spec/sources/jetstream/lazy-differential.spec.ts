@@ -129,7 +129,7 @@ type Edit = (bytes: Buffer) => Buffer
 const splice =
   (where: number, gone: number, put: Uint8Array): Edit =>
   (bytes) => {
-    const from = Math.floor(where * bytes.length)
+    const from = Math.floor(where * (bytes.length + 1))
     return Buffer.concat([bytes.subarray(0, from), put, bytes.subarray(from + gone)])
   }
 
@@ -228,6 +228,13 @@ describe.each(names)('on wire %s a lazy event is the parsed one', (name) => {
         expectSame(wire, Buffer.concat([bytes.subarray(0, index), bytes.subarray(index + 1)]))
       }
     }
+  })
+
+  it('for a frame that something follows, or white space alone', () => {
+    for (let byte = 0; byte < 256; byte++)
+      for (const text of [frames[0], frames.find((one) => one.includes('delete'))]) {
+        expectSame(wire, Buffer.concat([Buffer.from(text ?? ''), Buffer.of(byte)]))
+      }
   })
 
   it('for frames that were edited at random', () => {

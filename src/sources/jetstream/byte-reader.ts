@@ -125,27 +125,43 @@ export class ByteReader {
 
   /** An object up to the brace that closes it. What is within is balanced, and else not looked at. */
   object(): boolean {
-    const { bytes, end } = this
+    const { bytes, view, end } = this
+    const lastWord = end - 4
     let at = this.at
     let depth = 0
+    let seen = 0
     this.from = at
     if (bytes[at] !== OPEN_OBJECT) return false
-    for (; at < end; at += 1) {
-      const byte = bytes[at] as number
-      if (byte === QUOTE) at = this.#endOfString(at + 1)
-      else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) depth += 1
-      else if ((byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) && --depth === 0) {
-        this.at = at + 1
-        this.to = at + 1
-        return true
-      } else if (byte > 0x7f) this.isAscii = false
+    while (at < end) {
+      const byte = bytes[at++] as number
+      if (byte === QUOTE) {
+        // To the quote that ends the string. An object is closed behind each, and a frame behind its record: there is a word to read up to the last.
+        for (;;) {
+          if (at > lastWord) return false
+          const word = view.getInt32(at, true)
+          const special = (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES)) & HIGH_BITS
+          seen |= word
+          if (special === 0) {
+            at += 4
+            continue
+          }
+          at += firstOf(special)
+          if (bytes[at++] === QUOTE) break
+          // What is escaped may lie behind the word.
+          seen |= bytes[at++] as number
+        }
+      } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) depth += 1
+      else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+        depth -= 1
+        if (depth === 0) return this.#found(at, seen)
+      } else seen |= byte
     }
     return false
   }
 
   /** Whether nothing follows but white space. */
   isOver(): boolean {
-    while (this.at < this.end && (this.bytes[this.at] as number) <= 0x20) this.at += 1
+    while (this.at < this.end && isSpace(this.bytes[this.at] as number)) this.at += 1
     return this.at === this.end
   }
 
@@ -155,31 +171,18 @@ export class ByteReader {
     return at < this.end && this.bytes[at] === QUOTE
   }
 
-  /** Where the closing quote of a string stands. */
-  #endOfString(from: number): number {
-    const view = this.view
-    let at = from
-    let seen = 0
-    while (at + 4 <= this.end) {
-      const word = view.getInt32(at, true)
-      const special = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES)
-      seen |= word
-      if (special === 0) at += 4
-      else {
-        at += firstOf(special)
-        if (this.bytes[at] === QUOTE) break
-        // What is escaped may lie behind the word.
-        seen |= this.bytes[at + 1] as number
-        at += 2
-      }
-    }
-    if ((seen & HIGH_BITS) !== 0) this.isAscii = false
-    // An object is closed behind each of its strings, and a frame behind its record: there is a word to read up to the last quote.
-    return at + 4 <= this.end ? at : this.end
+  #found(at: number, seen: number): boolean {
+    this.at = at
+    this.to = at
+    this.isAscii = (seen & HIGH_BITS) === 0
+    return true
   }
 }
 
 const isPlain = (byte: number): boolean => byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH
+
+// RFC 8259 section 2.
+const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 // A TID, and a `did:plc`: nearly all there is. A call into the machine costs thrice what these cost.
 const thirteen = (b: Uint8Array, i: number): string =>

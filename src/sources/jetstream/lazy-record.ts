@@ -44,7 +44,9 @@ class LazyRecord extends Given {
 
   static #commitOf(object: object): LazyRecord {
     for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner)) if (#text in owner) return owner
-    throw new RecordError('the record of a lazy event cannot be read through a proxy; wrap a copy, `{ ...commit }`, or set `decode` to eager')
+    throw new RecordError(
+      'the record of a lazy event cannot be read through a proxy; wrap a copy, `{ ...commit }`, or set `decode` to eager',
+    )
   }
 }
 
