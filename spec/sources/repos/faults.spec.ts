@@ -8,7 +8,7 @@ import {
   RefusedError,
   RequestTimeoutError,
 } from '../../../src/index.js'
-import { type FakeRepos, fakeRepos, type ReposFault, type ReposFaultAction } from '../../../src/testing/index.js'
+import { type FakeRepos, fakeRepos, generateRepos, type ReposFault, type ReposFaultAction } from '../../../src/testing/index.js'
 import { expectBalanced } from '../../helpers/streams.js'
 import { didsOf, Listed } from './listed.js'
 
@@ -248,6 +248,19 @@ describe('a page that is not as it should be', () => {
     ])
     expect(met.listed.metrics).toMatchObject({ rejected: 1, frames: 25, events: 24 })
     expectBalanced(met.listed.metrics)
+  })
+
+  it('rejects a bad repo that is nested deeper than JSON can be written', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    const [repo] = generateRepos({ count: 1 })
+    await using server = await fakeRepos({
+      faults: [{ onRequest: 1, do: 'garbage', body: `{"repos":[${deep},${JSON.stringify(repo)}]}` }],
+    })
+    const listed = new Listed(server)
+    expect(await lastValueFrom(listed.repos$.pipe(toArray()))).toEqual([repo])
+    expect(listed.rejects).toEqual([
+      expect.objectContaining({ frame: '', error: expect.objectContaining({ message: 'the repo is no object' }) }),
+    ])
   })
 
   it('passes over the repos that a page repeats of the page before', async () => {

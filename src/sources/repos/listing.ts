@@ -25,14 +25,15 @@ import { Checkpoint, type CheckpointOptions } from '../../connection/checkpoint.
 import type { DeliverySource, Outcome } from '../../connection/delivery.js'
 import { Gaps } from '../../connection/gaps.js'
 import { type Delivery, Ledger } from '../../connection/ledger.js'
-import type { ConnectionStatus, StreamMetrics } from '../../connection/metrics.js'
+import type { ConnectionStatus } from '../../connection/metrics.js'
 import { reject } from '../../connection/rejects.js'
 import { FrameError, StreamError } from '../../errors.js'
 import { Bookmark, type Line, type PageMark } from './bookmark.js'
 import type { ListingOptions } from './config.js'
 import { type RepoEvent, readRepo } from './events.js'
 import { type Body, fetchPage } from './fetch-page.js'
-import { readPage } from './page.js'
+import { Numbers } from './numbers.js'
+import { jsonOf, readPage } from './page.js'
 import { type ListingPosition, listingFormat } from './position.js'
 import { Repeats } from './repeats.js'
 import { Waits } from './waits.js'
@@ -44,23 +45,15 @@ export interface Entry {
 }
 
 const PUBLISH_EVERY_MS = 1000
-const UNCOMPRESSED = Object.freeze({ name: 'none' as const })
 
 /**
  * The listing of one host. A page is asked for when the one before is emitted and no queue is full, so that one at most is in hand. A page is done
  * when all its repos are; the end is saved when nothing else is left to do.
  */
 export class Listing implements DeliverySource {
-  // What metrics tell.
+  // What metrics tell, besides the numbers.
   queued = 0
   unrouted = 0
-  #retries = 0
-  #rejected = 0
-  #events = 0
-  #duplicates = 0
-  #bytes = 0
-  #lastEventAt: number | undefined
-  #backoffMs = 0
   #status: ConnectionStatus
 
   // How many queues want no more for now.
@@ -69,6 +62,7 @@ export class Listing implements DeliverySource {
   readonly #resumed$ = new Subject<void>()
   readonly #idle$ = new Subject<void>()
 
+  readonly #numbers = new Numbers()
   readonly #bookmark: Bookmark
   readonly #repeats = new Repeats()
   readonly #waits: Waits
@@ -130,7 +124,7 @@ export class Listing implements DeliverySource {
   }
 
   #receive({ text, bytes }: Body): void {
-    this.#bytes += bytes
+    this.#numbers.bytes += bytes
     const page = readPage(text)
     this.#repeats.check(this.#bookmark.next, page)
     this.#waits.progressed()
@@ -142,13 +136,13 @@ export class Listing implements DeliverySource {
   /** What must happen before the next request; throws what ends the listing. */
   #wait(error: unknown): Observable<unknown> {
     if (!(error instanceof StreamError)) throw error
-    this.#backoffMs = this.#waits.after(error)
-    this.#retries += 1
-    const nextAttemptAt = asyncScheduler.now() + this.#backoffMs
+    this.#numbers.backoffMs = this.#waits.after(error)
+    this.#numbers.retries += 1
+    const nextAttemptAt = asyncScheduler.now() + this.#numbers.backoffMs
     this.#become({ state: 'waiting', host: this.options.host, attempt: this.#waits.attempt, nextAttemptAt, reason: error })
-    return timer(this.#backoffMs).pipe(
+    return timer(this.#numbers.backoffMs).pipe(
       tap(() => {
-        this.#backoffMs = 0
+        this.#numbers.backoffMs = 0
       }),
       switchMap(() => this.#whenWanted()),
     )
@@ -167,9 +161,9 @@ export class Listing implements DeliverySource {
       const line = this.#bookmark.take()
       const repo = this.#read(line)
       if (repo === undefined) continue
-      this.#events += 1
-      this.#lastEventAt = asyncScheduler.now()
-      if (this.#repeats.isRepeat(repo)) this.#duplicates += 1
+      this.#numbers.events += 1
+      this.#numbers.lastEventAt = asyncScheduler.now()
+      if (this.#repeats.isRepeat(repo)) this.#numbers.duplicates += 1
       else this.#ledger.deliver({ repo, page: line.page }, this.options.host, line.page.number, 0, this.subscriber, line.index)
     }
   }
@@ -179,8 +173,8 @@ export class Listing implements DeliverySource {
       return readRepo(value, page.number)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      this.#rejected += 1
-      reject(this.options.rejects, this.options.host, JSON.stringify(value), error)
+      this.#numbers.rejected += 1
+      reject(this.options.rejects, this.options.host, jsonOf(value), error)
       return undefined
     }
   }
@@ -261,7 +255,7 @@ export class Listing implements DeliverySource {
 
   #stop(): void {
     this.#stopped = true
-    this.#backoffMs = 0
+    this.#numbers.backoffMs = 0
     this.#checkpoint?.save()
     this.#become(this.#status.state === 'closed' ? this.#status : { state: 'closed', host: this.options.host })
   }
@@ -273,37 +267,17 @@ export class Listing implements DeliverySource {
 
   #publish(): void {
     this.#gaps.flush()
-    this.options.metrics$?.next(Object.freeze(this.#snapshot()))
-  }
-
-  #snapshot(): StreamMetrics {
-    const { delivered, open, done, dropped, failed, held } = this.#ledger
-    return {
+    const { queued, unrouted } = this
+    const snapshot = this.#numbers.snapshot({
       connection: this.#status,
-      compression: UNCOMPRESSED,
-      frames: this.#events + this.#rejected,
-      bytes: this.#bytes,
-      control: 0,
-      rejected: this.#rejected,
-      events: this.#events,
-      duplicates: this.#duplicates,
-      filtered: 0,
-      delivered,
-      open,
-      done,
-      dropped,
-      failed,
-      held,
-      queued: this.queued,
-      unrouted: this.unrouted,
+      ledger: this.#ledger,
+      queued,
+      unrouted,
       gaps: this.#gaps.count,
-      reconnects: this.#retries,
-      currentBackoffMs: this.#backoffMs,
-      lastEventAt: this.#lastEventAt,
-      lagMs: undefined,
       cursor: this.#bookmark.page === 0 ? undefined : this.#bookmark.page,
       checkpoint: this.#checkpoint?.saved?.pages,
       checkpointErrors: this.#checkpoint?.errors ?? 0,
-    }
+    })
+    this.options.metrics$?.next(snapshot)
   }
 }

@@ -31,3 +31,12 @@ function objectOf(text: string): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) throw new PageError('the page is no object')
   return value as Readonly<Record<string, unknown>>
 }
+
+/** The JSON of one entry; empty for what is nested too deeply to be written again. */
+export function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return ''
+  }
+}

@@ -1,6 +1,6 @@
 import { CursorLoopError } from '../../errors.js'
 import type { RepoEvent } from './events.js'
-import type { Page } from './page.js'
+import { jsonOf, type Page } from './page.js'
 
 /** What tells one page from another. */
 interface Print {
@@ -50,7 +50,7 @@ export class Repeats {
 
 const printOf = (repos: readonly unknown[]): string => `${repos.length} ${nameOf(repos[0])} ${nameOf(repos.at(-1))}`
 // Not the whole repo: its rev moves from one reading to the next.
-const nameOf = (repo: unknown): string => String((repo as { did?: unknown } | null)?.did ?? JSON.stringify(repo))
+const nameOf = (repo: unknown): string => String((repo as { did?: unknown } | null)?.did ?? jsonOf(repo))
 
 function compare(print: Print, seen: Print): void {
   if (print.cursor !== undefined && print.cursor === seen.cursor) throw new CursorLoopError(`the cursor ${print.cursor} came twice`)
