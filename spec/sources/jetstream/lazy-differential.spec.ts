@@ -237,6 +237,17 @@ describe.each(names)('on wire %s a lazy event is the parsed one', (name) => {
       }
   })
 
+  it.each(['0', '1', '-1', '1.0', '9007199254740991', '9007199254740992', '01700000000000000', '1e15'])(
+    'for the number %s in its envelope',
+    (number) => {
+      for (const text of frames) expectSame(wire, Buffer.from(text.replace(/(?<="(?:time_us|cursor|seq)":)\d+/g, number)))
+    },
+  )
+
+  it.each(['6023', '0023', '1970', '0000', '+002'])('for the year %s in its time', (year) => {
+    for (const text of frames) expectSame(wire, Buffer.from(text.replace(/(?<="time":")\d{4}(?=[^"]*"\}\}$)/, year)))
+  })
+
   it('for frames that were edited at random', () => {
     const ways = { 'by hand': 0, parsed: 0, late: 0 }
     const property = fc.property(fc.constantFrom(...frames), edits, (text, all) => {

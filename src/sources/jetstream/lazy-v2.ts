@@ -49,7 +49,7 @@ export function lazyV2(): (message: TextBytes) => JetstreamEvent | undefined {
     const cursor = reader.digits()
     if (cursor === 0 || !reader.literal(TIME) || !reader.string()) return undefined
     const time_us = microseconds(reader.text())
-    if (!(time_us > 0)) return undefined
+    if (!Number.isSafeInteger(time_us) || time_us <= 0) return undefined
     if (!reader.byte(CLOSE_OBJECT) || !reader.byte(CLOSE_OBJECT) || !reader.isOver()) return undefined
     const found: Found = { did, time_us, cursor, rev, operation, collection, rkey, recordFrom, recordTo, cid }
     return lazyEvent(message, reader.isAscii, found)
