@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { FrameError } from '../../src/errors.js'
+import { FrameError, RecordError } from '../../src/errors.js'
 import { type EntryFormatName, formatOf } from '../../src/redis/format.js'
 
 const CID = 'bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a'
@@ -81,6 +81,18 @@ describe.each(['json', 'rsky'] as const)('the format %s', (name) => {
       }),
       { seed: 20261121, numRuns: 300 },
     )
+  })
+
+  it('leaves a record behind that cannot be decoded, and writes its event', () => {
+    const { record: _unread, ...rest } = create.commit
+    const commit = Object.defineProperty({ ...rest }, 'record', {
+      enumerable: true,
+      get: () => {
+        throw new RecordError('the record is no CBOR')
+      },
+    })
+    const problem = name === 'json' ? { problem: 'record-unreadable' } : {}
+    expect(roundTrip(name, { ...create, commit })).toEqual([{ ...create, commit: { ...rest, ...problem } }])
   })
 
   it('gives back an event of a kind that it does not know', () => {
