@@ -64,6 +64,7 @@ export class RedisIds implements Ids {
     stream: string,
     private readonly maxLen: number,
     private readonly timeoutMs: number,
+    private readonly window = WINDOW,
   ) {
     const tagged = /\{[^}]+\}/.test(stream) ? stream : `{${stream}}`
     this.#keys = [stream, `${tagged}:written:0`, `${tagged}:written:1`, `${tagged}:writer:${crypto.randomUUID()}`]
@@ -84,7 +85,7 @@ export class RedisIds implements Ids {
 
   #run(rows: readonly Row[]): Promise<readonly unknown[]> {
     const maxLen = Number.isFinite(this.maxLen) ? String(this.maxLen) : ''
-    const args = [this.#known, String(this.#number), String(WINDOW), String(MARK_SECONDS), maxLen]
+    const args = [this.#known, String(this.#number), String(this.window), String(MARK_SECONDS), maxLen]
     for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
     return APPEND.run(this.commands, this.#keys, args, this.timeoutMs)
   }

@@ -1,0 +1,121 @@
+import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
+import { clients, type OpenClient } from '../redis/clients.js'
+import { Feed, type Placed, range, small } from './feed.js'
+import { entries, numbers, sinkOf, upTo } from './watched.js'
+
+describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
+  let server: RedisServer
+  let opened: OpenClient
+  beforeAll(async () => {
+    server = await redisServer()
+    opened = await connect(server.url)
+  })
+  afterAll(async () => {
+    await opened[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  })
+  beforeEach(() => server.cli('FLUSHALL'))
+
+  const read = (group: string, count: number) =>
+    server.cli('XREADGROUP', 'GROUP', group, 'me', 'COUNT', `${count}`, 'NOACK', 'STREAMS', 'stream', '>')
+
+  it('pauses at the high-water mark and throws nothing away (trap 1)', async () => {
+    await server.cli('XGROUP', 'CREATE', 'stream', 'fast', '0', 'MKSTREAM')
+    await server.cli('XGROUP', 'CREATE', 'stream', 'slow', '0')
+    const feed = new Feed(range(1, 3000))
+    using sink = sinkOf(opened, feed, { highWaterMark: 300, size: 100, capacity: 200 })
+    let written = 300
+    for (let round = 0; round < 3; round += 1) {
+      await sink.emits(written)
+      await sink.when(({ status, unread }) => status.state === 'high-water' && unread === 300)
+      expect(await server.cli('XLEN', 'stream')).toBe(`:${written}`)
+      // Nothing that is not written is passed, and the source stands still.
+      expect(feed.frontier).toBe(written + 1)
+      expect(feed.ledger.delivered).toBeLessThan(written + 600)
+      await read('fast', 1000)
+      await read('slow', 200)
+      written += 200
+    }
+    expect(feed.pauses).toBeGreaterThan(0)
+    await server.cli('XGROUP', 'DESTROY', 'stream', 'slow')
+    const draining = setInterval(() => void read('fast', 1000), 10)
+    feed.complete()
+    await sink.done
+    clearInterval(draining)
+    expect(await numbers(server)).toEqual(upTo(3000))
+    expect(sink.emitted).toEqual(upTo(3000))
+  })
+
+  it('counts the whole stream while it has no group, and counts a group that Redis cannot', async () => {
+    const feed = new Feed(range(1, 400))
+    using sink = sinkOf(opened, feed, { highWaterMark: 100, size: 50 })
+    await sink.when(({ status }) => status.state === 'high-water')
+    expect(sink.metrics.unread).toBe(100)
+    // A group in the middle of a stream with a hole: Redis 7 says that it does not know how far behind that is.
+    await server.cli('XDEL', 'stream', '60-0')
+    await server.cli('XGROUP', 'CREATE', 'stream', 'group', '50-0')
+    expect(await server.cli('XINFO', 'GROUPS', 'stream')).toMatch(/lag\r\n\$-1$/)
+    await sink.emits(200)
+    // 49 were behind it, and two batches found room.
+    await sink.when(({ status, unread }) => status.state === 'high-water' && unread === 149)
+  })
+
+  it('writes each of the events that share a position once, cut anywhere (trap 32)', async () => {
+    const placed = [1, 300, 7, 2, 90].flatMap((size, group) =>
+      Array.from({ length: size }, (_, index): Placed => ({ event: small(group * 1000 + index), position: 10 + group, index })),
+    )
+    const all = placed.map(({ event }) => event.n)
+    for (let from = 0, to = 37; from < all.length; from = Math.max(0, to - 20), to += 37) {
+      await sinkOf(opened, new Feed(placed.slice(from, to)).complete(), { size: 13 }).done
+      if (to >= all.length) break
+    }
+    expect(await numbers(server)).toEqual(all)
+  })
+
+  it('takes no event for a duplicate when positions are handed out again (trap 33)', async () => {
+    await sinkOf(opened, new Feed(range(1, 100)).complete()).done
+    const renumbered = (from: number, to: number): readonly Placed[] =>
+      range(from, to).map(({ event: { n }, position, index }) => ({ event: small(n + 1000), position, index }))
+    using sink = sinkOf(opened, new Feed([...range(90, 110), ...renumbered(60, 130)]).complete(), { size: 10 })
+    await sink.done
+    const expected = [...upTo(110), ...upTo(1130, 1060)]
+    expect(await numbers(server)).toEqual(expected)
+    expect(sink.metrics).toMatchObject({ epochs: 1, duplicates: 11, written: 10 + 71 })
+    expect((await entries(server)).at(-1)?.id).toBe(`${2n ** 53n + 130n}-0`)
+    // The next program goes on in the epoch that it finds.
+    using again = sinkOf(opened, new Feed(renumbered(100, 140)).complete())
+    await again.done
+    expect(await numbers(server)).toEqual([...expected, ...upTo(1140, 1131)])
+    expect(again.metrics).toMatchObject({ epochs: 0, duplicates: 31 })
+  })
+
+  it('goes on in a stream that others began, whatever their ids', async () => {
+    await server.cli('XADD', 'stream', '*', 'event', '{"n":0}')
+    using sink = sinkOf(opened, new Feed(range(1, 10)).complete())
+    await sink.done
+    using again = sinkOf(opened, new Feed(range(5, 20)).complete())
+    await again.done
+    expect(await numbers(server)).toEqual([0, ...upTo(20)])
+    expect([sink.metrics.epochs, again.metrics.epochs]).toEqual([1, 0])
+  })
+
+  it('says when there are no ids left', async () => {
+    await server.cli('XADD', 'stream', `${2n ** 64n - 1n}-0`, 'event', '{"n":0}')
+    const feed = new Feed(range(1, 10))
+    await expect(sinkOf(opened, feed).done).rejects.toMatchObject({ code: 'REDIS_CONFLICT', message: expect.stringMatching(/no ids left/) })
+    expect(feed.frontier).toBe(1)
+  })
+
+  it('lets several hosts and writers share a stream with Redis’s ids, each event once', async () => {
+    const feeds = [
+      new Feed(range(1, 500), 'wss://a.test'),
+      new Feed(range(1, 500), 'wss://b.test'),
+      new Feed(range(1, 700), 'wss://a.test'),
+    ]
+    await Promise.all(feeds.map((feed) => sinkOf(opened, feed.complete(), { ids: 'redis', size: 50 }).done))
+    const found = [...(await numbers(server))].sort((a, b) => a - b)
+    expect(found).toEqual([...upTo(500), ...upTo(700)].sort((a, b) => a - b))
+    await sinkOf(opened, new Feed(range(1, 700), 'wss://a.test').complete(), { ids: 'redis' }).done
+    expect(await server.cli('XLEN', 'stream')).toBe(':1200')
+  })
+})
