@@ -3,7 +3,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { type FakeLabel, fakeFirehose, fakeLabels, fakeRepos, generateCommits, generateLabels } from 'rxjs-atproto/testing'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
-import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
+import { found, IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
 
 interface WrittenRepo {
   readonly did: string
@@ -63,13 +63,19 @@ describeRedis('rxjs-atproto ingest', () => {
     const environment = { INGESTER_MODE: 'backfill', INGESTER_RELAY_HOSTS: relay.url }
     const run = ingest(environment)
     await relay.when(() => relay.fired.length === 1)
+    // All before that page is written, and said to be.
+    const key = `repo_backfill:cursor:${relay.url}`
+    const saved = await found(async () => (await reader.get(key)) ?? undefined)
+    expect(saved).toMatch(/^\d+$/)
+    await until(async () => (await reader.get(key)) === relay.requests.at(-1)?.cursor)
     await run.stop('SIGKILL')
-    expect(await reader.get(`repo_backfill:cursor:${relay.url}`)).not.toBe('!ingester-done')
 
+    const begun = relay.requests.length
     expect(await ingest(environment).ended).toBe(0)
+    expect(relay.requests[begun]?.cursor).toBe(relay.requests[begun - 1]?.cursor)
     const dids = didsOf(await reader.entries('repo_backfill', 'repo'))
     expect([...new Set(dids)].sort()).toEqual([...didsOf(relay.repos)].sort())
-    expect(await reader.get(`repo_backfill:cursor:${relay.url}`)).toBe('!ingester-done')
+    expect(await reader.get(key)).toBe('!ingester-done')
   })
 
   it('writes the labels of a labeler with all that they say, and goes on behind the last one', async () => {
