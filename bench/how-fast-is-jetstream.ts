@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import type { Race, Result } from './speed/contend.js'
 import { CONTENDERS, FLOOR, INGEST, LAZY, NAIVE_ZSTD, PLAIN, RAW, type Servers, V2, ZSTD } from './speed/contenders.js'
 import { start } from './tools/child.js'
+import { runOnNode24 } from './tools/node24.js'
 import type { Offer } from './tools/serve.js'
 import { median } from './tools/statistics.js'
 import { table, whole } from './tools/table.js'
@@ -19,6 +20,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string' },
     only: { type: 'string', default: '' },
     profile: { type: 'boolean', default: false },
+    node24: { type: 'boolean', default: false },
   },
 })
 const events = Number(flags.events ?? (flags.quick ? 50_000 : 250_000))
@@ -36,15 +38,20 @@ const TARGETS: readonly (readonly [string, string, number])[] = [
   [ZSTD, V2, 0.6],
 ]
 
-const offer: Offer = { events: warmup + events }
-const dictionary = resolve(import.meta.dirname, '../../spec/zstd/dictionaries/1111.zdict')
-const legacy = start<string>('tools/serve', offer)
-const second = start<string>('tools/serve', { ...offer, server: 'v2', dictionary } satisfies Offer)
-const results = await race({ v1: await legacy.answer(), v2: await second.answer() })
-await Promise.all([legacy.stop(), second.stop()])
-process.exitCode = report(results)
+if (flags.node24) runOnNode24(import.meta.url)
+else await measure()
 
 type Results = ReadonlyMap<string, readonly Result[]>
+
+async function measure(): Promise<void> {
+  const offer: Offer = { events: warmup + events }
+  const dictionary = resolve(import.meta.dirname, '../../spec/zstd/dictionaries/1111.zdict')
+  const legacy = start<string>('tools/serve', offer)
+  const second = start<string>('tools/serve', { ...offer, server: 'v2', dictionary } satisfies Offer)
+  const results = await race({ v1: await legacy.answer(), v2: await second.answer() })
+  await Promise.all([legacy.stop(), second.stop()])
+  process.exitCode = report(results)
+}
 
 async function race(servers: Servers): Promise<Results> {
   const all = new Map<string, Result[]>(names.map((name) => [name, []]))

