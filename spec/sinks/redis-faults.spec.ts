@@ -87,6 +87,23 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(sink.metrics).toMatchObject({ rewritten: 200, holes: 1 })
     })
 
+    it('finds nothing missing where what is kept reaches back far enough (F3)', async () => {
+      await using opened = await connect(server.url)
+      const feed = new Feed(range(1, 500))
+      using sink = sinkOf(opened, feed, { ids, rewrite: 200 })
+      await sink.emits(500)
+      await server.cli('SAVE')
+      feed.emit(...range(501, 600))
+      await sink.emits(600)
+      await server.kill()
+      await server.start()
+      feed.emit(...range(601, 610))
+      feed.complete()
+      await sink.done
+      expect(await numbers(server)).toEqual(upTo(610))
+      expect(sink.metrics).toMatchObject({ rewritten: 100, written: 610, duplicates: 0, holes: 0 })
+    })
+
     it('waits while Redis is full (F4), and moves no position', async () => {
       await using opened = await connect(server.url)
       await server.cli('CONFIG', 'SET', 'maxmemory', '1')

@@ -12,6 +12,8 @@ export class StreamWriter {
   /** What is not in Redis yet. The first `#lost` were before. */
   #pending: Row[] = []
   #lost = 0
+  // More may be lost than is kept, until one of them turns out to be there still.
+  #isHole = false
   readonly #recent: Recent<Row>
   #opened = false
   #troubled = false
@@ -57,8 +59,13 @@ export class StreamWriter {
     for (const row of this.#pending.splice(0, done)) this.#recent.push(row)
     const restored = Math.min(this.#lost, done)
     this.#lost -= restored
-    // What was lost is in front: whether it or a new one was there already is told by order alone.
-    const rewritten = Math.min(restored, written)
+    // What comes behind it is new.
+    const rewritten = Math.max(0, written - (done - restored))
+    if (rewritten < restored) this.#isHole = false
+    if (this.#lost === 0 && this.#isHole) {
+      this.#isHole = false
+      this.counts.holes += 1
+    }
     this.counts.rewritten += rewritten
     this.counts.written += written - rewritten
     this.counts.duplicates += duplicates - (restored - rewritten)
@@ -68,7 +75,7 @@ export class StreamWriter {
   #restore(isKept: (row: Row) => boolean): void {
     const recent = this.#recent.all
     const lost = recent.filter((row) => !isKept(row))
-    if (lost.length === recent.length && this.#recent.forgot) this.counts.holes += 1
+    this.#isHole = lost.length === recent.length && this.#recent.forgot
     this.#recent.clear()
     for (const row of recent) if (isKept(row)) this.#recent.push(row)
     this.#pending = [...lost, ...this.#pending]
