@@ -1,4 +1,5 @@
 import { EMPTY, endWith, lastValueFrom, Subject, take, toArray } from 'rxjs'
+import { currentDelivery } from '../../../src/connection/delivery.js'
 import { boundedMergeMap, hold } from '../../../src/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
@@ -103,5 +104,68 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     await write(server, 5, 7)
     const events = await lastValueFrom(watched(opened.client).events$.pipe(take(4), toArray()))
     expect(events.map(({ n }) => n)).toEqual([1, 3, 5, 6])
+  })
+
+  it('sends what its processes died of to the dead letters, untried', async () => {
+    await write(server, 0, 3)
+    await server.cli('XGROUP', 'CREATE', 's', 'g', '0')
+    await server.cli('XREADGROUP', 'GROUP', 'g', 'dead', 'COUNT', '3', 'STREAMS', 's', '>')
+    await server.cli('XCLAIM', 's', 'g', 'dead', '0', '2-0', 'RETRYCOUNT', '5', 'IDLE', '60000', 'JUSTID')
+    await server.cli('XCLAIM', 's', 'g', 'dead', '0', '1-0', '3-0', 'RETRYCOUNT', '4', 'IDLE', '60000', 'JUSTID')
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { claimIdleMs: 300 })
+    const seen = new Collected<number>()
+    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+    await until(async () => (await server.cli('XLEN', 's:dead')) === ':1')
+    await until(async () => (await pendingIn(server)) === 0)
+    expect(seen.items).toEqual([0, 2])
+    expect(source.rejects.map(({ error }) => error.message)).toEqual([expect.stringContaining('delivered 5 times, and never ended')])
+    subscription.unsubscribe()
+  })
+
+  it('acks what is given up, and tells nobody but the metrics, where there are to be no dead letters', async () => {
+    await server.cli('XADD', 's', '*', 'event', 'no json')
+    await write(server, 2_000_000_000_000, 2_000_000_000_001)
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { deadLetter: false, maxDeliveries: 2 })
+    let failures = 0
+    const subscription = source.events$.subscribe(() => {
+      failures += 1
+      hold().failed()
+    })
+    await until(async () => failures === 2 && (await pendingIn(server)) === 0)
+    subscription.unsubscribe()
+    expect(source.metrics).toMatchObject({ failed: 2, rejected: 1 })
+    expect(await server.cli('EXISTS', 's:dead')).toBe(':0')
+  })
+
+  it('reads what rsky writes; the labels of one entry are one delivery, done when all of them are', async () => {
+    const label = { src: 'did:plc:l', uri: 'at://did:plc:a', cid: null, val: 'spam', neg: null, cts: '2026-01-01T00:00:00Z' }
+    await server.cli('XADD', 's', '5-2', 'labels', JSON.stringify({ seq: 9, labels: [label, { ...label, val: 'porn' }] }))
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { format: 'rsky' })
+    const releases: (() => void)[] = []
+    const seen: unknown[] = []
+    const places: unknown[] = []
+    const subscription = source.events$.subscribe((event) => {
+      seen.push(event)
+      const { host, position, index } = currentDelivery()?.place ?? {}
+      places.push({ host, position, index })
+      releases.push(hold())
+    })
+    await until(() => releases.length === 2)
+    const read = { seq: 9, src: 'did:plc:l', uri: 'at://did:plc:a', val: 'spam', cts: '2026-01-01T00:00:00Z' }
+    expect(seen).toEqual([read, { ...read, val: 'porn' }])
+    expect(places).toEqual([
+      { host: 's', position: 5, index: 2 },
+      { host: 's', position: 5, index: 3 },
+    ])
+    releases[0]?.()
+    await server.cli('PING')
+    expect(await pendingIn(server)).toBe(1)
+    releases[1]?.()
+    await until(async () => (await pendingIn(server)) === 0)
+    subscription.unsubscribe()
+    expect(source.metrics).toMatchObject({ delivered: 1, done: 1 })
   })
 })

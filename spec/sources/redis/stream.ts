@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client'
-import { filter, firstValueFrom, Observable, Subject, startWith } from 'rxjs'
+import { filter, firstValueFrom, Subject, startWith } from 'rxjs'
 import type { Gap, RejectedFrame, StreamMetrics } from '../../../src/index.js'
 import { streamMetrics } from '../../../src/index.js'
 import type { RedisClient, RedisStreamConfig } from '../../../src/redis.js'
@@ -98,6 +98,3 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
 }
 
 export const numbers = (from: number, to: number): readonly number[] => Array.from({ length: to - from }, (_, i) => from + i)
-
-/** Never emits nor ends. */
-export const never$ = new Observable<never>()

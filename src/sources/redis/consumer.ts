@@ -30,16 +30,9 @@ import { placeOf } from './entry-id.js'
 import type { Trimmed } from './group.js'
 import { Leases } from './leases.js'
 import { Reader, type ReaderHandlers } from './reader.js'
+import { Troubles } from './troubles.js'
 
 const PUBLISH_EVERY_MS = 1000
-
-/** What Redis could not serve, as metrics tell it. */
-interface Trouble {
-  readonly attempt: number
-  readonly nextAttemptAt: number
-  readonly delayMs: number
-  readonly reason: StreamError
-}
 
 /** One subscription: what its readers have read, delivered while the pipe wants it, and told to Redis as it ends. */
 export class Consumer implements DeliverySource, ReaderHandlers {
@@ -49,7 +42,7 @@ export class Consumer implements DeliverySource, ReaderHandlers {
   readonly #counts = new Counts()
   readonly #gaps: Gaps
   readonly #ledger: Ledger<Entry>
-  readonly #troubles = new Map<object, Trouble>()
+  readonly #troubles: Troubles
   #began = false
   #last: number | undefined
   #error: StreamError | undefined
@@ -72,6 +65,7 @@ export class Consumer implements DeliverySource, ReaderHandlers {
     private readonly subscriber: Subscriber<Entry>,
   ) {
     this.#gaps = new Gaps(options.gaps)
+    this.#troubles = new Troubles(options.reconnect)
     this.#ledger = new Ledger<Entry>(this, this)
     if (options.partitions !== undefined) this.#leases = new Leases(commands, options, options.partitions, this, this.#changed$)
   }
@@ -84,10 +78,9 @@ export class Consumer implements DeliverySource, ReaderHandlers {
     )
     this.#publish()
     // The work goes on for a while when the subscription has ended.
-    const life = merge(work$, clock$)
+    merge(work$, clock$)
       .pipe(takeUntil(this.#ended$))
       .subscribe({ error: (error) => this.fatal(error) })
-    if (life.closed) return life
     return new Subscription(() => this.#stop())
   }
 
@@ -160,7 +153,9 @@ export class Consumer implements DeliverySource, ReaderHandlers {
       if (outcome === 'dropped') this.#gaps.drop(delivery, false)
       entry.reader.done(entry)
     }
-    if (this.#state !== 'running') this.#tell()
+    if (this.#state === 'running') return
+    if (this.#ledger.open === 0) this.#gaps.flush()
+    this.#tell()
   }
 
   /** Decided a moment later: when the stream ends by it, all others in the pipe may fail with it, and only the first is to blame. */
@@ -189,7 +184,8 @@ export class Consumer implements DeliverySource, ReaderHandlers {
     timer(backoffMs(entry.deliveries - 1, this.options.backoff))
       .pipe(takeUntil(this.#ended$))
       .subscribe(() => {
-        if (this.#state === 'running') this.offer([entry])
+        // Given back meanwhile, with its partition or the subscription.
+        if (entry.state === 'waiting') this.offer([entry])
       })
   }
 
@@ -246,16 +242,13 @@ export class Consumer implements DeliverySource, ReaderHandlers {
 
   async trouble(who: object, error: unknown): Promise<void> {
     if (!(error instanceof StreamError && error.retryable) || this.#state === 'ended') throw error
-    const attempt = (this.#troubles.get(who)?.attempt ?? 0) + 1
-    const delayMs = backoffMs(attempt, this.options.reconnect)
-    this.#troubles.set(who, { attempt, delayMs, nextAttemptAt: asyncScheduler.now() + delayMs, reason: error })
-    this.#counts.dials += 1
+    const delayMs = this.#troubles.begin(who, error)
     this.#publish()
     await lastValueFrom(timer(delayMs).pipe(takeUntil(this.#ended$)), { defaultValue: 0 })
   }
 
   well(who: object): void {
-    if (this.#troubles.delete(who)) this.#publish()
+    if (this.#troubles.end(who)) this.#publish()
   }
 
   fatal(error: unknown): void {
@@ -313,7 +306,7 @@ export class Consumer implements DeliverySource, ReaderHandlers {
     const host = this.options.stream
     if (this.#state !== 'running')
       return Object.freeze({ state: 'closed', host, ...(this.#error === undefined ? {} : { reason: this.#error }) })
-    const [trouble] = this.#troubles.values()
+    const trouble = this.#troubles.current
     if (trouble !== undefined) {
       const { attempt, nextAttemptAt, reason } = trouble
       return Object.freeze({ state: 'waiting', host, attempt, nextAttemptAt, reason })
@@ -323,7 +316,6 @@ export class Consumer implements DeliverySource, ReaderHandlers {
 
   #snapshot(): StreamMetrics {
     const { delivered, open, done, dropped, failed, held } = this.#ledger
-    const [trouble] = this.#troubles.values()
     return {
       connection: this.#status,
       compression: UNCOMPRESSED,
@@ -337,8 +329,8 @@ export class Consumer implements DeliverySource, ReaderHandlers {
       queued: this.queued,
       unrouted: this.unrouted,
       gaps: this.#gaps.count,
-      reconnects: this.#counts.dials,
-      currentBackoffMs: trouble?.delayMs ?? 0,
+      reconnects: this.#troubles.count,
+      currentBackoffMs: this.#troubles.current?.delayMs ?? 0,
       cursor: this.#last,
       checkpoint: undefined,
       checkpointErrors: 0,
