@@ -5,6 +5,9 @@ import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-s
 import { Cli } from './cli.js'
 import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
 
+// Processes of their own, on a machine that may have much to do.
+jest.setTimeout(60_000)
+
 const cli = new Cli()
 
 beforeAll(() => cli.build())

@@ -12,6 +12,9 @@ interface WrittenRepo {
   readonly active: boolean
 }
 
+// Processes of their own, on a machine that may have much to do.
+jest.setTimeout(60_000)
+
 const cli = new Cli()
 let redis: RedisServer
 let reader: Reader

@@ -56,6 +56,8 @@ export class IngestRun {
   }
 }
 
+const TAKE = "local rows = redis.call('XRANGE', KEYS[1], '-', '+') redis.call('XTRIM', KEYS[1], 'MAXLEN', 0) return rows"
+
 /** What is in Redis, as any of its readers sees it. */
 export class Reader implements AsyncDisposable {
   private constructor(private readonly client: ReturnType<typeof createClient>) {}
@@ -74,11 +76,12 @@ export class Reader implements AsyncDisposable {
 
   /** The values of one field, in order; an entry that has another field throws. */
   async entries<T = Record<string, unknown>>(stream: string, field: string): Promise<readonly T[]> {
-    const rows = (await this.client.sendCommand(['XRANGE', stream, '-', '+'])) as unknown as readonly [string, readonly string[]][]
-    return rows.map(([, [name, value, ...others]]) => {
-      if (name !== field || others.length > 0 || value === undefined) throw new Error(`an entry has ${name}`)
-      return JSON.parse(value) as T
-    })
+    return valuesOf<T>(await this.client.sendCommand(['XRANGE', stream, '-', '+']), field)
+  }
+
+  /** The same, and deletes the entries in the same step. */
+  async take<T = Record<string, unknown>>(stream: string, field: string): Promise<readonly T[]> {
+    return valuesOf<T>(await this.client.sendCommand(['EVAL', TAKE, '1', stream]), field)
   }
 
   get(key: string): Promise<string | null> {
@@ -96,6 +99,13 @@ export class Reader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.client.destroy()
   }
+}
+
+function valuesOf<T>(reply: unknown, field: string): readonly T[] {
+  return (reply as readonly (readonly [id: string, fields: readonly string[]])[]).map(([, [name, value, ...others]]) => {
+    if (name !== field || others.length > 0 || value === undefined) throw new Error(`an entry has ${name}`)
+    return JSON.parse(value) as T
+  })
 }
 
 /** Asks again and again, each time of another process. */

@@ -14,6 +14,9 @@ import { describeRedis, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
 import { found, IngestRun, until } from './ingest-run.js'
 
+// Processes of their own, on a machine that may have much to do.
+jest.setTimeout(60_000)
+
 /** A run that never began. */
 function boardOf(flags: Parameters<typeof readSettings>[0] = { mode: 'firehose', relayHosts: 'a.example' }) {
   const settings = readSettings({ healthyWithin: '10s', ...flags }, {})
