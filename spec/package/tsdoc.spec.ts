@@ -1,6 +1,6 @@
 import { filesIn, importsOf, textOf } from './source-files.js'
 
-const ENTRIES = ['src/index.ts', 'src/testing/index.ts', 'src/cursors/file.ts']
+const ENTRIES = ['src/index.ts', 'src/testing/index.ts', 'src/cursors/file.ts', 'src/redis.ts']
 
 interface Declaration {
   readonly name: string

@@ -202,6 +202,18 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual(upTo(2000))
   })
 
+  it('asks nothing more of a Redis that is away once it is unsubscribed', async () => {
+    await using opened = await connect(server.url)
+    await server.kill()
+    const left = sinkOf(opened, new Feed(range(1, 10)))
+    await left.when(isWaiting())
+    left[Symbol.dispose]()
+    const { retries } = left.metrics
+    using other = sinkOf(opened, new Feed(range(1, 10)))
+    await other.when((metrics) => metrics.retries >= 5)
+    expect(left.metrics).toMatchObject({ retries, status: { state: 'closed' } })
+  })
+
   it.each([
     ['WRONGTYPE', ['SET', 'stream', 'text']],
     ['NOPERM', ['ACL', 'SETUSER', 'default', '-evalsha', '-eval']],

@@ -1,6 +1,8 @@
 import { createClient, createClientPool, createCluster } from '@redis/client'
 import { Cluster, Redis } from 'ioredis'
-import type { RedisClient } from 'rxjs-atproto/redis'
+import { of } from 'rxjs'
+import { type RedisClient, toRedisStream } from 'rxjs-atproto/redis'
+import { exactly } from './expect-type.js'
 
 // Clients of both libraries, of either protocol, their pools and clusters.
 export const accepted: readonly RedisClient[] = [
@@ -20,3 +22,15 @@ export const refused: readonly RedisClient[] = [
   // @ts-expect-error nor are its options
   { host: 'localhost', port: 6379 },
 ]
+
+// Events come out as they went in, and the options know them.
+of({ did: 'did:plc:a', n: 1 })
+  .pipe(
+    toRedisStream({
+      client: createClient(),
+      stream: 'stream',
+      partitionBy: (event) => String(exactly<typeof event, { did: string; n: number }>(true)),
+      id: (event) => ({ position: event.n }),
+    }),
+  )
+  .subscribe((event) => exactly<typeof event, { did: string; n: number }>(true))

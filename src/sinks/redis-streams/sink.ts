@@ -45,7 +45,8 @@ export class Sink<Event> {
     }).pipe(
       tap(() => this.counts.become({ state: 'writing' })),
       ignoreElements(),
-      shareReplay(),
+      // Whoever subscribes to `run$` keeps it alive, and nobody else.
+      shareReplay({ bufferSize: 1, refCount: true }),
     )
   }
 
