@@ -1,4 +1,5 @@
 import { distinctUntilChanged, map, type OperatorFunction } from 'rxjs'
+import { RedisUnavailableError, type StreamError } from '../../index.js'
 import { type RedisSinkMetrics, redisSinkMetrics, toRedisStream } from '../../redis.js'
 import { Away } from './away.js'
 import type { StreamName } from './feed.js'
@@ -30,7 +31,7 @@ export class Sink {
   /** What it does now, for a person. */
   get word(): string {
     const { status } = this.metrics
-    if (status.state === 'waiting') return `waiting (retry ${status.attempt}, ${status.reason.code})`
+    if (status.state === 'waiting') return `waiting (${causeOf(status.reason)})`
     return status.state === 'high-water' ? 'waiting for readers' : status.state
   }
 
@@ -49,3 +50,6 @@ export class Sink {
     })
   }
 }
+
+/** Redis' own word for it where there is one: `OOM` says more than the code of our error. */
+const causeOf = (error: StreamError): string => (error instanceof RedisUnavailableError ? error.reason : error.code)

@@ -3,18 +3,17 @@ import type { Board } from './board.js'
 import type { Feed } from './feed.js'
 import type { Lane } from './lanes.js'
 
-/** Cells of one row, with the widths of their columns; a negative one is aligned to the right. */
-const HOST_WIDTHS = [-14, -28, 10, 9, 15] as const
-const SINK_WIDTHS = [-14, -28, 10, 9, 15] as const
+/** The widths of the columns; a negative one is aligned to the left. What a narrow terminal cuts off comes last. */
+const WIDTHS = [-14, -22, 9, 7, -24, -15] as const
 
 /** A line for each host, and one for each stream of Redis. */
 export const tableOf = (board: Board): readonly string[] => [
   `${board.settings.mode} into Redis at ${board.settings.redis.host}  ${duration(board.elapsedMs)}`,
   '',
-  row(HOST_WIDTHS, ['read', 'from', 'rate', 'lag', 'position'], 'state'),
+  row('read', 'from', 'rate', 'lag', 'state', 'position'),
   ...board.feeds.map((feed) => feedRow(feed, board.elapsedMs)),
   '',
-  row(SINK_WIDTHS, ['written', 'entries', 'repeats', 'retries', 'not yet read'], 'state'),
+  row('written', 'entries', 'repeats', 'retries', 'state', 'not yet read'),
   ...board.lanes.map(sinkRow),
 ]
 
@@ -22,21 +21,13 @@ export const tableOf = (board: Board): readonly string[] => [
 export const statusOf = (board: Board): string => board.lanes.map((lane) => laneStatus(lane, board.elapsedMs)).join('; ')
 
 function feedRow(feed: Feed, elapsedMs: number): string {
-  const { metrics } = feed.watch
-  const cells = [
-    feed.stream,
-    plain(feed.host),
-    `${count(feed.rateAt(elapsedMs))}/s`,
-    lagOf(feed),
-    metrics.cursor === undefined ? '-' : count(metrics.cursor),
-  ]
-  return row(HOST_WIDTHS, cells, feedState(feed))
+  const { cursor } = feed.watch.metrics
+  const position = cursor === undefined ? '-' : count(cursor)
+  return row(feed.stream, plain(feed.host), `${count(feed.rateAt(elapsedMs))}/s`, lagOf(feed), feedState(feed), position)
 }
 
-function sinkRow({ stream, sink: { metrics, word } }: Lane): string {
-  const cells = [stream, count(metrics.written), count(metrics.duplicates), count(metrics.retries), count(metrics.unread)]
-  return row(SINK_WIDTHS, cells, word)
-}
+const sinkRow = ({ stream, sink: { metrics, word } }: Lane): string =>
+  row(stream, count(metrics.written), count(metrics.duplicates), count(metrics.retries), word, count(metrics.unread))
 
 function laneStatus({ stream, feeds, sink: { metrics, word } }: Lane, elapsedMs: number): string {
   const rate = feeds.reduce((sum, feed) => sum + feed.rateAt(elapsedMs), 0)
@@ -50,10 +41,10 @@ const lagOf = ({ watch: { metrics } }: Feed): string => (metrics.lagMs === undef
 function feedState({ completed, watch: { metrics } }: Feed): string {
   const { connection } = metrics
   if (completed) return 'completed'
-  return connection.state === 'waiting' ? `waiting (retry ${connection.attempt}, ${connection.reason.code})` : connection.state
+  return connection.state === 'waiting' ? `waiting (${connection.reason.code})` : connection.state
 }
 
-const row = (widths: readonly number[], cells: readonly string[], last: string): string =>
-  `  ${cells.map((cell, index) => padded(cell, widths[index] ?? 0)).join('  ')}  ${last}`
+const row = (...cells: readonly string[]): string =>
+  `  ${cells.map((cell, index) => padded(cell, WIDTHS[index] ?? 0)).join('  ')}`.trimEnd()
 
 const padded = (text: string, width: number): string => (width < 0 ? text.slice(0, -width).padEnd(-width) : text.padStart(width))
