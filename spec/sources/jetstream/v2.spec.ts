@@ -174,5 +174,9 @@ describe('the request of wire v2', () => {
     const dids = Array.from({ length: 9_998 }, (_, index) => `did:web:a${index}`)
     expect(() => wire({ dids })).toThrow(expect.objectContaining({ code: 'WIRE', message: expect.stringContaining("`wire: 'v1'`") }))
     expect(urlOf({ dids: dids.slice(1) }, 7).searchParams.size).toBe(9_998)
+    expect(() => wire({ collections: ['app.bsky.*', 'app.*'] })).toThrow(
+      expect.objectContaining({ code: 'WIRE', message: expect.stringContaining('app.*') }),
+    )
+    expect(urlOf({ collections: ['app.bsky.*'] }, 7).searchParams.get('collections')).toBe('app.bsky.*')
   })
 })

@@ -70,6 +70,12 @@ describe("`wire: 'auto'`", () => {
     expect(attemptsOf(server)).toEqual(['v1 101'])
   })
 
+  it('speaks v1 where a prefix is too short for v2', async () => {
+    await using server = await fakeJetstream({ events: 50, server: 'v2' })
+    await first(5, watched(server, { wire: 'auto', host: server.host, collections: ['app.*'] }).events$)
+    expect(attemptsOf(server)).toEqual(['v1 101'])
+  })
+
   it('follows a URL that names the endpoint', async () => {
     await using server = await fakeJetstream({ events: 5, server: 'v2' })
     await first(5, watched(server, { wire: 'auto' }).events$)

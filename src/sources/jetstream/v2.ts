@@ -26,6 +26,8 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
   if (query.length > MAX_FILTERS) {
     throw new WireError(`wire v2 takes ${MAX_FILTERS} filters in all, not ${query.length}; set \`wire: 'v1'\`, or list fewer \`dids\``)
   }
+  const short = filters.collections?.find(isShort)
+  if (short !== undefined) throw new WireError(`wire v2 takes no prefix of one label, such as ${short}; set \`wire: 'v1'\`, or write two`)
 
   return {
     host,
@@ -59,8 +61,11 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
   }
 }
 
-/** Whether a URL of wire v2 can hold the filters; wire v1 has a message for them. */
-export const fitsV2 = (filters: JetstreamFilters): boolean => queryOf(filters).length <= MAX_FILTERS
+/** Whether wire v2 can be asked for the filters; wire v1 takes all of them. */
+export const fitsV2 = (filters: JetstreamFilters): boolean => queryOf(filters).length <= MAX_FILTERS && !filters.collections?.some(isShort)
+
+/** `app.*`: the head of a prefix must be the beginning of an NSID there, which has two labels. */
+const isShort = (collection: string): boolean => collection.endsWith('.*') && collection.indexOf('.') === collection.length - 2
 
 const queryOf = ({ collections = [], dids = [], kinds = [] }: JetstreamFilters): readonly (readonly [string, string])[] => [
   ...[...new Set(kinds)].map((kind) => ['kinds', kind] as const),
