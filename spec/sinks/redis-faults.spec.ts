@@ -40,7 +40,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     it('writes once what Redis took while it hung, and pauses the source meanwhile (F2)', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 500))
-      using sink = sinkOf(opened, feed, { ids, capacity: 1000 })
+      using sink = sinkOf(opened, feed, { ids, capacity: 1000, highWaterMark: Number.POSITIVE_INFINITY })
       await sink.emits(500)
       await server.cli('CONFIG', 'RESETSTAT')
       await server.freeze()

@@ -108,6 +108,18 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     await expect(ended(of(small(1)).pipe(toRedisStream({ ...options, id: () => ({ position: 0.5 }) })))).rejects.toThrow(HoldError)
   })
 
+  it('ends before an event that cannot be written, and moves no position past it', async () => {
+    const unwritable = { ...small(3), big: 3n }
+    const feed = new Feed([...range(1, 2), { event: unwritable, position: 3, index: 0 }, ...range(4, 5)])
+    using sink = sinkOf(opened, feed, { size: 2 })
+    await expect(sink.done).rejects.toThrow(TypeError)
+    feed.complete()
+    expect(feed.ledger.failed).toBeGreaterThan(0)
+    const lone = new Feed([{ event: unwritable, position: 3, index: 0 }])
+    await expect(sinkOf(opened, lone).done).rejects.toThrow(TypeError)
+    expect(lone.frontier).toBe(3)
+  })
+
   it('refuses a second host beside the first with positions, and takes one that comes after it', async () => {
     const [a, b] = [new Feed(range(1, 3), 'wss://a.test'), new Feed(range(4, 6), 'wss://b.test')]
     const both = (ids: 'position' | 'redis') =>
