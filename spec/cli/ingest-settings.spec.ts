@@ -101,6 +101,17 @@ describe('the settings of ingest', () => {
     expect(mistakesOf({ mode: 'labeler' })).toEqual(['CONFIG: --labeler-hosts is needed for the mode labeler (or INGESTER_LABELER_HOSTS)'])
   })
 
+  it.each([
+    ['100', 100],
+    ['1.5s', 1500],
+    ['0s', undefined],
+    ['-1', undefined],
+    ['soon', undefined],
+  ])('read the wait %s as %s', (batchTimeout, ms) => {
+    if (ms === undefined) expect(mistakesOf({ batchTimeout })).toHaveLength(1)
+    else expect(readSettings({ batchTimeout }, {}).batchTimeout).toBe(ms)
+  })
+
   it('refuse a seq where several hosts would begin at it', () => {
     const told = ['CONFIG: --cursor can be a seq for one host alone: each counts for itself']
     expect(mistakesOf({ cursor: '7', relayHosts: 'a,b' })).toEqual(told)

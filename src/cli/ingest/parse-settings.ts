@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { parseList, parseWhole } from '../parse.js'
+import { parseCount, parseDuration, parseList, parseWhole } from '../parse.js'
 
 export const MODES = ['all', 'firehose', 'backfill', 'labeler'] as const
 export type Mode = (typeof MODES)[number]
@@ -19,6 +19,13 @@ export function parseSeqStart(text: string): SeqStart {
   if (text === 'live' || text === 'oldest') return text
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write oldest, live, or a seq.')
   return parseWhole(text)
+}
+
+/** A duration above 0; a bare number is milliseconds, as rsky-ingester has it. */
+export function parseWait(text: string): number {
+  const ms = /^\d+$/.test(text) ? parseCount(text) : parseDuration(text)
+  if (ms === 0) throw new InvalidArgumentError('Write a duration above 0, such as 100ms.')
+  return ms
 }
 
 export function parseMetricsPort(text: string): number | 'off' {

@@ -1,7 +1,16 @@
 import { InvalidArgumentError } from 'commander'
 import { ConfigError, type ConfigIssue } from '../../index.js'
 import { parseCount, parseDuration } from '../parse.js'
-import { type Mode, parseHosts, parseMetricsPort, parseMode, parseRedisUrl, parseSeqStart, type SeqStart } from './parse-settings.js'
+import {
+  type Mode,
+  parseHosts,
+  parseMetricsPort,
+  parseMode,
+  parseRedisUrl,
+  parseSeqStart,
+  parseWait,
+  type SeqStart,
+} from './parse-settings.js'
 
 /** One value of the program: how a person gives it, and what it is when nobody does. */
 interface Setting<T> {
@@ -79,7 +88,7 @@ export const SETTINGS = {
     variables: ['INGESTER_BATCH_TIMEOUT_MS'],
     help: 'how long a batch waits to be full; the variable is in milliseconds (default: 1s)',
     fallback: 1000,
-    parse: (text) => (/^\d+$/.test(text) ? parseCount(text) : parseDuration(text)),
+    parse: parseWait,
   }),
   metricsPort: setting<number | 'off' | undefined>({
     flag: '--metrics-port <port>',
