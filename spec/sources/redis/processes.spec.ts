@@ -15,7 +15,7 @@ const children = new Set<ChildProcess>()
 
 beforeAll(() => {
   buildSync({
-    entryPoints: [join(__dirname, 'child.ts')],
+    entryPoints: [join(__dirname, 'worker-child.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',

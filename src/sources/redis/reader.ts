@@ -1,4 +1,18 @@
-import { defer, exhaustMap, filter, firstValueFrom, ignoreElements, merge, type Observable, retry, Subject, startWith, timer } from 'rxjs'
+import {
+  defer,
+  exhaustMap,
+  filter,
+  firstValueFrom,
+  ignoreElements,
+  lastValueFrom,
+  merge,
+  type Observable,
+  retry,
+  Subject,
+  startWith,
+  throwError,
+  timer,
+} from 'rxjs'
 import { RedisRefusedError, RedisUnavailableError, StreamError } from '../../errors.js'
 import type { RedisCommands, RedisConnection } from '../../redis/client.js'
 import { Acks } from './acks.js'
@@ -25,6 +39,10 @@ export interface ReaderHandlers {
   /** Something became of an entry. */
   changed(): void
 }
+
+// How long a connection may take, and how often it is looked at.
+const CONNECT_MS = 5000
+const CONNECT_EVERY_MS = 20
 
 /** One stream of a group, read by one consumer: first what it has already, then what nobody has, bounded by what it has in hand. */
 export class Reader {
@@ -158,8 +176,8 @@ export class Reader {
     this.#connection = connection
     try {
       await this.#begin()
+      await this.#opened(connection)
       // Well again before there is room for more: both connections answer.
-      await connection.send(['PING']).catch(lost)
       this.handlers.well(this)
       await (this.lease === undefined ? this.#takeOwn() : this.#takeAll())
       while (await this.#hasRoom()) await this.#takeNew(connection)
@@ -170,6 +188,19 @@ export class Reader {
     } finally {
       connection.close()
     }
+  }
+
+  /** A client that keeps no queue refuses commands until it is connected. */
+  async #opened(connection: RedisConnection): Promise<void> {
+    const retries = CONNECT_MS / CONNECT_EVERY_MS
+    const isConnecting = (error: unknown) => error instanceof RedisUnavailableError && error.reason === 'CONNECTION' && this.isReading
+    await lastValueFrom(
+      defer(() => connection.send(['PING'])).pipe(
+        retry({
+          delay: (error, attempt) => (attempt <= retries && isConnecting(error) ? timer(CONNECT_EVERY_MS) : throwError(() => error)),
+        }),
+      ),
+    ).catch(lost)
   }
 
   async #begin(): Promise<void> {
