@@ -61,6 +61,21 @@ describe('the parts of a message', () => {
     expect([book.sum, book.frontier]).toEqual([{ done: 1, dropped: 0, failed: 1, open: 0 }, 3])
   })
 
+  it('that could not be made leave it undone: what fails in their making ends the stream before the message', () => {
+    const [book, source$] = [new Book(), new Subject<number>()]
+    const breaking = (message: number, emit: (part: number, index: number) => void): void => {
+      each(message, emit)
+      if (message === 3) throw new Error('no more')
+    }
+    const [seen, errors]: [number[], unknown[]] = [[], []]
+    source$.pipe(book.deliver(), parts(breaking)).subscribe({ next: (part) => seen.push(part), error: (error) => errors.push(error) })
+    source$.next(2)
+    source$.next(3)
+    expect(seen).toEqual([20, 21, 30, 31, 32])
+    expect(errors).toEqual([new Error('no more')])
+    expect([book.sum, book.frontier]).toEqual([{ done: 1, dropped: 0, failed: 1, open: 0 }, 3])
+  })
+
   it('are all seen when the cut falls behind the last of them', () => {
     const { book, source$, parts$ } = delivering()
     parts$.pipe(take(3)).subscribe()

@@ -1,4 +1,4 @@
-import type { OperatorFunction } from 'rxjs'
+import type { OperatorFunction, Subscriber } from 'rxjs'
 import { observe, operate } from '../internal/observe.js'
 import { currentDelivery, type DeliverySource, enter, type Holding, leave, type Outcome } from './delivery.js'
 import type { Place } from './mark.js'
@@ -8,7 +8,7 @@ export type EmitPart<Part> = (part: Part, index: number) => void
 
 /**
  * Emits the parts of each message in the one delivery of the message, which is done when all of them are: so that no position lies inside a
- * message. A message that is cut, by `take(n)` say, is not done.
+ * message. A message that is cut, by `take(n)` say, or whose parts cannot all be made, is not done.
  */
 export const parts = <Message, Part>(each: (message: Message, emit: EmitPart<Part>) => void): OperatorFunction<Message, Part> =>
   operate((source, destination) => {
@@ -17,26 +17,38 @@ export const parts = <Message, Part>(each: (message: Message, emit: EmitPart<Par
       destination,
       (message) => {
         const whole = currentDelivery()
-        let cut = false
-        each(message, (part, index) => {
-          if (destination.closed) {
-            cut = true
-            return
-          }
-          const outer = enter(whole && new PartHolding(whole, index))
-          try {
-            destination.next(part)
-          } finally {
-            leave(outer)
-          }
-        })
-        if (!cut) return
-        whole?.hold()
-        whole?.release('failed')
+        let missed = 0
+        const emit = (part: Part, index: number) => {
+          if (destination.closed) missed += 1
+          else emitPart(part, whole && new PartHolding(whole, index), destination)
+        }
+        try {
+          each(message, emit)
+        } catch (error) {
+          missed += 1
+          throw error
+        } finally {
+          if (missed > 0) fail(whole)
+        }
       },
       () => destination.complete(),
     )
   })
+
+function emitPart<Part>(part: Part, holding: Holding | undefined, destination: Subscriber<Part>): void {
+  const outer = enter(holding)
+  try {
+    destination.next(part)
+  } finally {
+    leave(outer)
+  }
+}
+
+/** The call is a hold of its own: this one makes the outcome the worst there is. */
+function fail(whole: Holding | undefined): void {
+  whole?.hold()
+  whole?.release('failed')
+}
 
 /** The delivery of the whole message, at the place of one part. */
 class PartHolding implements Holding {
