@@ -69,6 +69,49 @@ describe('a stream whose servers take no times', () => {
   })
 })
 
+describe('a stream that goes on after a restart of the program', () => {
+  const restarted = (event: Numbered, policy: OnCursorRefused = 'oldest') => {
+    const { resume, gaps, connection } = resuming(policy)
+    resume.startFrom({ host: A, position: event.position, time_us: event.time_us })
+    return { gaps, connection }
+  }
+
+  it('has the event at the checkpoint once more', () => {
+    const { connection, gaps } = restarted(numbered(5))
+    expect(connection(numbered(5), numbered(6))).toEqual({ cursor: 5, taken: ['e5', 'e6'] })
+    expect(gaps).toEqual([])
+  })
+
+  it('sees by the time of that event that the log was counted anew meanwhile', () => {
+    const { connection, gaps } = restarted(numbered(5))
+    expect(() => connection({ ...numbered(5), time_us: T0 })).toThrow(Redial)
+    expect(gaps).toEqual([{ host: A, from: 5, to: 5, reason: 'renumbered', recoverable: false }])
+    expect(connection(numbered(1), numbered(2))).toEqual({ cursor: 0, taken: ['e1', 'e2'] })
+  })
+
+  it('trusts the number alone where either time is unknown', () => {
+    for (const [saved, now] of [
+      [{ ...numbered(5), time_us: 0 }, numbered(5)],
+      [numbered(5), { ...numbered(5), time_us: 0 }],
+    ] as const) {
+      const { connection, gaps } = restarted(saved)
+      expect(connection(now).taken).toEqual(['e5'])
+      expect(gaps).toEqual([])
+    }
+  })
+})
+
+describe('a server that calls even its oldest a place in the future', () => {
+  it('has nothing yet: that is waited for, without a gap and without a dial', () => {
+    const gaps: Gap[] = []
+    const resume = new Resume<Numbered>({ start: 'oldest', onCursorRefused: 'oldest' }, new Gaps({ next: (gap) => gaps.push(gap) }))
+    resume.at(counting())
+    expect(() => resume.isAhead(A)).not.toThrow()
+    expect(resume.admit(numbered(1), A, 1, T0)).toBe(true)
+    expect(gaps).toEqual([])
+  })
+})
+
 describe('the index of an event', () => {
   it('counts those that share its position, over reconnects too', () => {
     const { resume, connection } = resuming()

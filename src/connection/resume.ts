@@ -35,6 +35,8 @@ interface Ask {
   answered: boolean
   /** The time of the last event received, where the cursor lies before it to be sure. */
   readonly lastUs: number | undefined
+  /** The time of the event that an earlier run had at the cursor; 0 where it is not known. */
+  readonly savedUs: number
   /** The server said that it starts later. */
   clamped: boolean
 }
@@ -113,7 +115,8 @@ export class Resume<Event> {
   isAhead(host: string): void {
     const ask = this.#ask
     // After a time nothing came yet, so that live is what was asked for; a number that was given out was taken back.
-    if (ask !== undefined && !isTimeCursor(ask.cursor)) this.#wentBack(ask, host, ask.cursor)
+    // Of a log that has nothing, even the oldest is still to come.
+    if (ask !== undefined && ask.heldBy !== 'oldest' && !isTimeCursor(ask.cursor)) this.#wentBack(ask, host, ask.cursor)
   }
 
   /** A connection opened; `now` in unix milliseconds. */
@@ -177,7 +180,7 @@ export class Resume<Event> {
     }
     const rewinds = this.#rewinds + (known.host === host ? 0 : 1)
     if (rewinds > 0) return askFor(known.time_us - rewindUs(rewinds), 'nobody', new Set(), known.time_us)
-    if (this.#host === undefined) return askFor(known.position, 'earlier run')
+    if (this.#host === undefined) return askFor(known.position, 'earlier run', new Set(), undefined, known.time_us)
     return askFor(known.position, 'us', new Set(this.#group.map(identityOf)))
   }
 
@@ -192,7 +195,7 @@ export class Resume<Event> {
       if (byTime && position !== time_us && ask.cursor - value < FAR_US) return false
       this.#wentBack(ask, host, value)
     }
-    if (value === ask.cursor) return this.#answer(ask, event, host, value)
+    if (value === ask.cursor) return this.#answer(ask, event, host, value, time_us)
     if (!this.#forgets && isLate(ask, value))
       this.gaps.report({ host, from: ask.cursor, to: value, reason: 'cursor-too-old', recoverable: false })
     return this.#settle()
@@ -205,8 +208,10 @@ export class Resume<Event> {
     return true
   }
 
-  #answer(ask: Ask, event: Event, host: string, value: number): boolean {
+  #answer(ask: Ask, event: Event, host: string, value: number, time_us: number): boolean {
     if (ask.heldBy !== 'us') {
+      // A store keeps no identity, but the time: what was counted anew has another.
+      if (!ask.answered && ask.savedUs > 0 && time_us > 0 && time_us !== ask.savedUs) this.#wentBack(ask, host, value)
       ask.answered = true
       return true
     }
@@ -262,11 +267,12 @@ function isLate({ cursor, heldBy, answered, lastUs, clamped }: Ask, value: numbe
   return heldBy === 'nobody' && isTimeCursor(cursor) && value - cursor > FAR_US
 }
 
-const askFor = (cursor: number, heldBy: Ask['heldBy'], repeats = new Set<string>(), lastUs?: number): Ask => ({
+const askFor = (cursor: number, heldBy: Ask['heldBy'], repeats = new Set<string>(), lastUs?: number, savedUs = 0): Ask => ({
   cursor,
   heldBy,
   repeats,
   answered: false,
   lastUs,
+  savedUs,
   clamped: false,
 })
