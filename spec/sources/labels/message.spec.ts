@@ -55,8 +55,9 @@ describe('a frame of labels', () => {
 
   it('gives a label no other seq than that of its frame, and no other prototype', () => {
     const hostile = JSON.parse('{"__proto__":{"neg":true}}') as object
-    const { labels } = read(labelsFrame(5, label('a', hostile)))
-    const [first] = labels as readonly object[]
+    const { labels } = read(labelsFrame(5, label('a', { ...hostile, seq: 9 })))
+    const [first] = labels as readonly { readonly seq: number }[]
+    expect(first?.seq).toBe(5)
     expect(Object.getPrototypeOf(first)).toBe(Object.prototype)
     expect((first as { neg?: boolean }).neg).toBeUndefined()
   })

@@ -47,5 +47,7 @@ export function readLabel(value: unknown, place: FrameError['place'] & object): 
   for (const [name, isRight] of Object.entries(OPTIONAL)) {
     if (value[name] !== undefined && !isRight(value[name])) throw new FrameError(`\`${name}\` of the label is of another type`, place)
   }
-  return { seq: place.position, ...(toJson(value) as Omit<LabelEvent, 'seq'>) }
+  // A member of that name is nobody's position.
+  const { seq: _, ...label } = toJson(value) as LabelEvent
+  return { seq: place.position, ...label }
 }
