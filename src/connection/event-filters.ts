@@ -4,7 +4,7 @@ import { hashOf } from '../internal/hash.js'
 import { isDid, isNsid, isNsidPrefix } from '../internal/syntax.js'
 import { type Issues, shown } from './config.js'
 
-/** What a stream of events is limited to. The filters are ANDed; what is left out is not limited. */
+/** What a stream of events is limited to. The filters are ANDed; what is left out, or an empty list, limits nothing. */
 export interface EventFilters {
   /** NSIDs, or prefixes such as `app.bsky.feed.*`. Limits commits, and nothing else. @default all */
   readonly collections?: readonly string[] | undefined
@@ -23,7 +23,7 @@ export const eventFiltersShape = {
 }
 
 /** Adds what is no name, and what can never apply. */
-export function checkEventFilters({ collections = [], dids = [] }: EventFilters, issues: Issues): void {
+export function checkEventFilters({ collections = [], dids = [], kinds = [] }: EventFilters, issues: Issues): void {
   collections.forEach((collection, index) => {
     if (!isNsid(collection) && !isNsidPrefix(collection)) {
       issues.add(`collections.${index}`, `must be an NSID or a prefix such as app.bsky.feed.*, not ${shown(collection)}`)
@@ -32,6 +32,9 @@ export function checkEventFilters({ collections = [], dids = [] }: EventFilters,
   dids.forEach((did, index) => {
     if (!isDid(did)) issues.add(`dids.${index}`, `must be a DID, not ${shown(did)}`)
   })
+  if (collections.length > 0 && kinds.length > 0 && !kinds.includes('commit')) {
+    issues.add('collections', "can never apply: `kinds` leaves out 'commit'")
+  }
 }
 
 /** The filters as a checkpoint's key names them. A limit on size is no filter of its own: it leaves no place out. */
@@ -53,8 +56,8 @@ export function matcher(filters: EventFilters): (event: JetstreamEvent) => boole
 export type Wanted = (kind: string, did: string, collection?: string) => boolean
 
 /** The filters, for who has no event yet. */
-export function wantedBy({ collections = [], dids = [], kinds }: EventFilters): Wanted {
-  const wantedKinds = kinds && new Set<string>(kinds)
+export function wantedBy({ collections = [], dids = [], kinds = [] }: EventFilters): Wanted {
+  const wantedKinds = kinds.length > 0 ? new Set<string>(kinds) : undefined
   const wantedDids = dids.length > 0 ? new Set(dids) : undefined
   const names = collections.length > 0 ? new Set(collections) : undefined
   const prefixes = collections.filter((nsid) => nsid.endsWith('.*')).map((nsid) => nsid.slice(0, -1))

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import type { Issues } from '../../connection/config.js'
 import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../connection/event-filters.js'
 
-/** What a stream is limited to. The filters are ANDed; what is left out is not limited. */
+/** What a stream is limited to. The filters are ANDed; what is left out, or an empty list, limits nothing. */
 export interface JetstreamFilters extends EventFilters {
   /** NSIDs, or prefixes such as `app.bsky.feed.*`: at most 100. Limits commits, and nothing else. @default all */
   readonly collections?: readonly string[] | undefined
