@@ -290,7 +290,7 @@ describe('the programs of a user', () => {
     subscription.unsubscribe()
     expect(records).toHaveLength(good.length)
     expect(rejects.length).toBeGreaterThanOrEqual(posts.length - good.length)
-    expect(rejects[0]).toMatch(/^the record is no app\.bsky\.feed\.post: text /)
+    expect(rejects[0]).toMatch(/^the record of \S+ is no app\.bsky\.feed\.post: text /)
   })
 
   it('your own work: a delivery stays open until its `release` is called, and only the first call counts', async () => {

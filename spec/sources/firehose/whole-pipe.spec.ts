@@ -216,8 +216,9 @@ describe('what a server refuses', () => {
     const { events$, gaps, metrics$ } = watched(server, { cursor: 'oldest', reconnect: { initialDelayMs: 60_000, jitter: 'none' } })
     const seen: string[] = []
     const subscription = events$.subscribe((event) => seen.push(nameOf(event)))
-    await server.idle()
     await firstValueFrom(timer(0, 5).pipe(filter(() => seen.length === 1)))
+    // The server knows it, too: until then the reader is not live, and cannot be behind.
+    await server.idle()
     server.emit(...Array.from({ length: 501 }, (_, n) => posts(n + 2)))
     await firstValueFrom(timer(0, 5).pipe(filter(() => seen.length === 502)))
     subscription.unsubscribe()

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { recordChecker } from '../../../src/connection/records.js'
 import { FrameError } from '../../../src/errors.js'
 import type { JetstreamEvent } from '../../../src/events.js'
 import { eager } from '../../../src/sources/jetstream/decoding.js'
 import type { JetstreamFilters } from '../../../src/sources/jetstream/filters.js'
 import { identityOf } from '../../../src/sources/jetstream/identity.js'
-import { recordChecker } from '../../../src/sources/jetstream/records.js'
 import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { generateEvents } from '../../../src/testing/index.js'
 

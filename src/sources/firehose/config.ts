@@ -3,10 +3,10 @@ import { checkShape, Issues } from '../../connection/config.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from '../../connection/each-host.js'
 import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../connection/event-filters.js'
 import { type CheckpointConfig, hostsOf } from '../../connection/live-config.js'
+import { checkRecordNames, recordsShape } from '../../connection/records.js'
 import type { OnCursorRefused } from '../../connection/resume.js'
 import type { RecordMap } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
-import { isNsid } from '../../internal/syntax.js'
 import { FIREHOSE_PATH } from './protocol.js'
 
 /** Which relay or PDS to read, from where, and what to keep: every option has a default. The filters are applied here, before any record is decoded. */
@@ -29,9 +29,6 @@ export interface FirehoseConfig<Records extends RecordMap = RecordMap> extends E
   readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined
 }
 
-const isSchema = (value: unknown): boolean =>
-  (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in (value as object)
-
 const CURSOR = "must be 'live', 'oldest' or a sequence number"
 
 const schema = z.strictObject({
@@ -39,9 +36,7 @@ const schema = z.strictObject({
   ...eventFiltersShape,
   cursor: z.optional(z.union([z.literal(['live', 'oldest']), z.int(CURSOR).check(z.gte(0, CURSOR))], CURSOR)),
   onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
-  records: z.optional(
-    z.record(z.string(), z.custom(isSchema, 'must be a Standard Schema'), 'must be an object with a Standard Schema for each NSID'),
-  ),
+  records: recordsShape,
 })
 
 /** The hosts of a config, as URLs. Throws `ConfigError` with every mistake. */
@@ -51,10 +46,7 @@ export function checkFirehoseConfig(config: FirehoseConfig): readonly string[] {
   // What has the wrong shape cannot be looked into.
   issues.throwIfAny('firehose$')
   checkEventFilters(config, issues)
-  for (const nsid of Object.keys(config.records ?? {})) if (!isNsid(nsid)) issues.add(`records.${nsid}`, 'must be named by an NSID')
-  if ((config.collections?.length ?? 0) > 0 && config.kinds !== undefined && !config.kinds.includes('commit')) {
-    issues.add('collections', "can never apply: `kinds` leaves out 'commit'")
-  }
+  checkRecordNames(config.records, issues)
   const hosts = hostsOf(config.host ?? 'bsky.network', FIREHOSE_PATH, issues)
   if (issues.all.length === 0) checkEachHost(config, hosts, issues)
   if (hosts.length > 1 && typeof config.cursor === 'number') {

@@ -4,6 +4,7 @@ import { filtersKey, wantedBy } from '../../connection/event-filters.js'
 import { type LiveOptions, live } from '../../connection/live.js'
 import { checkpointOptions } from '../../connection/live-config.js'
 import { parts } from '../../connection/parts.js'
+import { recordChecker, type Schemas } from '../../connection/records.js'
 import { reject } from '../../connection/rejects.js'
 import type { FirehoseEvent } from '../../events.js'
 import type { Dial } from '../../socket/socket.js'
@@ -11,12 +12,11 @@ import type { FirehoseConfig } from './config.js'
 import { eachEvent } from './events.js'
 import type { Message } from './message.js'
 import { firehoseProtocol } from './protocol.js'
-import { recordChecker, type Schemas } from './records.js'
 
 /** The events of one host. `dial`: how a socket is opened; specs hand in their own. */
 export function eventsOf(host: string, config: FirehoseConfig, options: LiveOptions, dial?: Dial): Observable<FirehoseEvent> {
   const wanted = wantedBy(config)
-  const check = recordChecker(config.records as Schemas | undefined)
+  const { check } = recordChecker(config.records as Schemas | undefined)
   return messagesOf(host, config, options, dial).pipe(
     parts((message, emit) =>
       eachEvent(message, wanted, (event, index) => {

@@ -3,10 +3,10 @@ import * as z from 'zod/mini'
 import { checkShape, Issues, liveShape } from '../../connection/config.js'
 import { type CheckpointConfig, hostsOf, type LiveConfig } from '../../connection/live-config.js'
 import { isTimeCursor } from '../../connection/protocol.js'
+import { checkRecordNames, recordsShape } from '../../connection/records.js'
 import type { OnCursorRefused, Start } from '../../connection/resume.js'
 import type { RecordMap } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
-import { isNsid } from '../../internal/syntax.js'
 import type { Compress } from './compression.js'
 import { checkFilters, filtersShape, type JetstreamFilters } from './filters.js'
 import { type Wire, wireOfPath } from './wire.js'
@@ -64,9 +64,6 @@ export interface CheckedJetstreamConfig {
 
 const PUBLIC_HOSTS = ['jetstream.us-east.bsky.network', 'jetstream.us-west.bsky.network']
 
-const isSchema = (value: unknown): boolean =>
-  (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in (value as object)
-
 const isObservable = (value: unknown): boolean => typeof (value as { subscribe?: unknown } | null)?.subscribe === 'function'
 
 const CURSOR = "must be 'live', 'oldest', a position, a Date or `{ ago: ms }`"
@@ -93,9 +90,7 @@ const schema = z.strictObject({
     z.union([z.string(), z.instanceof(URL), z.instanceof(Uint8Array)], 'must be the bytes of a dictionary, a URL or a path'),
   ),
   filters$: z.optional(z.custom(isObservable, 'must be an Observable of filters')),
-  records: z.optional(
-    z.record(z.string(), z.custom(isSchema, 'must be a Standard Schema'), 'must be an object with a Standard Schema for each NSID'),
-  ),
+  records: recordsShape,
 })
 
 const filtersSchema = z.strictObject(filtersShape)
@@ -107,7 +102,7 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   // What has the wrong shape cannot be looked into.
   issues.throwIfAny('jetstream$')
   checkFilters(config, issues)
-  for (const nsid of Object.keys(config.records ?? {})) if (!isNsid(nsid)) issues.add(`records.${nsid}`, 'must be named by an NSID')
+  checkRecordNames(config.records, issues)
   const start = issues.try<(now: number) => Start>(
     'cursor',
     () => startOf(config.cursor ?? 'live'),
@@ -129,14 +124,11 @@ export function checkNewFilters(filters: JetstreamFilters): JetstreamFilters {
   return filters
 }
 
-function checkWires(hosts: readonly string[], { host, wire = 'auto', collections, kinds }: JetstreamConfig, issues: Issues): void {
+function checkWires(hosts: readonly string[], { host, wire = 'auto' }: JetstreamConfig, issues: Issues): void {
   const named = hosts.map((url, index) => issues.try(typeof host === 'string' ? 'host' : `host.${index}`, () => wireOfPath(url), undefined))
   const distinct = new Set([...named, wire === 'auto' ? undefined : wire].filter((one) => one !== undefined))
   if (distinct.size > 1)
     issues.add('host', `names endpoints of wire v1 and v2 (\`wire\`: ${wire}); a position of one means nothing to the other`)
-  if ((collections?.length ?? 0) > 0 && kinds !== undefined && !kinds.includes('commit')) {
-    issues.add('collections', "can never apply: `kinds` leaves out 'commit'")
-  }
 }
 
 const DAY_MS = 86_400_000

@@ -1,10 +1,10 @@
 import type { Control } from '../../connection/control.js'
 import type { Protocol } from '../../connection/protocol.js'
+import type { RecordChecker } from '../../connection/records.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { Frame } from '../../socket/socket.js'
 import type { TextBytes } from '../../socket/text-bytes.js'
 import { keepText } from './lazy-record.js'
-import type { RecordChecker } from './records.js'
 
 /** The last step of reading an event that was parsed whole. */
 export type Finish = (event: JetstreamEvent, text: string) => JetstreamEvent
@@ -20,14 +20,14 @@ export interface Decoding {
   ): Pick<Protocol<JetstreamEvent>, 'decode' | 'decodeBytes'>
 }
 
-export const eager = ({ check }: RecordChecker): Decoding => ({
-  of: (_, parse) => ({ decode: (frame) => parse(frame, check) }),
+export const eager = (checker: RecordChecker): Decoding => ({
+  of: (_, parse) => ({ decode: (frame) => parse(frame, (event) => checked(event, checker)) }),
 })
 
 /** Whatever the reader does not know is parsed whole: the same events, and the same rejects. */
-export function lazy({ check, checks }: RecordChecker): Decoding {
+export function lazy(checker: RecordChecker): Decoding {
   // A schema's output takes the record's place: the text is then no longer that of the event.
-  const finish: Finish = (event, text) => (checks(event) ? check(event) : keepText(event, text))
+  const finish: Finish = (event, text) => (checker.checks(event) ? checked(event, checker) : keepText(event, text))
   return {
     of(reader, parse) {
       const read = reader()
@@ -35,9 +35,15 @@ export function lazy({ check, checks }: RecordChecker): Decoding {
         decode: (frame) => parse(frame, finish),
         decodeBytes(message) {
           const event = read(message)
-          return event === undefined || checks(event) ? parse(message.toFrame(), finish) : event
+          return event === undefined || checker.checks(event) ? parse(message.toFrame(), finish) : event
         },
       }
     },
   }
+}
+
+function checked(event: JetstreamEvent, { check }: RecordChecker): JetstreamEvent {
+  const wrong = check(event)
+  if (wrong !== undefined) throw wrong
+  return event
 }

@@ -3,12 +3,12 @@ import { CursorProgress } from '../../connection/cursor-progress.js'
 import { filtersKey } from '../../connection/event-filters.js'
 import { live } from '../../connection/live.js'
 import { checkpointOptions, liveOptions } from '../../connection/live-config.js'
+import { recordChecker, type Schemas } from '../../connection/records.js'
 import type { JetstreamEvent, RecordMap } from '../../events.js'
 import { Compressions } from './compression.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import { eager, lazy } from './decoding.js'
 import type { JetstreamFilters } from './filters.js'
-import { recordChecker, type Schemas } from './records.js'
 import { type Wire, Wires, wireOfPath } from './wire.js'
 
 /**
