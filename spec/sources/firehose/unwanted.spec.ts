@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { Control } from '../../../src/connection/control.js'
 import { type EventFilters, wantedBy } from '../../../src/connection/event-filters.js'
+import { type FirehoseEvent, rawFrame } from '../../../src/index.js'
 import { wantsAny } from '../../../src/sources/firehose/events.js'
 import { type Message, readMessage } from '../../../src/sources/firehose/message.js'
 import { unwantedMessage } from '../../../src/sources/firehose/unwanted.js'
@@ -79,6 +80,7 @@ describe('a message of which nothing is wanted', () => {
     ['an error', errorFrame('ConsumerTooSlow')],
     ['a notice', frameOf('#info', { name: 'OutdatedCursor' })],
     ['a type of tomorrow', frameOf('#tomorrow', { seq: 1 })],
+    ['a type that every object has', frameOf('constructor', { seq: 1, did: DID, time: '' })],
     ['another operation', frameOf('#identity', { seq: 1, did: DID, time: '' }, 2)],
     ['a message without a place', frameOf('#identity', { did: DID, time: '' })],
     ['a path that is no ASCII', commitFrame(5, [{ action: 'delete', path: 'a.b.c/é' }])],
@@ -89,6 +91,20 @@ describe('a message of which nothing is wanted', () => {
   ])('is not %s: that is to be read whole', (_, frame) => {
     expect(unwantedMessage(frame, () => false)).toBeUndefined()
   })
+
+  it(
+    'costs those that are wanted a copy of their frame: an event that waits does not keep the chunk of its neighbours in memory',
+    marbles((helpers) => {
+      const post = posts(6)
+      const chunk = Buffer.concat([commitFrame(5, [{ action: 'delete', path: 'a.b.c/1' }]), post, posts(7)])
+      const view = chunk.subarray(chunk.indexOf(post), chunk.indexOf(post) + post.length)
+      const { events$ } = firehoseOver(helpers, ['oa'], { collections: ['app.bsky.feed.post'], frames: { a: view } })
+      const [event] = runFor(helpers, 100, events$).seen
+      const frame = rawFrame(event as FirehoseEvent)
+      expect([...(frame ?? [])]).toEqual([...post])
+      expect(frame?.buffer.byteLength).toBe(post.length)
+    }),
+  )
 
   it(
     'moves the position, and is recognised as a repeat, like any other',

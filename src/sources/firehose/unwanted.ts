@@ -3,12 +3,12 @@ import { Heads } from '../../xrpc/heads.js'
 import { timeUs } from '../../xrpc/time.js'
 import { collectionOf, type Message } from './message.js'
 
-const KINDS: Readonly<Record<string, Message['kind']>> = {
-  '#commit': 'commit',
-  '#sync': 'sync',
-  '#identity': 'identity',
-  '#account': 'account',
-}
+const KINDS: ReadonlyMap<string, Message['kind']> = new Map([
+  ['#commit', 'commit'],
+  ['#sync', 'sync'],
+  ['#identity', 'identity'],
+  ['#account', 'account'],
+])
 
 /** What is looked at of a body. */
 interface Glance {
@@ -52,7 +52,7 @@ function readKind(heads: Heads): Message['kind'] | undefined {
     else return false
     return true
   })
-  return isRead && op === 1 ? KINDS[t ?? ''] : undefined
+  return isRead && op === 1 ? KINDS.get(t ?? '') : undefined
 }
 
 /** What a filter must know of the body, which is all that is left of the frame. */
