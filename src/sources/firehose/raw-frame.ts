@@ -1,4 +1,4 @@
-import { Stamped } from './stamped.js'
+import { Stamped } from '../../internal/stamped.js'
 
 class Framed extends Stamped {
   #frame: Uint8Array

@@ -1,16 +1,9 @@
 import { RecordError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
-
-/** What `new` of a class below gives is the object that it was given, with private members that nobody else can see. */
-class Given {
-  constructor(object: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: so that an object literal, and no instance of a class, gets private members
-    return object
-  }
-}
+import { Stamped } from '../../internal/stamped.js'
 
 /** The record of a commit as text, until it is first touched. */
-class LazyRecord extends Given {
+class LazyRecord extends Stamped {
   #text: string | undefined
   #from: number
   #to: number
@@ -76,7 +69,7 @@ export function defineRecord(commit: object, text: string, from: number, to: num
   new LazyRecord(commit, text, from, to)
 }
 
-class Received extends Given {
+class Received extends Stamped {
   readonly #text: string
 
   constructor(event: object, text: string) {

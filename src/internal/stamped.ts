@@ -4,7 +4,7 @@
  */
 export class Stamped {
   constructor(object: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: that is the whole point.
+    // biome-ignore lint/correctness/noConstructorReturn: so that an object literal, and no instance of a class, gets private fields
     return object
   }
 }
