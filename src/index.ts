@@ -1,5 +1,6 @@
 export type { ReconnectOptions } from './connection/attempts.js'
 export type { BackoffOptions } from './connection/backoff.js'
+export type { SequenceConfig } from './connection/by-sequence.js'
 export type { CheckpointOptions } from './connection/checkpoint.js'
 export { hold, type Release } from './connection/delivery.js'
 export type { EachHostConfig } from './connection/each-host.js'

@@ -1,0 +1,59 @@
+import { defer, type Observable, of } from 'rxjs'
+import * as z from 'zod/mini'
+import type { Dial } from '../socket/socket.js'
+import type { Issues } from './config.js'
+import { CursorProgress } from './cursor-progress.js'
+import { checkEachHost, type EachHostConfig, eachHostShape } from './each-host.js'
+import { type LiveOptions, live } from './live.js'
+import { type CheckpointConfig, checkpointOptions } from './live-config.js'
+import type { CursorProtocol } from './protocol.js'
+import type { OnCursorRefused } from './resume.js'
+
+/** The options of a source whose hosts count in sequence numbers, each its own, and cannot be asked by time. */
+export interface SequenceConfig extends EachHostConfig {
+  /**
+   * Where to start when no checkpoint says it: with what happens from now on, with the oldest that the server holds, or at a sequence number, whose event
+   * comes first. With several hosts a number is refused: each counts for itself. @default 'live'
+   */
+  readonly cursor?: 'live' | 'oldest' | number | undefined
+  /** Where the position of what is done is kept, for the next run: a `CursorStore`, or `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none */
+  readonly checkpoint?: CheckpointConfig | undefined
+  /** What to do when the server's log is not the one that gave the position: end the stream, or go on from another place. A gap is reported either way. @default 'oldest' */
+  readonly onCursorRefused?: OnCursorRefused | undefined
+}
+
+const CURSOR = "must be 'live', 'oldest' or a sequence number"
+
+export const sequenceShape = {
+  ...eachHostShape,
+  cursor: z.optional(z.union([z.literal(['live', 'oldest']), z.int(CURSOR).check(z.gte(0, CURSOR))], CURSOR)),
+  onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
+}
+
+/** Adds what would mix the positions or the numbers of two streams. */
+export function checkSequence(config: SequenceConfig, hosts: readonly string[], issues: Issues): void {
+  if (issues.all.length === 0) checkEachHost(config, hosts, issues)
+  if (hosts.length > 1 && typeof config.cursor === 'number') {
+    issues.add('cursor', `must be 'live' or 'oldest' where there are several hosts, not ${config.cursor}: each counts for itself`)
+  }
+}
+
+/** The messages of one host. `key`: the name of its position in a store. `dial`: how a socket is opened; specs hand in their own. */
+export function bySequence<Message>(
+  protocol: CursorProtocol<Message>,
+  key: string,
+  { cursor = 'live', onCursorRefused = 'oldest', checkpoint }: SequenceConfig,
+  options: LiveOptions,
+  dial: Dial | undefined,
+): Observable<Message> {
+  const start = cursor === 'live' ? undefined : cursor
+  const positions = { start, onCursorRefused, checkpoint: checkpointOptions(checkpoint), key }
+  return defer(() =>
+    live<Message>({
+      options,
+      protocol: () => of(protocol),
+      progress: (gaps, context) => new CursorProgress(positions, gaps, context),
+      ...(dial === undefined ? {} : { dial }),
+    }),
+  )
+}
