@@ -1,4 +1,4 @@
-import { hashOf } from '../../internal/hash.js'
+import { hash } from 'node:crypto'
 import type { RedisCommands } from '../../redis/client.js'
 import type { Row } from './entry.js'
 import type { Appended, Ids } from './ids.js'
@@ -92,8 +92,12 @@ export class RedisIds implements Ids {
 
   /** The same for the same event of the same host, and short: there are 200,000 of them. */
   #nameOf({ place: { host, position, index, copy }, fields }: Row): string {
-    const from = this.#hosts.get(host) ?? hashOf(host)
+    const from = this.#hosts.get(host) ?? digest(host)
     this.#hosts.set(host, from)
-    return `${from}:${position.toString(36)}:${index}:${copy}:${hashOf(fields.join('\n'))}`
+    // The first is the name of a field, and the same each time: a single value is hashed as it is.
+    return `${from}:${position}:${index}:${copy}:${digest(fields.slice(1).join('\n'))}`
   }
 }
+
+/** 96 bits. One call of OpenSSL takes a third of the time that a loop over the text does. */
+const digest = (text: string): string => hash('sha1', text, 'base64').slice(0, 16)
