@@ -2,25 +2,36 @@ import { asyncScheduler } from 'rxjs'
 import { RedisRefusedError } from '../../errors.js'
 import type { RedisCommand, RedisCommands } from '../../redis/client.js'
 import { listOf, pairsOf } from '../../redis/replies.js'
+import { Script } from './script.js'
 
 /**
- * Counts the entries behind an id, up to a limit: what Redis itself cannot say of a group whose entries were deleted, or before Redis 7.
- * ARGV: the id, the limit.
+ * Counts the entries behind an id: what Redis itself cannot say of a group whose entries were deleted or trimmed unread, or before Redis 7.
+ * ARGV: the id, the limit. Answers with the id of the last one, too.
  */
-const COUNT = `
-local count, from = 0, ARGV[1]
+const COUNT = new Script(`
+local count, last = 0, ARGV[1]
 while count < tonumber(ARGV[2]) do
-  local entries = redis.call('XRANGE', KEYS[1], '(' .. from, '+', 'COUNT', '1000')
+  local entries = redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', '1000')
   if #entries == 0 then break end
-  count, from = count + #entries, entries[#entries][1]
+  count, last = count + #entries, entries[#entries][1]
 end
-return count`
+return {count, last}`)
+
+// Some 20 ms in which Redis serves nobody else.
+const COUNTED_AT_ONCE = 10_000
+
+/** What was counted of a group, and holds until more entries leave the stream: by so many is Redis's `lag` too large. */
+interface Counted {
+  readonly gone: number
+  readonly excess: number
+}
 
 /** Knows whether consumers are too far behind. */
 export class HighWater {
   /** What the slowest group has to read, of all streams together, and what was written since it was counted. */
   unread = 0
   #checkedAt = Number.NEGATIVE_INFINITY
+  readonly #counted = new Map<string, Counted>()
 
   constructor(
     private readonly commands: RedisCommands,
@@ -48,16 +59,43 @@ export class HighWater {
 
   async #unreadOf(stream: string): Promise<number> {
     const [length, groups] = await this.#ask(['XLEN', stream], ['XINFO', 'GROUPS', stream])
-    const lags = await Promise.all(listOf(groups).map((group) => this.#lagOf(stream, new Map(pairsOf(group)))))
-    return lags.length === 0 ? Number(length) : Math.max(...lags)
+    const unread = await Promise.all(listOf(groups).map((group) => this.#unreadBy(stream, Number(length), new Map(pairsOf(group)))))
+    return unread.length === 0 ? Number(length) : Math.max(...unread)
   }
 
-  /** No group can have more to read than there is: what was trimmed is lost to it. */
-  async #lagOf(stream: string, group: ReadonlyMap<string, unknown>): Promise<number> {
-    const lag = group.get('lag')
-    if (lag !== undefined && lag !== null) return Number(lag)
-    const [count] = await this.#ask(['EVAL', COUNT, '1', stream, String(group.get('last-delivered-id')), String(this.mark)])
-    return Number(count)
+  /**
+   * Redis's `lag` is never too small. It is too large, for ever, by what left the stream before the group had read it: so it is believed while
+   * nothing has left, or while it holds nobody up.
+   */
+  async #unreadBy(stream: string, length: number, group: ReadonlyMap<string, unknown>): Promise<number> {
+    const from = String(group.get('last-delivered-id'))
+    const lag = group.get('lag') ?? undefined
+    if (lag === undefined) return this.#count(stream, from)
+    const gone = Number(lag) + Number(group.get('entries-read')) - length
+    if (gone === 0 || Number(lag) < this.mark / this.streams.length) return Math.min(Number(lag), length)
+    const name = `${stream} ${group.get('name')}`
+    const known = this.#counted.get(name)
+    if (known?.gone === gone) return Number(lag) - known.excess
+    const count = await this.#count(stream, from)
+    // One that met the limit says nothing of the rest.
+    if (count < this.#enough) this.#counted.set(name, { gone, excess: Number(lag) - count })
+    return count
+  }
+
+  /** So many are too many, and then some: what is read meanwhile need not be counted again. */
+  get #enough(): number {
+    return 2 * this.mark
+  }
+
+  async #count(stream: string, from: string): Promise<number> {
+    let count = 0
+    for (let last = from; count < this.#enough; ) {
+      const [more, id] = await COUNT.run(this.commands, [stream], [last, String(COUNTED_AT_ONCE)], this.timeoutMs)
+      if (Number(more) === 0) break
+      count += Number(more)
+      last = String(id)
+    }
+    return count
   }
 
   async #ask(...commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
