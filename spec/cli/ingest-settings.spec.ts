@@ -107,9 +107,20 @@ describe('the settings of ingest', () => {
     ['0s', undefined],
     ['-1', undefined],
     ['soon', undefined],
+    ['2147483647', 2 ** 31 - 1],
+    ['2147483648', undefined],
+    ['25d', undefined],
   ])('read the wait %s as %s', (batchTimeout, ms) => {
     if (ms === undefined) expect(mistakesOf({ batchTimeout })).toHaveLength(1)
     else expect(readSettings({ batchTimeout }, {}).batchTimeout).toBe(ms)
+  })
+
+  it('refuse what the sink would refuse, and a wait that no timer can', () => {
+    expect(readSettings({ batchSize: '10000', drain: '0s' }, {})).toMatchObject({ batchSize: 10_000, drain: 0 })
+    expect(mistakesOf({ drain: '30d' }, { INGESTER_BATCH_SIZE: '10001' })).toEqual([
+      'CONFIG: INGESTER_BATCH_SIZE is "10001". Write a whole number up to 10000.',
+      'CONFIG: --drain is "30d". Write a duration up to 24d.',
+    ])
   })
 
   it('refuse a seq where several hosts would begin at it', () => {
@@ -120,7 +131,7 @@ describe('the settings of ingest', () => {
     expect(readSettings({ cursor: '7', mode: 'backfill', relayHosts: 'a,b' }, {}).cursor).toBe(7)
   })
 
-  it.each(['http://:s3cret@host', 'redis://', 'redis://:s3cret@host/name', 's3cret'])(
+  it.each(['http://:s3cret@host', 'redis://', 'redis://:s3cret@host/name', 'redis://:100%s3cret@host', 's3cret'])(
     'refuse the Redis URL %s without showing it',
     (url) => {
       const [message, ...others] = mistakesOf({}, { REDIS_URL: url })

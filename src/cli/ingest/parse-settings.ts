@@ -8,6 +8,10 @@ export type Mode = (typeof MODES)[number]
 export type SeqStart = 'oldest' | 'live' | number
 
 const HIGHEST_PORT = 65_535
+/** What `toRedisStream` takes. */
+const LARGEST_BATCH = 10_000
+// A timer that is asked for more fires at once.
+const LONGEST_WAIT_MS = 2 ** 31 - 1
 
 export function parseMode(text: string): Mode {
   const mode = MODES.find((known) => known === text)
@@ -21,9 +25,22 @@ export function parseSeqStart(text: string): SeqStart {
   return parseWhole(text)
 }
 
+export function parseBatchSize(text: string): number {
+  const size = parseCount(text)
+  if (size > LARGEST_BATCH) throw new InvalidArgumentError(`Write a whole number up to ${LARGEST_BATCH}.`)
+  return size
+}
+
+/** A duration that a timer can wait, 0 included. */
+export function parseDelay(text: string): number {
+  const ms = parseDuration(text)
+  if (ms > LONGEST_WAIT_MS) throw new InvalidArgumentError('Write a duration up to 24d.')
+  return ms
+}
+
 /** A duration above 0; a bare number is milliseconds, as rsky-ingester has it. */
 export function parseWait(text: string): number {
-  const ms = /^\d+$/.test(text) ? parseCount(text) : parseDuration(text)
+  const ms = parseDelay(/^\d+$/.test(text) ? `${parseCount(text)}ms` : text)
   if (ms === 0) throw new InvalidArgumentError('Write a duration above 0, such as 100ms.')
   return ms
 }
@@ -41,6 +58,9 @@ export function parseRedisUrl(text: string): URL {
   if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') {
     throw new InvalidArgumentError('Write redis://host:6379 or rediss://user:password@host:6380/0.')
   }
+  if (!isEncoded(url.username) || !isEncoded(url.password)) {
+    throw new InvalidArgumentError('A % in the user or the password of Redis is written %25.')
+  }
   if (!/^\/?\d*$/.test(url.pathname)) throw new InvalidArgumentError('Behind the port of Redis comes the number of a database, or nothing.')
   return url
 }
@@ -56,6 +76,16 @@ function isHost(text: string): boolean {
   const url = urlOf(text.includes('://') ? text : `wss://${text}`)
   if (url === undefined || !/^(wss?|https?):$/.test(url.protocol)) return false
   return url.hostname !== '' && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+}
+
+/** Whether each `%` begins an escape. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function urlOf(text: string): URL | undefined {

@@ -3,6 +3,8 @@ import { ConfigError, type ConfigIssue } from '../../index.js'
 import { parseCount, parseDuration } from '../parse.js'
 import {
   type Mode,
+  parseBatchSize,
+  parseDelay,
   parseHosts,
   parseMetricsPort,
   parseMode,
@@ -79,9 +81,9 @@ export const SETTINGS = {
   batchSize: setting({
     flag: '--batch-size <n>',
     variables: ['INGESTER_BATCH_SIZE'],
-    help: 'entries to write at once (default: 500)',
+    help: 'entries to write at once, up to 10000 (default: 500)',
     fallback: 500,
-    parse: parseCount,
+    parse: parseBatchSize,
   }),
   batchTimeout: setting({
     flag: '--batch-timeout <duration>',
@@ -116,7 +118,7 @@ export const SETTINGS = {
     variables: [],
     help: 'after a signal: how long Redis may take for what is in hand (default: 10s)',
     fallback: 10_000,
-    parse: parseDuration,
+    parse: parseDelay,
   }),
 } as const
 
