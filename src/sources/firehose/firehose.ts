@@ -10,7 +10,7 @@ import { eventsOf } from './host-events.js'
  *
  * **Cold**: each subscription opens one connection for each host and closes it on unsubscription; `share()` lets one serve many.
  * **Order**: as the server sends, which keeps the order of each repository; a commit of n operations is n events, in its order. Several hosts are merged as they come.
- * **Loss**: none that is not reported to `gaps`; with a `checkpoint`, at least once over restarts. The events of one commit are one delivery, which is
+ * **Loss**: from the first message on, none that is not reported to `gaps`; with a `checkpoint`, at least once over restarts. The events of one commit are one delivery, which is
  * done when all of them are: a position never lies inside a commit.
  * **Resume**: a lost connection is dialled again with backoff, at the position of the last message received, which the server is made to repeat: the repeat is
  * not emitted again, and shows that its log is still the same.

@@ -10,7 +10,7 @@ import type { LabelEvent } from './label.js'
  *
  * **Cold**: each subscription opens one connection for each host and closes it on unsubscription; `share()` lets one serve many.
  * **Order**: as the labeler sends. Several hosts are merged as they come.
- * **Loss**: none that is not reported to `gaps`; with a `checkpoint`, at least once over restarts. A label that was replaced while nobody listened is not
+ * **Loss**: from the first message on, none that is not reported to `gaps`; with a `checkpoint`, at least once over restarts. A label that was replaced while nobody listened is not
  * sent any more: its successor is.
  * **Resume**: a lost connection is dialled again with backoff, at the position of the last label received, which the labeler is made to repeat if it still
  * has it: the repeat is not emitted again.
