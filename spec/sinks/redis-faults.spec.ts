@@ -227,6 +227,21 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason, retryable: false })
   })
 
+  it.each([
+    ['ERR', ['ACL', 'SETUSER', 'default', '-sadd']],
+    ['ERR', ['ACL', 'SETUSER', 'default', '-set']],
+    ['WRONGTYPE', ['SET', '{stream}:written:1', 'text']],
+  ] as const)(
+    "ends at once with %s after %p, and leaves no entry that it would write again, with Redis's ids (F6)",
+    async (reason, mistake) => {
+      await using opened = await connect(server.url)
+      await server.cli(...mistake)
+      using sink = sinkOf(opened, new Feed(range(1, 10)), { ids: 'redis' })
+      await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason, retryable: false })
+      expect(await server.cli('XLEN', 'stream')).toBe(':0')
+    },
+  )
+
   it('ends at once where the client is closed (F6)', async () => {
     const opened = await connect(server.url)
     await opened[Symbol.asyncDispose]()

@@ -9,7 +9,7 @@ export type Appended =
 
 /** How rows get their ids, and how one that was written before is recognised. State of one stream and one subscription. */
 export interface Ids {
-  /** Finds out the mistakes and what the stream holds. Writes nothing. */
+  /** Finds out the mistakes and what the stream holds. Leaves nothing behind. */
   open(): Promise<void>
   /** Adds as many of the rows as it can, in order, at once or not at all. Called again with the same rows after an error. */
   append(rows: readonly Row[]): Promise<Appended>

@@ -22,7 +22,17 @@ ${LUA.add}${LUA.look}
 if #ARGV == 5 then
   local last = look()
   if last.err then return last end
-  return forbidden() or {'done', '', 0}
+  local refused = forbidden()
+  if refused then return refused end
+  -- What failed behind an entry would leave it without its name: all of it is tried first, on the key that is ours alone.
+  redis.call('SCARD', one)
+  redis.call('SCARD', other)
+  redis.call('SADD', mark, this)
+  redis.call('SISMEMBER', mark, this)
+  redis.call('SET', mark, this, 'EX', seconds)
+  redis.call('GET', mark)
+  redis.call('DEL', mark)
+  return {'done', '', 0}
 end
 local found = redis.call('GET', mark) or ''
 if found == this then return {'done', found, 0} end
