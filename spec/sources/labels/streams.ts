@@ -1,11 +1,12 @@
 import { type Bytes, toBytes } from '@atcute/cbor'
-import { skip } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
-import { type Gap, type LabelsConfig, type RejectedFrame, type StreamMetrics, streamMetrics } from '../../../src/index.js'
+import type { LabelsConfig } from '../../../src/index.js'
 import { labelsOf } from '../../../src/sources/labels/host-labels.js'
 import type { FakeLabel } from '../../../src/testing/index.js'
-import { quiet, Sessions, type SessionsOptions } from '../../connection/sessions.js'
 import { frameOf, timeOf } from '../firehose/frames.js'
+import { overSessions, type Scripted } from '../over-sessions.js'
+
+export { cursorsOf } from '../over-sessions.js'
 
 export const HOST = 'wss://labeler.test/xrpc/com.atproto.label.subscribeLabels'
 export const SRC = 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'
@@ -26,23 +27,12 @@ export const signature = (first = 1): Bytes => toBytes(Uint8Array.from({ length:
 export const labelsFrame = (seq: number, ...labels: readonly unknown[]): Uint8Array =>
   frameOf('#labels', { seq, labels: labels.map((one) => (typeof one === 'string' ? label(one, { cts: timeOf(seq) }) : one)) })
 
-type Options = Omit<LabelsConfig, 'host'> & Pick<SessionsOptions, 'frames' | 'errors'>
-
 /** The labels of one host over scripted sessions, and all that it told. */
-export function labelsOver(helpers: RunHelpers, diagrams: readonly string[], { frames = {}, errors, ...config }: Options) {
-  const sessions = new Sessions(helpers, diagrams, { frames, ...(errors === undefined ? {} : { errors }) })
-  const metrics$ = streamMetrics()
-  const [snapshots, gaps, rejects]: [StreamMetrics[], Gap[], RejectedFrame[]] = [[], [], []]
-  metrics$.pipe(skip(1)).subscribe((snapshot) => snapshots.push(snapshot))
-  const options = {
-    ...quiet,
-    hosts: [HOST] as const,
-    metrics$,
-    gaps: { next: (gap: Gap) => gaps.push(gap) },
-    rejects: { next: (rejected: RejectedFrame) => rejects.push(rejected) },
-  }
-  return { sessions, metrics$, snapshots, gaps, rejects, labels$: labelsOf(HOST, { host: HOST, ...config }, options, sessions.dial) }
+export function labelsOver(
+  helpers: RunHelpers,
+  diagrams: readonly string[],
+  { frames, errors, ...config }: Omit<LabelsConfig, 'host'> & Scripted,
+) {
+  const { options, told } = overSessions(helpers, HOST, diagrams, { frames, errors })
+  return { ...told, labels$: labelsOf(HOST, { host: HOST, ...config }, options, told.sessions.dial) }
 }
-
-/** What each dial asked for. */
-export const cursorsOf = ({ urls }: Sessions): readonly (string | null)[] => urls.map((url) => new URL(url).searchParams.get('cursor'))
