@@ -68,6 +68,12 @@ function mutated(bytes: Uint8Array, { kind, at, bit, length }: { kind: string; a
   }
 }
 
+/** Of this process: a machine that is busy with others is no hang. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 describe('a frame with errors in it', () => {
   it('is events, a notice, a refusal or a reject: nothing else is ever thrown, and nothing hangs', () => {
     const outcomes = new Map<string, number>()
@@ -75,9 +81,9 @@ describe('a frame with errors in it', () => {
     fc.assert(
       fc.property(frame, fc.array(mutation, { minLength: 1, maxLength: 4 }), (bytes, mutations) => {
         const broken = mutations.reduce(mutated, bytes)
-        const startedAt = performance.now()
+        const startedAt = cpuMs()
         const outcome = use(broken)
-        slowestMs = Math.max(slowestMs, performance.now() - startedAt)
+        slowestMs = Math.max(slowestMs, cpuMs() - startedAt)
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       }),
       { seed: SEED, numRuns: 4000 },

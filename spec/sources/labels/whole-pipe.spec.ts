@@ -52,8 +52,7 @@ describe('labels$', () => {
       reconnect: RECONNECT,
       gaps: { next: (gap) => gaps.push(gap) },
     }).subscribe(({ val, neg, seq }) => seen.push(`${seq} ${neg ? 'not ' : ''}${val}`))
-    await server.idle()
-    await server.when(() => server.sent === 2)
+    while (seen.length < 2) await turn()
     // While nobody listens, the last label is taken back: the number of its row is gone.
     server.restart()
     server.emit(label('b', { neg: true, cts: '2026-01-02T00:00:00.000Z' }), label('c'))
