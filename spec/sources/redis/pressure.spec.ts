@@ -4,7 +4,7 @@ import { redisSinkMetrics, toRedisStream } from '../../../src/redis.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
 import { clients } from '../../redis/clients.js'
-import { Collected, numbers, pendingIn, until, watched, write } from './stream.js'
+import { Collected, hang, numbers, pendingIn, until, watched, write } from './stream.js'
 
 const [[, connect] = ['', undefined]] = clients
 if (connect === undefined) throw new Error('no client')
@@ -32,7 +32,7 @@ describeRedis('redisStream$ under pressure', () => {
       .subscribe(done.add)
     await source.when(({ connection }) => connection.state === 'paused')
     // Long enough for another read, if one came.
-    await server.cli('DEBUG', 'SLEEP', '0.3')
+    await hang(server, 300)
     expect(delivered).toHaveLength(21)
     expect(await pendingIn(server)).toBe(50)
     gate.complete()

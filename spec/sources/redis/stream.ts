@@ -92,6 +92,16 @@ export async function pendingIn(server: RedisServer, stream = 's'): Promise<numb
   return Number(/^\*4\r\n:(\d+)/.exec(answer)?.[1] ?? Number.NaN)
 }
 
+/** Redis answers nothing for so long, and then `atLast` is called while it still does not. (`DEBUG SLEEP` is refused from Redis 7 on.) */
+export async function hang(server: RedisServer, ms: number, atLast = () => {}): Promise<void> {
+  await server.freeze()
+  const over = performance.now() + ms
+  await until(() => performance.now() > over)
+  atLast()
+  await new Promise(setImmediate)
+  server.thaw()
+}
+
 /** Asks again and again, without a rest, until it is so. */
 export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await condition())) await new Promise(setImmediate)

@@ -7,8 +7,10 @@ const MAX_IDS = 1000
 
 /** What an ack meets. */
 export interface AckHandlers {
-  /** Redis knows how it ended. */
-  acked(entry: Entry): void
+  /** Redis knows how they ended. */
+  acked(entries: readonly Entry[]): void
+  /** Nothing more is to be told. */
+  idle(): void
   /** Settles when to try again; rejects when that is pointless. */
   trouble(error: unknown): Promise<unknown>
   well(): void
@@ -63,6 +65,7 @@ export class Acks {
     this.#writing = undefined
     this.#error = error
     if (error !== undefined) this.handlers.failed(error)
+    this.handlers.idle()
   }
 
   async #writeAll(): Promise<void> {
@@ -83,17 +86,15 @@ export class Acks {
     const entries = [...this.#acks].slice(0, MAX_IDS)
     if (entries.length === 0) return
     await this.group.ack(entries.map(({ id }) => id))
-    for (const entry of entries) {
-      this.#acks.delete(entry)
-      this.handlers.acked(entry)
-    }
+    for (const entry of entries) this.#acks.delete(entry)
+    this.handlers.acked(entries)
   }
 
   async #writeLetters(): Promise<void> {
     for (const [entry, letter] of this.#letters) {
       await this.group.bury(entry.id, this.deadLetter ?? '', letter)
       this.#letters.delete(entry)
-      this.handlers.acked(entry)
+      this.handlers.acked([entry])
     }
   }
 }

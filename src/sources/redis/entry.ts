@@ -1,6 +1,6 @@
 import type { FlatFields } from '../../redis/format.js'
 import { placeOf } from './entry-id.js'
-import type { Reader } from './reader.js'
+import type { Hand } from './hand.js'
 
 /**
  * `waiting`: to be delivered, for the first time or again. `delivered`: in the pipe. `failed`: it was, and what becomes of it is decided next.
@@ -17,7 +17,7 @@ export class Entry {
   events: readonly unknown[] = []
 
   constructor(
-    readonly reader: Reader,
+    readonly hand: Hand,
     readonly id: string,
     readonly fields: FlatFields,
     /** How often it was delivered, the next or the present time included. */

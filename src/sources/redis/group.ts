@@ -1,7 +1,7 @@
 import { RedisRefusedError, RedisUnavailableError } from '../../errors.js'
 import type { RedisCommand, RedisCommands } from '../../redis/client.js'
 import { entriesOf, listOf, type RedisEntry, streamsOf } from '../../redis/replies.js'
-import { BEGIN, BURY, GIVE_BACK, KEEP, TRIMMED } from './scripts.js'
+import { BEGIN, BURY, GIVE_BACK, KEEP } from './scripts.js'
 
 /** An entry that was handed to this consumer. `fields` are absent where the entry was trimmed or deleted before it came. */
 export interface Handed extends RedisEntry {
@@ -25,7 +25,7 @@ export interface Trimmed {
 /** Whether the group was there; `again` and `anew`: it had been, and has vanished, behind it the log or not. */
 export type Begun = 'there' | 'made' | 'again' | 'anew'
 
-/** One consumer of a group, and the commands by which it reads one stream. Reads are said on a connection of their own, which they may block. */
+/** One consumer of a group, and what it says of one stream. How it gets what is new: see {@link Reads}. */
 export class Group {
   constructor(
     readonly stream: string,
@@ -39,24 +39,6 @@ export class Group {
     // Acks nothing: a permission that is missing shows now, and not when work is done.
     await this.#send(['XACK', this.stream, this.name, '0-0'])
     return String(begun) as Begun
-  }
-
-  /** What is there now. In one write, so that nothing is trimmed between the look and the read. */
-  async read(
-    connection: RedisCommands,
-    count: number,
-  ): Promise<{ readonly trimmed: Trimmed | undefined; readonly entries: readonly Handed[] }> {
-    const [looked, read] = await connection.pipeline([
-      ['EVAL', TRIMMED, '1', this.stream, this.name],
-      ['XREADGROUP', 'GROUP', this.name, this.consumer, 'COUNT', `${count}`, 'STREAMS', this.stream, '>'],
-    ])
-    return { trimmed: trimmedOf(checked(looked)), entries: firstTime(checked(read)) }
-  }
-
-  /** What comes within `blockMs`. */
-  async wait(connection: RedisCommands, count: number, blockMs: number): Promise<readonly Handed[]> {
-    const read: RedisCommand = ['XREADGROUP', 'GROUP', this.name, this.consumer, 'COUNT', `${count}`, 'BLOCK', `${blockMs}`]
-    return firstTime(await connection.send([...read, 'STREAMS', this.stream, '>'], blockMs + LATE_MS).catch(rethrow))
   }
 
   /** The consumer's own entries behind the id `after`, but those in hand, handed to it once more. */
@@ -131,12 +113,10 @@ export class Group {
   }
 }
 
-// A read that blocks may be answered a little late.
-const LATE_MS = 5000
-
 const idAndCount = ({ id, deliveries }: Kept): readonly string[] => [id, `${deliveries}`]
 
-const firstTime = (reply: unknown): readonly Handed[] =>
+/** What a read handed out for the first time. */
+export const handedOf = (reply: unknown): readonly Handed[] =>
   streamsOf(reply).flatMap(([, entries]) => entries.map((entry) => ({ ...entry, deliveries: 1 })))
 
 const pendingOf = (reply: unknown): readonly Kept[] =>
@@ -145,20 +125,14 @@ const pendingOf = (reply: unknown): readonly Kept[] =>
     return { id: String(id), deliveries: Number(deliveries) }
   })
 
-function trimmedOf(reply: unknown): Trimmed | undefined {
-  const [from, to, count] = listOf(reply)
-  if (from === undefined) return undefined
-  return { from: String(from), to: String(to), count: Number(count) < 0 ? undefined : Number(count) }
-}
-
-function checked(reply: unknown): unknown {
-  if (reply instanceof Error) rethrow(reply)
-  return reply
-}
-
 /** A group may vanish with a Redis that keeps nothing: it is made again. */
 export function rethrow(error: unknown): never {
   if (error instanceof RedisRefusedError && error.reason === 'NOGROUP')
     throw new RedisUnavailableError(error.message, 'NOGROUP', { cause: error })
   throw error
+}
+
+export function checked(reply: unknown): unknown {
+  if (reply instanceof Error) rethrow(reply)
+  return reply
 }

@@ -1,44 +1,15 @@
-import {
-  asyncScheduler,
-  defer,
-  exhaustMap,
-  filter,
-  firstValueFrom,
-  ignoreElements,
-  merge,
-  type Observable,
-  retry,
-  type Subscription,
-  startWith,
-  timer,
-} from 'rxjs'
+import { defer, exhaustMap, filter, firstValueFrom, ignoreElements, merge, type Observable, retry, startWith, timer } from 'rxjs'
 import type { RedisCommands } from '../../redis/client.js'
 import type { StreamOptions } from './config.js'
+import type { Hand } from './hand.js'
+import { Lease } from './lease.js'
 import type { Reader, ReaderHandlers } from './reader.js'
-import { JOIN, LEASE, RELEASE } from './scripts.js'
+import { JOIN } from './scripts.js'
 
 /** What leases need of their consumer. */
 export interface LeaseHandlers extends ReaderHandlers {
-  reader(stream: string, lease: { readonly held: boolean }): Reader
-}
-
-/** One partition that this process reads, or has read and not let go of. */
-class Lease {
-  reader: Reader | undefined
-  reading: Subscription | undefined
-  leaving = false
-  // By our own clock, counted from before it was asked for: it ends here before it does in Redis.
-  until = 0
-
-  constructor(
-    readonly partition: number,
-    readonly stream: string,
-    readonly key: string,
-  ) {}
-
-  get held(): boolean {
-    return asyncScheduler.now() < this.until
-  }
+  reader(stream: string, lease: Lease): Reader
+  hand(stream: string): Hand
 }
 
 /**
@@ -49,6 +20,8 @@ export class Leases {
   readonly #me: string
   readonly #members: string
   readonly #held = new Map<number, Lease>()
+  // Each lease has an owner of its own: what one is late with must not pass for the next.
+  #taken = 0
   #stopped = false
 
   constructor(
@@ -85,7 +58,7 @@ export class Leases {
   async #tend(): Promise<void> {
     this.#dropLost()
     const members = await this.#join()
-    for (const lease of this.#held.values()) await this.#prolong(lease)
+    await Promise.all([...this.#held.values()].map((lease) => lease.prolong()))
     this.#dropLost()
     this.handlers.well(this)
     if (this.#stopped) return
@@ -108,19 +81,18 @@ export class Leases {
       // Each member begins elsewhere, so that not all ask for the same ones.
       const partition = (first + i) % this.partitions
       if (this.#held.has(partition)) continue
-      const stream = `${this.options.stream}{${partition}}`
-      const lease = new Lease(partition, stream, `${stream}:lease:${this.options.group}`)
-      if (!(await this.#prolong(lease))) continue
+      const lease = this.#leaseOf(partition)
+      if (!(await lease.take())) continue
       taken += 1
       this.#begin(lease)
     }
   }
 
-  async #prolong(lease: Lease): Promise<boolean> {
-    const askedAt = asyncScheduler.now()
-    const held = await this.commands.send(['EVAL', LEASE, '1', lease.key, this.#me, `${this.options.leaseMs}`])
-    lease.until = Number(held) === 1 ? askedAt + this.options.leaseMs : 0
-    return lease.held
+  #leaseOf(partition: number): Lease {
+    const stream = `${this.options.stream}{${partition}}`
+    this.#taken += 1
+    const owner = { process: this.#me, name: `${this.#me} ${this.#taken}` }
+    return new Lease(partition, stream, `${stream}:lease:${this.options.group}`, owner, this.commands, this.options.leaseMs)
   }
 
   #begin(lease: Lease): void {
@@ -135,7 +107,7 @@ export class Leases {
     lease.reading = reader.run$().subscribe({ error: (error) => this.handlers.fatal(error) })
   }
 
-  /** Another process reads these by now. What is in the pipe may still be acked. */
+  /** Another process may read these by now. What is in the pipe may still be acked. */
   #dropLost(): void {
     for (const lease of this.#held.values()) {
       if (lease.held) continue
@@ -148,11 +120,11 @@ export class Leases {
   /** Reads no more; when what is in the pipe is done, the next process goes on behind it. */
   #letGo(lease: Lease): void {
     lease.leaving = true
-    const { reader } = lease
-    reader?.stop()
+    lease.reader?.stop()
+    const hand = this.handlers.hand(lease.stream)
     const idle$ = this.changed$.pipe(
       startWith(undefined),
-      filter(() => reader?.idle ?? true),
+      filter(() => hand.idle),
     )
     firstValueFrom(merge(idle$, timer(this.options.lingerMs))).then(
       () => this.#release(lease),
@@ -161,11 +133,10 @@ export class Leases {
   }
 
   #release(lease: Lease): void {
-    this.#held.delete(lease.partition)
+    // It may have been lost and taken up again, as another one.
+    if (this.#held.get(lease.partition) === lease) this.#held.delete(lease.partition)
     lease.reading?.unsubscribe()
-    lease.until = 0
-    // Where this is not heard, the lease runs out.
-    this.commands.send(['EVAL', RELEASE, '1', lease.key, this.#me]).catch(() => {})
+    lease.release()
   }
 }
 

@@ -49,25 +49,42 @@ redis.call(unpack(command))
 return answer
 `
 
+// What was trimmed before the group read it: the id before, the id after, and how many (-1: unknown); or nothing. A group's own count does not see
+// what it skips, so that it is set right here: the gap is told once, to whoever comes first.
+const GAP = `${LIBRARY}
+local function gap(key, name)
+  if redis.call('EXISTS', key) == 0 then return {} end
+  local info = map(redis.call('XINFO', 'STREAM', key))
+  local added = info['entries-added']
+  local me = group(key, name)
+  if not added or not me then return {} end
+  local last = me['last-delivered-id']
+  local behind = info['last-generated-id']
+  if info['first-entry'] then behind = info['first-entry'][1] end
+  if not before(last, behind) then return {} end
+  local gone, read = added - info['length'], me['entries-read']
+  if gone <= (read or 0) or (not read and me['lag'] == 0) then return {} end
+  redis.call('XGROUP', 'SETID', key, name, last, 'ENTRIESREAD', gone)
+  return { last, behind, read and gone - read or -1 }
+end
+`
+
+/** KEYS: stream. ARGV: group. Answers what was trimmed. */
+export const TRIMMED = `${GAP}
+return gap(KEYS[1], ARGV[1])
+`
+
 /**
- * KEYS: stream. ARGV: group. Answers what was trimmed before the group read it: the id before, the id after, and how many (-1: unknown); or
- * nothing. A group's own count does not see what it skips, so that it is set right here: the gap is told once, to whoever comes first.
+ * KEYS: stream, lease. ARGV: group, owner, consumer, how many. Answers what was trimmed, what is new, and the last id that the group has read; or
+ * nothing, where the lease is another's.
  */
-export const TRIMMED = `${LIBRARY}
-local key, name = KEYS[1], ARGV[1]
-if redis.call('EXISTS', key) == 0 then return {} end
-local info = map(redis.call('XINFO', 'STREAM', key))
-local added = info['entries-added']
-local me = group(key, name)
-if not added or not me then return {} end
-local last = me['last-delivered-id']
-local behind = info['last-generated-id']
-if info['first-entry'] then behind = info['first-entry'][1] end
-if not before(last, behind) then return {} end
-local gone, read = added - info['length'], me['entries-read']
-if gone <= (read or 0) or (not read and me['lag'] == 0) then return {} end
-redis.call('XGROUP', 'SETID', key, name, last, 'ENTRIESREAD', gone)
-return { last, behind, read and gone - read or -1 }
+export const READ = `${GAP}
+if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {} end
+local trimmed = gap(KEYS[1], ARGV[1])
+local read = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[1], '>')
+local last = ''
+if not read then last = group(KEYS[1], ARGV[1])['last-delivered-id'] end
+return { trimmed, read or {}, last }
 `
 
 // A claim of what was trimmed would make it pending no more, and nobody would be told.
@@ -111,10 +128,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 
-/** KEYS: lease. ARGV: owner, for how long. Takes it where it is free, prolongs it where it is ours. */
+/** KEYS: lease. ARGV: owner, for how long, how the names begin of owners that it may follow. Takes it where it is free, or theirs. */
 export const LEASE = `
 local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+if owner and string.sub(owner, 1, #ARGV[3]) ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `

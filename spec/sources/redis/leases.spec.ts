@@ -1,0 +1,95 @@
+import { currentDelivery, type DeliverySource } from '../../../src/connection/delivery.js'
+import { hold } from '../../../src/index.js'
+import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
+import { expectBalanced } from '../../helpers/streams.js'
+import { clients } from '../../redis/clients.js'
+import { Collected, hang, numbers, pendingIn, until, watched, write } from './stream.js'
+
+const LEASE = 's{0}:lease:g'
+
+describeRedis.each(clients)('a partition read over %s', (_, connect) => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await redisServer()
+  })
+  afterAll(() => server[Symbol.asyncDispose]())
+  beforeEach(() => server.cli('FLUSHALL'))
+
+  it('is read again when Redis has hung for longer than the lease, and what is in the pipe does not come twice', async () => {
+    await write(server, 0, 20, 's{0}')
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1, leaseMs: 600 })
+    const seen = new Collected<number>()
+    const releases: (() => void)[] = []
+    const sources: DeliverySource[] = []
+    const subscription = source.events$.subscribe(({ n }) => {
+      releases.push(hold())
+      if (n === 19) currentDelivery()?.eachSource((one) => sources.push(one))
+      for (const one of sources) one.pause()
+      seen.add(n)
+    })
+    await seen.when(({ length }) => length === 20)
+    // The lease runs out while it is being prolonged, and the reader notices first.
+    await hang(server, 1000, () => {
+      for (const one of sources.splice(0)) one.resume()
+    })
+    await write(server, 20, 30, 's{0}')
+    await seen.when(({ length }) => length === 30)
+    expect(seen.items).toEqual(numbers(0, 30))
+    for (const release of releases) release()
+    await until(async () => (await pendingIn(server, 's{0}')) === 0)
+    subscription.unsubscribe()
+    expectBalanced(source.metrics)
+  })
+
+  it('gives no entry to one that waits for it, and has lost its lease meanwhile', async () => {
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1, leaseMs: 20_000, blockMs: 5000 })
+    const seen = new Collected<number>()
+    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+    await until(async () => (await server.cli('CLIENT', 'LIST')).includes('flags=b'))
+    expect(await server.cli('SET', LEASE, 'another')).toBe('+OK')
+    await write(server, 0, 3, 's{0}')
+    // Its read has come back, whatever it brought.
+    await until(async () => !(await server.cli('CLIENT', 'LIST')).includes('flags=b'))
+    expect(await server.cli('XREADGROUP', 'GROUP', 'g', 'another', 'STREAMS', 's{0}', '>')).toContain('"n":0')
+    expect(await server.cli('XPENDING', 's{0}', 'g', '-', '+', '10', 'me')).toBe('*0')
+    expect(seen.items).toEqual([])
+    subscription.unsubscribe()
+  })
+
+  it('is let go of as soon as what was in the pipe is acked', async () => {
+    await write(server, 0, 3, 's{0}')
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1, lingerMs: 60_000 })
+    const releases: (() => void)[] = []
+    const subscription = source.events$.subscribe(() => void releases.push(hold()))
+    await until(() => releases.length === 3)
+    subscription.unsubscribe()
+    expect(await server.cli('EXISTS', LEASE)).toBe(':1')
+    for (const release of releases) release()
+    await until(async () => (await server.cli('EXISTS', LEASE)) === ':0')
+    expect(await pendingIn(server, 's{0}')).toBe(0)
+  })
+})
+
+describeRedis.each(clients.slice(0, 1))('a partition that is lost in trouble, over %s', (_, connect) => {
+  it('is in trouble no more when it is read again', async () => {
+    await using server = await redisServer()
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1, leaseMs: 200 })
+    const seen = new Collected<number>()
+    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+    await write(server, 0, 1, 's{0}')
+    await seen.when(({ length }) => length === 1)
+    await server.kill()
+    // Lost by the clock of this process, before Redis is back.
+    const lostAt = performance.now() + 400
+    await source.when(({ connection }) => connection.state === 'waiting' && performance.now() > lostAt)
+    await server.start()
+    await write(server, 1, 2, 's{0}')
+    await seen.when(({ length }) => length === 2)
+    await source.when(({ connection }) => connection.state === 'open')
+    subscription.unsubscribe()
+  })
+})
