@@ -31,6 +31,9 @@ const ways = WAYS.filter((way) => nameOf(way).includes(flags.only))
 const TARGET = 0.8
 const GROSS_FAILURE = 0.4
 const PARTITIONS = 4
+const LEASE_MS = 3000
+// Readers that got no further for so long will not.
+const STUCK_AFTER_MS = 30_000
 const GROUP = 'readers'
 
 const redis = await startRedis()
@@ -133,7 +136,7 @@ async function readBack({ url }: BenchRedis, client: Client, processes: number):
   const stream = `read by ${processes}`
   const streams = Array.from({ length: PARTITIONS }, (_, partition) => `${stream}{${partition}}`)
   const readers = Array.from({ length: processes }, (_, n) => {
-    const task: Reading = { url, stream, partitions: PARTITIONS, group: GROUP, consumer: `reader ${n}`, leaseMs: 1000 }
+    const task: Reading = { url, stream, partitions: PARTITIONS, group: GROUP, consumer: `reader ${n}`, leaseMs: LEASE_MS }
     return start<'reading' | 'counting' | Read>('redis/read', task)
   })
   const filled = await warmUp(client, streams, readers)
@@ -166,7 +169,11 @@ async function warmUp(client: Client, streams: readonly string[], readers: reado
 }
 
 async function settled(client: Client, streams: readonly string[]): Promise<void> {
-  while (!(await isSettled(client, streams, GROUP))) await pause(5)
+  const beganAt = performance.now()
+  while (!(await isSettled(client, streams, GROUP))) {
+    await pause(5)
+    if (performance.now() - beganAt > STUCK_AFTER_MS) throw new Error('readers left entries unread, or unacked')
+  }
 }
 
 function reportReading(processes: number, seconds: number, reads: readonly Read[]): void {
