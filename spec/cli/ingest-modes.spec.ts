@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { type FakeLabel, fakeFirehose, fakeLabels, fakeRepos, generateCommits, generateLabels } from 'rxjs-atproto/testing'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
@@ -13,7 +13,7 @@ interface WrittenRepo {
 }
 
 // Processes of their own, on a machine that may have much to do.
-jest.setTimeout(60_000)
+jest.setTimeout(180_000)
 
 const cli = new Cli()
 let redis: RedisServer
@@ -109,21 +109,25 @@ describeRedis('rxjs-atproto ingest', () => {
     await using others = await fakeFirehose({ events: second, stored: 'all', style: 'relay' })
     await using repos = await fakeRepos({ repos: 50 })
     await using labeler = await fakeLabels({ events: 20, stored: 'all' })
-    const doors = await Promise.all([door(firehoses.port, repos.port), door(others.port, repos.port)])
-    const hosts = doors.map(({ url }) => url)
-    const run = ingest({ RELAY_HOSTS: hosts.join(), LABELER_HOSTS: labeler.host })
+    await using one = await door(firehoses.port, repos.port)
+    await using other = await door(others.port, repos.port)
+    const hosts = [one.url, other.url]
+    const run = ingest({ RELAY_HOSTS: hosts.join(), LABELER_HOSTS: labeler.host, METRICS_PORT: '0' }, '--healthy-within', '1ms')
 
     const keys = [`firehose_live:cursor:${hosts[0]}`, `firehose_live:cursor:${hosts[1]}`, `label_live:cursor:${labeler.host}`]
     const positions = () => Promise.all(keys.map((key) => reader.get(key)))
     await until(async () => (await positions()).join() === '199,299,19')
     const ends = () => Promise.all(hosts.map((host) => reader.get(`repo_backfill:cursor:${host}`)))
     await until(async () => (await ends()).every((end) => end === '!ingester-done'))
+    // A host that has no more is not away.
+    const text = await (await fetch(`${await run.url()}/metrics`)).text()
+    expect(text.match(/rxjs_atproto_completed\{stream="repo_backfill",host="[^"]+"\} 1$/gm)).toHaveLength(2)
+    expect(await (await fetch(`${await run.url()}/healthz`)).json()).toMatchObject({ healthy: true, reasons: [] })
     expect(await run.stop()).toBe(143)
 
     const entries = operations(await reader.entries<Written>('firehose_live', 'event'))
     expect([...entries].sort()).toEqual([...sentBy(first), ...sentBy(second)].sort())
     expect(await reader.length('repo_backfill')).toBe(100)
-    for (const { server } of doors) server.close()
   })
 })
 
@@ -131,7 +135,7 @@ describeRedis('rxjs-atproto ingest', () => {
 const asJson = (label: FakeLabel | undefined): unknown => JSON.parse(JSON.stringify(label))
 
 /** A relay has one address for its firehose and its list of repositories. */
-async function door(firehose: number, repos: number): Promise<{ readonly url: string; readonly server: Server }> {
+async function door(firehose: number, repos: number): Promise<{ readonly url: string } & AsyncDisposable> {
   const server = createServer((client) => {
     client.once('data', (head) => {
       const upstream = connect(head.includes('listRepos') ? repos : firehose, '127.0.0.1')
@@ -142,5 +146,8 @@ async function door(firehose: number, repos: number): Promise<{ readonly url: st
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return { url: `http://127.0.0.1:${(server.address() as { readonly port: number }).port}`, server }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => void server.close(),
+  }
 }

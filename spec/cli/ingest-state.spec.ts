@@ -15,7 +15,7 @@ import { Cli } from './cli.js'
 import { found, IngestRun, until } from './ingest-run.js'
 
 // Processes of their own, on a machine that may have much to do.
-jest.setTimeout(60_000)
+jest.setTimeout(180_000)
 
 /** A run that never began. */
 function boardOf(flags: Parameters<typeof readSettings>[0] = { mode: 'firehose', relayHosts: 'a.example' }) {
@@ -169,8 +169,9 @@ describe('/healthz', () => {
 
     const backfill = boardOf({ mode: 'backfill', relayHosts: 'a.example' })
     backfill.link.away.tell(false)
-    backfill.host({ connection: { state: 'closed' } })
+    backfill.host({ connection: { state: 'open', host: HOST } })
     backfill.feed().complete()
+    backfill.host({ connection: { state: 'closed' } })
     now = 2_000_000
     expect(backfill.board.ailments).toEqual([])
   })

@@ -30,7 +30,8 @@ export class Feed {
         map(({ connection }) => connection.state),
         distinctUntilChanged(),
       )
-      .subscribe((state) => this.away.tell(state !== 'open' && state !== 'paused'))
+      // The connection of a host that has no more is closed behind its completion.
+      .subscribe((state) => this.away.tell(!this.completed && state !== 'open' && state !== 'paused'))
   }
 
   complete(): void {
