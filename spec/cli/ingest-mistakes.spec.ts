@@ -6,7 +6,7 @@ import { Cli } from './cli.js'
 import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
 
 // Processes of their own, on a machine that may have much to do.
-jest.setTimeout(60_000)
+jest.setTimeout(180_000)
 
 const cli = new Cli()
 

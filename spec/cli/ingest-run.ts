@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createClient } from '@redis/client'
+import { exhaustMap, filter, firstValueFrom, timer } from 'rxjs'
 import { type FirehoseMessage, opsOf } from 'rxjs-atproto/testing'
 import type { RedisServer } from '../helpers/redis-server.js'
 import type { Cli } from './cli.js'
@@ -111,14 +112,14 @@ function valuesOf<T>(reply: unknown, field: string): readonly T[] {
 /** Asks again and again, each time of another process. */
 export const until = (holds: () => Promise<boolean>): Promise<boolean> => found(async () => (await holds()) || undefined)
 
-/** Asks again and again until there is an answer. */
-export async function found<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const answer = await ask()
-    if (answer !== undefined) return answer
-    await new Promise(setImmediate)
-  }
-}
+/** Asks again and again until there is an answer: as often as it takes no time from those that are asked. */
+export const found = <T>(ask: () => Promise<T | undefined>): Promise<T> =>
+  firstValueFrom(
+    timer(0, 20).pipe(
+      exhaustMap(ask),
+      filter((answer) => answer !== undefined),
+    ),
+  )
 
 /** An entry of `firehose_live`. */
 export interface Written {
