@@ -16,8 +16,13 @@ export const entriesOf = (reply: unknown): readonly RedisEntry[] =>
   listOf(reply).flatMap((entry) => {
     if (!Array.isArray(entry)) return []
     const [id, fields]: readonly unknown[] = entry
-    return [{ id: String(id), fields: Array.isArray(fields) ? fields.map(String) : undefined }]
+    return [{ id: String(id), fields: Array.isArray(fields) ? textsOf(fields) : undefined }]
   })
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+
+/** The list itself, where a client gives text: most do, and entries are many. */
+const textsOf = (list: readonly unknown[]): readonly string[] => (list.every(isText) ? list : list.map(String))
 
 /** The entries of each stream, as `XREADGROUP` and `XREAD` answer. */
 export function streamsOf(reply: unknown): readonly (readonly [stream: string, entries: readonly RedisEntry[]])[] {

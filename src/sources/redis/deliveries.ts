@@ -85,6 +85,8 @@ export class Deliveries implements DeliverySource {
     const time_us = timeOf(entry.events[0])
     this.counts.eventAt(asyncScheduler.now(), time_us)
     this.ledger.deliver(entry, entry.hand.stream, entry.position, time_us, this.subscriber, entry.index)
+    // An event lives as long as the pipe has it, and not until the ack.
+    entry.events = NO_EVENTS
   }
 
   /** Reads what the entry holds; one that cannot be read, or is never done with, goes to the dead letters. */
@@ -176,7 +178,13 @@ export class Deliveries implements DeliverySource {
   }
 }
 
-const bytesOf = ({ fields }: Entry): number => fields.reduce((sum, field) => sum + field.length, 0)
+const NO_EVENTS: readonly unknown[] = []
+
+function bytesOf({ fields }: Entry): number {
+  let bytes = 0
+  for (const field of fields) bytes += field.length
+  return bytes
+}
 
 /** The time of an event that has one in our own words. */
 function timeOf(event: unknown): number {

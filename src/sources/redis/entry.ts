@@ -13,7 +13,7 @@ export class Entry {
   state: EntryState = 'waiting'
   readonly position: number
   readonly index: number
-  /** What it was decoded to, for its next delivery. */
+  /** What it was decoded to, while it is emitted. */
   events: readonly unknown[] = []
 
   constructor(

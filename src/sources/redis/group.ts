@@ -117,7 +117,7 @@ const idAndCount = ({ id, deliveries }: Kept): readonly string[] => [id, `${deli
 
 /** What a read handed out for the first time. */
 export const handedOf = (reply: unknown): readonly Handed[] =>
-  streamsOf(reply).flatMap(([, entries]) => entries.map((entry) => ({ ...entry, deliveries: 1 })))
+  streamsOf(reply).flatMap(([, entries]) => entries.map(({ id, fields }) => ({ id, fields, deliveries: 1 })))
 
 const pendingOf = (reply: unknown): readonly Kept[] =>
   listOf(reply).map((one) => {

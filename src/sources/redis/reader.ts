@@ -160,9 +160,14 @@ export class Reader implements HandReader {
   }
 
   #take(handed: readonly Handed[]): void {
-    const fresh = handed.filter(({ id }) => !this.hand.has(id))
-    this.#passDeleted(fresh.filter(({ fields }) => fields === undefined))
-    const entries = fresh.flatMap((one) => (one.fields === undefined ? [] : [this.hand.take(one, one.fields)]))
+    const entries: Entry[] = []
+    const deleted: Handed[] = []
+    for (const one of handed) {
+      if (this.hand.has(one.id)) continue
+      if (one.fields === undefined) deleted.push(one)
+      else entries.push(this.hand.take(one, one.fields))
+    }
+    this.#passDeleted(deleted)
     if (this.isReading) this.handlers.offer(entries)
     // Came too late: the subscription has ended, or another process reads the stream now.
     else for (const entry of entries) this.hand.interrupted(entry)
