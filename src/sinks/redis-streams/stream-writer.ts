@@ -4,8 +4,10 @@ import type { Ids } from './ids.js'
 import type { SinkCounts } from './metrics.js'
 import { Recent } from './recent.js'
 
-// What one script may add: some milliseconds in which Redis serves nobody else.
-const AT_ONCE = 1000
+// What one script may add: some milliseconds in which Redis serves nobody else,
+const ROWS_AT_ONCE = 1000
+// and so little that a slow line has it there in time: what comes too late is sent again, and would be too late for ever.
+const TEXT_AT_ONCE = 4 * 1024 * 1024
 
 /** Writes to one stream: all that is added, in order, whatever Redis forgets meanwhile. */
 export class StreamWriter {
@@ -50,9 +52,19 @@ export class StreamWriter {
   }
 
   async #append(): Promise<void> {
-    const answer = await this.ids.append(this.#pending.slice(0, AT_ONCE))
+    const answer = await this.ids.append(this.#pending.slice(0, this.#countAtOnce()))
     if (answer.kind === 'lost') this.#restore(answer.isKept)
     else this.#settle(answer.done, answer.written, answer.duplicates)
+  }
+
+  /** One, however large it is. */
+  #countAtOnce(): number {
+    let text = 0
+    const last = this.#pending.slice(0, ROWS_AT_ONCE).findIndex(({ fields }) => {
+      text += fields.reduce((sum, { length }) => sum + length, 0)
+      return text > TEXT_AT_ONCE
+    })
+    return last === -1 ? ROWS_AT_ONCE : Math.max(1, last)
   }
 
   #settle(done: number, written: number, duplicates: number): void {
