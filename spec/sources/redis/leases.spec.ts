@@ -58,6 +58,25 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     subscription.unsubscribe()
   })
 
+  it('tells what was trimmed, and is read on when its group has vanished', async () => {
+    await write(server, 0, 10, 's{0}')
+    await server.cli('XGROUP', 'CREATE', 's{0}', 'g', '0')
+    await server.cli('XGROUP', 'SETID', 's{0}', 'g', '2-0', 'ENTRIESREAD', '2')
+    await server.cli('XTRIM', 's{0}', 'MAXLEN', '4')
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1 })
+    const seen = new Collected<number>()
+    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+    await seen.when(({ length }) => length === 4)
+    expect(source.gaps).toEqual([{ host: 's{0}', from: 2, to: 7, reason: 'trimmed', recoverable: false, count: 4 }])
+    await until(async () => (await pendingIn(server, 's{0}')) === 0)
+    await server.cli('XGROUP', 'DESTROY', 's{0}', 'g')
+    await write(server, 10, 12, 's{0}')
+    await seen.when(({ length }) => length === 6)
+    expect(seen.items).toEqual(numbers(6, 12))
+    subscription.unsubscribe()
+  })
+
   it('is let go of as soon as what was in the pipe is acked', async () => {
     await write(server, 0, 3, 's{0}')
     await using opened = await connect(server.url)

@@ -46,7 +46,10 @@ export interface RedisStreamConfig {
   readonly claimIdleMs?: number | undefined
   /** How long a partition stays with a process that gives no sign of life, in milliseconds. @default 15_000 */
   readonly leaseMs?: number | undefined
-  /** How long, after the end of the subscription, what is in the pipe is kept from the other consumers, in milliseconds. @default 10_000 */
+  /**
+   * How long at most, after the end of the subscription or when a partition goes to another process, what is in the pipe is kept from the other
+   * consumers, in milliseconds. @default 10_000
+   */
   readonly lingerMs?: number | undefined
   /** When to try again what Redis could not serve. @default { initialDelayMs: 250, maxDelayMs: 10_000, multiplier: 2, jitter: 'full' } */
   readonly reconnect?: BackoffOptions | undefined

@@ -11,7 +11,8 @@ import type { Entry } from './entry.js'
  *
  * **Cold**: each subscription is a consumer, with a connection of its own for reads that block.
  * **Order**: that of the stream, within one process. With `partitions`, each is read by one process at a time, so that order for each DID holds over
- * all of them, given `orderBy: (event) => event.did` on what works on them; without, the processes of a group share the entries as they come.
+ * all of them, given `orderBy: (event) => event.did` on what works on them, unless one is stopped for longer than `leaseMs` and goes on then; without,
+ * the processes of a group share the entries as they come.
  * An entry whose work failed comes again behind others.
  * **Loss**: none: an entry whose delivery fails comes again up to `maxDeliveries`, then goes to the dead letters, as does one that cannot be read. What a
  * process had when it died, another takes over; it may then be handled twice. Entries that were trimmed before they were read are a gap.

@@ -80,6 +80,7 @@ return gap(KEYS[1], ARGV[1])
  */
 export const READ = `${GAP}
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {} end
+if redis.call('EXISTS', KEYS[1]) == 0 or not group(KEYS[1], ARGV[1]) then return redis.error_reply('NOGROUP it has vanished') end
 local trimmed = gap(KEYS[1], ARGV[1])
 local read = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[1], '>')
 local last = ''
