@@ -144,8 +144,16 @@ describe('rxjs-atproto tap repos', () => {
     const [none, mistake, refused] = [await run(), await run(ALICE, 'alice.test'), await run(ALICE)]
     expect([none.code, mistake.code, refused.code]).toEqual([2, 3, 4])
     expect(mistake.stderr).toBe('error: CONFIG: the argument must be a DID, not "alice.test"\n')
-    expect(refused.stderr).toMatch(/^error: REFUSED: .*401/)
+    expect(refused.stderr).toMatch(/^error: REFUSED: .*401.*; check the credentials\n$/)
     expect(refused.stderr).not.toContain('wr0ng')
     expect(tap.repos).toEqual([])
+  })
+
+  it('ends with 4 where no Tap is', async () => {
+    const tap = await fakeTap()
+    const { url } = tap
+    await tap.close()
+    const { code, stderr } = await cli.run(['tap', 'repos', 'add', '--host', url, ALICE])
+    expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/^error: CONNECT: .*ECONNREFUSED/) })
   })
 })

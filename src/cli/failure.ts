@@ -1,10 +1,12 @@
 import {
   ConfigError,
+  ConnectError,
   CursorStoreError,
   ReconnectExhaustedError,
   RedisConflictError,
   RedisRefusedError,
   RefusedError,
+  RequestTimeoutError,
   StreamError,
 } from '../index.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
@@ -51,9 +53,12 @@ function exitCodeOf(error: unknown, connected: boolean): ExitCode {
   if (error instanceof SinkError) return EXIT.sink
   if (error instanceof NeverConnectedError) return EXIT.neverConnected
   if (error instanceof CursorStoreError || isOfRedis(error)) return connected ? EXIT.sink : EXIT.config
-  if (error instanceof RefusedError) return connected ? EXIT.ended : EXIT.neverConnected
+  if (isOfConnecting(error)) return connected ? EXIT.ended : EXIT.neverConnected
   return error instanceof StreamError ? EXIT.ended : EXIT.unexpected
 }
+
+const isOfConnecting = (error: unknown): boolean =>
+  error instanceof RefusedError || error instanceof ConnectError || error instanceof RequestTimeoutError
 
 const isOfRedis = (error: unknown): boolean => error instanceof RedisRefusedError || error instanceof RedisConflictError
 
@@ -66,8 +71,9 @@ function messageOf(error: unknown): string {
 }
 
 function remedyOf(error: Error): string | undefined {
-  if (error instanceof NeverConnectedError) return 'check the host and the network'
-  if (error instanceof RefusedError) return 'check the host and the filters'
+  if (error instanceof NeverConnectedError) return 'check --host and the network'
+  // Of these, the message says what to check.
+  if (error instanceof RefusedError) return [401, 403, 404].includes(error.status) ? undefined : 'check the host and the filters'
   if (error instanceof ReconnectExhaustedError) return 'raise --retries, or check the host'
   if (error instanceof RedisRefusedError) return 'check REDIS_URL, and the rights of its user'
   if (error instanceof SinkError) return 'make room there, or write elsewhere; a --cursor-file is before what was not written'

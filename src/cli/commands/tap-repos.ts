@@ -12,6 +12,14 @@ interface ReposOptions extends PasswordOptions, MessageOptions {
   readonly host?: string
 }
 
+const HELP = `
+The options --host and --password-file of \`tap\` may stand here too (default host: localhost:2480).
+
+Examples:
+  $ rxjs-atproto tap repos add --host localhost:2480 did:plc:ewvi7nxzyoun6zhxrhs64oiz
+${PASSWORD_HELP}
+${EXIT_CODES_HELP}`
+
 /** Does the work; answers what to say about it, if anything. */
 type Task = (admin: TapAdmin, dids: readonly string[]) => Promise<string | undefined>
 
@@ -23,7 +31,7 @@ export function addTapRepos(tap: Command, context: CommandContext): void {
       .command(name)
       .description(description)
       .argument('<did...>', 'repositories')
-      .addHelpText('after', `${PASSWORD_HELP}\n${EXIT_CODES_HELP}`)
+      .addHelpText('after', HELP)
       // The server's flags belong to `tap`, and may stand behind its name or here.
       .action(async (dids: readonly string[], _: object, command: Command) => {
         context.exit(await perform(task, dids, command.optsWithGlobals(), context))
