@@ -23,7 +23,7 @@ const HELP = `
 Events go to stdout, one JSON object a line, and nothing else does.
 
 Examples:
-  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --kinds commit --limit 10 | jq .commit.record.text
   $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > posts.ndjson
   $ rxjs-atproto jetstream --cursor-file ./cursor.json >> events.ndjson
   $ rxjs-atproto jetstream --host localhost:6008 --kinds identity,account --metrics 2> metrics.ndjson
@@ -39,7 +39,7 @@ export function addJetstream(program: Command, context: CommandContext): void {
     .summary('read a Jetstream as lines of JSON')
     .description('Reads a Jetstream, reconnects by itself, and writes each event as a line of JSON.')
     .option('--host <host>', 'a host name or a URL; again for hosts to fail over to (default: the public instances)', collect)
-    .option('--collections <nsids>', 'NSIDs, or prefixes such as app.bsky.feed.*, with commas or again', parseList)
+    .option('--collections <nsids>', 'commits of these only: NSIDs, or prefixes such as app.bsky.feed.*, with commas or again', parseList)
     .option('--dids <dids>', 'repositories, with commas or again', parseList)
     .option('--kinds <kinds>', 'some of commit, identity, account, sync', parseKinds)
     .option('--cursor <start>', 'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m', parseCursor)
