@@ -49,6 +49,9 @@ interface FaultBase {
 /** `after`: once so many events were sent, over all connections, and the last of them has left for the network. 0: before the first. */
 export type EventFault = FaultBase & { readonly after: number } & EventFaultAction
 
+/** What can happen to any connection; the other faults are about a log. */
+export type ConnectionFault = Exclude<EventFault, { do: 'skip' | 'repeat' | 'error' }>
+
 /** `onConnect`: at the n-th attempt to connect, counted from 1 and refused ones included. */
 export type ConnectFault = FaultBase & { readonly onConnect: number } & ConnectFaultAction
 

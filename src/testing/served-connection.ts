@@ -2,12 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { FakeAttempt, FakeConnection } from './fake-connection.js'
-import type { EventFault } from './faults.js'
+import type { ConnectionFault, EventFault } from './faults.js'
 import { frameOf } from './frame-store.js'
 import { reset } from './tcp-reset.js'
-
-/** What can happen to any connection; the other faults are about a log. */
-export type ConnectionFault = Exclude<EventFault, { do: 'skip' | 'repeat' | 'error' }>
 
 /** One accepted client: what it did, and what is done to it. */
 export class ServedConnection implements FakeConnection {

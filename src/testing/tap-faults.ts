@@ -1,5 +1,4 @@
-import type { ConnectFault } from './faults.js'
-import type { ConnectionFault } from './served-connection.js'
+import type { ConnectFault, ConnectionFault } from './faults.js'
 
 /**
  * What can go wrong after so many frames: as on a fake Jetstream, but for its log, and Tap has no words for an error. `close` is what a proxy in front
