@@ -24,15 +24,18 @@ const { values: flags } = parseArgs({
 const frames = Number(flags.frames ?? (flags.quick ? 10_000 : 60_000))
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 5))
 const warmup = Math.min(20_000, frames / 2)
-const asked = Object.keys(CONTENDERS).filter((name) => name === FLOOR || name === PLAIN || name.includes(flags.only))
+const asked = Object.keys(CONTENDERS).filter((name) => name === FLOOR || name === FLOOR_DECODED || name.includes(flags.only))
 const absent = asked.filter((name) => (CONTENDERS[name]?.needsNode ?? 0) > Number.parseInt(process.versions.node, 10))
 const names = asked.filter((name) => !absent.includes(name))
-/** What each of ours is measured by, and how much of its speed it should have. */
+/**
+ * What each of ours is measured by, and how much of its speed it should have. To emit an operation is to find its record and to check its hash, which the
+ * floor does not, and the loop that decodes records does in part: the floor is for what a filter leaves out.
+ */
 const TARGETS: readonly (readonly [name: string, other: string, target: number])[] = [
-  [PLAIN, FLOOR, 0.8],
-  [TENTH, FLOOR, 0.75],
+  [PLAIN, FLOOR_DECODED, 1],
+  [TENTH, FLOOR_DECODED, 1],
   [DECODED, FLOOR_DECODED, 0.8],
-  [CHOSEN, FLOOR, 0.95],
+  [CHOSEN, FLOOR, 1],
 ]
 const GROSS_FAILURE = 0.5
 

@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 })
-const entries = Number(flags.entries ?? (flags.quick ? 20_000 : 100_000))
+const entries = Number(flags.entries ?? (flags.quick ? 10_000 : 100_000))
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 5))
 const warmup = Math.min(20_000, entries / 2)
 const ways = WAYS.filter((way) => nameOf(way).includes(flags.only))
@@ -53,6 +53,8 @@ interface Run extends Written {
   /** A hash of what the last entries hold. */
   readonly fields: string
   readonly length: number
+  /** User and system time of Redis, for all entries. */
+  readonly redisSeconds: number
 }
 
 // --- Writing ---
@@ -65,18 +67,26 @@ async function writeAll({ url }: BenchRedis, client: Client): Promise<Results> {
 
 async function writeOnce(way: Way, url: string, client: Client): Promise<Run> {
   await client.flushAll()
+  const before = await cpuOf(client)
   const task: Writing = { way, url, warmup, entries }
   const file = nameOf(way).replaceAll(/[^a-zA-Z]+/g, '-')
   const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=.tmp/profiles', `--cpu-prof-name=${file}.cpuprofile`] : []
   const child = start<Written>('redis/write', task, profiling)
   const written = await child.answer()
   await child.stop()
+  const redisSeconds = (await cpuOf(client)) - before
   const last = (await client.xRevRange(STREAM, '+', '-', { COUNT: 1000 })) ?? []
-  return { ...written, length: await client.xLen(STREAM), fields: JSON.stringify(last.map((entry) => entry?.message)) }
+  return { ...written, redisSeconds, length: await client.xLen(STREAM), fields: JSON.stringify(last.map((entry) => entry?.message)) }
+}
+
+async function cpuOf(client: Client): Promise<number> {
+  const info = await client.info('cpu')
+  const seconds = [/^used_cpu_user:(.*)$/m, /^used_cpu_sys:(.*)$/m].map((line) => Number(line.exec(info)?.[1] ?? Number.NaN))
+  return seconds.reduce((sum, value) => sum + value)
 }
 
 function reportWriting(results: Results): void {
-  const head = ['', 'entries/s', 'µs of CPU an entry', '(least … most)', 'ratio by CPU', 'by least CPU', 'by time']
+  const head = ['', 'entries/s', 'µs of CPU an entry', '(least … most)', 'in Redis', 'ratio by CPU', 'by least CPU', 'by time']
   console.log(`\n${table([head, ...ways.map((way) => row(results, way))])}`)
   console.log('\nratios: to the bare loop of the same client and format, of the same round (least: of the best rounds)')
   for (const way of ways) judge(results, way)
@@ -90,6 +100,7 @@ function row(results: Results, way: Way): readonly string[] {
     whole(median(own.map(({ seconds }) => entries / seconds))),
     median(costs).toFixed(2),
     `(${Math.min(...costs).toFixed(2)} … ${Math.max(...costs).toFixed(2)})`,
+    median(own.map(({ redisSeconds }) => (redisSeconds / (warmup + entries)) * 1e6)).toFixed(2),
     ratio(results, way).toFixed(2),
     leastRatio(results, way).toFixed(2),
     ratio(results, way, ({ seconds }) => seconds).toFixed(2),
