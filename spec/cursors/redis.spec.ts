@@ -1,5 +1,5 @@
-import { CursorStoreError } from '../../src/errors.js'
-import { redisCursorStore } from '../../src/redis.js'
+import { ConfigError, CursorStoreError } from '../../src/errors.js'
+import { type RedisClient, redisCursorStore } from '../../src/redis.js'
 import { describeCursorStore } from '../../src/testing/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { clients, type OpenClient } from '../redis/clients.js'
@@ -42,4 +42,10 @@ describeRedis.each(clients)('with %s', (_, connect) => {
     await expect(store.load('stream')).rejects.toMatchObject({ code: 'CURSOR_STORE', cause: { reason: 'TIMEOUT' } })
     server.thaw()
   })
+})
+
+it('throws at the call for what is no client', () => {
+  const mistaken = { url: 'redis://localhost' } as unknown as RedisClient
+  expect(() => redisCursorStore(mistaken)).toThrow(ConfigError)
+  expect(() => redisCursorStore(mistaken)).toThrow(/redisCursorStore: .*\n {2}`client` must be a client of/)
 })

@@ -96,6 +96,9 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     const commands = redisCommands(opened.client)
     await server.cli('SET', 'text', 'text')
     await expect(commands.send(['XADD', 'text', '*', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'WRONGTYPE' })
+    // A script's error names the script, which means nothing to a user.
+    const inScript = commands.send(['EVAL', "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", '1', 'text'])
+    await expect(inScript).rejects.toThrow(/^Redis answered WRONGTYPE [^:]* value: the key holds something else/)
     await expect(commands.send(['NONSENSE'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'ERR' })
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
     await expect(commands.send(['SET', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'OOM' })

@@ -1,6 +1,6 @@
-import { CursorStoreError } from '../errors.js'
+import { ConfigError, CursorStoreError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
-import { type RedisClient, type RedisCommand, redisCommands } from '../redis/client.js'
+import { isRedisClient, type RedisClient, type RedisCommand, redisCommands } from '../redis/client.js'
 import type { CursorStore } from './cursor-store.js'
 import { type NewestWins, newestWins } from './newest-wins.js'
 
@@ -16,7 +16,8 @@ export interface RedisCursorStoreOptions {
  * Keeps positions in Redis, one key for each stream. A Redis that loses its last second in a crash gives an older position: the source sends again
  * what came after it. The client stays yours to close.
  *
- * **Errors**: `CursorStoreError` for whatever Redis says or does not say: a position that cannot be read is never taken for none.
+ * **Errors**: {@link ConfigError} is thrown at the call, for what is no client. `CursorStoreError` for whatever Redis says or does not say: a position
+ * that cannot be read is never taken for none.
  *
  * @example
  * ```ts
@@ -25,6 +26,8 @@ export interface RedisCursorStoreOptions {
  */
 export function redisCursorStore(client: RedisClient, options: RedisCursorStoreOptions = {}): CursorStore {
   const { prefix = 'cursor:', timeoutMs } = options
+  if (!isRedisClient(client))
+    throw new ConfigError('redisCursorStore', [{ option: 'client', message: 'must be a client of `@redis/client` or `ioredis`' }])
   const commands = redisCommands(client)
   const ask = async (verb: string, command: RedisCommand): Promise<unknown> => {
     try {

@@ -3,6 +3,10 @@ import { RedisUnavailableError } from '../errors.js'
 import { redisError } from './failure.js'
 import { keyOf } from './key-of.js'
 
+/** Whether something that a program handed in can be spoken to. */
+export const isRedisClient = (value: unknown): value is RedisClient =>
+  typeof value === 'object' && value !== null && 'duplicate' in value && ('sendCommand' in value || 'call' in value)
+
 /** A command and its arguments, as on the wire: `['XADD', 'stream', '*', 'field', 'value']`. */
 export type RedisCommand = [name: string, ...args: string[]]
 

@@ -4,6 +4,9 @@ import { messageOf } from '../internal/message-of.js'
 // A reply begins with a word of capitals (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
 const WORD = /^[A-Z]{2,}(?=\s|$)/
 
+// What Redis 7 says behind the error of a command in a script: where in the script it was.
+const OF_SCRIPT = / script: [0-9a-f]{40}, on @user_script:\d+\.$/
+
 /** What passes by itself, or by the hand of an operator, while the program need not change. */
 const PASSING = new Set([
   'ASK',
@@ -28,7 +31,7 @@ const PASSING_TEXT = /max number of clients|-(OOM|READONLY|LOADING|MISCONF|NOREP
 /** What a client or a server said, as an error of this library. `closed`: the client does not come back by itself. */
 export function redisError(cause: unknown, closed: boolean): StreamError {
   if (cause instanceof RedisUnavailableError || cause instanceof RedisRefusedError) return cause
-  const message = messageOf(cause)
+  const message = messageOf(cause).replace(OF_SCRIPT, '')
   const word = WORD.exec(message)?.[0]
   if (word !== undefined) {
     const passing = PASSING.has(word) || PASSING_TEXT.test(message)
