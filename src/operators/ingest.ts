@@ -36,6 +36,8 @@ export type Ingestor<E> = (event: E) => Answer
 /**
  * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`, `account`, `sync`, and `'*'` for what no other key
  * takes. An event goes to the one whose key fits it most closely.
+ *
+ * For an object of its own, name the keys: `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`.
  */
 export type Ingestors<E, Keys extends string> = {
   // The source says what an event is, and an ingestor only agrees.
