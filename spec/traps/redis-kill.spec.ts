@@ -16,6 +16,8 @@ const WORKERS = 3
 const MESSAGES_PER_SECOND = 250
 // How many events may be worked on between two kills.
 const MOST_BETWEEN = 60
+// So many that each partition has some.
+const REPOS = 100
 const STUCK_AFTER_MS = 30_000
 
 const folder = temporaryFolder()
@@ -67,6 +69,7 @@ abstract class Victim {
   }
 
   protected abstract readonly program: string
+  abstract readonly title: string
   protected abstract readonly arguments: readonly string[]
   /** How much it has received that is not settled. After its death that is what was in hand when it died. */
   abstract inHand(): Promise<number>
@@ -74,6 +77,7 @@ abstract class Victim {
 
 class Ingester extends Victim {
   protected readonly program = 'ingester'
+  readonly title = 'ingester'
   #received = 0
 
   protected get arguments(): readonly string[] {
@@ -111,6 +115,10 @@ class Worker extends Victim {
     return [this.pipe.redis.url, this.consumer]
   }
 
+  get title(): string {
+    return this.consumer
+  }
+
   /** Read by it, and not acked. */
   inHand(): Promise<number> {
     return this.pipe.pendingOf(this.consumer)
@@ -140,7 +148,7 @@ class Pipe implements AsyncDisposable {
 
   static async make(ids: Ids): Promise<Pipe> {
     let offering = true
-    const messages = generateCommits({ seed: SEED, repos: 30 })
+    const messages = generateCommits({ seed: SEED, repos: REPOS })
     const events = () => (offering ? messages.next().value || undefined : undefined)
     const server = await fakeFirehose({ events, ratePerSecond: MESSAGES_PER_SECOND })
     const redis = await redisServer()
@@ -198,7 +206,7 @@ class Pipe implements AsyncDisposable {
     const wanted = (await this.client.lLen(WORKED)) + integer(this.next, MOST_BETWEEN)
     await until('more work', async () => (await this.client.lLen(WORKED)) >= wanted)
     for (let inHand = 0; inHand === 0; ) {
-      await until('work in hand', async () => (await victim.inHand()) > 0)
+      await until(`work in the hands of the ${victim.title}`, async () => (await victim.inHand()) > 0)
       await victim.kill()
       inHand = await victim.inHand()
       if (victim === this.ingester) this.writtenBeyond += await this.#beyondCheckpoint()
