@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client'
-import { filter, firstValueFrom, Subject, startWith } from 'rxjs'
+import { exhaustMap, filter, firstValueFrom, Subject, startWith, timer } from 'rxjs'
 import type { Gap, RejectedFrame, StreamMetrics } from '../../../src/index.js'
 import { streamMetrics } from '../../../src/index.js'
 import type { RedisClient, RedisStreamConfig } from '../../../src/redis.js'
@@ -102,9 +102,14 @@ export async function hang(server: RedisServer, ms: number, atLast = () => {}): 
   server.thaw()
 }
 
-/** Asks again and again, without a rest, until it is so. */
+/** Asks now and then, and leaves the machine to those that are asked about. */
 export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await new Promise(setImmediate)
+  await firstValueFrom(
+    timer(0, 5).pipe(
+      exhaustMap(async () => condition()),
+      filter((holds) => holds),
+    ),
+  )
 }
 
 export const numbers = (from: number, to: number): readonly number[] => Array.from({ length: to - from }, (_, i) => from + i)

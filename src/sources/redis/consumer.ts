@@ -14,9 +14,6 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { Counts } from '../../connection/counts.js'
-import { Gaps } from '../../connection/gaps.js'
-import type { ConnectionStatus, StreamMetrics } from '../../connection/metrics.js'
 import { StreamError } from '../../errors.js'
 import type { RedisCommands } from '../../redis/client.js'
 import type { StreamOptions } from './config.js'
@@ -28,24 +25,18 @@ import { Hand } from './hand.js'
 import type { Lease } from './lease.js'
 import { type LeaseHandlers, Leases } from './leases.js'
 import { Reader } from './reader.js'
-import { Troubles } from './troubles.js'
+import { Report } from './report.js'
 
 const PUBLISH_EVERY_MS = 1000
 
 /** One subscription: its readers, its deliveries, and how it ends. */
 export class Consumer implements LeaseHandlers, DeliveriesHandlers {
-  // What metrics tell.
-  readonly #counts = new Counts()
-  readonly #gaps: Gaps
-  readonly #troubles: Troubles
-  #began = false
-  #error: StreamError | undefined
-
   #state: 'running' | 'lingering' | 'ended' = 'running'
   readonly #changed$ = new Subject<void>()
   readonly #ended$ = new Subject<void>()
   readonly #hands = new Map<string, Hand>()
   readonly #deliveries: Deliveries
+  readonly #report: Report
   readonly #leases: Leases | undefined
 
   constructor(
@@ -53,19 +44,18 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
     private readonly options: StreamOptions,
     private readonly subscriber: Subscriber<Entry>,
   ) {
-    this.#gaps = new Gaps(options.gaps)
-    this.#troubles = new Troubles(options.reconnect)
-    this.#deliveries = new Deliveries(options, subscriber, this.#counts, this.#gaps, this)
+    this.#deliveries = new Deliveries(options, subscriber, this)
+    this.#report = new Report(options, this.#deliveries, this)
     if (options.partitions !== undefined) this.#leases = new Leases(commands, options, options.partitions, this, this.#changed$)
   }
 
   start(): Subscription {
     const work$ = this.#leases?.run$() ?? this.reader(this.options.stream, undefined).run$()
     const clock$ = interval(PUBLISH_EVERY_MS).pipe(
-      tap(() => this.#publish()),
+      tap(() => this.#report.publish()),
       ignoreElements(),
     )
-    this.#publish()
+    this.#report.publish()
     // The work goes on for a while when the subscription has ended.
     merge(work$, clock$)
       .pipe(takeUntil(this.#ended$))
@@ -90,8 +80,8 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
   }
 
   began(): void {
-    this.#began = true
-    this.#publish()
+    this.#report.began = true
+    this.#report.publish()
   }
 
   offer(entries: readonly Entry[]): void {
@@ -103,7 +93,7 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
   }
 
   trimmed(host: string, { from, to, count }: Trimmed): void {
-    this.#gaps.report({
+    this.#deliveries.gaps.report({
       host,
       from: placeOf(from).position,
       to: to === '' ? undefined : placeOf(to).position,
@@ -128,18 +118,18 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
   }
 
   pause(): void {
-    this.#publish()
+    this.#report.publish()
   }
 
   resume(emit: () => void): void {
-    this.#publish()
+    this.#report.publish()
     emit()
     for (const hand of this.#hands.values()) hand.wake()
   }
 
   settledLate(): void {
-    if (this.#deliveries.closed) this.#gaps.flush()
-    this.#tell()
+    if (this.#deliveries.closed) this.#report.publish()
+    else this.#report.tell()
   }
 
   flush(): PromiseLike<void> | undefined {
@@ -151,18 +141,18 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
 
   async trouble(who: object, error: unknown): Promise<void> {
     if (!(error instanceof StreamError && error.retryable) || this.#state === 'ended') throw error
-    const delayMs = this.#troubles.begin(who, error)
-    this.#publish()
+    const delayMs = this.#report.troubles.begin(who, error)
+    this.#report.publish()
     await lastValueFrom(timer(delayMs).pipe(takeUntil(this.#ended$)), { defaultValue: 0 })
   }
 
   well(who: object): void {
-    if (this.#troubles.end(who)) this.#publish()
+    if (this.#report.troubles.end(who)) this.#report.publish()
   }
 
   fatal(error: unknown): void {
     if (this.#state !== 'running') return
-    if (error instanceof StreamError) this.#error = error
+    if (error instanceof StreamError) this.#report.error = error
     this.subscriber.error(error)
   }
 
@@ -172,7 +162,7 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
     this.#state = 'lingering'
     this.#leases?.stop()
     for (const hand of this.#hands.values()) hand.reader?.stop()
-    this.#publish()
+    this.#report.publish()
     // Decided first: what fails by this very end.
     queueMicrotask(() => {
       merge(this.#idle$(), timer(this.options.lingerMs))
@@ -192,55 +182,6 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
     this.#state = 'ended'
     this.#ended$.next()
     this.#leases?.leave()
-    this.#publish()
-  }
-
-  // --- Metrics ---
-
-  #publish(): void {
-    this.#gaps.flush()
-    this.#tell()
-  }
-
-  #tell(): void {
-    this.options.metrics$?.next(Object.freeze(this.#snapshot()))
-  }
-
-  get #status(): ConnectionStatus {
-    const host = this.options.stream
-    if (this.#state !== 'running')
-      return Object.freeze({ state: 'closed', host, ...(this.#error === undefined ? {} : { reason: this.#error }) })
-    const trouble = this.#troubles.current
-    if (trouble !== undefined) {
-      const { attempt, nextAttemptAt, reason } = trouble
-      return Object.freeze({ state: 'waiting', host, attempt, nextAttemptAt, reason })
-    }
-    return Object.freeze({ state: this.paused ? 'paused' : this.#began ? 'open' : 'connecting', host })
-  }
-
-  #snapshot(): StreamMetrics {
-    const { queued, unrouted, last } = this.#deliveries
-    const { delivered, open, done, dropped, failed, held } = this.#deliveries.ledger
-    return {
-      connection: this.#status,
-      compression: UNCOMPRESSED,
-      ...this.#counts.snapshot(0),
-      delivered,
-      open,
-      done,
-      dropped,
-      failed,
-      held,
-      queued,
-      unrouted,
-      gaps: this.#gaps.count,
-      reconnects: this.#troubles.count,
-      currentBackoffMs: this.#troubles.current?.delayMs ?? 0,
-      cursor: last,
-      checkpoint: undefined,
-      checkpointErrors: 0,
-    }
+    this.#report.publish()
   }
 }
-
-const UNCOMPRESSED = Object.freeze({ name: 'none' as const })

@@ -1,8 +1,8 @@
 import { asyncScheduler, type Observable, type Subscriber, takeUntil, timer } from 'rxjs'
 import { backoffMs } from '../../connection/backoff.js'
-import type { Counts } from '../../connection/counts.js'
+import { Counts } from '../../connection/counts.js'
 import type { DeliverySource, Outcome } from '../../connection/delivery.js'
-import type { Gaps } from '../../connection/gaps.js'
+import { Gaps } from '../../connection/gaps.js'
 import { type Delivery, Ledger } from '../../connection/ledger.js'
 import { reject } from '../../connection/rejects.js'
 import { FrameError } from '../../errors.js'
@@ -30,6 +30,8 @@ export class Deliveries implements DeliverySource {
   queued = 0
   unrouted = 0
   readonly ledger: Ledger<Entry>
+  readonly counts = new Counts()
+  readonly gaps: Gaps
   /** Where the last entry that was delivered stands. */
   last: number | undefined
 
@@ -43,10 +45,9 @@ export class Deliveries implements DeliverySource {
   constructor(
     private readonly options: StreamOptions,
     private readonly subscriber: Subscriber<Entry>,
-    private readonly counts: Counts,
-    private readonly gaps: Gaps,
     private readonly handlers: DeliveriesHandlers,
   ) {
+    this.gaps = new Gaps(options.gaps)
     this.ledger = new Ledger<Entry>(this, this)
   }
 

@@ -1,24 +1,12 @@
-import {
-  defer,
-  exhaustMap,
-  filter,
-  firstValueFrom,
-  ignoreElements,
-  lastValueFrom,
-  merge,
-  type Observable,
-  retry,
-  startWith,
-  throwError,
-  timer,
-} from 'rxjs'
-import { RedisRefusedError, RedisUnavailableError, StreamError } from '../../errors.js'
+import { defer, exhaustMap, filter, firstValueFrom, ignoreElements, merge, type Observable, retry, startWith, timer } from 'rxjs'
+import { StreamError } from '../../errors.js'
 import type { RedisCommands, RedisConnection } from '../../redis/client.js'
 import type { StreamOptions } from './config.js'
 import type { Entry } from './entry.js'
 import type { Handed, Trimmed } from './group.js'
 import type { Hand, HandHandlers, HandReader } from './hand.js'
 import type { Lease } from './lease.js'
+import { lost, opened } from './own-connection.js'
 import { type Reads, readsOf } from './reads.js'
 
 /** What a reader tells, and asks. */
@@ -33,10 +21,6 @@ export interface ReaderHandlers extends HandHandlers {
   /** Whether the pipe wants no more for now. */
   readonly paused: boolean
 }
-
-// How long a connection may take, and how often it is looked at.
-const CONNECT_MS = 5000
-const CONNECT_EVERY_MS = 20
 
 /** Reads one stream of a group into a hand: first what the consumer has already, then what nobody has, bounded by what is in the hand. */
 export class Reader implements HandReader {
@@ -88,7 +72,7 @@ export class Reader implements HandReader {
     this.#caughtUp = false
     try {
       await this.#begin()
-      await this.#opened(connection)
+      await opened(connection, () => this.isReading)
       // Well again before there is room for more: both connections answer.
       this.handlers.well(this)
       await (this.lease === undefined ? this.#takeOwn() : this.#takeAll())
@@ -102,19 +86,6 @@ export class Reader implements HandReader {
     } finally {
       connection.close()
     }
-  }
-
-  /** A client that keeps no queue refuses commands until it is connected. */
-  async #opened(connection: RedisConnection): Promise<void> {
-    const retries = CONNECT_MS / CONNECT_EVERY_MS
-    const isConnecting = (error: unknown) => error instanceof RedisUnavailableError && error.reason === 'CONNECTION' && this.isReading
-    await lastValueFrom(
-      defer(() => connection.send(['PING'])).pipe(
-        retry({
-          delay: (error, attempt) => (attempt <= retries && isConnecting(error) ? timer(CONNECT_EVERY_MS) : throwError(() => error)),
-        }),
-      ),
-    ).catch(lost)
   }
 
   async #begin(): Promise<void> {
@@ -233,10 +204,4 @@ export class Reader implements HandReader {
   #passOver(error: unknown): void {
     if (!(error instanceof StreamError && error.retryable)) throw error
   }
-}
-
-/** A connection of our own that its client gave up: another one is opened. */
-function lost(error: unknown): never {
-  if (!(error instanceof RedisRefusedError && error.reason === 'CLOSED')) throw error
-  throw new RedisUnavailableError('the connection to Redis ended', 'CONNECTION', { cause: error })
 }
