@@ -130,4 +130,24 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     expect(await next.stop()).toBe(143)
     expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(sentBy(relay.frames))
   })
+
+  it('has saved the last position when a signal ends it while Redis is away for a moment', async () => {
+    await using reader = await Reader.of(redis)
+    const run = ingest({ ...environment, METRICS_PORT: '0' })
+    const key = `firehose_live:cursor:${relay.url}`
+    await until(async () => (await reader.get(key)) === '199')
+    // Entries can be written, and their position not.
+    await redis.cli('ACL', 'SETUSER', 'default', 'resetkeys', '%R~*', '~firehose_live', '~{firehose_live}*')
+    relay.emit(...generateCommits({ count: 20, firstSeq: 1001, seed: 2 }))
+    const done = async () =>
+      /rxjs_atproto_events_done_total\{[^}]*\} (\d+)/.exec(await (await fetch(`${await run.url()}/metrics`)).text())?.[1]
+    await until(async () => Number(await done()) === 220)
+    expect(await reader.get(key)).toBe('199')
+    await redis.kill()
+    await run.says(/is away/)
+    run.signal('SIGTERM')
+    await redis.start()
+    expect(await run.ended).toBe(143)
+    expect(await reader.get(key)).toBe('1019')
+  })
 })

@@ -147,14 +147,34 @@ describe('positions', () => {
     }
     jest.useFakeTimers()
     try {
-      const loading = patient({ load, save: async () => {} }).load('key')
+      const loading = patient({ load, save: async () => {} }, () => false).load('key')
       await jest.advanceTimersByTimeAsync(2000)
       expect(await loading).toBe('12')
       expect(asked).toBe(3)
     } finally {
       jest.useRealTimers()
     }
-    const broken = patient({ load: () => Promise.reject(new CursorStoreError('no position')), save: async () => {} })
+    const broken = patient({ load: () => Promise.reject(new CursorStoreError('no position')), save: async () => {} }, () => true)
     await expect(broken.load('key')).rejects.toThrow('no position')
+  })
+
+  it('are saved again while Redis is away where they are the last ones, and else given up for the next', async () => {
+    let [asked, isEnding] = [0, false]
+    const save = async () => {
+      asked += 1
+      if (asked < 4) throw new RedisUnavailableError('away', 'CONNECTION')
+    }
+    const store = patient({ load: async () => undefined, save }, () => isEnding)
+    await expect(store.save('key', '1')).rejects.toThrow('away')
+    isEnding = true
+    jest.useFakeTimers()
+    try {
+      const saving = store.save('key', '2')
+      await jest.advanceTimersByTimeAsync(2000)
+      await saving
+    } finally {
+      jest.useRealTimers()
+    }
+    expect(asked).toBe(4)
   })
 })

@@ -14,6 +14,8 @@ export class Feed {
   readonly away = new Away()
   /** The host has no more: a backfill alone has an end. */
   completed = false
+  /** Nothing more is read: the position that is saved next is the last one. */
+  ending = false
   /** What the host's stream ended with. */
   failure: unknown
   readonly #rate = new Rate()
@@ -36,6 +38,7 @@ export class Feed {
 
   complete(): void {
     this.completed = true
+    this.ending = true
     this.away.tell(false)
   }
 

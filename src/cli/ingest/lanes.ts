@@ -3,7 +3,8 @@ import { type CursorStore, firehose$, labels$, listRepos$ } from '../../index.js
 import type { Messages } from '../messages.js'
 import { Feed, type StreamName } from './feed.js'
 import type { Mode } from './parse-settings.js'
-import { PAGE, rskyCursors, SEQ } from './rsky-cursors.js'
+import { patient } from './patient.js'
+import { PAGE, rskyCursors, SEQ, type Translation } from './rsky-cursors.js'
 import type { Settings } from './settings.js'
 import { Sink } from './sink.js'
 
@@ -43,11 +44,9 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lan
 
 /** One source for each host: its position has a key of its own, and one that ends does not end the others. */
 const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>> = {
-  firehose_live: (feed, store, { cursor }) =>
-    firehose$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(rskyCursors(store, feed, SEQ)) }),
-  label_live: (feed, store, { cursor }) =>
-    labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(rskyCursors(store, feed, SEQ)) }),
-  repo_backfill: (feed, store) => listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(rskyCursors(store, feed, PAGE)) }),
+  firehose_live: (feed, store, { cursor }) => firehose$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
+  label_live: (feed, store, { cursor }) => labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
+  repo_backfill: (feed, store) => listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, PAGE) }),
 }
 
 /** A mistake in a config is an end like any other. */
@@ -56,4 +55,11 @@ const watched = (feed: Feed, source: () => Observable<unknown>): Observable<unkn
 
 const observersOf = ({ host, watch: { metrics$, gaps, rejects } }: Feed) => ({ host, metrics$, gaps, rejects })
 
-const checkpointOf = (store: CursorStore) => ({ store, failAfterMs: FOREVER_MS })
+const checkpointOf = (feed: Feed, store: CursorStore, translation: Translation) => ({
+  store: rskyCursors(
+    patient(store, () => feed.ending),
+    feed,
+    translation,
+  ),
+  failAfterMs: FOREVER_MS,
+})

@@ -2,7 +2,7 @@ import { type CursorStore, CursorStoreError } from '../../index.js'
 import type { Feed } from './feed.js'
 
 /** How rsky-ingester writes a position, and how a source of ours does. */
-interface Translation {
+export interface Translation {
   /** `undefined` where the text is none of theirs. `key` is what our source calls the stream. */
   toOurs(text: string, key: string): string | undefined
   toTheirs(position: string): string

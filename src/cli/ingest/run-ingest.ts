@@ -7,7 +7,6 @@ import { onStopSignal, SIGNAL_EXIT, type StopSignal } from '../signals.js'
 import { duration } from '../text.js'
 import { Board } from './board.js'
 import { type Lane, lanesOf } from './lanes.js'
-import { patient } from './patient.js'
 import { type Redis, RedisLink } from './redis-link.js'
 import { serveState } from './serve-state.js'
 import type { Settings } from './settings.js'
@@ -67,13 +66,14 @@ class IngestRun {
   }
 
   #lanes$(redis: Redis): Observable<unknown> {
-    const store = patient(redisCursorStore(redis, { prefix: '' }))
+    const store = redisCursorStore(redis, { prefix: '' })
     const lanes$ = this.lanes.map(({ read, sink }) => read(store).pipe(takeUntil(this.#stop$), sink.write(redis)))
     return merge(...lanes$).pipe(takeUntil(this.#drainedTooLong$()))
   }
 
   #stop(signal: StopSignal): void {
     this.#signal = signal
+    for (const { feeds } of this.lanes) for (const feed of feeds) feed.ending = true
     this.#stop$.next()
   }
 
