@@ -151,9 +151,8 @@ describe('rxjs-atproto tap repos', () => {
 
   it('ends with 4 where no Tap is', async () => {
     const tap = await fakeTap()
-    const { url } = tap
     await tap.close()
-    const { code, stderr } = await cli.run(['tap', 'repos', 'add', '--host', url, ALICE])
+    const { code, stderr } = await cli.run(['tap', 'repos', 'add', '--host', tap.url, ALICE])
     expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/^error: CONNECT: .*ECONNREFUSED/) })
   })
 })

@@ -29,6 +29,7 @@ export class Door {
   readonly #http: Server
   readonly #wss: WebSocketServer
   readonly #sockets = new Set<Socket>()
+  #port = 0
 
   constructor(
     private readonly house: House,
@@ -38,8 +39,9 @@ export class Door {
     this.#wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: () => false, ...options.ws })
   }
 
+  /** Stays when the door is closed, for whoever wants to dial a server that is gone. */
   get port(): number {
-    return (this.#http.address() as AddressInfo).port
+    return this.#port
   }
 
   get host(): string {
@@ -51,6 +53,7 @@ export class Door {
     this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.#upgrade(request, socket, head))
     this.#http.on('request', (request, response) => this.house.asked(request, response))
     await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(port, '127.0.0.1', resolve))
+    this.#port = (this.#http.address() as AddressInfo).port
   }
 
   /** A handshake that is not valid is answered by `ws`. */
