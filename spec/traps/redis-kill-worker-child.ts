@@ -6,7 +6,7 @@ import { GROUP, nameOf, PARTITIONS, STREAM, WORKED } from './redis-kill.js'
 
 /** Run by redis-kill.spec.ts: one of the processes that work on the events, until it is killed. */
 const [, , url = '', consumer = ''] = process.argv
-const JOB_MS = 3
+const JOB_MS = 10
 // Longer than a busy machine keeps a process waiting: who loses a lease to another in the midst of its work does it twice, and this is not about that.
 const LEASE_MS = 2000
 
