@@ -5,6 +5,7 @@ import { hold, type Release } from '../../src/connection/delivery.js'
 import { live } from '../../src/connection/live.js'
 import { streamMetrics } from '../../src/connection/metrics.js'
 import { memoryCursorStore } from '../../src/cursors/memory.js'
+import { CursorStoreError, RedisUnavailableError } from '../../src/errors.js'
 import type { Connection, DialOptions } from '../../src/socket/socket.js'
 import { FakeLink, fromLive, type Numbered, numbered, plain, quiet, T0 } from './sessions.js'
 
@@ -249,6 +250,36 @@ describe('the checkpoint', () => {
     await pass(0)
     expect(error).not.toHaveBeenCalled()
     subscription.unsubscribe()
+  })
+
+  it('is waited for without an end where the store says that it will be back: at the first load, and with each save', async () => {
+    const away = new CursorStoreError('could not save', { cause: new RedisUnavailableError('Redis is away', 'AWAY') })
+    const memory = memoryCursorStore()
+    let isAway = true
+    const whenBack = async <T>(ask: () => PromiseLike<T>): Promise<T> => (isAway ? Promise.reject(away) : ask())
+    const store = {
+      load: (key: string) => whenBack(() => memory.load(key)),
+      save: (key: string, position: string) => whenBack(() => memory.save(key, position)),
+    }
+    const { events$, receive, metrics$, dials } = stream({ store, everyMs: 100, failAfterMs: 1000 })
+    const error = jest.fn()
+    const subscription = events$.subscribe({ error })
+    await pass(600_000)
+    expect([dials.length, error.mock.calls]).toEqual([0, []])
+    isAway = false
+    await pass(60_000)
+    expect(dials).toHaveLength(1)
+    isAway = true
+    receive(1)
+    await pass(600_000)
+    expect(error).not.toHaveBeenCalled()
+    expect(metrics$.value.checkpointErrors).toBeGreaterThan(1000)
+    isAway = false
+    await pass(100)
+    expect(metrics$.value.checkpoint).toBe(1)
+    subscription.unsubscribe()
+    await pass(0)
+    expect(jest.getTimerCount()).toBe(0)
   })
 
   it('whose store never answers ends the stream after `failAfterMs` too', async () => {

@@ -1,7 +1,8 @@
-import { asyncScheduler, ignoreElements, interval, type Observable, tap } from 'rxjs'
+import { asyncScheduler, defer, from, ignoreElements, interval, type Observable, retry, tap, throwError, timer } from 'rxjs'
 import type { CursorStore } from '../cursors/cursor-store.js'
-import { CursorStoreError } from '../errors.js'
+import { CursorStoreError, StreamError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
+import { backoffMs } from './backoff.js'
 import type { Mark } from './mark.js'
 
 /** Where and how often a stream saves the position of what is done. */
@@ -10,7 +11,10 @@ export interface CheckpointOptions {
   readonly store: CursorStore
   /** How often at most the checkpoint is saved while the stream runs, in milliseconds. @default 1000 */
   readonly everyMs?: number
-  /** How long saving may fail before the stream ends with `CursorStoreError`, in milliseconds. @default 60_000 */
+  /**
+   * How long saving may fail before the stream ends with `CursorStoreError`, in milliseconds. A store whose error is caused by a retryable one, such as a Redis
+   * that is away, is waited for without an end. @default 60_000
+   */
   readonly failAfterMs?: number
 }
 
@@ -48,10 +52,11 @@ export class Checkpoint<Position> {
     if (this.#isBehind()) throw new CursorStoreError('the last checkpoint could not be saved', { cause: this.#error })
   }
 
-  async load(): Promise<Position | undefined> {
-    const text = await this.#loadText()
-    this.saved = text === undefined ? undefined : this.#read(text)
-    return this.saved
+  /** Yields what is stored; waits for a store that says it will be back. */
+  load$(): Observable<Position | undefined> {
+    return defer(() => from(this.#load())).pipe(
+      retry({ delay: (error: unknown, attempt) => (willPass(error) ? timer(backoffMs(attempt)) : throwError(() => error)) }),
+    )
   }
 
   /** What the last save met, unless it went well. */
@@ -73,14 +78,20 @@ export class Checkpoint<Position> {
   regularly({ everyMs = 1000, failAfterMs = 60_000 }: CheckpointOptions): Observable<never> {
     let goodAt = asyncScheduler.now()
     const save = () => {
-      // A save that never ends is no better than one that fails.
-      if (this.#error === undefined && !this.saving) goodAt = asyncScheduler.now()
+      // A save that never ends is no better than one that fails; one whose store says that it will be back is waited for.
+      if ((this.#error === undefined && !this.saving) || willPass(this.#error)) goodAt = asyncScheduler.now()
       else if (asyncScheduler.now() - goodAt >= failAfterMs) {
         throw new CursorStoreError(`the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`, { cause: this.#error })
       }
       this.save()
     }
     return interval(everyMs).pipe(tap(save), ignoreElements())
+  }
+
+  async #load(): Promise<Position | undefined> {
+    const text = await this.#loadText()
+    this.saved = text === undefined ? undefined : this.#read(text)
+    return this.saved
   }
 
   async #loadText(): Promise<string | undefined> {
@@ -121,6 +132,10 @@ export class Checkpoint<Position> {
     this.onSaved()
   }
 }
+
+/** Whether trying again can help, as whoever failed says: a Redis that is away, and not a file that cannot be written. */
+const willPass = (error: unknown): boolean =>
+  error instanceof StreamError && (error.retryable || (error.cause !== error && willPass(error.cause)))
 
 /** Positions of a live source. */
 export const markFormat: PositionFormat<Mark> = {

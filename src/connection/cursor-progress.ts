@@ -1,4 +1,4 @@
-import { asyncScheduler, defer, from, type Observable, of, startWith, switchMap, tap } from 'rxjs'
+import { asyncScheduler, type Observable, of, startWith, switchMap, tap } from 'rxjs'
 import { Checkpoint, type CheckpointOptions, markFormat } from './checkpoint.js'
 import type { Control } from './control.js'
 import type { GapReason, Gaps } from './gaps.js'
@@ -101,7 +101,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   #saveRegularly(checkpoint: Checkpoint<Mark>, options: CheckpointOptions): Observable<unknown> {
-    return defer(() => from(checkpoint.load())).pipe(
+    return checkpoint.load$().pipe(
       tap((saved) => this.#resume.startFrom(saved)),
       switchMap(() => checkpoint.regularly(options).pipe(startWith(undefined))),
     )

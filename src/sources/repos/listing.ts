@@ -191,11 +191,11 @@ export class Listing implements DeliverySource {
 
   /** Yields when it is known where to begin. */
   #load(): Observable<unknown> {
-    const load = async () => {
-      const saved = await this.#checkpoint?.load()
-      if (saved !== undefined && !(saved.completed && this.options.onCompleted === 'restart')) this.#bookmark.startFrom(saved)
-    }
-    return defer(load)
+    return (this.#checkpoint?.load$() ?? of(undefined)).pipe(
+      tap((saved) => {
+        if (saved !== undefined && !(saved.completed && this.options.onCompleted === 'restart')) this.#bookmark.startFrom(saved)
+      }),
+    )
   }
 
   #saving(): Observable<never> {
