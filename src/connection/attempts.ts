@@ -47,9 +47,12 @@ export class Attempts {
     // A host that brought events is dialled again; one that did not is no better than the next.
     if (this.count > 0 || openMs === undefined) this.#hostIndex = (this.#hostIndex + 1) % this.hosts.length
     if (this.count >= maxAttempts) {
-      throw new ReconnectExhaustedError(`${this.count} retries in a row brought nothing (\`maxAttempts\`): ${error.message}`, {
-        cause: error,
-      })
+      throw new ReconnectExhaustedError(
+        `${this.count} ${this.count === 1 ? 'retry' : 'retries'} in a row brought nothing (\`maxAttempts\`): ${error.message}`,
+        {
+          cause: error,
+        },
+      )
     }
     this.count += 1
     const retryAfterMs = error instanceof RefusedError ? (error.retryAfterMs ?? 0) : 0
