@@ -201,6 +201,8 @@ describe('the table', () => {
     host({ connection: waiting })
     sink({ written: 7, status: { state: 'writing' } })
     expect(statusOf(board)).toBe('firehose_live 0/s, 7 written, writing, a.example waiting (CONNECT)')
+    sink({ written: 0, duplicates: 1995, status: { state: 'writing' } })
+    expect(statusOf(board)).toBe('firehose_live 0/s, 0 written, 1,995 there already, writing, a.example waiting (CONNECT)')
   })
 
   it('gives way to JSON under --metrics, with the reasons of errors', () => {

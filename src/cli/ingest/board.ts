@@ -32,7 +32,7 @@ export class Board {
 
   /** Whether what failed had been there before: the host that ended with it, or else Redis. */
   hasReached(error: unknown): boolean {
-    return this.#failing(error)?.watch.connected ?? this.lanes.some(({ sink }) => sink.metrics.written > 0)
+    return this.#failing(error)?.watch.connected ?? this.lanes.some(({ sink }) => sink.metrics.written + sink.metrics.duplicates > 0)
   }
 
   /** What has been away for too long. */

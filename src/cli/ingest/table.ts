@@ -32,7 +32,8 @@ const sinkRow = ({ stream, sink: { metrics, word } }: Lane): string =>
 function laneStatus({ stream, feeds, sink: { metrics, word } }: Lane, elapsedMs: number): string {
   const rate = feeds.reduce((sum, feed) => sum + feed.rateAt(elapsedMs), 0)
   const away = feeds.filter(({ away: { forMs } }) => forMs > 0).map((feed) => `${plain(feed.host)} ${feedState(feed)}`)
-  return [`${stream} ${count(rate)}/s`, `${count(metrics.written)} written`, word, ...away].join(', ')
+  const repeats = metrics.duplicates === 0 ? [] : [`${count(metrics.duplicates)} there already`]
+  return [`${stream} ${count(rate)}/s`, `${count(metrics.written)} written`, ...repeats, word, ...away].join(', ')
 }
 
 const lagOf = ({ watch: { metrics } }: Feed): string => (metrics.lagMs === undefined ? '-' : duration(metrics.lagMs))
