@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../context.js'
-import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import type { ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
 import { runIngest } from '../ingest/run-ingest.js'
 import { type Flags, ignoredVariables, readSettings, SETTINGS, type Settings } from '../ingest/settings.js'
@@ -25,7 +25,13 @@ Examples:
   $ INGESTER_MODE=firehose rxjs-atproto ingest
   $ rxjs-atproto ingest --mode labeler --labeler-hosts mod.bsky.app --redis redis://redis:6379/1
   $ rxjs-atproto ingest --relay-hosts relay1.us-east.bsky.network --metrics-port 9100 -q
-${EXIT_CODES_HELP}`
+
+Exit codes:
+  0    a backfill is through                      5    a host refused later
+  1    unexpected                                 7    Redis refused what was to be written
+  2    usage                                      130  SIGINT
+  3    the settings, or what they name            143  SIGTERM
+  4    a host refused the first connection`
 
 /** `rxjs-atproto ingest`: firehoses, repositories and labels into Redis. */
 export function addIngest(program: Command, context: CommandContext): void {
