@@ -71,6 +71,8 @@ abstract class Victim {
   protected abstract readonly program: string
   abstract readonly title: string
   protected abstract readonly arguments: readonly string[]
+  /** How much it is to have when it is killed, at least. */
+  abstract readonly leastInHand: number
   /** How much it has received that is not settled. After its death that is what was in hand when it died. */
   abstract inHand(): Promise<number>
 }
@@ -92,6 +94,11 @@ class Ingester extends Victim {
     })
   }
 
+  /** More than it received in the time that a write takes, so that some is written and some is not. */
+  get leastInHand(): number {
+    return 4 + integer(this.pipe.next, 8)
+  }
+
   /** Received, and beyond the checkpoint: written or not, the next one will see it again. */
   async inHand(): Promise<number> {
     return this.#received - (await this.pipe.checkpoint())
@@ -100,6 +107,7 @@ class Ingester extends Victim {
 
 class Worker extends Victim {
   protected readonly program = 'worker'
+  readonly leastInHand = 1
   consumer: string
   #lives = 0
 
@@ -205,8 +213,9 @@ class Pipe implements AsyncDisposable {
   async killOne(victim: Victim): Promise<void> {
     const wanted = (await this.client.lLen(WORKED)) + integer(this.next, MOST_BETWEEN)
     await until('more work', async () => (await this.client.lLen(WORKED)) >= wanted)
+    const least = victim.leastInHand
     for (let inHand = 0; inHand === 0; ) {
-      await until(`work in the hands of the ${victim.title}`, async () => (await victim.inHand()) > 0)
+      await until(`work in the hands of the ${victim.title}`, async () => (await victim.inHand()) >= least)
       await victim.kill()
       inHand = await victim.inHand()
       if (victim === this.ingester) this.writtenBeyond += await this.#beyondCheckpoint()
