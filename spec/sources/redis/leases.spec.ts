@@ -1,5 +1,6 @@
+import { lastValueFrom, Subject, takeUntil, tap } from 'rxjs'
 import { currentDelivery, type DeliverySource } from '../../../src/connection/delivery.js'
-import { hold } from '../../../src/index.js'
+import { boundedMergeMap, hold } from '../../../src/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
 import { clients } from '../../redis/clients.js'
@@ -89,6 +90,23 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     for (const release of releases) release()
     await until(async () => (await server.cli('EXISTS', LEASE)) === ':0')
     expect(await pendingIn(server, 's{0}')).toBe(0)
+  })
+
+  it('is free when the pipe of a source that was told to stop completes: the program may end then', async () => {
+    await write(server, 0, 20, 's{0}')
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1, leaseMs: 60_000 })
+    const stop$ = new Subject<void>()
+    let seen = 0
+    const work = async () => {
+      seen += 1
+      if (seen === 5) stop$.next()
+    }
+    const hangUp = () => ('destroy' in opened.client ? opened.client.destroy() : opened.client.disconnect())
+    const pipe$ = source.events$.pipe(takeUntil(stop$), boundedMergeMap(work), tap({ complete: hangUp }))
+    await lastValueFrom(pipe$, { defaultValue: undefined })
+    expect(await server.cli('EXISTS', LEASE, 's:members:g')).toBe(':0')
+    expect(seen).toBeGreaterThanOrEqual(5)
   })
 })
 

@@ -1,5 +1,6 @@
 import {
   filter,
+  firstValueFrom,
   ignoreElements,
   interval,
   lastValueFrom,
@@ -38,6 +39,7 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
   readonly #deliveries: Deliveries
   readonly #report: Report
   readonly #leases: Leases | undefined
+  #leaving: Promise<unknown> | undefined
 
   constructor(
     private readonly commands: RedisCommands,
@@ -134,7 +136,14 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
 
   flush(): PromiseLike<void> | undefined {
     const writing = [...this.#hands.values()].flatMap((hand) => hand.flush() ?? [])
+    if (this.#leases !== undefined) return Promise.all(writing).then(() => this.#left())
     return writing.length === 0 ? undefined : Promise.all(writing).then(() => {})
+  }
+
+  /** Settles when the partitions of a subscription that has ended are free for others: whoever is told of its completion may close the client. */
+  async #left(): Promise<void> {
+    if (this.#state === 'lingering') await firstValueFrom(this.#ended$, { defaultValue: undefined })
+    await this.#leaving
   }
 
   // --- Trouble ---
@@ -180,8 +189,8 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
 
   #end(): void {
     this.#state = 'ended'
+    this.#leaving = this.#leases?.leave()
     this.#ended$.next()
-    this.#leases?.leave()
     this.#report.publish()
   }
 }

@@ -50,10 +50,10 @@ export class Lease {
     this.#until = 0
   }
 
-  release(): void {
+  /** Settles when Redis has heard it. Where it is not heard, the lease runs out. */
+  release(): Promise<unknown> {
     this.lose()
-    // Where this is not heard, the lease runs out.
-    this.commands.send(['EVAL', RELEASE, '1', this.key, this.owner.name]).catch(() => {})
+    return this.commands.send(['EVAL', RELEASE, '1', this.key, this.owner.name]).catch(() => {})
   }
 
   async #ask(from: string): Promise<boolean> {

@@ -49,10 +49,10 @@ export class Leases {
     this.#stopped = true
   }
 
-  /** Lets go of all that it has. */
-  leave(): void {
-    for (const lease of this.#held.values()) this.#release(lease)
-    this.commands.send(['ZREM', this.#members, this.#me]).catch(() => {})
+  /** Lets go of all that it has. Settles when Redis has heard it, as far as it can hear. */
+  leave(): Promise<unknown> {
+    const released = [...this.#held.values()].map((lease) => this.#release(lease))
+    return Promise.all([...released, this.commands.send(['ZREM', this.#members, this.#me]).catch(() => {})])
   }
 
   async #tend(): Promise<void> {
@@ -132,11 +132,11 @@ export class Leases {
     )
   }
 
-  #release(lease: Lease): void {
+  #release(lease: Lease): Promise<unknown> {
     // It may have been lost and taken up again, as another one.
     if (this.#held.get(lease.partition) === lease) this.#held.delete(lease.partition)
     lease.reading?.unsubscribe()
-    lease.release()
+    return lease.release()
   }
 }
 
