@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client'
-import { firehoseEvents } from './events.js'
+import { someEvents } from './events.js'
 
 /** A connection of the bench's own. */
 export const connected = (url: string) => createClient({ url }).connect()
@@ -14,7 +14,7 @@ end`
 
 /** Adds entries at the positions from `from` on, to the partitions in turn. */
 export async function fill(client: Client, streams: readonly string[], from: number, count: number): Promise<void> {
-  const [event] = firehoseEvents(1)
+  const [event] = someEvents()
   const [head = '', tail = ''] = JSON.stringify({ ...event, cursor: 'HERE' }).split('"HERE"')
   await client.eval(FILL, { keys: [...streams], arguments: [`${count}`, `${from}`, head, tail] })
 }

@@ -1,5 +1,5 @@
 import { answer, taskOf } from '../tools/child.js'
-import { firehoseEvents } from './events.js'
+import { repeated, someEvents } from './events.js'
 import { type Way, write } from './writers.js'
 
 export interface Writing {
@@ -28,7 +28,7 @@ let startedWith = 0
 let cpuAtStart = process.cpuUsage()
 let before = -1
 
-void write(way, url, firehoseEvents(warmup + entries), count)
+void write(way, url, repeated(someEvents(), warmup + entries), count)
 setInterval(() => {
   if (wrote === before) finish()
   before = wrote

@@ -42,13 +42,17 @@ export async function write(way: Way, url: string, events: Iterator<FirehoseEven
 const connect = async (client: Client, url: string): Promise<RedisClient> =>
   client === 'ioredis' ? new Redis(url) : createClient({ url }).connect()
 
+let position = 0
+/** Each event is asked for once, in order. */
+const nextPosition = (): number => ++position
+
 // --- Ours ---
 
 // So much waits for its batch: enough to have the next one ready.
 const [LEAST_WAITING, MOST_WAITING] = [2 * SIZE, 4 * SIZE]
 
 function writeOurs({ format }: Way, ids: Ids, client: RedisClient, events: Iterator<FirehoseEvent>, wrote: (count: number) => void): void {
-  const place = ({ cursor = 0 }: FirehoseEvent) => ({ position: cursor })
+  const place = () => ({ position: nextPosition() })
   feed(
     events,
     toRedisStream<FirehoseEvent>({ client, stream: STREAM, ids, format, id: place, highWaterMark: Number.POSITIVE_INFINITY }),
@@ -94,7 +98,7 @@ async function writeWithNodeRedis(
   const client = await createClient({ url }).connect()
   for (let batch = take(events); batch.length > 0; batch = take(events)) {
     const pipeline = client.multi()
-    for (const event of batch) pipeline.addCommand(['XADD', STREAM, idOf(event), 'event', textOf(event, format)])
+    for (const event of batch) pipeline.addCommand(['XADD', STREAM, `${nextPosition()}-0`, 'event', textOf(event, format)])
     await pipeline.execAsPipeline()
     wrote(batch.length)
   }
@@ -107,7 +111,7 @@ async function writeWithIoRedis(
   wrote: (count: number) => void,
 ): Promise<void> {
   for (let batch = take(events); batch.length > 0; batch = take(events)) {
-    await client.pipeline(batch.map((event) => ['xadd', STREAM, idOf(event), 'event', textOf(event, format)])).exec()
+    await client.pipeline(batch.map((event) => ['xadd', STREAM, `${nextPosition()}-0`, 'event', textOf(event, format)])).exec()
     wrote(batch.length)
   }
 }
@@ -121,8 +125,6 @@ function take(events: Iterator<FirehoseEvent>): readonly FirehoseEvent[] {
   }
   return batch
 }
-
-const idOf = ({ cursor }: FirehoseEvent): string => `${cursor}-0`
 
 function textOf(event: FirehoseEvent, format: Format): string {
   if (format === 'json' || event.kind !== 'commit') return JSON.stringify(event)
