@@ -29,7 +29,7 @@ const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 5))
 const warmup = Math.min(20_000, entries / 2)
 const ways = WAYS.filter((way) => nameOf(way).includes(flags.only))
 const TARGET = 0.8
-const GROSS_FAILURE = 0.4
+const GROSS_FAILURE = 0.3
 const PARTITIONS = 4
 const LEASE_MS = 3000
 // Readers that got no further for so long will not.
