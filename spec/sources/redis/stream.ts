@@ -71,6 +71,8 @@ export class Collected<T> {
 
 /** Entries of the numbers from `from` up to `to`, ten DIDs in turn. Answers their ids. */
 export async function write(server: RedisServer, from: number, to: number, stream = 's', didOf = (n: number) => `did:plc:${n % 10}`) {
+  // A server that has just started may be loading still what it kept.
+  await until(async () => (await server.cli('PING')) === '+PONG')
   const client = await createClient({ url: server.url })
     .on('error', () => {})
     .connect()
