@@ -18,6 +18,8 @@ const DECODERS: Readonly<Record<'event' | 'repo' | 'labels', (value: Json) => re
 export const rsky: EntryFormat = {
   encode(event, host) {
     if (!isObject(event)) throw new TypeError('an entry in the format of rsky holds an event, a repo or a label')
+    // Nearly all there is, and known by one member.
+    if (typeof event.kind === 'string') return ['event', JSON.stringify(encodeEvent(event))]
     if (isLabel(event)) return ['labels', JSON.stringify(encodeLabel(event))]
     if (isRepo(event)) return ['repo', JSON.stringify(encodeRepo(event, host))]
     return ['event', JSON.stringify(encodeEvent(event))]
