@@ -1,13 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Observable } from 'rxjs'
 import type { WebSocket } from 'ws'
-import { Changes } from './changes.js'
 import { onMessage } from './client-message.js'
-import { ConnectionList } from './connection-list.js'
 import { Door, type House, type Knock, urlOf } from './door.js'
-import type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection.js'
 import type { FakeJetstream, FakeJetstreamOptions } from './fake-jetstream.js'
-import { type DictionaryFault, FaultPlan, type FiredFault } from './faults.js'
+import { type DictionaryFault, FaultPlan } from './faults.js'
 import { generateEvents } from './generate-events.js'
 import { eventsPlaceOf, placeOf } from './jetstream-cursor.js'
 import { Forms } from './jetstream-forms.js'
@@ -16,7 +12,7 @@ import { Session, type Shared, type Start } from './jetstream-session.js'
 import { SUBSCRIBE_EVENTS } from './jetstream-translate.js'
 import { dictionaryAnswer, methodNotImplemented, readEventsRequest, xrpcError } from './jetstream-xrpc.js'
 import { Packer, type Zstd, zstdWith } from './jetstream-zstd.js'
-import { Playback, type Stage } from './playback.js'
+import { PlayingServer } from './playing-server.js'
 import { Script } from './script.js'
 import { answerPlain, NO_UPGRADE, notFound, type Refused, readRequest } from './subscribe-request.js'
 
@@ -24,26 +20,22 @@ import { answerPlain, NO_UPGRADE, notFound, type Refused, readRequest } from './
 const MAX_HEADER_BYTES = 1 << 20
 
 /** The listener, the log and the connections of one fake server. */
-export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
-  sent = 0
+export class JetstreamServer extends PlayingServer<Session> implements FakeJetstream, House, Shared {
   readonly log: JetstreamLog
   readonly faults: FaultPlan
-  readonly changes = new Changes()
   readonly limits: Shared['limits']
   readonly writeTimeoutMs: number
   readonly forms = new Forms()
-  readonly requests: FakeRequest[] = []
   readonly script: Script<LogItem, LogEntry>
   readonly #server: 'legacy' | 'v2'
-  readonly #door = new Door(this, { http: { maxHeaderSize: MAX_HEADER_BYTES }, ws: { handleProtocols: subprotocolOf } })
-  readonly #sessions = new ConnectionList<Session>(this.changes)
-  readonly #playback = new Playback(this)
+  protected readonly items = 'events'
+  protected readonly door = new Door(this, { http: { maxHeaderSize: MAX_HEADER_BYTES }, ws: { handleProtocols: subprotocolOf } })
   /** What wire v1 is compressed with, for ever; and wire v2, for now. */
   #v1Packer: Packer | undefined
   #zstd: Zstd | undefined
-  #closing: Promise<void> | undefined
 
   constructor(readonly options: FakeJetstreamOptions) {
+    super()
     const {
       server = 'legacy',
       firstSeq = 24_000_000_000,
@@ -59,32 +51,8 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
     this.script.take(options.stored === 'all' ? Number.POSITIVE_INFINITY : (options.stored ?? 0))
   }
 
-  get port(): number {
-    return this.#door.port
-  }
-
-  get host(): string {
-    return this.#door.host
-  }
-
   get url(): string {
     return `ws://${this.host}/subscribe`
-  }
-
-  get attempts(): readonly FakeAttempt[] {
-    return this.#door.attempts
-  }
-
-  get connections(): readonly FakeConnection[] {
-    return this.#sessions.all
-  }
-
-  get connections$(): Observable<FakeConnection> {
-    return this.#sessions.all$
-  }
-
-  get fired(): readonly FiredFault[] {
-    return this.faults.fired
   }
 
   get ratePerSecond(): number | undefined {
@@ -95,7 +63,7 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
     const { compress, dictionary } = this.options
     if (dictionary !== undefined) this.#zstd = await zstdWith(dictionary, compress)
     this.#v1Packer = this.#zstd?.packer ?? (compress && new Packer(compress))
-    await this.#door.listen(port)
+    await this.door.listen(port)
   }
 
   emit(...events: readonly LogItem[]): void {
@@ -103,25 +71,9 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
     this.grown()
   }
 
-  connected(n = 1): Promise<FakeConnection> {
-    return this.#sessions.connected(n)
-  }
-
-  closed(n = 1): Promise<FakeConnection> {
-    return this.#sessions.closed(n)
-  }
-
-  idle(): Promise<void> {
-    return this.when(() => this.script.done && this.#sessions.all.every((session) => session.idle))
-  }
-
-  when(holds: () => boolean): Promise<void> {
-    return this.changes.when(holds)
-  }
-
   restart({ lose = 0 }: { readonly lose?: number } = {}): void {
     const clean = this.#server === 'v2' && lose === 0
-    for (const session of this.#sessions.open) session.end(clean ? 1001 : undefined, 'server shutting down')
+    for (const session of this.list.open) session.end(clean ? 1001 : undefined, 'server shutting down')
     this.log.lose(lose)
   }
 
@@ -129,27 +81,9 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
     this.#zstd = await zstdWith(dictionary)
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
-  pull(): boolean {
-    return this.#playback.pull()
-  }
-
   /** Whoever is at the tail first calls for more, whoever else falls behind. */
   room(): number {
     return Number.POSITIVE_INFINITY
-  }
-
-  grown(): void {
-    for (const session of this.#sessions.open) session.pump()
-    this.changes.changed()
   }
 
   /** Nobody waits for another. */
@@ -157,7 +91,7 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
 
   knocked(knock: Knock): void {
     const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
-    if (fault) this.#door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, neverServed(knock)).end(code, reason))
+    if (fault) this.door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, neverServed(knock)).end(code, reason))
     else this.#answer(knock)
     this.changes.changed()
   }
@@ -181,11 +115,11 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
     const isV2 = this.#server === 'v2' && url.pathname.startsWith('/xrpc/')
     const start = isV2 ? this.#readV2(knock.request, url) : this.#readV1(knock.request)
     if ('status' in start) {
-      this.#door.refuse(knock, start)
+      this.door.refuse(knock, start)
       return
     }
-    this.#door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
-    this.#playback.pace()
+    this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+    this.playback.pace()
   }
 
   #readV1(request: IncomingMessage): Start | Refused {
@@ -228,8 +162,8 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
   #joined({ attempt, socket }: Knock, ws: WebSocket, start: Start): Session {
     const session = new Session(attempt, ws, socket, start, this)
     ws.on('message', (data, isBinary) => this.#message(session, String(data), isBinary))
-    ws.on('close', () => this.#sessions.ended(session))
-    this.#sessions.add(session)
+    ws.on('close', () => this.list.ended(session))
+    this.list.add(session)
     return session
   }
 
@@ -238,16 +172,6 @@ export class JetstreamServer implements FakeJetstream, House, Shared, Stage {
     if (session.start.wire === 'v2') session.end(1008, 'unexpected data message')
     else if (!isBinary) onMessage(session, text)
     this.changes.changed()
-  }
-
-  async #close(): Promise<void> {
-    this.#playback.stop()
-    for (const session of this.#sessions.open) session.end()
-    await this.#door.close()
-    this.#sessions.complete()
-    const { missing } = this.faults
-    const after = `after ${this.sent} events over ${this.connections.length} connections`
-    if (missing.length > 0) throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
   }
 }
 

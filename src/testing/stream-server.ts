@@ -1,13 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Observable } from 'rxjs'
 import type { WebSocket } from 'ws'
-import { Changes } from './changes.js'
-import { ConnectionList } from './connection-list.js'
 import { Door, type House, type Knock, urlOf } from './door.js'
-import type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection.js'
 import type { FakeEventStream, FakeEventStreamOptions } from './fake-event-stream.js'
-import { FaultPlan, type FiredFault } from './faults.js'
-import { Playback, type Stage } from './playback.js'
+import { FaultPlan } from './faults.js'
+import { PlayingServer } from './playing-server.js'
 import { type ItemSource, Script } from './script.js'
 import { type StreamKind, StreamLog, type StreamRow } from './stream-log.js'
 import { MANNERS, type Manners, type StreamStart, type StreamStyle } from './stream-manners.js'
@@ -24,25 +20,21 @@ export interface Stream<Item> {
 }
 
 /** The listener, the log and the readers of one event stream. */
-export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, House, StreamLibrary, Stage {
+export class StreamServer<Item> extends PlayingServer<StreamReader> implements FakeEventStream<Item | Uint8Array>, House, StreamLibrary {
   readonly log: StreamLog<Item>
   readonly faults: FaultPlan
-  readonly changes = new Changes()
   readonly manners: Manners
   readonly script: Script<Item | Uint8Array, StreamRow>
-  readonly requests: FakeRequest[] = []
   /** Not seen of these servers. */
   readonly writeTimeoutMs = Number.POSITIVE_INFINITY
-  sent = 0
-  readonly #connections = new ConnectionList<StreamReader>(this.changes)
-  readonly #door = new Door(this)
-  readonly #playback = new Playback(this)
-  #closing: Promise<void> | undefined
+  protected readonly items = 'messages'
+  protected readonly door = new Door(this)
 
   constructor(
     private readonly stream: Stream<Item>,
     private readonly options: FakeEventStreamOptions,
   ) {
+    super()
     const { firstSeq = 1, retainEvents = Number.POSITIVE_INFINITY, retainMs = Number.POSITIVE_INFINITY, faults = [], stored = 0 } = options
     const { bufferEvents, pingEveryMs } = options
     const manners = MANNERS[stream.style]
@@ -53,36 +45,12 @@ export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, H
     this.script.take(stored === 'all' ? Number.POSITIVE_INFINITY : stored)
   }
 
-  get port(): number {
-    return this.#door.port
-  }
-
-  get host(): string {
-    return this.#door.host
-  }
-
   get url(): string {
     return `ws://${this.host}`
   }
 
   get endpoint(): string {
     return `${this.url}/xrpc/${this.stream.method}`
-  }
-
-  get attempts(): readonly FakeAttempt[] {
-    return this.#door.attempts
-  }
-
-  get connections(): readonly FakeConnection[] {
-    return this.#connections.all
-  }
-
-  get connections$(): Observable<FakeConnection> {
-    return this.#connections.all$
-  }
-
-  get fired(): readonly FiredFault[] {
-    return this.faults.fired
   }
 
   get frames(): readonly Uint8Array[] {
@@ -94,7 +62,7 @@ export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, H
   }
 
   listen(port: number): Promise<void> {
-    return this.#door.listen(port)
+    return this.door.listen(port)
   }
 
   emit(...items: readonly (Item | Uint8Array)[]): void {
@@ -102,51 +70,17 @@ export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, H
     this.grown()
   }
 
-  connected(n = 1): Promise<FakeConnection> {
-    return this.#connections.connected(n)
-  }
-
-  closed(n = 1): Promise<FakeConnection> {
-    return this.#connections.closed(n)
-  }
-
-  idle(): Promise<void> {
-    return this.when(() => this.script.done && this.#connections.all.every((reader) => reader.idle))
-  }
-
-  when(holds: () => boolean): Promise<void> {
-    return this.changes.when(holds)
-  }
-
   restart({ lose = 0, firstSeq }: { readonly lose?: number; readonly firstSeq?: number } = {}): void {
-    for (const reader of this.#connections.open) reader.end()
+    for (const reader of this.list.open) reader.end()
     this.log.lose(lose)
     if (firstSeq !== undefined) this.log.renumber(firstSeq)
     this.changes.changed()
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
-  pull(): boolean {
-    return this.#playback.pull()
-  }
-
   /** What the slowest live reader has room for: a script that nobody paces waits rather than cut it. */
   room(): number {
-    const live = this.#connections.open.filter(({ state }) => state === 'open')
+    const live = this.list.open.filter(({ state }) => state === 'open')
     return this.manners.bufferEvents - Math.max(0, ...live.map(({ behind }) => behind))
-  }
-
-  grown(): void {
-    for (const reader of this.#connections.open) reader.pump()
-    this.changes.changed()
   }
 
   fellOut(): void {
@@ -155,7 +89,7 @@ export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, H
 
   knocked(knock: Knock): void {
     const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
-    if (fault) this.#door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, {}).end(code, reason))
+    if (fault) this.door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, {}).end(code, reason))
     else this.#answer(knock)
     this.changes.changed()
   }
@@ -175,17 +109,17 @@ export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, H
       return
     }
     const { unknown } = this.manners
-    if (unknown) this.#door.refuse(knock, unknown)
+    if (unknown) this.door.refuse(knock, unknown)
     else knock.socket.destroy()
   }
 
   #begin(knock: Knock): void {
     const start = this.manners.startOf(knock.attempt.params, this.stream.method, this.log)
-    if ('status' in start) this.#door.refuse(knock, start)
-    else if ('error' in start) this.#door.accept(knock, (ws) => this.#joined(knock, ws, {}).sayWhy(start.error, start.message))
+    if ('status' in start) this.door.refuse(knock, start)
+    else if ('error' in start) this.door.accept(knock, (ws) => this.#joined(knock, ws, {}).sayWhy(start.error, start.message))
     else {
-      this.#door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
-      this.#playback.pace()
+      this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+      this.playback.pace()
     }
   }
 
@@ -196,24 +130,14 @@ export class StreamServer<Item> implements FakeEventStream<Item | Uint8Array>, H
       this.changes.changed()
     })
     ws.on('close', () => {
-      this.#connections.ended(reader)
+      this.list.ended(reader)
       this.fellOut()
     })
-    this.#connections.add(reader)
+    this.list.add(reader)
     return reader
   }
 
   #isMine(target: string): boolean {
     return urlOf(target).pathname === `/xrpc/${this.stream.method}`
-  }
-
-  async #close(): Promise<void> {
-    this.#playback.stop()
-    for (const reader of this.#connections.open) reader.end()
-    await this.#door.close()
-    this.#connections.complete()
-    const { missing } = this.faults
-    const after = `after ${this.sent} messages over ${this.connections.length} connections`
-    if (missing.length > 0) throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
   }
 }
