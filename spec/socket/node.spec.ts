@@ -19,9 +19,12 @@ const writing = (...bytes: readonly Uint8Array[]) =>
 describe('the handshake', () => {
   it('offers no compression and no subprotocol, and sends the headers', async () => {
     let request: IncomingMessage | undefined
-    await using server = await wsServer((_ws, asked) => {
-      request = asked
-    }, true)
+    await using server = await wsServer(
+      (_ws, asked) => {
+        request = asked
+      },
+      { perMessageDeflate: true },
+    )
     using dialling = new Dialling(`${server.url}/path?x=1`, { headers: { 'user-agent': 'spec/1', 'x-a': 'b' } })
     await dialling.opened()
     expect(request?.url).toBe('/path?x=1')

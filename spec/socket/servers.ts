@@ -1,17 +1,19 @@
 import { once } from 'node:events'
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { CERTIFICATE, KEY } from './certificate.js'
 
 /** A server of a spec: its URL, and its end. */
 export interface Listening extends AsyncDisposable {
   readonly url: string
 }
 
-async function listening(server: Server, sockets: ReadonlySet<Socket>): Promise<Listening> {
+async function listening(server: Server, sockets: ReadonlySet<Socket>, scheme = 'ws'): Promise<Listening> {
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
-    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -45,16 +47,16 @@ export function refusing(answer: (request: IncomingMessage, response: ServerResp
 /** A WebSocket server, and the handshake it was sent. */
 export async function wsServer(
   onConnection: (ws: WebSocket, request: IncomingMessage, tcp: Socket) => void,
-  perMessageDeflate = false,
+  { perMessageDeflate = false, secure = false } = {},
 ): Promise<Listening> {
-  const server = createHttp()
+  const server = secure ? createHttps({ key: KEY, cert: CERTIFICATE }) : createHttp()
   const sockets = socketsOf(server)
   const wss = new WebSocketServer({ server, perMessageDeflate })
   wss.on('connection', (ws, request) => {
     ws.on('error', () => undefined)
     onConnection(ws, request, request.socket)
   })
-  return listening(server, sockets)
+  return listening(server, sockets, secure ? 'wss' : 'ws')
 }
 
 /** One unmasked frame as a server writes it: a header for less than 126 bytes, or for less than 64 KiB. */

@@ -3,9 +3,10 @@ import type { Socket } from 'node:net'
 import { Observable, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
 import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, RefusedError, type StreamError } from '../errors.js'
+import { Intake } from './intake.js'
 import { refusalOf } from './refusal.js'
 import type { Connection, Dial, DialOptions, Frame } from './socket.js'
-import { type SliceableBytes, TextBytes, textOf } from './text-bytes.js'
+import { copyOf, type SliceableBytes, TextBytes, textFrame } from './text-bytes.js'
 import { WholeFrames } from './whole-frames.js'
 
 const BODY_BYTES = 4096
@@ -15,7 +16,9 @@ const CLOSE_TIMEOUT_MS = 1000
 export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
 
 function connect(options: DialOptions, subscriber: Subscriber<Connection>): () => void {
+  const intake = new Intake(new URL(options.url).protocol === 'wss:')
   const socket = new WebSocket(options.url, options.subprotocol === undefined ? [] : [options.subprotocol], {
+    createConnection: intake.connect,
     headers: options.headers,
     // Deflate costs the reader four times the CPU of zstd, and a v2 server refuses it beside zstd.
     perMessageDeflate: false,
@@ -26,7 +29,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     skipUTF8Validation: true,
     closeTimeout: CLOSE_TIMEOUT_MS,
   } as WebSocket.ClientOptions)
-  const connection = new NodeConnection(socket, options)
+  const connection = new NodeConnection(socket, options, intake)
   let failure: StreamError | undefined
 
   const end = (error: StreamError) => {
@@ -100,13 +103,14 @@ class NodeConnection implements Connection {
     this.#reader = reader
   })
   // What was read already is handed out also after `pause()`: at most one chunk of the socket, kept here.
-  readonly #backlog: (Frame | TextBytes)[] = []
+  readonly #backlog: Frame[] = []
   #paused = false
   #closed = false
 
   constructor(
     private readonly socket: WebSocket,
     private readonly options: DialOptions,
+    private readonly intake: Intake,
   ) {
     const heard = () => {
       this.heard += 1
@@ -166,6 +170,7 @@ class NodeConnection implements Connection {
     if (feed === undefined || others.length > 0) return
     const leave = () => {
       tcp.off('data', read).off('close', close)
+      this.intake.take(undefined)
       tcp.on('data', feed as (chunk: Buffer) => void)
     }
     const close = () => {
@@ -175,9 +180,10 @@ class NodeConnection implements Connection {
     }
     const visit = (chunk: Buffer, from: number, to: number, isBinary: boolean) =>
       this.#receive(chunk as Buffer & SliceableBytes, from, to, isBinary)
-    const frames = new WholeFrames(this.options.maxFrameBytes, visit, (bytes) => feed.call(tcp, bytes), leave)
+    const frames = new WholeFrames(this.options.maxFrameBytes, visit, (bytes) => feed.call(tcp, Buffer.from(bytes)), leave)
     const read = (chunk: Buffer) => frames.read(chunk)
     tcp.off('data', feed as (chunk: Buffer) => void).on('data', read)
+    this.intake.take(read)
     tcp.prependListener('close', close)
   }
 
@@ -186,14 +192,9 @@ class NodeConnection implements Connection {
     this.heard += 1
     this.bytes += to - from
     this.heardAt = this.#now ?? this.#readClock()
-    const frame = isBinary ? chunk.subarray(from, to) : this.#textOf(chunk, from, to)
-    if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frame)
-    else this.#reader?.next(frame)
-  }
-
-  #textOf(chunk: SliceableBytes, from: number, to: number): Frame | TextBytes {
-    if (this.options.textAsBytes) return new TextBytes(chunk, from, to)
-    return textOf(chunk, from, to) ?? chunk.subarray(from, to)
+    if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frameOf(chunk, from, to, isBinary))
+    else if (!isBinary && this.options.textAsBytes) this.#reader?.next(new TextBytes(chunk, from, to))
+    else this.#reader?.next(frameOf(chunk, from, to, isBinary))
   }
 
   #readClock(): number {
@@ -207,7 +208,7 @@ class NodeConnection implements Connection {
   #drain(): void {
     let taken = 0
     while (taken < this.#backlog.length && !this.#paused && !this.#closed) {
-      const frame = this.#backlog[taken] as Frame | TextBytes
+      const frame = this.#backlog[taken] as Frame
       taken += 1
       this.#reader?.next(frame)
     }
@@ -215,3 +216,7 @@ class NodeConnection implements Connection {
     if (!this.#paused && !this.#closed && this.socket.isPaused) this.socket.resume()
   }
 }
+
+/** A frame that can be kept, and is no part of the chunk that it came in. */
+const frameOf = (chunk: SliceableBytes, from: number, to: number, isBinary: boolean): Frame =>
+  isBinary ? copyOf(chunk, from, to) : textFrame(chunk, from, to)

@@ -6,7 +6,7 @@ export interface SliceableBytes extends Uint8Array {
   utf8Slice(from: number, to: number): string
 }
 
-/** A text message that nobody has decoded. Keeps in memory all that came with it, up to 64 KiB: read it, and let it go. */
+/** A text message that nobody has decoded: to be read in the call that brings it, since the next one comes into the same memory. */
 export class TextBytes {
   constructor(
     readonly chunk: SliceableBytes,
@@ -16,9 +16,15 @@ export class TextBytes {
 
   /** The text, or its bytes where they are not UTF-8. */
   toFrame(): Frame {
-    return textOf(this.chunk, this.from, this.to) ?? this.chunk.slice(this.from, this.to)
+    return textFrame(this.chunk, this.from, this.to)
   }
 }
+
+/** The text, or its bytes where they are not UTF-8. */
+export const textFrame = (chunk: SliceableBytes, from: number, to: number): Frame => textOf(chunk, from, to) ?? copyOf(chunk, from, to)
+
+// Not the `slice` of Node's buffers, which copies nothing.
+export const copyOf = (chunk: Uint8Array, from: number, to: number): Uint8Array => Uint8Array.prototype.slice.call(chunk, from, to)
 
 const REPLACEMENT = '\ufffd'
 
