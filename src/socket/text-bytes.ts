@@ -26,6 +26,9 @@ export const textFrame = (chunk: SliceableBytes, from: number, to: number): Fram
 // Not the `slice` of Node's buffers, which copies nothing.
 export const copyOf = (chunk: Uint8Array, from: number, to: number): Uint8Array => Uint8Array.prototype.slice.call(chunk, from, to)
 
+/** The text whose UTF-8 has these characters as its bytes. There are none such but where {@link TextBytes} came from a socket of Node. */
+export const utf8Of = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
+
 const REPLACEMENT = '\ufffd'
 
 /** The text of UTF-8; `undefined` where it is none. */

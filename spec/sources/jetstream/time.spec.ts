@@ -1,13 +1,19 @@
 import fc from 'fast-check'
-import { microseconds } from '../../../src/sources/jetstream/time.js'
+import { microseconds, microsecondsAt } from '../../../src/sources/jetstream/time.js'
 
 const iso = (us: number): string => `${new Date(Math.floor(us / 1000)).toISOString().slice(0, -1)}${String(us % 1000).padStart(3, '0')}Z`
 
-describe('microseconds', () => {
+/** In the middle of other bytes. */
+const ofBytes = (time: unknown): number => microsecondsAt(Buffer.from(`12${time}34`), 2, 2 + String(time).length)
+
+describe.each([
+  ['microseconds', microseconds],
+  ['microsecondsAt', ofBytes],
+])('%s', (_, read) => {
   it('reads every time, in whatever order they come', () => {
     const times = fc.array(fc.integer({ min: 0, max: 4_000_000_000_000_000 }), { minLength: 1 })
     const near = fc.array(fc.integer({ min: 1_786_452_540_000_000, max: 1_786_452_542_000_000 }), { minLength: 1 })
-    fc.assert(fc.property(fc.oneof(times, near), (all) => expect(all.map((us) => microseconds(iso(us)))).toEqual(all)))
+    fc.assert(fc.property(fc.oneof(times, near), (all) => expect(all.map((us) => read(iso(us)))).toEqual(all)))
   })
 
   it.each([
@@ -22,7 +28,7 @@ describe('microseconds', () => {
     [undefined, Number.NaN],
     [['2026-08-11T12:49:00Z'], 1_786_452_540_000_000],
   ])('of %s is %d, also right after a time of the same second', (time, us) => {
-    microseconds('2026-08-11T12:49:00.000001Z')
-    expect(microseconds(time)).toBe(us)
+    read('2026-08-11T12:49:00.000001Z')
+    expect(read(time)).toBe(us)
   })
 })

@@ -1,17 +1,20 @@
 import { RecordError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import { Stamped } from '../../internal/stamped.js'
+import { utf8Of } from '../../socket/text-bytes.js'
 
 /** The record of a commit as text, until it is first touched. */
 class LazyRecord extends Stamped {
   #text: string | undefined
+  #isAscii: boolean
   #from: number
   #to: number
   #value: unknown
 
-  constructor(commit: object, text: string, from: number, to: number) {
+  constructor(commit: object, text: string, isAscii: boolean, from: number, to: number) {
     super(commit)
     this.#text = text
+    this.#isAscii = isAscii
     this.#from = from
     this.#to = to
   }
@@ -19,7 +22,7 @@ class LazyRecord extends Stamped {
   static read(object: object): unknown {
     const commit = LazyRecord.#commitOf(object)
     if (commit.#text !== undefined) {
-      commit.#value = parse(commit.#text.slice(commit.#from, commit.#to))
+      commit.#value = parse(decoded(commit.#text.slice(commit.#from, commit.#to), commit.#isAscii))
       commit.#text = undefined
     }
     return commit.#value
@@ -63,28 +66,33 @@ const RECORD: PropertyDescriptor & ThisType<object> = {
   configurable: true,
 }
 
-/** Gives a commit its `record`: the text from `from` to `to`, parsed when it is first touched. */
-export function defineRecord(commit: object, text: string, from: number, to: number): void {
+/** Gives a commit its `record`: the text from `from` to `to`, parsed when it is first touched. Each character of `text` is a byte. */
+export function defineRecord(commit: object, text: string, isAscii: boolean, from: number, to: number): void {
   Object.defineProperty(commit, 'record', RECORD)
-  new LazyRecord(commit, text, from, to)
+  new LazyRecord(commit, text, isAscii, from, to)
 }
+
+/** The text whose UTF-8 has these characters as its bytes: what is not ASCII is decoded when somebody wants it. */
+const decoded = (text: string, isDecoded: boolean): string => (isDecoded ? text : utf8Of(text))
 
 class Received extends Stamped {
   readonly #text: string
+  readonly #isDecoded: boolean
 
-  constructor(event: object, text: string) {
+  constructor(event: object, text: string, isDecoded: boolean) {
     super(event)
     this.#text = text
+    this.#isDecoded = isDecoded
   }
 
   static textOf(event: object): string | undefined {
-    return #text in event ? event.#text : undefined
+    return #text in event ? decoded(event.#text, event.#isDecoded) : undefined
   }
 }
 
-/** Remembers the text that an event was read from, for {@link rawText}. */
-export function keepText<Event extends object>(event: Event, text: string): Event {
-  new Received(event, text)
+/** Remembers the text that an event was read from, for {@link rawText}. Where it is not decoded, each of its characters is a byte of UTF-8. */
+export function keepText<Event extends object>(event: Event, text: string, isDecoded = true): Event {
+  new Received(event, text, isDecoded)
   return event
 }
 

@@ -1,21 +1,30 @@
-import { type ByteReader, Literal } from './byte-reader.js'
+const SLOTS = 1024
 
-const SLOTS = 256
+interface Known {
+  readonly bytes: Uint8Array
+  readonly text: string
+}
 
-/** Collections by their bytes: there are few, and each is a string that was hashed long ago. */
-export class Names {
-  readonly #known: (Literal | undefined)[] = new Array(SLOTS).fill(undefined)
-
-  /** The string that `reader` has just walked over. */
-  read(reader: ByteReader): string {
-    const { from, to } = reader
-    const length = to - from
-    if (length < 4) return reader.text()
-    const slot = Math.imul(reader.lastWord ^ length, 0x9e3779b1) >>> 24
-    const known = this.#known[slot]
-    if (known !== undefined && known.length === length && reader.isAt(from, known)) return known.text
-    const text = reader.text()
-    this.#known[slot] = new Literal(text)
+/** Collections and operations by their bytes: there are few, and each is a string that was hashed long ago. */
+export function names(): (bytes: Uint8Array, from: number, to: number) => string {
+  const known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
+  return (bytes, from, to) => {
+    const slot = hash(bytes, to, to - from) & (SLOTS - 1)
+    const name = known[slot]
+    if (name !== undefined && isAt(name.bytes, bytes, from, to)) return name.text
+    // As the name of a member it is the one string of its kind: whoever compares it need not look into it.
+    const [text = ''] = Object.keys({ [String.fromCharCode(...bytes.subarray(from, to))]: undefined })
+    known[slot] = { bytes: Uint8Array.from(bytes.subarray(from, to)), text }
     return text
   }
+}
+
+/** Names that differ, most often differ at their end. */
+const hash = (bytes: Uint8Array, to: number, length: number): number =>
+  Math.imul(Math.imul((bytes[to - 1] as number) * 31 + (bytes[to - 2] ?? 0), 31) + (bytes[to - 4] ?? 0), 31) + (bytes[to - 6] ?? 0) + length
+
+function isAt(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (known.length !== to - from) return false
+  for (let i = 0; i < known.length; i += 1) if (known[i] !== bytes[from + i]) return false
+  return true
 }
