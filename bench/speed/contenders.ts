@@ -111,4 +111,8 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
   [ZSTD]({ v2 }, tally) {
     jetstream$({ ...all(v2, tally), wire: 'v2', compress: true }).subscribe(tally.delivered)
   },
+
+  [`${ZSTD}, lazy`]({ v2 }, tally) {
+    jetstream$({ ...all(v2, tally), wire: 'v2', compress: true, decode: 'lazy' }).subscribe(tally.delivered)
+  },
 }

@@ -29,6 +29,10 @@ export const copyOf = (chunk: Uint8Array, from: number, to: number): Uint8Array 
 /** The text whose UTF-8 has these characters as its bytes. There are none such but where {@link TextBytes} came from a socket of Node. */
 export const utf8Of = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
 
+/** Text that nobody has decoded, wherever it came from; `undefined` where there are no buffers of Node. */
+export const textBytes = ({ buffer, byteOffset, length }: Uint8Array): TextBytes | undefined =>
+  globalThis.Buffer && new TextBytes(Buffer.from(buffer as ArrayBuffer, byteOffset, length) as Buffer & SliceableBytes, 0, length)
+
 const REPLACEMENT = '\ufffd'
 
 /** The text of UTF-8; `undefined` where it is none. */

@@ -13,6 +13,8 @@ export interface DictionaryDecoder {
    * the next frame is read as if nothing had been.
    */
   decode(frame: Uint8Array, maxBytes: number): string
+  /** The same as bytes, which nobody has looked into, and which are valid until the next frame. */
+  inflate(frame: Uint8Array, maxBytes: number): Uint8Array
 }
 
 /** A decoder for bytes. It may give more than it was asked for only up to `capacity`; the bytes are its own, and valid until the next call. */
@@ -28,11 +30,13 @@ export function dictionaryDecoder(
   inflate: Inflate,
   textOf: TextOf,
 ): DictionaryDecoder {
+  const inflated = (frame: Uint8Array, maxBytes: number) => read(inflate, frame, checkFrame(frame, dictionaryId, maxBytes))
   return {
     name,
     dictionaryId,
+    inflate: inflated,
     decode(frame, maxBytes) {
-      const text = textOf(read(inflate, frame, checkFrame(frame, dictionaryId, maxBytes)))
+      const text = textOf(inflated(frame, maxBytes))
       if (text === undefined) throw new FrameError('the content of the zstd frame is not UTF-8')
       return text
     },

@@ -1,10 +1,12 @@
 import { deepStrictEqual } from 'node:assert'
+import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { Control } from '../../../src/connection/control.js'
 import { recordChecker } from '../../../src/connection/records.js'
-import { type FrameError, type JetstreamEvent, RecordError, rawText } from '../../../src/index.js'
+import { FrameError, type JetstreamEvent, RecordError, rawText } from '../../../src/index.js'
 import type { Frame } from '../../../src/socket/socket.js'
 import { type SliceableBytes, TextBytes } from '../../../src/socket/text-bytes.js'
+import type { Compression } from '../../../src/sources/jetstream/compression.js'
 import { type Decoding, eager, lazy } from '../../../src/sources/jetstream/decoding.js'
 import { lazyV1 } from '../../../src/sources/jetstream/lazy-v1.js'
 import { lazyV2 } from '../../../src/sources/jetstream/lazy-v2.js'
@@ -12,15 +14,26 @@ import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { v2 } from '../../../src/sources/jetstream/v2.js'
 import { generateEvents } from '../../../src/testing/index.js'
 import { toV2 } from '../../../src/testing/jetstream-translate.js'
+import type { DictionaryDecoder } from '../../../src/zstd/dictionary-decoder.js'
 import { hasData, linesOf } from '../../zstd/data.js'
 
 const CHECKER = recordChecker()
 const SEED = 20260811
 
-const v1With = (decoding: Decoding) =>
-  v1('ws://h/subscribe', {}, { maxFrameBytes: 5_000_000, decoding, compression: { status: { name: 'none' } } })
-const v2With = (decoding: Decoding) =>
-  v2('ws://h/xrpc/x', {}, { maxFrameBytes: 5_000_000, decoding, compression: { status: { name: 'none' } } })
+// What it inflates is what it is given: binary frames go the way of those that are compressed.
+const IDENTITY: DictionaryDecoder = {
+  name: 'wasm',
+  dictionaryId: 1,
+  inflate: (frame) => frame,
+  decode(frame) {
+    if (!isUtf8(frame)) throw new FrameError('it is not UTF-8')
+    return Buffer.from(frame).toString()
+  },
+}
+const COMPRESSION: Compression = { decoder: IDENTITY, status: { name: 'none' } }
+
+const v1With = (decoding: Decoding) => v1('ws://h/subscribe', {}, { maxFrameBytes: 5_000_000, decoding, compression: COMPRESSION })
+const v2With = (decoding: Decoding) => v2('ws://h/xrpc/x', {}, { maxFrameBytes: 5_000_000, decoding, compression: COMPRESSION })
 
 const WIRES = {
   v1: { eager: v1With(eager(CHECKER)), lazy: v1With(lazy(CHECKER)), reader: lazyV1() },
@@ -53,11 +66,19 @@ function isRecordThatFails(event: unknown, expected: unknown): boolean {
   return true
 }
 
+/** Compressed frames are binary, and their text is a chunk of its own. */
+function expectSameInflated(wire: Wire, bytes: Uint8Array, isByHand: boolean): void {
+  const [expected, lazily] = [outcome(() => wire.eager.decode(bytes)), outcome(() => wire.lazy.decode(Uint8Array.from(bytes)))]
+  if (isByHand && isRecordThatFails(lazily, expected)) return
+  deepStrictEqual(lazily, expected)
+}
+
 function expectSame(wire: Wire, bytes: Uint8Array, behind?: Uint8Array): 'by hand' | 'parsed' | 'late' {
   const message = messageOf(bytes, behind)
   const frame: Frame = message.toFrame()
   const [expected, lazily] = [outcome(() => wire.eager.decode(frame)), outcome(() => wire.lazy.decodeBytes?.(message))]
   const byHand = wire.reader(messageOf(bytes, behind))
+  expectSameInflated(wire, bytes, byHand !== undefined)
   if (byHand !== undefined && isRecordThatFails(lazily, expected)) return 'late'
   deepStrictEqual(lazily, expected)
   expect(JSON.stringify(lazily)).toBe(JSON.stringify(expected))

@@ -3,7 +3,7 @@ import type { Protocol } from '../../connection/protocol.js'
 import type { RecordChecker } from '../../connection/records.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { Frame } from '../../socket/socket.js'
-import type { TextBytes } from '../../socket/text-bytes.js'
+import { type TextBytes, textBytes } from '../../socket/text-bytes.js'
 import { keepText } from './lazy-record.js'
 
 /** The last step of reading an event that was parsed whole. */
@@ -17,6 +17,7 @@ export interface Decoding {
   of(
     lazy: () => LazyReader,
     parse: (frame: Frame, finish: Finish) => JetstreamEvent | Control,
+    inflate: ((frame: Uint8Array) => Uint8Array) | undefined,
   ): Pick<Protocol<JetstreamEvent>, 'decode' | 'decodeBytes'>
 }
 
@@ -29,14 +30,16 @@ export function lazy(checker: RecordChecker): Decoding {
   // A schema's output takes the record's place: the text is then no longer that of the event.
   const finish: Finish = (event, text) => (checker.checks(event) ? checked(event, checker) : keepText(event, text))
   return {
-    of(reader, parse) {
-      const read = reader()
+    of(reader, parse, inflate) {
+      const readText = reader()
+      const read = (message: TextBytes | undefined): JetstreamEvent | undefined => {
+        const event = message && readText(message)
+        return event === undefined || checker.checks(event) ? undefined : event
+      }
+      const ofFrame = (frame: Frame) => (typeof frame === 'string' || inflate === undefined ? undefined : read(textBytes(inflate(frame))))
       return {
-        decode: (frame) => parse(frame, finish),
-        decodeBytes(message) {
-          const event = read(message)
-          return event === undefined || checker.checks(event) ? parse(message.toFrame(), finish) : event
-        },
+        decode: (frame) => ofFrame(frame) ?? parse(frame, finish),
+        decodeBytes: (message) => read(message) ?? parse(message.toFrame(), finish),
       }
     },
   }

@@ -58,10 +58,14 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
 
     hello: ({ leaveOutLargeFrames }) => (sendsHello ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes)) : undefined),
     update: () => update(filters.maxMessageSizeBytes),
-    ...decoding.of(lazyV1, (frame, finish) => {
-      const text = textOf(frame, decoder, maxFrameBytes)
-      return finish(readEvent(parse(text, placeOf)), text)
-    }),
+    ...decoding.of(
+      lazyV1,
+      (frame, finish) => {
+        const text = textOf(frame, decoder, maxFrameBytes)
+        return finish(readEvent(parse(text, placeOf)), text)
+      },
+      decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
+    ),
     wants,
     // A sequence number where the server has one: it is unique, and times are not.
     cursorOf: (event) => event.cursor ?? event.time_us,

@@ -47,11 +47,15 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
       return url.href
     },
 
-    ...decoding.of(lazyV2, (frame, finish) => {
-      const text = textOf(frame, decoder, maxFrameBytes)
-      const event = readMessage(parse(text, placeOf))
-      return event instanceof Control ? event : finish(event, text)
-    }),
+    ...decoding.of(
+      lazyV2,
+      (frame, finish) => {
+        const text = textOf(frame, decoder, maxFrameBytes)
+        const event = readMessage(parse(text, placeOf))
+        return event instanceof Control ? event : finish(event, text)
+      },
+      decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
+    ),
 
     refused: (error) => (error instanceof RefusedError && error.error === 'CursorTooOld' ? 'cursor' : undefined),
     wants: () => true,
