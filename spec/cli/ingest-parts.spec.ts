@@ -1,4 +1,4 @@
-import { CursorStoreError, memoryCursorStore, RedisUnavailableError } from 'rxjs-atproto'
+import { CursorStoreError, memoryCursorStore, RedisRefusedError, RedisUnavailableError } from 'rxjs-atproto'
 import { Away } from '../../src/cli/ingest/away.js'
 import { Feed, type StreamName } from '../../src/cli/ingest/feed.js'
 import { ailments } from '../../src/cli/ingest/health.js'
@@ -134,38 +134,15 @@ describe('positions', () => {
     expect(JSON.parse((await store.load('any')) ?? '')).toEqual(loaded)
   })
 
-  it('are waited for while Redis is away, and an error of theirs is told at once', async () => {
-    const answers = [
-      new RedisUnavailableError('away', 'CONNECTION'),
-      new CursorStoreError('x', { cause: new RedisUnavailableError('late', 'TIMEOUT') }),
-    ]
-    let asked = 0
-    const load = async () => {
-      const answer = answers[asked++]
-      if (answer !== undefined) throw answer
-      return '12'
-    }
-    jest.useFakeTimers()
-    try {
-      const loading = patient({ load, save: async () => {} }, () => false).load('key')
-      await jest.advanceTimersByTimeAsync(2000)
-      expect(await loading).toBe('12')
-      expect(asked).toBe(3)
-    } finally {
-      jest.useRealTimers()
-    }
-    const broken = patient({ load: () => Promise.reject(new CursorStoreError('no position')), save: async () => {} }, () => true)
-    await expect(broken.load('key')).rejects.toThrow('no position')
-  })
-
   it('are saved again while Redis is away where they are the last ones, and else given up for the next', async () => {
     let [asked, isEnding] = [0, false]
+    const away = new CursorStoreError('could not save', { cause: new RedisUnavailableError('away', 'CONNECTION') })
     const save = async () => {
       asked += 1
-      if (asked < 4) throw new RedisUnavailableError('away', 'CONNECTION')
+      if (asked < 4) throw away
     }
     const store = patient({ load: async () => undefined, save }, () => isEnding)
-    await expect(store.save('key', '1')).rejects.toThrow('away')
+    await expect(store.save('key', '1')).rejects.toThrow(away)
     isEnding = true
     jest.useFakeTimers()
     try {
@@ -176,5 +153,11 @@ describe('positions', () => {
       jest.useRealTimers()
     }
     expect(asked).toBe(4)
+  })
+
+  it('are given up where Redis refuses them, also at the end', async () => {
+    const refused = new CursorStoreError('could not save', { cause: new RedisRefusedError('NOPERM', 'NOPERM') })
+    const store = patient({ load: async () => undefined, save: () => Promise.reject(refused) }, () => true)
+    await expect(store.save('key', '1')).rejects.toThrow(refused)
   })
 })
