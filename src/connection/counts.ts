@@ -8,7 +8,7 @@ export class Counts {
   events = 0
   duplicates = 0
   filtered = 0
-  dials = 0
+  reconnects = 0
   /** Of connections that have ended. */
   bytes = 0
   #lastEventAt: number | undefined
@@ -21,7 +21,7 @@ export class Counts {
   }
 
   snapshot(bytesOfConnection: number): CountedMetrics {
-    const { frames, control, rejected, events, duplicates, filtered, dials, bytes } = this
+    const { frames, control, rejected, events, duplicates, filtered, reconnects, bytes } = this
     return {
       frames,
       control,
@@ -30,7 +30,7 @@ export class Counts {
       duplicates,
       filtered,
       bytes: bytes + bytesOfConnection,
-      reconnects: Math.max(0, dials - 1),
+      reconnects,
       lastEventAt: this.#lastEventAt,
       lagMs: this.#lagMs,
     }

@@ -36,7 +36,7 @@ import type { ConnectionStatus, StreamMetrics } from './metrics.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { Protocol, Request } from './protocol.js'
-import { Redial } from './redial.js'
+import { Probed, Redial } from './redial.js'
 import { type RejectedFrame, reject } from './rejects.js'
 
 /** What every live source knows of its config, defaults filled in. */
@@ -140,7 +140,6 @@ class Stream<Event> implements DeliverySource {
 
   #connect(): Observable<never> {
     const { host } = this.#attempts
-    this.#counts.dials += 1
     this.#interrupt$ = new Subject<never>()
     this.#become({ state: 'connecting', host })
     const dialled$ = from(this.source.protocol(host)).pipe(
@@ -277,7 +276,12 @@ class Stream<Event> implements DeliverySource {
     this.#backoffMs = this.#attempts.afterEnd(error, openMs)
     // Our own redials are no failures, and nobody's concern.
     if (!(error instanceof Redial)) this.#tellWaiting(error)
-    return timer(this.#backoffMs).pipe(switchMap(() => this.#whenWanted()))
+    return timer(this.#backoffMs).pipe(
+      switchMap(() => this.#whenWanted()),
+      tap(() => {
+        if (!(error instanceof Probed)) this.#counts.reconnects += 1
+      }),
+    )
   }
 
   #tellWaiting(reason: StreamError): void {

@@ -61,7 +61,7 @@ export interface StreamMetrics {
   readonly unrouted: number
   /** Ranges reported to `gaps`. */
   readonly gaps: number
-  /** Dials after the first. */
+  /** Dials after the first. One that follows a refused probe of wire v2 is none. */
   readonly reconnects: number
   /** The delay that is waited now, in milliseconds; 0 when none is. */
   readonly currentBackoffMs: number

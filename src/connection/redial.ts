@@ -5,3 +5,6 @@ export class Redial extends StreamError {
   readonly code = 'REDIAL'
   readonly retryable = true
 }
+
+/** A dial that was to show what a host speaks, and has shown it. The next one is still the same attempt. Never leaves this library. */
+export class Probed extends Redial {}

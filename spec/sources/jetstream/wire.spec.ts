@@ -1,14 +1,23 @@
+import { encode } from '@atcute/cbor'
 import { from, of } from 'rxjs'
 import { CursorProgress } from '../../../src/connection/cursor-progress.js'
 import { live } from '../../../src/connection/live.js'
 import { recordChecker } from '../../../src/connection/records.js'
 import { ConfigError, ConnectError } from '../../../src/errors.js'
-import { type JetstreamEvent, jetstream$, memoryCursorStore } from '../../../src/index.js'
+import {
+  type JetstreamEvent,
+  type JetstreamFilters,
+  jetstream$,
+  memoryCursorStore,
+  type StreamMetrics,
+  streamMetrics,
+} from '../../../src/index.js'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
 import { eager } from '../../../src/sources/jetstream/decoding.js'
 import { Wires } from '../../../src/sources/jetstream/wire.js'
-import { type FakeJetstream, fakeJetstream, generateEvents, marbles } from '../../../src/testing/index.js'
+import { type FakeJetstream, fakeFirehose, fakeJetstream, generateEvents, marbles } from '../../../src/testing/index.js'
 import { fromLive, quiet, runFor, Sessions } from '../../connection/sessions.js'
+import { wsServer } from '../../socket/servers.js'
 import { first, generated, watched } from '../../traps/watched.js'
 
 const decoding = eager(recordChecker())
@@ -54,6 +63,31 @@ describe("`wire: 'auto'`", () => {
     expect(attemptsOf(server)).toEqual(['v2 501', 'v1 101'])
   })
 
+  it.each([
+    [404, []],
+    [501, [{ onConnect: 1, do: 'refuse', status: 501, body: '{"error":"MethodNotImplemented"}' }]],
+  ] as const)('does not count a probe that met %i: it is no attempt, no reconnect and no wait', async (status, faults) => {
+    await using server = await fakeJetstream({ events: 5, faults: [...faults] })
+    const reconnect = { initialDelayMs: 60_000, jitter: 'none', maxAttempts: 0 } as const
+    const source = watched(server, { wire: 'auto', host: server.host, reconnect })
+    await first(5, source.events$)
+    expect(attemptsOf(server)).toEqual([`v2 ${status}`, 'v1 101'])
+    expect(new Set(source.snapshots.map(({ connection }) => connection.state))).toEqual(new Set(['closed', 'connecting', 'open']))
+    expect(source.snapshots.filter(({ connection }) => 'reason' in connection)).toEqual([])
+    expect(source.snapshots.map(({ reconnects, currentBackoffMs }) => reconnects + currentBackoffMs)).toEqual(source.snapshots.map(() => 0))
+  })
+
+  it('counts what was lost, before a probe and after it', async () => {
+    await using gone = await fakeJetstream({ faults: [{ onConnect: 1, times: Number.POSITIVE_INFINITY, do: 'refuse', status: 503 }] })
+    await using server = await fakeJetstream({ events: 50, faults: [{ after: 20, do: 'drop' }] })
+    const source = watched(server, { wire: 'auto', host: [gone.host, server.host] })
+    await first(50, source.events$)
+    expect(attemptsOf(server)).toEqual(['v2 404', 'v1 101', 'v1 101'])
+    const counts = source.snapshots.map(({ reconnects }) => reconnects)
+    expect(counts.at(-1)).toBe(2)
+    expect(counts).toEqual([...counts].sort())
+  })
+
   it('does not take a server that starts for one without v2', async () => {
     await using server = await fakeJetstream({ events: 5, server: 'v2', faults: [{ onConnect: 1, times: 2, do: 'refuse', status: 503 }] })
     await first(5, watched(server, { wire: 'auto', host: server.host }).events$)
@@ -97,6 +131,39 @@ describe("`wire: 'auto'`", () => {
       expect(attemptsOf(server)).toEqual(['v2 404'])
     },
   )
+})
+
+describe('a server that sends an event stream in CBOR', () => {
+  it.each(['v1', 'v2'] as const)('ends the stream on wire %s, and its reader is named', async (wire) => {
+    await using firehose = await fakeFirehose({ events: 3, stored: 'all' })
+    await using server = await wsServer((ws) => {
+      for (const frame of firehose.frames) ws.send(frame)
+    })
+    for (const decode of ['eager', 'lazy'] as const) {
+      const source = watched(server, { wire, decode })
+      await expect(first(1, source.events$)).rejects.toMatchObject({
+        code: 'WIRE',
+        message: expect.stringContaining('`firehose$`'),
+      })
+      expect(source.rejects).toEqual([])
+      expect(source.metrics).toMatchObject({ frames: 1, control: 1, connection: { state: 'closed', reason: { code: 'WIRE' } } })
+    }
+  })
+
+  it.each(['#commit', undefined])('is known by its header, be it of %p', async (t) => {
+    const header = encode(t === undefined ? { op: -1 } : { op: 1, t })
+    await using server = await wsServer((ws) => ws.send(header))
+    await expect(first(1, watched(server).events$)).rejects.toMatchObject({ code: 'WIRE' })
+  })
+
+  it('is no Jetstream that sends another binary frame, which is a reject', async () => {
+    const frames = [Uint8Array.of(), Uint8Array.of(0xa2), Uint8Array.of(0xa1, 0x62, 0x61), Uint8Array.of(0xa0, 0x61, 0x74)]
+    const faults = frames.map((frame, index) => ({ after: index, do: 'garbage', frame }) as const)
+    await using server = await fakeJetstream({ events: 20, faults })
+    const source = watched(server)
+    expect(await first(20, source.events$)).toEqual(generated(20))
+    expect(source.rejects.map(({ frame }) => frame)).toEqual(frames)
+  })
 })
 
 describe('a list of hosts that speak different wires', () => {
@@ -196,36 +263,64 @@ describe('a handshake that fails without a word, as in a browser', () => {
     helpers: Parameters<typeof runFor>[0],
     diagrams: readonly string[],
     hosts: readonly [string, ...string[]] = ['ws://a/'],
+    filters: JetstreamFilters = {},
   ) => {
     const wires = new Wires('auto', new Compressions(false, undefined), { maxFrameBytes: 1000, decoding })
     const sessions = new Sessions(helpers, diagrams, { errors: [opaque] })
     const protocol = (host: string) => {
-      const made = wires.protocol(host, {})
+      const made = wires.protocol(host, filters)
       return made instanceof Promise ? from(made) : of(made)
     }
-    const options = { ...quiet, hosts }
+    const metrics$ = streamMetrics()
+    const snapshots: StreamMetrics[] = []
+    metrics$.subscribe((snapshot) => snapshots.push(snapshot))
+    const options = { ...quiet, hosts, metrics$ }
     const progress: Parameters<typeof live<JetstreamEvent>>[0]['progress'] = (gaps, context) => new CursorProgress(fromLive, gaps, context)
-    return { sessions, events$: live<JetstreamEvent>({ options, protocol, progress, dial: sessions.dial }) }
+    return { sessions, snapshots, events$: live<JetstreamEvent>({ options, protocol, progress, dial: sessions.dial }) }
   }
   const wiresOf = (sessions: Sessions) => sessions.urls.map((url) => (url.includes('/xrpc/') ? 'v2' : 'v1'))
 
   it(
-    'is tried on the other wire, in turn, with the usual delays',
+    'is tried on the other wire at once, and then on both in turn, with the usual delays',
     marbles((helpers) => {
       const { sessions, events$ } = started(helpers, ['#'])
       runFor(helpers, 10_000, events$)
-      expect(wiresOf(sessions)).toEqual(['v2', 'v1', 'v2', 'v1'])
-      expect(sessions.waits).toEqual([1000, 2000, 4000])
+      expect(wiresOf(sessions)).toEqual(['v2', 'v1', 'v2', 'v1', 'v2'])
+      expect(sessions.waits).toEqual([0, 1000, 2000, 4000])
+    }),
+  )
+
+  it(
+    'counts for nothing where the other wire opens',
+    marbles((helpers) => {
+      const { sessions, events$, snapshots } = started(helpers, ['#', 'o'])
+      runFor(helpers, 10_000, events$)
+      expect(wiresOf(sessions)).toEqual(['v2', 'v1'])
+      expect(new Set(snapshots.map(({ connection }) => connection.state))).toEqual(new Set(['closed', 'connecting', 'open']))
+      expect(snapshots.at(-1)?.reconnects).toBe(0)
+    }),
+  )
+
+  it(
+    'stays on the one wire that a URL names, or that has the filters',
+    marbles((helpers) => {
+      const named = started(helpers, ['#'], [`ws://a${V2_PATH}`])
+      runFor(helpers, 10_000, named.events$)
+      expect(wiresOf(named.sessions)).toEqual(['v2', 'v2', 'v2', 'v2'])
+      expect(named.sessions.waits).toEqual([1000, 2000, 4000])
+      const short = started(helpers, ['#'], ['ws://a/'], { collections: ['app.*'] })
+      expect(runFor(helpers, 10_000, short.events$).error).toBeUndefined()
+      expect(wiresOf(short.sessions)).toEqual(['v1', 'v1', 'v1', 'v1'])
     }),
   )
 
   it(
     'does not change a wire that was ever open, and takes another host to speak it too',
     marbles((helpers) => {
-      const { sessions, events$ } = started(helpers, ['#', '#', 'o#', '#'], ['ws://a/', 'ws://b/'])
+      const { sessions, events$ } = started(helpers, ['#', '#', '#', 'o#', '#'], ['ws://a/', 'ws://b/'])
       runFor(helpers, 200_000, events$)
       const dials = sessions.urls.map((url) => `${new URL(url).host} ${url.includes('/xrpc/') ? 'v2' : 'v1'}`)
-      expect(dials.slice(0, 8)).toEqual(['a v2', 'b v2', 'a v1', 'b v1', 'a v1', 'b v1', 'a v1', 'b v1'])
+      expect(dials.slice(0, 8)).toEqual(['a v2', 'a v1', 'b v2', 'b v1', 'a v2', 'b v1', 'a v1', 'b v1'])
     }),
   )
 })

@@ -1,5 +1,5 @@
 import type { CursorProtocol } from '../../connection/protocol.js'
-import { Redial } from '../../connection/redial.js'
+import { Probed, Redial } from '../../connection/redial.js'
 import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
@@ -9,11 +9,18 @@ import { fitsV2, V2_PATH, v2 } from './v2.js'
 
 export type Wire = 'v1' | 'v2'
 
+const READERS = [
+  ['/com.atproto.sync.subscribeRepos', 'firehose$'],
+  ['/com.atproto.label.subscribeLabels', 'labels$'],
+] as const
+
 /** The wire that a URL's path names; `undefined` for a bare host. Throws for a path that is no endpoint. */
 export function wireOfPath(host: string): Wire | undefined {
   const { pathname } = new URL(host)
   if (pathname === '/') return undefined
   if (pathname.endsWith(V1_PATH)) return 'v1'
+  const reader = READERS.find(([path]) => pathname.endsWith(path))?.[1]
+  if (reader !== undefined) throw new Error(`is the endpoint of another stream: ${pathname}; read it with \`${reader}\``)
   if (pathname.includes('/xrpc/')) return 'v2'
   throw new Error(`has a path that is no endpoint: ${pathname}; write the host alone, or a URL that ends in ${V1_PATH} or ${V2_PATH}`)
 }
@@ -57,7 +64,7 @@ export class Wires {
     return {
       ...protocol,
       hello: (request) => this.#hello(host, 'v1') ?? protocol.hello?.(request),
-      refused: (error) => (isOpaque(error) ? this.#tryOther(host, 'v2') : undefined),
+      refused: (error) => (isOpaque(error) && fitsV2(filters) ? this.#tryOther(host, 'v2') : undefined),
     }
   }
 
@@ -88,17 +95,24 @@ export class Wires {
     return new Redial(error.message)
   }
 
-  /** A browser does not say why a handshake failed: the next dial tries the other wire, unless a connection was ever open on this one alone. */
-  #tryOther(host: string, wire: Wire): undefined {
-    if (this.asked === 'auto' && (this.#opened.size === 0 || this.#opened.has(wire))) this.#known.set(host, wire)
+  /**
+   * A browser does not say why a handshake failed: the next dial tries the other wire, unless a connection was ever open on this one alone. The first
+   * failure is taken for that of a probe.
+   */
+  #tryOther(host: string, wire: Wire): Probed | undefined {
+    if (this.asked !== 'auto' || wireOfPath(host) !== undefined) return undefined
+    if (this.#opened.size > 0 && !this.#opened.has(wire)) return undefined
+    const isFirst = !this.#known.has(host)
+    this.#known.set(host, wire)
+    return isFirst ? new Probed(`${host} may have no other wire than ${wire}`) : undefined
   }
 
-  #lacksV2(host: string): Redial | WireError {
+  #lacksV2(host: string): Probed | WireError {
     if (this.asked !== 'auto' || wireOfPath(host) !== undefined)
       return new WireError(`${host} has no wire v2; set \`wire: 'v1'\` for a legacy server`)
     if (this.#opened.has('v2')) return mixed(host, false)
     this.#known.set(host, 'v1')
-    return new Redial(`${host} has no wire v2`)
+    return new Probed(`${host} has no wire v2`)
   }
 }
 
