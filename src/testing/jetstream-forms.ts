@@ -4,7 +4,6 @@ import { toV1, toV2 } from './jetstream-translate.js'
 
 /** How the rows of a log look on each wire. A row is translated once, when the first connection wants it, and kept with it. */
 export class Forms {
-  readonly #translated = new WeakMap<LogEntry, Frame | null>()
   readonly #frames = new FrameStore()
 
   /** `undefined` for what this wire never sends. */
@@ -19,11 +18,9 @@ export class Forms {
   }
 
   #made(row: LogEntry, translate: (text: string) => string | undefined): Frame | null {
-    const known = this.#translated.get(row)
-    if (known !== undefined) return known
+    if (row.translated !== undefined) return row.translated
     const text = translate(row.slab.toString('utf8', row.payload, row.end))
-    const frame = text === undefined ? null : this.#frames.add(text)
-    this.#translated.set(row, frame)
-    return frame
+    row.translated = text === undefined ? null : this.#frames.add(text)
+    return row.translated
   }
 }

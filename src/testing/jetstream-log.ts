@@ -18,6 +18,8 @@ export interface LogEntry extends Frame {
   readonly wire: 'v1' | 'v2'
   /** Came as text, or with a `cursor` of its own: its bytes are never changed. */
   readonly fixed: boolean
+  /** What `Forms` made of it for the other wire, which goes with it: `null` for what that never sends, `undefined` while nobody has asked. */
+  translated: Frame | null | undefined
 }
 
 /** An event to be serialised, or a text that goes out byte for byte. */
@@ -52,7 +54,7 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
     const { did = '', time_us = this.newest?.timeUs ?? 0, kind, collection, wire } = event
     const fixed = typeof item === 'string' || event.cursor !== undefined
     // Member by member: spreading the frame costs more than all the rest.
-    return { slab, start, payload, end, did, timeUs: time_us, seq: own, kind, collection, wire, fixed }
+    return { slab, start, payload, end, did, timeUs: time_us, seq: own, kind, collection, wire, fixed, translated: undefined }
   }
 
   /** Appends, with the position that is next. */
@@ -85,7 +87,7 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
   #rewritten(entry: LogEntry, timeUs: number, seq: number): LogEntry {
     const text = entry.slab.toString('utf8', entry.payload, entry.end)
     const moved = text.replace(/"time_us":\d+,/, `"time_us":${timeUs},`).replace(/"cursor":\d+,/, `"cursor":${seq},`)
-    return { ...entry, ...this.#frames.add(moved), timeUs, seq }
+    return { ...entry, ...this.#frames.add(moved), timeUs, seq, translated: undefined }
   }
 }
 
