@@ -219,6 +219,28 @@ describe('the table', () => {
     })
   })
 
+  it('is of this second under --metrics: it waits until every host and stream has told its numbers, for a second at most', () => {
+    jest.useFakeTimers()
+    try {
+      const written: string[] = []
+      const messages = new Messages({ write: (text: string) => written.push(text) }, { color: false, quiet: true }, {})
+      const { board, host, sink } = boardOf()
+      host({ delivered: 1 })
+      const view = shown(board, messages, true)
+      jest.advanceTimersByTime(1010)
+      host({ delivered: 2 })
+      expect(written).toEqual([])
+      sink({ written: 2 })
+      expect(written.map((line) => JSON.parse(line))).toMatchObject([{ hosts: [{ delivered: 2 }], streams: [{ written: 2 }] }])
+      jest.advanceTimersByTime(2000)
+      expect(written).toHaveLength(2)
+      view.end()
+      expect(written).toHaveLength(3)
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+
   it('is not there under --quiet', () => {
     const written: string[] = []
     const messages = new Messages({ write: (text: string) => written.push(text) }, { color: false, quiet: true }, {})

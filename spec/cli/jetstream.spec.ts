@@ -71,6 +71,9 @@ describe('rxjs-atproto jetstream writes', () => {
 
     const metrics = linesOf(stderr) as { written: number; delivered: number; done: number; connection: { state: string } }[]
     expect(metrics.length).toBeGreaterThanOrEqual(2)
+    // Metrics of the second before would know of fewer events than are written.
+    expect(metrics[0]?.written).toBeGreaterThan(0)
+    for (const { written, delivered } of metrics) expect(written).toBeLessThanOrEqual(delivered)
     expect(metrics.at(-1)).toMatchObject({ written: 3000, delivered: 3000, done: 3000, connection: { state: 'closed' } })
     expect(linesOf(stdout)).toHaveLength(3000)
   })

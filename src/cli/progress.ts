@@ -1,5 +1,6 @@
+import { interval } from 'rxjs'
 import type { Messages } from './messages.js'
-import type { Reading, View } from './reading.js'
+import { type Reading, type View, whenTold } from './reading.js'
 import { count, counted, duration, shortHost } from './text.js'
 
 const REDRAW_MS = 250
@@ -9,7 +10,7 @@ const LINE_EVERY_MS = 1000
 export function statusLine(messages: Messages): View | undefined {
   if (!messages.isTerminal || messages.options.quiet) return undefined
   return {
-    everyMs: REDRAW_MS,
+    when: () => interval(REDRAW_MS),
     show: (reading) => messages.region.draw([statusOf(reading)]),
     end: () => messages.region.clear(),
   }
@@ -17,7 +18,7 @@ export function statusLine(messages: Messages): View | undefined {
 
 /** A line each second, for what is no terminal. */
 export const plainLines = (messages: Messages): View => ({
-  everyMs: LINE_EVERY_MS,
+  when: () => interval(LINE_EVERY_MS),
   show: (reading) => messages.info(statusOf(reading)),
   end: () => {},
 })
@@ -28,7 +29,7 @@ export function metricsLines(messages: Messages): View {
     messages.print(
       JSON.stringify({ elapsedMs: Math.round(elapsedMs), written: events, perSecond: Math.round(perSecond), ...metrics }, errorsToo),
     )
-  return { everyMs: LINE_EVERY_MS, show: print, end: print }
+  return { when: (metrics$) => whenTold(LINE_EVERY_MS, [metrics$]), show: print, end: print }
 }
 
 /** `4,213 events  1,003/s  lag 2 ms  0 dropped  open wss://host`. */

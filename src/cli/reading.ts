@@ -1,3 +1,4 @@
+import { exhaustMap, forkJoin, interval, type Observable, race, skip, take, timer } from 'rxjs'
 import type { StreamMetrics } from '../index.js'
 
 /** One look at a run. */
@@ -13,10 +14,17 @@ export interface Reading {
 
 /** Shows a run while it goes on. */
 export interface View {
-  readonly everyMs: number
+  /** When to show it. `metrics$` has the metrics as the source tells them. */
+  readonly when: (metrics$: Observable<StreamMetrics>) => Observable<unknown>
   show(reading: Reading): void
   /** Once, when all is over. */
   end(reading: Reading): void
+}
+
+/** Each `everyMs`, as soon as all of `numbers` (subjects) are told anew: what they hold until then is as old. Where one is told no more, `everyMs` later. */
+export const whenTold = (everyMs: number, numbers: readonly Observable<unknown>[]): Observable<unknown> => {
+  const next$ = numbers.map((told$) => told$.pipe(skip(1), take(1)))
+  return interval(everyMs).pipe(exhaustMap(() => race(forkJoin(next$), timer(everyMs))))
 }
 
 const WINDOW_MS = 3000

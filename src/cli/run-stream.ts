@@ -1,5 +1,4 @@
 import {
-  interval,
   lastValueFrom,
   type MonoTypeOperatorFunction,
   merge,
@@ -85,7 +84,7 @@ class StreamReader<E> {
     const { view } = this.run
     const events$ = this.#events$()
     const stopListening = onStopSignal((signal) => this.#stop(signal))
-    const shown = view && interval(view.everyMs).subscribe(() => view.show(this.reading))
+    const shown = view?.when(this.watch.metrics$).subscribe(() => view.show(this.reading))
     try {
       await lastValueFrom(events$, { defaultValue: undefined })
     } finally {

@@ -1,3 +1,4 @@
+import { interval } from 'rxjs'
 import type { JetstreamEvent } from '../index.js'
 import type { Messages } from './messages.js'
 import { plainLines, stateOf } from './progress.js'
@@ -36,7 +37,7 @@ export function liveTable(messages: Messages, counts: Counts, hint?: string): Vi
   }
   const draw = (reading: Reading) => messages.region.draw([...tableOf(reading, counts), ...(hint === undefined ? [] : ['', hint])])
   return {
-    everyMs: REDRAW_MS,
+    when: () => interval(REDRAW_MS),
     show: draw,
     end: (reading) => {
       draw(reading)

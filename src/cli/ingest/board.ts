@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs'
 import { VERSION } from '../../index.js'
 import type { Feed } from './feed.js'
 import { feedFamilies } from './feed-metrics.js'
@@ -23,6 +24,11 @@ export class Board {
 
   get elapsedMs(): number {
     return performance.now() - this.#startedAt
+  }
+
+  /** All that is told as time goes on. */
+  get numbers(): readonly Observable<unknown>[] {
+    return [...this.feeds.map(({ watch }) => watch.metrics$), ...this.lanes.map(({ sink }) => sink.metrics$)]
   }
 
   /** Whose end `error` is: one host ends them all. */

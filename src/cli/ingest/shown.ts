@@ -1,6 +1,7 @@
-import { interval } from 'rxjs'
+import { interval, type Observable } from 'rxjs'
 import type { Messages } from '../messages.js'
 import { errorsToo } from '../progress.js'
+import { whenTold } from '../reading.js'
 import type { Board } from './board.js'
 import { statusOf, tableOf } from './table.js'
 
@@ -16,12 +17,12 @@ export interface Shown {
 /** A table on a terminal, a line now and then elsewhere, or all metrics as JSON. */
 export function shown(board: Board, messages: Messages, metricsLines: boolean): Shown {
   if (metricsLines)
-    return repeated(METRICS_EVERY_MS, () =>
+    return repeated(whenTold(METRICS_EVERY_MS, board.numbers), () =>
       messages.print(JSON.stringify({ elapsedMs: Math.round(board.elapsedMs), ...board.state }, errorsToo)),
     )
   if (messages.options.quiet) return { end: () => {} }
-  if (!messages.ansi) return repeated(LINE_EVERY_MS, () => messages.info(statusOf(board)))
-  const table = repeated(REDRAW_MS, () => messages.region.draw(tableOf(board)))
+  if (!messages.ansi) return repeated(interval(LINE_EVERY_MS), () => messages.info(statusOf(board)))
+  const table = repeated(interval(REDRAW_MS), () => messages.region.draw(tableOf(board)))
   return {
     end() {
       table.end()
@@ -31,8 +32,8 @@ export function shown(board: Board, messages: Messages, metricsLines: boolean): 
 }
 
 /** Once more at the end. */
-function repeated(everyMs: number, show: () => void): Shown {
-  const subscription = interval(everyMs).subscribe(show)
+function repeated(times$: Observable<unknown>, show: () => void): Shown {
+  const subscription = times$.subscribe(show)
   return {
     end() {
       subscription.unsubscribe()
