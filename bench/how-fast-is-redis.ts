@@ -8,9 +8,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Client, connected, fill, isSettled } from './redis/fill.js'
 import type { Read, Reading } from './redis/read.js'
-import type { Writing, Written } from './redis/write.js'
+import type { Writing } from './redis/write.js'
 import { nameOf, STREAM, WAYS, type Way } from './redis/writers.js'
 import { type Child, start } from './tools/child.js'
+import type { Finish } from './tools/race-clock.js'
 import { type BenchRedis, startRedis } from './tools/redis-server.js'
 import { median } from './tools/statistics.js'
 import { table, whole } from './tools/table.js'
@@ -49,7 +50,7 @@ if (redis !== undefined) {
 
 type Results = ReadonlyMap<Way, readonly Run[]>
 
-interface Run extends Written {
+interface Run extends Finish {
   /** A hash of what the last entries hold. */
   readonly fields: string
   readonly length: number
@@ -71,7 +72,7 @@ async function writeOnce(way: Way, url: string, client: Client): Promise<Run> {
   const task: Writing = { way, url, warmup, entries }
   const file = nameOf(way).replaceAll(/[^a-zA-Z]+/g, '-')
   const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=.tmp/profiles', `--cpu-prof-name=${file}.cpuprofile`] : []
-  const child = start<Written>('redis/write', task, profiling)
+  const child = start<Finish>('redis/write', task, profiling)
   const written = await child.answer()
   await child.stop()
   const redisSeconds = (await cpuOf(client)) - before
@@ -108,7 +109,7 @@ function row(results: Results, way: Way): readonly string[] {
 }
 
 /** Microseconds of CPU an entry. */
-function cost({ cpuSeconds }: Written): number {
+function cost({ cpuSeconds }: Finish): number {
   return (cpuSeconds / entries) * 1e6
 }
 

@@ -1,4 +1,5 @@
 import { answer, taskOf } from '../tools/child.js'
+import { standstill } from '../tools/standstill.js'
 import { type Ledger, READERS } from './readers.js'
 
 /** The handler is slow until the parent says that all is offered, and `receive` events are here; then fast, until `settle` are at their end. */
@@ -26,7 +27,7 @@ const { reader, url, events, handlerMs, receive, settle } = taskOf<Reading>()
 let phase: 'offering' | 'slow' | 'fast' = 'offering'
 let grownBytes = 0
 let grownInAllBytes = 0
-let [progress, progressAt] = [0, 0]
+const isStuck = standstill(STUCK_AFTER_MS)
 
 const start = READERS[reader]
 if (start === undefined) throw new Error(`there is no reader ${reader}`)
@@ -43,16 +44,10 @@ process.once('message', () => {
 function sample(): void {
   grownInAllBytes = Math.max(grownInAllBytes, process.memoryUsage.rss() - before)
   if (phase !== 'fast') grownBytes = grownInAllBytes
-  if (phase === 'slow' && (running.received >= receive || isStuck())) phase = 'fast'
+  const stuck = phase !== 'offering' && isStuck(running.received + running.settled)
+  if (phase === 'slow' && (running.received >= receive || stuck)) phase = 'fast'
   // In the same call: a reader that needs no more is over before its queue empties.
-  if (phase === 'fast' && (running.settled >= settle || isStuck())) finish()
-}
-
-function isStuck(): boolean {
-  const now = running.received + running.settled
-  if (now !== progress) progressAt = performance.now()
-  progress = now
-  return performance.now() - progressAt > STUCK_AFTER_MS
+  if (phase === 'fast' && (running.settled >= settle || stuck)) finish()
 }
 
 function finish(): void {

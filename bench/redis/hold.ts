@@ -1,4 +1,5 @@
 import { answer, taskOf } from '../tools/child.js'
+import { standstill } from '../tools/standstill.js'
 import { HOLDERS } from './holders.js'
 
 /**
@@ -35,7 +36,7 @@ let received = 0
 let written = 0
 let grownBytes = 0
 let grownInAllBytes = 0
-let [progress, progressAt] = [0, 0]
+const isStuck = standstill(STUCK_AFTER_MS)
 
 const before = process.memoryUsage.rss()
 void start(url, redisUrl, {
@@ -49,7 +50,6 @@ void start(url, redisUrl, {
 const sampling = setInterval(sample, SAMPLE_MS)
 process.on('message', (word) => {
   phase = word as 'stopped' | 'going on'
-  progressAt = performance.now()
 })
 
 function sample(): void {
@@ -60,13 +60,7 @@ function sample(): void {
     answer('writing')
   }
   if (phase === 'stopped' && received >= receive) finish()
-  if (phase === 'going on' && (written >= events || isStuck())) finish()
-}
-
-function isStuck(): boolean {
-  if (written !== progress) progressAt = performance.now()
-  progress = written
-  return performance.now() - progressAt > STUCK_AFTER_MS
+  if (phase === 'going on' && (written >= events || isStuck(written))) finish()
 }
 
 function finish(): void {

@@ -2,6 +2,7 @@ import { createClient } from '@redis/client'
 import type { FirehoseEvent } from 'rxjs-atproto'
 import { redisStream$ } from 'rxjs-atproto/redis'
 import { answer, taskOf } from '../tools/child.js'
+import { stopwatch } from '../tools/stopwatch.js'
 
 /** Reads until it is told to stop; answers `'reading'` when the first entry is here. */
 export interface Reading {
@@ -22,7 +23,7 @@ export interface Read {
 const { url, ...config } = taskOf<Reading>()
 const client = await createClient({ url }).connect()
 let positions: number[] = []
-let cpuAtStart = process.cpuUsage()
+let elapsed = stopwatch()
 let isReading = false
 
 redisStream$<FirehoseEvent>({ client, ...config }).subscribe(({ cursor = 0 }) => {
@@ -34,10 +35,9 @@ redisStream$<FirehoseEvent>({ client, ...config }).subscribe(({ cursor = 0 }) =>
 process.on('message', (word) => {
   if (word === 'count') {
     positions = []
-    cpuAtStart = process.cpuUsage()
+    elapsed = stopwatch()
     answer('counting')
     return
   }
-  const { user, system } = process.cpuUsage(cpuAtStart)
-  answer({ positions, cpuSeconds: (user + system) / 1e6 } satisfies Read)
+  answer({ positions, cpuSeconds: elapsed().cpuSeconds } satisfies Read)
 })

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { answer, taskOf } from '../tools/child.js'
+import { type Elapsed, stopwatch } from '../tools/stopwatch.js'
 import { CONTENDERS } from './contenders.js'
 
 export interface TapRace {
@@ -12,12 +13,9 @@ export interface TapRace {
   readonly seconds: number
 }
 
-export interface TapResult {
+export interface TapResult extends Elapsed {
   /** Handlers that ended while the clock ran. */
   readonly handled: number
-  readonly seconds: number
-  /** User and system time of the process, all threads. */
-  readonly cpuSeconds: number
   /** The most that the process held at any sample. */
   readonly rssBytes: number
   /** Why it could not run. */
@@ -45,9 +43,8 @@ async function handle(): Promise<void> {
 
 async function measure(): Promise<void> {
   await pause(warmupSeconds * 1000)
-  const [before, startedAt, cpuAtStart] = [handled, performance.now(), process.cpuUsage()]
+  const before = handled
+  const elapsed = stopwatch()
   await pause(seconds * 1000)
-  const { user, system } = process.cpuUsage(cpuAtStart)
-  const elapsed = (performance.now() - startedAt) / 1000
-  answer({ handled: handled - before, seconds: elapsed, cpuSeconds: (user + system) / 1e6, rssBytes } satisfies TapResult)
+  answer({ handled: handled - before, ...elapsed(), rssBytes } satisfies TapResult)
 }
