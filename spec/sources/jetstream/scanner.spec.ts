@@ -57,7 +57,7 @@ const isUtf8 = (bytes: Uint8Array): boolean => {
 
 it('is what its source compiles to', async () => {
   const { parseWat } = await wabt()
-  const { buffer } = parseWat('scanner.wat', readFileSync(SOURCE)).toBinary({})
+  const { buffer } = parseWat('scanner.wat', readFileSync(SOURCE, 'utf8')).toBinary({})
   expect(Buffer.from(buffer).toString('base64')).toBe(SCANNER_WASM)
 })
 
