@@ -98,6 +98,56 @@ describe('events that share a position', () => {
     const taken = [1, 4, 4, 9, 20, 30].flatMap((cut) => connection(group.slice(0, cut)).taken)
     expect(taken).toEqual(group.map(({ id }) => id))
   })
+
+  it('are known up to a thousand: what a server that never moves on sends past them comes again, and nothing is lost', () => {
+    const { resume, connection, gaps } = resuming()
+    const group = Array.from({ length: 2500 }, (_, index) => numbered(7, `g${index}`))
+    const ids = group.map(({ id }) => id)
+    expect(connection(group).taken).toEqual(ids)
+    expect(connection(group).taken).toEqual(ids.slice(1000))
+    expect(connection([...group, numbered(8)]).taken).toEqual([...ids.slice(1000), 'e8'])
+    expect(connection([numbered(8), numbered(9)]).taken).toEqual(['e9'])
+    expect(gaps).toEqual([])
+    expect(resume.last?.position).toBe(9)
+  })
+
+  it('are known however often one of them came', () => {
+    const { connection } = resuming()
+    const often = Array.from({ length: 5000 }, () => numbered(7, 'again'))
+    const others = Array.from({ length: 900 }, (_, index) => numbered(7, `g${index}`))
+    connection([...often, ...others])
+    expect(connection([numbered(7, 'again'), ...others, numbered(8)]).taken).toEqual(['e8'])
+  })
+
+  it('have a place among them each, also past those that are known', () => {
+    const { resume, connection, take } = resuming()
+    const placed = (events: readonly Numbered[]) => events.flatMap((event) => take([event]).map(() => resume.index))
+    resume.at(plain(A))
+    expect(placed([numbered(6), numbered(7, 'x'), numbered(7, 'y'), numbered(8)])).toEqual([0, 0, 1, 0])
+    const group = Array.from({ length: 1200 }, (_, index) => numbered(9, `g${index}`))
+    expect(placed(group)).toEqual(group.map((_, index) => index))
+    expect(connection([...group.slice(0, 1000), numbered(9, 'z')]).taken).toEqual(['z'])
+    expect(resume.index).toBe(1200)
+  })
+
+  it('begin anew behind a frame that could not be read', () => {
+    const { resume, connection, take } = resuming()
+    connection([numbered(6)])
+    resume.passed(A, 7, T0 + 7 * SECOND)
+    expect(take([numbered(7, 'x')])).toEqual(['x'])
+    expect(resume.index).toBe(0)
+    take([numbered(8)])
+    expect(connection([numbered(8), numbered(8, 'x')]).taken).toEqual(['x'])
+  })
+
+  it('are forgotten with the log that gave the position', () => {
+    const { resume, connection } = resuming({ start: 0 })
+    connection([numbered(0, 'x'), numbered(0, 'y')])
+    resume.at(plain(A))
+    resume.refused(A, 'too old')
+    expect(connection([numbered(0, 'x')]).taken).toEqual(['x'])
+    expect(resume.index).toBe(0)
+  })
 })
 
 describe('a log that was renumbered', () => {

@@ -16,6 +16,9 @@ const MAX_REWINDS = 4
 const FAR_US = 3_600_000_000
 // The first connection was live from about here: what comes between it and the second is not lost, even when nothing came on the first.
 const OPEN_OVERLAP_MS = 2000
+// A commit has 200 operations at most, and of a repository that a server backfills some hundred rows were seen under one time. Whoever gives a
+// position to more has them come again after a reconnect: rather that than memory without a bound.
+const MAX_KNOWN = 1000
 
 /** Where the first connection starts when no checkpoint says it: a position, all there is, or `undefined` for the live end. */
 export type Start = number | 'oldest' | undefined
@@ -53,8 +56,10 @@ export class Resume<Event> {
   #host: string | undefined
   #position = 0
   #timeUs = 0
-  // Every event received at the last position.
-  #group: Event[] = []
+  // What was received at it: how many, the first, and what the others are. The first is kept as it came, since most positions have no other.
+  #count = 0
+  #first: Event | undefined
+  readonly #others = new Set<string>()
   #openedAtUs: number | undefined
   // How often in a row the server's log was behind our cursor.
   #rewinds = 0
@@ -83,7 +88,7 @@ export class Resume<Event> {
 
   /** How many events came before the last one that share its position. */
   get index(): number {
-    return this.#group.length - 1
+    return this.#count - 1
   }
 
   /** The cursor to ask for, or `undefined` for the live end. */
@@ -133,11 +138,22 @@ export class Resume<Event> {
     return true
   }
 
-  /** Most positions have one event: then nothing is allocated. */
   #take(event: Event, position: number): void {
-    if (position === this.#position) this.#group.push(event)
-    else if (this.#group.length === 1) this.#group[0] = event
-    else this.#group = [event]
+    if (position !== this.#position || this.#count === 0) {
+      if (this.#count > 1) this.#others.clear()
+      this.#first = event
+      this.#count = 1
+      return
+    }
+    this.#count += 1
+    // Those that came first, since a server repeats them first: without them its log would seem another one.
+    if (this.#others.size < MAX_KNOWN - 1) this.#others.add(this.#identityOf(event))
+  }
+
+  #forget(): void {
+    this.#count = 0
+    this.#first = undefined
+    this.#others.clear()
   }
 
   /** A frame that could not be read stood at this position all the same. */
@@ -145,7 +161,7 @@ export class Resume<Event> {
     // Inside the overlap of a reconnect it stands before what was received.
     if (this.#host === host && position < this.#position) return
     if (this.#ask?.cursor === position || this.#ask?.cursor === time_us) this.#ask.answered = true
-    if (position !== this.#position) this.#group = []
+    if (position !== this.#position) this.#forget()
     this.#moveTo(host, position, time_us)
   }
 
@@ -181,7 +197,9 @@ export class Resume<Event> {
     const rewinds = this.#rewinds + (known.host === host ? 0 : 1)
     if (rewinds > 0) return askFor(known.time_us - rewindUs(rewinds), 'nobody', new Set(), known.time_us)
     if (this.#host === undefined) return askFor(known.position, 'earlier run', new Set(), undefined, known.time_us)
-    return askFor(known.position, 'us', new Set(this.#group.map(identityOf)))
+    const repeats = new Set(this.#others)
+    if (this.#first !== undefined) repeats.add(identityOf(this.#first))
+    return askFor(known.position, 'us', repeats)
   }
 
   #check(ask: Ask, event: Event, host: string, position: number, time_us: number): boolean {
@@ -231,6 +249,7 @@ export class Resume<Event> {
     this.#start = this.options.onCursorRefused === 'oldest' ? 'oldest' : undefined
     this.#host = undefined
     this.#position = 0
+    this.#forget()
     this.#saved = undefined
     this.#rewinds = 0
     // The live end is that of the next connection, not of the first.
