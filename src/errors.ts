@@ -121,7 +121,7 @@ export class ServerError extends StreamError {
   }
 }
 
-/** The host does not speak the wire that was asked for, or the hosts of one list speak different ones. */
+/** The host does not speak the wire that was asked for, is a server of another kind, or the hosts of one list speak different wires. */
 export class WireError extends StreamError {
   readonly code = 'WIRE'
   readonly retryable = false

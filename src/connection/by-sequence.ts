@@ -1,6 +1,7 @@
 import { defer, type Observable, of } from 'rxjs'
 import * as z from 'zod/mini'
-import type { Dial } from '../socket/socket.js'
+import { WireError } from '../errors.js'
+import type { Dial, Frame } from '../socket/socket.js'
 import type { Issues } from './config.js'
 import { CursorProgress } from './cursor-progress.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from './each-host.js'
@@ -48,12 +49,26 @@ export function bySequence<Message>(
 ): Observable<Message> {
   const start = cursor === 'live' ? undefined : cursor
   const positions = { start, onCursorRefused, checkpoint: checkpointOptions(checkpoint), key }
-  return defer(() =>
-    live<Message>({
+  return defer(() => {
+    const checked = refusingText(protocol)
+    return live<Message>({
       options,
-      protocol: () => of(protocol),
+      protocol: () => of(checked),
       progress: (gaps, context) => new CursorProgress(positions, gaps, context),
       ...(dial === undefined ? {} : { dial }),
-    }),
-  )
+    })
+  })
 }
+
+/** A server whose first message is text has no other: it is one of another kind. Where binary messages came before, text is an odd one among them. */
+function refusingText<Message>(protocol: CursorProtocol<Message>): CursorProtocol<Message> {
+  let isBinary = false
+  const decode = (frame: Frame) => {
+    isBinary ||= typeof frame !== 'string'
+    if (!isBinary) throw new WireError(`${protocol.host} sends text, and an event stream is binary; ${REMEDY}`)
+    return protocol.decode(frame)
+  }
+  return { ...protocol, decode }
+}
+
+const REMEDY = 'read a Jetstream with `jetstream$`, and a Tap with `tap$`'

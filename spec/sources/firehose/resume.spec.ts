@@ -233,6 +233,29 @@ describe('a frame that cannot be read', () => {
   )
 })
 
+describe('text', () => {
+  it(
+    'is a reject also where it comes first on a connection, if binary messages came on an earlier one',
+    marbles((helpers) => {
+      const { events$, rejects, sessions } = firehoseOver(helpers, ['oa#', 'onab'], { frames: { a: posts(5), b: posts(6), n: 'text' } })
+      const { seen, error } = runFor(helpers, 5000, events$)
+      expect([seen.map(nameOf), error]).toEqual([['5-0', '6-0'], undefined])
+      expect(rejects.map(({ frame }) => frame)).toEqual(['text'])
+      expect(sessions.dials).toHaveLength(2)
+    }),
+  )
+
+  it(
+    'ends the stream where nothing else came on any connection, and each subscription looks for itself',
+    marbles((helpers) => {
+      const { events$, sessions } = firehoseOver(helpers, ['o#', 'on', 'oa'], { frames: { a: posts(5), n: 'text' } })
+      expect(runFor(helpers, 5000, events$).error).toMatchObject({ code: 'WIRE' })
+      expect(sessions.dials).toHaveLength(2)
+      expect(runFor(helpers, 5000, events$).seen.map(nameOf)).toEqual(['5-0'])
+    }),
+  )
+})
+
 describe('a record that is to be checked', () => {
   const schema = {
     '~standard': {

@@ -13,7 +13,7 @@ import {
   streamMetrics,
 } from '../../../src/index.js'
 import { decodeMessage } from '../../../src/testing/firehose-message.js'
-import { type FakeFirehose, fakeFirehose, generateCommits } from '../../../src/testing/index.js'
+import { type FakeFirehose, fakeFirehose, fakeJetstream, generateCommits } from '../../../src/testing/index.js'
 import { expectBalanced, first } from '../../helpers/streams.js'
 import { refusing } from '../../socket/servers.js'
 import { framesOf, recorded } from '../../xrpc/data.js'
@@ -226,6 +226,34 @@ describe('what a server refuses', () => {
     expect(server.connections).toHaveLength(2)
     expect(gaps).toEqual([])
     expect(metrics$.value.currentBackoffMs).toBe(0)
+  })
+})
+
+describe('text', () => {
+  it('ends the stream where it comes first, as from a Jetstream', async () => {
+    await using server = await fakeJetstream({ events: 20, stored: 'all' })
+    for (const filters of [{}, { collections: ['app.bsky.feed.post'] }]) {
+      const { events$, rejects, snapshots } = watched(server, { cursor: 'oldest', ...filters })
+      await expect(lastValueFrom(events$)).rejects.toMatchObject({
+        code: 'WIRE',
+        retryable: false,
+        message: expect.stringMatching(`${server.url} sends text.*\`jetstream\\$\``),
+      })
+      expect(rejects).toEqual([])
+      expect(snapshots.at(-1)).toMatchObject({ frames: 1, control: 1, connection: { state: 'closed', reason: { code: 'WIRE' } } })
+    }
+    expect(server.attempts).toHaveLength(2)
+  })
+
+  it('is a reject among binary messages', async () => {
+    const faults = [{ after: 1, do: 'garbage', frame: '{"kind":"commit"}', times: 3 }] as const
+    await using server = await fakeFirehose({ events: [posts(5), posts(6), posts(7), posts(8)], faults })
+    const { events$, rejects } = watched(server)
+    expect((await first(4, events$)).map(nameOf)).toEqual(['5-0', '6-0', '7-0', '8-0'])
+    expect(rejects.map(({ frame, error }) => [frame, error.message])).toEqual(
+      Array.from({ length: 3 }, () => ['{"kind":"commit"}', expect.stringContaining('is text')]),
+    )
+    expect(server.connections).toHaveLength(1)
   })
 })
 

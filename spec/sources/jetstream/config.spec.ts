@@ -159,6 +159,15 @@ describe('the config of jetstream$', () => {
     expect(issuesOf({ host: [v2, 'wss://example.com/subscribe'] })).toEqual([expect.stringContaining('wire v1 and v2')])
   })
 
+  it.each([
+    ['com.atproto.sync.subscribeRepos', 'firehose$'],
+    ['com.atproto.label.subscribeLabels', 'labels$'],
+  ])('refuses the endpoint %s, and names its reader', (method, reader) => {
+    expect(issuesOf({ host: `wss://example.com/xrpc/${method}` })).toEqual([
+      expect.stringMatching(`${method}.*\`${reader.replace('$', '\\$')}\``),
+    ])
+  })
+
   it('refuses a path that is no endpoint', () => {
     expect(issuesOf({ host: 'wss://example.com/jetstream' })).toEqual([expect.stringContaining('/jetstream')])
   })

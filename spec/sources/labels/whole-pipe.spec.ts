@@ -1,6 +1,6 @@
 import { lastValueFrom, take, toArray } from 'rxjs'
 import { boundedMergeMap, hold, type LabelEvent, labels$, memoryCursorStore, type Release, streamMetrics } from '../../../src/index.js'
-import { type FakeLabels, fakeLabels, labelsOf } from '../../../src/testing/index.js'
+import { type FakeLabels, fakeJetstream, fakeLabels, labelsOf } from '../../../src/testing/index.js'
 import { expectBalanced } from '../../helpers/streams.js'
 import { label } from './streams.js'
 
@@ -39,6 +39,13 @@ describe('labels$', () => {
     expect(read.map(({ seq }) => seq)).toEqual(Array.from({ length: 400 }, (_, n) => n + 1))
     expect(read.map(unplaced)).toEqual(sentBy(server))
     expect(server.fired).toHaveLength(4)
+  })
+
+  it('ends where the server sends text, as a Jetstream does', async () => {
+    await using server = await fakeJetstream({ events: 20 })
+    const labels = lastValueFrom(labels$({ host: server.url, reconnect: RECONNECT }))
+    await expect(labels).rejects.toMatchObject({ code: 'WIRE', message: expect.stringContaining('`jetstream$`') })
+    expect(server.attempts).toHaveLength(1)
   })
 
   it('goes on where the labels of a restart are replaced ones, without a gap', async () => {

@@ -15,8 +15,8 @@ import { eventsOf } from './host-events.js'
  * **Resume**: a lost connection is dialled again with backoff, at the position of the last message received, which the server is made to repeat: the repeat is
  * not emitted again, and shows that its log is still the same.
  * **Completion**: never by itself.
- * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401, 404, a refused request), `ReconnectExhaustedError`,
- * `CursorRefusedError` or `CursorStoreError`; frames that cannot be read go to `rejects`. A record is decoded when `commit.record` is first read, which throws
+ * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends text),
+ * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames that cannot be read go to `rejects`. A record is decoded when `commit.record` is first read, which throws
  * `RecordError` where that fails; one that the server did not send, or sent wrong, is named by `commit.problem`.
  * **Unsubscription**: closes the connections. What is still open may be finished; the checkpoint is saved as it is.
  *

@@ -1,13 +1,23 @@
-import { FrameError } from '../../errors.js'
+import { FrameError, WireError } from '../../errors.js'
 import type { Frame } from '../../socket/socket.js'
 import type { DictionaryDecoder } from '../../zstd/dictionary-decoder.js'
 
 /** The text of a frame: inflated, where the connection is compressed. A server sends text all the same where it likes. */
 export function textOf(frame: Frame, decoder: DictionaryDecoder | undefined, maxFrameBytes: number): string {
   if (typeof frame === 'string') return frame
-  if (decoder === undefined) throw new FrameError('the frame is binary, or text that is not UTF-8')
-  return decoder.decode(frame, maxFrameBytes)
+  if (decoder !== undefined) return decoder.decode(frame, maxFrameBytes)
+  if (isOfEventStream(frame)) throw new WireError(`the server sends an event stream in CBOR; ${REMEDY}`)
+  throw new FrameError('the frame is binary, or text that is not UTF-8')
 }
+
+const REMEDY = 'read a relay or a PDS with `firehose$`, and a labeler with `labels$`'
+
+// A map that begins with `t` or `op`. No message of a Jetstream does, and so one alone is proof.
+const HEADERS = ['\xa2at', '\xa2bop', '\xa1bop']
+
+/** Whether the frame has a header as in https://atproto.com/specs/event-stream. */
+const isOfEventStream = (frame: Uint8Array): boolean =>
+  HEADERS.some((header) => String.fromCharCode(...frame.subarray(0, 4)).startsWith(header))
 
 /** Parses JSON; `placeOf` finds the place of what is none. */
 export function parse(text: string, placeOf: (text: string) => FrameError['place']): unknown {

@@ -9,6 +9,7 @@ import { fitsV2, V2_PATH, v2 } from './v2.js'
 
 export type Wire = 'v1' | 'v2'
 
+// Such a server takes the request, and not the subprotocol: it would be dialled for ever.
 const READERS = [
   ['/com.atproto.sync.subscribeRepos', 'firehose$'],
   ['/com.atproto.label.subscribeLabels', 'labels$'],
