@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { Changes } from './changes.js'
-import { ConnectionList } from './connection-list.js'
-import type { FakeAttempt, FakeConnection } from './fake-connection.js'
+import type { FakeAttempt } from './fake-connection.js'
+import { FakeServer } from './fake-server.js'
 import type { FakeTap, FakeTapAck, FakeTapDelivery, FakeTapOptions, FakeTapRow } from './fake-tap.js'
-import { type ConnectFault, FaultPlan, type FiredFault } from './faults.js'
+import { type ConnectFault, FaultPlan } from './faults.js'
 import { readClientMessage } from './tap-ack.js'
 import { TapConnection, type TapHost } from './tap-connection.js'
 import { TapDoor, type TapHouse } from './tap-door.js'
@@ -16,57 +15,36 @@ import { TapSender } from './tap-sender.js'
 import { TapTracker } from './tap-tracker.js'
 
 /** The outbox of one fake server, and everything that acts on it: the script fills it, the sender empties it, acks delete from it. */
-export class TapServer implements FakeTap, TapHost, TapHouse {
+export class TapServer extends FakeServer<TapConnection> implements FakeTap, TapHost, TapHouse {
   readonly acks: FakeTapAck[] = []
-  readonly changes = new Changes()
   readonly state: TapState
+  readonly faults: FaultPlan
+  protected readonly items = 'frames'
+  protected readonly door = new TapDoor(this)
   readonly #outbox = new TapOutbox()
-  readonly #door = new TapDoor(this)
   readonly #tracker: TapTracker
   readonly #script: TapScript
-  readonly #faults: FaultPlan
   readonly #sender: TapSender
-  readonly #connections = new ConnectionList<TapConnection>(this.changes)
   readonly #ticker: NodeJS.Timeout | undefined
-  #closing: Promise<void> | undefined
 
   constructor(readonly options: FakeTapOptions) {
+    super()
     const { repos = [], documents = {}, webhook = false, faults = [], disableAcks, retryTimeoutMs = 60_000 } = options
     this.#tracker = new TapTracker(repos)
     this.state = { repos: this.#tracker.repos, documents, outbox: this.#outbox.rows, webhook }
     this.#script = new TapScript(options)
-    this.#faults = new FaultPlan(faults)
-    this.#sender = new TapSender(this.#outbox, this.#faults, this.changes)
+    this.faults = new FaultPlan(faults)
+    this.#sender = new TapSender(this.#outbox, this.faults, this.changes)
     if (!disableAcks) this.#ticker = setInterval(() => this.#redeliver(retryTimeoutMs), retryTimeoutMs)
     this.#fill()
-  }
-
-  get port(): number {
-    return this.#door.port
-  }
-
-  get host(): string {
-    return this.#door.host
   }
 
   get url(): string {
     return `ws://${this.host}`
   }
 
-  get attempts(): readonly FakeAttempt[] {
-    return this.#door.attempts
-  }
-
-  get connections(): readonly FakeConnection[] {
-    return this.#connections.all
-  }
-
   get requests(): readonly (TapRequest & { readonly status: number })[] {
-    return this.#door.requests
-  }
-
-  get fired(): readonly FiredFault[] {
-    return this.#faults.fired
+    return this.door.requests
   }
 
   get sent(): number {
@@ -86,7 +64,7 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
   }
 
   listen(port: number): Promise<void> {
-    return this.#door.listen(port)
+    return this.door.listen(port)
   }
 
   emit(...events: readonly FakeTapItem[]): readonly number[] {
@@ -99,24 +77,12 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
     return this.#redeliver(0)
   }
 
-  connected(n = 1): Promise<FakeConnection> {
-    return this.#connections.connected(n)
-  }
-
-  closed(n = 1): Promise<FakeConnection> {
-    return this.#connections.closed(n)
-  }
-
   acked(n = 1): Promise<void> {
     return this.when(() => this.#outbox.acked >= n)
   }
 
   drained(): Promise<void> {
     return this.when(() => this.#script.done && this.#outbox.rows.size === 0)
-  }
-
-  when(holds: () => boolean): Promise<void> {
-    return this.changes.when(holds)
   }
 
   restart({ forgetAcks = 0 }: { readonly forgetAcks?: number } = {}): void {
@@ -126,22 +92,13 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
     this.changes.changed()
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
   faultAt(attempt: number): ConnectFault | undefined {
-    return this.#faults.onConnect(attempt, this.sent)
+    return this.faults.onConnect(attempt, this.sent)
   }
 
   joined(attempt: FakeAttempt, ws: WebSocket, socket: Socket, fault: ConnectFault | undefined): void {
     const connection = new TapConnection(attempt, this.connections.length + 1, ws, socket, this)
-    this.#connections.add(connection)
+    this.list.add(connection)
     if (fault?.do === 'accept-and-drop') {
       connection.end(fault.code, fault.reason)
       return
@@ -170,8 +127,12 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
 
   ended(connection: TapConnection): void {
     this.#sender.remove(connection)
-    this.#connections.ended(connection)
+    this.list.ended(connection)
     this.#sender.pump()
+  }
+
+  protected override stop(): void {
+    clearInterval(this.#ticker)
   }
 
   #acked(connection: TapConnection, id: number): void {
@@ -206,14 +167,5 @@ export class TapServer implements FakeTap, TapHost, TapHouse {
   #add(item: FakeTapItem): TapRow {
     this.#tracker.track(item)
     return this.#outbox.add(item)
-  }
-
-  async #close(): Promise<void> {
-    clearInterval(this.#ticker)
-    await this.#door.close()
-    this.#connections.complete()
-    const { missing } = this.#faults
-    const after = `after ${this.sent} frames over ${this.connections.length} connections`
-    if (missing.length > 0) throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
   }
 }

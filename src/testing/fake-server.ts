@@ -1,0 +1,77 @@
+import { Changes } from './changes.js'
+import { ConnectionList } from './connection-list.js'
+import type { FakeAttempt, FakeConnection } from './fake-connection.js'
+import type { FaultPlan, FiredFault } from './faults.js'
+
+/** What a door shows of itself, whatever is behind it. */
+interface Entrance {
+  readonly port: number
+  readonly host: string
+  readonly attempts: readonly FakeAttempt[]
+  close(): Promise<void>
+}
+
+/** What the fake servers of a socket share, whatever they send: their door, their connections, their faults, and their end. */
+export abstract class FakeServer<C extends FakeConnection> implements AsyncDisposable {
+  abstract readonly faults: FaultPlan
+  abstract readonly sent: number
+  readonly changes = new Changes()
+  protected abstract readonly door: Entrance
+  /** What it sends, in the words of its kind. */
+  protected abstract readonly items: string
+  protected readonly list = new ConnectionList<C>(this.changes)
+  #closing: Promise<void> | undefined
+
+  get port(): number {
+    return this.door.port
+  }
+
+  get host(): string {
+    return this.door.host
+  }
+
+  get attempts(): readonly FakeAttempt[] {
+    return this.door.attempts
+  }
+
+  get connections(): readonly FakeConnection[] {
+    return this.list.all
+  }
+
+  get fired(): readonly FiredFault[] {
+    return this.faults.fired
+  }
+
+  connected(n = 1): Promise<FakeConnection> {
+    return this.list.connected(n)
+  }
+
+  closed(n = 1): Promise<FakeConnection> {
+    return this.list.closed(n)
+  }
+
+  when(holds: () => boolean): Promise<void> {
+    return this.changes.when(holds)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Ends what goes on by itself, before the door closes. */
+  protected abstract stop(): void
+
+  async #close(): Promise<void> {
+    this.stop()
+    await this.door.close()
+    this.list.complete()
+    const { missing } = this.faults
+    const after = `after ${this.sent} ${this.items} over ${this.connections.length} connections`
+    if (missing.length > 0) throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
+  }
+}
