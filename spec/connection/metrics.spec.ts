@@ -4,7 +4,7 @@ import { type StreamMetrics, streamMetrics } from '../../src/connection/metrics.
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { ingest } from '../../src/operators/ingest.js'
 import { marbles } from '../../src/testing/index.js'
-import { expectBalanced, numbered, runFor, scripted, T0 } from './sessions.js'
+import { expectBalanced, numbered, plain, runFor, scripted, T0 } from './sessions.js'
 
 const jitter = { jitter: 'none' } as const
 
@@ -65,13 +65,21 @@ describe('metrics$', () => {
   it(
     'is frozen, every part of it',
     marbles((helpers) => {
-      const { events$, metrics$ } = scripted(helpers, ['oa#'])
-      const thawed: string[] = []
-      metrics$.subscribe((snapshot) => {
-        if (!Object.isFrozen(snapshot) || !Object.isFrozen(snapshot.connection)) thawed.push(snapshot.connection.state)
-      })
-      runFor(helpers, 5000, events$)
-      expect(thawed).toEqual([])
+      const states = new Set<string>()
+      const frozen = (options: Parameters<typeof scripted>[2]) => {
+        const { events$, metrics$ } = scripted(helpers, ['oa#'], options)
+        metrics$.subscribe((snapshot) => {
+          states.add(`${snapshot.connection.state} ${snapshot.compression.name}`)
+          for (const part of [snapshot, snapshot.connection, snapshot.compression]) expect(Object.isFrozen(part)).toBe(true)
+        })
+        runFor(helpers, 5000, events$)
+      }
+      frozen({ protocol: (host) => ({ ...plain(host), compression: { name: 'zstd' } }) })
+      expect(states).toEqual(new Set(['closed none', 'connecting none', 'open zstd', 'waiting zstd', 'connecting zstd', 'closed zstd']))
+      states.clear()
+      // Told while the position is still to be loaded.
+      frozen({ position: { checkpoint: { store: { load: () => new Promise(() => {}), save: async () => {} } } } })
+      expect(states).toEqual(new Set(['closed none', 'connecting none']))
     }),
   )
 
@@ -146,13 +154,14 @@ describe('each member of the metrics', () => {
   })
 
   it(
-    'bytes counts those of all connections',
+    'bytes counts those of all connections, also of the one that is open',
     marbles((helpers) => {
-      const { events$, metrics$ } = scripted(helpers, ['ox#', 'oxx#'], {
+      const { events$, metrics$, snapshots } = scripted(helpers, ['ox#', 'oxx'], {
         frames: { x: 'broken' },
         reconnect: { jitter: 'none', initialDelayMs: 1 },
       })
-      runFor(helpers, 7, events$)
+      runFor(helpers, 1500, events$)
+      expect(snapshots.find(({ at }) => at === 1000)).toMatchObject({ bytes: 18, connection: { state: 'open' } })
       expect(metrics$.value.bytes).toBe(18)
     }),
   )

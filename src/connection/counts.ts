@@ -1,5 +1,3 @@
-import type { StreamMetrics } from './metrics.js'
-
 /** What a stream counts by itself; the ledger and the progress have numbers of their own. Mutated for each frame, read when metrics are told. */
 export class Counts {
   frames = 0
@@ -9,40 +7,20 @@ export class Counts {
   duplicates = 0
   filtered = 0
   reconnects = 0
-  /** Of connections that have ended. */
+  /** Without those of the connection that is open. */
   bytes = 0
-  #lastEventAt: number | undefined
+  /** In unix milliseconds. */
+  lastEventAt: number | undefined
   #lastTimeUs = 0
 
   /** An event came: `at` in unix milliseconds, its own time in microseconds, or 0. */
   eventAt(at: number, time_us: number): void {
-    this.#lastEventAt = at
+    this.lastEventAt = at
     this.#lastTimeUs = time_us
   }
 
-  snapshot(bytesOfConnection: number): CountedMetrics {
-    const { frames, control, rejected, events, duplicates, filtered, reconnects, bytes } = this
-    return {
-      frames,
-      control,
-      rejected,
-      events,
-      duplicates,
-      filtered,
-      bytes: bytes + bytesOfConnection,
-      reconnects,
-      lastEventAt: this.#lastEventAt,
-      lagMs: this.#lagMs,
-    }
-  }
-
-  get #lagMs(): number | undefined {
-    if (this.#lastEventAt === undefined || this.#lastTimeUs === 0) return undefined
-    return Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000)
+  get lagMs(): number | undefined {
+    if (this.lastEventAt === undefined || this.#lastTimeUs === 0) return undefined
+    return Math.max(0, this.lastEventAt - this.#lastTimeUs / 1000)
   }
 }
-
-type CountedMetrics = Pick<
-  StreamMetrics,
-  'frames' | 'control' | 'rejected' | 'events' | 'duplicates' | 'filtered' | 'bytes' | 'reconnects' | 'lastEventAt' | 'lagMs'
->

@@ -32,12 +32,14 @@ import type { DeliverySource, Outcome } from './delivery.js'
 import { type Gap, Gaps } from './gaps.js'
 import { type Delivery, Ledger } from './ledger.js'
 import { silence$ } from './liveness.js'
-import type { ConnectionStatus, StreamMetrics } from './metrics.js'
+import type { StreamMetrics } from './metrics.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { Protocol, Request } from './protocol.js'
 import { Probed, Redial } from './redial.js'
 import { type RejectedFrame, reject } from './rejects.js'
+import { Report } from './report.js'
+import type { Standing } from './snapshot.js'
 
 /** What every live source knows of its config, defaults filled in. */
 export interface LiveOptions {
@@ -66,7 +68,6 @@ export interface LiveSource<Event> {
 }
 
 const PUBLISH_EVERY_MS = 1000
-const UNCOMPRESSED = Object.freeze({ name: 'none' as const })
 
 /**
  * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold; never completes; errors only where going on is pointless.
@@ -84,8 +85,6 @@ class Stream<Event> implements DeliverySource {
   #openedAt: number | undefined
   #interrupt$ = new Subject<never>()
   #leaveOutLargeFrames = false
-  #status: ConnectionStatus
-  #backoffMs = 0
   #stopped = false
 
   readonly #options: LiveOptions
@@ -96,6 +95,7 @@ class Stream<Event> implements DeliverySource {
   readonly #ledger: Ledger<Event>
   readonly #progress: Progress<Event>
   readonly #counts = new Counts()
+  readonly #report: Report
 
   constructor(
     private readonly source: LiveSource<Event>,
@@ -105,14 +105,15 @@ class Stream<Event> implements DeliverySource {
     this.#dial = source.dial ?? dialSocket
     this.#attempts = new Attempts(source.options.hosts, source.options.reconnect)
     this.#pressure = new Pressure(source.options.pauseCloseMs, {
-      paused: () => this.#become({ state: 'paused', host: this.#attempts.host }),
-      resumed: () => this.#become({ state: 'open', host: this.#attempts.host }),
+      paused: () => this.#report.become({ state: 'paused', host: this.#attempts.host }),
+      resumed: () => this.#report.become({ state: 'open', host: this.#attempts.host }),
       close: () => this.#interrupt$.error(new Redial('the queues are full')),
     })
     this.#gaps = new Gaps(source.options.gaps)
     this.#ledger = new Ledger<Event>(this, this)
-    this.#progress = source.progress(this.#gaps, { frontier: () => this.#ledger.frontier, changed: () => this.#publish() })
-    this.#status = { state: 'connecting', host: this.#attempts.host }
+    this.#progress = source.progress(this.#gaps, { frontier: () => this.#ledger.frontier, changed: () => this.#report.publish() })
+    const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
+    this.#report = new Report(source.options.metrics$, numbers, () => this.#standing, this.#attempts.host)
   }
 
   start(): Subscription {
@@ -129,7 +130,7 @@ class Stream<Event> implements DeliverySource {
         ),
       ),
     )
-    const clock$ = quietly(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#publish())))
+    const clock$ = quietly(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())))
     const changes$ = quietly(this.source.changes$?.pipe(switchMap(() => this.#change())) ?? EMPTY)
     const subscription = merge(work$, clock$, changes$).subscribe({ error: (error) => this.#fail(error) })
     subscription.add(() => this.#stop())
@@ -141,7 +142,7 @@ class Stream<Event> implements DeliverySource {
   #connect(): Observable<never> {
     const { host } = this.#attempts
     this.#interrupt$ = new Subject<never>()
-    this.#become({ state: 'connecting', host })
+    this.#report.become({ state: 'connecting', host })
     const dialled$ = from(this.source.protocol(host)).pipe(
       take(1),
       switchMap((protocol) => this.#dialAs(protocol)),
@@ -169,7 +170,7 @@ class Stream<Event> implements DeliverySource {
     this.#openedAt = asyncScheduler.now()
     if (hello !== undefined) connection.send(hello)
     this.#progress.opened(connection)
-    this.#become({ state: 'open', host: this.#attempts.host })
+    this.#report.become({ state: 'open', host: this.#attempts.host })
     // One subscriber between the socket and us: at some hundred thousand frames a second each one more shows.
     const frames$ = new Observable<never>((session) => {
       observe(
@@ -273,10 +274,10 @@ class Stream<Event> implements DeliverySource {
     const error = this.#meaningOf(thrown)
     if (!error.retryable) throw error
     if (error instanceof FrameTooLargeError && this.#protocol?.leavesOutLargeFrames) this.#skipLargeFrame()
-    this.#backoffMs = this.#attempts.afterEnd(error, openMs)
+    this.#report.backoffMs = this.#attempts.afterEnd(error, openMs)
     // Our own redials are no failures, and nobody's concern.
-    if (!(error instanceof Redial)) this.#tellWaiting(error)
-    return timer(this.#backoffMs).pipe(
+    if (!(error instanceof Redial)) this.#report.waiting(this.#attempts.host, this.#attempts.count, error)
+    return timer(this.#report.backoffMs).pipe(
       switchMap(() => this.#whenWanted()),
       tap(() => {
         if (!(error instanceof Probed)) this.#counts.reconnects += 1
@@ -284,15 +285,10 @@ class Stream<Event> implements DeliverySource {
     )
   }
 
-  #tellWaiting(reason: StreamError): void {
-    const { host, count: attempt } = this.#attempts
-    this.#become({ state: 'waiting', host, attempt, nextAttemptAt: asyncScheduler.now() + this.#backoffMs, reason })
-  }
-
   /** Yields when no queue is full. */
   #whenWanted(): Observable<unknown> {
-    this.#backoffMs = 0
-    if (this.#pressure.high && this.#status.state !== 'paused') this.#become({ state: 'paused', host: this.#attempts.host })
+    this.#report.backoffMs = 0
+    if (this.#pressure.high && this.#report.state !== 'paused') this.#report.become({ state: 'paused', host: this.#attempts.host })
     return this.#pressure.low()
   }
 
@@ -353,12 +349,12 @@ class Stream<Event> implements DeliverySource {
     this.#progress.settled(delivery, outcome)
     // The clock has stopped with the stream. Drops are still told together.
     if (!this.#stopped) return
-    if (this.#ledger.open === 0) this.#gaps.flush()
-    this.#tell()
+    if (this.#ledger.open === 0) this.#report.publish()
+    else this.#report.tell()
   }
 
   #fail(error: unknown): void {
-    this.#status = { state: 'closed', host: this.#attempts.host, ...(error instanceof StreamError ? { reason: error } : {}) }
+    this.#report.failed(this.#attempts.host, error)
     this.subscriber.error(error)
   }
 
@@ -366,42 +362,14 @@ class Stream<Event> implements DeliverySource {
   #stop(): void {
     this.#leave()
     this.#stopped = true
-    this.#backoffMs = 0
     this.#progress.stop()
-    this.#become(this.#status.state === 'closed' ? this.#status : { state: 'closed', host: this.#attempts.host })
+    this.#report.ended(this.#attempts.host)
   }
 
-  #become(status: ConnectionStatus): void {
-    this.#status = Object.freeze(status)
-    this.#publish()
-  }
-
-  #publish(): void {
-    this.#gaps.flush()
-    this.#tell()
-  }
-
-  #tell(): void {
-    this.#options.metrics$?.next(Object.freeze(this.#snapshot()))
-  }
-
-  #snapshot(): StreamMetrics {
-    const { delivered, open, done, dropped, failed, held } = this.#ledger
-    const counted = this.#counts.snapshot(this.#connection?.bytes ?? 0)
+  get #standing(): Standing {
     return {
-      connection: this.#status,
-      compression: this.#protocol?.compression ?? UNCOMPRESSED,
-      ...counted,
-      delivered,
-      open,
-      done,
-      dropped,
-      failed,
-      held,
-      queued: this.queued,
-      unrouted: this.unrouted,
-      gaps: this.#gaps.count,
-      currentBackoffMs: this.#backoffMs,
+      compression: this.#protocol?.compression,
+      bytes: this.#connection?.bytes,
       cursor: this.#progress.last?.position,
       checkpoint: this.#progress.checkpoint,
       checkpointErrors: this.#progress.checkpointErrors,

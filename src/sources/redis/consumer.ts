@@ -151,6 +151,7 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
   async trouble(who: object, error: unknown): Promise<void> {
     if (!(error instanceof StreamError && error.retryable) || this.#state === 'ended') throw error
     const delayMs = this.#report.troubles.begin(who, error)
+    this.#deliveries.counts.reconnects += 1
     this.#report.publish()
     await lastValueFrom(timer(delayMs).pipe(takeUntil(this.#ended$)), { defaultValue: 0 })
   }

@@ -1,4 +1,5 @@
-import type { ConnectionStatus, StreamMetrics } from '../../connection/metrics.js'
+import type { ConnectionStatus } from '../../connection/metrics.js'
+import { snapshotOf } from '../../connection/snapshot.js'
 import type { StreamError } from '../../errors.js'
 import type { StreamOptions } from './config.js'
 import type { Deliveries } from './deliveries.js'
@@ -27,44 +28,19 @@ export class Report {
   }
 
   tell(): void {
-    this.options.metrics$?.next(Object.freeze(this.#snapshot()))
+    const backoffMs = this.troubles.current?.delayMs ?? 0
+    // A group keeps its positions itself.
+    this.options.metrics$?.next(snapshotOf(this.deliveries, this.#status, backoffMs, { cursor: this.deliveries.last }))
   }
 
   get #status(): ConnectionStatus {
     const host = this.options.stream
-    if (!this.consumer.isRunning)
-      return Object.freeze({ state: 'closed', host, ...(this.error === undefined ? {} : { reason: this.error }) })
+    if (!this.consumer.isRunning) return { state: 'closed', host, ...(this.error === undefined ? {} : { reason: this.error }) }
     const trouble = this.troubles.current
     if (trouble !== undefined) {
       const { attempt, nextAttemptAt, reason } = trouble
-      return Object.freeze({ state: 'waiting', host, attempt, nextAttemptAt, reason })
+      return { state: 'waiting', host, attempt, nextAttemptAt, reason }
     }
-    return Object.freeze({ state: this.deliveries.paused ? 'paused' : this.began ? 'open' : 'connecting', host })
-  }
-
-  #snapshot(): StreamMetrics {
-    const { queued, unrouted, last, gaps, counts, ledger } = this.deliveries
-    const { delivered, open, done, dropped, failed, held } = ledger
-    return {
-      connection: this.#status,
-      compression: UNCOMPRESSED,
-      ...counts.snapshot(0),
-      delivered,
-      open,
-      done,
-      dropped,
-      failed,
-      held,
-      queued,
-      unrouted,
-      gaps: gaps.count,
-      reconnects: this.troubles.count,
-      currentBackoffMs: this.troubles.current?.delayMs ?? 0,
-      cursor: last,
-      checkpoint: undefined,
-      checkpointErrors: 0,
-    }
+    return { state: this.deliveries.paused ? 'paused' : this.began ? 'open' : 'connecting', host }
   }
 }
-
-const UNCOMPRESSED = Object.freeze({ name: 'none' as const })

@@ -14,8 +14,6 @@ export interface Trouble {
 
 /** Who of a subscription's readers and writers is in trouble: each has its own backoff, and metrics tell the oldest. */
 export class Troubles {
-  /** How often Redis was asked again. */
-  count = 0
   readonly #current = new Map<object, Trouble>()
 
   constructor(private readonly backoff: BackoffOptions) {}
@@ -29,7 +27,6 @@ export class Troubles {
     const attempt = (this.#current.get(who)?.attempt ?? 0) + 1
     const delayMs = backoffMs(attempt, this.backoff)
     this.#current.set(who, { attempt, delayMs, nextAttemptAt: asyncScheduler.now() + delayMs, reason })
-    this.count += 1
     return delayMs
   }
 

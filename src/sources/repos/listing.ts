@@ -22,17 +22,18 @@ import {
   timer,
 } from 'rxjs'
 import { Checkpoint, type CheckpointOptions } from '../../connection/checkpoint.js'
+import { Counts } from '../../connection/counts.js'
 import type { DeliverySource, Outcome } from '../../connection/delivery.js'
 import { Gaps } from '../../connection/gaps.js'
 import { type Delivery, Ledger } from '../../connection/ledger.js'
-import type { ConnectionStatus } from '../../connection/metrics.js'
 import { reject } from '../../connection/rejects.js'
+import { Report } from '../../connection/report.js'
+import type { Standing } from '../../connection/snapshot.js'
 import { FrameError, StreamError } from '../../errors.js'
 import { Bookmark, type Line, type PageMark } from './bookmark.js'
 import type { ListingOptions } from './config.js'
 import { type RepoEvent, readRepo } from './events.js'
 import { type Body, fetchPage } from './fetch-page.js'
-import { Numbers } from './numbers.js'
 import { jsonOf, readPage } from './page.js'
 import { type ListingPosition, listingFormat } from './position.js'
 import { Repeats } from './repeats.js'
@@ -51,10 +52,8 @@ const PUBLISH_EVERY_MS = 1000
  * when all its repos are; the end is saved when nothing else is left to do.
  */
 export class Listing implements DeliverySource {
-  // What metrics tell, besides the numbers.
   queued = 0
   unrouted = 0
-  #status: ConnectionStatus
 
   // How many queues want no more for now.
   #pauses = 0
@@ -62,25 +61,28 @@ export class Listing implements DeliverySource {
   readonly #resumed$ = new Subject<void>()
   readonly #idle$ = new Subject<void>()
 
-  readonly #numbers = new Numbers()
   readonly #bookmark: Bookmark
   readonly #repeats = new Repeats()
   readonly #waits: Waits
   readonly #gaps: Gaps
   readonly #ledger: Ledger<Entry>
   readonly #checkpoint: Checkpoint<ListingPosition> | undefined
+  // Its frames are the entries of the pages.
+  readonly #counts = new Counts()
+  readonly #report: Report
 
   constructor(
     private readonly options: ListingOptions,
     private readonly subscriber: Subscriber<Entry>,
   ) {
-    const { host, cursor, checkpoint, reconnect, gaps } = options
-    this.#status = { state: 'connecting', host }
+    const { host, cursor, checkpoint, reconnect, gaps, metrics$ } = options
     this.#bookmark = new Bookmark(cursor)
     this.#waits = new Waits(host, reconnect)
     this.#gaps = new Gaps(gaps)
     this.#ledger = new Ledger<Entry>(this, this)
     this.#checkpoint = checkpoint && this.#checkpointIn(checkpoint)
+    const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
+    this.#report = new Report(metrics$, numbers, () => this.#standing, host)
   }
 
   start(): Subscription {
@@ -89,9 +91,9 @@ export class Listing implements DeliverySource {
       repeat({ delay: () => (this.#bookmark.isOver ? EMPTY : this.#whenWanted()) }),
     )
     const work$ = concat(pages$, this.#whenIdle(), this.#whenSaved())
-    const clock$ = merge(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#publish())), this.#saving())
+    const clock$ = merge(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())), this.#saving())
     const subscription = new Subscription(() => this.#stop())
-    this.#publish()
+    this.#report.publish()
     subscription.add(
       this.#load().subscribe({
         next: () => {
@@ -124,25 +126,24 @@ export class Listing implements DeliverySource {
   }
 
   #receive({ text, bytes }: Body): void {
-    this.#numbers.bytes += bytes
+    this.#counts.bytes += bytes
     const page = readPage(text)
     this.#repeats.check(this.#bookmark.next, page)
     this.#waits.progressed()
     this.#bookmark.turnTo(page)
-    this.#become({ state: this.#pauses > 0 ? 'paused' : 'open', host: this.options.host })
+    this.#report.become({ state: this.#pauses > 0 ? 'paused' : 'open', host: this.options.host })
     this.#emit()
   }
 
   /** What must happen before the next request; throws what ends the listing. */
   #wait(error: unknown): Observable<unknown> {
     if (!(error instanceof StreamError)) throw error
-    this.#numbers.backoffMs = this.#waits.after(error)
-    this.#numbers.retries += 1
-    const nextAttemptAt = asyncScheduler.now() + this.#numbers.backoffMs
-    this.#become({ state: 'waiting', host: this.options.host, attempt: this.#waits.attempt, nextAttemptAt, reason: error })
-    return timer(this.#numbers.backoffMs).pipe(
+    this.#report.backoffMs = this.#waits.after(error)
+    this.#counts.reconnects += 1
+    this.#report.waiting(this.options.host, this.#waits.attempt, error)
+    return timer(this.#report.backoffMs).pipe(
       tap(() => {
-        this.#numbers.backoffMs = 0
+        this.#report.backoffMs = 0
       }),
       switchMap(() => this.#whenWanted()),
     )
@@ -159,11 +160,12 @@ export class Listing implements DeliverySource {
   #emit(): void {
     while (this.#bookmark.hasLines && this.#pauses === 0 && !this.subscriber.closed) {
       const line = this.#bookmark.take()
+      this.#counts.frames += 1
       const repo = this.#read(line)
       if (repo === undefined) continue
-      this.#numbers.events += 1
-      this.#numbers.lastEventAt = asyncScheduler.now()
-      if (this.#repeats.isRepeat(repo)) this.#numbers.duplicates += 1
+      this.#counts.events += 1
+      this.#counts.eventAt(asyncScheduler.now(), 0)
+      if (this.#repeats.isRepeat(repo)) this.#counts.duplicates += 1
       else this.#ledger.deliver({ repo, page: line.page }, this.options.host, line.page.number, 0, this.subscriber, line.index)
     }
   }
@@ -173,7 +175,7 @@ export class Listing implements DeliverySource {
       return readRepo(value, page.number)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      this.#numbers.rejected += 1
+      this.#counts.rejected += 1
       reject(this.options.rejects, this.options.host, jsonOf(value), error)
       return undefined
     }
@@ -184,7 +186,7 @@ export class Listing implements DeliverySource {
   #checkpointIn({ store }: CheckpointOptions): Checkpoint<ListingPosition> {
     const done = () => this.#bookmark.position(this.#ledger.frontier?.event.page)
     return new Checkpoint(store, `repos ${this.options.host}`, listingFormat, done, () => {
-      this.#publish()
+      this.#report.publish()
       if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
     })
   }
@@ -219,7 +221,7 @@ export class Listing implements DeliverySource {
     if (this.#stopped) this.#checkpoint?.save()
     if (this.#ledger.open === 0) this.#idle$.next()
     // The clock has stopped with the listing.
-    if (this.#stopped) this.#publish()
+    if (this.#stopped) this.#report.publish()
   }
 
   // --- What operators ask of the source ---
@@ -230,13 +232,13 @@ export class Listing implements DeliverySource {
 
   pause(): void {
     this.#pauses += 1
-    if (this.#status.state === 'open') this.#become({ state: 'paused', host: this.options.host })
+    if (this.#report.state === 'open') this.#report.become({ state: 'paused', host: this.options.host })
   }
 
   resume(): void {
     this.#pauses -= 1
     if (this.#pauses > 0) return
-    if (this.#status.state === 'paused') this.#become({ state: 'open', host: this.options.host })
+    if (this.#report.state === 'paused') this.#report.become({ state: 'open', host: this.options.host })
     this.#resumed$.next()
   }
 
@@ -249,35 +251,22 @@ export class Listing implements DeliverySource {
   // --- The end ---
 
   #fail(error: unknown): void {
-    this.#status = { state: 'closed', host: this.options.host, ...(error instanceof StreamError ? { reason: error } : {}) }
+    this.#report.failed(this.options.host, error)
     this.subscriber.error(error)
   }
 
   #stop(): void {
     this.#stopped = true
-    this.#numbers.backoffMs = 0
     this.#checkpoint?.save()
-    this.#become(this.#status.state === 'closed' ? this.#status : { state: 'closed', host: this.options.host })
+    this.#report.ended(this.options.host)
   }
 
-  #become(status: ConnectionStatus): void {
-    this.#status = Object.freeze(status)
-    this.#publish()
-  }
-
-  #publish(): void {
-    this.#gaps.flush()
-    const { queued, unrouted } = this
-    const snapshot = this.#numbers.snapshot({
-      connection: this.#status,
-      ledger: this.#ledger,
-      queued,
-      unrouted,
-      gaps: this.#gaps.count,
+  /** In pages. */
+  get #standing(): Standing {
+    return {
       cursor: this.#bookmark.page === 0 ? undefined : this.#bookmark.page,
       checkpoint: this.#checkpoint?.saved?.pages,
-      checkpointErrors: this.#checkpoint?.errors ?? 0,
-    })
-    this.options.metrics$?.next(snapshot)
+      checkpointErrors: this.#checkpoint?.errors,
+    }
   }
 }
