@@ -11,6 +11,7 @@ export class Dialling implements Disposable {
   error: StreamError | undefined
   /** How many frames were text as bytes. */
   asBytes = 0
+  onConnection: (connection: Connection) => void = () => undefined
   onFrame: (frame: Frame) => void = () => undefined
   readonly #changes = new Changes()
   readonly #subscription
@@ -52,6 +53,7 @@ export class Dialling implements Disposable {
 
   #opened(connection: Connection): void {
     this.connection = connection
+    this.onConnection(connection)
     connection.frames$.subscribe((received) => {
       if (received instanceof TextBytes) this.asBytes += 1
       const frame = received instanceof TextBytes ? received.toFrame() : received

@@ -130,6 +130,17 @@ async function opened(isSecure: boolean) {
   return { intake, socket, peer: peer as unknown as Socket, [Symbol.asyncDispose]: end }
 }
 
+/** Writes until the kernel takes no more; how many pieces of 60,000 bytes that were, up to 1000. */
+async function fill(peer: Socket): Promise<number> {
+  let written = 0
+  while (peer.writableLength < 1_000_000 && written < 1000) {
+    peer.write(Buffer.alloc(60_000))
+    written += 1
+    await new Promise(setImmediate)
+  }
+  return written
+}
+
 describe.each([
   ['TCP', false],
   ['TLS', true],
@@ -150,7 +161,8 @@ describe.each([
       ['three', told('reader')],
       ['four', undefined],
     ] as const) {
-      intake.take(reader)
+      if (reader === undefined) intake.giveBack()
+      else intake.take(reader)
       peer.write(text)
       await changes.when(() => read.at(-1)?.endsWith(text) ?? false)
     }
@@ -187,17 +199,32 @@ describe.each([
     peer.write('x')
     await changes.when(() => size === 1)
     socket.pause()
-    let written = 0
-    // Until the kernel takes no more.
-    while (peer.writableLength < 1_000_000 && written < 1000) {
-      peer.write(Buffer.alloc(60_000))
-      written += 1
-      await new Promise(setImmediate)
-    }
+    const written = await fill(peer)
     expect(written).toBeLessThan(1000)
     expect(size).toBeLessThan(1_000_000)
     socket.resume()
     await changes.when(() => size === 1 + written * 60_000)
+  })
+
+  it('that nobody reads takes no more than a stream does', async () => {
+    await using connection = await opened(isSecure)
+    const { socket, peer } = connection
+    const written = await fill(peer)
+    expect(written).toBeLessThan(1000)
+    expect(socket.readableLength).toBeLessThan(600_000)
+  })
+
+  it.each(['in the tick of its start', 'after a resume in the same tick'])('that is paused %s stays so', async (when) => {
+    await using connection = await opened(isSecure)
+    const { intake, socket, peer } = connection
+    let size = 0
+    intake.take((chunk) => {
+      size += chunk.length
+    })
+    if (when.startsWith('after')) socket.resume()
+    socket.pause()
+    expect(await fill(peer)).toBeLessThan(1000)
+    expect(size + socket.readableLength).toBeLessThan(1_000_000)
   })
 
   it('ends as a socket does', async () => {

@@ -5,6 +5,7 @@ import { frame, wsServer } from './servers.js'
 
 const text = (n: number) => frame(1, Buffer.from(`${n}`))
 const texts = (count: number) => Buffer.concat(Array.from({ length: count }, (_, n) => text(n)))
+const chunk = frame(1, Buffer.alloc(60_000, 'x'))
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => `${n}`)
 
 /** A server that writes when it is told to. */
@@ -93,7 +94,6 @@ describe('a paused socket', () => {
     const connection = await dialling.opened()
     connection.pause()
     const tcp = await connected()
-    const chunk = frame(1, Buffer.alloc(60_000, 'x'))
     let written = 0
     while (tcp.writableLength < 1_000_000 && written < 1000) {
       tcp.write(chunk)
@@ -102,6 +102,30 @@ describe('a paused socket', () => {
     }
     expect(written).toBeLessThan(1000)
     expect(dialling.frames).toHaveLength(0)
+    connection.resume()
+    expect(await dialling.received(written)).toHaveLength(written)
+  })
+
+  it.each([0, 1])('in the call that opens it lets TCP push back too, with %i frames in the packet of the handshake', async (early) => {
+    let [written, isOver] = [0, false]
+    const stopped = new Changes()
+    await using server = await wsServer(async (_ws, _request, tcp) => {
+      tcp.cork()
+      for (; written < early; written++) tcp.write(chunk)
+      tcp.uncork()
+      for (; tcp.writableLength < 1_000_000 && written < 1000; written++) {
+        tcp.write(chunk)
+        await new Promise(setImmediate)
+      }
+      isOver = true
+      stopped.changed()
+    })
+    using dialling = new Dialling(server.url)
+    dialling.onConnection = (connection) => connection.pause()
+    const connection = await dialling.opened()
+    await stopped.when(() => isOver)
+    expect(written).toBeLessThan(1000)
+    expect(connection.bytes).toBeLessThan(1_000_000)
     connection.resume()
     expect(await dialling.received(written)).toHaveLength(written)
   })

@@ -19,9 +19,14 @@ export class Intake {
     return ((options: ConnectionOptions & TcpNetConnectOpts) => this.#open(options)) as typeof createConnection
   }
 
-  /** Hands `reader` the bytes where they lie: what it keeps of a chunk it has to copy in that call. `undefined` ends it. */
-  take(reader: ((chunk: Buffer) => void) | undefined): void {
+  /** Hands `reader` the bytes where they lie: what it keeps of a chunk it has to copy in that call. */
+  take(reader: (chunk: Buffer) => void): void {
     this.#reader = reader
+  }
+
+  /** The bytes go to the stream again. */
+  giveBack(): void {
+    this.#reader = undefined
   }
 
   #open(options: ConnectionOptions & TcpNetConnectOpts): Socket {
@@ -39,11 +44,12 @@ export class Intake {
     return this.#socket
   }
 
+  /** Whether to go on reading: Node reads again after some calls also where the socket is paused. */
   #read(chunk: Buffer): boolean {
     const socket = this.#socket as Socket
     // Nothing overtakes what waits in the stream.
-    if (this.#reader !== undefined && socket.readableLength === 0) this.#reader(chunk)
-    else socket.push(Buffer.from(chunk))
-    return true
+    if (this.#reader === undefined || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
+    this.#reader(chunk)
+    return !socket.isPaused()
   }
 }

@@ -170,7 +170,7 @@ class NodeConnection implements Connection {
     if (feed === undefined || others.length > 0) return
     const leave = () => {
       tcp.off('data', read).off('close', close)
-      this.intake.take(undefined)
+      this.intake.giveBack()
       tcp.on('data', feed as (chunk: Buffer) => void)
     }
     const close = () => {
