@@ -1,5 +1,15 @@
 import { InvalidArgumentError } from 'commander'
-import { collect, parseCount, parseCursor, parseDuration, parseKinds, parseList, parseWhole } from '../../src/cli/parse.js'
+import {
+  collect,
+  once,
+  parseCount,
+  parseCursor,
+  parseDuration,
+  parseKinds,
+  parseList,
+  parseSeqStart,
+  parseWhole,
+} from '../../src/cli/parse.js'
 
 describe('a flag', () => {
   it.each([
@@ -41,6 +51,16 @@ describe('a flag', () => {
     ['2026-01-01', new Date('2026-01-01T00:00:00Z')],
     ['2026-01-01T12:00:00+02:00', new Date('2026-01-01T10:00:00Z')],
   ])('reads the cursor %s', (text, cursor) => expect(parseCursor(text)).toEqual(cursor))
+
+  it('reads a start in sequence numbers, and refuses a time', () => {
+    expect(['live', 'oldest', '0', '26000000000'].map(parseSeqStart)).toEqual(['live', 'oldest', 0, 26_000_000_000])
+    for (const text of ['', '10m', '2026-01-01', '-1', '1.5']) expect(() => parseSeqStart(text)).toThrow(InvalidArgumentError)
+  })
+
+  it('may be given once where only one can count', () => {
+    expect(once('a.example')).toBe('a.example')
+    expect(() => once('b.example', 'a.example')).toThrow(/"a\.example" already/)
+  })
 
   it.each(['', 'now', '-5', '2026-99-99', 'Friday'])('refuses the cursor "%s"', (text) => {
     expect(() => parseCursor(text)).toThrow(InvalidArgumentError)

@@ -5,7 +5,7 @@ import { Messages } from '../../src/cli/messages.js'
 import { NdjsonSink } from '../../src/cli/output.js'
 import { metricsLines, statusLine } from '../../src/cli/progress.js'
 import { Rate, type Reading } from '../../src/cli/reading.js'
-import { Counts, liveTable } from '../../src/cli/table.js'
+import { Counts, liveTable, nameOfEvent } from '../../src/cli/table.js'
 import { duration, plain } from '../../src/cli/text.js'
 
 /** A terminal of a given width, and what a person sees on it: only what LiveRegion uses is understood. */
@@ -63,6 +63,7 @@ const HOST = 'wss://jetstream.example/subscribe'
 const reading = (changes: Partial<Reading> = {}): Reading => ({
   metrics: { ...streamMetrics().value, connection: { state: 'open', host: HOST }, lagMs: 1234, dropped: 2 },
   events: 4213,
+  unread: 0,
   perSecond: 1003.4,
   elapsedMs: 4200,
   ...changes,
@@ -101,21 +102,22 @@ describe('on a terminal', () => {
     expect(screen.written).not.toContain('\u001b')
   })
 
-  it('there is no status with `--quiet`', () => {
-    expect(statusLine(new Messages(new Screen(60), { ...COLOR, quiet: true }, {}))).toBeUndefined()
+  it('there is no status and no table with `--quiet`', () => {
+    const quiet = new Messages(new Screen(60), { ...COLOR, quiet: true }, {})
+    expect([statusLine(quiet), liveTable(quiet, new Counts(nameOfEvent))]).toEqual([undefined, undefined])
   })
 
   it('the table is rewritten in place, also when it grows and shrinks, and stays at the end', () => {
     const screen = new Screen(80)
     const messages = new Messages(screen, COLOR, {})
-    const counts = new Counts()
+    const counts = new Counts(nameOfEvent)
     const view = liveTable(messages, counts, 'a hint')
-    view.show(reading())
+    view?.show(reading())
     const [first] = generateEvents({ seed: 2 }) as Iterable<JetstreamEvent>
     if (first !== undefined) counts.add(first)
-    view.show(reading())
+    view?.show(reading())
     messages.warn('in between')
-    view.end(reading())
+    view?.end(reading())
     messages.info('the summary')
 
     expect(screen.shown.split('\n')).toEqual([
@@ -158,7 +160,7 @@ describe('elsewhere', () => {
     const stderr = { write: (text: string) => written.push(text) }
     const messages = new Messages(stderr, COLOR, {})
     expect(statusLine(messages)).toBeUndefined()
-    liveTable(messages, new Counts()).show(reading())
+    liveTable(messages, new Counts(nameOfEvent))?.show(reading())
     expect(written).toEqual(['4,213 events  1,003/s  lag 1.2 s  2 dropped  open wss://jetstream.example\n'])
   })
 
@@ -191,7 +193,7 @@ describe('text', () => {
   ])('for %i ms is %s', (ms, expected) => expect(duration(ms)).toBe(expected))
 
   it('counts at most a thousand names, since a stranger may make up more', () => {
-    const counts = new Counts()
+    const counts = new Counts(nameOfEvent)
     for (let n = 0; n < 3000; n++) counts.add({ kind: `kind${n}` } as never)
     expect(counts.rows).toHaveLength(1001)
     expect(counts.rows[0]).toEqual(['(others)', 2000])

@@ -30,6 +30,12 @@ export function parseList(text: string, earlier: readonly string[] = []): readon
   return [...earlier, ...entries]
 }
 
+/** A flag that may be given once: of two, one would be passed over in silence. */
+export function once(text: string, earlier?: string): string {
+  if (earlier !== undefined) throw new InvalidArgumentError(`It is ${JSON.stringify(earlier)} already, and can be one alone.`)
+  return text
+}
+
 /** A flag that may be given again. */
 export const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text]
 
@@ -46,6 +52,16 @@ export function parseCursor(text: string): CursorStart {
   const date = new Date(text)
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date
   throw new InvalidArgumentError('Write live, oldest, a position, an ISO date, or a duration back such as 10m.')
+}
+
+/** Where a stream begins that counts in sequence numbers. */
+export type SeqStart = 'oldest' | 'live' | number
+
+/** Where to start: `live`, `oldest`, or a sequence number. */
+export function parseSeqStart(text: string): SeqStart {
+  if (text === 'live' || text === 'oldest') return text
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write oldest, live, or a seq.')
+  return parseWhole(text)
 }
 
 function kindOf(text: string): Kind {

@@ -47,10 +47,10 @@ export function stateOf({ connection }: Reading['metrics']): string {
 }
 
 /** `191 events in 420 ms (455/s), 0 dropped, 0 rejected, 0 gaps, 0 reconnects`. */
-export function summaryOf({ metrics, events, elapsedMs }: Reading): string {
-  const { dropped, rejected, gaps, reconnects } = metrics
+export function summaryOf({ metrics, events, unread, elapsedMs }: Reading): string {
+  const { dropped, gaps, reconnects } = metrics
   const rate = count((events * 1000) / Math.max(1, elapsedMs))
-  const losses = [`${count(dropped)} dropped`, `${count(rejected)} rejected`, counted(gaps, 'gap'), counted(reconnects, 'reconnect')]
+  const losses = [`${count(dropped)} dropped`, `${count(unread)} rejected`, counted(gaps, 'gap'), counted(reconnects, 'reconnect')]
   return [`${counted(events, 'event')} in ${duration(elapsedMs)} (${rate}/s)`, ...losses].join(', ')
 }
 

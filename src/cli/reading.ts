@@ -6,6 +6,8 @@ export interface Reading {
   readonly metrics: StreamMetrics
   /** Events that passed. */
   readonly events: number
+  /** Frames, and parts of frames, that could not be read. */
+  readonly unread: number
   /** Events a second, of late. */
   readonly perSecond: number
   /** Since the start. */

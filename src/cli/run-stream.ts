@@ -77,7 +77,8 @@ class StreamReader<E> {
 
   get reading(): Reading {
     const elapsedMs = performance.now() - this.#startedAt
-    return { metrics: this.watch.metrics, events: this.#passed, perSecond: this.#rate.sample(this.#passed, elapsedMs), elapsedMs }
+    const { metrics, unread } = this.watch
+    return { metrics, events: this.#passed, unread, perSecond: this.#rate.sample(this.#passed, elapsedMs), elapsedMs }
   }
 
   async read(): Promise<void> {

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { MessageOptions } from './messages.js'
-import { parseCount, parseDuration, parseWhole } from './parse.js'
+import { parseCount, parseDuration, parseKinds, parseList, parseWhole } from './parse.js'
 
 /** The flags of every command that reads a stream. */
 export interface StreamOptions extends MessageOptions {
@@ -12,6 +12,21 @@ export interface StreamOptions extends MessageOptions {
   readonly strict?: boolean
   readonly metrics?: boolean
 }
+
+/** The flag of every command whose position we keep ourselves. */
+export interface CursorFileOptions {
+  readonly cursorFile?: string
+}
+
+/** The flags of every command whose events are limited to some. */
+export const withFilters = (command: Command): Command =>
+  command
+    .option('--collections <nsids>', 'commits of these only: NSIDs, or prefixes such as app.bsky.feed.*, with commas or again', parseList)
+    .option('--dids <dids>', 'repositories, with commas or again', parseList)
+    .option('--kinds <kinds>', 'some of commit, identity, account, sync', parseKinds)
+
+export const withCursorFile = (command: Command): Command =>
+  command.option('--cursor-file <path>', 'keep the position there, and go on from it; wins over --cursor')
 
 export const withStreamOptions = (command: Command): Command =>
   command

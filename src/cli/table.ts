@@ -1,5 +1,5 @@
 import { interval } from 'rxjs'
-import type { JetstreamEvent } from '../index.js'
+import type { FirehoseEvent, JetstreamEvent } from '../index.js'
 import type { Messages } from './messages.js'
 import { plainLines, stateOf } from './progress.js'
 import type { Reading, View } from './reading.js'
@@ -11,12 +11,18 @@ const ROWS = 12
 const MAX_NAMES = 1000
 const OTHERS = '(others)'
 
-/** How many events there were of each collection, and of each kind that has none. */
-export class Counts {
+/** The collection of a commit; the kind of an event that has none. */
+export const nameOfEvent = (event: JetstreamEvent | FirehoseEvent): string =>
+  event.kind === 'commit' ? event.commit.collection : event.kind
+
+/** How many events there were of each name. */
+export class Counts<E> {
   readonly #counts = new Map<string, number>()
 
-  add(event: JetstreamEvent): void {
-    const name = event.kind === 'commit' ? event.commit.collection : event.kind
+  constructor(private readonly nameOf: (event: E) => string) {}
+
+  add(event: E): void {
+    const name = this.nameOf(event)
     const key = this.#counts.has(name) || this.#counts.size < MAX_NAMES ? name : OTHERS
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
   }
@@ -27,8 +33,9 @@ export class Counts {
   }
 }
 
-/** A table, rewritten in place on a terminal that can; a line each second elsewhere, and the table at the end. */
-export function liveTable(messages: Messages, counts: Counts, hint?: string): View {
+/** A table, rewritten in place on a terminal that can; a line each second elsewhere, and the table at the end. Nothing with `--quiet`. */
+export function liveTable<E>(messages: Messages, counts: Counts<E>, hint?: string): View | undefined {
+  if (messages.options.quiet) return undefined
   if (!messages.ansi) {
     const printAll = (reading: Reading) => {
       for (const line of tableOf(reading, counts)) messages.info(line)
@@ -46,7 +53,7 @@ export function liveTable(messages: Messages, counts: Counts, hint?: string): Vi
   }
 }
 
-export function tableOf({ metrics, events, perSecond, elapsedMs }: Reading, counts: Counts): readonly string[] {
+export function tableOf<E>({ metrics, events, perSecond, elapsedMs }: Reading, counts: Counts<E>): readonly string[] {
   const { rows } = counts
   const total = rows.reduce((sum, [, n]) => sum + n, 0)
   const lag = metrics.lagMs === undefined ? '-' : duration(metrics.lagMs)

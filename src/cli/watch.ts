@@ -12,7 +12,8 @@ export class Watch {
   readonly rejects = { next: (reject: RejectedFrame) => this.#rejected(reject) }
   /** Whether a connection was ever open. */
   connected = false
-  #rejects = 0
+  /** Frames, and parts of frames, that could not be read. */
+  unread = 0
   #reason: StreamError | undefined
 
   constructor(private readonly messages: Messages) {
@@ -30,7 +31,7 @@ export class Watch {
 
   /** Whether anything is known or feared lost. */
   get lost(): boolean {
-    return this.metrics.gaps > 0 || this.metrics.rejected > 0
+    return this.metrics.gaps > 0 || this.unread > 0
   }
 
   /** Errors when no connection was open for so long since the start; 0 for never. */
@@ -67,11 +68,14 @@ export class Watch {
     this.messages.warn(`gap: ${reason}${size} from ${from} to ${to ?? 'unknown'} on ${shortHost(host)}${again}`)
   }
 
-  /** The first one is worth a line, each of a million is not. */
   #rejected({ error, host, length }: RejectedFrame): void {
-    this.#rejects += 1
-    const text = `rejected a frame of ${length} from ${shortHost(host)}: ${error.message}`
-    if (this.#rejects === 1) this.messages.warn(`${text}${this.messages.options.verbose ? '' : '; others are counted (-v shows them)'}`)
+    this.cannotRead(`rejected a frame of ${length} from ${shortHost(host)}: ${error.message}`)
+  }
+
+  /** The first one is worth a line, each of a million is not. */
+  cannotRead(text: string): void {
+    this.unread += 1
+    if (this.unread === 1) this.messages.warn(`${text}${this.messages.options.verbose ? '' : '; others are counted (-v shows them)'}`)
     else this.messages.detail(text)
   }
 }

@@ -19,11 +19,10 @@ import { Messages } from '../messages.js'
 import { NdjsonSink, stdout } from '../output.js'
 import { collect, parseCount } from '../parse.js'
 import { metricsLines } from '../progress.js'
-import type { View } from '../reading.js'
 import { Recording } from '../recording.js'
 import { runStream } from '../run-stream.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
-import { Counts, liveTable } from '../table.js'
+import { Counts, liveTable, nameOfEvent } from '../table.js'
 import type { Watch } from '../watch.js'
 
 interface DemoOptions extends StreamOptions {
@@ -68,24 +67,19 @@ export function addDemo(program: Command, context: CommandContext): void {
 function demo(given: DemoOptions, { stderr, environment }: CommandContext): Promise<ExitCode> {
   const options = given.replay === undefined ? { for: DEFAULT_MS, ...given } : given
   const messages = new Messages(stderr, options, environment)
-  const counts = new Counts()
+  const counts = new Counts(nameOfEvent)
   const sink = process.stdout.isTTY ? undefined : new NdjsonSink(stdout())
   return runStream({
     source: (watch) => events$(options, watch).pipe(counted(counts)),
     options,
     messages,
     sink,
-    view: viewOf(options, messages, counts, sink === undefined ? HINT : undefined),
+    view: options.metrics ? metricsLines(messages) : liveTable(messages, counts, sink === undefined ? HINT : undefined),
   })
 }
 
-function viewOf({ metrics, quiet }: DemoOptions, messages: Messages, counts: Counts, hint: string | undefined): View | undefined {
-  if (metrics) return metricsLines(messages)
-  return quiet ? undefined : liveTable(messages, counts, hint)
-}
-
 /** One for each part of the network: where a program of yours would do its work. */
-function counted(counts: Counts): MonoTypeOperatorFunction<JetstreamEvent> {
+function counted(counts: Counts<JetstreamEvent>): MonoTypeOperatorFunction<JetstreamEvent> {
   const add: Ingestor<JetstreamEvent> = (event) => {
     counts.add(event)
   }

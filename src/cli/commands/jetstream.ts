@@ -1,22 +1,14 @@
 import type { Command } from 'commander'
-import { type FileCursorStore, fileCursorStore } from '../../cursors/file.js'
-import { type CursorStart, type JetstreamConfig, jetstream$ } from '../../index.js'
+import { type CursorStart, type EventFilters, type JetstreamConfig, jetstream$ } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
-import { Messages } from '../messages.js'
-import { NdjsonSink, stdout } from '../output.js'
-import { collect, parseCursor, parseKinds, parseList } from '../parse.js'
-import { metricsLines, statusLine } from '../progress.js'
-import { runStream } from '../run-stream.js'
-import { type StreamOptions, withStreamOptions } from '../stream-options.js'
+import { collect, parseCursor } from '../parse.js'
+import { runLines } from '../run-lines.js'
+import { type CursorFileOptions, type StreamOptions, withCursorFile, withFilters, withStreamOptions } from '../stream-options.js'
 
-interface JetstreamOptions extends StreamOptions {
+interface JetstreamOptions extends StreamOptions, CursorFileOptions, EventFilters {
   readonly host?: readonly string[]
-  readonly collections?: readonly string[]
-  readonly dids?: readonly string[]
-  readonly kinds?: JetstreamConfig['kinds']
   readonly cursor?: CursorStart
-  readonly cursorFile?: string
 }
 
 const HELP = `
@@ -39,32 +31,24 @@ export function addJetstream(program: Command, context: CommandContext): void {
     .summary('read a Jetstream as lines of JSON')
     .description('Reads a Jetstream, reconnects by itself, and writes each event as a line of JSON.')
     .option('--host <host>', 'a host name or a URL; again for hosts to fail over to (default: the public instances)', collect)
-    .option('--collections <nsids>', 'commits of these only: NSIDs, or prefixes such as app.bsky.feed.*, with commas or again', parseList)
-    .option('--dids <dids>', 'repositories, with commas or again', parseList)
-    .option('--kinds <kinds>', 'some of commit, identity, account, sync', parseKinds)
-    .option('--cursor <start>', 'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m', parseCursor)
-    .option('--cursor-file <path>', 'keep the position there, and go on from it; wins over --cursor')
-  withStreamOptions(command)
+  withFilters(command).option(
+    '--cursor <start>',
+    'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m',
+    parseCursor,
+  )
+  withStreamOptions(withCursorFile(command))
     .addHelpText('after', HELP)
     .action(async (options: JetstreamOptions) => context.exit(await jetstream(options, context)))
 }
 
-async function jetstream(options: JetstreamOptions, { stderr, environment }: CommandContext): Promise<ExitCode> {
-  const messages = new Messages(stderr, options, environment)
-  let store: FileCursorStore | undefined
-  const exitCode = await runStream({
-    source: (watch) => {
-      store = options.cursorFile === undefined ? undefined : fileCursorStore(options.cursorFile)
-      return jetstream$({ ...configOf(options), checkpoint: store, metrics$: watch.metrics$, gaps: watch.gaps, rejects: watch.rejects })
+const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<ExitCode> =>
+  runLines(
+    {
+      source: ({ metrics$, gaps, rejects }, checkpoint) => jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }),
+      options,
     },
-    options,
-    messages,
-    sink: new NdjsonSink(stdout(), () => messages.region.clear()),
-    view: options.metrics ? metricsLines(messages) : statusLine(messages),
-  })
-  await store?.close()
-  return exitCode
-}
+    context,
+  )
 
 const configOf = ({ host, collections, dids, kinds, cursor, retries }: JetstreamOptions): JetstreamConfig => ({
   host,

@@ -3,10 +3,8 @@ import { type TapConfig, tap$ } from '../../index.js'
 import { adminPassword, PASSWORD_HELP, type PasswordOptions } from '../admin-password.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
-import { Messages } from '../messages.js'
-import { NdjsonSink, stdout } from '../output.js'
-import { metricsLines, statusLine } from '../progress.js'
-import { runStream } from '../run-stream.js'
+import { once } from '../parse.js'
+import { runLines } from '../run-lines.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
 import { addTapRepos } from './tap-repos.js'
 
@@ -41,19 +39,16 @@ export function addTap(program: Command, context: CommandContext): void {
 /** The flags of every command that speaks to a Tap. */
 export const withTapServer = (command: Command): Command =>
   command
-    .option('--host <host>', 'a host name with a port, or a URL (default: localhost:2480)')
+    .option('--host <host>', 'a host name with a port, or a URL (default: localhost:2480)', once)
     .option('--password-file <path>', 'read the password from its first line, and not from TAP_ADMIN_PASSWORD')
 
-async function tap(options: TapOptions, context: CommandContext): Promise<ExitCode> {
-  const messages = new Messages(context.stderr, options, context.environment)
-  return runStream({
-    source: (watch) =>
-      tap$({ ...configOf(options), adminPassword: adminPassword(options, context), metrics$: watch.metrics$, rejects: watch.rejects }),
-    options,
-    messages,
-    sink: new NdjsonSink(stdout(), () => messages.region.clear()),
-    view: options.metrics ? metricsLines(messages) : statusLine(messages),
-  })
-}
+const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
+  runLines(
+    {
+      source: ({ metrics$, rejects }) => tap$({ ...configOf(options), adminPassword: adminPassword(options, context), metrics$, rejects }),
+      options,
+    },
+    context,
+  )
 
 const configOf = ({ host, retries }: TapOptions): TapConfig => ({ host, reconnect: { maxAttempts: retries } })

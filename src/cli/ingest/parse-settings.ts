@@ -1,11 +1,8 @@
 import { InvalidArgumentError } from 'commander'
-import { parseCount, parseDuration, parseList, parseWhole } from '../parse.js'
+import { parseCount, parseDuration, parseList } from '../parse.js'
 
 export const MODES = ['all', 'firehose', 'backfill', 'labeler'] as const
 export type Mode = (typeof MODES)[number]
-
-/** Where a live stream begins. */
-export type SeqStart = 'oldest' | 'live' | number
 
 const HIGHEST_PORT = 65_535
 /** What `toRedisStream` takes. */
@@ -17,12 +14,6 @@ export function parseMode(text: string): Mode {
   const mode = MODES.find((known) => known === text)
   if (mode === undefined) throw new InvalidArgumentError(`Write one of ${MODES.join(', ')}.`)
   return mode
-}
-
-export function parseSeqStart(text: string): SeqStart {
-  if (text === 'live' || text === 'oldest') return text
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write oldest, live, or a seq.')
-  return parseWhole(text)
 }
 
 export function parseBatchSize(text: string): number {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { ConfigError, type ConfigIssue } from '../../index.js'
-import { parseCount, parseDuration } from '../parse.js'
+import { parseCount, parseDuration, parseSeqStart, type SeqStart } from '../parse.js'
 import {
   type Mode,
   parseBatchSize,
@@ -9,9 +9,7 @@ import {
   parseMetricsPort,
   parseMode,
   parseRedisUrl,
-  parseSeqStart,
   parseWait,
-  type SeqStart,
 } from './parse-settings.js'
 
 /** One value of the program: how a person gives it, and what it is when nobody does. */
