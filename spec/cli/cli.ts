@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -7,6 +7,9 @@ import { build } from 'esbuild'
 
 const ROOT = resolve(__dirname, '../..')
 const TEMPORARY = join(ROOT, '.tmp')
+
+/** Where there is no terminal to be had, the specs of one are skipped, and say so. */
+export const itOnTerminal = spawnSync('script', ['--version']).status === 0 ? it : it.skip
 
 /** How a child ended, and all that it said. */
 export interface Ended {
@@ -54,6 +57,27 @@ export class Cli {
   shell(line: string): Promise<Ended> {
     const CLI = `${process.execPath} ${this.main}`
     return ended(this.#spawned('bash', ['-c', line], { env: { ...process.env, CLI } }))
+  }
+
+  /** Runs it on a terminal of its own, which shows both of its streams. */
+  onTerminal(args: readonly string[]): Promise<Ended> {
+    return ended(this.#spawned('script', ['-qec', [process.execPath, this.main, ...args].join(' '), '/dev/null'], {}))
+  }
+
+  /** Runs the examples of a command's help, each at a host and in a folder of its own, until it has written some lines. */
+  async runExamples(command: string, serve: () => Promise<{ readonly url: string }>): Promise<void> {
+    const { stdout: help } = await this.run([command, '--help'])
+    const examples = [...help.matchAll(/^ {2}\$ (.*)$/gm)].map(([, line = '']) => line)
+    expect(examples.length).toBeGreaterThan(1)
+    for (const example of examples) {
+      const { url } = await serve()
+      const line = example.replace(/ --host \S+/, '').replace(`rxjs-atproto ${command}`, `$CLI ${command} -q --host ${url} --limit 10`)
+      const [, file] = />+ (\S+)$/.exec(line) ?? []
+      const jq = 'command -v jq > /dev/null || jq() { cat; }'
+      const folder = mkdtempSync(this.path('example-'))
+      const ran = await this.shell(`set -eo pipefail; cd ${folder}; ${jq}; ${line}${file === undefined ? '' : `; cat ${file}`}`)
+      expect({ example, ...ran }).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^.+\n/) })
+    }
   }
 
   /** A path for a file of the spec's own. */

@@ -81,7 +81,13 @@ function remedyOf(error: Error): string | undefined {
 }
 
 /** The options of the library that have another name on the command line. */
-const FLAGS: Readonly<Record<string, string>> = { checkpoint: 'cursor-file', path: 'cursor-file', reconnect: 'retries' }
+const FLAGS: Readonly<Record<string, string>> = {
+  checkpoint: 'cursor-file',
+  path: 'cursor-file',
+  reconnect: 'retries',
+  // --limit is how many to read in all.
+  limit: 'page-size',
+}
 
 /** A name of the environment is no flag. */
 const VARIABLE = /^[A-Z_]+$/

@@ -1,8 +1,11 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../index.js'
 import { addDemo } from './commands/demo.js'
+import { addFirehose } from './commands/firehose.js'
 import { addIngest } from './commands/ingest.js'
 import { addJetstream } from './commands/jetstream.js'
+import { addLabels } from './commands/labels.js'
+import { addRepos } from './commands/repos.js'
 import { addTap } from './commands/tap.js'
 import type { CommandContext } from './context.js'
 import { EXIT, EXIT_CODES_HELP, type ExitCode } from './exit-codes.js'
@@ -12,13 +15,24 @@ Examples:
   $ rxjs-atproto jetstream --collections app.bsky.feed.post --kinds commit --limit 10 | jq .commit.record.text
   $ rxjs-atproto jetstream --cursor-file ./cursor.json --for 1h > events.ndjson
   $ rxjs-atproto tap --host localhost:2480 --limit 10
+  $ rxjs-atproto firehose --cursor oldest --cursor-file ./cursor.json > events.ndjson
+  $ rxjs-atproto labels --host mod.bsky.app --limit 10
+  $ rxjs-atproto repos --host localhost:2583 > repos.ndjson
   $ INGESTER_MODE=firehose rxjs-atproto ingest
   $ rxjs-atproto demo
   $ rxjs-atproto help jetstream
 ${EXIT_CODES_HELP}`
 
 /** Each adds one command; the order is that of the help. */
-const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [addJetstream, addTap, addIngest, addDemo]
+const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [
+  addJetstream,
+  addTap,
+  addFirehose,
+  addLabels,
+  addRepos,
+  addIngest,
+  addDemo,
+]
 
 /** Runs the command line, and answers with the exit code. */
 export async function runProgram(argv: readonly string[], io: Omit<CommandContext, 'exit'>): Promise<ExitCode> {

@@ -32,4 +32,4 @@ export function duration(ms: number): string {
 }
 
 /** A host's URL, short enough for a line. */
-export const shortHost = (url: string): string => plain(url).replace(/\/subscribe$/, '')
+export const shortHost = (url: string): string => plain(url).replace(/\/(subscribe|xrpc\/[\w.]+)$/, '')

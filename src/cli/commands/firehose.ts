@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import { type MonoTypeOperatorFunction, tap } from 'rxjs'
+import { type EventFilters, type FirehoseConfig, type FirehoseEvent, firehose$, RecordError } from '../../index.js'
+import type { CommandContext } from '../context.js'
+import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { once, parseSeqStart, type SeqStart } from '../parse.js'
+import { runLines } from '../run-lines.js'
+import { type CursorFileOptions, type StreamOptions, withCursorFile, withFilters, withStreamOptions } from '../stream-options.js'
+import { nameOfEvent } from '../table.js'
+import type { Watch } from '../watch.js'
+
+interface FirehoseOptions extends StreamOptions, CursorFileOptions, EventFilters {
+  readonly host?: string
+  readonly cursor?: SeqStart
+}
+
+const HELP = `
+Events go to stdout, one JSON object a line, links as $link and bytes as $bytes, and nothing else does. Where stdout is a
+terminal, a table of what comes stands in for them. A commit of n operations is n events.
+
+Examples:
+  $ rxjs-atproto firehose --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
+  $ rxjs-atproto firehose --host localhost:2583 --cursor oldest --for 1h --strict > events.ndjson
+  $ rxjs-atproto firehose --cursor-file ./cursor.json --kinds commit,sync >> events.ndjson
+
+The cursor file moves past a commit when all its lines are written. The next run begins with the last commit of this one,
+once more: at least once, nothing lost. An event whose record cannot be decoded is written without it, its problem being
+record-unreadable; --strict counts it as lost.
+${EXIT_CODES_HELP}`
+
+const HINT = 'Lines of JSON go to a pipe or a file: rxjs-atproto firehose > events.ndjson'
+
+/** `rxjs-atproto firehose`: the firehose of a relay or a PDS as lines of JSON. */
+export function addFirehose(program: Command, context: CommandContext): void {
+  const command = program
+    .command('firehose')
+    .summary('read the firehose of a relay or a PDS as lines of JSON')
+    .description('Reads com.atproto.sync.subscribeRepos, reconnects by itself, and writes each event as a line of JSON.')
+    .option('--host <host>', 'a relay or a PDS: a host name or a URL (default: bsky.network)', once)
+  withFilters(command).option('--cursor <start>', 'where to start: live, oldest, or a seq, whose event comes first', parseSeqStart)
+  withStreamOptions(withCursorFile(command))
+    .addHelpText('after', HELP)
+    .action(async (options: FirehoseOptions) => context.exit(await firehose(options, context)))
+}
+
+const firehose = (options: FirehoseOptions, context: CommandContext): Promise<ExitCode> =>
+  runLines(
+    {
+      source: (watch, checkpoint) => {
+        const { metrics$, gaps, rejects } = watch
+        return firehose$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }).pipe(readRecords(watch))
+      },
+      options,
+      table: { nameOf: nameOfEvent, hint: HINT },
+    },
+    context,
+  )
+
+const configOf = ({ host, collections, dids, kinds, cursor, retries }: FirehoseOptions): FirehoseConfig => ({
+  host,
+  collections,
+  dids,
+  kinds,
+  cursor,
+  reconnect: { maxAttempts: retries },
+})
+
+/** A record is decoded when it is first read, which a stranger's may fail: its event goes on without it. */
+const readRecords = (watch: Watch): MonoTypeOperatorFunction<FirehoseEvent> =>
+  tap((event) => {
+    if (event.kind !== 'commit') return
+    const error = recordError(event.commit)
+    if (error === undefined) return
+    const { collection, rkey } = event.commit
+    watch.cannotRead(`at://${event.did}/${collection}/${rkey} is written without its record: ${error.message}`)
+    Object.assign(event.commit, { record: undefined, problem: 'record-unreadable' })
+  })
+
+/** What reading the record throws. */
+function recordError(commit: { readonly record?: unknown }): RecordError | undefined {
+  try {
+    commit.record
+    return undefined
+  } catch (error) {
+    if (error instanceof RecordError) return error
+    throw error
+  }
+}
