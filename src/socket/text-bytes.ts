@@ -26,12 +26,12 @@ export const textFrame = (chunk: SliceableBytes, from: number, to: number): Fram
 // Not the `slice` of Node's buffers, which copies nothing.
 export const copyOf = (chunk: Uint8Array, from: number, to: number): Uint8Array => Uint8Array.prototype.slice.call(chunk, from, to)
 
-/** The text whose UTF-8 has these characters as its bytes. There are none such but where {@link TextBytes} came from a socket of Node. */
+/** The text whose UTF-8 has these characters as its bytes. Of Node, as all here is that reads bytes: a browser hands out strings. */
 export const utf8Of = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
 
-/** Text that nobody has decoded, wherever it came from; `undefined` where there are no buffers of Node. */
-export const textBytes = ({ buffer, byteOffset, length }: Uint8Array): TextBytes | undefined =>
-  globalThis.Buffer && new TextBytes(Buffer.from(buffer as ArrayBuffer, byteOffset, length) as Buffer & SliceableBytes, 0, length)
+/** Bytes of text as a message of a socket is handed out. */
+export const viewAsText = ({ buffer, byteOffset, length }: Uint8Array): TextBytes =>
+  new TextBytes(Buffer.from(buffer as ArrayBuffer, byteOffset, length) as Buffer & SliceableBytes, 0, length)
 
 const REPLACEMENT = '\ufffd'
 

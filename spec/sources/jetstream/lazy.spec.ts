@@ -229,3 +229,30 @@ describe('decode: lazy', () => {
     expect(lazy).toEqual(eager)
   })
 })
+
+it.each([
+  [false, 'left as text'],
+  [true, 'parsed'],
+])('where WebAssembly is forbidden (%s), as a content security policy does it, a record is %s', async (isForbidden, _) => {
+  const { Module } = WebAssembly
+  jest.resetModules()
+  if (isForbidden) {
+    WebAssembly.Module = class {
+      constructor() {
+        throw new WebAssembly.CompileError('Wasm code generation disallowed by embedder')
+      }
+    } as unknown as typeof Module
+  }
+  try {
+    // A scanner is made once a process, or once for each time that the module is loaded.
+    const { jetstream$ } = await import('../../../src/sources/jetstream/jetstream.js')
+    await using fake = await fakeJetstream({ events: [TEXT] })
+    const [event] = await first(1, jetstream$({ host: fake.url, decode: 'lazy', cursor: 'oldest' }))
+    const { commit } = event as Post
+    expect(Object.getOwnPropertyDescriptor(commit, 'record')?.get === undefined).toBe(isForbidden)
+    expect(commit.record).toEqual(JSON.parse(RECORD))
+  } finally {
+    WebAssembly.Module = Module
+    jest.resetModules()
+  }
+})

@@ -2,8 +2,9 @@ import type { Control } from '../../connection/control.js'
 import type { Protocol } from '../../connection/protocol.js'
 import type { RecordChecker } from '../../connection/records.js'
 import type { JetstreamEvent } from '../../events.js'
+import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { Frame } from '../../socket/socket.js'
-import { type TextBytes, textBytes } from '../../socket/text-bytes.js'
+import { type TextBytes, viewAsText } from '../../socket/text-bytes.js'
 import { keepText } from './lazy-record.js'
 
 /** The last step of reading an event that was parsed whole. */
@@ -31,15 +32,22 @@ export function lazy(checker: RecordChecker): Decoding {
   const finish: Finish = (event, text) => (checker.checks(event) ? checked(event, checker) : keepText(event, text))
   return {
     of(reader, parse, inflate) {
-      const readText = reader()
-      const read = (message: TextBytes | undefined): JetstreamEvent | undefined => {
-        const event = message && readText(message)
+      const read = reader()
+      const byHand = (message: TextBytes): JetstreamEvent | undefined => {
+        const event = read(message)
         return event === undefined || checker.checks(event) ? undefined : event
       }
-      const ofFrame = (frame: Frame) => (typeof frame === 'string' || inflate === undefined ? undefined : read(textBytes(inflate(frame))))
       return {
-        decode: (frame) => ofFrame(frame) ?? parse(frame, finish),
-        decodeBytes: (message) => read(message) ?? parse(message.toFrame(), finish),
+        decode(frame) {
+          if (typeof frame === 'string' || inflate === undefined || IN_BROWSER) return parse(frame, finish)
+          const message = viewAsText(inflate(frame))
+          const event = byHand(message)
+          if (event !== undefined) return event
+          const text = message.toFrame()
+          // What is no text is inflated again, for its error.
+          return parse(typeof text === 'string' ? text : frame, finish)
+        },
+        decodeBytes: (message) => byHand(message) ?? parse(message.toFrame(), finish),
       }
     },
   }

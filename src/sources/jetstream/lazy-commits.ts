@@ -3,7 +3,8 @@ import type { TextBytes } from '../../socket/text-bytes.js'
 import type { LazyReader } from './decoding.js'
 import { defineRecord, keepText } from './lazy-record.js'
 import { names } from './names.js'
-import { number, object, type Scanner, type Shape, sharedScanner, string, type Value } from './scanner.js'
+import { number, object, type Scanner, type Shape, sharedScanner, string } from './scanner.js'
+import { microsecondsAt } from './time.js'
 
 const DID_SLOT = 0
 const TIME_SLOT = 1
@@ -27,55 +28,51 @@ export const RKEY = string(RKEY_SLOT)
 export const RECORD = object(RECORD_SLOT)
 export const CID = string(CID_SLOT)
 
-/** One of the ways in which a wire writes its commits. */
-export interface CommitShape {
-  readonly shape: Shape
-  /** The time is text, and no number of microseconds. */
-  readonly microsecondsAt?: (bytes: Uint8Array, from: number, to: number) => number
-  readonly hasCursor: boolean
-  /** A delete has neither a record nor a CID; the others have both. */
-  readonly hasRecord: boolean
-  /** The last string. */
-  readonly last: Value
-}
-
 /**
  * Reads commits as their servers write them, member for member, and leaves their records as text. `undefined` for everything else, which has to
  * be parsed then.
  */
-export function lazyCommits(shapes: readonly CommitShape[]): LazyReader {
-  const scanner = sharedScanner()
-  if (scanner === undefined) return () => undefined
-  const reader = new CommitReader(scanner, shapes)
-  return (message) => reader.read(message)
+export function lazyCommits(shapes: readonly Shape[]): LazyReader {
+  let reader: CommitReader | undefined
+  return (message) => {
+    // Not before the first message: a browser never has one in bytes.
+    const scanner = sharedScanner()
+    if (scanner === undefined) return undefined
+    reader ??= new CommitReader(scanner, shapes)
+    return reader.read(message)
+  }
 }
 
 class CommitReader {
   readonly #name = names()
-  readonly #shapes: readonly (CommitShape & { readonly handle: number })[]
+  readonly #shapes
 
   constructor(
     private readonly scanner: Scanner,
-    shapes: readonly CommitShape[],
+    shapes: readonly Shape[],
   ) {
-    this.#shapes = shapes.map((one) => ({ ...one, handle: scanner.prepare(one.shape) }))
+    this.#shapes = shapes.map((shape) => ({
+      handle: scanner.prepare(shape),
+      hasCursor: shape.includes(CURSOR),
+      // A delete has neither a record nor a CID; the others have both.
+      hasRecord: shape.includes(RECORD),
+      hasTimeAsText: shape.includes(TIME),
+    }))
   }
 
   read(message: TextBytes): JetstreamEvent | undefined {
-    for (const shape of this.#shapes) if (this.scanner.matches(shape.handle, message)) return this.#read(message, shape)
-    return undefined
-  }
-
-  #read({ chunk, from, to }: TextBytes, { hasCursor, hasRecord, microsecondsAt, last }: CommitShape): JetstreamEvent | undefined {
     const { scanner } = this
-    const { isAscii } = scanner
-    const strings = scanner.strings(chunk, last.slot)
-    const time_us = microsecondsAt === undefined ? scanner.number(TIME_SLOT) : scanner.read(TIME_SLOT, microsecondsAt)
+    const found = this.#shapes.find(({ handle }) => scanner.matches(handle, message))
+    if (found === undefined) return undefined
+    const { hasCursor, hasRecord, hasTimeAsText } = found
+    const { chunk, from, to } = message
+    const time_us = hasTimeAsText ? scanner.read(TIME_SLOT, microsecondsAt) : scanner.number(TIME_SLOT)
     const cursor = hasCursor ? scanner.number(CURSOR_SLOT) : undefined
-    if (!isPosition(time_us) || (cursor !== undefined && !isPosition(cursor))) return undefined
     const operation = scanner.read(OPERATION_SLOT, this.#name)
-    if (!isOperation(operation, hasRecord)) return undefined
+    if (!isPosition(time_us) || (cursor !== undefined && !isPosition(cursor)) || !isOperation(operation, hasRecord)) return undefined
+    const { isAscii } = scanner
     const json = chunk.latin1Slice(from, to)
+    const strings = scanner.strings(chunk)
     const collection = scanner.read(COLLECTION_SLOT, this.#name)
     const commit: Commit = { rev: scanner.string(REV_SLOT, strings), operation, collection, rkey: scanner.string(RKEY_SLOT, strings) }
     if (hasRecord) {

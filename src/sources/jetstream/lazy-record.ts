@@ -90,7 +90,7 @@ class Received extends Stamped {
   }
 }
 
-/** Remembers the text that an event was read from, for {@link rawText}. Where it is not decoded, each of its characters is a byte of UTF-8. */
+/** Remembers the text that an event was read from, for {@link rawText}. Each of its characters is a byte of UTF-8, or it is decoded. */
 export function keepText<Event extends object>(event: Event, text: string, isDecoded = true): Event {
   new Received(event, text, isDecoded)
   return event

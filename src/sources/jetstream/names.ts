@@ -12,7 +12,7 @@ export function names(): (bytes: Uint8Array, from: number, to: number) => string
     const slot = hash(bytes, to, to - from) & (SLOTS - 1)
     const name = known[slot]
     if (name !== undefined && isAt(name.bytes, bytes, from, to)) return name.text
-    // As the name of a member it is the one string of its kind: whoever compares it need not look into it.
+    // V8 interns the names of members: to compare two strings that are interned, nobody has to look into them.
     const [text = ''] = Object.keys({ [String.fromCharCode(...bytes.subarray(from, to))]: undefined })
     known[slot] = { bytes: Uint8Array.from(bytes.subarray(from, to)), text }
     return text

@@ -2,7 +2,8 @@ import type { SliceableBytes, TextBytes } from '../../socket/text-bytes.js'
 import { SCANNER_WASM } from './scanner-wasm.js'
 
 // What scanner.wat says of its memory.
-const SLOTS = 16
+const SLOTS = 127
+const STRINGS_END = 1016 / 4
 const STRINGS_AT = 1024
 const SHAPES_AT = 4096
 const TEXT_AT = 65_536
@@ -52,11 +53,11 @@ export class Scanner {
     const { memory, scan } = new WebAssembly.Instance(module).exports as { memory: WebAssembly.Memory; scan: Scan }
     this.#scan = scan
     this.#memory = new Uint8Array(memory.buffer)
-    this.#words = new Int32Array(memory.buffer, 0, 2 * SLOTS)
+    this.#words = new Int32Array(memory.buffer, 0, STRINGS_END + 1)
     this.#numbers = new Float64Array(memory.buffer, 0, SLOTS)
   }
 
-  /** The handle of a shape, for {@link matches}. */
+  /** The handle of a shape, for {@link matches}. A shape is for ever: make few, and each once. */
   prepare(shape: Shape): number {
     const known = this.#shapes.get(shape)
     if (known !== undefined) return known
@@ -84,11 +85,12 @@ export class Scanner {
     return (this.#words[2 * slot + 1] as number) - this.#offset
   }
 
-  /** All strings that were found in the chunk, one behind the other. It ends with the string of this slot. */
-  strings(chunk: SliceableBytes, last: number): string {
-    return chunk.latin1Slice.call(this.#memory, STRINGS_AT, this.#words[2 * last + 1] as number)
+  /** All strings that were found in the chunk, one behind the other. */
+  strings(chunk: SliceableBytes): string {
+    return chunk.latin1Slice.call(this.#memory, STRINGS_AT, this.#words[STRINGS_END] as number)
   }
 
+  /** The string of a slot, cut from all of them. */
   string(slot: number, strings: string): string {
     return strings.slice((this.#words[2 * slot] as number) - STRINGS_AT, (this.#words[2 * slot + 1] as number) - STRINGS_AT)
   }
@@ -136,14 +138,17 @@ export class Scanner {
 
 let shared: Scanner | undefined | null
 
-/** The one of this process, which needs half a megabyte; `undefined` where there is no WebAssembly with SIMD. */
+/** The one of this process, which needs half a megabyte; `undefined` where there is no WebAssembly with SIMD, or none is allowed. */
 export function sharedScanner(): Scanner | undefined {
   if (shared === undefined) shared = compile()
   return shared ?? undefined
 }
 
 function compile(): Scanner | null {
-  const bytes = Uint8Array.from(atob(SCANNER_WASM), (character) => character.charCodeAt(0))
-  // `--jitless` has no WebAssembly at all.
-  return globalThis.WebAssembly?.validate(bytes) ? new Scanner(new WebAssembly.Module(bytes)) : null
+  try {
+    return new Scanner(new WebAssembly.Module(Uint8Array.from(atob(SCANNER_WASM), (character) => character.charCodeAt(0))))
+  } catch {
+    // `--jitless`, a content security policy, no address space for its memory: whatever it is, JSON.parse can do it.
+    return null
+  }
 }

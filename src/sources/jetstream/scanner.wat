@@ -1,7 +1,7 @@
 ;; Matches a message with a shape (scanner.ts), sixteen bytes at a time. `npm run scanner:build` makes scanner-wasm.ts of it, and
 ;; spec/sources/jetstream/scanner.spec.ts checks that it did.
 ;;
-;; Memory: the slots (from 0), the strings (from 1024, to 3840), the shapes (from 4096), and the text (from 65536), with bytes to spare that
+;; Memory: the slots (from 0), where the strings end (at 1016), the strings (from 1024, to 3840), the shapes (from 4096), and the text (from 65536), with bytes to spare that
 ;; a load may touch.
 ;;
 ;; A shape is a row of steps. A step is 16 bytes: its kind, and a number; only a literal has more.
@@ -33,7 +33,8 @@
 
   ;; Where the object at $at ends, behind its brace, or 0. Thirty-two bytes at a time, a bit for each of them.
   (func $object (param $at i32) (param $end i32) (result i32)
-    (local $low v128) (local $high v128) (local $bits i32) (local $inString i32) (local $depth i32) (local $byte i32) (local $to i32)
+    (local $low v128) (local $high v128) (local $stop i32) (local $byte i32)
+    (local $strings i32) (local $inString i32) (local $braces i32) (local $brace i32) (local $depth i32)
     (if (i32.ne (i32.load8_u (local.get $at)) (i32.const 123)) (then (return (i32.const 0))))
     (loop $next
       (if (i32.ge_u (local.get $at) (local.get $end)) (then (return (i32.const 0))))
@@ -45,7 +46,7 @@
               (i8x16.eq (local.get $high) (i8x16.splat (i32.const 92)))))
         (then
           ;; With an escape among them, byte by byte.
-          (local.set $to (i32.add (local.get $at) (i32.const 32)))
+          (local.set $stop (i32.add (local.get $at) (i32.const 32)))
           (loop $more
             (local.set $byte (i32.load8_u (local.get $at)))
             (local.set $at (i32.add (local.get $at) (i32.const 1)))
@@ -61,47 +62,46 @@
                         (i32.sub (i32.eq (local.get $byte) (i32.const 123)) (i32.eq (local.get $byte) (i32.const 125)))))
                     (if (i32.eqz (local.get $depth))
                       (then (return (select (local.get $at) (i32.const 0) (i32.le_u (local.get $at) (local.get $end))))))))))
-            (br_if $more (i32.lt_u (local.get $at) (local.get $to))))
+            (br_if $more (i32.lt_u (local.get $at) (local.get $stop))))
           (br $next)))
       ;; From a quote on all bits are turned, up to the next one: what is set then is in a string.
-      (local.set $bits
+      (local.set $strings
         (i32.or
           (i8x16.bitmask (i8x16.eq (local.get $low) (i8x16.splat (i32.const 34))))
           (i32.shl (i8x16.bitmask (i8x16.eq (local.get $high) (i8x16.splat (i32.const 34)))) (i32.const 16))))
-      (local.set $bits (i32.xor (local.get $bits) (i32.shl (local.get $bits) (i32.const 1))))
-      (local.set $bits (i32.xor (local.get $bits) (i32.shl (local.get $bits) (i32.const 2))))
-      (local.set $bits (i32.xor (local.get $bits) (i32.shl (local.get $bits) (i32.const 4))))
-      (local.set $bits (i32.xor (local.get $bits) (i32.shl (local.get $bits) (i32.const 8))))
-      (local.set $bits (i32.xor (local.get $bits) (i32.shl (local.get $bits) (i32.const 16))))
-      (local.set $to (local.get $inString))
-      (local.set $inString (i32.shr_s (i32.xor (local.get $bits) (local.get $to)) (i32.const 31)))
+      (local.set $strings (i32.xor (local.get $strings) (i32.shl (local.get $strings) (i32.const 1))))
+      (local.set $strings (i32.xor (local.get $strings) (i32.shl (local.get $strings) (i32.const 2))))
+      (local.set $strings (i32.xor (local.get $strings) (i32.shl (local.get $strings) (i32.const 4))))
+      (local.set $strings (i32.xor (local.get $strings) (i32.shl (local.get $strings) (i32.const 8))))
+      (local.set $strings (i32.xor (local.get $strings) (i32.shl (local.get $strings) (i32.const 16))))
+      (local.set $strings (i32.xor (local.get $strings) (local.get $inString)))
+      (local.set $inString (i32.shr_s (local.get $strings) (i32.const 31)))
       ;; With the bit 32, a bracket is a brace; nothing else becomes one.
       (local.set $low (v128.or (local.get $low) (i8x16.splat (i32.const 32))))
       (local.set $high (v128.or (local.get $high) (i8x16.splat (i32.const 32))))
-      (local.set $bits
-        (i32.and
-          (i32.xor (i32.xor (local.get $bits) (local.get $to)) (i32.const -1))
-          (i32.or
+      (local.set $braces
+        (i32.or
+          (i8x16.bitmask
+            (v128.or
+              (i8x16.eq (local.get $low) (i8x16.splat (i32.const 123)))
+              (i8x16.eq (local.get $low) (i8x16.splat (i32.const 125)))))
+          (i32.shl
             (i8x16.bitmask
               (v128.or
-                (i8x16.eq (local.get $low) (i8x16.splat (i32.const 123)))
-                (i8x16.eq (local.get $low) (i8x16.splat (i32.const 125)))))
-            (i32.shl
-              (i8x16.bitmask
-                (v128.or
-                  (i8x16.eq (local.get $high) (i8x16.splat (i32.const 123)))
-                  (i8x16.eq (local.get $high) (i8x16.splat (i32.const 125)))))
-              (i32.const 16)))))
+                (i8x16.eq (local.get $high) (i8x16.splat (i32.const 123)))
+                (i8x16.eq (local.get $high) (i8x16.splat (i32.const 125)))))
+            (i32.const 16))))
+      (local.set $braces (i32.and (local.get $braces) (i32.xor (local.get $strings) (i32.const -1))))
       (block $done
-        (loop $brace
-          (br_if $done (i32.eqz (local.get $bits)))
-          (local.set $to (i32.add (local.get $at) (i32.ctz (local.get $bits))))
-          (local.set $bits (i32.and (local.get $bits) (i32.sub (local.get $bits) (i32.const 1))))
+        (loop $more
+          (br_if $done (i32.eqz (local.get $braces)))
+          (local.set $brace (i32.add (local.get $at) (i32.ctz (local.get $braces))))
+          (local.set $braces (i32.and (local.get $braces) (i32.sub (local.get $braces) (i32.const 1))))
           (local.set $depth
             (i32.add (local.get $depth)
-              (select (i32.const 1) (i32.const -1) (i32.eq (i32.or (i32.load8_u (local.get $to)) (i32.const 32)) (i32.const 123)))))
-          (br_if $brace (local.get $depth))
-          (return (select (i32.add (local.get $to) (i32.const 1)) (i32.const 0) (i32.lt_u (local.get $to) (local.get $end))))))
+              (select (i32.const 1) (i32.const -1) (i32.eq (i32.or (i32.load8_u (local.get $brace)) (i32.const 32)) (i32.const 123)))))
+          (br_if $more (local.get $depth))
+          (return (select (i32.add (local.get $brace) (i32.const 1)) (i32.const 0) (i32.lt_u (local.get $brace) (local.get $end))))))
       (local.set $at (i32.add (local.get $at) (i32.const 32)))
       (br $next))
     (i32.const 0))
@@ -154,16 +154,19 @@
 
   ;; 1 where the text from $at to $end has this shape and is ASCII, 2 where it is other UTF-8, 0 where it is neither, or has another shape.
   (func (export "scan") (param $step i32) (param $at i32) (param $end i32) (result i32)
-    (local $start i32) (local $number i32) (local $from i32) (local $to i32) (local $strings i32) (local $block v128) (local $marks i32)
+    (local $start i32) (local $number i32) (local $slot i32) (local $from i32) (local $to i32) (local $strings i32) (local $block v128) (local $marks i32)
     (local.set $start (local.get $at))
     (local.set $strings (i32.const 1024))
     (block $fail
       (loop $next
         (local.set $number (i32.load offset=4 (local.get $step)))
+        (local.set $slot (i32.shl (local.get $number) (i32.const 3)))
         (block $object (block $digits (block $string (block $literal (block $over
           (br_table $over $literal $string $digits $object (i32.load (local.get $step))))
 
           ;; over
+          (br_if $fail (i32.gt_u (local.get $at) (local.get $end)))
+          (i32.store (i32.const 1016) (local.get $strings))
           (block $done
             (loop $space
               (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
@@ -211,25 +214,23 @@
           (local.set $at (i32.add (local.get $at) (i32.ctz (local.get $marks))))
           (br_if $fail (i32.ge_u (local.get $at) (local.get $end)))
           (br_if $fail (i32.ne (i32.load8_u (local.get $at)) (i32.const 34)))
-          (local.set $number (i32.shl (local.get $number) (i32.const 3)))
-          (i32.store (local.get $number) (local.get $strings))
+          (i32.store (local.get $slot) (local.get $strings))
           (local.set $strings (i32.add (local.get $strings) (i32.sub (local.get $at) (local.get $from))))
-          (i32.store offset=4 (local.get $number) (local.get $strings))
+          (i32.store offset=4 (local.get $slot) (local.get $strings))
           (br $next))
 
           ;; number
           (local.set $step (i32.add (local.get $step) (i32.const 16)))
           (local.set $from (local.get $at))
           (br_if $fail (i32.eq (i32.load8_u (local.get $at)) (i32.const 48)))
-          (local.set $at (call $digits (local.get $at) (i32.shl (local.get $number) (i32.const 3))))
+          (local.set $at (call $digits (local.get $at) (local.get $slot)))
           (br_if $fail (i32.gt_u (i32.sub (i32.sub (local.get $at) (local.get $from)) (i32.const 1)) (i32.const 15)))
           (br $next))
 
         ;; object
         (local.set $step (i32.add (local.get $step) (i32.const 16)))
-        (local.set $number (i32.shl (local.get $number) (i32.const 3)))
-        (i32.store (local.get $number) (local.get $at))
+        (i32.store (local.get $slot) (local.get $at))
         (br_if $fail (i32.eqz (local.tee $at (call $object (local.get $at) (local.get $end)))))
-        (i32.store offset=4 (local.get $number) (local.get $at))
+        (i32.store offset=4 (local.get $slot) (local.get $at))
         (br $next)))
     (i32.const 0)))
