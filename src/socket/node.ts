@@ -102,7 +102,7 @@ class NodeConnection implements Connection {
   readonly frames$ = new Observable<Frame | TextBytes>((reader) => {
     this.#reader = reader
   })
-  // What was read already is handed out also after `pause()`: at most one chunk of the socket, kept here.
+  // What was read already is handed out also after `pause()`: one chunk of the socket, or what TLS had decrypted of one.
   readonly #backlog: Frame[] = []
   #paused = false
   #closed = false
