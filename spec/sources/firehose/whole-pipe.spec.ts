@@ -9,6 +9,7 @@ import {
   memoryCursorStore,
   RefusedError,
   type RejectedFrame,
+  rawFrame,
   type StreamMetrics,
   streamMetrics,
 } from '../../../src/index.js'
@@ -304,6 +305,16 @@ recorded('the frames of a PDS, through a socket', () => {
     expectBalanced(metrics$.value)
   })
 })
+
+it.each([{}, { collections: ['app.bsky.feed.post'] }])(
+  'an event keeps its own frame in memory, and nothing that came with it: %j',
+  async (filters) => {
+    const frames = Array.from({ length: 50 }, (_, n) => posts(n + 1))
+    await using server = await fakeFirehose({ events: frames, stored: 'all' })
+    const events = await first(50, watched(server, { cursor: 'oldest', ...filters }).events$)
+    expect(events.map((event) => rawFrame(event)?.buffer.byteLength)).toEqual(frames.map(({ length }) => length))
+  },
+)
 
 it('a firehose that is unsubscribed from inside of a commit sends nothing more', async () => {
   await using server = await fakeFirehose({ events: [posts(5, 10)], stored: 'all' })

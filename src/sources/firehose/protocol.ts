@@ -1,6 +1,5 @@
 import { filtersKey, wantedBy } from '../../connection/event-filters.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
-import type { Frame } from '../../socket/socket.js'
 import { refused, urlAt } from '../../xrpc/subscription.js'
 import type { FirehoseConfig } from './config.js'
 import { wantsAny } from './events.js'
@@ -20,7 +19,7 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     oldest: 0,
 
     url: ({ cursor }) => urlAt(host, cursor),
-    decode: isNarrow ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(copyOf(frame)) : readMessage,
+    decode: isNarrow ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(frame) : readMessage,
     refused,
     wants: (message) => wantsAny(message, wanted),
     cursorOf: (message) => message.seq,
@@ -28,6 +27,3 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     identityOf: ({ kind, did, time, body: { rev } }) => `${did} ${kind} ${rev} ${time}`,
   }
 }
-
-/** A frame is a part of what the socket has read at once, up to 64 KiB: a message that waits, one among many, would keep all of it in memory. */
-const copyOf = (frame: Frame): Frame => (typeof frame === 'string' ? frame : new Uint8Array(frame))
