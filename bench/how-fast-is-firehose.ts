@@ -22,7 +22,7 @@ const { values: flags } = parseArgs({
   },
 })
 const frames = Number(flags.frames ?? (flags.quick ? 10_000 : 60_000))
-const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 5))
+const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 5))
 const warmup = Math.min(20_000, frames / 2)
 const asked = Object.keys(CONTENDERS).filter((name) => name === FLOOR || name === FLOOR_DECODED || name.includes(flags.only))
 const absent = asked.filter((name) => (CONTENDERS[name]?.needsNode ?? 0) > Number.parseInt(process.versions.node, 10))

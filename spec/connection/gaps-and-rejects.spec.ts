@@ -134,8 +134,8 @@ describe('rejects', () => {
     expect(rejected(new Uint8Array(70_000))).toMatchObject({ frame: new Uint8Array(65_536), length: 70_000 })
   })
 
-  it('keep bytes of their own, not a window on the socket’s buffer', () => {
-    const bytes = new Uint8Array(70_000)
+  it.each([10, 70_000])('keep bytes of their own, not a window on the socket’s buffer (of %i)', (size) => {
+    const bytes = new Uint8Array(size)
     const { frame } = rejected(Buffer.from(bytes.buffer))
     bytes.fill(9)
     expect((frame as Uint8Array)[0]).toBe(0)

@@ -33,7 +33,7 @@ export async function bundle(program: string, platform: 'node' | 'browser', opti
 /** A folder that goes with the spec. */
 export function temporaryFolder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'rxjs-atproto-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }) }
 }
 
 /** Bundles a Node program to a file of this folder. */

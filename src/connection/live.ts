@@ -161,6 +161,7 @@ class Stream<Event> implements DeliverySource {
       headers,
       subprotocol: protocol.subprotocol,
       textAsBytes: protocol.decodeBytes !== undefined,
+      binaryInPlace: protocol.keepsNoFrame,
     })
     return dialled$.pipe(switchMap((connection) => this.#opened(connection, protocol.hello?.(request))))
   }

@@ -26,6 +26,8 @@ export interface Protocol<Event> {
   refused?(error: RefusedError | ConnectError | ServerError): 'cursor' | 'future' | StreamError | undefined
   /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
   decode(frame: Frame): Event | Control
+  /** Whether `decode` keeps nothing of a binary frame: it gets it where it lies then, and no copy. @default false */
+  readonly keepsNoFrame?: boolean
   /** The same for text that the socket has not decoded; without it, all text comes as strings. */
   decodeBytes?(text: TextBytes): Event | Control
   /** Whether the config wants an event that the server could not leave out. */

@@ -193,8 +193,15 @@ class NodeConnection implements Connection {
     this.bytes += to - from
     this.heardAt = this.#now ?? this.#readClock()
     if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frameOf(chunk, from, to, isBinary))
-    else if (!isBinary && this.options.textAsBytes) this.#reader?.next(new TextBytes(chunk, from, to))
-    else this.#reader?.next(frameOf(chunk, from, to, isBinary))
+    else this.#reader?.next(this.#handOut(chunk, from, to, isBinary))
+  }
+
+  /** A frame for whoever reads it now. */
+  #handOut(chunk: SliceableBytes, from: number, to: number, isBinary: boolean): Frame | TextBytes {
+    const { textAsBytes, binaryInPlace } = this.options
+    if (isBinary && binaryInPlace) return chunk.subarray(from, to)
+    if (!isBinary && textAsBytes) return new TextBytes(chunk, from, to)
+    return frameOf(chunk, from, to, isBinary)
   }
 
   #readClock(): number {

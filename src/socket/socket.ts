@@ -17,6 +17,8 @@ export interface DialOptions {
   readonly subprotocol?: string | undefined
   /** Hand text out as `TextBytes`, for whoever reads bytes faster than strings; a socket that has no bytes gives strings. @default false */
   readonly textAsBytes?: boolean | undefined
+  /** Hand binary frames out where they lie, to be read in the call that brings them; else they are copies. @default false */
+  readonly binaryInPlace?: boolean | undefined
 }
 
 /** One open socket. */

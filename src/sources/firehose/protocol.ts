@@ -1,5 +1,8 @@
 import { filtersKey, wantedBy } from '../../connection/event-filters.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
+import { IN_BROWSER } from '../../internal/in-browser.js'
+import type { Frame } from '../../socket/socket.js'
+import { copyOf } from '../../socket/text-bytes.js'
 import { refused, urlAt } from '../../xrpc/subscription.js'
 import type { FirehoseConfig } from './config.js'
 import { wantsAny } from './events.js'
@@ -19,7 +22,9 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     oldest: 0,
 
     url: ({ cursor }) => urlAt(host, cursor),
-    decode: isNarrow ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(frame) : readMessage,
+    // Of most frames nothing is kept then, and of the others a copy.
+    keepsNoFrame: isNarrow,
+    decode: isNarrow ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(keepable(frame)) : readMessage,
     refused,
     wants: (message) => wantsAny(message, wanted),
     cursorOf: (message) => message.seq,
@@ -27,3 +32,6 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     identityOf: ({ kind, did, time, body: { rev } }) => `${did} ${kind} ${rev} ${time}`,
   }
 }
+
+/** An event keeps its frame. In a browser each frame has memory of its own. */
+const keepable = (frame: Frame): Frame => (typeof frame === 'string' || IN_BROWSER ? frame : copyOf(frame, 0, frame.length))

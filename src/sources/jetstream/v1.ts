@@ -44,6 +44,8 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
     oldest: 0,
     compression: status,
     leavesOutLargeFrames: true,
+    // A decoder copies into memory of its own.
+    keepsNoFrame: true,
 
     url({ cursor, leaveOutLargeFrames }) {
       const url = new URL(host)

@@ -36,6 +36,8 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
     oldest: LONG_AGO,
     compression: status,
     leavesOutLargeFrames: true,
+    // A decoder copies into memory of its own.
+    keepsNoFrame: true,
 
     url({ cursor, leaveOutLargeFrames }) {
       const url = new URL(host)
