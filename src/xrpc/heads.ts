@@ -136,7 +136,7 @@ function ends(depth: number): boolean {
 }
 
 /** The text of bytes that are ASCII. Four at a time: each piece costs as much as the making of a string. */
-export function ascii(bytes: Uint8Array, from: number, to: number): string {
+function ascii(bytes: Uint8Array, from: number, to: number): string {
   let text = ''
   let at = from
   for (; at + 4 <= to; at += 4)

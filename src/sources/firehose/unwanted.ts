@@ -1,5 +1,6 @@
 import type { Wanted } from '../../connection/event-filters.js'
-import { ascii, Heads } from '../../xrpc/heads.js'
+import { names } from '../../internal/names.js'
+import { Heads } from '../../xrpc/heads.js'
 import { timeUs } from '../../xrpc/time.js'
 import type { Message } from './message.js'
 
@@ -84,24 +85,11 @@ function readOp(heads: Heads, collections: string[]): boolean {
 }
 
 const SLASH = 0x2f
-const SLOTS = 1024
-// Whoever writes them, there are few: a string for each path would cost more than all else that is looked at.
-const known: string[] = new Array(SLOTS).fill('')
+const nameAt = names()
 
 /** The collection of a path, as {@link collectionOf} has it. */
 function collectionAt(path: Uint8Array, from: number, end: number): string {
-  let hash = 0
   let to = from
-  for (; to < end && path[to] !== SLASH; to += 1) hash = (Math.imul(hash, 31) + (path[to] as number)) | 0
-  const slot = hash & (SLOTS - 1)
-  const name = known[slot] as string
-  if (isAt(name, path, from, to)) return name
-  known[slot] = ascii(path, from, to)
-  return known[slot]
-}
-
-function isAt(name: string, bytes: Uint8Array, from: number, to: number): boolean {
-  if (name.length !== to - from) return false
-  for (let i = 0; i < name.length; i += 1) if (name.charCodeAt(i) !== bytes[from + i]) return false
-  return true
+  while (to < end && path[to] !== SLASH) to += 1
+  return nameAt(path, from, to)
 }

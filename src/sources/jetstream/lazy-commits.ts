@@ -1,8 +1,8 @@
 import type { JetstreamEvent } from '../../events.js'
+import { names } from '../../internal/names.js'
 import type { TextBytes } from '../../socket/text-bytes.js'
 import type { LazyReader } from './decoding.js'
 import { defineRecord, keepText } from './lazy-record.js'
-import { names } from './names.js'
 import { number, object, type Scanner, type Shape, sharedScanner, string } from './scanner.js'
 import { microsecondsAt } from './time.js'
 

@@ -5,7 +5,7 @@ interface Known {
   readonly text: string
 }
 
-/** Collections and operations by their bytes: there are few, and each is a string that was hashed long ago. */
+/** Strings by their bytes, which are ASCII, where few of them come again and again, as the names of collections: each is a string that was hashed long ago. */
 export function names(): (bytes: Uint8Array, from: number, to: number) => string {
   const known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
   return (bytes, from, to) => {
