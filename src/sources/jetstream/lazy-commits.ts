@@ -43,9 +43,17 @@ export function lazyCommits(shapes: readonly Shape[]): LazyReader {
   }
 }
 
+interface Prepared {
+  readonly handle: number
+  readonly hasCursor: boolean
+  /** A delete has neither a record nor a CID; the others have both. */
+  readonly hasRecord: boolean
+  readonly hasTimeAsText: boolean
+}
+
 class CommitReader {
-  readonly #name = names()
-  readonly #shapes
+  readonly #names = names()
+  readonly #shapes: readonly Prepared[]
 
   constructor(
     private readonly scanner: Scanner,
@@ -54,7 +62,6 @@ class CommitReader {
     this.#shapes = shapes.map((shape) => ({
       handle: scanner.prepare(shape),
       hasCursor: shape.includes(CURSOR),
-      // A delete has neither a record nor a CID; the others have both.
       hasRecord: shape.includes(RECORD),
       hasTimeAsText: shape.includes(TIME),
     }))
@@ -62,18 +69,20 @@ class CommitReader {
 
   read(message: TextBytes): JetstreamEvent | undefined {
     const { scanner } = this
-    const found = this.#shapes.find(({ handle }) => scanner.matches(handle, message))
-    if (found === undefined) return undefined
-    const { hasCursor, hasRecord, hasTimeAsText } = found
-    const { chunk, from, to } = message
-    const time_us = hasTimeAsText ? scanner.read(TIME_SLOT, microsecondsAt) : scanner.number(TIME_SLOT)
+    for (const shape of this.#shapes) if (scanner.matches(shape.handle, message)) return this.#event(message, shape)
+    return undefined
+  }
+
+  #event({ chunk, from, to }: TextBytes, { hasCursor, hasRecord, hasTimeAsText }: Prepared): JetstreamEvent | undefined {
+    const { scanner } = this
+    const time_us = hasTimeAsText ? this.#timeOf() : scanner.number(TIME_SLOT)
     const cursor = hasCursor ? scanner.number(CURSOR_SLOT) : undefined
-    const operation = scanner.read(OPERATION_SLOT, this.#name)
+    const operation = this.#name(OPERATION_SLOT)
     if (!isPosition(time_us) || (cursor !== undefined && !isPosition(cursor)) || !isOperation(operation, hasRecord)) return undefined
     const { isAscii } = scanner
     const json = chunk.latin1Slice(from, to)
     const strings = scanner.strings(chunk)
-    const collection = scanner.read(COLLECTION_SLOT, this.#name)
+    const collection = this.#name(COLLECTION_SLOT)
     const commit: Commit = { rev: scanner.string(REV_SLOT, strings), operation, collection, rkey: scanner.string(RKEY_SLOT, strings) }
     if (hasRecord) {
       defineRecord(commit, json, isAscii, scanner.from(RECORD_SLOT) - from, scanner.to(RECORD_SLOT) - from)
@@ -83,6 +92,16 @@ class CommitReader {
     // Member for member in the order of wire v1.
     const event = cursor === undefined ? { did, time_us, kind: 'commit', commit } : { did, time_us, cursor, kind: 'commit', commit }
     return keepText(event as JetstreamEvent, json, isAscii)
+  }
+
+  #name(slot: number): string {
+    const { memory } = this.scanner
+    return this.#names(memory, this.scanner.stringFrom(slot), this.scanner.stringTo(slot))
+  }
+
+  #timeOf(): number {
+    const { memory } = this.scanner
+    return microsecondsAt(memory, this.scanner.stringFrom(TIME_SLOT), this.scanner.stringTo(TIME_SLOT))
   }
 }
 

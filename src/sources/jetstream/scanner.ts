@@ -45,14 +45,14 @@ export class Scanner {
   #shapesEnd = SHAPES_AT
   readonly #shapes = new Map<Shape, number>()
   readonly #scan: Scan
-  readonly #memory: Uint8Array
+  readonly memory: Uint8Array
   readonly #words: Int32Array
   readonly #numbers: Float64Array
 
   constructor(module: WebAssembly.Module) {
     const { memory, scan } = new WebAssembly.Instance(module).exports as { memory: WebAssembly.Memory; scan: Scan }
     this.#scan = scan
-    this.#memory = new Uint8Array(memory.buffer)
+    this.memory = new Uint8Array(memory.buffer)
     this.#words = new Int32Array(memory.buffer, 0, STRINGS_END + 1)
     this.#numbers = new Float64Array(memory.buffer, 0, SLOTS)
   }
@@ -87,17 +87,22 @@ export class Scanner {
 
   /** All strings that were found in the chunk, one behind the other. */
   strings(chunk: SliceableBytes): string {
-    return chunk.latin1Slice.call(this.#memory, STRINGS_AT, this.#words[STRINGS_END] as number)
+    return chunk.latin1Slice.call(this.memory, STRINGS_AT, this.#words[STRINGS_END] as number)
   }
 
   /** The string of a slot, cut from all of them. */
   string(slot: number, strings: string): string {
-    return strings.slice((this.#words[2 * slot] as number) - STRINGS_AT, (this.#words[2 * slot + 1] as number) - STRINGS_AT)
+    return strings.slice(this.stringFrom(slot) - STRINGS_AT, this.stringTo(slot) - STRINGS_AT)
   }
 
-  /** What `reader` makes of the bytes of a string. */
-  read<T>(slot: number, reader: (bytes: Uint8Array, from: number, to: number) => T): T {
-    return reader(this.#memory, this.#words[2 * slot] as number, this.#words[2 * slot + 1] as number)
+  /** Where the string of a slot begins in {@link memory}. */
+  stringFrom(slot: number): number {
+    return this.#words[2 * slot] as number
+  }
+
+  /** Where the string of a slot ends in {@link memory}. */
+  stringTo(slot: number): number {
+    return this.#words[2 * slot + 1] as number
   }
 
   number(slot: number): number {
@@ -109,16 +114,16 @@ export class Scanner {
     this.#chunk = chunk.length <= TEXT_BYTES ? chunk : NOTHING
     if (chunk.length <= TEXT_BYTES) {
       this.#offset = TEXT_AT
-      this.#memory.set(chunk, TEXT_AT)
+      this.memory.set(chunk, TEXT_AT)
     } else if (to - from <= TEXT_BYTES) {
       this.#offset = TEXT_AT - from
-      this.#memory.set(chunk.subarray(from, to), TEXT_AT)
+      this.memory.set(chunk.subarray(from, to), TEXT_AT)
     } else return false
     return true
   }
 
   #writeStep(kind: number, value: number): void {
-    const words = new Int32Array(this.#memory.buffer, this.#shapesEnd, 2)
+    const words = new Int32Array(this.memory.buffer, this.#shapesEnd, 2)
     words[0] = kind
     words[1] = value
     this.#shapesEnd += STEP_BYTES
@@ -129,8 +134,8 @@ export class Scanner {
     this.#writeStep(LITERAL, bytes.length)
     for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
       const block = bytes.subarray(at, at + BLOCK_BYTES)
-      this.#memory.set(block, this.#shapesEnd)
-      this.#memory.fill(0xff, this.#shapesEnd + BLOCK_BYTES, this.#shapesEnd + BLOCK_BYTES + block.length)
+      this.memory.set(block, this.#shapesEnd)
+      this.memory.fill(0xff, this.#shapesEnd + BLOCK_BYTES, this.#shapesEnd + BLOCK_BYTES + block.length)
       this.#shapesEnd += 2 * BLOCK_BYTES
     }
   }
