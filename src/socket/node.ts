@@ -94,8 +94,8 @@ class NodeConnection implements Connection {
   heard = 0
   opened = false
   heardAt: number | undefined
-  // Read once a chunk of the socket and not once a message: the clock costs as much as a delivery.
-  #now: number | undefined
+  // The clock is read once a chunk of the socket and not once a message: it costs as much as a delivery.
+  #hasTime = false
   readonly canPause = true
   #reader: Subscriber<Frame | TextBytes> | undefined
   // One reader, and no list of them: a Subject costs a copy of its observers and two calls a frame.
@@ -191,7 +191,7 @@ class NodeConnection implements Connection {
     if (this.#closed) return
     this.heard += 1
     this.bytes += to - from
-    this.heardAt = this.#now ?? this.#readClock()
+    if (!this.#hasTime) this.#readClock()
     if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frameOf(chunk, from, to, isBinary))
     else this.#reader?.next(this.#handOut(chunk, from, to, isBinary))
   }
@@ -204,12 +204,12 @@ class NodeConnection implements Connection {
     return frameOf(chunk, from, to, isBinary)
   }
 
-  #readClock(): number {
+  #readClock(): void {
+    this.heardAt = Date.now()
+    this.#hasTime = true
     queueMicrotask(() => {
-      this.#now = undefined
+      this.#hasTime = false
     })
-    this.#now = Date.now()
-    return this.#now
   }
 
   #drain(): void {
