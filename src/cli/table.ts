@@ -36,13 +36,14 @@ export class Counts<E> {
 /** A table, rewritten in place on a terminal that can; a line each second elsewhere, and the table at the end. Nothing with `--quiet`. */
 export function liveTable<E>(messages: Messages, counts: Counts<E>, hint?: string): View | undefined {
   if (messages.options.quiet) return undefined
+  const hints = hint === undefined ? [] : ['', hint]
   if (!messages.ansi) {
     const printAll = (reading: Reading) => {
-      for (const line of tableOf(reading, counts)) messages.info(line)
+      for (const line of [...tableOf(reading, counts), ...hints]) messages.info(line)
     }
     return { ...plainLines(messages), end: printAll }
   }
-  const draw = (reading: Reading) => messages.region.draw([...tableOf(reading, counts), ...(hint === undefined ? [] : ['', hint])])
+  const draw = (reading: Reading) => messages.region.draw([...tableOf(reading, counts), ...hints])
   return {
     when: () => interval(REDRAW_MS),
     show: draw,
