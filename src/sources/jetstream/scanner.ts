@@ -143,7 +143,7 @@ export class Scanner {
 
 let shared: Scanner | undefined | null
 
-/** The one of this process, which needs half a megabyte; `undefined` where there is no WebAssembly with SIMD, or none is allowed. */
+/** The one of this process, with 384 KiB of memory; `undefined` where there is no WebAssembly with SIMD, or none is allowed. */
 export function sharedScanner(): Scanner | undefined {
   if (shared === undefined) shared = compile()
   return shared ?? undefined
