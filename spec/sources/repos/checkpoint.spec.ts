@@ -218,7 +218,10 @@ describe('the checkpoint of listRepos$', () => {
 
   it('errors when the end cannot be saved for `failAfterMs`', async () => {
     await using server = await fakeRepos({ repos: 25 })
-    const store = { load: async () => undefined, save: () => Promise.reject(new Error('disk full')) }
+    const save = async (_key: string, position: string) => {
+      if (position.includes('"completed":true')) throw new Error('disk full')
+    }
+    const store = { load: async () => undefined, save }
     const listed = new Listed(server, { checkpoint: { store, everyMs: 2, failAfterMs: 10 } })
     await expect(lastValueFrom(listed.repos$)).rejects.toThrow(CursorStoreError)
     expect(listed.seen).toHaveLength(25)
