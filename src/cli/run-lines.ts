@@ -23,7 +23,8 @@ export interface LineRun<E> {
 /** Events, counted by a name of theirs. */
 export interface Table<E> {
   readonly nameOf: (event: E) => string
-  readonly hint: string
+  /** The command whose lines go to a file, to be shown under the table. */
+  readonly toFile: string
 }
 
 /** Reads, writes lines, and says how it ended. */
@@ -51,7 +52,8 @@ const asLines = (messages: Messages) => ({
   view: statusLine(messages),
 })
 
-function asTable<E>({ nameOf, hint }: Table<E>, messages: Messages) {
+function asTable<E>({ nameOf, toFile }: Table<E>, messages: Messages) {
   const counts = new Counts(nameOf)
+  const hint = `Lines of JSON go to a pipe or a file: ${toFile}`
   return { seen: (event: E) => counts.add(event), sink: undefined, view: liveTable(messages, counts, hint) }
 }

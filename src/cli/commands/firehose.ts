@@ -28,8 +28,6 @@ once more: at least once, nothing lost. An event whose record cannot be decoded 
 record-unreadable; --strict counts it as lost.
 ${EXIT_CODES_HELP}`
 
-const HINT = 'Lines of JSON go to a pipe or a file: rxjs-atproto firehose > events.ndjson'
-
 /** `rxjs-atproto firehose`: the firehose of a relay or a PDS as lines of JSON. */
 export function addFirehose(program: Command, context: CommandContext): void {
   const command = program
@@ -51,7 +49,7 @@ const firehose = (options: FirehoseOptions, context: CommandContext): Promise<Ex
         return firehose$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }).pipe(readRecords(watch))
       },
       options,
-      table: { nameOf: nameOfEvent, hint: HINT },
+      table: { nameOf: nameOfEvent, toFile: 'rxjs-atproto firehose > events.ndjson' },
     },
     context,
   )

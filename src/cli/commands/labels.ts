@@ -24,8 +24,6 @@ The cursor file moves past a label when its line is written. The next run begins
 more: at least once, nothing lost.
 ${EXIT_CODES_HELP}`
 
-const HINT = 'Lines of JSON go to a pipe or a file: rxjs-atproto labels … > labels.ndjson'
-
 /** `rxjs-atproto labels`: what a labeler says as lines of JSON. */
 export function addLabels(program: Command, context: CommandContext): void {
   const command = program
@@ -44,7 +42,7 @@ const labels = (options: LabelsOptions, context: CommandContext): Promise<ExitCo
     {
       source: ({ metrics$, gaps, rejects }, checkpoint) => labels$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }),
       options,
-      table: { nameOf, hint: HINT },
+      table: { nameOf, toFile: 'rxjs-atproto labels … > labels.ndjson' },
     },
     context,
   )

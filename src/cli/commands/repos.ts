@@ -26,8 +26,6 @@ The cursor file moves past a page when all its lines are written. The next run b
 once more; after the end of the list it writes nothing, unless --restart is given.
 ${EXIT_CODES_HELP}`
 
-const HINT = 'Lines of JSON go to a pipe or a file: rxjs-atproto repos > repos.ndjson'
-
 /** `rxjs-atproto repos`: the repositories of a relay or a PDS as lines of JSON. */
 export function addRepos(program: Command, context: CommandContext): void {
   const command = program
@@ -48,7 +46,7 @@ const repos = (options: ReposOptions, context: CommandContext): Promise<ExitCode
     {
       source: ({ metrics$, gaps, rejects }, checkpoint) => listRepos$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }),
       options,
-      table: { nameOf, hint: HINT },
+      table: { nameOf, toFile: 'rxjs-atproto repos > repos.ndjson' },
     },
     context,
   )

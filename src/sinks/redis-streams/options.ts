@@ -2,7 +2,7 @@ import type { BehaviorSubject } from 'rxjs'
 import * as z from 'zod/mini'
 import type { BackoffOptions } from '../../connection/backoff.js'
 import { checkShape, Issues, observer } from '../../connection/config.js'
-import type { RedisClient } from '../../redis/client.js'
+import { isRedisClient, type RedisClient } from '../../redis/client.js'
 import type { EntryFormatName } from '../../redis/format.js'
 import type { RedisSinkMetrics } from './metrics.js'
 
@@ -74,11 +74,9 @@ const aFunction = z.custom((value) => typeof value === 'function', 'must be a fu
 const whole = (least: number, message: string) =>
   z.custom<number>((value) => value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= least), message)
 const count = whole(1, 'must be a whole number above 0, or Infinity')
-const isClient = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && ('sendCommand' in value || 'call' in value) && 'duplicate' in value
 
 const schema = z.strictObject({
-  client: z.custom(isClient, 'must be a client of `@redis/client` or `ioredis`'),
+  client: z.custom(isRedisClient, 'must be a client of `@redis/client` or `ioredis`'),
   stream: z.string('must be the name of a stream').check(z.minLength(1, 'must not be empty')),
   partitions: z.optional(z.int('must be a whole number').check(z.gte(1, 'must be at least 1'), z.lte(16_384, 'must be at most 16384'))),
   partitionBy: z.optional(aFunction),
@@ -102,7 +100,7 @@ export function settingsOf<Event>(options: RedisStreamOptions<Event>): Settings<
   const issues = new Issues()
   // A client has too much in it for a message.
   const { client, ...rest } = options ?? {}
-  checkShape(schema, { ...rest, client: isClient(client) ? client : String(client) }, issues)
+  checkShape(schema, { ...rest, client: isRedisClient(client) ? client : String(client) }, issues)
   issues.throwIfAny('toRedisStream')
   const { stream, partitions } = options
   return {

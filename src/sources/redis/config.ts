@@ -5,7 +5,7 @@ import { checkShape, Issues, observer, shown } from '../../connection/config.js'
 import type { Gap } from '../../connection/gaps.js'
 import type { StreamMetrics } from '../../connection/metrics.js'
 import type { RejectedFrame } from '../../connection/rejects.js'
-import type { RedisClient } from '../../redis/client.js'
+import { isRedisClient, type RedisClient } from '../../redis/client.js'
 import { type EntryFormat, type EntryFormatName, formatOf } from '../../redis/format.js'
 
 /** Which Redis stream to read, as which consumer of which group, and what becomes of entries that fail. */
@@ -98,11 +98,8 @@ const backoff = z.strictObject({
   random: z.optional(z.custom<() => number>((value) => typeof value === 'function', 'must be a function')),
 })
 
-const isClient = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'duplicate' in value && ('sendCommand' in value || 'call' in value)
-
 const schema = z.strictObject({
-  client: z.custom<RedisClient>(isClient, 'must be a client of `@redis/client` or `ioredis`'),
+  client: z.custom<RedisClient>(isRedisClient, 'must be a client of `@redis/client` or `ioredis`'),
   stream: name,
   group: name,
   consumer: name,
@@ -131,7 +128,7 @@ export function streamOptions(config: RedisStreamConfig): StreamOptions {
   const issues = new Issues()
   const { client: _client, ...plain } = config ?? {}
   // A client is no value to show: it may hold a password.
-  checkShape(schema, isClient(_client) ? config : { ...plain, client: typeof _client }, issues)
+  checkShape(schema, isRedisClient(_client) ? config : { ...plain, client: typeof _client }, issues)
   const { stream, deadLetter, partitions, leaseMs = 15_000, blockMs = 5000 } = config ?? {}
   if (deadLetter === stream && typeof stream === 'string') issues.add('deadLetter', `must be another stream than ${shown(stream)}`)
   issues.throwIfAny('redisStream$')
