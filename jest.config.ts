@@ -20,6 +20,7 @@ const config: Config = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],
+  setupFiles: ['<rootDir>/spec/helpers/quiet-console.ts'],
   testTimeout: 15_000,
 }
 

@@ -1,4 +1,4 @@
-import { timer } from 'rxjs'
+import { take, timer } from 'rxjs'
 import { hold, type Release } from '../../src/connection/delivery.js'
 import { type Gap, Gaps } from '../../src/connection/gaps.js'
 import { type RejectedFrame, reject } from '../../src/connection/rejects.js'
@@ -40,6 +40,36 @@ describe('Gaps', () => {
     gaps.flush()
     expect(seen.map(({ recoverable }) => recoverable)).toEqual([false])
   })
+
+  it('warns of what is lost for good, where nobody observes gaps', () => {
+    const warn = jest.fn()
+    const gaps = new Gaps(undefined, { warn })
+    const gap = { host: 'ws://a', from: 3, to: undefined, reason: 'cursor-too-old' } as const
+    gaps.report({ ...gap, recoverable: true })
+    gaps.drop(at(1), false)
+    gaps.flush()
+    new Gaps({ next: () => {} }, { warn }).report({ ...gap, recoverable: false })
+    expect(warn).not.toHaveBeenCalled()
+    gaps.report({ ...gap, recoverable: false })
+    expect(warn.mock.calls).toEqual([['ws://a: events may be lost, from 3 to an unknown position (cursor-too-old)']])
+  })
+
+  it(
+    'warns of gaps of one reason once a minute at most',
+    marbles((helpers) => {
+      const warn = jest.fn()
+      const gaps = new Gaps(undefined, { warn })
+      const trim = () => gaps.report({ host: 'ws://a', from: 3, to: 4, count: 2, reason: 'trimmed', recoverable: false })
+      timer(0, 10_000).pipe(take(7)).subscribe(trim)
+      timer(30_000).subscribe(() => gaps.report({ host: 'ws://a', from: 3, to: 4, reason: 'renumbered', recoverable: false }))
+      helpers.flush()
+      expect(warn.mock.calls).toEqual([
+        ['ws://a: 2 events are lost, from 3 to 4 (trimmed)'],
+        ['ws://a: events may be lost, from 3 to 4 (renumbered)'],
+        ['ws://a: 2 events are lost, from 3 to 4 (trimmed)'],
+      ])
+    }),
+  )
 
   it('counts also where nobody listens', () => {
     const gaps = new Gaps(undefined)

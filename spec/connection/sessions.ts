@@ -8,6 +8,7 @@ import { type StreamMetrics, streamMetrics } from '../../src/connection/metrics.
 import type { CursorProtocol } from '../../src/connection/protocol.js'
 import type { RejectedFrame } from '../../src/connection/rejects.js'
 import { ConnectionClosedError, FrameError } from '../../src/errors.js'
+import { SILENT } from '../../src/internal/log.js'
 import type { Connection, Dial, DialOptions, Frame } from '../../src/socket/socket.js'
 
 export { expectBalanced } from '../helpers/streams.js'
@@ -173,6 +174,7 @@ export const quiet: LiveOptions = {
   metrics$: undefined,
   rejects: undefined,
   gaps: undefined,
+  log: SILENT,
 }
 
 export const fromLive: CursorProgressOptions = { start: undefined, onCursorRefused: 'oldest', checkpoint: undefined, key: 'key' }

@@ -319,7 +319,11 @@ describe('a lock that is not ours', () => {
   it('of an earlier container with the same name and pid is taken over, where the system tells them apart', async () => {
     if (!existsSync('/proc/self/stat')) return
     lock({ pid: process.pid, host: 'ingester', start: 'another boot:1' })
-    expect(await open(path, 'ingester').load('stream')).toBeUndefined()
+    const warn = jest.fn()
+    await using store = fileCursorStore(path, { host: 'ingester', log: { warn } })
+    expect(await store.load('stream')).toBeUndefined()
+    const owner = `process ${process.pid} on ingester`
+    expect(warn.mock.calls).toEqual([[`the lock of the cursor file ${path} was taken over from ${owner}, which runs no more`]])
   })
 
   it('of a living process is refused, also where it is another thread or copy in this one', async () => {

@@ -6,6 +6,7 @@ import type { Mark } from '../../src/connection/mark.js'
 import { streamMetrics } from '../../src/connection/metrics.js'
 import type { ProgressContext } from '../../src/connection/progress.js'
 import type { CursorStore } from '../../src/cursors/cursor-store.js'
+import { SILENT } from '../../src/internal/log.js'
 import { integer, random } from '../../src/testing/random.js'
 import { FakeLog, FIRST_POSITION, fakeProtocol, type LogOptions, type Numbered } from './fake-log.js'
 import { build, pipes, type Stage, type Work } from './random-pipe.js'
@@ -112,6 +113,7 @@ class Run implements Work {
         metrics$: this.metrics$,
         rejects: undefined,
         gaps: undefined,
+        log: SILENT,
       },
       dial: this.#log.dial,
       progress: (gaps, context) => {

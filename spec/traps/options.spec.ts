@@ -105,6 +105,12 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
       await first(1, watched(server, { cursor, gaps: { next: (gap) => gaps.push(gap) } }).events$)
       expect(gaps).toMatchObject([{ reason: 'cursor-too-old', from: cursor }])
     }),
+  log: () =>
+    withServer({ events: 50, stored: 'all' }, async (server) => {
+      const warn = jest.fn()
+      await first(1, watched(server, { cursor: 24_664_288_884, log: { warn } }).events$)
+      expect(warn.mock.calls).toEqual([[expect.stringMatching(/^ws:.*: the position was given up, going on from the oldest event: /)]])
+    }),
   cursor: () =>
     withServer({ events: 50, stored: 'all' }, async (server) => {
       expect(await first(50, watched(server, { cursor: 'oldest' }).events$)).toEqual(generated(50))

@@ -34,7 +34,7 @@ export async function runLines<E>({ source, options, table }: LineRun<E>, { stde
   let store: FileCursorStore | undefined
   const exitCode = await runStream<E>({
     source: (watch) => {
-      store = options.cursorFile === undefined ? undefined : fileCursorStore(options.cursorFile)
+      store = options.cursorFile === undefined ? undefined : fileCursorStore(options.cursorFile, { log: watch.log })
       return source(watch, store).pipe(tap(shown.seen))
     },
     options,

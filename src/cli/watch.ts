@@ -1,15 +1,24 @@
 import { distinctUntilChanged, filter, map, NEVER, type Observable, switchMap, take, takeUntil, throwError, timer } from 'rxjs'
-import { type ConnectionStatus, type Gap, type RejectedFrame, type StreamError, type StreamMetrics, streamMetrics } from '../index.js'
+import {
+  type ConnectionStatus,
+  type Gap,
+  type Logger,
+  type RejectedFrame,
+  type StreamError,
+  type StreamMetrics,
+  streamMetrics,
+} from '../index.js'
 import { NeverConnectedError } from './failure.js'
 import type { Messages } from './messages.js'
 import { duration, shortHost } from './text.js'
 
 /** What a source tells beside its events: warnings as they come, and what the end needs to know. */
 export class Watch {
-  /** Hand these three to the source. */
+  /** Hand these four to the source. */
   readonly metrics$ = streamMetrics()
   readonly gaps = { next: (gap: Gap) => this.#gap(gap) }
   readonly rejects = { next: (reject: RejectedFrame) => this.#rejected(reject) }
+  readonly log: Logger = { warn: (text) => this.messages.warn(text) }
   /** Whether a connection was ever open. */
   connected = false
   /** Frames, and parts of frames, that could not be read. */

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { ConfigError, type ConfigIssue } from '../errors.js'
+import { isLogger, LOGGER, type Logger } from '../internal/log.js'
 
 // A timer that is asked for more fires at once.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -22,6 +23,8 @@ const hasMethods = (value: unknown, ...names: readonly string[]): boolean =>
 
 const isObserver = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && typeof ((value as { next?: unknown }).next ?? (() => {})) === 'function'
+
+export const logOption = z.union([z.literal(false), z.custom<Logger>(isLogger)], LOGGER)
 
 export const observer = <T>() => z.custom<T>(isObserver, 'must be an observer: an object with a `next` method')
 
@@ -68,6 +71,7 @@ export const liveShape = {
   metrics$: z.optional(observer()),
   rejects: z.optional(observer()),
   gaps: z.optional(observer()),
+  log: z.optional(logOption),
 }
 
 /** Collects what is wrong, so that a config is told all its mistakes at once. */

@@ -24,7 +24,7 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
     const { checkpoint } = options
-    this.#resume = new Resume(options, gaps)
+    this.#resume = new Resume(options, gaps, context.log)
     if (checkpoint === undefined) {
       this.run$ = of(undefined)
       return

@@ -1,4 +1,5 @@
-import type { Observer } from 'rxjs'
+import { asyncScheduler, type Observer } from 'rxjs'
+import { type Log, SILENT } from '../internal/log.js'
 import type { Mark } from './mark.js'
 
 /** Why events of a range may be missing. */
@@ -28,16 +29,28 @@ export interface Gap {
   readonly count?: number
 }
 
-/** Reports gaps, and joins drops that follow one another to one. */
+// Of one kind: a stream that is trimmed faster than it is read has a gap with each read.
+const WARN_EVERY_MS = 60_000
+
+/**
+ * Reports gaps, and joins consecutive drops to one. Where no observer receives them, the log tells
+ * what no server sends again, except drops: those are what the program's `overflow` asks for.
+ */
 export class Gaps {
   count = 0
   #drops: { host: string; from: number; to: number; count: number; recoverable: boolean } | undefined
 
-  constructor(private readonly observer: Partial<Observer<Gap>> | undefined) {}
+  readonly #warnedAt = new Map<GapReason, number>()
+
+  constructor(
+    private readonly observer: Partial<Observer<Gap>> | undefined,
+    private readonly log: Log = SILENT,
+  ) {}
 
   report(gap: Gap): void {
     this.count += 1
-    this.observer?.next?.(Object.freeze(gap))
+    if (this.observer?.next !== undefined) this.observer.next(Object.freeze(gap))
+    else if (!gap.recoverable && gap.reason !== 'dropped') this.#warn(gap)
   }
 
   /** `recoverable`: whether the server sends an event again to who asks for its position. */
@@ -54,5 +67,13 @@ export class Gaps {
     const drops = this.#drops
     this.#drops = undefined
     if (drops !== undefined) this.report({ ...drops, reason: 'dropped' })
+  }
+
+  #warn({ host, from, to, reason, count }: Gap): void {
+    const now = asyncScheduler.now()
+    if (now - (this.#warnedAt.get(reason) ?? Number.NEGATIVE_INFINITY) < WARN_EVERY_MS) return
+    this.#warnedAt.set(reason, now)
+    const what = count === undefined ? 'events may be lost' : `${count} events are lost`
+    this.log.warn(`${host}: ${what}, from ${from} to ${to ?? 'an unknown position'} (${reason})`)
   }
 }

@@ -1,6 +1,7 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { IN_BROWSER } from '../internal/in-browser.js'
+import { type Logger, logOf } from '../internal/log.js'
 import { VERSION } from '../version.js'
 import type { ReconnectOptions } from './attempts.js'
 import type { CheckpointOptions } from './checkpoint.js'
@@ -44,6 +45,11 @@ export interface LiveConfig {
   readonly rejects?: Partial<Observer<RejectedFrame>> | undefined
   /** Is told each range that is known or feared lost. @default none */
   readonly gaps?: Partial<Observer<Gap>> | undefined
+  /**
+   * Receives one line for what an operator must know, such as a position that was given up; never
+   * one for each event. `false`: nothing is written. @default console
+   */
+  readonly log?: false | Logger | undefined
 }
 
 /** A store alone means the defaults of {@link CheckpointOptions}. */
@@ -66,6 +72,7 @@ export function liveOptions(config: LiveConfig, hosts: readonly [string, ...stri
     metrics$: config.metrics$,
     rejects: config.rejects,
     gaps: config.gaps,
+    log: logOf(config.log),
   }
 }
 

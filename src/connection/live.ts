@@ -22,6 +22,7 @@ import {
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
 import { ConnectError, FrameError, FrameTooLargeError, RefusedError, ServerError, StreamError } from '../errors.js'
+import type { Log } from '../internal/log.js'
 import { observe } from '../internal/observe.js'
 import type { Connection, Dial, Frame } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
@@ -53,6 +54,7 @@ export interface LiveOptions {
   readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
   readonly rejects: Partial<Observer<RejectedFrame>> | undefined
   readonly gaps: Partial<Observer<Gap>> | undefined
+  readonly log: Log
 }
 
 export interface LiveSource<Event> {
@@ -109,9 +111,14 @@ class Stream<Event> implements DeliverySource {
       resumed: () => this.#report.become({ state: 'open', host: this.#attempts.host }),
       close: () => this.#interrupt$.error(new Redial('the queues are full')),
     })
-    this.#gaps = new Gaps(source.options.gaps)
+    const { gaps, log } = source.options
+    this.#gaps = new Gaps(gaps, log)
     this.#ledger = new Ledger<Event>(this, this)
-    this.#progress = source.progress(this.#gaps, { frontier: () => this.#ledger.frontier, changed: () => this.#report.publish() })
+    this.#progress = source.progress(this.#gaps, {
+      log,
+      frontier: () => this.#ledger.frontier,
+      changed: () => this.#report.publish(),
+    })
     const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
     this.#report = new Report(source.options.metrics$, numbers, () => this.#standing, this.#attempts.host)
   }

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import type { Log } from '../internal/log.js'
 import type { Connection } from '../socket/socket.js'
 import type { Control } from './control.js'
 import type { GapReason } from './gaps.js'
@@ -41,6 +42,7 @@ export interface Progress<Event> extends Settlement<Event> {
 
 /** What a progress sees of its stream. */
 export interface ProgressContext {
+  readonly log: Log
   /** The oldest event that is not done with. */
   frontier(): Mark | undefined
   /** Something changed that the metrics tell. */

@@ -1,4 +1,5 @@
 import { CursorRefusedError } from '../errors.js'
+import { type Log, SILENT } from '../internal/log.js'
 import type { GapReason, Gaps } from './gaps.js'
 import type { Mark } from './mark.js'
 import { type CursorProtocol, isTimeCursor } from './protocol.js'
@@ -72,6 +73,7 @@ export class Resume<Event> {
   constructor(
     private readonly options: ResumeOptions,
     private readonly gaps: Gaps,
+    private readonly log: Log = SILENT,
   ) {
     this.#start = options.start
   }
@@ -246,6 +248,8 @@ export class Resume<Event> {
     if (this.options.onCursorRefused === 'fail') {
       throw new CursorRefusedError(`${host}: ${message}; choose a newer \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``)
     }
+    const next = this.options.onCursorRefused === 'oldest' ? 'the oldest event' : 'the live end'
+    this.log.warn(`${host}: the position was given up, going on from ${next}: ${message}`)
     this.#start = this.options.onCursorRefused === 'oldest' ? 'oldest' : undefined
     this.#host = undefined
     this.#position = 0

@@ -1,4 +1,5 @@
 import { CursorStoreError } from '../errors.js'
+import type { Log } from '../internal/log.js'
 import { type CursorDocument, foreignCursor, formatCursorDocument, parseCursorDocument } from './cursor-document.js'
 import { type LockDisk, parseLockOwner, takeLock } from './lock.js'
 import { newestWins } from './newest-wins.js'
@@ -28,6 +29,7 @@ export class CursorFile {
     private readonly path: string,
     /** What our lock file says, and no other one ever does. */
     private readonly lockText: string,
+    private readonly log: Log,
     private readonly onGone: () => void,
   ) {
     this.lockPath = `${path}.lock`
@@ -76,9 +78,15 @@ export class CursorFile {
 
   /** Reads also where only a save is asked for, which would otherwise overwrite the position of another stream. */
   private async lockAndRead(key: string): Promise<void> {
-    const holder = await attempt('lock', this.path, () => takeLock(this.disk, this.lockPath, this.lockText))
+    const holder = await attempt('lock', this.path, () => takeLock(this.disk, this.lockPath, this.lockText, (held) => this.tookOver(held)))
     if (holder !== undefined) throw refusal(this.path, this.lockPath, holder)
     await this.read(key)
+  }
+
+  /** The process may be one that was thought to run: two machines of one `host` name on a shared disk. */
+  private tookOver(held: string): void {
+    const owner = describeHolder(held)
+    this.log.warn(`the lock of the cursor file ${this.path} was taken over from ${owner}, which runs no more`)
   }
 
   private async read(key: string): Promise<string | undefined> {

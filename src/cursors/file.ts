@@ -4,11 +4,12 @@ import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ConfigError, CursorStoreError } from '../errors.js'
+import { isLogger, LOGGER, type Log, type Logger, logOf } from '../internal/log.js'
 import { type CursorDisk, CursorFile, codeOf, diskError } from './cursor-file.js'
 import type { CursorStore } from './cursor-store.js'
 import type { LockOwner } from './lock.js'
 
-/** Who owns the file of {@link fileCursorStore}. */
+/** Who owns the file of {@link fileCursorStore}, and where its warnings go. */
 export interface FileCursorStoreOptions {
   /**
    * The name of this machine in the lock. A lock that carries another name is never taken over, since nobody can tell from
@@ -18,6 +19,13 @@ export interface FileCursorStoreOptions {
    * @default os.hostname()
    */
   readonly host?: string
+  /**
+   * Receives one line when the lock of a process that ended without closing its store is taken over.
+   * Stores of one process on the same path share the log of the first. `false`: nothing is written.
+   *
+   * @default console
+   */
+  readonly log?: false | Logger | undefined
 }
 
 /** A {@link CursorStore} that holds its file against other processes until it is closed. */
@@ -59,14 +67,14 @@ export interface FileCursorStore extends CursorStore, AsyncDisposable {
  * ```
  */
 export function fileCursorStore(path: string, options: FileCursorStoreOptions = {}): FileCursorStore {
-  const { host = hostname() } = options
-  checkGiven({ path, host })
+  const { host = hostname(), log } = options
+  checkGiven({ path, host }, log)
   const named = resolve(path)
   const user = Symbol(path)
   let file: CursorFile | undefined
 
   function claim(key: string): CursorFile {
-    if (file === undefined || file.gone) file = sharedFile(named, host)
+    if (file === undefined || file.gone) file = sharedFile(named, host, logOf(log))
     file.claim(user, key)
     return file
   }
@@ -83,25 +91,26 @@ export function fileCursorStore(path: string, options: FileCursorStoreOptions = 
   }
 }
 
-function checkGiven(given: Readonly<Record<'path' | 'host', unknown>>): void {
+function checkGiven(given: Readonly<Record<'path' | 'host', unknown>>, log: unknown): void {
   const wrong = Object.entries(given).filter(([, value]) => typeof value !== 'string' || value === '')
-  if (wrong.length === 0) return
-  throw new ConfigError(
-    'fileCursorStore',
-    wrong.map(([option, value]) => ({ option, message: `is ${JSON.stringify(value)}: give a text that is not empty` })),
-  )
+  const issues = wrong.map(([option, value]) => ({
+    option,
+    message: `is ${JSON.stringify(value)}: give a text that is not empty`,
+  }))
+  if (log !== undefined && log !== false && !isLogger(log)) issues.push({ option: 'log', message: LOGGER })
+  if (issues.length > 0) throw new ConfigError('fileCursorStore', issues)
 }
 
 /** The files that this process holds, by real path. One listener serves them all, and is there only while there are any. */
 const files = new Map<string, CursorFile>()
 
-function sharedFile(named: string, host: string): CursorFile {
+function sharedFile(named: string, host: string, log: Log): CursorFile {
   const path = realPath(named)
   const known = files.get(path)
   if (known !== undefined) return known
   const start = startOf(process.pid)
   const owner: LockOwner = { pid: process.pid, host, ...(start !== undefined && { start }), token: randomUUID() }
-  const file = new CursorFile(nodeDisk(host), path, `${JSON.stringify(owner)}\n`, () => {
+  const file = new CursorFile(nodeDisk(host), path, `${JSON.stringify(owner)}\n`, log, () => {
     files.delete(path)
     if (files.size === 0) process.off('exit', forgetAll)
   })

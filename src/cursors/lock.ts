@@ -25,8 +25,15 @@ export interface LockDisk {
  * it, of two that find the same dead owner the slower would remove the lock that the faster has just taken. That second lock
  * becomes the first by a rename, so there is no moment at which neither exists, and one left by a process that died in the
  * midst of this is taken over by the same rule, one level down.
+ *
+ * `onTakeover` receives the text of the dead process's lock that was replaced.
  */
-export async function takeLock(disk: LockDisk, path: string, own: string): Promise<string | undefined> {
+export async function takeLock(
+  disk: LockDisk,
+  path: string,
+  own: string,
+  onTakeover: (held: string) => void = () => {},
+): Promise<string | undefined> {
   const takeover = `${path}.takeover`
   for (;;) {
     if (await disk.create(path, own)) return undefined
@@ -37,6 +44,7 @@ export async function takeLock(disk: LockDisk, path: string, own: string): Promi
     if (rival !== undefined) return rival
     if ((await disk.read(path)) === held) {
       await disk.rename(takeover, path)
+      onTakeover(held)
       return undefined
     }
     await disk.remove(takeover)

@@ -89,8 +89,8 @@ function counted(counts: Counts<JetstreamEvent>): MonoTypeOperatorFunction<Jetst
 // --- Where the events come from ---
 
 function events$({ host, replay, rate, seed, retries }: DemoOptions, watch: Watch): Observable<JetstreamEvent> {
-  const { metrics$, gaps, rejects } = watch
-  const config = { metrics$, gaps, rejects, reconnect: { maxAttempts: retries } }
+  const { metrics$, gaps, rejects, log } = watch
+  const config = { metrics$, gaps, rejects, log, reconnect: { maxAttempts: retries } }
   if (host !== undefined) return jetstream$({ ...config, host })
   if (replay !== undefined) return replay$(new Recording(replay), config)
   const server = fakeJetstream({ events: liveEvents(seed, rate), ratePerSecond: rate, retainEvents: KEPT_EVENTS })

@@ -45,8 +45,8 @@ const firehose = (options: FirehoseOptions, context: CommandContext): Promise<Ex
   runLines(
     {
       source: (watch, checkpoint) => {
-        const { metrics$, gaps, rejects } = watch
-        return firehose$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }).pipe(readRecords(watch))
+        const { metrics$, gaps, rejects, log } = watch
+        return firehose$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(readRecords(watch))
       },
       options,
       table: { nameOf: nameOfEvent, toFile: 'rxjs-atproto firehose > events.ndjson' },

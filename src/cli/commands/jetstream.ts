@@ -44,7 +44,8 @@ export function addJetstream(program: Command, context: CommandContext): void {
 const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, gaps, rejects }, checkpoint) => jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }),
+      source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
+        jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
       options,
     },
     context,

@@ -40,7 +40,7 @@ export function addLabels(program: Command, context: CommandContext): void {
 const labels = (options: LabelsOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, gaps, rejects }, checkpoint) => labels$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }),
+      source: ({ metrics$, gaps, rejects, log }, checkpoint) => labels$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
       options,
       table: { nameOf, toFile: 'rxjs-atproto labels … > labels.ndjson' },
     },

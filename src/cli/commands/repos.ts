@@ -44,7 +44,8 @@ export function addRepos(program: Command, context: CommandContext): void {
 const repos = (options: ReposOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, gaps, rejects }, checkpoint) => listRepos$({ ...configOf(options), checkpoint, metrics$, gaps, rejects }),
+      source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
+        listRepos$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
       options,
       table: { nameOf, toFile: 'rxjs-atproto repos > repos.ndjson' },
     },

@@ -45,7 +45,8 @@ export const withTapServer = (command: Command): Command =>
 const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, rejects }) => tap$({ ...configOf(options), adminPassword: adminPassword(options, context), metrics$, rejects }),
+      source: ({ metrics$, rejects, log }) =>
+        tap$({ ...configOf(options), adminPassword: adminPassword(options, context), metrics$, rejects, log }),
       options,
     },
     context,

@@ -37,7 +37,7 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lan
   return {
     stream,
     feeds,
-    sink: new Sink(stream, settings),
+    sink: new Sink(stream, settings, messages),
     read: (store) => merge(...feeds.map((feed) => watched(feed, () => SOURCES[stream](feed, store, settings)))),
   }
 }
@@ -53,7 +53,7 @@ const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, sett
 const watched = (feed: Feed, source: () => Observable<unknown>): Observable<unknown> =>
   defer(source).pipe(tap({ complete: () => feed.complete(), error: (error) => feed.fail(error) }))
 
-const observersOf = ({ host, watch: { metrics$, gaps, rejects } }: Feed) => ({ host, metrics$, gaps, rejects })
+const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: Feed) => ({ host, metrics$, gaps, rejects, log })
 
 const checkpointOf = (feed: Feed, store: CursorStore, translation: Translation) => ({
   store: rskyCursors(

@@ -1,6 +1,7 @@
 import { distinctUntilChanged, map, type OperatorFunction } from 'rxjs'
 import { RedisUnavailableError, type StreamError } from '../../index.js'
 import { type RedisSinkMetrics, redisSinkMetrics, toRedisStream } from '../../redis.js'
+import type { Messages } from '../messages.js'
 import { Away } from './away.js'
 import type { StreamName } from './feed.js'
 import type { Redis } from './redis-link.js'
@@ -15,6 +16,7 @@ export class Sink {
   constructor(
     readonly stream: StreamName,
     private readonly settings: Settings,
+    private readonly messages: Messages,
   ) {
     this.metrics$
       .pipe(
@@ -47,6 +49,7 @@ export class Sink {
       maxWaitMs: batchTimeout,
       highWaterMark,
       metrics$: this.metrics$,
+      log: { warn: (text) => this.messages.warn(text) },
     })
   }
 }

@@ -1,7 +1,8 @@
 import type { BehaviorSubject } from 'rxjs'
 import * as z from 'zod/mini'
 import type { BackoffOptions } from '../../connection/backoff.js'
-import { checkShape, Issues, observer } from '../../connection/config.js'
+import { checkShape, Issues, logOption, observer } from '../../connection/config.js'
+import { type Log, type Logger, logOf } from '../../internal/log.js'
 import { isRedisClient, type RedisClient } from '../../redis/client.js'
 import type { EntryFormatName } from '../../redis/format.js'
 import type { RedisSinkMetrics } from './metrics.js'
@@ -56,14 +57,20 @@ export interface RedisStreamOptions<Event> {
   readonly backoff?: BackoffOptions | undefined
   /** Is told the sink's numbers: see {@link redisSinkMetrics}. @default none */
   readonly metrics$?: BehaviorSubject<RedisSinkMetrics> | undefined
+  /**
+   * Receives one line for what an operator must know; never one for each event. `false`: nothing is
+   * written. @default console
+   */
+  readonly log?: false | Logger | undefined
 }
 
 type Given<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> }
 
 /** The options with their defaults. */
-export interface Settings<Event> extends Given<Omit<RedisStreamOptions<Event>, 'id' | 'partitions' | 'metrics$'>> {
+export interface Settings<Event> extends Given<Omit<RedisStreamOptions<Event>, 'id' | 'partitions' | 'metrics$' | 'log'>> {
   readonly id: RedisStreamOptions<Event>['id']
   readonly metrics$: RedisStreamOptions<Event>['metrics$']
+  readonly log: Log
   /** The keys of the streams, one for each partition. */
   readonly streams: readonly string[]
 }
@@ -93,6 +100,7 @@ const schema = z.strictObject({
   timeoutMs: z.optional(milliseconds),
   backoff: z.optional(z.looseObject({}, 'must be an object of backoff options')),
   metrics$: z.optional(observer()),
+  log: z.optional(logOption),
 })
 
 /** Throws `ConfigError` with every mistake. */
@@ -121,6 +129,7 @@ export function settingsOf<Event>(options: RedisStreamOptions<Event>): Settings<
     timeoutMs: options.timeoutMs ?? 5000,
     backoff: { initialDelayMs: 100, maxDelayMs: 10_000, ...options.backoff },
     metrics$: options.metrics$,
+    log: logOf(options.log),
   }
 }
 

@@ -1,10 +1,11 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
 import * as z from 'zod/mini'
 import type { BackoffOptions } from '../../connection/backoff.js'
-import { checkShape, Issues, observer, shown } from '../../connection/config.js'
+import { checkShape, Issues, logOption, observer, shown } from '../../connection/config.js'
 import type { Gap } from '../../connection/gaps.js'
 import type { StreamMetrics } from '../../connection/metrics.js'
 import type { RejectedFrame } from '../../connection/rejects.js'
+import { type Log, type Logger, logOf } from '../../internal/log.js'
 import { isRedisClient, type RedisClient } from '../../redis/client.js'
 import { type EntryFormat, type EntryFormatName, formatOf } from '../../redis/format.js'
 
@@ -59,6 +60,11 @@ export interface RedisStreamConfig {
   readonly rejects?: Partial<Observer<RejectedFrame>> | undefined
   /** Is told each range of entries that was trimmed before it was read, or given up. @default none */
   readonly gaps?: Partial<Observer<Gap>> | undefined
+  /**
+   * Receives one line for what an operator must know, such as entries that were trimmed unread; never
+   * one for each entry. `false`: nothing is written. @default console
+   */
+  readonly log?: false | Logger | undefined
 }
 
 /** The config, checked, with its defaults. */
@@ -82,6 +88,7 @@ export interface StreamOptions {
   readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
   readonly rejects: Partial<Observer<RejectedFrame>> | undefined
   readonly gaps: Partial<Observer<Gap>> | undefined
+  readonly log: Log
 }
 
 // Above it a timer fires at once.
@@ -121,6 +128,7 @@ const schema = z.strictObject({
   metrics$: z.optional(observer()),
   rejects: z.optional(observer()),
   gaps: z.optional(observer()),
+  log: z.optional(logOption),
 })
 
 /** Throws `ConfigError` with every mistake. */
@@ -153,5 +161,6 @@ export function streamOptions(config: RedisStreamConfig): StreamOptions {
     metrics$: config.metrics$,
     rejects: config.rejects,
     gaps: config.gaps,
+    log: logOf(config.log),
   }
 }

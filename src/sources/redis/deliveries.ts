@@ -47,7 +47,7 @@ export class Deliveries implements DeliverySource {
     private readonly subscriber: Subscriber<Entry>,
     private readonly handlers: DeliveriesHandlers,
   ) {
-    this.gaps = new Gaps(options.gaps)
+    this.gaps = new Gaps(options.gaps, options.log)
     this.ledger = new Ledger<Entry>(this, this)
   }
 

@@ -7,11 +7,13 @@ import { checkEachHost, type EachHostConfig, eachHostShape } from '../../connect
 import { type CheckpointConfig, checkpointOptions, hostsOf } from '../../connection/live-config.js'
 import type { StreamMetrics } from '../../connection/metrics.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
+import { type Log, logOf } from '../../internal/log.js'
 import { VERSION } from '../../version.js'
 import type { RequestOptions } from './fetch-page.js'
 
 /** Which hosts to list, from where, and how: every option has a default. */
-export interface ListReposConfig extends Pick<EachHostConfig, 'reconnect' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps'> {
+export interface ListReposConfig
+  extends Pick<EachHostConfig, 'reconnect' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps' | 'log'> {
   /**
    * A host name (`https`, or `http` on a loopback address) or an `http` or `https` URL; a relay lists the network, a PDS its own accounts. Of
    * several, each is listed by itself, side by side. @default 'relay1.us-east.bsky.network'
@@ -44,6 +46,7 @@ export interface ListingOptions {
   readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
   readonly rejects: EachHostConfig['rejects']
   readonly gaps: EachHostConfig['gaps']
+  readonly log: Log
 }
 
 const PATH = '/xrpc/com.atproto.sync.listRepos'
@@ -58,6 +61,7 @@ const schema = z.strictObject({
   metrics$: eachHostShape.metrics$,
   rejects: eachHostShape.rejects,
   gaps: eachHostShape.gaps,
+  log: eachHostShape.log,
   checkpoint: eachHostShape.checkpoint,
   limit: z.optional(z.int(LIMIT).check(z.gte(1, LIMIT), z.lte(1000, LIMIT))),
   cursor: z.optional(z.string('must be a string').check(z.minLength(1, 'must not be empty'))),
@@ -94,6 +98,7 @@ const optionsOf = (config: ListReposConfig, host: string): ListingOptions => ({
   metrics$: typeof config.metrics$ === 'function' ? config.metrics$(host) : config.metrics$,
   rejects: config.rejects,
   gaps: config.gaps,
+  log: logOf(config.log),
 })
 
 /** A browser says itself what it is, and would ask the server first whether we may. */

@@ -75,10 +75,10 @@ export class Listing implements DeliverySource {
     private readonly options: ListingOptions,
     private readonly subscriber: Subscriber<Entry>,
   ) {
-    const { host, cursor, checkpoint, reconnect, gaps, metrics$ } = options
+    const { host, cursor, checkpoint, reconnect, gaps, log, metrics$ } = options
     this.#bookmark = new Bookmark(cursor)
     this.#waits = new Waits(host, reconnect)
-    this.#gaps = new Gaps(gaps)
+    this.#gaps = new Gaps(gaps, log)
     this.#ledger = new Ledger<Entry>(this, this)
     this.#checkpoint = checkpoint && this.#checkpointIn(checkpoint)
     const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
