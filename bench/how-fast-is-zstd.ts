@@ -13,7 +13,7 @@ import { median } from './tools/statistics.js'
 import { table, whole } from './tools/table.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const DATA = resolve(ROOT, '../shared/data')
+const DATA = process.env.RECORDINGS ?? resolve(ROOT, '../shared/data')
 const MAX_BYTES = 5 * 2 ** 20
 const MIN_GAIN = 1.3
 const NAIVE = 'naive loop around @bokuweb/zstd-wasm'

@@ -1,11 +1,12 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { JetstreamEvent } from 'rxjs-atproto'
 import { fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
+import { fixturePath } from '../helpers/recordings.js'
 import { Cli, linesOf } from './cli.js'
 
 const cli = new Cli()
-const REAL = resolve(__dirname, '../../../shared/data/jetstream/real_v1.ndjson')
+const RECORDED = fixturePath('simulator/v1.ndjson')
 
 beforeAll(() => cli.build())
 afterEach(() => cli.killAll())
@@ -83,13 +84,12 @@ describe('rxjs-atproto demo --replay', () => {
     expect(broken).toMatchObject({ code: 0, stdout: '' })
   })
 
-  const recorded = existsSync(REAL) ? it : it.skip
-  recorded(`gives the recorded events unchanged (skipped where ../shared/data is absent)`, async () => {
-    const { code, stdout, stderr } = await cli.run(['demo', '--replay', REAL])
-    const events = linesOf(readFileSync(REAL, 'utf8'))
-    expect(events).toHaveLength(191)
+  it('gives recorded events unchanged', async () => {
+    const { code, stdout, stderr } = await cli.run(['demo', '--replay', RECORDED])
+    const events = linesOf(readFileSync(RECORDED, 'utf8'))
+    expect(events).toHaveLength(417)
     expect(linesOf(stdout)).toEqual(events)
-    expect(stderr).toContain('191 events')
+    expect(stderr).toContain('417 events')
     expect(code).toBe(0)
   })
 })

@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import {
   decodeMessage,
   encodeLabels,
@@ -11,27 +9,11 @@ import {
   labelsOf,
   opsOf,
 } from '../../src/testing/index.js'
+import { framesOf, jsonOf, linesOf } from '../helpers/recordings.js'
 import { refusalOf } from './client.js'
 import { decoded, FrameClient } from './frame-client.js'
 
-const LOCAL = join(__dirname, '../../../shared/data/local')
-const has = existsSync(LOCAL)
-if (!has) process.stderr.write('skipped: ../shared/data/local is not here, so no recorded frame is compared\n')
-const recorded = has ? describe : describe.skip
-
-/** `[u32 LE length][frame]`, repeated. */
-function framesOf(file: string): readonly Buffer[] {
-  const frames: Buffer[] = []
-  const bytes = has ? readFileSync(join(LOCAL, file)) : Buffer.alloc(0)
-  for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at)) frames.push(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at)))
-  return frames
-}
-
-const linesOf = (file: string) =>
-  readFileSync(join(LOCAL, file), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
+const messagesOf = (file: string) => linesOf(file).map((line) => JSON.parse(line))
 const hex = (frames: readonly Uint8Array[]): string[] => frames.map((frame) => Buffer.from(frame).toString('hex'))
 
 /** The members of a message in their order, and of its operations or labels. */
@@ -41,8 +23,8 @@ function shapeOf(frame: Uint8Array): string {
   return [t, Object.keys(body), ...new Set(inner.map((one) => Object.keys(one).join()))].join(' ')
 }
 
-recorded('the frames of a PDS', () => {
-  const frames = framesOf('firehose_frames.bin')
+describe('the frames of a PDS', () => {
+  const frames = framesOf('local/firehose_frames.bin')
 
   it('go out byte for byte, under their own numbers', async () => {
     await using server = await fakeFirehose({ events: frames })
@@ -60,7 +42,7 @@ recorded('the frames of a PDS', () => {
 
   it('hold the operations that an independent decoder found', () => {
     const found = frames.map((frame) => opsOf(frame).map(({ action, path, cid }) => ({ action, path, cid })))
-    expect(found).toEqual(linesOf('firehose_frames.expected.ndjson').map(({ ops }) => ops))
+    expect(found).toEqual(messagesOf('local/firehose_frames.expected.ndjson').map(({ ops }) => ops))
     expect(found.flat().length).toBeGreaterThan(250)
   })
 
@@ -75,8 +57,8 @@ recorded('the frames of a PDS', () => {
   })
 })
 
-recorded('the frames of ozone', () => {
-  const frames = framesOf('label_frames.bin')
+describe('the frames of ozone', () => {
+  const frames = framesOf('local/label_frames.bin')
 
   it('go out byte for byte, and a replay lacks what was replaced', async () => {
     await using server = await fakeLabels({ events: frames })
@@ -89,7 +71,7 @@ recorded('the frames of ozone', () => {
   })
 
   it('hold the labels that an independent decoder found', () => {
-    expect(frames.flatMap(labelsOf)).toEqual(linesOf('label_frames.expected.ndjson').flatMap(({ labels }) => labels))
+    expect(frames.flatMap(labelsOf)).toEqual(messagesOf('local/label_frames.expected.ndjson').flatMap(({ labels }) => labels))
   })
 
   it('have members in the order of the generated ones', () => {
@@ -108,38 +90,36 @@ interface Refusal {
   readonly close?: { readonly code: number; readonly reason: string } | null
 }
 
-const all: readonly Refusal[] = has ? JSON.parse(readFileSync(join(LOCAL, 'refusals.json'), 'utf8')) : []
+const all = jsonOf<readonly Refusal[]>('local/refusals.json')
 
-// `it.each` takes no empty list, not even where it is skipped.
-if (has)
-  describe('the refusals of running servers', () => {
-    const subscriptions = all.filter(({ server, request }) => server !== 'tap' && /subscribe(Repos|Labels)\?cursor/.test(request))
+describe('the refusals of running servers', () => {
+  const subscriptions = all.filter(({ server, request }) => server !== 'tap' && /subscribe(Repos|Labels)\?cursor/.test(request))
 
-    it.each(subscriptions.filter(({ close }) => close !== null).map((one) => [one.server, one.request, one] as const))(
-      'of a %s are the same here: %s',
-      async (style, request, { frames = [], close }) => {
-        const query = request.slice(request.indexOf('?'))
-        await using server = style === 'ozone' ? await fakeLabels() : await fakeFirehose({ style: style === 'relay' ? 'relay' : 'pds' })
-        const client = new FrameClient(server.endpoint, query)
-        expect(await client.ended).toEqual(close)
-        expect(hex(client.frames)).toEqual(frames.map(({ hex: bytes }) => bytes))
-      },
-    )
+  it.each(subscriptions.filter(({ close }) => close !== null).map((one) => [one.server, one.request, one] as const))(
+    'of a %s are the same here: %s',
+    async (style, request, { frames = [], close }) => {
+      const query = request.slice(request.indexOf('?'))
+      await using server = style === 'ozone' ? await fakeLabels() : await fakeFirehose({ style: style === 'relay' ? 'relay' : 'pds' })
+      const client = new FrameClient(server.endpoint, query)
+      expect(await client.ended).toEqual(close)
+      expect(hex(client.frames)).toEqual(frames.map(({ hex: bytes }) => bytes))
+    },
+  )
 
-    it.each(subscriptions.filter(({ http }) => http !== undefined).map((one) => [one.server, one.request, one] as const))(
-      'over HTTP of a %s are the same here: %s',
-      async (_style, request, { http }) => {
-        await using server = await fakeFirehose({ style: 'relay' })
-        const { status, body } = await refusalOf(server.endpoint, request.slice(request.indexOf('?')))
-        expect({ status, body }).toEqual({ status: http?.status, body: http?.body })
-      },
-    )
+  it.each(subscriptions.filter(({ http }) => http !== undefined).map((one) => [one.server, one.request, one] as const))(
+    'over HTTP of a %s are the same here: %s',
+    async (_style, request, { http }) => {
+      await using server = await fakeFirehose({ style: 'relay' })
+      const { status, body } = await refusalOf(server.endpoint, request.slice(request.indexOf('?')))
+      expect({ status, body }).toEqual({ status: http?.status, body: http?.body })
+    },
+  )
 
-    it('tell of an outdated cursor in the same bytes', async () => {
-      const outdated = subscriptions.find(({ what }) => what.startsWith('cursor older'))
-      await using server = await fakeFirehose({ events: 10, stored: 'all', retainEvents: 1 })
-      await using client = new FrameClient(server.endpoint, '?cursor=0')
-      await client.received(2)
-      expect(hex(client.frames)[0]).toBe(outdated?.frames?.[0]?.hex)
-    })
+  it('tell of an outdated cursor in the same bytes', async () => {
+    const outdated = subscriptions.find(({ what }) => what.startsWith('cursor older'))
+    await using server = await fakeFirehose({ events: 10, stored: 'all', retainEvents: 1 })
+    await using client = new FrameClient(server.endpoint, '?cursor=0')
+    await client.received(2)
+    expect(hex(client.frames)[0]).toBe(outdated?.frames?.[0]?.hex)
   })
+})

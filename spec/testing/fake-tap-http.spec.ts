@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { fakeTap } from '../../src/testing/index.js'
+import { jsonOf } from '../helpers/recordings.js'
 import { connect, refusalOf } from './fake-tap-client.js'
 
 interface Answer {
@@ -144,17 +144,9 @@ interface Recorded {
   readonly close?: { readonly code: number } | null
 }
 
-const RECORDED = '../shared/data/local/refusals.json'
-const recorded: readonly Recorded[] = existsSync(RECORDED)
-  ? (JSON.parse(readFileSync(RECORDED, 'utf8')) as Recorded[]).filter(({ server }) => server === 'tap')
-  : []
+const recorded = jsonOf<readonly Recorded[]>('local/refusals.json').filter(({ server }) => server === 'tap')
 
 describe('fakeTap answers what a running Tap answered', () => {
-  if (recorded.length === 0) {
-    it.skip(`(${RECORDED} is not here)`, () => undefined)
-    return
-  }
-
   const plain = recorded.filter(({ http, upgraded }) => http && upgraded === undefined)
   const refused = recorded.filter(({ http, upgraded }) => http && upgraded === false)
   const messages = recorded.filter(({ upgraded, sent }) => upgraded && sent !== undefined)

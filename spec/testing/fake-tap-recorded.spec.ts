@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { fakeTap } from '../../src/testing/index.js'
+import { linesOf, present } from '../helpers/recordings.js'
 import { connect, TapClient } from './fake-tap-client.js'
 
 const frame = (id: number, did: string, live = true): string =>
@@ -51,20 +51,15 @@ describe('the frames of fakeTap', () => {
   })
 })
 
-const RECORDINGS = ['local/tap_channel.ndjson', 'tap/derived_from_real.ndjson', 'tap/readme_examples.ndjson']
-
 describe('fakeTap plays recordings', () => {
-  for (const path of RECORDINGS.map((name) => `../shared/data/${name}`)) {
-    if (!existsSync(path)) {
-      it.skip(`(${path} is not here)`, () => undefined)
-      continue
-    }
-    it(`${path}, each frame once`, async () => {
-      const frames = readFileSync(path, 'utf8').split('\n').filter(Boolean)
+  it.each(present('local/tap_channel.ndjson', 'tap/derived_from_real.ndjson', 'tap/readme_examples.ndjson'))(
+    '%s, each frame once',
+    async (file) => {
+      const frames = linesOf(file)
       await using tap = await fakeTap({ frames })
       await using client = new TapClient(tap.url, { acks: true })
       await tap.drained()
       expect([...client.frames].sort()).toEqual([...frames].sort())
-    })
-  }
+    },
+  )
 })

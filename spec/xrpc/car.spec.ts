@@ -4,8 +4,8 @@ import { Blocks } from '../../src/xrpc/car.js'
 import { isCidOf } from '../../src/xrpc/cid.js'
 import { sha256 as sha256InBrowsers } from '../../src/xrpc/sha256-browser.js'
 import { sha256 } from '../../src/xrpc/sha256-node.js'
+import { bytesOf, describeWith, jsonOf, linesOf, present } from '../helpers/recordings.js'
 import { carOf, join, linkTo } from '../sources/firehose/frames.js'
-import { bytesOf, jsonOf, linesOf, recorded } from './data.js'
 
 const blocks = ['root', 'one', 'two'].map((text) => encode({ text }))
 const [root, one, two] = blocks as [Uint8Array, Uint8Array, Uint8Array]
@@ -89,7 +89,11 @@ describe('a hash', () => {
 
 const linkOf = (cid: string): Uint8Array => (decode(encode({ $link: cid } as CidLink)) as CidLinkWrapper).bytes
 
-recorded('real sections', () => {
+const FIXTURES = 'car/car-file-fixtures.json'
+const REPOSITORY = 'car/jcalabro_repo_20260704.car'
+const RECORDS = 'car/jcalabro_repo_20260704.expected_records.tsv'
+
+describeWith([FIXTURES, REPOSITORY, RECORDS], 'published sections', () => {
   interface Fixture {
     readonly root: string
     readonly blocks: readonly { readonly cid: string; readonly bytes: string }[]
@@ -97,7 +101,7 @@ recorded('real sections', () => {
   }
 
   it('of the fixtures hold what they are said to hold', () => {
-    const fixtures = jsonOf<readonly Fixture[]>('car/car-file-fixtures.json', [])
+    const fixtures = jsonOf<readonly Fixture[]>(FIXTURES)
     expect(fixtures.length).toBeGreaterThan(0)
     for (const { root: cid, blocks: expected, car } of fixtures) {
       const section = new Blocks(Uint8Array.from(Buffer.from(car, 'base64')))
@@ -111,25 +115,30 @@ recorded('real sections', () => {
   })
 
   it('of a whole repository hold every record of it, each with its hash', () => {
-    const section = new Blocks(bytesOf('car/jcalabro_repo_20260704.car'))
-    const records = linesOf('car/jcalabro_repo_20260704.expected_records.tsv').map((line) => line.split('\t')[1] ?? '')
+    const section = new Blocks(bytesOf(REPOSITORY))
+    const records = linesOf(RECORDS).map((line) => line.split('\t')[1] ?? '')
     expect(records).toHaveLength(23)
     for (const cid of records) expect(isCidOf(linkOf(cid), section.get(linkOf(cid)) ?? new Uint8Array())).toBe(true)
   })
+})
 
-  it.each([
-    'empty',
-    'tiny',
-    'little',
-    'atproto_dart_repo',
-    'indigo_paul_staging.repo',
-    'indigo_repo_slice',
-    'rsky_valid_repo',
-    'skyfall_attie',
-  ])('of %s.car are read to their end, with the root among them', (name) => {
-    const section = new Blocks(bytesOf(`car/${name}.car`))
+const OTHERS = [
+  'empty',
+  'tiny',
+  'little',
+  'atproto_dart_repo',
+  'indigo_paul_staging.repo',
+  'indigo_repo_slice',
+  'rsky_valid_repo',
+  'skyfall_attie',
+]
+
+it.each(['local/alice_repo.car', ...present(...OTHERS.map((name) => `car/${name}.car`))])(
+  'a real section, %s, is read to its end, with the root among its blocks',
+  (file) => {
+    const section = new Blocks(bytesOf(file))
     const cid = section.root ?? new Uint8Array()
     expect(section.whole).toBe(true)
     expect(isCidOf(cid, section.get(cid) ?? new Uint8Array())).toBe(true)
-  })
-})
+  },
+)

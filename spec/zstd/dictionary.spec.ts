@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DictionaryError } from '../../src/errors.js'
 import { checkDictionary } from '../../src/zstd/dictionary.js'
-import { loadDictionary as loadInBrowser, V1_DICTIONARY, v2DictionaryUrl } from '../../src/zstd/dictionary-source.js'
+import { loadDictionary as loadInBrowser, v2DictionaryUrl } from '../../src/zstd/dictionary-source.js'
 import { cacheFolder, loadDictionary } from '../../src/zstd/node-dictionary.js'
-import { bytesOf, hasData } from './data.js'
 import { dictionaryOf, ONE, TWO } from './frames.js'
 
 const dictionary = dictionaryOf(ONE)
@@ -170,21 +169,6 @@ describe('loadDictionary', () => {
 })
 
 describe('the known dictionaries', () => {
-  ;(hasData ? it : it.skip)(
-    `of wire v1 have the SHA-256 and the id of the published one${hasData ? '' : ' (skipped: ../shared/data is absent)'}`,
-    async () => {
-      const published = bytesOf('jetstream/zstd_dictionary')
-      const loaded = await loadInBrowser(published, V1_DICTIONARY)
-      expect(loaded).toHaveLength(112_640)
-      await expect(
-        loadInBrowser(
-          published.map((byte, at) => (at === 9000 ? 0 : byte)),
-          V1_DICTIONARY,
-        ),
-      ).rejects.toThrow(/SHA-256/)
-    },
-  )
-
   it('of wire v2 are at the server', () => {
     expect(v2DictionaryUrl('wss://a.example/').href).toBe('https://a.example/xrpc/network.bsky.jetstream.getZstdDictionary')
     expect(v2DictionaryUrl('ws://127.0.0.1:8080/subscribe?a=b', 20260811).href).toBe(

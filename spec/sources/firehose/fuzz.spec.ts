@@ -4,12 +4,11 @@ import { FrameError, firehose$, RecordError, type RejectedFrame, ServerError, St
 import { fakeFirehose } from '../../../src/testing/fake-firehose.js'
 import { encodeMessage } from '../../../src/testing/firehose-message.js'
 import { generateCommits } from '../../../src/testing/generate-commits.js'
+import { framesOf } from '../../helpers/recordings.js'
 import { expectBalanced } from '../../helpers/streams.js'
-import { framesOf } from '../../xrpc/data.js'
 import { commitFrame, errorFrame, identityFrame, read } from './frames.js'
 
 const SEED = 20261121
-// What is recorded comes on top of what is generated, where it is at hand.
 const CORPUS: readonly Uint8Array[] = [
   ...[...generateCommits({ seed: 3, count: 60 })].map(encodeMessage),
   ...framesOf('local/firehose_frames.bin').filter(({ length }) => length < 20_000),

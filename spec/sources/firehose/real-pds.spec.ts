@@ -13,10 +13,13 @@ import { faultProxy } from '../../../src/testing/index.js'
 import { expectBalanced, first } from '../../helpers/streams.js'
 import { linkTo } from './frames.js'
 
-// The network of ../shared/network, say: PDS_URL=ws://localhost:2583 npx jest spec/sources/firehose/real-pds
+// A PDS that is being written to: PDS_URL=ws://localhost:2583 npx jest spec/sources/firehose/real-pds
 const { PDS_URL } = process.env
-if (PDS_URL === undefined) process.stderr.write('skipped: PDS_URL names no PDS that is being written to, so none is read\n')
-const real = PDS_URL === undefined ? describe.skip : describe
+
+function describeReal(name: string, body: (host: string) => void): void {
+  if (PDS_URL !== undefined) describe(name, () => body(PDS_URL))
+  else describe(name, () => it.skip('(needs PDS_URL, a PDS that is being written to)', () => undefined))
+}
 
 function watched(config: FirehoseConfig) {
   const [gaps, rejects]: [Gap[], RejectedFrame[]] = [[], []]
@@ -30,9 +33,9 @@ const lineOf = (event: FirehoseEvent): string =>
     ? `${event.cursor} ${event.commit.collection}/${event.commit.rkey} ${event.commit.operation}`
     : `${event.cursor} ${event.kind}`
 
-real('the firehose of a real PDS', () => {
+describeReal('the firehose of a real PDS', (host) => {
   it('comes whole, with the record of every CID', async () => {
-    const { events$, gaps, rejects, metrics$ } = watched({ host: PDS_URL, cursor: 'oldest' })
+    const { events$, gaps, rejects, metrics$ } = watched({ host, cursor: 'oldest' })
     const events = await first(100, events$)
     for (const { cursor, time_us, commit } of events as readonly (FirehoseEvent & Partial<Pick<FirehoseCommitEvent, 'commit'>>)[]) {
       expect([cursor, time_us].every((number) => number > 0)).toBe(true)
@@ -43,7 +46,7 @@ real('the firehose of a real PDS', () => {
   }, 60_000)
 
   it('comes once each over cuts, as it does without', async () => {
-    const whole = await first(100, watched({ host: PDS_URL, cursor: 'oldest' }).events$)
+    const whole = await first(100, watched({ host, cursor: 'oldest' }).events$)
     const last = whole.at(-1)?.cursor ?? 0
     await using proxy = await faultProxy({ target: PDS_URL ?? '', resetAfterBytes: 30_000 })
     const { events$, gaps } = watched({ host: proxy.url, cursor: 'oldest', reconnect: { initialDelayMs: 10, jitter: 'none' } })
@@ -59,7 +62,7 @@ real('the firehose of a real PDS', () => {
   }, 60_000)
 
   it('is asked for a place in its future, and says so', async () => {
-    const { events$, gaps } = watched({ host: PDS_URL, cursor: 1_000_000_000, onCursorRefused: 'live' })
+    const { events$, gaps } = watched({ host, cursor: 1_000_000_000, onCursorRefused: 'live' })
     const [event] = await first(1, events$)
     expect(event?.cursor).toBeGreaterThan(0)
     expect(gaps).toEqual([expect.objectContaining({ from: 1_000_000_000, reason: 'renumbered' })])

@@ -1,6 +1,6 @@
 import { encode } from '@atcute/cbor'
 import type { FirehoseEvent } from '../../../src/index.js'
-import { framesOf, jsonOf, linesOf, recorded } from '../../xrpc/data.js'
+import { describeWith, framesOf, jsonOf, linesOf } from '../../helpers/recordings.js'
 import { eventsIn, frameOf, linkTo } from './frames.js'
 
 /** What an independent decoder made of a frame. */
@@ -49,7 +49,7 @@ function bare(event: FirehoseEvent): object {
 
 const recordsOf = (event: FirehoseEvent) => (event.kind === 'commit' && event.commit.operation !== 'delete' ? [event.commit] : [])
 
-recorded('the frames of a PDS', () => {
+describe('the frames of a PDS', () => {
   const frames = framesOf('local/firehose_frames.bin')
   const expected = linesOf('local/firehose_frames.expected.ndjson').map((line) => JSON.parse(line) as Expected)
 
@@ -84,12 +84,15 @@ type Body = { readonly ops?: readonly object[] | null; readonly seq: number; rea
 
 const SCENARIOS = ['account_lifecycle', 'deactivation', 'legacy', 'post_lifecycle', 'post_lifecycle_legacy', 'rev_ordering', 'seq_ordering']
 const COMMITS = ['4621317030', '4621317332', '4621332152', '4623075231']
+const scenarioFile = (name: string) => `firehose/relay_scenario_${name}.json`
+const commitFile = (seq: string) => `firehose/indigo_commit_${seq}.json`
+const RELAYS = [...SCENARIOS.map(scenarioFile), ...COMMITS.map(commitFile)]
 
-recorded('the frames of relays', () => {
-  const scenario = (name: string) => jsonOf<Scenario>(`firehose/relay_scenario_${name}.json`, { messages: [] }).messages
+describeWith(RELAYS, 'the frames of relays', () => {
+  const scenario = (name: string) => jsonOf<Scenario>(scenarioFile(name)).messages
   const bodies = [
     ...SCENARIOS.flatMap(scenario).map(({ frame }) => ({ t: frame.header.t, body: frame.body })),
-    ...COMMITS.map((seq) => ({ t: '#commit', body: jsonOf<Body>(`firehose/indigo_commit_${seq}.json`, { seq: 0 }) })),
+    ...COMMITS.map((seq) => ({ t: '#commit', body: jsonOf<Body>(commitFile(seq)) })),
   ]
 
   it('are one event for each operation, each with the record of its CID', () => {

@@ -4,7 +4,7 @@ import type { Place } from '../../../src/connection/mark.js'
 import { CursorRefusedError, type FirehoseConfig, type FirehoseEvent, RefusedError } from '../../../src/index.js'
 import { marbles } from '../../../src/testing/index.js'
 import { expectBalanced, runFor } from '../../connection/sessions.js'
-import { bytesOf, jsonOf, recorded } from '../../xrpc/data.js'
+import { bytesOf, jsonOf } from '../../helpers/recordings.js'
 import { commitFrame, errorFrame, frameOf, identityFrame, posts, T0 } from './frames.js'
 import { cursorsOf, firehoseOver, HOST, nameOf } from './streams.js'
 
@@ -313,10 +313,8 @@ interface Refusal {
   readonly frames: readonly { readonly hex?: string }[]
 }
 
-recorded('what servers were seen to say', () => {
-  const refusals = jsonOf<readonly Partial<Refusal>[]>('local/refusals.json', []).filter(({ request }) =>
-    request?.includes('subscribeRepos'),
-  )
+describe('what servers were seen to say', () => {
+  const refusals = jsonOf<readonly Partial<Refusal>[]>('local/refusals.json').filter(({ request }) => request?.includes('subscribeRepos'))
   const framesOf = (name: string) =>
     refusals
       .flatMap(({ frames = [] }) => frames.flatMap(({ hex }) => (hex === undefined ? [] : [Uint8Array.from(Buffer.from(hex, 'hex'))])))

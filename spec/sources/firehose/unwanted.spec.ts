@@ -8,7 +8,7 @@ import { encodeMessage } from '../../../src/testing/firehose-message.js'
 import { generateCommits } from '../../../src/testing/generate-commits.js'
 import { marbles } from '../../../src/testing/index.js'
 import { runFor } from '../../connection/sessions.js'
-import { framesOf } from '../../xrpc/data.js'
+import { framesOf } from '../../helpers/recordings.js'
 import { commitFrame, DID, errorFrame, frameOf, identityFrame, posts } from './frames.js'
 import { cursorsOf, firehoseOver, nameOf } from './streams.js'
 

@@ -15,9 +15,9 @@ import {
 } from '../../../src/index.js'
 import { decodeMessage } from '../../../src/testing/firehose-message.js'
 import { type FakeFirehose, fakeFirehose, fakeJetstream, generateCommits } from '../../../src/testing/index.js'
+import { framesOf } from '../../helpers/recordings.js'
 import { expectBalanced, first } from '../../helpers/streams.js'
 import { refusing } from '../../socket/servers.js'
-import { framesOf, recorded } from '../../xrpc/data.js'
 import { eventsIn, posts } from './frames.js'
 import { nameOf } from './streams.js'
 
@@ -273,7 +273,7 @@ describe('several hosts', () => {
   })
 })
 
-recorded('the frames of a PDS, through a socket', () => {
+describe('the frames of a PDS, through a socket', () => {
   const frames = framesOf('local/firehose_frames.bin')
 
   it('are the events that they are without one, and come once each over cuts', async () => {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
 import { type FakeJetstreamOptions, fakeJetstream, type JetstreamFault } from '../../../src/testing/index.js'
-import { V1_DICTIONARY } from '../../../src/zstd/dictionary-source.js'
+import { loadDictionary as loadInBrowser, V1_DICTIONARY } from '../../../src/zstd/dictionary-source.js'
+import { bytesOf, itWith } from '../../helpers/recordings.js'
 import { first, generated, watched } from '../../traps/watched.js'
-import { bytesOf, hasData } from '../../zstd/data.js'
 import { bomb, craft, dictionaryOf, encoder, ONE, TWO } from '../../zstd/frames.js'
 
 const EVENTS = generated(200)
@@ -158,11 +158,14 @@ describe('`compress: true`', () => {
     expect(dictionariesOf(server)).toEqual([null, String(ONE)])
   })
 
-  const itWithData = hasData ? it : it.skip
-  itWithData(
-    'has the published dictionary for a server with wire v1 alone, by default and from the cache (needs ../shared/data)',
+  itWith(
+    ['jetstream/zstd_dictionary'],
+    'knows the published dictionary, and has it for a server with wire v1 alone, by default and from the cache',
     async () => {
       const dictionary = bytesOf('jetstream/zstd_dictionary')
+      expect(await loadInBrowser(dictionary, V1_DICTIONARY)).toHaveLength(112_640)
+      const changed = dictionary.map((byte, at) => (at === 9000 ? 0 : byte))
+      await expect(loadInBrowser(changed, V1_DICTIONARY)).rejects.toThrow(/SHA-256/)
       const cache = await mkdtemp(join(tmpdir(), 'cache-'))
       await mkdir(join(cache, 'rxjs-atproto'))
       await writeFile(join(cache, 'rxjs-atproto', `${V1_DICTIONARY.sha256}.zdict`), dictionary)

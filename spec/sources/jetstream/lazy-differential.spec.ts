@@ -15,7 +15,7 @@ import { v2 } from '../../../src/sources/jetstream/v2.js'
 import { generateEvents } from '../../../src/testing/index.js'
 import { toV2 } from '../../../src/testing/jetstream-translate.js'
 import type { DictionaryDecoder } from '../../../src/zstd/dictionary-decoder.js'
-import { hasData, linesOf } from '../../zstd/data.js'
+import { linesOf, present } from '../../helpers/recordings.js'
 
 const CHECKER = recordChecker()
 const SEED = 20260811
@@ -90,13 +90,10 @@ function expectSame(wire: Wire, bytes: Uint8Array, behind?: Uint8Array): 'by han
 
 const GENERATED = [...generateEvents({ count: 400, seed: 5 })].map((event) => JSON.stringify(event))
 const CORPUS: Readonly<Record<keyof typeof WIRES, readonly string[]>> = {
-  v1: [
-    ...GENERATED,
-    ...(hasData ? ['jetstream/real_v1.ndjson', 'simulator/v1.ndjson', 'jetstream/handmade.ndjson'].flatMap((file) => linesOf(file)) : []),
-  ],
+  v1: [...GENERATED, ...present('simulator/v1.ndjson', 'jetstream/real_v1.ndjson', 'jetstream/handmade.ndjson').flatMap(linesOf)],
   v2: [
     ...GENERATED.map((text, index) => toV2(text, 1000 + index, 1_700_000_000_000_000 + index) ?? text),
-    ...(hasData ? ['simulator/v2.ndjson', 'jetstream/real_v2_frames.ndjson'].flatMap((file) => linesOf(file)) : []),
+    ...present('simulator/v2.ndjson', 'jetstream/real_v2_frames.ndjson').flatMap(linesOf),
   ],
 }
 const names = ['v1', 'v2'] as const

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { recordChecker } from '../../../src/connection/records.js'
 import { FrameError } from '../../../src/errors.js'
 import type { JetstreamEvent } from '../../../src/events.js'
@@ -8,6 +6,7 @@ import type { JetstreamFilters } from '../../../src/sources/jetstream/filters.js
 import { identityOf } from '../../../src/sources/jetstream/identity.js'
 import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { generateEvents } from '../../../src/testing/index.js'
+import { linesOf, present } from '../../helpers/recordings.js'
 
 const decoding = eager(recordChecker())
 
@@ -104,8 +103,9 @@ describe('wire v1', () => {
     expect(metBy(numbered.slice(0, -20)).place).toEqual({ position: 24_000_000_007, time_us: 1_725_911_162_329_308 })
   })
 
-  it('gives every recorded event a different identity', () => {
-    const lines = readRecorded()
+  it.each(present('simulator/v1.ndjson', 'jetstream/real_v1.ndjson'))('gives every event of %s a different identity', (file) => {
+    const lines = linesOf(file)
+    expect(lines.length).toBeGreaterThan(100)
     expect(new Set(lines.map((line) => identityOf(JSON.parse(line)))).size).toBe(lines.length)
   })
 })
@@ -167,12 +167,3 @@ describe('the request of wire v1', () => {
     expect(wants(decode({ ...identity, kind: 'account', account: { active: true } }))).toBe(false)
   })
 })
-
-function readRecorded(): readonly string[] {
-  try {
-    return readFileSync(join(__dirname, '../../../../shared/data/jetstream/real_v1.ndjson'), 'utf8').trim().split('\n')
-  } catch {
-    process.stderr.write('skipped: ../shared/data is not here\n')
-    return []
-  }
-}

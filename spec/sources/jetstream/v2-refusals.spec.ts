@@ -3,10 +3,10 @@ import type { AddressInfo, Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { CursorRefusedError, ReconnectExhaustedError, RefusedError, ServerError } from '../../../src/errors.js'
 import type { JetstreamConfig } from '../../../src/index.js'
+import { jsonOf } from '../../helpers/recordings.js'
 import { first, watched } from '../../traps/watched.js'
-import { bytesOf, hasData } from '../../zstd/data.js'
 
-/** One answer that a running server gave; `../shared/data/simulator/refusals.json` holds them. */
+/** One answer that a running server gave. */
 interface Recorded {
   readonly name: string
   readonly request: { readonly upgrade?: string; readonly path: string; readonly subprotocols?: readonly string[] }
@@ -18,7 +18,7 @@ interface Recorded {
   readonly lastFrame?: string
 }
 
-const RECORDED: readonly Recorded[] = hasData ? JSON.parse(Buffer.from(bytesOf('simulator/refusals.json')).toString()) : []
+const RECORDED = jsonOf<readonly Recorded[]>('simulator/refusals.json')
 const dialled = RECORDED.filter(({ request }) => request.upgrade === 'websocket')
 const refused = dialled.filter(({ status }) => status !== 101)
 const named = (all: readonly Recorded[]) => all.map((recorded) => [recorded.name, recorded] as const)
@@ -69,9 +69,7 @@ async function endOf(recorded: Recorded, config: JetstreamConfig = {}) {
 
 const xrpcOf = (body: string): { error?: string; message: string } => (body.startsWith('{') ? JSON.parse(body) : { message: body.trim() })
 
-const describeRecorded = hasData ? describe : describe.skip
-
-describeRecorded('a refusal that a running server gave (needs ../shared/data)', () => {
+describe('a refusal that a running server gave', () => {
   const fatal = refused.filter(({ status, body }) => status !== 503 && !body?.includes('CursorTooOld'))
 
   it('is one of many, on both wires', () => {
@@ -119,7 +117,7 @@ describeRecorded('a refusal that a running server gave (needs ../shared/data)', 
   })
 })
 
-describeRecorded('an end that a running server made', () => {
+describe('an end that a running server made', () => {
   const closed = dialled.filter(({ close, lastFrame, request }) => close && lastFrame === undefined && !request.subprotocols)
 
   it.each(named(closed))('is an end like any other, with its code and reason: %s', async (_, recorded) => {

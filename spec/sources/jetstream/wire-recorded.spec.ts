@@ -1,4 +1,4 @@
-import { Control } from '../../../src/connection/control.js'
+import type { Control } from '../../../src/connection/control.js'
 import type { CursorProtocol } from '../../../src/connection/protocol.js'
 import { recordChecker } from '../../../src/connection/records.js'
 import { FrameError } from '../../../src/errors.js'
@@ -13,14 +13,13 @@ import type { DictionaryDecoder } from '../../../src/zstd/dictionary-decoder.js'
 import { napiDecoder } from '../../../src/zstd/node-napi.js'
 import { nodeWasmDecoder } from '../../../src/zstd/node-wasm.js'
 import { zlibDecoder } from '../../../src/zstd/node-zlib.js'
+import { bytesOf, describeWith, framesOf, linesOf } from '../../helpers/recordings.js'
 import { first } from '../../traps/watched.js'
-import { bytesOf, framesOf, hasData, linesOf } from '../../zstd/data.js'
+import { dictionaryOf, encoder, ONE } from '../../zstd/frames.js'
 
 // Records of one running server, seq 121 to 564, over both wires and compressed.
-const V1 = hasData ? linesOf('simulator/v1.ndjson') : []
-const V2 = hasData ? linesOf('simulator/v2.ndjson') : []
-const V2_DICTIONARY = hasData ? bytesOf('jetstream/subscribe_events_20260811.zdict') : new Uint8Array()
-const V1_DICTIONARY = hasData ? bytesOf('jetstream/zstd_dictionary') : new Uint8Array()
+const V1 = linesOf('simulator/v1.ndjson')
+const V2 = linesOf('simulator/v2.ndjson')
 
 // What JSON.parse gives is what a v1 reader gets; it alone says what is the same event.
 const ON_V1 = V1.map((line) => JSON.parse(line) as JetstreamEvent)
@@ -57,13 +56,27 @@ const DECODERS: Readonly<Record<string, (dictionary: Uint8Array) => Promise<Dict
   zlib: async (dictionary) => zlibDecoder(dictionary),
 }
 
-const describeRecorded = hasData ? describe : describe.skip
+const optionsOf = (decode: keyof typeof DECODINGS) => (decoder?: DictionaryDecoder) => {
+  const compression: Compression = { ...(decoder && { decoder }), status: { name: decoder ? 'zstd' : 'none' } }
+  return { maxFrameBytes: 1_000_000, decoding: DECODINGS[decode], compression }
+}
 
-describeRecorded.each(['eager', 'lazy'] as const)('what a running server sent (needs ../shared/data), decoded %s,', (decode) => {
-  const options = (decoder?: DictionaryDecoder) => {
-    const compression: Compression = { ...(decoder && { decoder }), status: { name: decoder ? 'zstd' : 'none' } }
-    return { maxFrameBytes: 1_000_000, decoding: DECODINGS[decode], compression }
-  }
+/** Every event of a server, through a socket. */
+async function read(server: FakeJetstreamOptions, config: (server: { url: string; host: string }) => JetstreamConfig, count: number) {
+  await using fake = await fakeJetstream({ stored: 'all', ...server })
+  return await first(count, jetstream$({ cursor: 'oldest', ...config(fake) }))
+}
+
+const decodings = ['eager', 'lazy'] as const
+
+describe.each(decodings)('what a running server sent, decoded %s,', (decode) => {
+  const options = optionsOf(decode)
+  const v2Events = { server: 'v2', events: V2 } as const
+  let frames: readonly Uint8Array[]
+
+  beforeAll(async () => {
+    frames = V2.map(await encoder(dictionaryOf(ONE)))
+  })
 
   it('is the same events on both wires', () => {
     const [one, two] = [v1('ws://h/subscribe', {}, options()), v2('ws://h/xrpc/x', {}, options())]
@@ -72,69 +85,89 @@ describeRecorded.each(['eager', 'lazy'] as const)('what a running server sent (n
   })
 
   it.each(Object.keys(DECODERS))('is the same events compressed, by the decoder %s where it is present', async (name) => {
-    const decoder = await DECODERS[name]?.(V2_DICTIONARY)
+    const decoder = await DECODERS[name]?.(dictionaryOf(ONE))
     if (decoder === undefined) {
       console.log(`the decoder ${name} is not present on this Node`)
       return
     }
     const two = v2('ws://h/xrpc/x', {}, options(decoder))
-    const frames = framesOf('simulator/v2_zstd.bin')
     const events = frames.map((frame) => two.decode(frame) as JetstreamEvent)
     expect(events.filter(isLazy).length > events.length / 2).toBe(decode === 'lazy')
     expectSameEvents(events)
+    const packed = framesOf('zstd/v1_1111.bin').map((frame) => v1('ws://h/subscribe', {}, options(decoder)).decode(frame))
+    expect(packed).toEqual(ON_V1.slice(0, 120))
   })
-
-  it.each(Object.keys(DECODERS))('of wire v1 is the same events compressed, by the decoder %s where it is present', async (name) => {
-    const decoder = await DECODERS[name]?.(V1_DICTIONARY)
-    if (decoder === undefined) return
-    const one = v1('ws://h/subscribe', {}, options(decoder))
-    const lines = linesOf('jetstream/real_v1.ndjson')
-    const events = framesOf('derived/real_v1_zstd_frames.bin').map((frame) => one.decode(frame))
-    expect(events.filter(isLazy).length > events.length / 2).toBe(decode === 'lazy')
-    expect(events).toEqual(lines.map((line) => JSON.parse(line)))
-  })
-
-  it('differs by nothing but its cursor from what a v1 reader of the network got', () => {
-    const two = v2('ws://h/xrpc/x', {}, options())
-    for (const line of linesOf('jetstream/real_v2_frames.ndjson')) {
-      const event = decodeText(two, line)
-      if (event instanceof Control) throw new Error('it is no event')
-      expect(decodeText(v1('ws://h/subscribe', {}, options()), JSON.stringify(event))).toEqual(event)
-    }
-  })
-
-  const packed = (file: string, lines: readonly string[]) => {
-    const frames = new Map(framesOf(file).map((frame, index) => [lines[index], frame]))
-    // The server's own bytes, checksums and windows included.
-    return (json: Uint8Array) => frames.get(Buffer.from(json).toString()) ?? new Uint8Array()
-  }
-
-  const read = async (server: FakeJetstreamOptions, config: (server: { url: string; host: string }) => JetstreamConfig, count: number) => {
-    await using fake = await fakeJetstream({ stored: 'all', ...server })
-    return await first(count, jetstream$({ cursor: 'oldest', decode, ...config(fake) }))
-  }
 
   it('comes through a socket on wire v1, wire v2 and wire v2 compressed, byte for byte what was sent', async () => {
-    const v2Events = { server: 'v2', events: V2 } as const
-    expect(await read({ server: 'v2', events: V1 }, ({ url }) => ({ host: url }), V1.length)).toEqual(ON_V1)
-    expectSameEvents((await read(v2Events, ({ host }) => ({ host }), V2.length)) as readonly JetstreamEvent[])
-    const compressed = { ...v2Events, dictionary: V2_DICTIONARY, compress: packed('simulator/v2_zstd.bin', V2) }
-    expectSameEvents((await read(compressed, ({ host }) => ({ host, compress: true }), V2.length)) as readonly JetstreamEvent[])
-  })
-
-  it('comes through a socket compressed on wire v1, as the network recorded it', async () => {
-    const lines = linesOf('jetstream/real_v1.ndjson')
-    const compress = packed('derived/real_v1_zstd_frames.bin', lines)
-    const config = { compress: true, zstdDictionary: V1_DICTIONARY } as const
-    const events = await read({ events: lines, compress }, ({ url }) => ({ host: url, ...config }), lines.length)
-    expect(events).toEqual(lines.map((line) => JSON.parse(line)))
+    expect(await read({ server: 'v2', events: V1 }, ({ url }) => ({ host: url, decode }), V1.length)).toEqual(ON_V1)
+    expectSameEvents((await read(v2Events, ({ host }) => ({ host, decode }), V2.length)) as readonly JetstreamEvent[])
+    const compressed = { ...v2Events, dictionary: dictionaryOf(ONE), compress: packed(frames, V2) }
+    expectSameEvents((await read(compressed, ({ host }) => ({ host, decode, compress: true }), V2.length)) as readonly JetstreamEvent[])
   })
 
   it('is a reject for every frame that is cut short anywhere, and nothing else', async () => {
-    const two = v2('ws://h/xrpc/x', {}, options(await nodeWasmDecoder(V2_DICTIONARY)))
-    for (const [index, frame] of framesOf('simulator/v2_zstd.bin').entries()) {
+    const two = v2('ws://h/xrpc/x', {}, options(await nodeWasmDecoder(dictionaryOf(ONE))))
+    for (const [index, frame] of frames.entries()) {
       expect(() => two.decode(frame.subarray(0, (index * 7919) % frame.length))).toThrow(FrameError)
       expect(() => two.decode(frame)).not.toThrow()
     }
   })
 })
+
+const PUBLISHED = [
+  'jetstream/subscribe_events_20260811.zdict',
+  'simulator/v2_zstd.bin',
+  'jetstream/zstd_dictionary',
+  'jetstream/real_v1.ndjson',
+  'derived/real_v1_zstd_frames.bin',
+  'jetstream/real_v2_frames.ndjson',
+] as const
+
+describeWith(PUBLISHED, 'what servers of the network sent', () => {
+  const [v2Dictionary, v2Frames, v1Dictionary, v1Lines, v1Frames, v2Lines] = PUBLISHED
+
+  it.each(decodings.flatMap((decode) => Object.keys(DECODERS).map((name) => [decode, name] as const)))(
+    'is the same events under the published dictionaries, decoded %s, by the decoder %s where it is present',
+    async (decode, name) => {
+      const [forV2, forV1] = [await DECODERS[name]?.(bytesOf(v2Dictionary)), await DECODERS[name]?.(bytesOf(v1Dictionary))]
+      if (forV2 === undefined || forV1 === undefined) return
+      const [two, one] = [v2('ws://h/xrpc/x', {}, optionsOf(decode)(forV2)), v1('ws://h/subscribe', {}, optionsOf(decode)(forV1))]
+      expectSameEvents(framesOf(v2Frames).map((frame) => two.decode(frame) as JetstreamEvent))
+      const events = framesOf(v1Frames).map((frame) => one.decode(frame))
+      expect(events.filter(isLazy).length > events.length / 2).toBe(decode === 'lazy')
+      expect(events).toEqual(linesOf(v1Lines).map((line) => JSON.parse(line)))
+    },
+  )
+
+  it.each(decodings)('comes through a socket byte for byte, decoded %s', async (decode) => {
+    const onV2 = { server: 'v2', events: V2, dictionary: bytesOf(v2Dictionary), compress: packed(framesOf(v2Frames), V2) } as const
+    const events = await read(onV2, ({ host }) => ({ host, decode, compress: true }), V2.length)
+    expectSameEvents(events as readonly JetstreamEvent[])
+    const lines = linesOf(v1Lines)
+    const onV1 = { events: lines, compress: packed(framesOf(v1Frames), lines) }
+    const config = { decode, compress: true, zstdDictionary: bytesOf(v1Dictionary) } as const
+    expect(await read(onV1, ({ url }) => ({ host: url, ...config }), lines.length)).toEqual(lines.map((line) => JSON.parse(line)))
+  })
+
+  it.each(decodings)('in August 2026 differs by nothing but its cursor from what a v1 reader got, decoded %s', (decode) => {
+    const [one, two] = [v1('ws://h/subscribe', {}, optionsOf(decode)()), v2('ws://h/xrpc/x', {}, optionsOf(decode)())]
+    const events = linesOf(v2Lines).map((line) => decodeText(two, line) as JetstreamEvent)
+    expect(events.map(({ cursor, time_us }) => [cursor, time_us])).toEqual([
+      [35_610, 1_786_452_540_398_794],
+      [88_893, 1_786_452_649_794_236],
+      [91_107, 1_786_452_655_801_900],
+    ])
+    expect(events.map((event) => decodeText(one, JSON.stringify(event)))).toEqual(events)
+    const payloads = linesOf(v2Lines).map((line) => JSON.parse(line).payload)
+    for (const [index, event] of events.entries()) {
+      const { $type, seq, did, time, ...rest } = payloads[index]
+      expect(event).toMatchObject({ kind: 'commit', did, commit: rest })
+    }
+  })
+})
+
+/** The bytes that were made of each line beforehand, checksums and windows included. */
+function packed(frames: readonly Uint8Array[], lines: readonly string[]): (json: Uint8Array) => Uint8Array {
+  const byLine = new Map(frames.map((frame, index) => [lines[index], frame]))
+  return (json) => byLine.get(Buffer.from(json).toString()) ?? new Uint8Array()
+}

@@ -6,7 +6,7 @@ import { type LabelEvent, labels$, RefusedError, ServerError } from '../../../sr
 import { readMessage } from '../../../src/sources/labels/message.js'
 import { fakeLabels } from '../../../src/testing/index.js'
 import { refused } from '../../../src/xrpc/subscription.js'
-import { framesOf, jsonOf, linesOf, recorded } from '../../xrpc/data.js'
+import { framesOf, jsonOf, linesOf } from '../../helpers/recordings.js'
 
 interface Expected {
   readonly seq: number
@@ -26,7 +26,7 @@ const frames = framesOf('local/label_frames.bin')
 const expected = linesOf('local/label_frames.expected.ndjson').map((line) => JSON.parse(line) as Expected)
 const events = expected.flatMap(({ seq, labels }) => labels.map((label) => ({ seq, ...label })))
 
-recorded('the labels of ozone', () => {
+describe('the labels of ozone', () => {
   it('are what an independent decoder made of them, all six', () => {
     expect(frames).toHaveLength(6)
     const read = frames.map(readMessage).flatMap((message) => (message instanceof Control ? [] : message.labels))
@@ -52,7 +52,7 @@ recorded('the labels of ozone', () => {
   })
 
   it('verify: nothing that was signed is missing or changed', () => {
-    const [document] = Object.values(jsonOf<Documents>('local/plc_docs.json', {})).flatMap(({ verificationMethod }) =>
+    const [document] = Object.values(jsonOf<Documents>('local/plc_docs.json')).flatMap(({ verificationMethod }) =>
       verificationMethod.filter(({ id }) => id === '#atproto_label'),
     )
     const key = publicKeyOf(document?.publicKeyMultibase ?? '')
@@ -64,7 +64,7 @@ recorded('the labels of ozone', () => {
   })
 
   it('are refused with error frames that are a policy for the future, and an end for a bad request', () => {
-    const refusals = jsonOf<readonly Refusal[]>('local/refusals.json', []).filter(({ server }) => server === 'ozone')
+    const refusals = jsonOf<readonly Refusal[]>('local/refusals.json').filter(({ server }) => server === 'ozone')
     const meanings = refusals.map(({ frames: [frame] = [] }) => {
       try {
         return readMessage(Buffer.from(frame?.hex ?? '', 'hex'))

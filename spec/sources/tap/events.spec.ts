@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { type TapEvent, tapEventSchema } from '../../../src/index.js'
 import { fakeTap } from '../../../src/testing/index.js'
+import { linesOf, present } from '../../helpers/recordings.js'
 import { ALICE, first, tapped } from './tapped.js'
 
 interface Message {
@@ -96,14 +96,10 @@ describe('tapEventSchema', () => {
 })
 
 describe('a recorded Tap', () => {
-  for (const name of ['tap/readme_examples.ndjson', 'tap/derived_from_real.ndjson', 'local/tap_channel.ndjson']) {
-    const path = `../shared/data/${name}`
-    if (!existsSync(path)) {
-      it.skip(`comes through (${path} is not here)`, () => undefined)
-      continue
-    }
-    it(`comes through: ${path}, each frame as it is, and each copy once`, async () => {
-      const frames = readFileSync(path, 'utf8').split('\n').filter(Boolean)
+  it.each(present('local/tap_channel.ndjson', 'tap/readme_examples.ndjson', 'tap/derived_from_real.ndjson'))(
+    'comes through: %s, each frame as it is, and each copy once',
+    async (file) => {
+      const frames = linesOf(file)
       const once = [...new Set(frames)]
       await using tap = await fakeTap({ frames })
       const source = tapped(tap)
@@ -119,6 +115,6 @@ describe('a recorded Tap', () => {
       expect(source.metrics).toMatchObject({ frames: frames.length, duplicates: frames.length - once.length, rejected: 0 })
       expect(tap.acks).toHaveLength(frames.length)
       expect(tap.acks.some(({ stray }) => stray)).toBe(false)
-    })
-  }
+    },
+  )
 })
