@@ -44,6 +44,25 @@ export class HoldError extends StreamError {
   readonly retryable = false
 }
 
+/** A value came to an operator from another copy of this library whose deliveries it does not understand. Its delivery counts as failed. */
+export class DuplicateLibraryError extends StreamError {
+  readonly code = 'DUPLICATE_LIBRARY'
+  readonly retryable = false
+
+  constructor(here: LibraryVersion, there: LibraryVersion) {
+    super(
+      `an operator of rxjs-atproto ${versionOf(here)} received an event from a source of rxjs-atproto ${versionOf(there)}, and the two cannot share a delivery; install one version, with \`npm dedupe\` or an override`,
+    )
+  }
+}
+
+interface LibraryVersion {
+  readonly version: string
+  readonly contract: number
+}
+
+const versionOf = ({ version, contract }: LibraryVersion): string => `${version} (delivery contract ${contract})`
+
 /** No connection could be made: DNS, TCP, TLS, or a socket that ended in the handshake. */
 export class ConnectError extends StreamError {
   readonly code = 'CONNECT'
@@ -257,4 +276,55 @@ export class RedisRefusedError extends StreamError {
 export class RedisConflictError extends StreamError {
   readonly code = 'REDIS_CONFLICT'
   readonly retryable = false
+}
+
+brand({
+  StreamError,
+  ConfigError,
+  HoldError,
+  DuplicateLibraryError,
+  ConnectError,
+  ConnectTimeoutError,
+  RequestTimeoutError,
+  RefusedError,
+  ConnectionClosedError,
+  ServerError,
+  WireError,
+  IdleTimeoutError,
+  FrameTooLargeError,
+  ReconnectExhaustedError,
+  CursorRefusedError,
+  CursorStoreError,
+  PageError,
+  CursorLoopError,
+  FrameError,
+  RecordError,
+  DictionaryError,
+  QueueOverflowError,
+  IngestError,
+  IngestTimeoutError,
+  RedisUnavailableError,
+  RedisRefusedError,
+  RedisConflictError,
+})
+
+/**
+ * Makes `instanceof` hold over copies of this library, which pnpm, yarn, `jest.resetModules` and dev servers make. The names are
+ * written out because a minifier renames the classes.
+ */
+function brand(classes: Readonly<Record<string, { readonly prototype: StreamError }>>): void {
+  for (const [name, Class] of Object.entries(classes)) {
+    const mark = Symbol.for(`rxjs-atproto.${name}`)
+    Object.defineProperty(Class.prototype, mark, { value: true })
+    Object.defineProperty(Class, 'name', { value: name })
+    Object.defineProperty(Class, Symbol.hasInstance, { value: instanceTest(Class, mark) })
+  }
+}
+
+/** A program's own subclass inherits the test, and is tested as any other class. */
+function instanceTest(Class: object, mark: symbol) {
+  return function (this: unknown, value: unknown): boolean {
+    if (this !== Class) return Function.prototype[Symbol.hasInstance].call(this, value)
+    return typeof value === 'object' && value !== null && mark in value
+  }
 }

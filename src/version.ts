@@ -1,2 +1,8 @@
 /** The version in package.json; a spec compares the two. */
 export const VERSION = '0.1.0'
+
+/**
+ * The contract by which copies of this library share deliveries. Raised when `Holding` or `DeliverySource` of connection/delivery.ts, or
+ * `Place` of connection/mark.ts, changes in a way that an older copy would misread.
+ */
+export const DELIVERY_CONTRACT = 1

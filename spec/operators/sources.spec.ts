@@ -1,5 +1,5 @@
 import { Subscriber } from 'rxjs'
-import { holdingOf } from '../../src/connection/delivery.js'
+import { holdingOf, THIS_COPY } from '../../src/connection/delivery.js'
 import { Sources } from '../../src/operators/sources.js'
 import { Book } from './book.js'
 import { settled } from './virtual-clock.js'
@@ -7,7 +7,14 @@ import { settled } from './virtual-clock.js'
 /** What an operator sees of values of these books. */
 const from = (...books: readonly Book[]) =>
   holdingOf(
-    books.map((book) => ({ place: undefined, hold: () => {}, release: () => {}, queued: () => {}, eachSource: (visit) => visit(book) })),
+    books.map((book) => ({
+      copy: THIS_COPY,
+      place: undefined,
+      hold: () => {},
+      release: () => {},
+      queued: () => {},
+      eachSource: (visit) => visit(book),
+    })),
   )
 
 const listening = () => {

@@ -1,11 +1,12 @@
 import * as errors from '../../src/errors.js'
 import { filesIn, textOf } from './source-files.js'
 
-const { ConfigError, ConnectionClosedError, FrameError, HoldError, IngestError, RefusedError, StreamError } = errors
+const { ConfigError, ConnectionClosedError, DuplicateLibraryError, FrameError, HoldError, IngestError, RefusedError, StreamError } = errors
 
 /** One of each class, made as the library makes them. */
 const one: Readonly<Record<string, errors.StreamError>> = {
   ConfigError: new ConfigError('jetstream$', [{ option: 'host', message: 'must be a host' }]),
+  DuplicateLibraryError: new DuplicateLibraryError({ version: '1.0.0', contract: 1 }, { version: '2.0.0', contract: 2 }),
   ConnectionClosedError: new ConnectionClosedError(1006, ''),
   RefusedError: new RefusedError('refused', { status: 401, body: '' }),
   FrameError: new FrameError('broken'),

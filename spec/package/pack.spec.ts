@@ -44,6 +44,11 @@ describe('the package', () => {
     for (const path of Object.values(manifest.bin) as string[]) expect(files).toContain(path.slice(2))
   })
 
+  it('has rxjs for its only peer: each other one, also an optional one, could make a second copy of the package', () => {
+    expect(Object.keys(manifest.peerDependencies)).toEqual(['rxjs'])
+    expect(manifest.peerDependenciesMeta).toBeUndefined()
+  })
+
   it('has a command that a shell can run', () => {
     expect(readFileSync(join(STAGE, manifest.bin['rxjs-atproto']), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
   })

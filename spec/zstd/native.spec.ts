@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { DictionaryError } from '../../src/errors.js'
 import type { DictionaryDecoder } from '../../src/zstd/dictionary-decoder.js'
 import { bestDecoder } from '../../src/zstd/node.js'
@@ -5,6 +7,7 @@ import * as napi from '../../src/zstd/node-napi.js'
 import * as wasm from '../../src/zstd/node-wasm.js'
 import * as zlib from '../../src/zstd/node-zlib.js'
 import { probeOf, usesDictionary } from '../../src/zstd/probe.js'
+import { temporaryFolder } from '../socket/bundle.js'
 import { dictionaryOf, ONE, TWO } from './frames.js'
 
 jest.mock('../../src/zstd/node-napi.js', () => ({ __esModule: true, ...jest.requireActual('../../src/zstd/node-napi.js') }))
@@ -51,6 +54,17 @@ describe('a native decoder', () => {
     expect(await napi.napiDecoder(dictionary, async () => binding(new Uint8Array(32)))).toBeUndefined()
     expect(await napi.napiDecoder(dictionary, async () => binding(tail))).toMatchObject({ name: 'napi', dictionaryId: ONE })
     expect(await napi.napiDecoder(dictionary, async () => ({ default: binding(tail) }))).toMatchObject({ name: 'napi' })
+  })
+
+  it('of zstd-napi is looked up from the program, where this package cannot see it', async () => {
+    using folder = temporaryFolder()
+    const installed = join(folder.path, 'node_modules/native-zstd')
+    mkdirSync(installed, { recursive: true })
+    writeFileSync(join(installed, 'binding.js'), 'exports.of = "the program"')
+    const load = (program?: string) => napi.loadBinding(program, 'native-zstd/binding.js')
+    expect(await load(join(folder.path, 'program.js'))).toMatchObject({ of: 'the program' })
+    await expect(load(join(folder.path, '../elsewhere.js'))).rejects.toThrow('native-zstd')
+    await expect(load()).rejects.toThrow('native-zstd')
   })
 })
 

@@ -1,4 +1,6 @@
-import { HoldError } from '../errors.js'
+import { DuplicateLibraryError, HoldError } from '../errors.js'
+import { shared } from '../internal/shared.js'
+import { DELIVERY_CONTRACT, VERSION } from '../version.js'
 import type { Place } from './mark.js'
 
 /** How a delivery ended: its work is done, it was given up for want of room, or its work failed. */
@@ -19,8 +21,23 @@ export interface DeliverySource {
   flush(): PromiseLike<void> | undefined
 }
 
-/** One event's stay in the user's pipe (or that of several, for a batch): open until nobody holds it. */
+/** The copy of this library that opened a delivery: two of one contract understand each other's deliveries. */
+export interface LibraryCopy {
+  readonly contract: number
+  readonly version: string
+}
+
+export const THIS_COPY: LibraryCopy = { contract: DELIVERY_CONTRACT, version: VERSION }
+
+/**
+ * One event's stay in the user's pipe (or that of several, for a batch): open until nobody holds it.
+ *
+ * Other copies of this library call it too. A change of this interface, of {@link DeliverySource} or of {@link Place} that an older copy
+ * would misread raises `DELIVERY_CONTRACT`. `copy`, `hold()` and `release('failed')` are the same in every contract: with them a copy of
+ * another contract refuses the event.
+ */
 export interface Holding {
+  readonly copy: LibraryCopy
   hold(): void
   release(outcome: Outcome): void
   /** Where the event stands in its source; `undefined` for a batch. */
@@ -31,21 +48,41 @@ export interface Holding {
   eachSource(visit: (source: DeliverySource) => void): void
 }
 
-// The source opens a delivery around its call of `next`, so the call stack is the path of that one event through the pipe.
-let current: Holding | undefined
+/**
+ * The open delivery. The source opens it around its call of `next`, so the call stack is the path of that one event through the pipe.
+ *
+ * One for all copies of this library in a realm, whatever their contract: a package manager makes a second copy where peers differ, and a
+ * module variable would hide the deliveries of one copy from the operators of the other. Looked up once, since it is used for each event.
+ */
+const open = shared<{ current: Holding | undefined }>('delivery', () => ({ current: undefined }))
 
-/** The delivery whose call is on the stack. */
-export const currentDelivery = (): Holding | undefined => current
+/**
+ * The delivery whose call is on the stack.
+ *
+ * **Errors** throws {@link DuplicateLibraryError} where it belongs to a copy of this library with another contract, and fails that delivery.
+ */
+export function currentDelivery(): Holding | undefined {
+  const { current } = open
+  if (current !== undefined && current.copy.contract !== DELIVERY_CONTRACT) refuse(current)
+  return current
+}
 
 /** Makes `holding` the current delivery, and returns what was: give that back to {@link leave}, in a `finally`. */
 export function enter(holding: Holding | undefined): Holding | undefined {
-  const outer = current
-  current = holding
+  const outer = open.current
+  open.current = holding
   return outer
 }
 
 export function leave(outer: Holding | undefined): void {
-  current = outer
+  open.current = outer
+}
+
+/** Without the failure the event would count as done when the source's call returns, and the checkpoint would pass it. */
+function refuse(holding: Holding): never {
+  holding.hold()
+  holding.release('failed')
+  throw new DuplicateLibraryError(THIS_COPY, holding.copy)
 }
 
 /** Lets a held delivery go. Only the first call counts. */
@@ -72,7 +109,7 @@ export interface Release {
  * ```
  */
 export function hold(): Release {
-  const holding = current
+  const holding = currentDelivery()
   if (holding === undefined) {
     throw new HoldError('`hold()` was called outside a delivery; call it synchronously while the source emits, or use `boundedMergeMap`')
   }
@@ -93,6 +130,7 @@ export function releaseOf(holding: Holding): Release {
 /** The deliveries of a batch, held and released as one. */
 export function holdingOf(holdings: readonly Holding[]): Holding {
   return {
+    copy: THIS_COPY,
     place: undefined,
     hold() {
       for (const holding of holdings) holding.hold()

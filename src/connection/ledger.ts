@@ -1,6 +1,6 @@
 import type { Subscriber } from 'rxjs'
 import { HoldError } from '../errors.js'
-import { type DeliverySource, enter, type Holding, leave, type Outcome } from './delivery.js'
+import { type DeliverySource, enter, type Holding, type LibraryCopy, leave, type Outcome, THIS_COPY } from './delivery.js'
 import type { Place } from './mark.js'
 
 /** What a source does when a delivery is settled. */
@@ -26,6 +26,11 @@ export class Delivery<Event> implements Holding, Place {
     readonly time_us: number,
     readonly index: number,
   ) {}
+
+  // A getter, since a field would make each delivery larger.
+  get copy(): LibraryCopy {
+    return THIS_COPY
+  }
 
   /** Its own place: nothing is allocated for it. */
   get place(): Place {

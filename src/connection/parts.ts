@@ -1,6 +1,6 @@
 import type { OperatorFunction, Subscriber } from 'rxjs'
 import { observe, operate } from '../internal/observe.js'
-import { currentDelivery, type DeliverySource, enter, type Holding, leave, type Outcome } from './delivery.js'
+import { currentDelivery, type DeliverySource, enter, type Holding, type LibraryCopy, leave, type Outcome } from './delivery.js'
 import type { Place } from './mark.js'
 
 /** Emits one part of a message; `index` is its place among all parts, wanted or not. */
@@ -56,6 +56,10 @@ class PartHolding implements Holding {
     private readonly whole: Holding,
     private readonly index: number,
   ) {}
+
+  get copy(): LibraryCopy {
+    return this.whole.copy
+  }
 
   get place(): Place | undefined {
     const { place } = this.whole

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ConfigError, CursorStoreError } from '../errors.js'
 import { isLogger, LOGGER, type Log, type Logger, logOf } from '../internal/log.js'
+import { shared } from '../internal/shared.js'
 import { type CursorDisk, CursorFile, codeOf, diskError } from './cursor-file.js'
 import type { CursorStore } from './cursor-store.js'
 import type { LockOwner } from './lock.js'
@@ -101,10 +102,20 @@ function checkGiven(given: Readonly<Record<'path' | 'host', unknown>>, log: unkn
   if (issues.length > 0) throw new ConfigError('fileCursorStore', issues)
 }
 
-/** The files that this process holds, by real path. One listener serves them all, and is there only while there are any. */
-const files = new Map<string, CursorFile>()
+/**
+ * The files that this process holds, by real path; one for all copies of this library, since to the lock they are one process. One
+ * listener serves all files, and is there only while there are any. The number is raised when {@link CursorFile} changes for its callers.
+ */
+const held = shared('cursor-files.1', () => {
+  const files = new Map<string, CursorFile>()
+  const forgetAll = (): void => {
+    for (const file of [...files.values()]) file.forget()
+  }
+  return { files, forgetAll }
+})
 
 function sharedFile(named: string, host: string, log: Log): CursorFile {
+  const { files, forgetAll } = held
   const path = realPath(named)
   const known = files.get(path)
   if (known !== undefined) return known
@@ -117,10 +128,6 @@ function sharedFile(named: string, host: string, log: Log): CursorFile {
   if (files.size === 0) process.on('exit', forgetAll)
   files.set(path, file)
   return file
-}
-
-function forgetAll(): void {
-  for (const file of [...files.values()]) file.forget()
 }
 
 /** Follows links, since a rename would replace the link and not the file. Synchronous: calls must not overtake each other. */

@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import { idOf } from './dictionary.js'
 import { type DictionaryDecoder, dictionaryDecoder, type Inflate } from './dictionary-decoder.js'
 import { textOf } from './node-text.js'
@@ -16,7 +18,7 @@ const BINDING: string = 'zstd-napi/binding.js'
 /** The native decoder of the optional package `zstd-napi`; undefined where it is not installed, or was not built. */
 export async function napiDecoder(
   dictionary: Uint8Array,
-  load: () => Promise<unknown> = () => import(BINDING),
+  load: () => Promise<unknown> = () => loadBinding(process.argv[1]),
 ): Promise<DictionaryDecoder | undefined> {
   try {
     const loaded = (await load()) as Binding | { default: Binding }
@@ -24,6 +26,19 @@ export async function napiDecoder(
     return usesDictionary(inflate, dictionary) ? dictionaryDecoder('napi', idOf(dictionary), inflate, textOf) : undefined
   } catch {
     return undefined
+  }
+}
+
+/**
+ * Looked up from here, then from the program: pnpm and yarn hide from a package what its own `package.json` does not name. A peer
+ * dependency, even an optional one, would name it, and make a copy of this library for each set of peers.
+ */
+export async function loadBinding(program: string | undefined, binding: string = BINDING): Promise<unknown> {
+  try {
+    return await import(binding)
+  } catch (error) {
+    if (program === undefined) throw error
+    return import(pathToFileURL(createRequire(program).resolve(binding)).href)
   }
 }
 

@@ -1,0 +1,12 @@
+/**
+ * What all copies of this library in one realm share: the first copy makes it, the others find it. Where `globalThis` is frozen, each
+ * copy has its own. A worker, an iframe and a `vm` context are realms of their own.
+ */
+export function shared<T extends object>(name: string, make: () => T): T {
+  const key = Symbol.for(`rxjs-atproto.${name}`)
+  const found: T | undefined = Reflect.get(globalThis, key)
+  if (found !== undefined) return found
+  const made = make()
+  Reflect.defineProperty(globalThis, key, { value: made })
+  return made
+}
