@@ -152,10 +152,18 @@ export class IdleTimeoutError extends StreamError {
   readonly retryable = true
 }
 
-/** The server sent a frame above `maxFrameBytes`. The connection ends; on Jetstream the next one asks the server to leave it out, with a gap. */
+/**
+ * The server sent a frame above `maxFrameBytes`. A Jetstream is then asked to leave it out, with a gap. `firehose$` and `labels$` end with this error
+ * under `onLargeFrame: 'fail'`, and it is not retryable then.
+ */
 export class FrameTooLargeError extends StreamError {
   readonly code = 'FRAME_TOO_LARGE'
-  readonly retryable = true
+  readonly retryable: boolean
+
+  constructor(message: string, { retryable = true, ...options }: ErrorOptions & { readonly retryable?: boolean } = {}) {
+    super(message, options)
+    this.retryable = retryable
+  }
 }
 
 /** `reconnect.maxAttempts` retries in a row brought no progress. The `cause` is what the last one met. */

@@ -1,8 +1,10 @@
-import { take, timer } from 'rxjs'
+import { config, take, timer } from 'rxjs'
 import { hold, type Release } from '../../src/connection/delivery.js'
 import { type Gap, Gaps } from '../../src/connection/gaps.js'
+import { streamMetrics } from '../../src/connection/metrics.js'
 import { type RejectedFrame, reject } from '../../src/connection/rejects.js'
 import { FrameError, FrameTooLargeError } from '../../src/errors.js'
+import { LargeFrame } from '../../src/socket/large-frame.js'
 import { marbles } from '../../src/testing/index.js'
 import { numbered, runFor, scripted } from './sessions.js'
 
@@ -132,6 +134,26 @@ describe('gaps of a live source', () => {
   )
 
   it(
+    'tell of a large frame that comes although the server was asked to leave it out: it is passed over, and not dialled for again',
+    marbles((helpers) => {
+      const { events$, gaps, rejects, sessions } = scripted(helpers, ['(oab)#', '(obxe)', '(oef)'], {
+        frames: { x: new LargeFrame('{"id":', 2_000_000) },
+        errors: [new FrameTooLargeError('too large')],
+        reconnect: { jitter: 'none' },
+      })
+      const { seen } = runFor(helpers, 10_000, events$)
+      expect(gaps.map(({ from, to, count }) => [from, to, count])).toEqual([
+        [2, undefined, undefined],
+        [2, undefined, 1],
+      ])
+      expect(rejects).toMatchObject([{ frame: '{"id":', length: 2_000_000 }])
+      expect(sessions.urls).toEqual(['ws://a?cursor=live', 'ws://a?cursor=2&small', 'ws://a?cursor=5'])
+      expect(sessions.dials.map(({ options }) => options.skipsLargeFrames)).toEqual([false, true, false])
+      expect(seen.map(({ id }) => id)).toEqual(['a', 'b', 'e', 'f'])
+    }),
+  )
+
+  it(
     'ask for large frames again also after an event that is not wanted',
     marbles((helpers) => {
       const { events$, sessions } = scripted(helpers, ['(oab)#', '(obu)', 'o'], {
@@ -214,4 +236,34 @@ describe('rejects', () => {
       expect(sessions.dials).toHaveLength(2)
     }),
   )
+})
+
+describe('an observer that throws', () => {
+  const failing = { next: () => fail() }
+  const fail = (): never => {
+    throw new Error('of the observer')
+  }
+
+  it.each(['rejects', 'gaps', 'metrics$'] as const)('(%s) does not end the stream; RxJS reports what it throws', (option) => {
+    const reported: unknown[] = []
+    config.onUnhandledError = (error) => reported.push(error)
+    try {
+      marbles((helpers) => {
+        const metrics$ = streamMetrics()
+        if (option === 'metrics$') metrics$.next = fail
+        const observer = option === 'metrics$' ? metrics$ : failing
+        const { events$ } = scripted(helpers, ['(oaxb)#', '(oef)'], {
+          frames: { x: 'broken 2' },
+          reconnect: { jitter: 'none' },
+          [option]: observer,
+        })
+        const { seen, error } = runFor(helpers, 5000, events$)
+        expect(error).toBeUndefined()
+        expect(seen.map(({ id }) => id)).toEqual(['a', 'b', 'e', 'f'])
+      })()
+    } finally {
+      config.onUnhandledError = null
+    }
+    expect(reported).toContainEqual(new Error('of the observer'))
+  })
 })

@@ -9,6 +9,7 @@ import type { CursorProtocol } from '../../src/connection/protocol.js'
 import type { RejectedFrame } from '../../src/connection/rejects.js'
 import { ConnectionClosedError, FrameError } from '../../src/errors.js'
 import { SILENT } from '../../src/internal/log.js'
+import { LargeFrame } from '../../src/socket/large-frame.js'
 import type { Connection, Dial, DialOptions, Frame } from '../../src/socket/socket.js'
 
 export { expectBalanced } from '../helpers/streams.js'
@@ -68,14 +69,14 @@ export class FakeLink implements Connection {
   pings: number[] = []
   calls: string[] = []
   sent: string[] = []
-  readonly frames$ = new Subject<Frame>()
+  readonly frames$ = new Subject<Frame | LargeFrame>()
 
   constructor(
     readonly canPause: boolean,
     private readonly answersPings: boolean,
   ) {}
 
-  receive(frame: Frame): void {
+  receive(frame: Frame | LargeFrame): void {
     this.heard += 1
     this.bytes += frame.length
     this.frames$.next(frame)
@@ -101,7 +102,7 @@ export class FakeLink implements Connection {
 
 export interface SessionsOptions {
   /** What the letters stand for: an event, or a raw frame. `o` opens, `p` is a pong. */
-  readonly frames?: Readonly<Record<string, Numbered | Frame>>
+  readonly frames?: Readonly<Record<string, Numbered | Frame | LargeFrame>>
   /** What `#` of each session stands for. @default a close with 1006 */
   readonly errors?: readonly Error[]
   readonly canPause?: boolean
@@ -144,7 +145,7 @@ export class Sessions {
     } else if (letter === 'p' && dialled.connection !== undefined) dialled.connection.heard += 1
     else {
       const frame = frames[letter] ?? numbered(letter.charCodeAt(0) - 96, letter)
-      dialled.connection?.receive(typeof frame === 'string' || frame instanceof Uint8Array ? frame : JSON.stringify(frame))
+      dialled.connection?.receive(isReceived(frame) ? frame : JSON.stringify(frame))
     }
   }
 
@@ -161,6 +162,9 @@ export class Sessions {
     return this.dials.map(({ url }) => url)
   }
 }
+
+const isReceived = (frame: Numbered | Frame | LargeFrame): frame is Frame | LargeFrame =>
+  typeof frame === 'string' || frame instanceof Uint8Array || frame instanceof LargeFrame
 
 /** The options of a live source with nothing random, and no liveness in the way. */
 export const quiet: LiveOptions = {

@@ -1,4 +1,5 @@
 import { StreamError } from '../../src/errors.js'
+import { LargeFrame } from '../../src/socket/large-frame.js'
 import { dial } from '../../src/socket/node.js'
 import type { Connection, DialOptions, Frame } from '../../src/socket/socket.js'
 import { TextBytes } from '../../src/socket/text-bytes.js'
@@ -7,12 +8,15 @@ import { Changes } from '../../src/testing/changes.js'
 /** One dial of a spec, with all that came of it. */
 export class Dialling implements Disposable {
   readonly frames: Frame[] = []
+  /** Messages above the bound, of which the beginning was handed out. */
+  readonly large: LargeFrame[] = []
   connection: Connection | undefined
   error: StreamError | undefined
   /** How many frames were text as bytes. */
   asBytes = 0
   onConnection: (connection: Connection) => void = () => undefined
   onFrame: (frame: Frame) => void = () => undefined
+  onLarge: () => void = () => undefined
   readonly #changes = new Changes()
   readonly #subscription
 
@@ -38,6 +42,11 @@ export class Dialling implements Disposable {
     return this.frames
   }
 
+  async passedOver(count: number): Promise<readonly LargeFrame[]> {
+    await this.#changes.when(() => this.large.length >= count || this.error !== undefined)
+    return this.large
+  }
+
   async ended(): Promise<StreamError> {
     await this.#changes.when(() => this.error !== undefined)
     return this.error as StreamError
@@ -55,6 +64,12 @@ export class Dialling implements Disposable {
     this.connection = connection
     this.onConnection(connection)
     connection.frames$.subscribe((received) => {
+      if (received instanceof LargeFrame) {
+        this.large.push(received)
+        this.onLarge()
+        this.#changes.changed()
+        return
+      }
       if (received instanceof TextBytes) this.asBytes += 1
       const frame = received instanceof TextBytes ? received.toFrame() : received
       this.frames.push(frame)

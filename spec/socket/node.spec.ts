@@ -16,6 +16,13 @@ const writing = (...bytes: readonly Uint8Array[]) =>
     for (const piece of bytes) tcp.write(piece)
   })
 
+/** A fragment as a server writes it: without FIN, or the last one. */
+const fragment = (first: number, payload: Uint8Array): Buffer => {
+  const written = frame(first & 0x0f, payload)
+  written[0] = first
+  return written
+}
+
 describe('the handshake', () => {
   it('offers no compression and no subprotocol, and sends the headers', async () => {
     let request: IncomingMessage | undefined
@@ -224,6 +231,52 @@ describe('frames', () => {
     await using server = await writing(fragment(TEXT), ...Array.from({ length: 20 }, () => fragment(0)))
     using dialling = new Dialling(server.url, { maxFrameBytes: 1000 })
     expect(await dialling.ended()).toMatchObject({ code: 'FRAME_TOO_LARGE' })
+  })
+
+  it.each([
+    ['whole', (bytes: Buffer) => [frame(BINARY, bytes)]],
+    ['in fragments', (bytes: Buffer) => [fragment(BINARY, bytes.subarray(0, 700)), fragment(0x80, bytes.subarray(700))]],
+  ])('above `maxFrameBytes` (%s) are passed over where they may be, and the connection stays', async (_, written) => {
+    const large = Buffer.from(Uint8Array.from({ length: 5000 }, (__, index) => index))
+    await using server = await writing(frame(BINARY, Buffer.of(1)), ...written(large), frame(BINARY, Buffer.of(2)))
+    using dialling = new Dialling(server.url, { maxFrameBytes: 1000, skipsLargeFrames: true })
+    expect(await dialling.received(2)).toEqual([Buffer.of(1), Buffer.of(2)])
+    expect(dialling.large).toMatchObject([{ head: large, length: 5000 }])
+    expect(dialling.connection?.bytes).toBe(5002)
+    expect(dialling.error).toBeUndefined()
+  })
+
+  it('above `maxFrameBytes` come in their turn, also to a reader that had paused', async () => {
+    const pieces = [frame(TEXT, Buffer.from('a')), frame(TEXT, Buffer.alloc(2000, 'x')), frame(TEXT, Buffer.from('b'))]
+    await using server = await writing(Buffer.concat(pieces))
+    using dialling = new Dialling(server.url, { maxFrameBytes: 1000, skipsLargeFrames: true })
+    const told: unknown[] = []
+    dialling.onLarge = () => told.push('large')
+    dialling.onFrame = (received) => {
+      told.push(received)
+      if (received === 'a') dialling.connection?.pause()
+    }
+    await dialling.received(1)
+    expect(told).toEqual(['a'])
+    dialling.connection?.resume()
+    await dialling.received(2)
+    expect(told).toEqual(['a', 'large', 'b'])
+  })
+
+  it('that are discarded are a sign of life with each of their bytes: no pong can come in between', async () => {
+    let socket: Socket | undefined
+    await using server = await wsServer((_ws, _request, tcp) => {
+      socket = tcp
+      tcp.write(frame(BINARY, Buffer.alloc(60_000)).subarray(0, 100))
+    })
+    using dialling = new Dialling(server.url, { maxFrameBytes: 10, skipsLargeFrames: true })
+    const connection = await dialling.opened()
+    const before = connection.heard
+    while (connection.heard <= before) {
+      socket?.write(Buffer.of(0))
+      await new Promise(setImmediate)
+    }
+    expect(dialling.large).toEqual([])
   })
 
   it.each([

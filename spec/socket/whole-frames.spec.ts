@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream'
 import fc from 'fast-check'
 import WebSocket from 'ws'
+import { Gathered } from '../../src/socket/gathered.js'
+import { HEAD_BYTES } from '../../src/socket/large-frame.js'
 import { WholeFrames } from '../../src/socket/whole-frames.js'
 
 const MAX_FRAME_BYTES = 70_000
@@ -92,9 +94,26 @@ const payload = fc.oneof(
   fc.constantFrom(124, 125, 126, 127, 200, 65_535, 65_536, MAX_FRAME_BYTES).map((size) => new Uint8Array(size).fill(size)),
 )
 const small = fc.uint8Array({ maxLength: 125 })
+
+/** A message in fragments, cut at these places; a ping before each of them but the first. */
+function fragments(opcode: number, bytes: Uint8Array, places: readonly number[], pings = false): Buffer {
+  const cuts = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b)
+  const pieces = [0, ...cuts].map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length))
+  return Buffer.concat(
+    pieces.flatMap((piece, index) => {
+      const first = (index === 0 ? opcode : FRAGMENT) | (index === pieces.length - 1 ? FIN : 0)
+      return index > 0 && pings ? [frame(FIN | PING, Buffer.of(index)), frame(first, piece)] : [frame(first, piece)]
+    }),
+  )
+}
+
+const fragmented = fc
+  .tuple(fc.constantFrom(TEXT, BINARY), payload, fc.array(fc.nat(), { maxLength: 5 }))
+  .map(([opcode, bytes, cuts]) => fragments(opcode, bytes, cuts))
 const sound = fc.oneof(
   { weight: 6, arbitrary: payload.map((bytes) => frame(FIN | TEXT, bytes)) },
   { weight: 3, arbitrary: payload.map((bytes) => frame(FIN | BINARY, bytes)) },
+  { weight: 2, arbitrary: fragmented },
   { weight: 2, arbitrary: small.map((bytes) => frame(FIN | PING, bytes)) },
   { weight: 1, arbitrary: small.map((bytes) => frame(FIN | PONG, bytes)) },
   { weight: 1, arbitrary: fc.tuple(small, fc.constantFrom(2 as const, 8 as const)).map(([bytes, size]) => frame(FIN | TEXT, bytes, size)) },
@@ -102,6 +121,12 @@ const sound = fc.oneof(
 const odd = fc.oneof(
   fc.tuple(small, small).map(([one, two]) => Buffer.concat([frame(TEXT, one), frame(FIN | PING, two), frame(FIN | FRAGMENT, two)])),
   fc.tuple(small, small).map(([one, two]) => Buffer.concat([frame(BINARY, one), frame(FIN | TEXT, two)])),
+  fc.tuple(small, small).map(([one, two]) => Buffer.concat([frame(TEXT, one), frame(BINARY, two)])),
+  small.map((bytes) => frame(FIN | FRAGMENT, bytes)),
+  small.map((bytes) => Buffer.concat([frame(TEXT, bytes), frame(FIN | CLOSE, Buffer.of())])),
+  fc.constant(fragments(BINARY, new Uint8Array(MAX_FRAME_BYTES + 1), [100, 60_000])),
+  fc.constant(frame(BINARY, new Uint8Array(MAX_FRAME_BYTES + 1))),
+  fc.constant(Buffer.from([FRAGMENT | BINARY, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])),
   fc.constant(frame(FIN | CLOSE, Buffer.from([0x03, 0xe8, 0x62, 0x79, 0x65]))),
   fc.constant(frame(FIN | CLOSE, Buffer.of())),
   fc.constant(frame(FIN | TEXT, new Uint8Array(MAX_FRAME_BYTES + 1))),
@@ -148,7 +173,7 @@ describe('messages that lie whole in a chunk', () => {
     expect((await withWholeFrames(chunks)).told).toEqual(await byWsAlone(chunks))
   })
 
-  it('keep the beginning of a header back, and pass it on when ws is to read the rest', () => {
+  it('keep the beginning of a header back until the rest of it is there', () => {
     const passed: Buffer[] = []
     const frames = new WholeFrames(
       MAX_FRAME_BYTES,
@@ -158,9 +183,8 @@ describe('messages that lie whole in a chunk', () => {
     )
     frames.read(Buffer.concat([frame(FIN | PING, Buffer.of()), Buffer.from([FIN | TEXT, 126, 1])]))
     expect(Buffer.concat(passed)).toEqual(Buffer.from([FIN | PING, 0]))
-    frames.end()
-    frames.end()
-    expect(Buffer.concat(passed)).toEqual(Buffer.from([FIN | PING, 0, FIN | TEXT, 126, 1]))
+    frames.read(Buffer.of(44))
+    expect(Buffer.concat(passed)).toEqual(Buffer.from([FIN | PING, 0, FIN | TEXT, 126, 1, 44]))
   })
 
   it('end where ws has to judge: what it says of a stream, right or wrong, is what it says alone', async () => {
@@ -186,5 +210,62 @@ describe('messages that lie whole in a chunk', () => {
         'WS_ERR_INVALID_OPCODE',
       ]),
     )
+  })
+})
+
+describe('messages that are too large, where they may be', () => {
+  interface Sent {
+    readonly opcode: number
+    readonly bytes: Uint8Array
+    readonly wire: Buffer
+  }
+
+  const sizes = fc.constantFrom(0, 10, 300, MAX_FRAME_BYTES, MAX_FRAME_BYTES + 1, 140_000, HEAD_BYTES, HEAD_BYTES + 1, 600_000)
+  const filled = fc.tuple(sizes, fc.nat(255)).map(([size, seed]) => Uint8Array.from({ length: size }, (_, index) => index * 7 + seed))
+  const sent = fc
+    .tuple(fc.constantFrom(TEXT, BINARY), filled, fc.array(fc.nat(), { maxLength: 4 }), fc.boolean())
+    .map(([opcode, bytes, cuts, pings]): Sent => ({ opcode, bytes, wire: fragments(opcode, bytes, cuts, pings) }))
+
+  /** What is told of a message. */
+  const told = ({ opcode, bytes }: Sent) =>
+    bytes.length > MAX_FRAME_BYTES
+      ? ['large', Buffer.from(bytes.subarray(0, HEAD_BYTES)).toString('latin1'), bytes.length, opcode === BINARY]
+      : ['message', Buffer.from(bytes).toString('latin1'), opcode === BINARY]
+
+  it('come with their beginning and their length, and every other one comes whole, wherever fragments and chunks begin', async () => {
+    let large = 0
+    const property = fc.asyncProperty(fc.array(sent, { minLength: 1, maxLength: 5 }), places, async (messages, cuts) => {
+      const heard: unknown[] = []
+      const ws = listening(heard, () => undefined)
+      const frames = new WholeFrames(
+        MAX_FRAME_BYTES,
+        (chunk, from, to, isBinary) => heard.push(['message', chunk.toString('latin1', from, to), isBinary]),
+        (bytes) => ws.write(bytes),
+        () => heard.push(['left']),
+        (head, length, isBinary) => heard.push(['large', head.toString('latin1'), length, isBinary]),
+      )
+      for (const chunk of cut(Buffer.concat(messages.map(({ wire }) => wire)), cuts)) {
+        frames.read(chunk)
+        await new Promise(setImmediate)
+      }
+      expect(heard.filter((one) => (one as readonly unknown[])[0] !== 'ping')).toEqual(messages.map(told))
+      expect(frames.isGathering).toBe(false)
+      large += messages.filter(({ bytes }) => bytes.length > MAX_FRAME_BYTES).length
+    })
+    await fc.assert(property, { seed: 6455, numRuns: 150 })
+    expect(large).toBeGreaterThan(100)
+  })
+
+  it('take no more memory than the bound, however long they are and in however many fragments', () => {
+    const gathered = new Gathered(true, 1000)
+    for (let at = 0; at < 2000; at += 1) {
+      gathered.announce(1)
+      gathered.add(Buffer.of(7), 0, 1)
+    }
+    gathered.announce(2 ** 31)
+    for (let at = 0; at < 64; at += 1) gathered.add(Buffer.alloc(2 ** 20), 0, 2 ** 20)
+    expect(gathered.isLarge).toBe(true)
+    expect(gathered.bytes).toHaveLength(HEAD_BYTES)
+    expect(gathered.bytes.buffer.byteLength).toBeLessThanOrEqual(2 * HEAD_BYTES)
   })
 })

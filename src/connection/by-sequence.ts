@@ -21,6 +21,11 @@ export interface SequenceConfig extends EachHostConfig {
   readonly checkpoint?: CheckpointConfig | undefined
   /** What to do when the server's log is not the one that gave the position: end the stream, or go on from another place. A gap is reported either way. @default 'oldest' */
   readonly onCursorRefused?: OnCursorRefused | undefined
+  /**
+   * What to do with a message above `maxFrameBytes`, which a server cannot be asked to leave out. `'skip'`: discard it, report a gap and a reject, and go on
+   * without a reconnect. `'fail'`: end the stream with `FrameTooLargeError`. @default 'skip'
+   */
+  readonly onLargeFrame?: 'skip' | 'fail' | undefined
 }
 
 const CURSOR = "must be 'live', 'oldest' or a sequence number"
@@ -29,6 +34,7 @@ export const sequenceShape = {
   ...eachHostShape,
   cursor: z.optional(z.union([z.literal(['live', 'oldest']), z.int(CURSOR).check(z.gte(0, CURSOR))], CURSOR)),
   onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
+  onLargeFrame: z.optional(z.enum(['skip', 'fail'], "must be 'skip' or 'fail'")),
 }
 
 /** Adds what would mix the positions or the numbers of two streams. */
@@ -43,14 +49,14 @@ export function checkSequence(config: SequenceConfig, hosts: readonly string[], 
 export function bySequence<Message>(
   protocol: CursorProtocol<Message>,
   key: string,
-  { cursor = 'live', onCursorRefused = 'oldest', checkpoint }: SequenceConfig,
+  { cursor = 'live', onCursorRefused = 'oldest', onLargeFrame = 'skip', checkpoint }: SequenceConfig,
   options: LiveOptions,
   dial: Dial | undefined,
 ): Observable<Message> {
   const start = cursor === 'live' ? undefined : cursor
   const positions = { start, onCursorRefused, checkpoint: checkpointOptions(checkpoint), key }
   return defer(() => {
-    const checked = refusingText(protocol)
+    const checked: CursorProtocol<Message> = { ...refusingText(protocol), largeFrames: onLargeFrame }
     return live<Message>({
       options,
       protocol: () => of(checked),

@@ -1,5 +1,6 @@
 import { asyncScheduler, type Observer } from 'rxjs'
 import { type Log, SILENT } from '../internal/log.js'
+import { tell } from '../internal/tell.js'
 import type { Mark } from './mark.js'
 
 /** Why events of a range may be missing. */
@@ -49,7 +50,7 @@ export class Gaps {
 
   report(gap: Gap): void {
     this.count += 1
-    if (this.observer?.next !== undefined) this.observer.next(Object.freeze(gap))
+    if (this.observer?.next !== undefined) tell(this.observer, Object.freeze(gap))
     else if (!gap.recoverable && gap.reason !== 'dropped') this.#warn(gap)
   }
 

@@ -24,7 +24,8 @@ import { dial as dialSocket } from '#socket'
 import { ConnectError, FrameError, FrameTooLargeError, RefusedError, ServerError, StreamError } from '../errors.js'
 import type { Log } from '../internal/log.js'
 import { observe } from '../internal/observe.js'
-import type { Connection, Dial, Frame } from '../socket/socket.js'
+import { LargeFrame } from '../socket/large-frame.js'
+import type { Connection, Dial, Received } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
 import { Attempts, type ReconnectOptions } from './attempts.js'
 import { Control } from './control.js'
@@ -169,8 +170,14 @@ class Stream<Event> implements DeliverySource {
       subprotocol: protocol.subprotocol,
       textAsBytes: protocol.decodeBytes !== undefined,
       binaryInPlace: protocol.keepsNoFrame,
+      skipsLargeFrames: this.#skipsLargeFrames(protocol),
     })
     return dialled$.pipe(switchMap((connection) => this.#opened(connection, protocol.hello?.(request))))
+  }
+
+  /** A server that was asked to leave large frames out, and sends one, would send it again to every connection. */
+  #skipsLargeFrames({ largeFrames = this.#leaveOutLargeFrames ? 'skip' : undefined }: Protocol<Event>): boolean {
+    return largeFrames === 'skip' || largeFrames === 'reject'
   }
 
   #opened(connection: Connection, hello: string | undefined): Observable<never> {
@@ -196,7 +203,7 @@ class Stream<Event> implements DeliverySource {
     return merge(frames$, silence, pressed$)
   }
 
-  #receive(frame: Frame | TextBytes): void {
+  #receive(frame: Received): void {
     const protocol = this.#protocol as Protocol<Event>
     this.#counts.frames += 1
     const event = this.#decode(protocol, frame)
@@ -215,7 +222,7 @@ class Stream<Event> implements DeliverySource {
     this.#ledger.deliver(event, host, position, time_us, this.subscriber, this.#progress.index)
   }
 
-  #decode(protocol: Protocol<Event>, frame: Frame | TextBytes): Event | undefined {
+  #decode(protocol: Protocol<Event>, frame: Received): Event | undefined {
     const read = this.#read(protocol, frame)
     if (read instanceof Control) {
       this.#counts.control += 1
@@ -226,9 +233,11 @@ class Stream<Event> implements DeliverySource {
     return read
   }
 
-  #read(protocol: Protocol<Event>, frame: Frame | TextBytes): Event | Control | undefined {
+  #read(protocol: Protocol<Event>, frame: Received): Event | Control | undefined {
     try {
-      return frame instanceof TextBytes ? protocol.decodeBytes?.(frame) : protocol.decode(frame)
+      if (frame instanceof TextBytes) return protocol.decodeBytes?.(frame)
+      if (frame instanceof LargeFrame) throw this.#tooLarge(protocol, frame)
+      return protocol.decode(frame)
     } catch (error) {
       if (!(error instanceof FrameError)) {
         this.#counts.control += 1
@@ -236,9 +245,26 @@ class Stream<Event> implements DeliverySource {
       }
       this.#counts.rejected += 1
       if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
-      reject(this.#options.rejects, this.#attempts.host, frame instanceof TextBytes ? frame.toFrame() : frame, error)
+      const kept = frame instanceof TextBytes ? frame.toFrame() : frame
+      reject(this.#options.rejects, this.#attempts.host, kept, error)
       return undefined
     }
+  }
+
+  /** What is wrong with a message of which we have the beginning alone. Where it is lost for good, that is a gap, before the reject. */
+  #tooLarge({ host, largeFrames, placeOfLarge }: Protocol<Event>, { head, length }: LargeFrame): FrameError {
+    const place = placeOfLarge?.(head)
+    if (largeFrames !== 'reject') this.#reportLarge(host, place?.position)
+    return new FrameError(`the frame of ${length} bytes is larger than \`maxFrameBytes\` (${this.#options.maxFrameBytes})`, place)
+  }
+
+  /** One event is lost: at its position, or, where that cannot be read, somewhere after the last one. */
+  #reportLarge(host: string, position: number | undefined): void {
+    const { last } = this.#progress
+    // The repeat that a reconnect asks for.
+    if (position !== undefined && last?.host === host && position <= last.position) return
+    const from = position ?? last?.position
+    if (from !== undefined) this.#gaps.report({ host, from, to: position, reason: 'frame-too-large', recoverable: true, count: 1 })
   }
 
   #isNew(event: Event, host: string, position: number, time_us: number): boolean {
@@ -281,7 +307,7 @@ class Stream<Event> implements DeliverySource {
     this.#disconnected()
     const error = this.#meaningOf(thrown)
     if (!error.retryable) throw error
-    if (error instanceof FrameTooLargeError && this.#protocol?.leavesOutLargeFrames) this.#skipLargeFrame()
+    if (error instanceof FrameTooLargeError) this.#metLargeFrame(error)
     this.#report.backoffMs = this.#attempts.afterEnd(error, openMs)
     // Our own redials are no failures, and nobody's concern.
     if (!(error instanceof Redial)) this.#report.waiting(this.#attempts.host, this.#attempts.count, error)
@@ -312,7 +338,20 @@ class Stream<Event> implements DeliverySource {
     return meaning ?? error
   }
 
-  #skipLargeFrame(): void {
+  /** Throws where that ends the stream. */
+  #metLargeFrame(error: FrameTooLargeError): void {
+    if (this.#protocol?.largeFrames === 'fail') {
+      const position = this.#progress.last?.position
+      const place = position === undefined ? '' : `, after position ${position}`
+      throw new FrameTooLargeError(`${error.message}${place}; raise it, or set \`onLargeFrame: 'skip'\``, {
+        cause: error,
+        retryable: false,
+      })
+    }
+    if (this.#protocol?.leavesOutLargeFrames) this.#leaveLargeFrameOut()
+  }
+
+  #leaveLargeFrameOut(): void {
     this.#leaveOutLargeFrames = true
     const from = this.#progress.last?.position
     // Without a count: until we ask for large frames again, the server leaves out every one.

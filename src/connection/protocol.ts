@@ -1,4 +1,4 @@
-import type { ConnectError, RefusedError, ServerError, StreamError } from '../errors.js'
+import type { ConnectError, FrameError, RefusedError, ServerError, StreamError } from '../errors.js'
 import type { Frame } from '../socket/socket.js'
 import type { TextBytes } from '../socket/text-bytes.js'
 import type { Control } from './control.js'
@@ -13,6 +13,13 @@ export interface Protocol<Event> {
   readonly compression?: CompressionStatus
   /** Whether the server can be asked to leave out frames above `maxFrameBytes`. @default false */
   readonly leavesOutLargeFrames?: boolean
+  /**
+   * What a message above `maxFrameBytes` is, where the server cannot be asked to leave it out: a loss (`'skip'`), a reject that the server sends
+   * again (`'reject'`), or the end of the stream (`'fail'`). @default the end of the connection, and `'skip'` where one comes although it was to be left out
+   */
+  readonly largeFrames?: 'skip' | 'reject' | 'fail'
+  /** The place of such a message, by its beginning. */
+  placeOfLarge?(head: Frame): FrameError['place']
   /** Asked before every attempt. */
   url(request: Request): string
   /** What to send as soon as the connection is open. */

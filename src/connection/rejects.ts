@@ -1,5 +1,7 @@
 import type { Observer } from 'rxjs'
 import type { FrameError } from '../errors.js'
+import { tell } from '../internal/tell.js'
+import { LargeFrame } from '../socket/large-frame.js'
 import type { Frame } from '../socket/socket.js'
 
 /** How much of a frame a reject keeps. */
@@ -16,8 +18,14 @@ export interface RejectedFrame {
   readonly error: FrameError
 }
 
-export function reject(observer: Partial<Observer<RejectedFrame>> | undefined, host: string, frame: Frame, error: FrameError): void {
-  observer?.next?.(Object.freeze({ host, frame: cut(frame), length: frame.length, error }))
+export function reject(
+  observer: Partial<Observer<RejectedFrame>> | undefined,
+  host: string,
+  frame: Frame | LargeFrame,
+  error: FrameError,
+): void {
+  const kept = cut(frame instanceof LargeFrame ? frame.head : frame)
+  tell(observer, Object.freeze({ host, frame: kept, length: frame.length, error }))
 }
 
 /** Bytes are copied: what the socket reads next comes into the same memory. Not by the `slice` of Node's buffers, which copies nothing. */

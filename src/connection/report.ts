@@ -1,5 +1,6 @@
 import { asyncScheduler, type BehaviorSubject } from 'rxjs'
 import { StreamError } from '../errors.js'
+import { tell } from '../internal/tell.js'
 import type { ConnectionStatus, StreamMetrics } from './metrics.js'
 import { type Numbers, type Standing, snapshotOf } from './snapshot.js'
 
@@ -49,6 +50,6 @@ export class Report {
   }
 
   tell(): void {
-    this.metrics$?.next(snapshotOf(this.numbers, this.#status, this.backoffMs, this.standing()))
+    tell(this.metrics$, snapshotOf(this.numbers, this.#status, this.backoffMs, this.standing()))
   }
 }

@@ -1,5 +1,6 @@
 import { Observable, Subject, type Subscriber } from 'rxjs'
 import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, type StreamError } from '../errors.js'
+import { HEAD_BYTES, LargeFrame } from './large-frame.js'
 import type { Connection, Dial, DialOptions, Frame } from './socket.js'
 
 /**
@@ -29,8 +30,11 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
   }
   socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
     const size = typeof data === 'string' ? data.length : data.byteLength
-    if (size > options.maxFrameBytes) end(new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${options.maxFrameBytes})`))
-    else connection.receive(typeof data === 'string' ? data : new Uint8Array(data), size)
+    const frame = typeof data === 'string' ? data : new Uint8Array(data)
+    if (size <= options.maxFrameBytes) connection.receive(frame, size)
+    // The whole message is in memory by then: a browser's own bound is the only one before that.
+    else if (options.skipsLargeFrames) connection.receive(new LargeFrame(frame.slice(0, HEAD_BYTES), size), size)
+    else end(new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${options.maxFrameBytes})`))
   }
   const refused = () => end(new ConnectError('no connection; a browser does not say why'))
   socket.onclose = ({ code, reason }) => {
@@ -55,11 +59,11 @@ class BrowserConnection implements Connection {
   bytes = 0
   heard = 0
   readonly canPause = false
-  readonly frames$ = new Subject<Frame>()
+  readonly frames$ = new Subject<Frame | LargeFrame>()
 
   constructor(private readonly socket: WebSocket) {}
 
-  receive(frame: Frame, size: number): void {
+  receive(frame: Frame | LargeFrame, size: number): void {
     this.heard += 1
     this.bytes += size
     this.frames$.next(frame)

@@ -3,9 +3,10 @@ import type { Socket } from 'node:net'
 import { Observable, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
 import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, RefusedError, type StreamError } from '../errors.js'
+import { LargeFrame } from './large-frame.js'
 import { Intake } from './node-intake.js'
 import { refusalOf } from './refusal.js'
-import type { Connection, Dial, DialOptions, Frame } from './socket.js'
+import type { Connection, Dial, DialOptions, Frame, Received } from './socket.js'
 import { copyOf, type SliceableBytes, TextBytes, textFrame } from './text-bytes.js'
 import { WholeFrames } from './whole-frames.js'
 
@@ -97,13 +98,13 @@ class NodeConnection implements Connection {
   // The clock is read once a chunk of the socket and not once a message: it costs as much as a delivery.
   #hasTime = false
   readonly canPause = true
-  #reader: Subscriber<Frame | TextBytes> | undefined
+  #reader: Subscriber<Received> | undefined
   // One reader, and no list of them: a Subject costs a copy of its observers and two calls a frame.
-  readonly frames$ = new Observable<Frame | TextBytes>((reader) => {
+  readonly frames$ = new Observable<Received>((reader) => {
     this.#reader = reader
   })
   // What was read already is handed out also after `pause()`: one chunk of the socket, or what TLS had decrypted of one.
-  readonly #backlog: Frame[] = []
+  readonly #backlog: (Frame | LargeFrame)[] = []
   #paused = false
   #closed = false
 
@@ -163,7 +164,7 @@ class NodeConnection implements Connection {
     this.socket.close(1000)
   }
 
-  /** Reads the socket before `ws` does, which keeps the handshake, the closing, and every frame that is not whole and plain. */
+  /** Reads the socket before `ws` does, which keeps the handshake, the closing, and what is neither whole nor gathered. */
   #takeWholeFrames(tcp: Socket): void {
     const [feed, ...others] = tcp.listeners('data')
     // Whatever else a `ws` of another version does, it can do alone.
@@ -174,17 +175,35 @@ class NodeConnection implements Connection {
       tcp.on('data', feed as (chunk: Buffer) => void)
     }
     const close = () => {
-      // `ws` reads now what a paused socket still holds.
-      if (tcp.readableLength > 0) frames.end()
+      tcp.off('data', read)
+      // What a paused socket still holds: `ws` would read it by itself, and knows nothing of a message that we gather.
+      const rest: Buffer | null = tcp.readableLength > 0 ? tcp.read() : null
+      if (rest !== null) frames.read(rest)
       leave()
     }
     const visit = (chunk: Buffer, from: number, to: number, isBinary: boolean) =>
       this.#receive(chunk as Buffer & SliceableBytes, from, to, isBinary)
-    const frames = new WholeFrames(this.options.maxFrameBytes, visit, (bytes) => feed.call(tcp, Buffer.from(bytes)), leave)
-    const read = (chunk: Buffer) => frames.read(chunk)
+    const visitLarge = (head: Buffer, length: number, isBinary: boolean) => this.#receiveLarge(head, length, isBinary)
+    const { maxFrameBytes, skipsLargeFrames } = this.options
+    const pass = (bytes: Buffer) => feed.call(tcp, Buffer.from(bytes))
+    const frames = new WholeFrames(maxFrameBytes, visit, pass, leave, skipsLargeFrames ? visitLarge : undefined)
+    const read = (chunk: Buffer) => {
+      // A message that takes longer than `idleTimeoutMs` is a sign of life all the while: no pong comes between its bytes.
+      if (frames.isGathering) this.heard += 1
+      frames.read(chunk)
+    }
     tcp.off('data', feed as (chunk: Buffer) => void).on('data', read)
     this.intake.take(read)
     tcp.prependListener('close', close)
+  }
+
+  #receiveLarge(head: Buffer, length: number, isBinary: boolean): void {
+    if (this.#closed) return
+    this.heard += 1
+    this.bytes += length
+    const frame = new LargeFrame(isBinary ? head : head.toString('utf8'), length)
+    if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frame)
+    else this.#reader?.next(frame)
   }
 
   #receive(chunk: SliceableBytes, from: number, to: number, isBinary: boolean): void {
@@ -196,7 +215,7 @@ class NodeConnection implements Connection {
     else this.#reader?.next(this.#handOut(chunk, from, to, isBinary))
   }
 
-  /** A frame for whoever reads it now. */
+  /** A frame for its reader, in this call. */
   #handOut(chunk: SliceableBytes, from: number, to: number, isBinary: boolean): Frame | TextBytes {
     const { textAsBytes, binaryInPlace } = this.options
     if (isBinary && binaryInPlace) return chunk.subarray(from, to)
@@ -215,7 +234,7 @@ class NodeConnection implements Connection {
   #drain(): void {
     let taken = 0
     while (taken < this.#backlog.length && !this.#paused && !this.#closed) {
-      const frame = this.#backlog[taken] as Frame
+      const frame = this.#backlog[taken] as Frame | LargeFrame
       taken += 1
       this.#reader?.next(frame)
     }

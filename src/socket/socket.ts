@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import type { LargeFrame } from './large-frame.js'
 import type { TextBytes } from './text-bytes.js'
 
 /**
@@ -19,12 +20,17 @@ export interface DialOptions {
   readonly textAsBytes?: boolean | undefined
   /** Hand binary frames out where they lie, to be read in the call that brings them; else they are copies. @default false */
   readonly binaryInPlace?: boolean | undefined
+  /** Hand out the beginning of a message above `maxFrameBytes`, and go on. Else such a message ends the connection. @default false */
+  readonly skipsLargeFrames?: boolean | undefined
 }
+
+/** What a connection delivers. */
+export type Received = Frame | TextBytes | LargeFrame
 
 /** One open socket. */
 export interface Connection {
   /** Frames as they come; subscribe in the call that yields the connection. Never completes: every end is an error of `dial`. */
-  readonly frames$: Observable<Frame | TextBytes>
+  readonly frames$: Observable<Received>
   /** Bytes of all frames so far. */
   readonly bytes: number
   /** Moves with every sign of life: a frame, a ping, a pong. */

@@ -1,6 +1,12 @@
+import { Gathered } from './gathered.js'
+
 /** A message that lies whole in a chunk of the socket. */
 export type Visit = (chunk: Buffer, from: number, to: number, isBinary: boolean) => void
 
+const CONTINUATION = 0x00
+const TEXT = 0x01
+const BINARY = 0x02
+const FIN_CONTINUATION = 0x80
 const FIN_TEXT = 0x81
 const FIN_BINARY = 0x82
 const FIN_PING = 0x89
@@ -9,53 +15,124 @@ const LONGEST_CONTROL = 125
 
 // RFC 6455 section 5.2: in place of a length it says that the length comes behind, in two bytes; 127 says in eight.
 const LENGTH_16 = 126
+const LENGTH_64 = 127
+
+/** A message above `maxFrameBytes`: its beginning, and its whole length. */
+export type VisitLarge = (head: Buffer, length: number, isBinary: boolean) => void
 
 /**
- * Takes the messages that lie whole in a chunk of the socket out of it, in a fifth of the time that a parser needs which must be ready for anything;
- * `ws` gets every other byte, and with the first frame that is not plainly right (a fragment, a close, a violation of RFC 6455) it gets all that follows.
+ * Takes the messages that lie whole in a chunk of the socket out of it, in a fifth of the time that a parser needs which must be ready for anything.
+ * It also joins fragments, and passes over messages that are too large. `ws` gets every other byte. With the first frame that ends the connection
+ * (a close, a violation of RFC 6455, a message that is too large where none may be) it gets all that follows.
  */
 export class WholeFrames {
   // What `ws` still has to get of the frame that it reads.
   #owed = 0
   // The beginning of a header that does not say yet how long its frame is.
   #head: Buffer | undefined
+  // The message whose frames we gather, since it is fragmented or too large. `ws` sees nothing of it.
+  #message: Gathered | undefined
+  // How much of its frame at hand is still to come, and whether that frame is the last one.
+  #left = 0
+  #isLast = false
 
   constructor(
     private readonly maxFrameBytes: number,
     private readonly visit: Visit,
     private readonly pass: (bytes: Buffer) => void,
     private readonly leave: () => void,
+    /** Without it, a message above `maxFrameBytes` is an error of `ws`, which ends the connection. */
+    private readonly visitLarge?: VisitLarge,
   ) {}
+
+  /** Whether a message is on its way that this reader gathers. */
+  get isGathering(): boolean {
+    return this.#message !== undefined
+  }
 
   read(data: Buffer): void {
     const chunk = this.#head === undefined ? data : Buffer.concat([this.#head, data])
     this.#head = undefined
     let at = this.#owed === 0 ? 0 : this.#passFrom(chunk, 0, this.#owed)
+    if (this.#left > 0) at = this.#gather(chunk, 0)
     while (at < chunk.length) at = this.#frame(chunk, at)
-  }
-
-  /** Passes on what was kept back, before `ws` reads the rest by itself. */
-  end(): void {
-    if (this.#head !== undefined) this.pass(this.#head)
-    this.#head = undefined
   }
 
   /** Where the next frame begins. */
   #frame(chunk: Buffer, at: number): number {
     const first = chunk[at] as number
     const second = chunk[at + 1]
-    if (second !== undefined && !isPlain(first, second)) return this.#handOver(chunk, at)
+    if (second !== undefined && !isPlain(first, second)) return this.#fragment(chunk, at, first, second)
     const from = at + headerBytes(second)
     if (from > chunk.length) return this.#keepBack(chunk, at)
     const to = from + lengthOf(chunk, at)
-    if (to - from > this.maxFrameBytes) return this.#handOver(chunk, at)
-    if (to > chunk.length || (first !== FIN_TEXT && first !== FIN_BINARY)) return this.#passFrom(chunk, at, to - at)
+    const isData = first === FIN_TEXT || first === FIN_BINARY
+    if (isData && (to - from > this.maxFrameBytes || this.#message !== undefined)) return this.#large(chunk, at, from, to - from)
+    if (to > chunk.length || !isData) return this.#passFrom(chunk, at, to - at)
     this.visit(chunk, from, to, first === FIN_BINARY)
     return to
   }
 
+  /** RFC 6455 section 5.4: the first fragment names the type, the others continue it, and only control frames come in between. */
+  #fragment(chunk: Buffer, at: number, first: number, second: number): number {
+    const begins = first === TEXT || first === BINARY
+    const continues = first === CONTINUATION || first === FIN_CONTINUATION
+    if (second > LENGTH_64 || !(this.#message === undefined ? begins : continues)) return this.#handOver(chunk, at)
+    const from = at + headerBytes(second)
+    if (from > chunk.length) return this.#keepBack(chunk, at)
+    const length = lengthOf(chunk, at)
+    if (!Number.isSafeInteger(length)) return this.#handOver(chunk, at)
+    this.#message ??= new Gathered(first === BINARY, this.maxFrameBytes)
+    return this.#begin(chunk, from, length, first === FIN_CONTINUATION)
+  }
+
+  /** A whole message that is too large, or one inside a fragmented one, which RFC 6455 forbids. */
+  #large(chunk: Buffer, at: number, from: number, length: number): number {
+    const isWanted = this.visitLarge !== undefined && this.#message === undefined && Number.isSafeInteger(length)
+    if (!isWanted) return this.#handOver(chunk, at)
+    this.#message = new Gathered(chunk[at] === FIN_BINARY, this.maxFrameBytes)
+    return this.#begin(chunk, from, length, true)
+  }
+
+  #begin(chunk: Buffer, from: number, length: number, isLast: boolean): number {
+    const message = this.#message as Gathered
+    message.announce(length)
+    if (message.isLarge && this.visitLarge === undefined) return this.#refuse(chunk)
+    this.#left = length
+    this.#isLast = isLast
+    return this.#gather(chunk, from)
+  }
+
+  /** Takes what the chunk has of the frame at hand; returns where that ends. */
+  #gather(chunk: Buffer, at: number): number {
+    const message = this.#message as Gathered
+    const to = Math.min(at + this.#left, chunk.length)
+    message.add(chunk, at, to)
+    this.#left -= to - at
+    if (this.#left === 0 && this.#isLast) this.#visitGathered(message)
+    return to
+  }
+
+  #visitGathered(message: Gathered): void {
+    this.#message = undefined
+    const { bytes, isBinary } = message
+    if (message.isLarge) this.visitLarge?.(bytes, message.length, isBinary)
+    else this.visit(bytes, 0, bytes.length, isBinary)
+  }
+
+  /** Has `ws` say that the message is too large. It has seen nothing of it, so that a header is enough. */
+  #refuse(chunk: Buffer): number {
+    const header = Buffer.from([FIN_BINARY, LENGTH_64, 0, 0, 0, 0, 0, 0, 0, 0])
+    header.writeBigUInt64BE(BigInt(this.maxFrameBytes) + 1n, 2)
+    this.leave()
+    this.pass(header)
+    return chunk.length
+  }
+
   #handOver(chunk: Buffer, at: number): number {
     this.leave()
+    // To `ws` too a message is then under way, whose fragments we kept.
+    if (this.#message !== undefined) this.pass(Buffer.of(this.#message.isBinary ? BINARY : TEXT, 0))
     this.pass(chunk.subarray(at))
     return chunk.length
   }

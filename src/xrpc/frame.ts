@@ -44,6 +44,21 @@ export function placeOf({ seq, time }: Body): FrameError['place'] {
   return Number.isSafeInteger(seq) ? { position: seq as number, time_us: timeUs(time) } : undefined
 }
 
+/** The place of a message of which only the beginning is known. Names are sorted by their length, so that `seq` comes before all that can be large. */
+export function placeOfHead(head: string | Uint8Array): FrameError['place'] {
+  if (typeof head === 'string') return undefined
+  const heads = new Heads(head, 0)
+  return isSkipped(heads) ? placeIn(head.subarray(heads.at)) : undefined
+}
+
+function isSkipped(heads: Heads): boolean {
+  try {
+    return heads.skip()
+  } catch {
+    return false
+  }
+}
+
 function readObject(bytes: Uint8Array, what: 'header' | 'body'): readonly [object: Body, rest: Uint8Array] {
   const [item, rest] = decode(bytes, what)
   if (!isObject(item)) throw new FrameError(`the ${what} is no object`)

@@ -57,7 +57,12 @@ describe('a config of firehose$', () => {
   })
 
   it('tells all its mistakes at once', () => {
-    expect(issuesOf({ cursor: 'now', kinds: ['x'], maxFrameBytes: 0 })).toEqual(['maxFrameBytes', 'cursor', 'kinds.0'])
+    expect(issuesOf({ cursor: 'now', kinds: ['x'], maxFrameBytes: 0, onLargeFrame: 'drop' })).toEqual([
+      'maxFrameBytes',
+      'cursor',
+      'onLargeFrame',
+      'kinds.0',
+    ])
     expect(() => firehose$({ cursor: -1 })).toThrow(ConfigError)
   })
 })

@@ -1,3 +1,4 @@
+import { encode } from '@atcute/cbor'
 import { filter, firstValueFrom, lastValueFrom, mergeMap, type Observable, take, takeWhile, timer, toArray } from 'rxjs'
 import {
   boundedMergeMap,
@@ -15,10 +16,11 @@ import {
 } from '../../../src/index.js'
 import { decodeMessage } from '../../../src/testing/firehose-message.js'
 import { type FakeFirehose, fakeFirehose, fakeJetstream, generateCommits } from '../../../src/testing/index.js'
+import { timeUs } from '../../../src/xrpc/time.js'
 import { framesOf } from '../../helpers/recordings.js'
 import { expectBalanced, first } from '../../helpers/streams.js'
 import { refusing } from '../../socket/servers.js'
-import { eventsIn, posts } from './frames.js'
+import { commitFrame, eventsIn, join, posts, timeOf } from './frames.js'
 import { nameOf } from './streams.js'
 
 /** A firehose and all that it told, dialled again at once. */
@@ -60,6 +62,8 @@ const upTo = (seq: number, events$: Observable<FirehoseEvent>): Promise<readonly
       toArray(),
     ),
   )
+
+const endpoint = ({ url }: Pick<FakeFirehose, 'url'>): string => `${url}/xrpc/com.atproto.sync.subscribeRepos`
 
 const marker = (seq: number): Uint8Array => posts(seq)
 
@@ -227,6 +231,74 @@ describe('what a server refuses', () => {
     expect(server.connections).toHaveLength(2)
     expect(gaps).toEqual([])
     expect(metrics$.value.currentBackoffMs).toBe(0)
+  })
+})
+
+describe('a message above `maxFrameBytes`', () => {
+  const MAX = 4000
+  const large = (seq: number, changes: object = {}) =>
+    commitFrame(seq, [{ action: 'create', path: 'app.bsky.feed.post/large', record: { text: 'x'.repeat(300_000) } }], changes)
+
+  it.each([{}, { collections: ['app.bsky.feed.post'] }])('is one gap and one reject, and the connection stays (%j)', async (filters) => {
+    await using server = await fakeFirehose({ events: [posts(5), large(6), posts(7)], stored: 'all' })
+    const { events$, gaps, rejects, metrics$, snapshots } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, ...filters })
+    expect((await first(2, events$)).map(nameOf)).toEqual(['5-0', '7-0'])
+    const [frame] = server.frames.slice(1) as [Uint8Array]
+    expect(gaps).toEqual([{ host: endpoint(server), from: 6, to: 6, reason: 'frame-too-large', recoverable: true, count: 1 }])
+    expect(rejects).toMatchObject([{ length: frame.length, error: { place: { position: 6, time_us: timeUs(timeOf(6)) } } }])
+    expect(rejects[0]?.frame).toEqual(frame.slice(0, 65_536))
+    expect(metrics$.value).toMatchObject({ rejected: 1, gaps: 1, reconnects: 0 })
+    expect(server.connections).toHaveLength(1)
+    for (const snapshot of snapshots) expectBalanced(snapshot)
+  })
+
+  it('moves the checkpoint past it; as the last message before a cut it is asked for again, and is no second gap', async () => {
+    const faults = [{ after: 2, do: 'drop' }] as const
+    await using server = await fakeFirehose({ events: [posts(5), large(6), posts(7)], stored: 'all', faults })
+    const checkpoint = { store: memoryCursorStore(), everyMs: 5 }
+    const { events$, gaps, when } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, checkpoint })
+    const seen: FirehoseEvent[] = []
+    const subscription = events$.subscribe((event) => seen.push(event))
+    await when(({ checkpoint: saved }) => saved === 7)
+    subscription.unsubscribe()
+    expect(seen.map(nameOf)).toEqual(['5-0', '7-0'])
+    expect(gaps).toMatchObject([{ from: 6, to: 6, reason: 'frame-too-large' }])
+    expect(server.attempts.map(({ url }) => new URL(url, server.url).searchParams.get('cursor'))).toEqual(['0', '5'])
+    expect(server.fired).toHaveLength(1)
+  })
+
+  it('at the checkpoint of an earlier run is passed over as well, as often as the program starts', async () => {
+    await using server = await fakeFirehose({ events: [large(6)], stored: 'all' })
+    const checkpoint = { store: memoryCursorStore(), everyMs: 5 }
+    const one = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, checkpoint })
+    const subscription = one.events$.subscribe()
+    await one.when(({ checkpoint: saved }) => saved === 6)
+    subscription.unsubscribe()
+    server.emit(posts(7))
+    for (let run = 0; run < 3; run += 1) {
+      const again = watched(server, { maxFrameBytes: MAX, checkpoint: checkpoint.store })
+      expect((await first(1, again.events$)).map(nameOf)).toEqual(['7-0'])
+      expect(again.gaps.filter(({ reason }) => reason !== 'frame-too-large')).toEqual([])
+    }
+  })
+
+  it('without a `seq` that can be read is a gap from the last position on', async () => {
+    // Names in another order than that of DAG-CBOR: the blocks come first.
+    const odd = join(encode({ op: 1, t: '#commit' }), Uint8Array.of(0xa1, 0x61, 0x61), encode('x'.repeat(300_000)))
+    await using server = await fakeFirehose({ events: [posts(5), odd, posts(7)], stored: 'all' })
+    const { events$, gaps, rejects } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX })
+    expect((await first(2, events$)).map(nameOf)).toEqual(['5-0', '7-0'])
+    expect(gaps).toMatchObject([{ from: 5, to: undefined, reason: 'frame-too-large', count: 1 }])
+    expect(rejects.map(({ error }) => error.place)).toEqual([undefined])
+  })
+
+  it("ends the stream under `onLargeFrame: 'fail'`, and says where", async () => {
+    await using server = await fakeFirehose({ events: [posts(5), large(6), posts(7)], stored: 'all' })
+    const { events$, gaps } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, onLargeFrame: 'fail' })
+    const error = await lastValueFrom(events$).catch((failure: unknown) => failure)
+    expect(error).toMatchObject({ code: 'FRAME_TOO_LARGE', retryable: false, message: expect.stringContaining('after position 5') })
+    expect(gaps).toEqual([])
+    expect(server.connections).toHaveLength(1)
   })
 })
 

@@ -41,6 +41,25 @@ describe('labels$', () => {
     expect(server.fired).toHaveLength(4)
   })
 
+  it('passes over a frame above `maxFrameBytes`: one gap at its position, and no reconnect', async () => {
+    const large = label('large', { cid: 'x'.repeat(50_000) })
+    await using server = await fakeLabels({ events: [label('a'), large, label('b')], stored: 'all' })
+    const [gaps, metrics$] = [[] as unknown[], streamMetrics()]
+    const config = {
+      host: server.url,
+      cursor: 'oldest',
+      maxFrameBytes: 2000,
+      metrics$,
+      gaps: { next: (gap: unknown) => gaps.push(gap) },
+    } as const
+    const read = await lastValueFrom(labels$(config).pipe(take(2), toArray()))
+    expect(read.map(({ seq }) => seq)).toEqual([1, 3])
+    expect(gaps).toMatchObject([{ from: 2, to: 2, reason: 'frame-too-large', recoverable: true, count: 1 }])
+    expect(metrics$.value).toMatchObject({ rejected: 1, reconnects: 0 })
+    const failing = labels$({ host: server.url, cursor: 'oldest', maxFrameBytes: 2000, onLargeFrame: 'fail' })
+    await expect(lastValueFrom(failing)).rejects.toMatchObject({ code: 'FRAME_TOO_LARGE', retryable: false })
+  })
+
   it('ends where the server sends text, as a Jetstream does', async () => {
     await using server = await fakeJetstream({ events: 20 })
     const labels = lastValueFrom(labels$({ host: server.url, reconnect: RECONNECT }))

@@ -118,14 +118,16 @@ describe('a large message', () => {
     expect(event).toMatchObject({ record: { text } })
   })
 
-  it('above maxFrameBytes ends the connection, and the rest comes by the next one', async () => {
-    await using tap = await fakeTap({ events: [{ ...record(ALICE, 'large'), record: { text: 'x'.repeat(5000) } }] })
-    const source = tapped(tap, { maxFrameBytes: 2000 })
-    const waiting = source.when(({ connection }) => connection.state === 'waiting')
-    const event = first(1, source.events$)
-    expect((await waiting).connection).toMatchObject({ reason: { code: 'FRAME_TOO_LARGE' } })
+  it.each(['leave', 'ack'] as const)('above maxFrameBytes is a reject with its id, and the connection stays (%s)', async (onReject) => {
+    const large = { ...record(ALICE, 'large'), record: { text: 'x'.repeat(5000) } }
+    await using tap = await fakeTap({ events: [large, record(BOB, 'b')] })
+    const source = tapped(tap, { maxFrameBytes: 2000, onReject })
+    expect(idsOf(await first(1, source.events$))).toEqual([2])
+    expect(source.rejects).toMatchObject([
+      { error: { place: { position: 1 }, message: expect.stringContaining('`maxFrameBytes` (2000)') } },
+    ])
+    expect(source.metrics).toMatchObject({ rejected: 1, reconnects: 0, gaps: 0 })
     await tap.closed()
-    tap.emit(record(BOB, 'b'))
-    expect(idsOf(await event)).toEqual([2])
+    expect(tap.acks.map(({ id }) => id)).toEqual(onReject === 'ack' ? [1, 2] : [2])
   })
 })

@@ -1,5 +1,6 @@
 import { BehaviorSubject } from 'rxjs'
 import type { StreamError } from '../../errors.js'
+import { tell } from '../../internal/tell.js'
 
 /** What the sink does now. */
 export type RedisSinkStatus =
@@ -53,7 +54,7 @@ export class SinkCounts {
 
   publish(): void {
     const { metrics$, ...numbers } = this
-    metrics$?.next(Object.freeze(numbers))
+    tell(metrics$, Object.freeze(numbers))
   }
 
   become(status: RedisSinkStatus): void {

@@ -3,6 +3,7 @@ import type { CursorProtocol } from '../../connection/protocol.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { Frame } from '../../socket/socket.js'
 import { copyOf } from '../../socket/text-bytes.js'
+import { placeOfHead } from '../../xrpc/frame.js'
 import { refused, urlAt } from '../../xrpc/subscription.js'
 import type { FirehoseConfig } from './config.js'
 import { wantsAny } from './events.js'
@@ -29,6 +30,7 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     wants: (message) => wantsAny(message, wanted),
     cursorOf: (message) => message.seq,
     timeOf: (message) => message.time_us,
+    placeOfLarge: placeOfHead,
     identityOf: ({ kind, did, time, body: { rev } }) => `${did} ${kind} ${rev} ${time}`,
   }
 }

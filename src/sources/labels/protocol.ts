@@ -1,5 +1,6 @@
 import type { CursorProtocol } from '../../connection/protocol.js'
 import { FrameError } from '../../errors.js'
+import { placeOfHead } from '../../xrpc/frame.js'
 import { refused, urlAt } from '../../xrpc/subscription.js'
 import type { LabelEvent } from './label.js'
 import { type Message, readMessage } from './message.js'
@@ -19,6 +20,7 @@ export const labelsProtocol = (host: string): CursorProtocol<Message> => ({
   wants: () => true,
   cursorOf: (message) => message.seq,
   timeOf: (message) => message.time_us,
+  placeOfLarge: placeOfHead,
   identityOf: ({ labels }) => labels.map(labelKey).join('\n'),
 })
 

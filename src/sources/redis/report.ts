@@ -1,6 +1,7 @@
 import type { ConnectionStatus } from '../../connection/metrics.js'
 import { snapshotOf } from '../../connection/snapshot.js'
 import type { StreamError } from '../../errors.js'
+import { tell } from '../../internal/tell.js'
 import type { StreamOptions } from './config.js'
 import type { Deliveries } from './deliveries.js'
 import { Troubles } from './troubles.js'
@@ -30,7 +31,7 @@ export class Report {
   tell(): void {
     const backoffMs = this.troubles.current?.delayMs ?? 0
     // A group keeps its positions itself.
-    this.options.metrics$?.next(snapshotOf(this.deliveries, this.#status, backoffMs, { cursor: this.deliveries.last }))
+    tell(this.options.metrics$, snapshotOf(this.deliveries, this.#status, backoffMs, { cursor: this.deliveries.last }))
   }
 
   get #status(): ConnectionStatus {

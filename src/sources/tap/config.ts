@@ -18,7 +18,7 @@ export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
    */
   readonly pauseCloseMs?: number | undefined
   /**
-   * The largest message to take, in bytes. One that is larger ends the connection each time it is sent. A record has at most 2 MiB, and a Tap writes
+   * The largest message to take, in bytes. One that is larger is a reject: see `onReject`. A record has at most 2 MiB, and a Tap writes
    * six bytes for each of some characters. @default 16_777_216
    */
   readonly maxFrameBytes?: number | undefined

@@ -8,6 +8,9 @@ import { type TapEvent, tapEventSchema } from './events.js'
 export const tapProtocol = (host: string): Protocol<TapEvent> => ({
   host,
   url: () => host,
+  // What is not acked comes again.
+  largeFrames: 'reject',
+  placeOfLarge: (head) => (typeof head === 'string' ? placeOf(head) : undefined),
 
   decode(frame) {
     if (typeof frame !== 'string') throw new FrameError('the frame is binary, or text that is not UTF-8')
