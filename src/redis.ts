@@ -1,5 +1,12 @@
 export { type RedisCursorStoreOptions, redisCursorStore } from './cursors/redis.js'
-export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './redis/client.js'
+export type {
+  IoRedisClient,
+  NodeRedisClient,
+  NodeRedisCluster,
+  NodeRedisSentinel,
+  NodeRedisSentinelLease,
+  RedisClient,
+} from './redis/client.js'
 export type { EntryFormatName } from './redis/format.js'
 export { type RedisSinkMetrics, type RedisSinkStatus, redisSinkMetrics } from './sinks/redis-streams/metrics.js'
 export type { RedisEntryPlace, RedisStreamOptions } from './sinks/redis-streams/options.js'

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type HeldPort, holdPort } from './held-port.js'
 
 const absent = spawnSync('redis-server', ['--version']).error !== undefined
 if (absent && process.env.CI) throw new Error('redis-server is not installed, and these specs must run here')
@@ -32,28 +33,54 @@ export interface RedisServer extends AsyncDisposable {
 
 /** Starts a server with these settings, such as `'--appendonly', 'yes'`. Without any it keeps nothing. */
 export async function redisServer(...settings: readonly string[]): Promise<RedisServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'redis-'))
-  const server = new Server(await freePort(), folder, settings)
-  await server.start()
-  return server
+  return startOnFreePort((port) => new Server(port, ['--save', '', ...settings]))
+}
+
+/** A `redis-server` as a sentinel, with `lines` of its configuration, which it rewrites itself. */
+export async function redisSentinel(...lines: readonly string[]): Promise<RedisServer> {
+  return startOnFreePort((port) => new Server(port, ['--sentinel'], lines))
+}
+
+// Another program may listen there; one that was started by these specs never does.
+const PORTS_TO_TRY = 20
+
+async function startOnFreePort(serverAt: (port: HeldPort) => Server): Promise<RedisServer> {
+  for (let tried = 1; ; tried += 1) {
+    const server = serverAt(await holdPort())
+    try {
+      await server.start()
+      return server
+    } catch (error) {
+      await server[Symbol.asyncDispose]()
+      if (tried === PORTS_TO_TRY || !/Address already in use/.test(String(error))) throw error
+    }
+  }
 }
 
 class Server implements RedisServer {
+  readonly port: number
+  readonly #folder = mkdtempSync(join(tmpdir(), 'redis-'))
   #process: ChildProcess | undefined
 
   constructor(
-    readonly port: number,
-    private readonly folder: string,
+    private readonly held: HeldPort,
     private readonly settings: readonly string[],
-  ) {}
+    private readonly lines: readonly string[] = [],
+  ) {
+    this.port = held.port
+  }
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`
   }
 
   async start(...more: readonly string[]): Promise<void> {
-    const place = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--daemonize', 'no']
-    const child = spawn('redis-server', [...place, ...this.settings, ...more], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const file = join(this.#folder, 'redis.conf')
+    if (!existsSync(file)) writeFileSync(file, this.lines.map((line) => `${line}\n`).join(''))
+    const place = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#folder, '--daemonize', 'no']
+    const child = spawn('redis-server', [file, ...place, ...this.settings, ...more], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     this.#process = child
     await new Promise<void>((resolve, reject) => {
       let log = ''
@@ -61,7 +88,7 @@ class Server implements RedisServer {
       child.stdout?.on('data', (text) => {
         log = `${log}${text}`.slice(-10_000)
         // It listens before it has loaded what it kept, and says then that it is LOADING.
-        if (/Ready to accept connections|Server initialized/.test(log)) resolve()
+        if (/Ready to accept connections|Server initialized|Sentinel ID is/.test(log)) resolve()
       })
     })
   }
@@ -98,7 +125,8 @@ class Server implements RedisServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
-    rmSync(this.folder, { recursive: true, force: true })
+    rmSync(this.#folder, { recursive: true, force: true })
+    await this.held[Symbol.asyncDispose]()
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -112,13 +140,3 @@ class Server implements RedisServer {
 
 /** `T`: stopped. */
 const stateOf = (pid = 0): string => spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).stdout.trim()
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}

@@ -1,15 +1,16 @@
-import { createClient, createClientPool, createCluster } from '@redis/client'
+import { createClient, createClientPool, createCluster, createSentinel } from '@redis/client'
 import { Cluster, Redis } from 'ioredis'
 import { of } from 'rxjs'
 import { type RedisClient, toRedisStream } from 'rxjs-atproto/redis'
 import { exactly } from './expect-type.js'
 
-// Clients of both libraries, of either protocol, their pools and clusters.
+// Clients of both libraries, of either protocol, their sentinels and clusters.
 export const accepted: readonly RedisClient[] = [
   createClient(),
   createClient({ RESP: 2, commandOptions: { timeout: 1 } }),
   createClient({ RESP: 3 }),
   createCluster({ rootNodes: [] }),
+  createSentinel({ name: 'main', sentinelRootNodes: [] }),
   new Redis(),
   new Cluster([]),
 ]

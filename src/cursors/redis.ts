@@ -1,6 +1,6 @@
 import { ConfigError, CursorStoreError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
-import { isRedisClient, type RedisClient, type RedisCommand, redisCommands } from '../redis/client.js'
+import { clientIssue, isRedisClient, type RedisClient, type RedisCommand, redisCommands } from '../redis/client.js'
 import type { CursorStore } from './cursor-store.js'
 import { type NewestWins, newestWins } from './newest-wins.js'
 
@@ -26,8 +26,7 @@ export interface RedisCursorStoreOptions {
  */
 export function redisCursorStore(client: RedisClient, options: RedisCursorStoreOptions = {}): CursorStore {
   const { prefix = 'cursor:', timeoutMs } = options
-  if (!isRedisClient(client))
-    throw new ConfigError('redisCursorStore', [{ option: 'client', message: 'must be a client of `@redis/client` or `ioredis`' }])
+  if (!isRedisClient(client)) throw new ConfigError('redisCursorStore', [{ option: 'client', message: clientIssue(client) }])
   const commands = redisCommands(client)
   const ask = async (verb: string, command: RedisCommand): Promise<unknown> => {
     try {

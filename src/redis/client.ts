@@ -1,16 +1,24 @@
 import { from, lastValueFrom, timeout } from 'rxjs'
 import { RedisUnavailableError } from '../errors.js'
-import { redisError } from './failure.js'
+import { type ClientState, redisError } from './failure.js'
 import { keyOf } from './key-of.js'
 
 /** Whether something that a program handed in can be spoken to. */
 export const isRedisClient = (value: unknown): value is RedisClient =>
-  typeof value === 'object' && value !== null && 'duplicate' in value && ('sendCommand' in value || 'call' in value)
+  isObject(value) && 'duplicate' in value && ('sendCommand' in value || 'call' in value)
+
+/** What is wrong with something that {@link isRedisClient} refuses, as the message of a `ConfigError`. */
+export const clientIssue = (value: unknown): string =>
+  isObject(value) && 'idleClients' in value
+    ? 'must not be a pool (`createClientPool`), which cannot be duplicated: hand in a client (`createClient`)'
+    : 'must be a client of `@redis/client` or `ioredis`'
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 /** A command and its arguments, as on the wire: `['XADD', 'stream', '*', 'field', 'value']`. */
 export type RedisCommand = [name: string, ...args: string[]]
 
-/** What this library uses of a client of `@redis/client` (or `redis`), or of a pool of them. */
+/** What this library uses of a client of `@redis/client` (or `redis`). */
 export interface NodeRedisClient {
   readonly isOpen: boolean
   sendCommand(args: string[], options?: { readonly timeout?: number; readonly chainId?: symbol }): Promise<unknown>
@@ -36,6 +44,26 @@ export interface NodeRedisCluster {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
+/** What this library uses of a sentinel of `@redis/client`, which follows the master through failovers. */
+export interface NodeRedisSentinel extends NodeRedisSentinelLease {
+  readonly isOpen: boolean
+  getSentinelNode(): unknown
+  use<T>(work: (lease: NodeRedisSentinelLease) => Promise<T>): Promise<T>
+  duplicate(): NodeRedisSentinel
+  connect(): Promise<unknown>
+  destroy(): Promise<void>
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** One connection to the master, for as long as it is used. */
+export interface NodeRedisSentinelLease {
+  sendCommand(
+    isReadonly: boolean | undefined,
+    args: string[],
+    options?: { readonly timeout?: number; readonly chainId?: symbol },
+  ): Promise<unknown>
+}
+
 /** What this library uses of an `ioredis` instance, or of its cluster. */
 export interface IoRedisClient {
   readonly status: string
@@ -48,7 +76,7 @@ export interface IoRedisClient {
 }
 
 /** The client of Redis that you hand in: `@redis/client` and `ioredis` both serve, neither is imported here. */
-export type RedisClient = NodeRedisClient | NodeRedisCluster | IoRedisClient
+export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoRedisClient
 
 /** One way to speak to Redis, whatever the client. */
 export interface RedisCommands {
@@ -75,9 +103,7 @@ export interface RedisConnection extends RedisCommands {
 export const DEADLINE_MS = 5000
 
 /** What differs between clients. */
-interface Driver {
-  /** Whether the client has been closed, or was never opened: it does not come back by itself. */
-  readonly closed: boolean
+interface Driver extends ClientState {
   send(command: RedisCommand): Promise<unknown>
   pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]>
   duplicate(): Driver
@@ -94,16 +120,21 @@ class DriverCommands implements RedisConnection {
     return within(
       deadlineMs,
       this.driver.send(command).catch((error: unknown) => {
-        throw redisError(error, this.driver.closed)
+        throw redisError(error, this.driver)
       }),
     )
   }
 
   pipeline(commands: readonly RedisCommand[], deadlineMs = DEADLINE_MS): Promise<readonly unknown[]> {
-    const typed = (reply: unknown): unknown => (reply instanceof Error ? redisError(reply, this.driver.closed) : reply)
+    const typed = (reply: unknown): unknown => (reply instanceof Error ? redisError(reply, this.driver) : reply)
     return within(
       deadlineMs,
-      this.driver.pipeline(commands).then((replies) => replies.map(typed)),
+      this.driver.pipeline(commands).then(
+        (replies) => replies.map(typed),
+        (error: unknown) => {
+          throw redisError(error, this.driver)
+        },
+      ),
     )
   }
 
@@ -124,7 +155,8 @@ const lateError = (deadlineMs: number) => new RedisUnavailableError(`Redis did n
 function driverOf(client: RedisClient): Driver {
   listen(client)
   if ('call' in client) return new IoRedisDriver(client)
-  return 'nodeByAddress' in client ? new NodeRedisClusterDriver(client) : new NodeRedisDriver(client)
+  if ('nodeByAddress' in client) return new NodeRedisClusterDriver(client)
+  return 'getSentinelNode' in client ? new NodeRedisSentinelDriver(client) : new NodeRedisDriver(client)
 }
 
 const heard = new WeakSet<RedisClient>()
@@ -141,6 +173,8 @@ const NO_TIMER = { timeout: 0 }
 
 /** Commands of one tick leave in one write. */
 class NodeRedisDriver implements Driver {
+  readonly isCluster = false
+
   constructor(private readonly client: NodeRedisClient) {}
 
   get closed(): boolean {
@@ -167,6 +201,8 @@ class NodeRedisDriver implements Driver {
 }
 
 class NodeRedisClusterDriver implements Driver {
+  readonly isCluster = true
+
   constructor(private readonly client: NodeRedisCluster) {}
 
   get closed(): boolean {
@@ -190,8 +226,40 @@ class NodeRedisClusterDriver implements Driver {
   }
 }
 
+/** A sentinel sends a command again by itself, to the next master, when the connection ends under it. */
+class NodeRedisSentinelDriver implements Driver {
+  readonly isCluster = false
+
+  constructor(private readonly client: NodeRedisSentinel) {}
+
+  get closed(): boolean {
+    return !this.client.isOpen
+  }
+
+  send(command: RedisCommand): Promise<unknown> {
+    return this.client.sendCommand(false, command, NO_TIMER)
+  }
+
+  /** Over one connection: those of several have no order. */
+  pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
+    const options = { timeout: 0, chainId: Symbol('pipeline') }
+    return this.client.use((lease) => Promise.all(commands.map((command) => lease.sendCommand(false, command, options).catch(asReply))))
+  }
+
+  duplicate(): Driver {
+    return openedCopy(this.client, (copy) => new NodeRedisSentinelDriver(copy))
+  }
+
+  close(): void {
+    if (this.client.isOpen) this.client.destroy().catch(() => {})
+  }
+}
+
 /** Commands wait in the copy until it is connected. What hinders it, they say themselves. */
-function openedCopy<Client extends NodeRedisClient | NodeRedisCluster>(client: Client, drive: (copy: Client) => Driver): Driver {
+function openedCopy<Client extends NodeRedisClient | NodeRedisCluster | NodeRedisSentinel>(
+  client: Client,
+  drive: (copy: Client) => Driver,
+): Driver {
   const copy = client.duplicate() as Client
   listen(copy)
   copy.connect().catch(() => {})
@@ -203,6 +271,10 @@ class IoRedisDriver implements Driver {
 
   get closed(): boolean {
     return this.client.status === 'end'
+  }
+
+  get isCluster(): boolean {
+    return this.client.isCluster
   }
 
   send([name, ...args]: RedisCommand): Promise<unknown> {

@@ -7,6 +7,14 @@ const WORD = /^[A-Z]{2,}(?=\s|$)/
 // What Redis 7 says behind the error of a command in a script: where in the script it was.
 const OF_SCRIPT = / script: [0-9a-f]{40}, on @user_script:\d+\.$/
 
+/** What a client says of itself. */
+export interface ClientState {
+  /** It has been closed, or was never opened: it does not come back by itself. */
+  readonly closed: boolean
+  /** It follows redirections from node to node. One that does reports them only while the cluster changes. */
+  readonly isCluster: boolean
+}
+
 /** What passes by itself, or by the hand of an operator, while the program need not change. */
 const PASSING = new Set([
   'ASK',
@@ -28,13 +36,17 @@ const PASSING = new Set([
 /** Replies that say more in their text than in their word. */
 const PASSING_TEXT = /max number of clients|-(OOM|READONLY|LOADING|MISCONF|NOREPLICAS) |OOM command not allowed|read only replica/i
 
-/** What a client or a server said, as an error of this library. `closed`: the client does not come back by itself. */
-export function redisError(cause: unknown, closed: boolean): StreamError {
+/** A key is on another node. A client of a single server is told so again and again, and never goes there. */
+const REDIRECTIONS = new Set(['ASK', 'MOVED'])
+
+/** What a client or a server said, as an error of this library. */
+export function redisError(cause: unknown, { closed, isCluster }: ClientState): StreamError {
   if (cause instanceof RedisUnavailableError || cause instanceof RedisRefusedError) return cause
   const message = messageOf(cause).replace(OF_SCRIPT, '')
   const word = WORD.exec(message)?.[0]
   if (word !== undefined) {
-    const passing = PASSING.has(word) || PASSING_TEXT.test(message)
+    const isRedirected = REDIRECTIONS.has(word) && !isCluster
+    const passing = !isRedirected && (PASSING.has(word) || PASSING_TEXT.test(message))
     return passing ? new RedisUnavailableError(`Redis answered ${message}`, word, { cause }) : refusal(message, word, cause)
   }
   if (closed) return closedError(cause)
@@ -44,8 +56,12 @@ export function redisError(cause: unknown, closed: boolean): StreamError {
 const refusal = (message: string, word: string, cause: unknown): RedisRefusedError =>
   new RedisRefusedError(`Redis answered ${message}${REMEDIES[word] ?? ''}`, word, { cause })
 
+const ON_CLUSTER = ': this Redis is a cluster, hand in a client of one (`createCluster`, or `Cluster` of ioredis)'
+
 const REMEDIES: Readonly<Record<string, string>> = {
+  ASK: ON_CLUSTER,
   CROSSSLOT: ': give the keys one hash tag',
+  MOVED: ON_CLUSTER,
   NOAUTH: ': give the client its `password`',
   NOPERM: ': let this user run the command on the key',
   WRONGPASS: ': give the client its `username` and `password`',

@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import type { BackoffOptions } from '../../connection/backoff.js'
 import { checkShape, Issues, logOption, observer } from '../../connection/config.js'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
-import { isRedisClient, type RedisClient } from '../../redis/client.js'
+import { clientIssue, isRedisClient, type RedisClient } from '../../redis/client.js'
 import type { EntryFormatName } from '../../redis/format.js'
 import type { RedisSinkMetrics } from './metrics.js'
 
@@ -83,7 +83,6 @@ const whole = (least: number, message: string) =>
 const count = whole(1, 'must be a whole number above 0, or Infinity')
 
 const schema = z.strictObject({
-  client: z.custom(isRedisClient, 'must be a client of `@redis/client` or `ioredis`'),
   stream: z.string('must be the name of a stream').check(z.minLength(1, 'must not be empty')),
   partitions: z.optional(z.int('must be a whole number').check(z.gte(1, 'must be at least 1'), z.lte(16_384, 'must be at most 16384'))),
   partitionBy: z.optional(aFunction),
@@ -106,9 +105,10 @@ const schema = z.strictObject({
 /** Throws `ConfigError` with every mistake. */
 export function settingsOf<Event>(options: RedisStreamOptions<Event>): Settings<Event> {
   const issues = new Issues()
-  // A client has too much in it for a message.
+  // Checked apart: a client has too much in it for a message.
   const { client, ...rest } = options ?? {}
-  checkShape(schema, { ...rest, client: isRedisClient(client) ? client : String(client) }, issues)
+  if (!isRedisClient(client)) issues.add('client', clientIssue(client))
+  checkShape(schema, rest, issues)
   issues.throwIfAny('toRedisStream')
   const { stream, partitions } = options
   return {

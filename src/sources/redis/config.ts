@@ -6,7 +6,7 @@ import type { Gap } from '../../connection/gaps.js'
 import type { StreamMetrics } from '../../connection/metrics.js'
 import type { RejectedFrame } from '../../connection/rejects.js'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
-import { isRedisClient, type RedisClient } from '../../redis/client.js'
+import { clientIssue, isRedisClient, type RedisClient } from '../../redis/client.js'
 import { type EntryFormat, type EntryFormatName, formatOf } from '../../redis/format.js'
 
 /** Which Redis stream to read, as which consumer of which group, and what becomes of entries that fail. */
@@ -106,7 +106,6 @@ const backoff = z.strictObject({
 })
 
 const schema = z.strictObject({
-  client: z.custom<RedisClient>(isRedisClient, 'must be a client of `@redis/client` or `ioredis`'),
   stream: name,
   group: name,
   consumer: name,
@@ -134,9 +133,10 @@ const schema = z.strictObject({
 /** Throws `ConfigError` with every mistake. */
 export function streamOptions(config: RedisStreamConfig): StreamOptions {
   const issues = new Issues()
-  const { client: _client, ...plain } = config ?? {}
-  // A client is no value to show: it may hold a password.
-  checkShape(schema, isRedisClient(_client) ? config : { ...plain, client: typeof _client }, issues)
+  const { client, ...rest } = config ?? {}
+  // Checked apart: a client may hold a password, which no message shows.
+  if (!isRedisClient(client)) issues.add('client', clientIssue(client))
+  checkShape(schema, rest, issues)
   const { stream, deadLetter, partitions, leaseMs = 15_000, blockMs = 5000 } = config ?? {}
   if (deadLetter === stream && typeof stream === 'string') issues.add('deadLetter', `must be another stream than ${shown(stream)}`)
   issues.throwIfAny('redisStream$')

@@ -1,0 +1,41 @@
+import { exhaustMap, filter, firstValueFrom, timer } from 'rxjs'
+import { type RedisServer, redisSentinel, redisServer } from './redis-server.js'
+
+/** A real master with a replica, and a sentinel that watches over them under the name `main`. */
+export interface RedisFailover extends AsyncDisposable {
+  readonly sentinelPort: number
+  readonly replica: RedisServer
+  /** Kills the master, and resolves when the replica has taken its place. */
+  failOver(): Promise<void>
+}
+
+export async function redisFailover(): Promise<RedisFailover> {
+  const master = await redisServer('--repl-diskless-sync-delay', '0')
+  const replica = await redisServer('--replicaof', '127.0.0.1', `${master.port}`)
+  await until(async () => (await replica.cli('INFO', 'replication')).includes('master_link_status:up'))
+  const sentinel = await redisSentinel(
+    `sentinel monitor main 127.0.0.1 ${master.port} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 3000',
+  )
+  await until(async () => /num-slaves\r\n\$1\r\n1/.test(await sentinel.cli('SENTINEL', 'masters')))
+  return {
+    sentinelPort: sentinel.port,
+    replica,
+    async failOver() {
+      await master.kill()
+      await until(async () => (await replica.cli('ROLE')).includes('master'))
+    },
+    async [Symbol.asyncDispose]() {
+      for (const server of [sentinel, replica, master]) await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const until = (holds: () => Promise<boolean>): Promise<boolean> =>
+  firstValueFrom(
+    timer(0, 20).pipe(
+      exhaustMap(holds),
+      filter((held) => held),
+    ),
+  )
