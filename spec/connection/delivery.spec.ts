@@ -119,6 +119,27 @@ describe('several holders of one delivery', () => {
 })
 
 describe('a delivery', () => {
+  it('stays open for one holder, however often another lets go', () => {
+    const [book, source$, releases] = [new Book(), new Subject<number>(), [] as Release[]]
+    source$.pipe(book.deliver()).subscribe(() => releases.push(hold(), hold()))
+    source$.next(1)
+    for (let times = 0; times < 3; times += 1) releases[0]?.()
+    expect([book.sum.open, book.frontier]).toEqual([1, 1])
+    releases[1]?.()
+    expect(book.ends).toEqual(['1 done'])
+  })
+
+  it('that is settled cannot be held again, not even where it is the current one', () => {
+    const [book, seen] = [new Book(), [] as ReturnType<typeof currentDelivery>[]]
+    of(1)
+      .pipe(book.deliver())
+      .subscribe(() => seen.push(currentDelivery()))
+    const outer = enter(seen[0])
+    expect(hold).toThrow(HoldError)
+    leave(outer)
+    expect(book.sum).toEqual({ done: 1, dropped: 0, failed: 0, open: 0 })
+  })
+
   it('ends when the call returns and nobody holds it, whatever synchronous operators did', () => {
     const book = new Book()
     range(1, 5)

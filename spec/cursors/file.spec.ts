@@ -309,10 +309,11 @@ describe('within one process', () => {
 describe('a lock that is not ours', () => {
   const lock = (owner: object) => writeFileSync(`${path}.lock`, JSON.stringify({ token: 't', ...owner }))
 
-  it('of another host is refused with the remedy, since nobody can tell from here', async () => {
-    lock({ pid: 1, host: 'elsewhere' })
+  // Above the largest pid of any system: dead here, which says nothing of there.
+  it.each([1, 999_999_999])('of another host is refused with the remedy, since nobody can tell from here: pid %d', async (pid) => {
+    lock({ pid, host: 'elsewhere' })
     const { message } = await failureOf(open().load('stream'))
-    expect(message).toMatch(/in use by process 1 on elsewhere.*if you are certain that it no longer runs, delete .*cursor\.json\.lock/)
+    expect(message).toMatch(/in use by process \d+ on elsewhere.*if you are certain that it no longer runs, delete .*cursor\.json\.lock/)
     expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
   })
 

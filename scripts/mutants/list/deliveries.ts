@@ -1,0 +1,103 @@
+import type { Mutant } from '../mutant.js'
+
+/** When an event is done, and what is saved of it. */
+export const DELIVERIES: readonly Mutant[] = [
+  {
+    name: 'the checkpoint is saved past what is open: save before done',
+    file: 'src/connection/cursor-progress.ts',
+    find: 'context.frontier() ?? this.#resume.last',
+    replace: 'this.#resume.last',
+    specs: ['spec/connection/checkpoint.spec.ts'],
+  },
+  {
+    name: 'the frontier ignores failed deliveries',
+    file: 'src/connection/ledger.ts',
+    find: 'const [open, failed] = [this.#oldest, this.#firstFailed]',
+    replace: 'const [open, failed] = [this.#oldest, undefined as Delivery<Event> | undefined]',
+    specs: ['spec/connection/ledger.spec.ts', 'spec/connection/checkpoint.spec.ts'],
+  },
+  {
+    name: 'the frontier is the newer of the open and the failed delivery',
+    file: 'src/connection/ledger.ts',
+    find: 'open.ordinal < failed.ordinal ? open : failed',
+    replace: 'open.ordinal < failed.ordinal ? failed : open',
+    specs: ['spec/connection/ledger.spec.ts', 'spec/connection/checkpoint.spec.ts'],
+  },
+  {
+    name: 'the last failed delivery takes the place of the first',
+    file: 'src/connection/ledger.ts',
+    find: 'delivery.ordinal < (this.#firstFailed?.ordinal ?? Number.POSITIVE_INFINITY)',
+    replace: 'delivery.ordinal > 0',
+    specs: ['spec/connection/ledger.spec.ts', 'spec/connection/checkpoint.spec.ts'],
+  },
+  {
+    name: 'the outcome that comes last stands, and not the worst',
+    file: 'src/connection/ledger.ts',
+    find: "if (outcome === 'failed' || this.outcome === 'done') this.outcome = outcome",
+    replace: 'this.outcome = outcome',
+    specs: ['spec/connection/delivery.spec.ts', 'spec/connection/ledger.spec.ts'],
+  },
+  {
+    name: 'the delivery stays the current one after its call',
+    file: 'src/connection/ledger.ts',
+    find: 'leave(outer)\n      delivery.release',
+    replace: 'delivery.release',
+    specs: ['spec/connection/delivery.spec.ts'],
+  },
+  {
+    name: 'an event that is settled may be held again',
+    file: 'src/connection/ledger.ts',
+    find: 'if (this.holds === 0) throw',
+    replace: 'if (this.holds < 0) throw',
+    specs: ['spec/connection/delivery.spec.ts', 'spec/connection/ledger.spec.ts'],
+  },
+  {
+    name: 'a release counts each time it is called',
+    file: 'src/connection/delivery.ts',
+    find: 'if (released) return',
+    replace: '',
+    specs: ['spec/connection/delivery.spec.ts'],
+  },
+  {
+    name: 'a message that was cut is done',
+    file: 'src/connection/parts.ts',
+    find: 'if (missed > 0) fail(whole)',
+    replace: '',
+    specs: ['spec/connection/parts.spec.ts'],
+  },
+  {
+    name: 'all parts of a message stand at one index',
+    file: 'src/connection/parts.ts',
+    find: 'index: this.index }',
+    replace: 'index: place.index }',
+    specs: ['spec/connection/parts.spec.ts'],
+  },
+  {
+    name: 'two saves of one checkpoint are in flight',
+    file: 'src/connection/checkpoint.ts',
+    find: 'this.#saving ??= ',
+    replace: 'this.#saving = ',
+    specs: ['spec/connection/checkpoint.spec.ts'],
+  },
+  {
+    name: 'a save that failed counts as saved',
+    file: 'src/connection/checkpoint.ts',
+    find: 'this.errors += 1\n',
+    replace: 'this.errors += 1\n      this.saved = this.format.read(text)\n',
+    specs: ['spec/connection/checkpoint.spec.ts'],
+  },
+  {
+    name: 'what ends after the subscription is not saved',
+    file: 'src/connection/cursor-progress.ts',
+    find: 'if (this.#stopped) this.#checkpoint?.save()',
+    replace: '',
+    specs: ['spec/connection/checkpoint.spec.ts'],
+  },
+  {
+    name: 'a store that cannot be read is a first start',
+    file: 'src/connection/checkpoint.ts',
+    find: 'if (cause instanceof CursorStoreError) throw cause',
+    replace: 'return undefined',
+    specs: ['spec/connection/checkpoint.spec.ts'],
+  },
+]

@@ -1,0 +1,8 @@
+import type { Mutant } from '../mutant.js'
+import { COPIES } from './copies.js'
+import { CURSORS } from './cursors.js'
+import { DELIVERIES } from './deliveries.js'
+import { OPERATORS } from './operators.js'
+import { RECONNECT } from './reconnect.js'
+
+export const MUTANTS: readonly Mutant[] = [...DELIVERIES, ...COPIES, ...CURSORS, ...RECONNECT, ...OPERATORS]
