@@ -5,6 +5,7 @@ import { filesIn, ROOT, textOf } from './source-files.js'
 
 // A copy, since a build in the repository would pull `dist` from under who runs it.
 const STAGE = join(ROOT, '.tmp/package')
+const STAGE_DIST = '.tmp/package/dist'
 const manifest = JSON.parse(textOf('package.json'))
 const subpaths = Object.keys(manifest.exports).filter((path) => path !== './package.json')
 // What a build puts beside the compiled sources.
@@ -57,6 +58,14 @@ describe('the package', () => {
     const program = `console.log(Object.keys(await import('${specifierOf(subpath)}')).join())`
     const names = execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: STAGE, encoding: 'utf8' })
     expect(names.trim()).not.toBe('')
+  })
+
+  const itWithExtractor = existsSync(join(ROOT, 'node_modules/@microsoft/api-extractor')) ? it : it.skip
+  itWithExtractor('has the public API that its reports in `api/` say, or the change is to be reviewed: `npm run api`', () => {
+    // It reads the declarations before the sources are removed below.
+    const script = join(ROOT, 'scripts/api.mjs')
+    const { status, stderr } = spawnSync(process.execPath, [script, '--check', '--dist', STAGE_DIST], { cwd: ROOT, encoding: 'utf8' })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   })
 
   it('has types that hold without skipLibCheck, the main entry also without those of Node', () => {
