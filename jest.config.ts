@@ -1,9 +1,12 @@
 /** @jest-config-loader esbuild-register */
+import { availableParallelism } from 'node:os'
 import type { Config } from 'jest'
 
 const config: Config = {
   testMatch: ['<rootDir>/spec/**/*.spec.ts'],
   testEnvironment: 'node',
+  // Jest 30 makes setters of what a file left on its globals, and such a setter calls itself (jest-util, `deleteProperty`).
+  testEnvironmentOptions: { globalsCleanup: 'off' },
   // Some dependencies are ESM alone, which `require` cannot read in Node 20.
   transformIgnorePatterns: ['/node_modules/(?!(@atcute|@noble)/)'],
   transform: {
@@ -21,7 +24,10 @@ const config: Config = {
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],
   setupFiles: ['<rootDir>/spec/helpers/quiet-console.ts'],
-  testTimeout: 15_000,
+  // Specs wait for sockets and for other processes more than they work: one worker more than there are cores.
+  maxWorkers: availableParallelism() + 1,
+  // What hangs is found by then. No spec is about its own pace: the machine may be busy with others.
+  testTimeout: 60_000,
 }
 
 export default config

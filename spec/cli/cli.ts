@@ -1,9 +1,11 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { build } from 'esbuild'
+import { filesIn } from '../package/source-files.js'
 
 const ROOT = resolve(__dirname, '../..')
 const TEMPORARY = join(ROOT, '.tmp')
@@ -18,29 +20,24 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** The command line, built once for a spec file, and its children, which do not outlive it. */
+/** The command line, built once for all specs of these sources, and its children, which do not outlive it. */
 export class Cli {
   readonly folder: string
-  readonly main: string
+  #main = ''
   readonly #children = new Set<ChildProcess>()
 
   constructor() {
     mkdirSync(TEMPORARY, { recursive: true })
     this.folder = mkdtempSync(join(TEMPORARY, 'cli-'))
-    this.main = join(this.folder, 'main.mjs')
+  }
+
+  get main(): string {
+    if (this.#main === '') throw new Error('it is not built yet')
+    return this.#main
   }
 
   async build(): Promise<void> {
-    await build({
-      entryPoints: [join(ROOT, 'src/cli/main.ts')],
-      outfile: this.main,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      alias: { '#socket': join(ROOT, 'src/socket/node.ts') },
-      banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
-      logLevel: 'error',
-    })
+    this.#main = await builtCommand()
   }
 
   /** Starts it, and leaves its streams to the spec. */
@@ -100,6 +97,37 @@ export class Cli {
     child.once('close', () => this.#children.delete(child))
     return child
   }
+}
+
+/** The file of the command. Its name is a hash of all sources, so that spec files, which run side by side, build it once. */
+async function builtCommand(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const file of filesIn('src').toSorted()) hash.update(file).update(readFileSync(join(ROOT, file)))
+  const path = join(TEMPORARY, `command-${hash.digest('hex').slice(0, 16)}.mjs`)
+  if (existsSync(path)) return path
+  for (const old of readdirSync(TEMPORARY)) if (isOldCommand(old)) rmSync(join(TEMPORARY, old), { force: true })
+  const own = join(TEMPORARY, `command-${process.pid}.mjs`)
+  await build({
+    entryPoints: [join(ROOT, 'src/cli/main.ts')],
+    outfile: own,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    alias: { '#socket': join(ROOT, 'src/socket/node.ts') },
+    banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
+    logLevel: 'error',
+  })
+  // Whole or not at all, whoever looks meanwhile.
+  renameSync(own, path)
+  return path
+}
+
+const DAY_MS = 86_400_000
+
+function isOldCommand(name: string): boolean {
+  if (!name.startsWith('command-')) return false
+  const file = statSync(join(TEMPORARY, name), { throwIfNoEntry: false })
+  return file !== undefined && file.mtimeMs < Date.now() - DAY_MS
 }
 
 /** With what it started itself: a grandchild that lives on would hold our pipes open. */

@@ -53,7 +53,7 @@ describe('rxjs-atproto tap', () => {
   })
 
   it('acks the last lines too, however much the server goes on to send', async () => {
-    const tap = await serve({ events: generateTapEvents({ count: 20_000, live: false }) })
+    const tap = await serve({ events: generateTapEvents({ count: 5_000, live: false }) })
     const { stdout } = await cli.run(['tap', '--host', tap.url, '--limit', '500', '-q'])
     await tap.closed()
     expect(idsOf(stdout)).toHaveLength(500)

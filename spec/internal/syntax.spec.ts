@@ -1,5 +1,6 @@
 import { isDid, isNsid, isNsidPrefix } from '../../src/internal/syntax.js'
 import { generateEvents } from '../../src/testing/index.js'
+import { cpuMs } from '../helpers/cpu.js'
 
 const long = (length: number, letter = 'a') => letter.repeat(length)
 
@@ -84,10 +85,10 @@ describe('isDid', () => {
   })
 
   it('answers at once to text made to keep an expression busy', () => {
-    const start = performance.now()
+    const start = cpuMs()
     for (const text of [`${'a.'.repeat(150)}!`, `a${'-'.repeat(300)}.`, `did:m:${'%'.repeat(2000)}`]) {
       expect([isNsid(text), isNsidPrefix(text), isDid(text)]).toEqual([false, false, false])
     }
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(cpuMs() - start).toBeLessThan(1000)
   })
 })

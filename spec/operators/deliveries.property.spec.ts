@@ -8,6 +8,7 @@ import type { ProgressContext } from '../../src/connection/progress.js'
 import type { CursorStore } from '../../src/cursors/cursor-store.js'
 import { SILENT } from '../../src/internal/log.js'
 import { integer, random } from '../../src/testing/random.js'
+import { runs } from '../helpers/thick.js'
 import { FakeLog, FIRST_POSITION, fakeProtocol, type LogOptions, type Numbered } from './fake-log.js'
 import { build, pipes, type Stage, type Work } from './random-pipe.js'
 import { advance, settled, startClock, step, stopClock } from './virtual-clock.js'
@@ -207,7 +208,7 @@ describe('deliveries', () => {
       const counts: Readonly<Record<keyof typeof seen, number>> = { ...metrics$.value, reconnects, checks }
       for (const name of Object.keys(seen) as (keyof typeof seen)[]) seen[name] += counts[name]
     })
-    await fc.assert(property, { seed: Number(process.env.FC_SEED ?? 20_260_801), numRuns: Number(process.env.FC_RUNS ?? 200) })
+    await fc.assert(property, { seed: Number(process.env.FC_SEED ?? 20_260_801), numRuns: Number(process.env.FC_RUNS ?? runs(200, 1000)) })
     // Everything that could break it did happen.
     for (const [name, count] of Object.entries(seen)) expect([name, count > 100]).toEqual([name, true])
   }, 60_000)

@@ -48,15 +48,15 @@ describe('unsubscription', () => {
 
   /** Runs the child; one that does not end by itself is killed, and the promise rejects. */
   async function run(host: string, state: string, work = 'none'): Promise<Ended> {
-    const { stdout } = await promisify(execFile)(process.execPath, [child, host, state, work], { timeout: 8000 })
+    const { stdout } = await promisify(execFile)(process.execPath, [child, host, state, work], { timeout: 50_000 })
     return JSON.parse(stdout) as Ended
   }
 
   const expectClean = ({ afterMs, left, state }: Ended) => {
     expect(state).toBe('closed')
     expect(left.filter((resource) => /TCP|Timeout|Immediate|DNS|GetAddr/.test(resource))).toEqual([])
-    // Our close frame is waited for a second; everything else ends at once.
-    expect(afterMs).toBeLessThan(2500)
+    // Our close frame is waited for a second; `ws` by itself waits for 30.
+    expect(afterMs).toBeLessThan(15_000)
   }
 
   it('leaves nothing while it connects', async () => {

@@ -4,6 +4,7 @@ import WebSocket from 'ws'
 import { Gathered } from '../../src/socket/gathered.js'
 import { HEAD_BYTES } from '../../src/socket/large-frame.js'
 import { WholeFrames } from '../../src/socket/whole-frames.js'
+import { runs } from '../helpers/thick.js'
 
 const MAX_FRAME_BYTES = 70_000
 const [FRAGMENT, TEXT, BINARY, CLOSE, PING, PONG] = [0x0, 0x1, 0x2, 0x8, 0x9, 0xa]
@@ -149,8 +150,8 @@ describe('messages that lie whole in a chunk', () => {
       whole += ours.whole
       byWs += frames.length - ours.whole
     })
-    await fc.assert(property, { seed: 6455, numRuns: 400 })
-    expect(Math.min(whole, byWs)).toBeGreaterThan(400)
+    await fc.assert(property, { seed: 6455, numRuns: runs(100, 400) })
+    expect(Math.min(whole, byWs)).toBeGreaterThan(runs(100, 400))
   })
 
   it('are all there are without a cut, but for pings and pongs', async () => {
@@ -197,7 +198,7 @@ describe('messages that lie whole in a chunk', () => {
       const last = told.at(-1) as readonly unknown[] | undefined
       kinds.add(last?.[0] === 'error' ? last[1] : last?.[0])
     })
-    await fc.assert(property, { seed: 6455, numRuns: 600 })
+    await fc.assert(property, { seed: 6455, numRuns: runs(150, 600) })
     // It has met what RFC 6455 forbids, and what it allows.
     expect([...kinds]).toEqual(
       expect.arrayContaining([

@@ -66,7 +66,7 @@ describe('trap 7: a half-open link', () => {
     expect(timesOf(events)).toEqual(timesOf(generated(100, generate)))
     expect(server.fired).toHaveLength(1)
     expect(source.snapshots.map(({ connection }) => reasonOf(connection))).toContain('IDLE_TIMEOUT')
-    expect(performance.now() - startedAt).toBeLessThan(3000)
+    expect(performance.now() - startedAt).toBeLessThan(15_000)
   })
 
   it('is found when a cable is cut in between', async () => {

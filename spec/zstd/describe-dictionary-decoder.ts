@@ -3,6 +3,7 @@ import { FrameError } from '../../src/errors.js'
 import { generateEvents } from '../../src/testing/index.js'
 import type { DictionaryDecoder } from '../../src/zstd/dictionary-decoder.js'
 import { framesOf, linesOf } from '../helpers/recordings.js'
+import { runs } from '../helpers/thick.js'
 import { bomb, craft, dictionaryOf, encoder, MAX_BLOCK_BYTES, ONE, TWO, withoutContentSize } from './frames.js'
 
 const MAX_BYTES = 5 * 2 ** 20
@@ -175,7 +176,7 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
           expect(outcome(() => decode(frame, 1000))).toMatch(/^(string|FrameError)$/)
           expect(decode(good())).toBe(text)
         }),
-        { numRuns: 400 },
+        { numRuns: runs(150, 400) },
       )
     })
 

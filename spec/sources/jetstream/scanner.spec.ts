@@ -4,6 +4,7 @@ import wabt from 'wabt'
 import { type SliceableBytes, TextBytes } from '../../../src/socket/text-bytes.js'
 import { number, object, type Scanner, type Shape, sharedScanner, string } from '../../../src/sources/jetstream/scanner.js'
 import { SCANNER_WASM } from '../../../src/sources/jetstream/scanner-wasm.js'
+import { runs } from '../../helpers/thick.js'
 
 const SOURCE = new URL('../../../src/sources/jetstream/scanner.wat', import.meta.url)
 const KIB = 1024
@@ -132,7 +133,7 @@ describe('an object of a shape', () => {
       ways[isWhole ? 'found' : 'none'] += 1
       if (isWhole) expect([scanner().from(0) - message.from, scanner().to(0) - message.from]).toEqual([before + 2, end])
     })
-    fc.assert(property, { seed: 1, numRuns: 4000 })
+    fc.assert(property, { seed: 1, numRuns: runs(1500, 4000) })
     expect(Math.min(ways.found, ways.none)).toBeGreaterThan(500)
   })
 
@@ -172,8 +173,8 @@ describe('the text of a message', () => {
       if (found) expect(scanner().isAscii).toBe(isAscii)
       ways[isAscii ? 'ascii' : found ? 'utf8' : 'neither'] += 1
     })
-    fc.assert(property, { seed: 2, numRuns: 6000 })
-    expect(Math.min(...Object.values(ways))).toBeGreaterThan(300)
+    fc.assert(property, { seed: 2, numRuns: runs(1500, 6000) })
+    expect(Math.min(...Object.values(ways))).toBeGreaterThan(runs(75, 300))
   })
 
   it('is judged as the Unicode Standard has it, for every beginning of a character', () => {
