@@ -90,7 +90,7 @@ export type JetstreamEvent<Records extends RecordMap = RecordMap> =
   | AccountEvent
   | SyncEvent
 
-/** What is wrong with the record of an operation, or with the block section that should hold it. Open: more may be told apart. */
+/** What is wrong with an operation: its path, its record, or the block section that should hold the record. Open: more may be told apart. */
 export type RecordProblem = Open<
   /** The block is not in the section. Normal where a later operation of the commit wrote the same path again. */
   | 'record-missing'
@@ -100,6 +100,8 @@ export type RecordProblem = Open<
   | 'blocks-unreadable'
   /** The section is above the 2,000,000 bytes that the protocol allows, and was not read. */
   | 'blocks-too-large'
+  /** The operation's path is not a collection, a slash and a key. `rkey` is what follows the first slash, if anything does. */
+  | 'path-malformed'
 >
 
 interface FirehoseEnvelope extends Envelope {
@@ -124,8 +126,8 @@ type Written<R> =
       /** Decoded when it is first read, which throws `RecordError` where that fails. atproto JSON, as on a Jetstream. */
       readonly record: R
       readonly cid: string
-      /** The section names another commit as its root. The record is what the operation says it is. */
-      readonly problem?: 'root-mismatch'
+      /** The section names another commit as its root, or the path is malformed. The record is what the operation says it is. */
+      readonly problem?: 'root-mismatch' | 'path-malformed'
     }
   | { readonly record: undefined; readonly cid: string; readonly problem: RecordProblem }
 
@@ -134,7 +136,7 @@ export type FirehoseCommit<C extends string = string, R = unknown> = FirehoseCom
   (
     | ({ readonly operation: 'create' } & Written<R>)
     | ({ readonly operation: 'update' } & Written<R>)
-    | { readonly operation: 'delete'; readonly record?: never; readonly cid?: never; readonly problem?: never }
+    | { readonly operation: 'delete'; readonly record?: never; readonly cid?: never; readonly problem?: 'path-malformed' }
   )
 
 /** One operation on one record, off the firehose. */

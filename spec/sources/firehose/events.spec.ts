@@ -57,6 +57,32 @@ describe('a commit', () => {
     ).toEqual([3, 1, 1, 1, 1, 0])
   })
 
+  it.each([
+    ['no slash', 'nothing', 'nothing', ''],
+    ['no key', `${POST}/`, POST, ''],
+    ['no collection', '/a', '', 'a'],
+    ['two slashes', `${POST}/a/b`, POST, 'a/b'],
+  ])('names an operation whose path has %s, whatever it is', (_, path, collection, rkey) => {
+    const problem = 'path-malformed'
+    const commits = commitsIn(
+      commitFrame(7, [
+        { action: 'create', path, record: { text: 'a' } },
+        { action: 'delete', path },
+      ]),
+    )
+    expect(commits).toMatchObject([
+      { operation: 'create', collection, rkey, problem, record: { text: 'a' } },
+      { operation: 'delete', collection, rkey, problem },
+    ])
+  })
+
+  it('has the members that a server adds to the operation or to the commit, which never replace ours', () => {
+    const ops = [{ action: 'create', path: `${POST}/a`, record: { text: 'a' }, reason: { by: old }, rkey: 'mine', problem: 'no' }]
+    const [commit] = commitsIn(commitFrame(7, ops, { epoch: 3, operation: 'mine', prevData: old }))
+    expect(commit).toMatchObject({ operation: 'create', rkey: 'a', record: { text: 'a' }, reason: { by: { $link: old.$link } }, epoch: 3 })
+    expect(commit).not.toHaveProperty('prevData')
+  })
+
   it('passes operations on that nobody knows yet', () => {
     const [commit] = commitsIn(commitFrame(7, [{ action: 'merge', path: `${POST}/a`, record: { text: 'a' } }]))
     expect(commit).toMatchObject({ operation: 'merge', record: { text: 'a' } })

@@ -90,10 +90,15 @@ function expectSame(wire: Wire, bytes: Uint8Array, behind?: Uint8Array): 'by han
 }
 
 const GENERATED = [...generateEvents({ count: 400, seed: 5 })].map((event) => JSON.stringify(event))
+/** As a newer server writes it. */
+const witnessed = (text: string): string => text.replace(/("time":"[^"]*")\}\}$/, '$1,"witnessedAt":"2026-09-01T00:00:00.000001Z"}}')
+/** With a member that nobody knows yet. */
+const added = (text: string): string => text.replace(',"rev":', ',"reason":{"a":[1]},"rev":')
+const V2 = GENERATED.map((text, index) => toV2(text, 1000 + index, 1_700_000_000_000_000 + index) ?? text)
 const CORPUS: Readonly<Record<keyof typeof WIRES, readonly string[]>> = {
   v1: [...GENERATED, ...present('simulator/v1.ndjson', 'jetstream/real_v1.ndjson', 'jetstream/handmade.ndjson').flatMap(linesOf)],
   v2: [
-    ...GENERATED.map((text, index) => toV2(text, 1000 + index, 1_700_000_000_000_000 + index) ?? text),
+    ...[...V2, ...V2.slice(0, 150).map(witnessed), ...V2.slice(0, 20).map(added), ...V2.slice(20, 30).map(witnessed).map(added)],
     ...present('simulator/v2.ndjson', 'jetstream/real_v2_frames.ndjson').flatMap(linesOf),
   ],
 }
@@ -231,7 +236,7 @@ describe.each(names)('on wire %s a lazy event is the parsed one', (name) => {
     expect(ways.filter((way) => way === 'late')).toEqual([])
     const byHand = ways.filter((way) => way === 'by hand').length
     const commits = frames.filter((text) => /"kind":"commit"|#commit"/.test(text)).length
-    expect(byHand).toBeGreaterThan(commits * 0.9)
+    expect(byHand).toBeGreaterThan(commits * 0.85)
   })
 
   it('for every frame that ends with its chunk', () => {

@@ -61,6 +61,23 @@ describe('wire v2', () => {
     })
   })
 
+  it('reads a commit with all members that a server adds, and `witnessedAt` as a member of the event, as on the other kinds', () => {
+    const event = { did: 'did:plc:a', time_us: US, cursor: 7, kind: 'commit', commit }
+    expect(protocol.decode(post({ witnessedAt: TIME }))).toEqual({ ...event, witnessedAt: TIME })
+    expect(protocol.decode(post({ prev: 'bafz' }))).toEqual({ ...event, commit: { ...commit, prev: 'bafz' } })
+    const { record, cid, ...gone } = { ...commit, operation: 'delete' }
+    const deleted = frame('commit', { ...place, ...gone, witnessedAt: TIME, validation: { status: 'unknown' } })
+    expect(protocol.decode(deleted)).toEqual({ ...event, commit: { ...gone, validation: { status: 'unknown' } }, witnessedAt: TIME })
+  })
+
+  it('keeps members of other kinds whatever their names are, and none of them replaces the place', () => {
+    const body = { rev: '3l', cid: 'bafy', collection: 'a.b.c', record: {}, kind: 'x', cursor: 1, time_us: 2 }
+    expect(protocol.decode(frame('novelty', { ...place, ...body }))).toEqual({
+      ...body,
+      ...{ did: 'did:plc:a', time_us: US, cursor: 7, kind: 'novelty' },
+    })
+  })
+
   it('keeps operations that are not known', () => {
     const { record, cid, ...moved } = { ...commit, operation: 'move' }
     expect(protocol.decode(frame('commit', { ...place, ...moved }))).toMatchObject({ commit: { operation: 'move' } })

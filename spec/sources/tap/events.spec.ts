@@ -59,15 +59,29 @@ describe('an event of tap$', () => {
     expect(undecoded).toMatchObject({ action: 'update', cid: 'bafy' })
   })
 
-  it('takes actions, statuses and handles as they come, and leaves out members that it does not know', async () => {
+  it('takes actions, statuses and handles as they come, and members that a server adds', async () => {
     const events = await received(
       recordFrame('"action":"truncate","reason":"?"', 1),
       identityFrame('"handle":"","is_active":false,"status":"desynchronized"', 2),
       identityFrame('"handle":"handle.invalid","is_active":true,"status":"active","pds":"x"', 3),
     )
     expect(events).toMatchObject([{ action: 'truncate' }, { handle: '', status: 'desynchronized' }, { handle: 'handle.invalid' }])
-    expect(events[0]).not.toHaveProperty('reason')
-    expect(events[2]).not.toHaveProperty('pds')
+    expect(events[0]).toHaveProperty('reason', '?')
+    expect(events[2]).toHaveProperty('pds', 'x')
+  })
+
+  it('has the members that a server adds to the message, which never replace its own', async () => {
+    const record = recordFrame('"action":"delete","id":99,"type":"mine","__proto__":{"a":1}', 1).replace('{"id"', '{"attempt":2,"id"')
+    const events = await received(
+      record,
+      identityFrame('"handle":"a","is_active":true,"status":"active"', 2).replace('}}', '},"attempt":3}'),
+    )
+    expect(events).toMatchObject([
+      { id: 1, type: 'record', action: 'delete', attempt: 2 },
+      { id: 2, type: 'identity', attempt: 3 },
+    ])
+    expect(Object.keys(events[0] ?? {}).slice(0, 2)).toEqual(['id', 'type'])
+    expect(Object.getPrototypeOf(events[0])).toBe(Object.prototype)
   })
 
   it('keeps every character and every integer of a record', async () => {

@@ -27,7 +27,12 @@ export function eachEvent(message: Message, wanted: Wanted, emit: EmitPart<Fireh
 function eachOperation(message: Message, wanted: Wanted, emit: EmitPart<FirehoseEvent>): void {
   const { kind, did } = message
   const body = commitOf(message)
-  const whole: WholeCommit = { body, commit: linkText(body.commit), finder: new RecordFinder(body) }
+  const whole: WholeCommit = {
+    body,
+    commit: linkText(body.commit),
+    finder: new RecordFinder(body),
+    added: addedTo(body, BODY_MEMBERS.commit),
+  }
   body.ops.forEach((op, index) => {
     if (wanted(kind, did, collectionOf(op.path))) emit(eventOf(message, kind, operationOf(whole, op)), index)
   })
@@ -40,37 +45,46 @@ interface WholeCommit {
   readonly body: CommitBody
   readonly commit: string
   readonly finder: RecordFinder
+  readonly added: Added | undefined
 }
 
 const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
 
 /** Members in the order of a Jetstream's, and what is ours behind them. */
-function operationOf({ body: { rev, since }, commit, finder }: WholeCommit, { action, path, cid, prev }: Op): object {
+function operationOf({ body: { rev, since }, commit, finder, added }: WholeCommit, op: Op): object {
+  const { action, path, cid, prev } = op
   const collection = collectionOf(path)
-  const operation: Record<string, unknown> = { rev, operation: action, collection, rkey: path.slice(collection.length + 1) }
-  const { block, problem } = action === 'delete' ? NOTHING : finder.find(cid)
+  const rkey = path.slice(collection.length + 1)
+  const operation: Record<string, unknown> = { rev, operation: action, collection, rkey }
+  const found = action === 'delete' ? NOTHING : finder.find(cid)
+  const { block } = found
+  const problem = isPath(collection, rkey) ? found.problem : 'path-malformed'
   if (block !== undefined) defineRecord(operation, block)
   if (action !== 'delete' && cid instanceof CidLinkWrapper) operation.cid = linkText(cid)
   if (prev instanceof CidLinkWrapper) operation.prev = linkText(prev)
   if (typeof since === 'string') operation.since = since
   operation.commit = commit
   if (problem !== undefined) operation.problem = problem
-  return operation
+  return withAdded(withAdded(operation, addedTo(op, OP_MEMBERS)), added)
 }
 
 const NOTHING: Found = {}
+
+/** Whether a path is a collection, a slash and a key: https://atproto.com/specs/repository#repo-data-structure-v3. */
+const isPath = (collection: string, rkey: string): boolean => collection !== '' && rkey !== '' && !rkey.includes('/')
 
 /** An identity, an account or a sync: the message's own members, as the v1 wire has them. */
 function plainEvent(message: Message): FirehoseEvent {
   const { did, seq, time, kind } = message
   const { handle, active, status, rev, blocks } = message.body
+  const body = (members: object) => withAdded(members, addedTo(message.body, BODY_MEMBERS[kind]))
   switch (kind) {
     case 'identity':
-      return eventOf(message, kind, { did, ...given('handle', handle), seq, time })
+      return eventOf(message, kind, body({ did, ...given('handle', handle), seq, time }))
     case 'account':
-      return eventOf(message, kind, { active, did, seq, ...given('status', status), time })
+      return eventOf(message, kind, body({ active, did, seq, ...given('status', status), time }))
     default:
-      return eventOf(message, kind, { did, rev, seq, time, ...(blocks instanceof BytesWrapper ? { blocks: toJson(blocks) } : {}) })
+      return eventOf(message, kind, body({ did, rev, seq, time, ...(blocks instanceof BytesWrapper ? { blocks: toJson(blocks) } : {}) }))
   }
 }
 
@@ -86,4 +100,34 @@ function eventOf(message: Message, kind: Message['kind'], body: object): Firehos
   const event = { did, time_us, cursor: seq, time, kind, [kind]: body }
   keepFrame(event, message.frame)
   return event as unknown as FirehoseEvent
+}
+
+// --- What a server adds ---
+
+type Added = Readonly<Record<string, unknown>>
+
+/** The members that the lexicon has. */
+const BODY_MEMBERS = {
+  commit: new Set(['ops', 'rev', 'seq', 'repo', 'time', 'blobs', 'since', 'blocks', 'commit', 'rebase', 'tooBig', 'prevData']),
+  identity: new Set(['did', 'seq', 'time', 'handle']),
+  account: new Set(['did', 'seq', 'time', 'active', 'status']),
+  sync: new Set(['did', 'rev', 'seq', 'time', 'blocks']),
+} as const
+const OP_MEMBERS: ReadonlySet<string> = new Set(['action', 'path', 'cid', 'prev'])
+
+/** The other members, as JSON; `undefined` where there are none, as nearly everywhere. */
+function addedTo(members: object, known: ReadonlySet<string>): Added | undefined {
+  let added: Record<string, unknown> | undefined
+  for (const name in members) {
+    if (known.has(name) || name === '__proto__') continue
+    added ??= {}
+    added[name] = toJson((members as Added)[name])
+  }
+  return added
+}
+
+/** With what a server adds, which never takes the place of what we say. */
+function withAdded(members: object, added: Added | undefined): object {
+  for (const name in added) if (!(name in members)) (members as Record<string, unknown>)[name] = added[name]
+  return members
 }

@@ -15,6 +15,7 @@ const COLLECTION_SLOT = 5
 const RKEY_SLOT = 6
 const RECORD_SLOT = 7
 const CID_SLOT = 8
+const WITNESSED_AT_SLOT = 9
 
 /** What the shape of a commit is made of. */
 export const DID = string(DID_SLOT)
@@ -27,6 +28,7 @@ export const COLLECTION = string(COLLECTION_SLOT)
 export const RKEY = string(RKEY_SLOT)
 export const RECORD = object(RECORD_SLOT)
 export const CID = string(CID_SLOT)
+export const WITNESSED_AT = string(WITNESSED_AT_SLOT)
 
 /**
  * Reads commits as their servers write them, member for member, and leaves their records as text. `undefined` for everything else, which has to
@@ -49,11 +51,13 @@ interface Prepared {
   /** A delete has neither a record nor a CID; the others have both. */
   readonly hasRecord: boolean
   readonly hasTimeAsText: boolean
+  readonly isWitnessed: boolean
 }
 
 class CommitReader {
   readonly #names = names()
-  readonly #shapes: readonly Prepared[]
+  // The shape of the last record comes first: another one may differ only behind the record, which is then scanned twice.
+  readonly #shapes: Prepared[]
 
   constructor(
     private readonly scanner: Scanner,
@@ -64,16 +68,26 @@ class CommitReader {
       hasCursor: shape.includes(CURSOR),
       hasRecord: shape.includes(RECORD),
       hasTimeAsText: shape.includes(TIME),
+      isWitnessed: shape.includes(WITNESSED_AT),
     }))
   }
 
   read(message: TextBytes): JetstreamEvent | undefined {
     const { scanner } = this
-    for (const shape of this.#shapes) if (scanner.matches(shape.handle, message)) return this.#event(message, shape)
+    for (let index = 0; index < this.#shapes.length; index += 1) {
+      const shape = this.#shapes[index] as Prepared
+      if (!scanner.matches(shape.handle, message)) continue
+      if (index > 0 && shape.hasRecord) this.#promote(index)
+      return this.#event(message, shape)
+    }
     return undefined
   }
 
-  #event({ chunk, from, to }: TextBytes, { hasCursor, hasRecord, hasTimeAsText }: Prepared): JetstreamEvent | undefined {
+  #promote(index: number): void {
+    this.#shapes.unshift(...this.#shapes.splice(index, 1))
+  }
+
+  #event({ chunk, from, to }: TextBytes, { hasCursor, hasRecord, hasTimeAsText, isWitnessed }: Prepared): JetstreamEvent | undefined {
     const { scanner } = this
     const time_us = hasTimeAsText ? this.#timeOf() : scanner.number(TIME_SLOT)
     const cursor = hasCursor ? scanner.number(CURSOR_SLOT) : undefined
@@ -91,6 +105,7 @@ class CommitReader {
     const did = scanner.string(DID_SLOT, strings)
     // Member for member in the order of wire v1.
     const event = cursor === undefined ? { did, time_us, kind: 'commit', commit } : { did, time_us, cursor, kind: 'commit', commit }
+    if (isWitnessed) (event as { witnessedAt?: string }).witnessedAt = scanner.string(WITNESSED_AT_SLOT, strings)
     return keepText(event as JetstreamEvent, json, isAscii)
   }
 

@@ -2,6 +2,7 @@ import { Control } from '../../connection/control.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
 import { FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
+import { hasMore } from '../../internal/has-more.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { lazyV2 } from './lazy-v2.js'
@@ -89,27 +90,51 @@ function readMessage(message: unknown): JetstreamEvent | Control {
 
 const COMMIT = 'network.bsky.jetstream.subscribeEvents#commit'
 
-/** The event as the v1 wire writes it. A kind that servers add later passes with all its members; one without a place is a notice. */
+/** The event as the v1 wire writes it. What servers add later passes: kinds, and members of all kinds. A message without a place is a notice. */
 function readPayload(payload: Json): JetstreamEvent | Control {
-  const { $type, seq, did, time } = payload
-  if (seq === undefined || $type !== COMMIT) return readOther(payload)
-  // Nearly all there is: no rest, no spread, each of which costs as much as the parsing.
-  return readEvent({ did, time_us: microseconds(time), cursor: seq, kind: 'commit', commit: commitOf(payload) })
+  const { $type, seq } = payload
+  return seq === undefined || $type !== COMMIT ? readOther(payload) : readCommit(payload)
 }
 
-function commitOf({ rev, operation, collection, rkey, record, cid }: Json): Json {
+function readCommit(payload: Json): JetstreamEvent {
+  const { seq, did, time, witnessedAt } = payload
+  const event = { did, time_us: microseconds(time), cursor: seq, kind: 'commit', commit: commitOf(payload) }
+  return readEvent(witnessedAt === undefined ? event : { ...event, witnessedAt })
+}
+
+// `$type`, `seq`, `did`, `time`, `rev`, `operation`, `collection` and `rkey`, all of which a commit needs.
+const COMMIT_MEMBERS = 8
+
+/** What a payload says of its commit: all but the envelope. */
+function commitOf(payload: Json): Json {
+  const { rev, operation, collection, rkey, record, cid } = payload
+  // Nearly all there is: no rest, no spread, each of which costs as much as the parsing.
   const commit: { record?: unknown; cid?: unknown; [name: string]: unknown } = { rev, operation, collection, rkey }
-  if (record !== undefined) commit.record = record
-  if (cid !== undefined) commit.cid = cid
-  return commit
+  let known = COMMIT_MEMBERS
+  if (payload.witnessedAt !== undefined) known += 1
+  if (record !== undefined) {
+    commit.record = record
+    known += 1
+  }
+  if (cid !== undefined) {
+    commit.cid = cid
+    known += 1
+  }
+  return hasMore(payload, known) ? wholeCommit(commit, payload) : commit
+}
+
+function wholeCommit(commit: Json, { $type, seq, did, time, witnessedAt, ...members }: Json): Json {
+  return { ...commit, ...members }
 }
 
 function readOther(payload: Json): JetstreamEvent | Control {
-  const { $type, seq, did, time, rev, operation, collection, rkey, record, cid, ...rest } = payload
+  const { $type, seq, did, time, ...members } = payload
   const kind = String($type).replace(/^.*#/, '')
   if (seq === undefined) return new Control(String(payload.name ?? kind), String(payload.message ?? ''))
+  if (kind === 'commit') return readCommit(payload)
   const envelope = { did, time_us: microseconds(time), cursor: seq, kind }
-  return readEvent(kind === 'commit' ? { ...envelope, commit: commitOf(payload) } : { ...envelope, ...rest })
+  // A member of such a name is nobody's position.
+  return readEvent({ ...envelope, ...members, ...envelope })
 }
 
 // At the very end, after whatever others could write into an event: an identity's body has a `seq` and a `time` too.

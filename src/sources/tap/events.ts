@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { hasMore } from '../../internal/has-more.js'
 import type { Open } from '../../internal/open.js'
 
 /** A record was written or deleted in a repository that the server tracks. */
@@ -35,10 +36,10 @@ export type TapEvent = TapRecordEvent | TapIdentityEvent
 
 const id = z.int().check(z.nonnegative())
 
-const record = z.object({
+const record = z.looseObject({
   id,
   type: z.literal('record'),
-  record: z.object({
+  record: z.looseObject({
     live: z.boolean(),
     did: z.string(),
     rev: z.string(),
@@ -50,21 +51,48 @@ const record = z.object({
   }),
 })
 
-const identity = z.object({
+const identity = z.looseObject({
   id,
   type: z.literal('identity'),
-  identity: z.object({ did: z.string(), handle: z.string(), is_active: z.boolean(), status: z.string() }),
+  identity: z.looseObject({ did: z.string(), handle: z.string(), is_active: z.boolean(), status: z.string() }),
 })
 
+type Message = z.infer<typeof record> | z.infer<typeof identity>
+
 /**
- * Reads a message of Tap's `/channel` and yields the flat {@link TapEvent}. Members that a server adds are left out; statuses and actions are
- * open. Source: indigo `cmd/tap`, August 2026.
+ * Reads a message of Tap's `/channel` and yields the flat {@link TapEvent}. Statuses and actions are open, and members that a server adds
+ * pass as they are. Source: indigo `cmd/tap`, August 2026.
  */
 export const tapEventSchema = z.pipe(
   z.discriminatedUnion('type', [record, identity]),
   z.transform((message): TapEvent => {
-    if (message.type === 'record') return { id: message.id, type: 'record', ...message.record } as TapRecordEvent
-    const { did, handle, is_active, status } = message.identity
-    return { id: message.id, type: 'identity', did, handle, isActive: is_active, status }
+    const { id, type } = message
+    if (message.type === 'identity') return flatIdentity(message)
+    const { record } = message
+    // Nearly all there is. `id` and `type` are the message's, whatever members of these names a server adds to the record.
+    return hasMore(message, MESSAGE_MEMBERS) || 'id' in record || 'type' in record
+      ? flat(message, record)
+      : ({ id, type, ...record } as TapRecordEvent)
   }),
 )
+
+// `id`, `type` and one of `record` and `identity`.
+const MESSAGE_MEMBERS = 3
+
+function flatIdentity(message: z.infer<typeof identity>): TapEvent {
+  const { did, handle, is_active, status, ...members } = message.identity
+  return flat(message, { did, handle, isActive: is_active, status, ...members })
+}
+
+/** All members on one level; those of the message's own cannot be replaced. */
+function flat(message: Message, body: object): TapEvent {
+  const {
+    id,
+    type,
+    record: _record,
+    identity: _identity,
+    ...members
+  } = message as Message & Partial<Record<'record' | 'identity', unknown>>
+  const own = { id, type }
+  return { ...own, ...members, ...body, ...own } as unknown as TapEvent
+}
