@@ -6,7 +6,7 @@ import { NdjsonSink } from '../../src/cli/output.js'
 import { metricsLines, statusLine } from '../../src/cli/progress.js'
 import { Rate, type Reading } from '../../src/cli/reading.js'
 import { Counts, liveTable, nameOfEvent } from '../../src/cli/table.js'
-import { duration, plain } from '../../src/cli/text.js'
+import { duration, plain, terminalJson } from '../../src/cli/text.js'
 
 /** A terminal of a given width, and what a person sees on it: only what LiveRegion uses is understood. */
 class Screen {
@@ -180,6 +180,15 @@ describe('elsewhere', () => {
 describe('text', () => {
   it('of a stranger stays on its line and drives nothing', () => {
     expect(plain('a\u001b[2J\r\nb\u009bc\u202ed\u2028e')).toBe('a [2J  b c d e')
+  })
+
+  it('of a stranger loses every character that turns its order around, and keeps those that letters and emoji need', () => {
+    const turning = ['\u061c', '\u200e', '\u200f', '\u202a', '\u202e', '\u2066', '\u2069', '\u206a', '\u206f', '\ufff9', '\u2029']
+    expect(turning.map(plain)).toEqual(turning.map(() => ' '))
+    expect(turning.map(terminalJson)).toEqual(turning.map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`))
+    const kept = 'می\u200cخواهم 👩\u200d👩\u200d👧 שלום ö 日本 🏴\u{e0067}\u{e0062}\u{e007f} \ud800'
+    expect(plain(kept)).toBe(kept)
+    expect(terminalJson(kept)).toBe(kept)
   })
 
   it.each([

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import type { RefusedError } from '../../src/errors.js'
 import { Changes } from '../../src/testing/changes.js'
 import { faultProxy } from '../../src/testing/fault-proxy.js'
 import { Dialling } from './dialling.js'
@@ -88,8 +89,29 @@ describe('the handshake', () => {
       // And no end.
       response.write('x'.repeat(100_000))
     })
-    using dialling = new Dialling(server.url)
+    // Long after the end of this spec: it is the bound that ends the reading, and no clock.
+    using dialling = new Dialling(server.url, { connectTimeoutMs: 600_000 })
     expect(await dialling.ended()).toMatchObject({ status: 500, body: 'x'.repeat(4096) })
+  })
+
+  it('that is refused without an end is hung up on when 4 KiB are there', async () => {
+    let written = 0
+    let hungUp = () => {}
+    const closed = new Promise<void>((resolve) => {
+      hungUp = resolve
+    })
+    await using server = await refusing((_request, response) => {
+      response.writeHead(500).on('close', hungUp)
+      const flood = () => {
+        while (!response.destroyed && response.write('x'.repeat(1000))) written += 1000
+        response.once('drain', flood)
+      }
+      flood()
+    })
+    using dialling = new Dialling(server.url, { connectTimeoutMs: 600_000 })
+    expect(((await dialling.ended()) as RefusedError).body).toHaveLength(4096)
+    await closed
+    expect(written).toBeLessThan(32 * 2 ** 20)
   })
 
   it('that is refused with a body that never ends times out with what is known', async () => {

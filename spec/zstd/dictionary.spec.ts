@@ -158,6 +158,15 @@ describe('loadDictionary', () => {
     }
   })
 
+  it('follows no redirect, also not to a host that has the dictionary: neither headers nor a password go there', async () => {
+    answer = (request, response) =>
+      request.url === '/dictionary' ? response.writeHead(302, { location: '/elsewhere' }).end() : response.end(dictionary)
+    for (const get of [loadDictionary, loadInBrowser]) {
+      await expect(get(url, { headers: { authorization: 'secret' } })).rejects.toThrow(/cannot be fetched from .*: .*redirect/)
+    }
+    expect(requests).toBe(2)
+  })
+
   it('refuses what cannot be read, and says where it was looked for', async () => {
     await expect(loadDictionary(join(folder, 'absent'))).rejects.toThrow(/cannot be read from .*absent/)
     await expect(loadDictionary(folder)).rejects.toThrow(DictionaryError)

@@ -5,9 +5,9 @@ const UNITS = [
   ['s', 1000],
 ] as const
 
-// C0, DEL and C1 controls drive a terminal; the others turn the order of a line around. A server chooses the text that we print.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+// Controls drive a terminal. The others turn the order of a line around, change its shapes, or begin a new one: UAX #9 section 2, and the format characters
+// that Unicode deprecates. Absent on purpose: U+200C, U+200D and tags, without which words of some languages and some emoji fall apart. A server chooses the text.
+const UNSAFE = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\u206a-\u206f\ufff9-\ufffb]/gu
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** Text of a stranger, on one line and without power over the terminal. */

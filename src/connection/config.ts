@@ -119,8 +119,17 @@ function valueAt(config: unknown, path: readonly PropertyKey[]): unknown {
 /** A value, short enough for a message, without the password of a URL. */
 export function shown(value: unknown): string {
   const whole = typeof value === 'function' ? 'a function' : typeof value === 'bigint' ? `${value}n` : (safeJson(value) ?? String(value))
-  const text = whole.replace(/\/\/[^\s"]*@/g, '//…@')
+  const text = withoutPasswords(whole)
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
+
+// Longer than any URL with a password. The search below takes time in the square of the slashes.
+const MAX_SEARCHED = 1000
+
+function withoutPasswords(text: string): string {
+  const hidden = text.slice(0, MAX_SEARCHED).replace(/\/\/[^\s"]*@/g, '//…@')
+  // The `@` of the last URL may be in what was cut off.
+  return text.length > MAX_SEARCHED ? hidden.replace(/\/\/(?!…@)[^\s"]*$/, '//…') : hidden
 }
 
 function safeJson(value: unknown): string | undefined {

@@ -5,12 +5,11 @@ import WebSocket from 'ws'
 import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, RefusedError, type StreamError } from '../errors.js'
 import { LargeFrame } from './large-frame.js'
 import { Intake } from './node-intake.js'
-import { refusalOf } from './refusal.js'
+import { REFUSAL_BYTES, refusalOf } from './refusal.js'
 import type { Connection, Dial, DialOptions, Frame, Received } from './socket.js'
 import { copyOf, type SliceableBytes, TextBytes, textFrame } from './text-bytes.js'
 import { WholeFrames } from './whole-frames.js'
 
-const BODY_BYTES = 4096
 // How long the peer has to answer our close frame, before TCP is cut.
 const CLOSE_TIMEOUT_MS = 1000
 
@@ -75,7 +74,7 @@ function readRefusal(response: IncomingMessage, end: (error: StreamError) => voi
   const chunks: Buffer[] = []
   let size = 0
   const finish = () => {
-    const body = Buffer.concat(chunks).subarray(0, BODY_BYTES).toString('utf8')
+    const body = Buffer.concat(chunks).subarray(0, REFUSAL_BYTES).toString('utf8')
     const { message, refusal } = refusalOf(response.statusCode ?? 0, body, response.headers['retry-after'])
     end(new RefusedError(message, refusal))
     response.destroy()
@@ -83,7 +82,7 @@ function readRefusal(response: IncomingMessage, end: (error: StreamError) => voi
   response.on('data', (chunk: Buffer) => {
     chunks.push(chunk)
     size += chunk.length
-    if (size >= BODY_BYTES) finish()
+    if (size >= REFUSAL_BYTES) finish()
   })
   response.once('end', finish)
   response.once('error', finish)

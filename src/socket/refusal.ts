@@ -1,5 +1,8 @@
 import type { Refusal } from '../errors.js'
 
+/** How much of the body of a refusal is read. A stranger chooses how long it is. */
+export const REFUSAL_BYTES = 4096
+
 const MAX_RETRY_AFTER_MS = 15 * 60_000
 
 /** Reads an HTTP answer to a WebSocket handshake: an XRPC error body, plain text, or anything. */

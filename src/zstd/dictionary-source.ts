@@ -1,4 +1,5 @@
 import { DictionaryError } from '../errors.js'
+import { reasonOf } from '../internal/message-of.js'
 import { checkDictionary, MAX_DICTIONARY_BYTES } from './dictionary.js'
 
 /** Where a dictionary comes from: its bytes, a URL, URLs of which the first that has it is taken, or in Node also a path. */
@@ -82,13 +83,15 @@ async function download(url: URL, { timeoutMs = TIMEOUT_MS, headers = {} }: Dict
     // One clock for the whole answer, so that a slow body ends as well.
     const answer = await fetch(withoutCredentials(url), {
       headers: { ...credentialsOf(url), ...headers },
+      // A redirect would carry our headers to another host, and have us fetch whatever a server names.
+      redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     })
     if (answer.ok) return await bodyOf(answer)
     throw new DictionaryError(`there is no dictionary at ${placeOf(url)}: ${answer.status} ${(await textOf(answer)).slice(0, 300)}`.trim())
   } catch (error) {
     if (error instanceof DictionaryError) throw error
-    throw new DictionaryError(`the dictionary cannot be fetched from ${placeOf(url)}: ${(error as Error).message}`, { cause: error })
+    throw new DictionaryError(`the dictionary cannot be fetched from ${placeOf(url)}: ${reasonOf(error)}`, { cause: error })
   }
 }
 

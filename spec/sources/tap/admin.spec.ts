@@ -1,5 +1,6 @@
 import { type TapAdmin, tapAdmin } from '../../../src/index.js'
 import { type FakeTap, type FakeTapOptions, fakeTap } from '../../../src/testing/index.js'
+import { refusing } from '../../socket/servers.js'
 
 const ALICE = 'did:plc:ewvi7nxzyoun6zhxrhs64oiz'
 const WEB = 'did:web:localhost%3A3000'
@@ -127,6 +128,16 @@ describe('what goes wrong with tapAdmin', () => {
     const body = '{"message":"no"}\n'
     await using tap = await fakeTap({ intercept: () => ({ status, body }) })
     await expect(tapAdmin({ host: tap.host }).health()).rejects.toMatchObject({ code: 'REFUSED', status, body, retryable })
+  })
+
+  it('a refusal without an end is read to 4 KiB, and no further', async () => {
+    await using server = await refusing((_request, response) => {
+      response.writeHead(500).write('x'.repeat(100_000))
+    })
+    const refused = await tapAdmin({ host: server.url, timeoutMs: 600_000 })
+      .health()
+      .catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'REFUSED', status: 500, body: 'x'.repeat(4096) })
   })
 
   it('a DID that cannot be resolved is one too', async () => {

@@ -1,7 +1,8 @@
 import { asyncScheduler, defer, finalize, from, type Observable, throwError, timeout } from 'rxjs'
 import { ConnectError, PageError, RefusedError, RequestTimeoutError, StreamError } from '../../errors.js'
 import { reasonOf } from '../../internal/message-of.js'
-import { refusalOf } from '../../socket/refusal.js'
+import { readBody } from '../../internal/read-body.js'
+import { REFUSAL_BYTES, refusalOf } from '../../socket/refusal.js'
 
 /** How pages are asked for. */
 export interface RequestOptions {
@@ -16,7 +17,6 @@ export interface Body {
   readonly bytes: number
 }
 
-const ERROR_BYTES = 4096
 const MAX_WAIT_MS = 15 * 60_000
 // https://docs.bsky.app/docs/advanced-guides/rate-limits: a unix time in seconds. The IETF draft of the same name counts from now.
 const FIRST_UNIX_TIME = 1e9
@@ -46,7 +46,7 @@ async function request(url: string, init: RequestInit, maxPageBytes: number): Pr
 }
 
 async function bodyOf(response: Response, maxPageBytes: number): Promise<Body> {
-  const { bytes, rest } = await read(response, maxPageBytes)
+  const { bytes, rest } = await readBody(response, maxPageBytes)
   if (rest) throw new PageError(`the page is larger than \`maxPageBytes\` (${maxPageBytes})`)
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), bytes: bytes.length }
@@ -63,7 +63,7 @@ async function refusal(response: Response): Promise<RefusedError> {
     const place = headers.get('location') ?? 'another place'
     return new RefusedError(`the server redirects to ${place}; redirects are not followed: name that host`, { status, body: '' })
   }
-  const { bytes } = await read(response, ERROR_BYTES)
+  const { bytes } = await readBody(response, REFUSAL_BYTES)
   const { message, refusal } = refusalOf(status, new TextDecoder().decode(bytes), headers.get('retry-after') ?? undefined)
   const retryAfterMs = refusal.retryAfterMs ?? (status === 429 ? resetMs(headers.get('ratelimit-reset')) : undefined)
   return new RefusedError(message, { ...refusal, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
@@ -74,30 +74,4 @@ function resetMs(header: string | null): number | undefined {
   if (!Number.isFinite(seconds) || seconds < 0) return undefined
   const ms = seconds >= FIRST_UNIX_TIME ? seconds * 1000 - asyncScheduler.now() : seconds * 1000
   return Math.min(Math.max(ms, 0), MAX_WAIT_MS)
-}
-
-/** Up to `max` bytes, and whether there are more. */
-async function read({ body }: Response, max: number): Promise<{ readonly bytes: Uint8Array; readonly rest: boolean }> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  const reader = body?.getReader()
-  for (let chunk = await reader?.read(); chunk !== undefined && !chunk.done; chunk = await reader?.read()) {
-    chunks.push(chunk.value)
-    size += chunk.value.length
-    if (size <= max) continue
-    // Not waited for: a server that never ends would hold us.
-    reader?.cancel().catch(() => {})
-    break
-  }
-  return { bytes: joined(chunks, Math.min(size, max)), rest: size > max }
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk.subarray(0, size - at), at)
-    at += Math.min(chunk.length, size - at)
-  }
-  return bytes
 }

@@ -3,8 +3,9 @@ import { checkShape, Issues, shown } from '../../connection/config.js'
 import { hostUrl } from '../../connection/host.js'
 import { ConfigError, ConnectError, RefusedError, RequestTimeoutError } from '../../errors.js'
 import { reasonOf } from '../../internal/message-of.js'
+import { readBody } from '../../internal/read-body.js'
 import { isDid } from '../../internal/syntax.js'
-import { refusalOf } from '../../socket/refusal.js'
+import { REFUSAL_BYTES, refusalOf } from '../../socket/refusal.js'
 import { authorization, type TapServer, tapServerShape } from './config.js'
 
 /** Which Tap server {@link tapAdmin} controls. */
@@ -144,12 +145,15 @@ function requester(config: TapAdminConfig): Requester {
 }
 
 async function answerOf(response: Response): Promise<unknown> {
+  if (!response.ok) throw await refusedBy(response)
   const body = await response.text()
-  if (!response.ok) {
-    const { message, refusal } = refusalOf(response.status, body.slice(0, 4096), response.headers.get('retry-after') ?? undefined)
-    throw new RefusedError(message, refusal)
-  }
   return body === '' ? undefined : JSON.parse(body)
+}
+
+async function refusedBy(response: Response): Promise<RefusedError> {
+  const { bytes } = await readBody(response, REFUSAL_BYTES)
+  const { message, refusal } = refusalOf(response.status, new TextDecoder().decode(bytes), response.headers.get('retry-after') ?? undefined)
+  return new RefusedError(message, refusal)
 }
 
 function baseOf(host: string): string {

@@ -1,0 +1,25 @@
+/** The first `max` bytes of an answer, and whether there are more. The rest is not read. */
+export async function readBody({ body }: Response, max: number): Promise<{ readonly bytes: Uint8Array; readonly rest: boolean }> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const reader = body?.getReader()
+  for (let chunk = await reader?.read(); chunk !== undefined && !chunk.done; chunk = await reader?.read()) {
+    chunks.push(chunk.value)
+    size += chunk.value.length
+    if (size <= max) continue
+    // Not waited for: a server that never ends would hold us.
+    reader?.cancel().catch(() => {})
+    break
+  }
+  return { bytes: joined(chunks, Math.min(size, max)), rest: size > max }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk.subarray(0, size - at), at)
+    at += Math.min(chunk.length, size - at)
+  }
+  return bytes
+}
