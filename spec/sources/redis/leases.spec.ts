@@ -1,6 +1,8 @@
 import { lastValueFrom, Subject, takeUntil, tap } from 'rxjs'
 import { currentDelivery, type DeliverySource } from '../../../src/connection/delivery.js'
 import { boundedMergeMap, hold } from '../../../src/index.js'
+import { redisCommands } from '../../../src/redis/client.js'
+import { READ, RELEASE } from '../../../src/sources/redis/scripts.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
 import { clients } from '../../redis/clients.js'
@@ -107,6 +109,36 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     await lastValueFrom(pipe$, { defaultValue: undefined })
     expect(await server.cli('EXISTS', LEASE, 's:members:g')).toBe(':0')
     expect(seen).toBeGreaterThanOrEqual(5)
+  })
+})
+
+describeRedis('two leases of one process', () => {
+  it('have two names: what the first is late with passes for nothing of the second', async () => {
+    await using server = await redisServer()
+    const [[, connect] = []] = clients
+    if (connect === undefined) throw new Error('no client')
+    await using opened = await connect(server.url)
+    await write(server, 0, 1, 's{0}')
+    const commands = redisCommands(opened.client)
+    const source = watched(opened.client, { partitions: 1, leaseMs: 600 })
+    const seen = new Collected<number>()
+    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+    await seen.when(({ length }) => length === 1)
+    const first = `${await commands.send(['GET', LEASE])}`
+    await hang(server, 1000)
+    // The lease was lost, and is taken up again.
+    await write(server, 1, 2, 's{0}')
+    await seen.when(({ length }) => length === 2)
+    const second = `${await commands.send(['GET', LEASE])}`
+    expect(second.split(' ').slice(0, 2)).toEqual(first.split(' ').slice(0, 2))
+    expect(second).not.toBe(first)
+    // A release, and a read, of the first lease.
+    expect(await RELEASE.run(commands, [LEASE], [first])).toBe(0)
+    expect(await commands.send(['GET', LEASE])).toBe(second)
+    await server.cli('XADD', 's{0}', '9-0', 'event', '{"did":"did:plc:a","n":9}')
+    expect(await READ.run(commands, ['s{0}', LEASE], ['g', first, 'me', '10'])).toEqual([])
+    await seen.when(({ length }) => length === 3)
+    subscription.unsubscribe()
   })
 })
 

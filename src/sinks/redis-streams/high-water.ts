@@ -2,7 +2,7 @@ import { asyncScheduler } from 'rxjs'
 import { RedisRefusedError } from '../../errors.js'
 import type { RedisCommand, RedisCommands } from '../../redis/client.js'
 import { listOf, pairsOf } from '../../redis/replies.js'
-import { Script } from './script.js'
+import { Script } from '../../redis/script.js'
 
 /**
  * Counts the entries behind an id: what Redis itself cannot say of a group whose entries were deleted or trimmed unread, or before Redis 7.
@@ -90,7 +90,8 @@ export class HighWater {
   async #count(stream: string, from: string): Promise<number> {
     let count = 0
     for (let last = from; count < this.#enough; ) {
-      const [more, id] = await COUNT.run(this.commands, [stream], [last, String(COUNTED_AT_ONCE)], this.timeoutMs)
+      const counted = await COUNT.run(this.commands, [stream], [last, String(COUNTED_AT_ONCE)], this.timeoutMs)
+      const [more, id] = listOf(counted)
       if (Number(more) === 0) break
       count += Number(more)
       last = String(id)

@@ -1,9 +1,11 @@
 import { RedisConflictError } from '../../errors.js'
 import type { RedisCommands } from '../../redis/client.js'
+import { listOf } from '../../redis/replies.js'
+import { Script } from '../../redis/script.js'
 import type { Row } from './entry.js'
 import type { Appended, Ids } from './ids.js'
+import { LUA } from './lua.js'
 import type { SinkCounts } from './metrics.js'
-import { LUA, Script } from './script.js'
 
 /** A position has 53 bits, the first half of an id 64. */
 const POSITIONS = 2n ** 53n
@@ -109,7 +111,8 @@ export class PositionIds implements Ids {
   async #run(rows: readonly Row[]) {
     const args = [this.#top, Number.isFinite(this.maxLen) ? String(this.maxLen) : '']
     for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
-    const [kind, done, start, top, written, duplicates] = await APPEND.run(this.commands, [this.stream], args, this.timeoutMs)
+    const reply = await APPEND.run(this.commands, [this.stream], args, this.timeoutMs)
+    const [kind, done, start, top, written, duplicates] = listOf(reply)
     return {
       kind: String(kind),
       done: Number(done),

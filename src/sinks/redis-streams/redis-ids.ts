@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
 import type { RedisCommands } from '../../redis/client.js'
+import { listOf } from '../../redis/replies.js'
+import { Script } from '../../redis/script.js'
 import type { Row } from './entry.js'
 import type { Appended, Ids } from './ids.js'
-import { LUA, Script } from './script.js'
+import { LUA } from './lua.js'
 
 /** How many of the last entries are known for certain; up to twice as many are. */
 const WINDOW = 100_000
@@ -93,11 +95,11 @@ export class RedisIds implements Ids {
     return { kind: 'done', done: rows.length, written: Number(written), duplicates: rows.length - Number(written) }
   }
 
-  #run(rows: readonly Row[]): Promise<readonly unknown[]> {
+  async #run(rows: readonly Row[]): Promise<readonly unknown[]> {
     const maxLen = Number.isFinite(this.maxLen) ? String(this.maxLen) : ''
     const args = [this.#known, String(this.#number), String(this.window), String(MARK_SECONDS), maxLen]
     for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
-    return APPEND.run(this.commands, this.#keys, args, this.timeoutMs)
+    return listOf(await APPEND.run(this.commands, this.#keys, args, this.timeoutMs))
   }
 
   /** The same for the same event of the same host, and short: there are 200,000 of them. */

@@ -1,6 +1,7 @@
 import { RedisRefusedError, RedisUnavailableError } from '../../errors.js'
 import type { RedisCommand, RedisCommands } from '../../redis/client.js'
 import { entriesOf, listOf, type RedisEntry, streamsOf } from '../../redis/replies.js'
+import type { Script } from '../../redis/script.js'
 import { BEGIN, BURY, GIVE_BACK, KEEP } from './scripts.js'
 
 /** An entry that was handed to this consumer. `fields` are absent where the entry was trimmed or deleted before it came. */
@@ -35,7 +36,7 @@ export class Group {
   ) {}
 
   async begin(from: string, lastRead: string | undefined): Promise<Begun> {
-    const begun = await this.#send(['EVAL', BEGIN, '1', this.stream, this.name, from, lastRead ?? ''])
+    const begun = await this.#run(BEGIN, [this.stream], [this.name, from, lastRead ?? ''])
     // Acks nothing: a permission that is missing shows now, and not when work is done.
     await this.#send(['XACK', this.stream, this.name, '0-0'])
     return String(begun) as Begun
@@ -84,13 +85,14 @@ export class Group {
   }
 
   async keep(entries: readonly Kept[]): Promise<void> {
-    if (entries.length > 0) await this.#send(['EVAL', KEEP, '1', this.stream, this.name, this.consumer, ...entries.flatMap(idAndCount)])
+    if (entries.length === 0) return
+    await this.#run(KEEP, [this.stream], [this.name, this.consumer, ...entries.flatMap(idAndCount)])
   }
 
   /** Anybody may take these over from now on. */
   async giveBack(entries: readonly Kept[], idleMs: number): Promise<void> {
     const args = entries.flatMap(idAndCount)
-    if (args.length > 0) await this.#send(['EVAL', GIVE_BACK, '1', this.stream, this.name, this.consumer, `${idleMs}`, ...args])
+    if (args.length > 0) await this.#run(GIVE_BACK, [this.stream], [this.name, this.consumer, `${idleMs}`, ...args])
   }
 
   async ack(ids: readonly string[]): Promise<void> {
@@ -100,7 +102,7 @@ export class Group {
   /** Moves an entry to the stream of dead letters, in one step where both are on one node of a cluster, and else in the order that loses nothing. */
   async bury(id: string, deadLetter: string, letter: readonly string[]): Promise<void> {
     try {
-      await this.#send(['EVAL', BURY, '2', this.stream, deadLetter, this.name, id, ...letter])
+      await this.#run(BURY, [this.stream, deadLetter], [this.name, id, ...letter])
     } catch (error) {
       if (!(error instanceof RedisRefusedError && error.reason === 'CROSSSLOT')) throw error
       await this.#send(['XADD', deadLetter, '*', ...letter])
@@ -110,6 +112,10 @@ export class Group {
 
   #send(command: RedisCommand): Promise<unknown> {
     return this.commands.send(command).catch(rethrow)
+  }
+
+  #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return script.run(this.commands, keys, args).catch(rethrow)
   }
 }
 

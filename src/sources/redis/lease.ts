@@ -53,10 +53,10 @@ export class Lease {
   /** Settles when Redis has heard it. Where it is not heard, the lease runs out. */
   release(): Promise<unknown> {
     this.lose()
-    return this.commands.send(['EVAL', RELEASE, '1', this.key, this.owner.name]).catch(() => {})
+    return RELEASE.run(this.commands, [this.key], [this.owner.name]).catch(() => {})
   }
 
   async #ask(from: string): Promise<boolean> {
-    return Number(await this.commands.send(['EVAL', LEASE, '1', this.key, this.owner.name, `${this.leaseMs}`, from])) === 1
+    return Number(await LEASE.run(this.commands, [this.key], [this.owner.name, `${this.leaseMs}`, from])) === 1
   }
 }

@@ -70,7 +70,7 @@ export class Leases {
   }
 
   async #join(): Promise<readonly string[]> {
-    const members = await this.commands.send(['EVAL', JOIN, '1', this.#members, this.#me, `${this.options.leaseMs}`])
+    const members = await JOIN.run(this.commands, [this.#members], [this.#me, `${this.options.leaseMs}`])
     return Array.isArray(members) ? members.map(String) : []
   }
 

@@ -1,5 +1,6 @@
 import type { RedisCommand, RedisConnection } from '../../redis/client.js'
 import { listOf } from '../../redis/replies.js'
+import { isUnknownScript } from '../../redis/script.js'
 import { checked, type Group, type Handed, handedOf, rethrow, type Trimmed } from './group.js'
 import type { Lease } from './lease.js'
 import { READ, TRIMMED } from './scripts.js'
@@ -27,18 +28,35 @@ const LATE_MS = 5000
 
 /** Among consumers that share the stream. */
 class SharedReads implements Reads {
+  #hasLooked = false
+
   constructor(
     private readonly group: Group,
     private readonly connection: RedisConnection,
   ) {}
 
   async now(count: number): Promise<Read> {
-    const { stream, name } = this.group
+    if (!this.#hasLooked) return { trimmed: await this.#look(), entries: [] }
     const [looked, read] = await this.connection.pipeline([
-      ['EVAL', TRIMMED, '1', stream, name],
-      [...this.#read(count), 'STREAMS', stream, '>'],
+      TRIMMED.call(...this.#subject),
+      [...this.#read(count), 'STREAMS', this.group.stream, '>'],
     ])
-    return { trimmed: trimmedOf(checked(looked)), entries: handedOf(checked(read)) }
+    const entries = handedOf(checked(read))
+    // The server forgot the script (a failover that the client hid, `SCRIPT FLUSH`), and has read all
+    // the same: here alone the look comes after the read.
+    const trimmed = isUnknownScript(looked) ? await this.#look() : trimmedOf(checked(looked))
+    return { trimmed, entries }
+  }
+
+  /** Alone, before the first read of a connection: a pipeline cannot wait for the script's text. */
+  async #look(): Promise<Trimmed | undefined> {
+    const reply = await TRIMMED.run(this.connection, ...this.#subject).catch(rethrow)
+    this.#hasLooked = true
+    return trimmedOf(reply)
+  }
+
+  get #subject(): [keys: readonly string[], args: readonly string[]] {
+    return [[this.group.stream], [this.group.name]]
   }
 
   async later(count: number, blockMs: number): Promise<readonly Handed[]> {
@@ -68,7 +86,8 @@ class LeasedReads implements Reads {
   async now(count: number): Promise<Read> {
     const { stream, name, consumer } = this.group
     const { key, owner } = this.lease
-    const reply = await this.connection.send(['EVAL', READ, '2', stream, key, name, owner.name, consumer, `${count}`]).catch(rethrow)
+    const args = [name, owner.name, consumer, `${count}`]
+    const reply = await READ.run(this.connection, [stream, key], args).catch(rethrow)
     const [looked, read, last] = listOf(reply)
     if (last === undefined) this.lease.lose()
     this.#last = String(last)

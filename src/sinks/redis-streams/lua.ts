@@ -1,27 +1,3 @@
-import { createHash } from 'node:crypto'
-import type { RedisCommands } from '../../redis/client.js'
-
-/** A program that runs inside Redis, at once and without another one's command in between. */
-export class Script {
-  readonly #sha: string
-
-  constructor(private readonly text: string) {
-    this.#sha = createHash('sha1').update(text).digest('hex')
-  }
-
-  /** Sends the text only to a server that does not know it: after a restart, or a failover. */
-  async run(commands: RedisCommands, keys: readonly string[], args: readonly string[], timeoutMs: number): Promise<readonly unknown[]> {
-    const rest = [String(keys.length), ...keys, ...args]
-    const reply = await commands.send(['EVALSHA', this.#sha, ...rest], timeoutMs).catch((error: unknown) => {
-      if (!isUnknown(error)) throw error
-      return commands.send(['EVAL', this.text, ...rest], timeoutMs)
-    })
-    return reply as readonly unknown[]
-  }
-}
-
-const isUnknown = (error: unknown): boolean => error instanceof Error && 'reason' in error && error.reason === 'NOSCRIPT'
-
 /** Pieces that the scripts share. */
 export const LUA = {
   /** The fields of an entry from `ARGV`: how many, then each. Answers whether the entry was added, and moves `at` behind it. */
