@@ -215,13 +215,60 @@ describe('restart of fakeJetstream', () => {
     expect(after[1]?.did).not.toBe(before[70]?.did)
   })
 
-  it('hands lost times out again on a legacy server, also to events that wait to be played', async () => {
-    await using server = await fakeJetstream({ events: 60, stored: 50 })
-    server.restart({ lose: 20 })
+  it('never gives a time twice on a legacy server, which reads what it lost once more', async () => {
+    await using server = await fakeJetstream({ events: 50, stored: 'all' })
+    server.restart({ lose: 20, again: 'all' })
     await using client = new Client(server.url, '?cursor=0')
-    await client.received(40)
-    expect(client.times).toEqual(times(40))
-    expect(client.events[30]).toEqual({ ...[...generateEvents({ count: 51 })][50], time_us: timeOf(30) })
+    await client.received(50)
+    const again = client.events.slice(30)
+    expect(client.times.slice(0, 30)).toEqual(times(30))
+    expect(Math.min(...again.map((event) => event.time_us))).toBeGreaterThan(timeOf(49))
+    expect(again.map(({ did }) => did)).toEqual([...generateEvents({ count: 50 })].slice(30).map(({ did }) => did))
+  })
+
+  it('gives what a v2 server lost its old numbers, under new times', async () => {
+    await using server = await fakeJetstream({ server: 'v2', events: 50, stored: 'all', firstSeq: 1_000 })
+    server.restart({ lose: 20, again: 'all' })
+    await using client = new Client(server.url, '?cursor=1')
+    await client.received(50)
+    expect(client.events.map(({ cursor }) => cursor)).toEqual(Array.from({ length: 50 }, (_, n) => 1_000 + n))
+    expect(client.times[30]).toBeGreaterThan(timeOf(49))
+  })
+
+  it('leaves out what compaction removed: its neighbours keep their numbers', async () => {
+    await using server = await fakeJetstream({ server: 'v2', events: 10, stored: 'all', firstSeq: 1_000 })
+    expect(server.compact(({ seq }) => seq === 1_003)).toBe(1)
+    await using client = new Client(server.url, '?cursor=1003')
+    await client.received(6)
+    expect(client.events[0]?.cursor).toBe(1_004)
+  })
+
+  it('stands still where a fault says so: whatever is asked, the same first events, and the end', async () => {
+    const fault = { onConnect: 1, times: 2, do: 'stand-still', events: 3 } as const
+    await using server = await fakeJetstream({ events: 10, stored: 'all', faults: [fault] })
+    for (const query of ['?cursor=0', `?cursor=${timeOf(7)}`]) {
+      const client = new Client(server.url, query)
+      expect(await client.ended).toMatchObject({ code: 1006 })
+      expect(client.times).toEqual(times(3))
+    }
+    expect(server.fired).toHaveLength(2)
+  })
+
+  it('never sends on wire v1 what follows a sync: those rows have numbers all the same', async () => {
+    const [commit] = [...generateEvents({ count: 1 })]
+    const sync = { did: 'did:web:x', time_us: timeOf(1), kind: 'sync', sync: { did: 'did:web:x', rev: '3l', seq: 1, time: '' } } as never
+    const row = {
+      ...commit,
+      did: 'did:web:x',
+      time_us: timeOf(2),
+      kind: 'commit',
+      commit: { rev: '3l', operation: 'delete', collection: 'a.b.c', rkey: 'x' },
+    } as never
+    const after = { ...commit, time_us: timeOf(3) } as never
+    await using server = await fakeJetstream({ server: 'v2', events: [sync, row, after], stored: 'all', firstSeq: 1_000 })
+    await using client = new Client(server.url, '?cursor=1')
+    await client.received(1)
+    expect(client.events[0]?.cursor).toBe(1_002)
   })
 
   it('numbers waiting events anew when others come before them', async () => {

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs'
 import type { FakeAttempt, FakeConnection, FakeRequest } from './fake-connection.js'
 import type { FiredFault, JetstreamFault } from './faults.js'
 import type { GenerateEventsOptions } from './generate-events.js'
-import type { LogItem } from './jetstream-log.js'
+import type { LogItem, LogRow } from './jetstream-log.js'
 import { JetstreamServer } from './jetstream-server.js'
 import type { ItemSource } from './script.js'
 
@@ -85,11 +85,14 @@ export interface FakeJetstream extends AsyncDisposable {
   /** Resolves when the condition holds; asked again at each attempt, connection, message, batch, fault and end. */
   when(holds: () => boolean): Promise<void>
   /**
-   * Ends all connections as a restart does (v2: 1001, legacy: 1006) and goes on with the same log. `lose` forgets the newest
-   * events, as a crash does (always 1006), and hands their positions to the events that come next: on a v2 server the seqs, on
-   * a legacy server the times.
+   * Ends all connections as a restart does (v2: 1001, legacy: 1006) and goes on with the same log.
+   * `lose` forgets the newest events, as a crash does (always 1006). A v2 server hands their seqs to
+   * the events that come next; a legacy server only gives later times. With `again` the server
+   * reads the lost events from its upstream once more, right away: under new positions and times.
    */
-  restart(options?: { readonly lose?: number }): void
+  restart(options?: { readonly lose?: number; readonly again?: 'all' }): void
+  /** Removes rows from the log, as the compaction of a v2 server does. Returns how many there were. */
+  compact(isRemoved: (row: LogRow) => boolean): number
   /** v2: hands out another dictionary from now on, and refuses the last one. Open connections, and wire v1, keep theirs. */
   rotateDictionary(dictionary: Uint8Array): Promise<void>
   /** Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using` calls. */

@@ -30,6 +30,12 @@ export type ConnectFaultAction =
   /** The TCP connection is accepted, and the handshake never answered. */
   | { readonly do: 'hang' }
 
+/**
+ * `stand-still`: whatever the client asks for, it is sent the first `events` of the log, and cut.
+ * `onConnect`: as of other faults.
+ */
+export type StandStillFault = FaultBase & { readonly onConnect: number; readonly do: 'stand-still'; readonly events: number }
+
 /** What a {@link FakeJetstream} does instead of handing out its zstd dictionary. */
 export type DictionaryFaultAction =
   /** Another HTTP answer. @default status 503, body '', no headers */
@@ -59,7 +65,7 @@ export type ConnectFault = FaultBase & { readonly onConnect: number } & ConnectF
 export type DictionaryFault = FaultBase & { readonly onDictionary: number } & DictionaryFaultAction
 
 /** One entry of `faults`. */
-export type JetstreamFault = EventFault | ConnectFault | DictionaryFault
+export type JetstreamFault = EventFault | ConnectFault | DictionaryFault | StandStillFault
 
 /** The proof that a fault happened. */
 export interface FiredFault {
@@ -98,6 +104,13 @@ export class FaultPlan {
     return due
   }
 
+  /** How many events are all that this attempt gets, now counted as fired. */
+  standStill(attempt: number, sent: number): number | undefined {
+    const due = this.#faults.filter(isStandStill).find((fault) => covers(fault.onConnect, fault, attempt))
+    if (due) this.fired.push({ fault: due, attempt, sent })
+    return due?.events
+  }
+
   /** The fault for this request for the dictionary, now counted as fired. */
   onDictionary(request: number, sent: number): DictionaryFault | undefined {
     const due = this.#faults.filter(isDictionaryFault).find((fault) => covers(fault.onDictionary, fault, request))
@@ -128,6 +141,7 @@ export class FaultPlan {
 }
 
 const isEventFault = (fault: JetstreamFault): fault is EventFault => 'after' in fault
-const isConnectFault = (fault: JetstreamFault): fault is ConnectFault => 'onConnect' in fault
+const isStandStill = (fault: JetstreamFault): fault is StandStillFault => fault.do === 'stand-still'
+const isConnectFault = (fault: JetstreamFault): fault is ConnectFault => 'onConnect' in fault && !isStandStill(fault)
 const isDictionaryFault = (fault: JetstreamFault): fault is DictionaryFault => 'onDictionary' in fault
 const covers = (first: number, { times = 1 }: FaultBase, n: number): boolean => n >= first && n < first + times

@@ -8,6 +8,7 @@ export class Forms {
 
   /** `undefined` for what this wire never sends. */
   v1(row: LogEntry): Frame | undefined {
+    if (row.isResync) return undefined
     if (row.wire === 'v1') return row.kind === 'sync' ? undefined : row
     return this.#made(row, toV1) ?? undefined
   }

@@ -7,7 +7,7 @@ import { type DictionaryFault, FaultPlan } from './faults.js'
 import { generateEvents } from './generate-events.js'
 import { eventsPlaceOf, placeOf } from './jetstream-cursor.js'
 import { Forms } from './jetstream-forms.js'
-import { JetstreamLog, type LogEntry, type LogItem } from './jetstream-log.js'
+import { JetstreamLog, type LogEntry, type LogItem, type LogRow } from './jetstream-log.js'
 import { Session, type Shared, type Start } from './jetstream-session.js'
 import { SUBSCRIBE_EVENTS } from './jetstream-translate.js'
 import { dictionaryAnswer, methodNotImplemented, readEventsRequest, xrpcError } from './jetstream-xrpc.js'
@@ -71,10 +71,16 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
     this.grown()
   }
 
-  restart({ lose = 0 }: { readonly lose?: number } = {}): void {
+  restart({ lose = 0, again }: { readonly lose?: number; readonly again?: 'all' } = {}): void {
     const clean = this.#server === 'v2' && lose === 0
     for (const session of this.list.open) session.end(clean ? 1001 : undefined, 'server shutting down')
-    this.log.lose(lose)
+    const lost = this.log.lose(lose)
+    if (again === 'all') this.log.pushAgain(lost)
+    this.changes.changed()
+  }
+
+  compact(isRemoved: (row: LogRow) => boolean): number {
+    return this.log.remove(isRemoved)
   }
 
   async rotateDictionary(dictionary: Uint8Array): Promise<void> {
@@ -118,8 +124,18 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
       this.door.refuse(knock, start)
       return
     }
-    this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+    const events = this.faults.standStill(knock.attempt.attempt, this.sent)
+    if (events !== undefined) this.#standStill(knock, { ...start, place: this.log.oldest, mostEvents: events }, events)
+    else this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
     this.playback.pace()
+  }
+
+  #standStill(knock: Knock, start: Start, events: number): void {
+    this.door.accept(knock, (ws) => {
+      const session = this.#joined(knock, ws, start)
+      session.pump()
+      void this.when(() => session.sent >= events || session.closed !== undefined).then(() => session.socket.end())
+    })
   }
 
   #readV1(request: IncomingMessage): Start | Refused {

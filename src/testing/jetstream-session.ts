@@ -26,6 +26,8 @@ export interface Start {
   readonly packer?: Packer | undefined
   /** A frame to begin with. */
   readonly greeting?: string | undefined
+  /** The connection stands still: these first rows of the log are all that it is sent. */
+  readonly mostEvents?: number
   /** Nothing is sent before the first options update. */
   readonly waitsForHello: boolean
 }
@@ -73,7 +75,8 @@ export class Session extends LogReader<LogEntry> {
     const { log, forms } = this.library
     const row = log.at(place)
     const filter = this.#filterAt(place)
-    if (row === undefined || !wants(filter, row)) return undefined
+    const { mostEvents = Number.POSITIVE_INFINITY } = this.start
+    if (row === undefined || log.isRemoved(row) || place - log.oldest >= mostEvents || !wants(filter, row)) return undefined
     const frame = this.start.wire === 'v1' ? forms.v1(row) : forms.v2(row)
     return frame !== undefined && this.#fits(frame, filter.maxMessageSizeBytes) ? frame : undefined
   }
