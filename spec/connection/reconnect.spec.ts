@@ -112,7 +112,7 @@ describe('reconnect', () => {
   it(
     'counts attempts in a row only: an event gives all of them back',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#', '#', '(oa)#', '#', '(ob)'], { reconnect: { jitter: 'none', maxAttempts: 2 } })
+      const { events$, sessions } = scripted(helpers, ['#', '#', '(oa)#', '#', '(oab)'], { reconnect: { jitter: 'none', maxAttempts: 2 } })
       expect(runFor(helpers, 60_000, events$).error).toBeUndefined()
       expect(sessions.dials).toHaveLength(5)
     }),

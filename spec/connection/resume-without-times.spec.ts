@@ -20,7 +20,7 @@ function resuming(onCursorRefused: OnCursorRefused = 'oldest', protocol = counti
   const resume = new Resume<Numbered>({ start: undefined, onCursorRefused }, new Gaps({ next: (gap) => gaps.push(gap) }))
   const connection = (...events: readonly Numbered[]) => {
     const cursor = resume.at(protocol)
-    return { cursor, taken: events.filter((event) => resume.admit(event, A, event.position, event.time_us)).map(({ id }) => id) }
+    return { cursor, taken: events.filter((event) => resume.onEvent(event, A, event.position, event.time_us)).map(({ id }) => id) }
   }
   return { resume, gaps, connection }
 }
@@ -52,20 +52,37 @@ describe('a stream whose servers take no times', () => {
   it('never asks by the time at which it first listened', () => {
     const { resume, connection } = resuming()
     connection()
-    resume.opened(T0 / 1000)
+    resume.opened()
     expect(connection().cursor).toBeUndefined()
   })
 
   it('reports a gap where the repeat does not come, unless its events may leave the log', () => {
     const { connection, gaps } = resuming()
     connection(numbered(5))
-    connection(numbered(8))
-    expect(gaps).toEqual([{ host: A, from: 5, to: 8, reason: 'cursor-too-old', recoverable: false }])
+    expect(() => connection(numbered(8))).toThrow(Redial)
+    // The first row that the log has.
+    expect(() => connection(numbered(7))).toThrow(Redial)
+    expect(gaps).toEqual([{ host: A, from: 5, to: 7, reason: 'cursor-too-old', recoverable: false }])
+    expect(connection(numbered(7), numbered(8))).toEqual({ cursor: 0, taken: ['e7', 'e8'] })
+    expect(gaps).toHaveLength(1)
 
     const forgetful = resuming('oldest', counting({ forgets: true }))
     forgetful.connection(numbered(5))
     expect(forgetful.connection(numbered(8)).taken).toEqual(['e8'])
     expect(forgetful.gaps).toEqual([])
+  })
+})
+
+describe('a row that vanished from a log without times', () => {
+  it('is no gap where the log reaches back before it', () => {
+    const { resume, connection, gaps } = resuming()
+    connection(numbered(3), numbered(5))
+    expect(() => connection(numbered(8))).toThrow(Redial)
+    expect(resume.at(counting())).toBe(0)
+    expect(resume.asksForFloor).toBe(true)
+    expect(() => resume.onEvent(numbered(2), A, 2, T0)).toThrow(Redial)
+    expect(connection(numbered(8))).toEqual({ cursor: 5, taken: ['e8'] })
+    expect(gaps).toEqual([])
   })
 })
 
@@ -106,8 +123,8 @@ describe('a server that calls even its oldest a place in the future', () => {
     const gaps: Gap[] = []
     const resume = new Resume<Numbered>({ start: 'oldest', onCursorRefused: 'oldest' }, new Gaps({ next: (gap) => gaps.push(gap) }))
     resume.at(counting())
-    expect(() => resume.isAhead(A)).not.toThrow()
-    expect(resume.admit(numbered(1), A, 1, T0)).toBe(true)
+    expect(() => resume.onFutureCursor(A)).not.toThrow()
+    expect(resume.onEvent(numbered(1), A, 1, T0)).toBe(true)
     expect(gaps).toEqual([])
   })
 })
@@ -116,7 +133,7 @@ describe('the index of an event', () => {
   it('counts those that share its position, over reconnects too', () => {
     const { resume, connection } = resuming()
     const indexes = (...events: readonly Numbered[]) =>
-      events.flatMap((event) => (resume.admit(event, A, event.position, event.time_us) ? [resume.index] : []))
+      events.flatMap((event) => (resume.onEvent(event, A, event.position, event.time_us) ? [resume.index] : []))
     resume.at(counting())
     expect(indexes(numbered(1), numbered(5, 'a'), numbered(5, 'b'))).toEqual([0, 0, 1])
     resume.at(counting())

@@ -15,29 +15,37 @@ const timed = (seconds: number, id = `t${seconds}`): Numbered => ({ id, position
 
 const messageAt = (seconds: number) =>
   `ws://a: the cursor ${T0 + seconds * SECOND} is not in the server's log, which answered with ${T0 + SECOND}; ` +
-  "choose a newer `cursor`, or `onCursorRefused: 'oldest' | 'live'`"
+  "choose an older `cursor`, or `onCursorRefused: 'oldest' | 'live'`"
+
+// Our clock, at the time of what is received.
+let nowMs = T0 / 1000
+beforeEach(() => {
+  nowMs = T0 / 1000
+})
 
 function resuming(options: Partial<ResumeOptions> = {}) {
   const gaps: Gap[] = []
   const resume = new Resume<Numbered>(
-    { start: undefined, onCursorRefused: 'oldest', ...options },
+    { start: undefined, onCursorRefused: 'oldest', now: () => nowMs, ...options },
     new Gaps({ next: (gap) => gaps.push(gap) }),
   )
   /** What of these events is new. */
   const take = (events: readonly Numbered[], host = A) =>
-    events.filter((event) => resume.admit(event, host, event.position, event.time_us)).map(({ id }) => id)
+    events.filter((event) => resume.onEvent(event, host, event.position, event.time_us)).map(({ id }) => id)
   /** A connection that was asked for its cursor, and brought these. */
   const connection = (events: readonly Numbered[], host = A) => {
     const cursor = resume.at(plain(host))
     return { cursor, taken: take(events, host) }
   }
-  /** Asks, and expects the first event to prove that the log is another. */
-  const strange = (event: Numbered, host = A) => {
+  /** Asks, and expects the last of the events to lead to another question, or to prove that the log is another one. */
+  const strange = (...events: readonly Numbered[]) => strangeAt(A, ...events)
+  const strangeAt = (host: string, ...events: readonly Numbered[]) => {
     const cursor = resume.at(plain(host))
-    expect(() => take([event], host)).toThrow(Redial)
+    take(events.slice(0, -1), host)
+    expect(() => take(events.slice(-1), host)).toThrow(Redial)
     return cursor
   }
-  return { resume, gaps, take, connection, strange }
+  return { resume, gaps, take, connection, strange, strangeAt }
 }
 
 describe('the resume cursor', () => {
@@ -133,7 +141,7 @@ describe('events that share a position', () => {
   it('begin anew behind a frame that could not be read', () => {
     const { resume, connection, take } = resuming()
     connection([numbered(6)])
-    resume.passed(A, 7, T0 + 7 * SECOND)
+    resume.onReject(A, 7, T0 + 7 * SECOND)
     expect(take([numbered(7, 'x')])).toEqual(['x'])
     expect(resume.index).toBe(0)
     take([numbered(8)])
@@ -144,7 +152,7 @@ describe('events that share a position', () => {
     const { resume, connection } = resuming({ start: 0 })
     connection([numbered(0, 'x'), numbered(0, 'y')])
     resume.at(plain(A))
-    resume.refused(A, 'too old')
+    resume.onRefused(A, 'too old')
     expect(connection([numbered(0, 'x')]).taken).toEqual(['x'])
     expect(resume.index).toBe(0)
   })
@@ -177,12 +185,13 @@ describe('a log that was renumbered', () => {
     expect(connection([]).cursor).toBe(11)
   })
 
-  it('shows on a server without sequence numbers by the replay of what is older', () => {
+  it('does not show on a server without sequence numbers by the replay of what is older', () => {
     const { connection, strange, gaps } = resuming()
-    connection([timed(5000)])
-    strange(timed(12))
-    expect(gaps).toEqual([{ host: A, from: T0 + 12 * SECOND, to: T0 + 5000 * SECOND, reason: 'renumbered', recoverable: true }])
-    expect(connection([timed(4991)])).toEqual({ cursor: T0 + 4990 * SECOND, taken: ['t4991'] })
+    connection([timed(4960), timed(5000)])
+    expect(strange(timed(12))).toBe(T0 + 5000 * SECOND)
+    const log = [timed(4960), timed(4991, 'of which we have all'), timed(5001)]
+    expect(connection(log)).toEqual({ cursor: T0 + 4960 * SECOND, taken: ['t5001'] })
+    expect(gaps).toEqual([])
   })
 
   it('shows by times where sequence numbers were', () => {
@@ -210,7 +219,7 @@ describe('a log that was renumbered', () => {
   it('is then listened to from its live end', () => {
     const { resume, connection, strange } = resuming({ onCursorRefused: 'live' })
     connection([timed(5000)])
-    resume.opened(T0 / 1000)
+    resume.opened()
     for (let n = 0; n < 5; n++) strange(timed(1))
     expect(connection([timed(1)])).toEqual({ cursor: undefined, taken: ['t1'] })
   })
@@ -229,9 +238,10 @@ describe('a log that was renumbered', () => {
     connection([timed(5000)])
     strange(timed(1))
     strange(timed(1))
-    connection([timed(4950), timed(6000)])
-    expect(strange(timed(1))).toBe(T0 + 6000 * SECOND)
-    expect(strange(timed(1))).toBe(T0 + 5990 * SECOND)
+    expect(strange(timed(4950), timed(5010))).toBe(T0 + 4940 * SECOND)
+    connection([timed(4950), timed(5010), timed(5015)])
+    expect(strange(timed(1))).toBe(T0 + 5015 * SECOND)
+    expect(strange(timed(1))).toBe(T0 + 4950 * SECOND)
   })
 })
 
@@ -244,9 +254,28 @@ describe('a server with sequence numbers that is asked by time', () => {
     expect(gaps).toEqual([])
   })
 
-  it('that sends what is an hour older replays all it has', () => {
-    const { strange } = resuming({ start: T0 + HOUR })
-    strange(seq(1, 0))
+  it('sends a whole segment, however old it is: what comes faster than time passes has an end', () => {
+    const { resume, take, gaps } = resuming({ start: T0 + 2 * HOUR })
+    resume.at(plain(A))
+    const taken = Array.from({ length: 130 }, (_, minute) => {
+      nowMs += 1000
+      return take([seq(minute, minute * 60)])
+    })
+    expect(taken.flat()[0]).toBe('s120')
+    expect(gaps).toEqual([])
+  })
+
+  it('is live where the time lies in its future: then it is asked further back, and nothing is dropped for ever', () => {
+    const { resume, take, gaps, connection } = resuming({ start: T0 + 100 * SECOND })
+    resume.at(plain(A))
+    const live = () =>
+      Array.from({ length: 12 }, (_, second) => {
+        nowMs += 1000
+        return take([seq(second, 90 + second * 0.5)])
+      })
+    expect(live).toThrow(Redial)
+    expect(connection([seq(1, 90)])).toEqual({ cursor: T0 + 90 * SECOND, taken: ['s1'] })
+    expect(gaps).toMatchObject([{ reason: 'renumbered', to: T0 + 100 * SECOND }])
   })
 })
 
@@ -267,12 +296,14 @@ describe('another host', () => {
   })
 
   it('that starts hours later opens a gap', () => {
-    const { connection, gaps } = resuming()
+    const { connection, gaps, strangeAt, resume } = resuming()
     connection([numbered(100)])
-    connection([{ id: 'b', position: 7, time_us: T0 + 90 * SECOND + HOUR + 1 }], B)
-    expect(gaps).toEqual([
-      { host: B, from: T0 + 90 * SECOND, to: T0 + 90 * SECOND + HOUR + 1, reason: 'cursor-too-old', recoverable: false },
-    ])
+    const late = { id: 'b', position: 7, time_us: T0 + HOUR }
+    expect(strangeAt(B, late)).toBe(T0 + 90 * SECOND)
+    expect(strangeAt(B, late)).toBe(0)
+    expect(gaps).toEqual([{ host: B, from: T0 + 100 * SECOND, to: T0 + HOUR, reason: 'cursor-too-old', recoverable: false }])
+    expect(connection([late], B)).toEqual({ cursor: 0, taken: ['b'] })
+    expect(resume.asksForFloor).toBe(false)
   })
 
   it('gave the checkpoint: it is good by its time', () => {
@@ -298,10 +329,12 @@ describe('a stored checkpoint', () => {
   })
 
   it('whose position is gone opens a gap from it to the first event there is', () => {
-    const { resume, connection, gaps } = resuming()
+    const { resume, connection, strange, gaps } = resuming()
     resume.startFrom({ host: A, position: 70, time_us: T0 + 70 * SECOND })
-    expect(connection([numbered(90)]).taken).toEqual(['e90'])
-    expect(gaps).toEqual([{ host: A, from: 70, to: 90, reason: 'cursor-too-old', recoverable: false }])
+    // Its position, ten seconds before it, and the first row that the log has.
+    expect([90, 90, 80].map((position) => strange(numbered(position)))).toEqual([70, T0 + 60 * SECOND, 0])
+    expect(gaps).toEqual([{ host: A, from: 70, to: 80, reason: 'cursor-too-old', recoverable: false }])
+    expect(connection([numbered(80), numbered(90)])).toEqual({ cursor: 0, taken: ['e80', 'e90'] })
   })
 
   it('of the future is found out by the first lower event', () => {
@@ -314,10 +347,12 @@ describe('a stored checkpoint', () => {
 
 describe('a position that is too old', () => {
   it('opens a gap, also in the middle of a run, and the stream goes on', () => {
-    const { connection, gaps } = resuming()
+    const { connection, strange, gaps } = resuming()
     connection([numbered(5)])
-    expect(connection([numbered(50), numbered(51)]).taken).toEqual(['e50', 'e51'])
+    for (let n = 0; n < 3; n++) strange(numbered(50))
     expect(gaps).toEqual([{ host: A, from: 5, to: 50, reason: 'cursor-too-old', recoverable: false }])
+    expect(connection([numbered(50), numbered(51)]).taken).toEqual(['e50', 'e51'])
+    expect(gaps).toHaveLength(1)
   })
 
   it('is not suspected where the configured start falls between two events', () => {
@@ -327,9 +362,17 @@ describe('a position that is too old', () => {
   })
 
   it('is suspected where the first event is more than an hour after the configured start', () => {
-    const { connection, gaps } = resuming({ start: T0 })
-    connection([timed(3601)])
-    expect(gaps).toMatchObject([{ from: T0, to: T0 + 3601 * SECOND, reason: 'cursor-too-old' }])
+    const { connection, strange, gaps } = resuming({ start: T0 })
+    expect([strange(timed(3601)), strange(timed(1))]).toEqual([T0, 0])
+    expect(gaps).toMatchObject([{ from: T0, to: T0 + SECOND, reason: 'cursor-too-old' }])
+    expect(connection([timed(1)]).taken).toEqual(['t1'])
+  })
+
+  it('is none where the log reaches back: then a filter hid what is between', () => {
+    const { connection, strange, gaps } = resuming({ start: T0 })
+    expect([strange(timed(3601)), strange(timed(-1))]).toEqual([T0, 0])
+    expect(connection([timed(3601)])).toEqual({ cursor: T0, taken: ['t3601'] })
+    expect(gaps).toEqual([])
   })
 
   it('is nothing to a start at the oldest event', () => {
@@ -361,23 +404,27 @@ describe('a live stream that has received nothing yet', () => {
   it('asks its second connection for what came since it first listened, with an overlap', () => {
     const { resume } = resuming()
     resume.at(plain(A))
-    resume.opened(openedMs)
+    nowMs = openedMs
+    resume.opened()
     expect(resume.at(plain(A))).toBe(T0 + 48 * SECOND)
-    resume.opened(openedMs + 60_000)
+    nowMs = openedMs + 60_000
+    resume.opened()
     expect(resume.at(plain(A))).toBe(T0 + 48 * SECOND)
   })
 
   it('takes what comes from then on, without a gap', () => {
     const { resume, connection, gaps } = resuming()
-    resume.opened(openedMs)
+    nowMs = openedMs
+    resume.opened()
     expect(connection([timed(49)]).taken).toEqual(['t49'])
     expect(gaps).toEqual([])
   })
 
   it('listens live when the server answers with what is older: it has nothing new', () => {
     const { resume, strange, gaps } = resuming()
-    resume.opened(openedMs)
-    strange(timed(3))
+    nowMs = openedMs
+    resume.opened()
+    strange(timed(-HOUR / SECOND))
     expect(resume.at(plain(A))).toBeUndefined()
     expect(gaps).toEqual([])
   })
@@ -390,19 +437,19 @@ describe('a position that the server says it cannot serve', () => {
       ['live', undefined],
     ] as const) {
       const { resume, connection, gaps } = resuming({ onCursorRefused })
-      resume.opened(T0 / 1000)
+      resume.opened()
       connection([numbered(5)])
       resume.at(plain(A))
-      resume.refused(A, 'too old')
+      resume.onRefused(A, 'too old')
       expect(resume.at(plain(A))).toBe(cursor)
       expect(gaps).toMatchObject([{ from: 5, to: undefined, reason: 'cursor-too-old' }])
       // It was asked for everything, or for nothing in particular.
-      expect(() => resume.refused(A, 'too old')).toThrow(CursorRefusedError)
+      expect(() => resume.onRefused(A, 'too old')).toThrow(CursorRefusedError)
     }
     const { resume, connection } = resuming({ onCursorRefused: 'fail' })
     connection([numbered(5)])
     resume.at(plain(A))
-    expect(() => resume.refused(A, 'too old')).toThrow(CursorRefusedError)
+    expect(() => resume.onRefused(A, 'too old')).toThrow(CursorRefusedError)
   })
 })
 
@@ -412,7 +459,9 @@ describe('a live source over a log that was renumbered', () => {
     marbles((helpers) => {
       const late = (position: number, seconds: number) => ({ id: `n${position}`, position, time_us: T0 + seconds * SECOND })
       const frames = { a: numbered(3000), x: late(12, 3005), l: late(11, 3003) }
-      const { events$, sessions, gaps, metrics$ } = scripted(helpers, ['oa#', 'ox', 'olx'], { frames, reconnect: { jitter: 'none' } })
+      const protocol = (host: string) => ({ ...plain(host), tellsFloor: true })
+      const options = { frames, protocol, reconnect: { jitter: 'none' } } as const
+      const { events$, sessions, gaps, metrics$ } = scripted(helpers, ['oa#', 'ox', 'olx'], options)
       const { seen } = runFor(helpers, 5000, events$)
       expect(seen.map(({ id }) => id)).toEqual(['e3000', 'n11', 'n12'])
       expect(sessions.times).toEqual([0, 1002, 1003])

@@ -26,7 +26,8 @@ describe('trap 6: a backoff that never resets, or too soon', () => {
       const frames = 'abcdefghij'.split('')
       const { events$, sessions } = scripted(
         helpers,
-        frames.map((letter) => `(o${letter}#)`),
+        // The first event repeats the one before it.
+        frames.map((letter, index) => `(o${frames[index - 1] ?? ''}${letter}#)`),
         { reconnect: { jitter: 'none' } },
       )
       runFor(helpers, 9500, events$)

@@ -1,6 +1,6 @@
 import { ReconnectExhaustedError, RefusedError, ServerError, type StreamError } from '../errors.js'
 import { type BackoffOptions, backoffMs } from './backoff.js'
-import { Redial } from './redial.js'
+import { AskAgain, Redial } from './redial.js'
 
 /** When a lost connection is dialled again. */
 export interface ReconnectOptions extends BackoffOptions {
@@ -11,13 +11,20 @@ export interface ReconnectOptions extends BackoffOptions {
 // An open connection that lived for so long was a healthy one, also when a narrow filter let no event through.
 const HEALTHY_AFTER_MS = 60_000
 
-/** Which host is dialled next, and after what delay. Progress is an event, or a long life; never an open alone. */
+// The longest way through all questions about one position takes less.
+const MAX_QUESTIONS = 12
+
+/**
+ * Which host is dialled next, and after what delay. Progress is an event beyond the last one, or a
+ * long life; never an open alone, and never what came before.
+ */
 export class Attempts {
   /** The retries in a row that brought no progress. */
   count = 0
   #hostIndex = 0
   // A server that asks us to come back is not failing, unless it does nothing else.
   #cameBack = false
+  #questions = 0
 
   constructor(
     private readonly hosts: readonly [string, ...string[]],
@@ -31,11 +38,13 @@ export class Attempts {
   progressed(): void {
     this.count = 0
     this.#cameBack = false
+    this.#questions = 0
   }
 
   /** The delay before the next dial, in milliseconds. `openMs`: how long the connection was open, `undefined` when it never was. */
   afterEnd(error: StreamError, openMs: number | undefined): number {
-    if (error instanceof Redial) return 0
+    if (error instanceof AskAgain) this.#questions += 1
+    if (error instanceof Redial && this.#questions <= MAX_QUESTIONS) return 0
     if (!(error instanceof ServerError) || this.#cameBack) return this.#afterFailure(error, openMs)
     this.#cameBack = true
     return 0

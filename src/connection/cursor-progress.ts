@@ -1,4 +1,4 @@
-import { asyncScheduler, type Observable, of, startWith, switchMap, tap } from 'rxjs'
+import { type Observable, of, startWith, switchMap, tap } from 'rxjs'
 import { Checkpoint, type CheckpointOptions, markFormat } from './checkpoint.js'
 import type { Control } from './control.js'
 import type { GapReason, Gaps } from './gaps.js'
@@ -57,31 +57,39 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#resume.at(protocol)
   }
 
+  get asksForFloor(): boolean {
+    return this.#resume.asksForFloor
+  }
+
+  hasAdvanced(): boolean {
+    return this.#resume.hasAdvanced()
+  }
+
   opened(): void {
-    this.#resume.opened(asyncScheduler.now())
+    this.#resume.opened()
   }
 
   disconnected(): void {}
 
   admit(event: Event, host: string, position: number, time_us: number): boolean {
-    return this.#resume.admit(event, host, position, time_us)
+    return this.#resume.onEvent(event, host, position, time_us)
   }
 
   passed(host: string, position: number, time_us: number): void {
-    this.#resume.passed(host, position, time_us)
+    this.#resume.onReject(host, position, time_us)
   }
 
   told(control: Control, host: string): void {
-    if (control.name === 'OutdatedCursor') this.#resume.moved(host)
-    if (control.name === 'FutureCursor') this.#resume.isAhead(host)
+    if (control.name === 'OutdatedCursor') this.#resume.onCursorTooOld(host, control.message)
+    if (control.name === 'FutureCursor') this.#resume.onFutureCursor(host)
   }
 
-  filterChanged(): void {
-    this.#resume.filterChanged()
+  filterChanged(how: 'dial' | 'in place'): void {
+    this.#resume.filterChanged(how)
   }
 
   refused(host: string, message: string, reason: GapReason): void {
-    this.#resume.refused(host, message, reason)
+    this.#resume.onRefused(host, message, reason)
   }
 
   settled(): void {

@@ -89,6 +89,10 @@ class Stream<Event> implements DeliverySource {
   #interrupt$ = new Subject<never>()
   #leaveOutLargeFrames = false
   #stopped = false
+  // Why the last connection was ended by us.
+  #hasDialled = false
+  #redialled: string | undefined
+  #deliveredAtDial = 0
 
   readonly #options: LiveOptions
   readonly #dial: Dial
@@ -108,8 +112,8 @@ class Stream<Event> implements DeliverySource {
     this.#dial = source.dial ?? dialSocket
     this.#attempts = new Attempts(source.options.hosts, source.options.reconnect)
     this.#pressure = new Pressure(source.options.pauseCloseMs, {
-      paused: () => this.#report.become({ state: 'paused', host: this.#attempts.host }),
-      resumed: () => this.#report.become({ state: 'open', host: this.#attempts.host }),
+      paused: () => this.#become('paused'),
+      resumed: () => this.#become('open'),
       close: () => this.#interrupt$.error(new Redial('the queues are full')),
     })
     const { gaps, log } = source.options
@@ -140,7 +144,8 @@ class Stream<Event> implements DeliverySource {
     )
     const clock$ = quietly(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())))
     const changes$ = quietly(this.source.changes$?.pipe(switchMap(() => this.#change())) ?? EMPTY)
-    const subscription = merge(work$, clock$, changes$).subscribe({ error: (error) => this.#fail(error) })
+    // The changes first: what they emit at once is the filter of the first dial.
+    const subscription = merge(changes$, work$, clock$).subscribe({ error: (error) => this.#fail(error) })
     subscription.add(() => this.#stop())
     return subscription
   }
@@ -150,7 +155,8 @@ class Stream<Event> implements DeliverySource {
   #connect(): Observable<never> {
     const { host } = this.#attempts
     this.#interrupt$ = new Subject<never>()
-    this.#report.become({ state: 'connecting', host })
+    this.#hasDialled = true
+    this.#become('connecting')
     const dialled$ = from(this.source.protocol(host)).pipe(
       take(1),
       switchMap((protocol) => this.#dialAs(protocol)),
@@ -160,8 +166,13 @@ class Stream<Event> implements DeliverySource {
 
   #dialAs(protocol: Protocol<Event>): Observable<never> {
     const { connectTimeoutMs, maxFrameBytes, headers } = this.#options
-    const request: Request = { cursor: this.#progress.cursorFor(protocol), leaveOutLargeFrames: this.#leaveOutLargeFrames }
+    const request: Request = {
+      cursor: this.#progress.cursorFor(protocol),
+      leaveOutLargeFrames: this.#leaveOutLargeFrames,
+      unfiltered: this.#progress.asksForFloor ?? false,
+    }
     this.#protocol = protocol
+    this.#deliveredAtDial = this.#ledger.delivered
     const dialled$ = this.#dial({
       url: protocol.url(request),
       connectTimeoutMs,
@@ -185,7 +196,7 @@ class Stream<Event> implements DeliverySource {
     this.#openedAt = asyncScheduler.now()
     if (hello !== undefined) connection.send(hello)
     this.#progress.opened(connection)
-    this.#report.become({ state: 'open', host: this.#attempts.host })
+    this.#become('open')
     // One subscriber between the socket and us: at some hundred thousand frames a second each one more shows.
     const frames$ = new Observable<never>((session) => {
       observe(
@@ -218,7 +229,6 @@ class Stream<Event> implements DeliverySource {
 
   #deliver(event: Event, host: string, position: number, time_us: number): void {
     this.#counts.eventAt(this.#connection?.heardAt ?? asyncScheduler.now(), time_us)
-    this.#attempts.progressed()
     this.#ledger.deliver(event, host, position, time_us, this.subscriber, this.#progress.index)
   }
 
@@ -246,7 +256,7 @@ class Stream<Event> implements DeliverySource {
       this.#counts.rejected += 1
       if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
       const kept = frame instanceof TextBytes ? frame.toFrame() : frame
-      reject(this.#options.rejects, this.#attempts.host, kept, error)
+      reject(this.#options.rejects, protocol.host, kept, error)
       return undefined
     }
   }
@@ -285,16 +295,21 @@ class Stream<Event> implements DeliverySource {
 
   /** The filter has changed: tell the server, or dial again where the wire has no word for that. */
   #change(): Observable<unknown> {
+    // The first dial is still to come, and carries it.
+    if (!this.#hasDialled) return EMPTY
     return from(this.source.protocol(this.#attempts.host)).pipe(
       take(1),
       tap((protocol) => {
-        this.#progress.filterChanged()
         const update = protocol.update?.()
         if (update !== undefined && this.#connection !== undefined && protocol.host === this.#protocol?.host) {
           this.#protocol = protocol
+          this.#progress.filterChanged('in place')
           this.#connection.send(update)
-          // A dial under way carries the old filter.
-        } else this.#interrupt$.error(new Redial('the filter has changed'))
+          return
+        }
+        this.#progress.filterChanged('dial')
+        // A dial under way carries the old filter.
+        this.#interrupt$.error(new Redial('the filter has changed'))
       }),
     )
   }
@@ -304,13 +319,16 @@ class Stream<Event> implements DeliverySource {
   /** What must happen before the next dial; throws what ends the stream. */
   #wait(thrown: unknown): Observable<unknown> {
     const openMs = this.#openedAt === undefined ? undefined : asyncScheduler.now() - this.#openedAt
+    if (this.#hasProgressed) this.#attempts.progressed()
     this.#disconnected()
     const error = this.#meaningOf(thrown)
     if (!error.retryable) throw error
     if (error instanceof FrameTooLargeError) this.#metLargeFrame(error)
     this.#report.backoffMs = this.#attempts.afterEnd(error, openMs)
-    // Our own redials are no failures, and nobody's concern.
-    if (!(error instanceof Redial)) this.#report.waiting(this.#attempts.host, this.#attempts.count, error)
+    // Our own redials are no failures: nobody waits, unless they lead nowhere.
+    const isOurs = error instanceof Redial && this.#report.backoffMs === 0
+    this.#redialled = isOurs && !(error instanceof Probed) ? error.message : undefined
+    if (!isOurs) this.#report.waiting(this.#attempts.host, this.#attempts.count, error)
     return timer(this.#report.backoffMs).pipe(
       switchMap(() => this.#whenWanted()),
       tap(() => {
@@ -322,8 +340,13 @@ class Stream<Event> implements DeliverySource {
   /** Yields when no queue is full. */
   #whenWanted(): Observable<unknown> {
     this.#report.backoffMs = 0
-    if (this.#pressure.high && this.#report.state !== 'paused') this.#report.become({ state: 'paused', host: this.#attempts.host })
+    if (this.#pressure.high && this.#report.state !== 'paused') this.#become('paused')
     return this.#pressure.low()
+  }
+
+  /** Events that came before are no progress, however often a server sends them. */
+  get #hasProgressed(): boolean {
+    return this.#ledger.delivered > this.#deliveredAtDial && (this.#progress.hasAdvanced?.() ?? true)
   }
 
   /** What an error means on this wire: a refusal may be about the position, or already be dealt with. */
@@ -332,7 +355,7 @@ class Stream<Event> implements DeliverySource {
     if (!(error instanceof RefusedError || error instanceof ConnectError || error instanceof ServerError)) return error
     const meaning = this.#protocol?.refused?.(error)
     if (meaning === 'cursor' || meaning === 'future') {
-      this.#progress.refused(this.#attempts.host, error.message, meaning === 'cursor' ? 'cursor-too-old' : 'renumbered')
+      this.#progress.refused(this.#endpoint, error.message, meaning === 'cursor' ? 'cursor-too-old' : 'renumbered')
       return new Redial(error.message)
     }
     return meaning ?? error
@@ -355,8 +378,7 @@ class Stream<Event> implements DeliverySource {
     this.#leaveOutLargeFrames = true
     const from = this.#progress.last?.position
     // Without a count: until we ask for large frames again, the server leaves out every one.
-    if (from !== undefined)
-      this.#gaps.report({ host: this.#attempts.host, from, to: undefined, reason: 'frame-too-large', recoverable: true })
+    if (from !== undefined) this.#gaps.report({ host: this.#endpoint, from, to: undefined, reason: 'frame-too-large', recoverable: true })
   }
 
   #disconnected(): void {
@@ -413,8 +435,19 @@ class Stream<Event> implements DeliverySource {
     this.#report.ended(this.#attempts.host)
   }
 
+  /** The host as positions and gaps name it. */
+  get #endpoint(): string {
+    return this.#protocol?.host ?? this.#attempts.host
+  }
+
+  #become(state: 'connecting' | 'open' | 'paused'): void {
+    const redialled = this.#redialled
+    this.#report.become({ state, host: this.#attempts.host, ...(redialled !== undefined && { redialled }) })
+  }
+
   get #standing(): Standing {
     return {
+      wire: this.#protocol?.wire,
       compression: this.#protocol?.compression,
       bytes: this.#connection?.bytes,
       cursor: this.#progress.last?.position,

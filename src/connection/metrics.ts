@@ -3,7 +3,12 @@ import type { StreamError } from '../errors.js'
 
 /** What the connection does now. */
 export type ConnectionStatus =
-  | { readonly state: 'connecting' | 'open' | 'paused'; readonly host: string }
+  | {
+      readonly state: 'connecting' | 'open' | 'paused'
+      readonly host: string
+      /** Why the stream closed the last connection itself and dials again: no failure. Absent otherwise. */
+      readonly redialled?: string
+    }
   | {
       readonly state: 'waiting'
       /** The host that is tried next. */
@@ -32,6 +37,8 @@ export interface CompressionStatus {
 export interface StreamMetrics {
   readonly connection: ConnectionStatus
   readonly compression: CompressionStatus
+  /** The wire that is spoken, of a source that has several: `jetstream$` chooses under `wire: 'auto'`. */
+  readonly wire: string | undefined
   /** WebSocket messages received. */
   readonly frames: number
   /** Bytes of those messages, as they came. */
@@ -80,6 +87,7 @@ export interface StreamMetrics {
 const NOTHING_YET: StreamMetrics = Object.freeze({
   connection: Object.freeze({ state: 'closed' }),
   compression: Object.freeze({ name: 'none' }),
+  wire: undefined,
   frames: 0,
   bytes: 0,
   control: 0,

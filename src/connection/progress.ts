@@ -17,6 +17,10 @@ export interface Progress<Event> extends Settlement<Event> {
   opened(connection: Connection): void
   /** The connection has ended, or a dial has failed. */
   disconnected(): void
+  /** Whether the connection is opened for the first row of the log alone. @default false */
+  readonly asksForFloor?: boolean
+  /** Whether the connection that ends brought anything beyond all before it. @default whatever it delivered */
+  hasAdvanced?(): boolean
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
   admit(event: Event, host: string, position: number, time_us: number): boolean
   /** How many events came before the one admitted last that share its position. */
@@ -25,8 +29,8 @@ export interface Progress<Event> extends Settlement<Event> {
   passed(host: string, position: number, time_us: number): void
   /** A frame that is no event. A `StreamError` thrown here ends the connection. */
   told(control: Control, host: string): void
-  /** The filter is another from here on: the server may not repeat what it would have. */
-  filterChanged(): void
+  /** The filter is another one after the next dial, or on the open connection from here on. */
+  filterChanged(how: 'dial' | 'in place'): void
   /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
   refused(host: string, message: string, reason: GapReason): void
   /** Loads before the first dial, then works beside the connections: completes never, errors to end the stream. Yields once it is ready. */

@@ -9,6 +9,8 @@ export interface Protocol<Event> {
   /** The endpoint, as positions and checkpoints name it: a position of another means nothing here. */
   readonly host: string
   readonly subprotocol?: string
+  /** What metrics call the wire, where a source has several. */
+  readonly wire?: string
   /** @default none */
   readonly compression?: CompressionStatus
   /** Whether the server can be asked to leave out frames above `maxFrameBytes`. @default false */
@@ -54,6 +56,13 @@ export interface CursorProtocol<Event> extends Protocol<Event> {
   readonly takesTimes: boolean
   /** Whether an event may leave the server's log before its time, so that a repeat that does not come tells nothing. @default false */
   readonly forgets?: boolean
+  /**
+   * Whether the server refuses or reports every position that its log does not reach back to. Where
+   * it starts later in silence, the first row of the log is asked for. @default false
+   */
+  readonly tellsFloor?: boolean
+  /** The first position that a server's message says it holds, if it does. */
+  floorOf?(message: string): number | undefined
   /** The cursor that asks for all the server holds. */
   readonly oldest: number
   /** Equal for two copies of one event, on any host and wire. */
@@ -66,6 +75,8 @@ export interface Request {
   readonly cursor: number | undefined
   /** The next event is larger than `maxFrameBytes`: have the server leave it out. */
   readonly leaveOutLargeFrames: boolean
+  /** Ask for every event, whatever the filter: only the first one counts. @default false */
+  readonly unfiltered?: boolean
 }
 
 /** From here on a number is unix microseconds; below it is a sequence number. The servers' own rule. */

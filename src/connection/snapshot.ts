@@ -14,6 +14,8 @@ export interface Numbers {
 export interface Standing {
   /** @default not compressed */
   readonly compression?: CompressionStatus | undefined
+  /** @default none */
+  readonly wire?: string | undefined
   /** Of the connection that is open. @default 0 */
   readonly bytes?: number | undefined
   readonly cursor: number | undefined
@@ -32,6 +34,7 @@ export function snapshotOf(numbers: Numbers, connection: ConnectionStatus, curre
   return Object.freeze({
     connection: Object.freeze(connection),
     compression: Object.freeze(standing.compression ?? UNCOMPRESSED),
+    wire: standing.wire,
     frames,
     bytes: bytes + (standing.bytes ?? 0),
     control,

@@ -43,7 +43,8 @@ describe('a firehose that is cut', () => {
     marbles((helpers) => {
       const { events$, sessions, gaps } = firehoseOver(helpers, ['oa#', 'ob'], { frames: { a: posts(5), b: posts(90) } })
       expect(runFor(helpers, 5000, events$).seen.map(nameOf)).toEqual(['5-0', '90-0'])
-      expect(cursorsOf(sessions)).toEqual([null, '4'])
+      // The position, the first row that the log has, and then all of it.
+      expect(cursorsOf(sessions)).toEqual([null, '4', '0', '0'])
       expect(gaps).toEqual([{ host: HOST, from: 5, to: 90, reason: 'cursor-too-old', recoverable: false }])
     }),
   )

@@ -12,7 +12,7 @@ const serve = (options: FakeJetstreamOptions = {}) =>
 describe('a number that a v2 server no longer has', () => {
   const read = (server: Awaited<ReturnType<typeof serve>>, onCursorRefused: 'fail' | 'oldest' | 'live') =>
     watched(server, { wire: 'v2', host: server.host, cursor: 1_020, onCursorRefused })
-  const gap = { from: 1_020, to: undefined, reason: 'cursor-too-old', recoverable: false }
+  const gap = { from: 1_020, to: 1_090, reason: 'cursor-too-old', recoverable: false }
 
   it("ends the stream under 'fail', with what the server said, and the gap", async () => {
     await using server = await serve()

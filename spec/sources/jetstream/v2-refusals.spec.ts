@@ -104,7 +104,7 @@ describe('a refusal that a running server gave', () => {
       const { error, source } = await endOf(recorded, { cursor: 1, onCursorRefused: 'fail' })
       expect(error).toBeInstanceOf(CursorRefusedError)
       expect((error as Error).message).toContain('below lookback floor 1245')
-      expect(source.gaps).toMatchObject([{ from: 1, to: undefined, reason: 'cursor-too-old' }])
+      expect(source.gaps).toMatchObject([{ from: 1, to: 1245, reason: 'cursor-too-old' }])
     },
   )
 

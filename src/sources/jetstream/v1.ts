@@ -40,6 +40,7 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
 
   return {
     host,
+    wire: 'v1',
     takesTimes: true,
     oldest: 0,
     compression: status,
@@ -47,18 +48,19 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
     // A decoder copies into memory of its own.
     keepsNoFrame: true,
 
-    url({ cursor, leaveOutLargeFrames }) {
+    url({ cursor, leaveOutLargeFrames, unfiltered }) {
       const url = new URL(host)
-      const size = largest(filters, leaveOutLargeFrames, maxFrameBytes)
-      if (sendsHello) url.searchParams.set('requireHello', 'true')
-      else for (const [name, value] of query) url.searchParams.append(name, value)
+      const size = largest(unfiltered ? {} : filters, leaveOutLargeFrames, maxFrameBytes)
+      if (sendsHello && !unfiltered) url.searchParams.set('requireHello', 'true')
+      if (!sendsHello && !unfiltered) for (const [name, value] of query) url.searchParams.append(name, value)
       if (cursor !== undefined) url.searchParams.set('cursor', String(cursor))
       if (size !== undefined) url.searchParams.set('maxMessageSizeBytes', String(size))
       if (decoder !== undefined) url.searchParams.set('compress', 'true')
       return url.href
     },
 
-    hello: ({ leaveOutLargeFrames }) => (sendsHello ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes)) : undefined),
+    hello: ({ leaveOutLargeFrames, unfiltered }) =>
+      sendsHello && !unfiltered ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes)) : undefined,
     update: () => update(filters.maxMessageSizeBytes),
     ...decoding.of(
       lazyV1,

@@ -33,7 +33,11 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
   return {
     host,
     subprotocol: 'xrpc.v1.json',
+    wire: 'v2',
     takesTimes: true,
+    // A number is refused, and a time is moved with an `#info`.
+    tellsFloor: true,
+    floorOf,
     oldest: LONG_AGO,
     compression: status,
     leavesOutLargeFrames: true,
@@ -66,6 +70,12 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
     timeOf: (event) => event.time_us,
     identityOf,
   }
+}
+
+// `cursor 1020 below lookback floor 1090`
+function floorOf(message: string): number | undefined {
+  const [, floor] = /\bfloor (\d{1,15})\b/.exec(message) ?? []
+  return floor === undefined ? undefined : Number(floor)
 }
 
 /** Whether wire v2 can be asked for the filters; wire v1 takes all of them. */
