@@ -1,0 +1,301 @@
+import type { Gap } from 'rxjs-atproto'
+import type { Entry } from './journal.js'
+
+/** One event that a server sent. */
+export interface Sent {
+  /** What happened, as the reader names it too. */
+  readonly id: string
+  /** Events of one lane are handled in order. */
+  readonly lane: string
+  /**
+   * The entry of an index that it writes, and what stands there afterwards: `undefined` where it
+   * takes the entry away.
+   */
+  readonly key: string
+  readonly value: string | undefined
+  /** Its frame or page, counted as sent: such a group is saved as done when all of it is. */
+  readonly group: number
+  /** The server's own number: what gaps tell. Absent where no gap can excuse a loss. */
+  readonly position?: number
+}
+
+/** What a scenario promises. */
+export interface Rules {
+  /** Whether the lanes are in order, and the index ends as that of the sender. */
+  readonly ordered: boolean
+  /**
+   * What a restart may bring again: what was beyond the checkpoint saved last, or only what the
+   * scenario allows.
+   */
+  readonly bound: 'checkpoint' | 'allowed'
+  /** Whether a gap may be told. */
+  readonly mayGap: boolean
+}
+
+/** What became of what was sent. */
+export interface Verdict {
+  readonly sent: number
+  readonly handled: number
+  /** Neither handled nor inside a gap that was told. */
+  readonly missing: readonly string[]
+  /** Not handled, but inside a gap that was told. */
+  readonly inGaps: number
+  /** How often something was handled once more. */
+  readonly repeated: number
+  /** How much of that is allowed. */
+  readonly bound: number
+  readonly gaps: readonly Gap[]
+  /** One sentence for each promise that was broken; none: all is well. */
+  readonly faults: readonly string[]
+}
+
+interface Told {
+  readonly gap: Gap
+  readonly to: number
+}
+
+interface Tally {
+  readonly handled: Set<string>
+  /** All that was handled, in the order of time. */
+  readonly sequence: string[]
+  readonly index: Map<string, string | undefined>
+  readonly told: Told[]
+  readonly strangers: Set<string>
+  readonly failures: string[]
+  repeated: number
+}
+
+/** Knows what was sent, is told what readers did, and compares the two. */
+export class Judge {
+  readonly #sent = new Map<string, Sent>()
+  readonly #optional = new Set<string>()
+  readonly #murky = new Set<string>()
+  readonly #entries: Entry[] = []
+  readonly #handled = new Set<string>()
+  // The oldest group that the last saved checkpoint may bring again.
+  #frontier = Number.NEGATIVE_INFINITY
+  #bound = 0
+  readonly #excess: string[] = []
+
+  constructor(readonly rules: Rules) {}
+
+  get handled(): ReadonlySet<string> {
+    return this.#handled
+  }
+
+  get sentCount(): number {
+    return this.#sent.size
+  }
+
+  /** Answers those that are new: an id is sent once. */
+  send(items: readonly Sent[]): readonly Sent[] {
+    const fresh = items.filter(({ id }) => !this.#sent.has(id))
+    for (const item of fresh) this.#sent.set(item.id, item)
+    return fresh
+  }
+
+  /** The server replaced these: they need not come. */
+  excuse(ids: Iterable<string>): void {
+    for (const id of ids) this.#optional.add(id)
+  }
+
+  /**
+   * The server itself lost these: they need not come, and nobody can say what their index entries
+   * should be.
+   */
+  forget(ids: Iterable<string>): void {
+    for (const id of ids) {
+      this.#optional.add(id)
+      const key = this.#sent.get(id)?.key
+      if (key !== undefined) this.#murky.add(key)
+    }
+  }
+
+  /** So many more events may be handled again. */
+  allow(repeats: number): void {
+    this.#bound += repeats
+  }
+
+  /** All that was handled may come again: the server cannot be asked for less. */
+  allowAll(): void {
+    this.#frontier = Number.NEGATIVE_INFINITY
+  }
+
+  /** One life of one reader, in the order of writing. */
+  life(entries: readonly Entry[]): void {
+    const allowed =
+      this.rules.bound === 'checkpoint' ? this.#beyondFrontier() : Number.POSITIVE_INFINITY
+    if (Number.isFinite(allowed)) this.#bound += allowed
+    let repeated = 0
+    for (const entry of entries) {
+      this.#entries.push(entry)
+      if (entry.kind !== 'handled') continue
+      if (this.#handled.has(entry.id)) repeated += 1
+      this.#handled.add(entry.id)
+    }
+    if (repeated > allowed)
+      this.#excess.push(`${repeated} repeated in one life, ${allowed} allowed`)
+    this.#moveFrontier(entries)
+  }
+
+  /** What is not handled so far, `entries` of a reader that still runs included. */
+  left(entries: readonly Entry[] = []): number {
+    const done = new Set(entries.flatMap((entry) => (entry.kind === 'handled' ? [entry.id] : [])))
+    const told = this.#gapsIn([...this.#entries, ...entries])
+    return this.#required.filter(
+      (item) => !this.#handled.has(item.id) && !done.has(item.id) && !isIn(item, told),
+    ).length
+  }
+
+  verdict(): Verdict {
+    const tally = this.#tally()
+    const required = this.#required
+    const unhandled = required.filter(({ id }) => !tally.handled.has(id))
+    const missing = unhandled.filter((item) => !isIn(item, tally.told)).map(({ id }) => id)
+    const gaps = tally.told.map(({ gap }) => gap)
+    const result = {
+      sent: required.length,
+      handled: required.length - unhandled.length,
+      missing,
+      inGaps: unhandled.length - missing.length,
+      repeated: tally.repeated,
+      bound: this.#bound,
+      gaps,
+    }
+    return { ...result, faults: this.#faults(result, tally) }
+  }
+
+  get #required(): readonly Sent[] {
+    return [...this.#sent.values()].filter(({ id }) => !this.#optional.has(id))
+  }
+
+  #faults(
+    found: Omit<Verdict, 'faults'>,
+    { strangers, failures, handled, sequence, index, told }: Tally,
+  ): readonly string[] {
+    const { missing, repeated, bound, gaps } = found
+    const faults = [...failures.map((message) => `the stream ended: ${message}`), ...this.#excess]
+    if (missing.length > 0) faults.push(`${missing.length} missing, such as ${missing[0]}`)
+    if (repeated > bound) faults.push(`${repeated} repeated, ${bound} allowed`)
+    if (strangers.size > 0)
+      faults.push(`${strangers.size} never sent, such as ${[...strangers][0]}`)
+    if (gaps.length > 0 && !this.rules.mayGap)
+      faults.push(`a gap where nothing can be lost: ${JSON.stringify(gaps[0])}`)
+    if (!this.rules.ordered) return faults
+    const early = this.#early(sequence, handled)
+    if (early.length > 0) faults.push(`${early.length} out of order, such as ${early[0]}`)
+    const wrong = this.#wrong(index, told)
+    if (wrong.length > 0)
+      faults.push(`${wrong.length} entries of the index are wrong, such as ${wrong[0]}`)
+    return faults
+  }
+
+  #tally(): Tally {
+    const entries = [...this.#entries].sort((one, other) => one.at - other.at)
+    const tally: Tally = {
+      handled: new Set(),
+      sequence: [],
+      index: new Map(),
+      told: this.#gapsIn(entries),
+      strangers: new Set(),
+      failures: [],
+      repeated: 0,
+    }
+    for (const entry of entries) {
+      if (entry.kind === 'handled') this.#count(entry.id, tally)
+      if (entry.kind === 'failed') tally.failures.push(entry.message)
+    }
+    return tally
+  }
+
+  #count(id: string, tally: Tally): void {
+    const item = this.#sent.get(id)
+    if (item === undefined) {
+      tally.strangers.add(id)
+      return
+    }
+    tally.index.set(item.key, item.value)
+    tally.sequence.push(id)
+    if (tally.handled.has(id)) tally.repeated += 1
+    else tally.handled.add(id)
+  }
+
+  /**
+   * Those that were handled before their turn. After one event of a lane comes the next one, or an
+   * earlier one again, and then all between them again: an
+   * old event that comes alone, behind a newer one, undoes what that did.
+   */
+  #early(sequence: readonly string[], handled: ReadonlySet<string>): readonly string[] {
+    const turns = new Map<string, number>()
+    const lengths = new Map<string, number>()
+    for (const { id, lane } of this.#required.filter(({ id }) => handled.has(id))) {
+      const turn = lengths.get(lane) ?? 0
+      turns.set(id, turn)
+      lengths.set(lane, turn + 1)
+    }
+    const current = new Map<string, number>()
+    return sequence.filter((id) => {
+      const [turn, lane] = [turns.get(id), this.#sent.get(id)?.lane ?? '']
+      if (turn === undefined) return false
+      const before = current.get(lane) ?? -1
+      current.set(lane, turn)
+      return turn > before + 1
+    })
+  }
+
+  /**
+   * What the last writes left, against what the sender has. Of an entry that a gap concerns nobody
+   * can say.
+   */
+  #wrong(index: ReadonlyMap<string, string | undefined>, told: readonly Told[]): readonly string[] {
+    const truth = new Map<string, string | undefined>()
+    const murky = new Set(this.#murky)
+    for (const item of this.#required) {
+      truth.set(item.key, item.value)
+      if (isIn(item, told)) murky.add(item.key)
+    }
+    return [...truth]
+      .filter(([key, value]) => !murky.has(key) && index.get(key) !== value)
+      .map(([key]) => key)
+  }
+
+  /** A gap without an end ends with what its reader received next. */
+  #gapsIn(entries: readonly Entry[]): Told[] {
+    return entries.flatMap((entry, n) => {
+      if (entry.kind !== 'gap') return []
+      const next = entries.slice(n).find((after) => after.kind === 'received')
+      const position = next?.kind === 'received' ? this.#sent.get(next.id)?.position : undefined
+      return [{ gap: entry.gap, to: entry.gap.to ?? position ?? Number.POSITIVE_INFINITY }]
+    })
+  }
+
+  #beyondFrontier(): number {
+    let count = 0
+    for (const id of this.#handled)
+      if ((this.#sent.get(id)?.group ?? 0) >= this.#frontier) count += 1
+    return count
+  }
+
+  /**
+   * A checkpoint is the oldest delivery that was open when it was saved, or the last one where
+   * none was.
+   */
+  #moveFrontier(entries: readonly Entry[]): void {
+    const open = new Map<string, number>()
+    let [newest, saving]: [number | undefined, number | undefined] = [undefined, undefined]
+    for (const entry of entries) {
+      if (entry.kind === 'received') {
+        newest = this.#sent.get(entry.id)?.group ?? 0
+        open.set(entry.id, newest)
+      }
+      if (entry.kind === 'handled') open.delete(entry.id)
+      if (entry.kind === 'saving')
+        saving = Math.min(newest ?? Number.POSITIVE_INFINITY, ...open.values())
+      if (entry.kind === 'saved' && saving !== undefined && Number.isFinite(saving))
+        this.#frontier = saving
+    }
+  }
+}
+
+const isIn = ({ position }: Sent, told: readonly Told[]): boolean =>
+  position !== undefined && told.some(({ gap, to }) => gap.from <= position && position <= to)

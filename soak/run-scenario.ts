@@ -1,0 +1,229 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Dice } from './dice.js'
+import { type Death, readJournal } from './file-journal.js'
+import type { Entry, Kind } from './journal.js'
+import type { Verdict } from './judge.js'
+import type { Task } from './reader.js'
+import type { ReaderPlan, Scenario, ScenarioPlan } from './scenario.js'
+import type { Defect } from './work.js'
+
+/** How far a scenario goes. */
+export interface Limits {
+  readonly seed: number
+  readonly kills: number
+  readonly milliseconds: number
+  readonly folder: string
+  readonly defect?: Defect | undefined
+}
+
+/** What became of it. */
+export interface Report {
+  readonly name: string
+  readonly verdict: Verdict
+  readonly kills: number
+  /** Those that met a reader with work in hand. */
+  readonly killsAtWork: number
+  readonly faults: number
+  /** What is wrong; none: nothing is. */
+  readonly wrong: readonly string[]
+}
+
+/** All that one life rolls, before it begins: how fast the machine is decides nothing. */
+interface Fate {
+  /** It dies by itself at an entry of its journal, or is killed from outside. */
+  readonly death: Death | undefined
+  /** Counted from the moment that it subscribes, or, for a few, from that of its birth. */
+  readonly killAfterMs: number
+  readonly bornDead: boolean
+  /** Messages that are there when it begins, and those that come while it runs. */
+  readonly burst: number
+  readonly trickle: number
+  readonly amidAfterMs: number
+  readonly seed: number
+}
+
+// A reader that has not met its death by then is killed where it stands.
+const LONGEST_LIFE_MS = 2000
+const STUCK_AFTER_MS = 15_000
+const TRICKLE_MS = 5
+const LOOK_MS = 50
+// What the last readers get, so that they have something to do.
+const LAST_BURST = 20
+
+export async function runScenario(plan: ScenarioPlan, limits: Limits): Promise<Report> {
+  const folder = join(limits.folder, plan.name.replaceAll(/\W+/g, '-'))
+  mkdirSync(folder, { recursive: true })
+  const dice = new Dice(limits.seed, plan.name)
+  await using scenario = await plan.open({ dice, seed: limits.seed, folder })
+  // Awaited: the servers close when it returns.
+  return await new Run(plan.name, scenario, { ...limits, folder }).report()
+}
+
+class Run {
+  readonly #until: number
+  readonly #wrong: string[] = []
+  #kills = 0
+  #killsAtWork = 0
+  #lives = 0
+
+  constructor(
+    private readonly name: string,
+    private readonly scenario: Scenario,
+    private readonly limits: Limits,
+  ) {
+    this.#until = performance.now() + limits.milliseconds
+  }
+
+  async report(): Promise<Report> {
+    const { scenario, name } = this
+    await Promise.all(scenario.readers.map((reader) => this.#killAgainAndAgain(reader)))
+    await this.#finish()
+    const concluded = (await scenario.conclude?.()) ?? []
+    const verdict = scenario.judge.verdict()
+    const spared = [
+      ...(this.#kills === 0 ? ['nobody was killed'] : []),
+      ...(scenario.faults === 0 ? ['no fault met the servers'] : []),
+    ]
+    const wrong = [...this.#wrong, ...verdict.faults, ...concluded, ...spared]
+    return {
+      name,
+      verdict,
+      kills: this.#kills,
+      killsAtWork: this.#killsAtWork,
+      faults: scenario.faults,
+      wrong,
+    }
+  }
+
+  get #goesOn(): boolean {
+    return (
+      this.#kills < this.limits.kills && performance.now() < this.#until && this.#wrong.length === 0
+    )
+  }
+
+  /** One life at least: a scenario without a kill shows nothing. */
+  async #killAgainAndAgain(reader: ReaderPlan): Promise<void> {
+    const dice = new Dice(this.limits.seed, `${this.name} ${reader.name}`)
+    do {
+      await this.#live(reader, fateOf(reader, dice))
+      await reader.between?.(dice)
+    } while (this.#goesOn)
+  }
+
+  async #live(reader: ReaderPlan, fate: Fate): Promise<void> {
+    const { child, path } = this.#start(reader, fate)
+    const exited = once(child, 'exit')
+    this.scenario.feed(fate.burst)
+    if (!fate.bornDead) await Promise.race([once(child, 'message'), exited])
+    let trickle = fate.trickle
+    const timers = [
+      setTimeout(() => child.kill('SIGKILL'), fate.killAfterMs),
+      setTimeout(() => void this.scenario.amid?.(new Dice(fate.seed, 'amid')), fate.amidAfterMs),
+      setInterval(() => trickle-- > 0 && this.scenario.feed(1), TRICKLE_MS),
+    ]
+    const [code, signal] = (await exited) as [number | null, NodeJS.Signals | null]
+    for (const timer of timers) clearTimeout(timer)
+    const completed = this.#bury(reader, path, signal ?? code)
+    if (completed) reader.completed?.()
+  }
+
+  #start(
+    reader: ReaderPlan,
+    { seed, death }: Pick<Fate, 'seed' | 'death'>,
+  ): { readonly child: ChildProcess; readonly path: string } {
+    const path = join(this.limits.folder, `life-${++this.#lives}.log`)
+    const task: Task = { ...reader.task(), journal: path, seed, death, defect: this.limits.defect }
+    const child = fork(new URL('./reader.js', import.meta.url), [JSON.stringify(task)], {
+      execArgv: [],
+    })
+    return { child, path }
+  }
+
+  /** Answers whether its stream had completed. */
+  #bury(reader: ReaderPlan, path: string, ended: NodeJS.Signals | number | null): boolean {
+    const entries = readJournal(path)
+    const inHand = count(entries, 'received') - count(entries, 'handled')
+    if (ended === 'SIGKILL') {
+      this.#kills += 1
+      if (inHand > 0 || !reader.judged) this.#killsAtWork += 1
+    } else if (ended !== 0) this.#wrong.push(`${reader.name} ended by itself (${ended})`)
+    this.scenario.judge.life(
+      reader.judged ? entries : entries.filter(({ kind }) => kind === 'failed'),
+    )
+    return count(entries, 'completed') > 0
+  }
+
+  /** Readers that nobody kills do what is left. */
+  async #finish(): Promise<void> {
+    const last = this.scenario.readers.map((reader, n) => {
+      const started = this.#start(reader, { seed: this.limits.seed + n, death: undefined })
+      return {
+        reader,
+        exited: once(started.child, 'exit'),
+        ready: once(started.child, 'message'),
+        ...started,
+      }
+    })
+    this.scenario.feed(LAST_BURST)
+    await Promise.all(last.map(({ ready, exited }) => Promise.race([ready, exited])))
+    await this.#allIsDone(last.flatMap(({ reader, path }) => (reader.judged ? [path] : [])))
+    for (const { reader, child, path, exited } of last) {
+      if (child.connected) child.disconnect()
+      const [code, signal] = (await exited) as [number | null, NodeJS.Signals | null]
+      this.#bury(reader, path, signal ?? code)
+    }
+  }
+
+  /** Also where nothing has moved for so long that nothing will. */
+  async #allIsDone(paths: readonly string[]): Promise<void> {
+    let [before, movedAt] = [-1, performance.now()]
+    for (;;) {
+      const entries = paths.flatMap(readJournal)
+      if (this.scenario.judge.left(entries) === 0 && ((await this.scenario.settled?.()) ?? true))
+        return
+      if (entries.length !== before) movedAt = performance.now()
+      else if (
+        performance.now() - movedAt > STUCK_AFTER_MS ||
+        entries.some(({ kind }) => kind === 'failed')
+      )
+        return
+      before = entries.length
+      await pause(LOOK_MS)
+    }
+  }
+}
+
+const count = (entries: readonly Entry[], kind: Kind): number =>
+  entries.filter((entry) => entry.kind === kind).length
+
+function fateOf(reader: ReaderPlan, dice: Dice): Fate {
+  const [burst, trickle, seed] = [
+    dice.between(5, 60),
+    dice.between(0, 40),
+    dice.between(0, 1_000_000),
+  ]
+  const [at, nth, save] = [
+    dice.pick(reader.dies),
+    dice.between(1, burst + trickle),
+    dice.between(1, 4),
+  ]
+  const [fromOutside, killAfterMs, amidAfterMs] = [
+    dice.chance(0.3),
+    dice.between(0, 250),
+    dice.between(0, 200),
+  ]
+  const isSave = at === 'saving' || at === 'saved'
+  return {
+    death: fromOutside ? undefined : { at, count: isSave ? save : nth },
+    killAfterMs: fromOutside ? killAfterMs : LONGEST_LIFE_MS,
+    bornDead: fromOutside && dice.chance(0.2),
+    burst,
+    trickle,
+    amidAfterMs,
+    seed,
+  }
+}

@@ -1,0 +1,294 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type EventStreamFault,
+  type FakeFirehose,
+  type FakeJetstream,
+  type FakeLabels,
+  fakeFirehose,
+  fakeJetstream,
+  fakeLabels,
+  generateLabels,
+  type JetstreamFault,
+} from 'rxjs-atproto/testing'
+import type { Dice } from '../dice.js'
+import { labelId, subjectId } from '../ids.js'
+import { Judge, type Rules, type Sent } from '../judge.js'
+import type { Task } from '../reader.js'
+import type { Place, ReaderPlan, Scenario, ScenarioPlan } from '../scenario.js'
+import { Story } from '../story.js'
+
+/** What goes wrong on every stream with a socket: each must fire, and some fire again and again. */
+const CUTS = [
+  { after: 45, do: 'reset', times: Number.POSITIVE_INFINITY, optional: true },
+  { after: 70, do: 'drop', times: Number.POSITIVE_INFINITY, optional: true },
+  { after: 110, do: 'close', times: Number.POSITIVE_INFINITY, optional: true },
+  { onConnect: 2, do: 'refuse', optional: true },
+  { onConnect: 4, do: 'accept-and-drop', optional: true },
+] as const satisfies readonly (JetstreamFault & EventStreamFault)[]
+
+const STRICT: Rules = { ordered: true, bound: 'checkpoint', mayGap: false }
+// What a server lost and gave to others may be told, and asked for by time or from the oldest on.
+const RENUMBERED: Rules = { ...STRICT, mayGap: true }
+
+// Events that the log of a short retention keeps, and messages that make more of them.
+const RETAINED = 200
+const BEYOND = 100
+
+type Server = FakeJetstream | FakeFirehose | FakeLabels
+
+/** What a stream's server goes through while nobody reads. */
+type Interlude = 'restarts' | 'loses its newest' | 'goes on beyond what it keeps'
+
+/** A server that plays what it is fed, one reader, and a checkpoint in a file. */
+abstract class StreamScenario implements Scenario {
+  readonly readers: readonly ReaderPlan[]
+  /** What the server has, in order. */
+  protected readonly log: Sent[][] = []
+  #restarts = 0
+
+  constructor(
+    readonly judge: Judge,
+    private readonly server: Server,
+    private readonly interlude: Interlude,
+    task: Omit<Task, 'journal' | 'seed' | 'death' | 'defect'>,
+  ) {
+    this.readers = [
+      {
+        name: 'reader',
+        judged: true,
+        dies: ['received', 'handled', 'saving', 'saved'],
+        task: () => task,
+        between: (dice) => this.#between(dice),
+      },
+    ]
+  }
+
+  get faults(): number {
+    return this.server.fired.length + this.#restarts
+  }
+
+  abstract feed(messages: number): void
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.server.close()
+  }
+
+  #between(dice: Dice): void {
+    const [strikes, below, more] = [dice.chance(0.4), dice.between(-5, 60), dice.between(0, 60)]
+    if (!strikes) return
+    this.#restarts += 1
+    if (this.interlude === 'goes on beyond what it keeps') this.feed(BEYOND + more)
+    else if (this.interlude === 'restarts') this.server.restart()
+    else this.#lose(this.log.length - this.#lastHandled + below, more)
+  }
+
+  get #lastHandled(): number {
+    return this.log.findLastIndex((sent) => sent.some(({ id }) => this.judge.handled.has(id)))
+  }
+
+  /** The numbers of the newest rows are given to others: fewer than were lost, or more. */
+  #lose(wanted: number, more: number): void {
+    const rows = Math.min(Math.max(1, wanted), this.log.length - 1)
+    this.judge.forget(this.log.splice(-rows).flatMap((sent) => sent.map(({ id }) => id)))
+    this.judge.allowAll()
+    this.server.restart({ lose: rows })
+    this.feed(more)
+  }
+}
+
+interface JetstreamScenarioOptions {
+  readonly name: string
+  readonly server: 'legacy' | 'v2'
+  readonly reads: NonNullable<Task['jetstream']>
+  readonly interlude?: Interlude
+  readonly retainEvents?: number
+  /** Files of the dictionaries that it compresses with, one after another. */
+  readonly dictionaries?: readonly [string, ...string[]]
+}
+
+class JetstreamScenario extends StreamScenario {
+  readonly cursors: string
+  readonly #story: Story
+  #place = 0
+
+  constructor(
+    private readonly jetstream: FakeJetstream,
+    private readonly options: JetstreamScenarioOptions,
+    { seed, folder }: Place,
+  ) {
+    const { interlude = 'restarts', reads } = options
+    const rules = interlude === 'restarts' ? STRICT : RENUMBERED
+    const cursors = join(folder, 'cursor.json')
+    super(new Judge(rules), jetstream, interlude, {
+      source: 'jetstream',
+      host: jetstream.host,
+      cursors,
+      jetstream: reads,
+    })
+    this.cursors = cursors
+    this.#story = new Story(seed)
+  }
+
+  /** A server's dictionary is replaced now and then: who held the old one is refused. */
+  async amid(dice: Dice): Promise<void> {
+    const { dictionaries } = this.options
+    if (dictionaries === undefined || !dice.chance(0.3)) return
+    await this.jetstream.rotateDictionary(readFileSync(dice.pick(dictionaries)))
+  }
+
+  conclude(): readonly string[] {
+    const isPlain = this.options.dictionaries !== undefined && this.jetstream.requests.length === 0
+    return isPlain ? ['nobody asked for the dictionary: nothing was compressed'] : []
+  }
+
+  override feed(messages: number): void {
+    const { server, reads, retainEvents } = this.options
+    for (const { item, sent } of this.#story.jetstream(messages, server)) {
+      const position = FIRST_SEQ + this.#place++
+      const isWanted =
+        item.kind !== 'commit' || (reads.collections?.includes(item.commit.collection) ?? true)
+      const placed = sent.map((one) => (retainEvents === undefined ? one : { ...one, position }))
+      this.log.push([...this.judge.send(isWanted ? placed : [])])
+      this.jetstream.emit(item)
+    }
+    this.#excuseUnknown()
+  }
+
+  /** A reader without a position cannot know what went before it came. */
+  #excuseUnknown(): void {
+    const { retainEvents } = this.options
+    if (retainEvents === undefined || existsSync(this.cursors)) return
+    this.judge.excuse(this.log.slice(0, -retainEvents).flatMap((sent) => sent.map(({ id }) => id)))
+  }
+}
+
+const FIRST_SEQ = 24_000_000_000
+
+const jetstream = (options: JetstreamScenarioOptions): ScenarioPlan => ({
+  name: options.name,
+  async open(place) {
+    const { server, retainEvents, dictionaries } = options
+    const fake = await fakeJetstream({
+      server,
+      firstSeq: FIRST_SEQ,
+      faults: CUTS,
+      ...(retainEvents === undefined ? {} : { retainEvents }),
+      ...(dictionaries === undefined ? {} : { dictionary: readFileSync(dictionaries[0]) }),
+    })
+    return new JetstreamScenario(fake, options, place)
+  },
+})
+
+class FirehoseScenario extends StreamScenario {
+  readonly #story: Story
+
+  constructor(
+    private readonly firehose: FakeFirehose,
+    interlude: Interlude,
+    { seed, folder }: Place,
+  ) {
+    super(new Judge(interlude === 'restarts' ? STRICT : RENUMBERED), firehose, interlude, {
+      source: 'firehose',
+      host: firehose.url,
+      cursors: join(folder, 'cursor.json'),
+    })
+    this.#story = new Story(seed)
+  }
+
+  override feed(messages: number): void {
+    for (const { item, sent } of this.#story.firehose(messages)) {
+      this.log.push([...this.judge.send(sent)])
+      this.firehose.emit(item)
+    }
+  }
+}
+
+const firehose = (name: string, style: 'pds' | 'relay', interlude: Interlude): ScenarioPlan => ({
+  name,
+  open: async (place) =>
+    new FirehoseScenario(await fakeFirehose({ style, faults: CUTS }), interlude, place),
+})
+
+class LabelsScenario extends StreamScenario {
+  readonly #labels: ReturnType<typeof generateLabels>
+  readonly #newest = new Map<string, string>()
+  #group = 0
+
+  constructor(
+    private readonly labeler: FakeLabels,
+    { seed, folder }: Place,
+  ) {
+    const cursors = join(folder, 'cursor.json')
+    super(new Judge(STRICT), labeler, 'restarts', { source: 'labels', host: labeler.url, cursors })
+    this.#labels = generateLabels({ seed, negations: 0.3 })
+  }
+
+  /**
+   * A label that says something new of the same takes the place of the one before, which need not
+   * come any more.
+   */
+  override feed(messages: number): void {
+    for (let n = 0; n < messages; n++) {
+      const label = this.#labels.next().value
+      if (label === undefined) return
+      const [id, key] = [labelId(label), subjectId(label)]
+      const value = label.neg === true ? undefined : label.cts
+      this.judge.send([{ id, lane: label.uri, key, value, group: ++this.#group }])
+      this.judge.excuse([this.#newest.get(key) ?? ''])
+      this.#newest.set(key, id)
+      this.labeler.emit(label)
+    }
+  }
+}
+
+// Of the specs, in the folder that the run begins in.
+const DICTIONARIES = [
+  'spec/zstd/dictionaries/1111.zdict',
+  'spec/zstd/dictionaries/2222.zdict',
+] as const
+const COLLECTIONS = ['app.bsky.feed.post', 'app.bsky.graph.follow']
+
+export const STREAMS: readonly ScenarioPlan[] = [
+  jetstream({ name: 'jetstream$ v1', server: 'legacy', reads: { wire: 'v1' } }),
+  jetstream({ name: 'jetstream$ v2', server: 'v2', reads: { wire: 'v2' } }),
+  jetstream({ name: 'jetstream$ v2 lazy', server: 'v2', reads: { wire: 'v2', decode: 'lazy' } }),
+  jetstream({
+    name: 'jetstream$ v2, short retention',
+    server: 'v2',
+    reads: { wire: 'v2' },
+    interlude: 'goes on beyond what it keeps',
+    retainEvents: RETAINED,
+  }),
+  jetstream({
+    name: 'jetstream$ v1, renumbered',
+    server: 'legacy',
+    reads: { wire: 'v1' },
+    interlude: 'loses its newest',
+  }),
+  jetstream({
+    name: 'jetstream$ v2, renumbered',
+    server: 'v2',
+    reads: { wire: 'v2' },
+    interlude: 'loses its newest',
+  }),
+  jetstream({
+    name: 'jetstream$ v2 filtered, renumbered',
+    server: 'v2',
+    reads: { wire: 'v2', collections: COLLECTIONS },
+    interlude: 'loses its newest',
+  }),
+  jetstream({
+    name: 'jetstream$ v2 zstd',
+    server: 'v2',
+    reads: { wire: 'v2', compress: true },
+    dictionaries: DICTIONARIES,
+  }),
+  firehose('firehose$ of a PDS', 'pds', 'restarts'),
+  firehose('firehose$ of a relay', 'relay', 'restarts'),
+  firehose('firehose$, renumbered', 'pds', 'loses its newest'),
+  {
+    name: 'labels$',
+    open: async (place) => new LabelsScenario(await fakeLabels({ faults: CUTS }), place),
+  },
+]
