@@ -15,6 +15,15 @@ interface Envelope {
   readonly cursor?: number
 }
 
+/** What a written record has beside it where it cannot be had. */
+interface MaybeUnreadable {
+  /**
+   * The record is beyond the bounds on content: 64 levels, 131,072 members. It is no member of the
+   * commit then, and reading it throws `RecordError`.
+   */
+  readonly problem?: Open<'record-unreadable'>
+}
+
 interface CommitBase<C extends string> {
   /** The repository's revision, a TID. All operations of one commit share it. */
   readonly rev: string
@@ -23,7 +32,7 @@ interface CommitBase<C extends string> {
 }
 
 /** A record was written for the first time. */
-export interface CommitCreate<C extends string = string, R = unknown> extends CommitBase<C> {
+export interface CommitCreate<C extends string = string, R = unknown> extends CommitBase<C>, MaybeUnreadable {
   readonly operation: 'create'
   /** atproto JSON: links are `{ $link }`, bytes are `{ $bytes }`. */
   readonly record: R
@@ -31,7 +40,7 @@ export interface CommitCreate<C extends string = string, R = unknown> extends Co
 }
 
 /** A record was written over. Treat as an upsert: the create may be older than the server's log. */
-export interface CommitUpdate<C extends string = string, R = unknown> extends CommitBase<C> {
+export interface CommitUpdate<C extends string = string, R = unknown> extends CommitBase<C>, MaybeUnreadable {
   readonly operation: 'update'
   readonly record: R
   readonly cid: string

@@ -113,11 +113,23 @@ class StreamReader<E> {
     const { sink } = this.run
     if (sink === undefined) return tap(() => this.#pass())
     const write = async (event: E): Promise<E> => {
-      await sink.write(JSON.stringify(event))
+      const line = this.#lineOf(event)
+      if (line === undefined) return event
+      await sink.write(line)
       this.#pass()
       return event
     }
     return boundedMergeMap(write, { concurrency: WRITES_AT_ONCE })
+  }
+
+  /** What cannot be written as JSON is counted as lost, and the next line follows. */
+  #lineOf(event: E): string | undefined {
+    try {
+      return JSON.stringify(event)
+    } catch (error) {
+      this.watch.cannotRead(`an event is left out, since it cannot be written as JSON: ${(error as Error).message}`)
+      return undefined
+    }
   }
 
   #pass(): void {

@@ -28,6 +28,15 @@ export function reject(
   tell(observer, Object.freeze({ host, frame: kept, length: frame.length, error }))
 }
 
+/** Rejects parts of one frame, which is copied once, however many they are. */
+export function rejecter(observer: Partial<Observer<RejectedFrame>> | undefined, host: string, frame: Frame): (error: FrameError) => void {
+  let kept: Frame | undefined
+  return (error) => {
+    kept ??= cut(frame)
+    observer?.next?.(Object.freeze({ host, frame: kept, length: frame.length, error }))
+  }
+}
+
 /** Bytes are copied: what the socket reads next comes into the same memory. Not by the `slice` of Node's buffers, which copies nothing. */
 const cut = (frame: Frame): Frame =>
   typeof frame === 'string' ? frame.slice(0, KEPT_BYTES) : Uint8Array.prototype.slice.call(frame, 0, KEPT_BYTES)

@@ -1,4 +1,6 @@
 import { FrameError } from '../errors.js'
+import { type Layout, parseBounded } from '../internal/bounded-json.js'
+import { BoundsError } from '../internal/content-bounds.js'
 import { messageOf } from '../internal/message-of.js'
 
 export type Json = Readonly<Record<string, unknown>>
@@ -14,13 +16,14 @@ export function fieldOf<Name extends string>(fields: readonly string[], ...names
   return undefined
 }
 
-/** The object that a field's text is. Throws {@link FrameError}. */
-export function parseObject(field: string, text: string): Json {
+/** The object that a field's text is. Throws {@link FrameError}, also for what is beyond the bounds on content. */
+export function parseObject(field: string, text: string, layout: Layout): Json {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseBounded(text, layout)
   } catch (error) {
-    throw new FrameError(`the field \`${field}\` is no JSON: ${messageOf(error)}`, undefined, { cause: error })
+    const what = error instanceof BoundsError ? 'holds what is' : 'is no JSON:'
+    throw new FrameError(`the field \`${field}\` ${what} ${messageOf(error)}`, undefined, { cause: error })
   }
   if (!isObject(value)) throw new FrameError(`the field \`${field}\` holds no object`)
   return value

@@ -1,5 +1,12 @@
+import type { Layout } from '../internal/bounded-json.js'
 import { fieldOf, missing, parseObject } from './fields.js'
 import type { EntryFormat } from './format.js'
+
+// A label or a repo is the whole of its entry; of other events, the members are the content.
+const LAYOUT: Layout = {
+  wrapper: 'commit',
+  isContent: (root) => !('kind' in root || 'type' in root),
+}
 
 /** One field `event`: our event as JSON, whatever its source. */
 export const json: EntryFormat = {
@@ -8,7 +15,7 @@ export const json: EntryFormat = {
   decode(fields) {
     const field = fieldOf(fields, 'event')
     if (field === undefined) throw missing('`event`', fields)
-    return [parseObject(...field)]
+    return [parseObject(...field, LAYOUT)]
   },
 }
 

@@ -1,3 +1,4 @@
+import type { Layout } from '../internal/bounded-json.js'
 import { fieldOf, isObject, type Json, missing, parseObject } from './fields.js'
 import type { EntryFormat } from './format.js'
 import { decodeEvent, encodeEvent } from './format-rsky-event.js'
@@ -8,6 +9,12 @@ const DECODERS: Readonly<Record<'event' | 'repo' | 'labels', (value: Json) => re
   event: (value) => [decodeEvent(value)],
   repo: (value) => [decodeRepo(value)],
   labels: decodeLabels,
+}
+
+const LAYOUTS: Readonly<Record<keyof typeof DECODERS, Layout>> = {
+  event: {},
+  repo: { isContent: () => true },
+  labels: { wrapper: 'labels' },
 }
 
 /**
@@ -28,6 +35,6 @@ export const rsky: EntryFormat = {
   decode(fields) {
     const field = fieldOf(fields, 'event', 'repo', 'labels')
     if (field === undefined) throw missing('`event`, `repo` or `labels`', fields)
-    return DECODERS[field[0]](parseObject(...field))
+    return DECODERS[field[0]](parseObject(...field, LAYOUTS[field[0]]))
   },
 }

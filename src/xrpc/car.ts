@@ -1,5 +1,6 @@
 import { type CarEntry, fromUint8Array } from '@atcute/car'
 import { CidLinkWrapper } from '@atcute/cbor'
+import { Heads } from './heads.js'
 
 /** The lexicon's bound on the block section of a commit. */
 export const MAX_BLOCKS_BYTES = 2_000_000
@@ -16,6 +17,7 @@ export class Blocks {
 
   constructor(section: Uint8Array) {
     try {
+      checkHeader(section)
       const car = fromUint8Array(section)
       const [root] = car.roots
       if (root instanceof CidLinkWrapper) this.root = root.bytes
@@ -38,6 +40,14 @@ export class Blocks {
     if (known === undefined || isSame(known.cid.bytes, entry.cid.bytes)) this.#blocks.set(number, entry)
     else this.#others.push(entry)
   }
+}
+
+/** The reader decodes the header whole: its bounds are those of all that strangers write. */
+function checkHeader(section: Uint8Array): void {
+  let at = 0
+  // A length in seven bits a byte, which the reader checks.
+  while ((section[at] as number) >= 0x80) at += 1
+  new Heads(section, at + 1).skip()
 }
 
 // Behind the CID's four bytes of head, the hash. A number as a key costs a third of a string.

@@ -5,7 +5,8 @@ import { Heads } from './heads.js'
  * Decodes one DAG-CBOR item, in the strict form of AT Protocol: shortest lengths, sorted keys, no tag but that of links, whole numbers within 2^53. A float that is
  * finite passes, although the data model has none. Throws an `Error` that says what is wrong.
  *
- * The decoder does not recurse, but takes a hundred bytes of memory for each level: what is too deep is refused before it runs.
+ * What is beyond the bounds on content is refused before the decoder builds anything: a
+ * {@link BoundsError}.
  */
 export function decodeItem(bytes: Uint8Array): readonly [item: unknown, rest: Uint8Array] {
   // What is cut off is for the decoder to say.

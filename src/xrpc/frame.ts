@@ -1,6 +1,7 @@
 import { FrameError, ServerError } from '../errors.js'
+import { BoundsError } from '../internal/content-bounds.js'
 import { messageOf } from '../internal/message-of.js'
-import { decodeItem } from './cbor.js'
+import { decodeItem, decodeWhole } from './cbor.js'
 import { Heads } from './heads.js'
 import { timeUs } from './time.js'
 
@@ -22,10 +23,14 @@ const MAX_NAME = 100
 const MAX_MESSAGE = 300
 
 /**
- * Reads a frame of `xrpc.v0.cbor`: two DAG-CBOR objects, header and body (https://atproto.com/specs/event-stream). Throws {@link ServerError} for an error
- * frame, and {@link FrameError} for what cannot be read, with its place where the body's `seq` can.
+ * Reads a frame of `xrpc.v0.cbor`: two DAG-CBOR objects, header and body
+ * (https://atproto.com/specs/event-stream). Throws {@link ServerError} for an error frame, and
+ * {@link FrameError} for what cannot be read, with its place where the body's `seq` can.
+ *
+ * `list`: the member of the body whose items are each content of its own. One beyond the bounds is a
+ * {@link BoundsError} in its place, and does not cost its neighbours.
  */
-export function readFrame(frame: string | Uint8Array): XrpcFrame {
+export function readFrame(frame: string | Uint8Array, list?: string): XrpcFrame {
   if (typeof frame === 'string') throw new FrameError('the frame is text, and an event stream is binary')
   // Node's buffers are slower to cut up than the plain arrays they are.
   const bytes = new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength)
@@ -33,7 +38,7 @@ export function readFrame(frame: string | Uint8Array): XrpcFrame {
   const { op, t = '' } = header
   if (typeof op !== 'number') throw new FrameError('the header has no `op`', placeIn(rest))
   if (typeof t !== 'string') throw new FrameError('the `t` of the header is no text', placeIn(rest))
-  const [body, more] = readObject(rest, 'body')
+  const [body, more] = readObject(rest, 'body', list)
   if (more.length > 0) throw new FrameError(`${more.length} bytes follow the body`, placeIn(rest))
   if (op === OP_ERROR) throw serverError(body)
   return { op, t, body }
@@ -48,28 +53,62 @@ export function placeOf({ seq, time }: Body): FrameError['place'] {
 export function placeOfHead(head: string | Uint8Array): FrameError['place'] {
   if (typeof head === 'string') return undefined
   const heads = new Heads(head, 0)
-  return isSkipped(heads) ? placeIn(head.subarray(heads.at)) : undefined
+  return heads.passOver() ? placeIn(head.subarray(heads.at)) : undefined
 }
 
-function isSkipped(heads: Heads): boolean {
-  try {
-    return heads.skip()
-  } catch {
-    return false
-  }
-}
+type Item = readonly [item: unknown, rest: Uint8Array]
 
-function readObject(bytes: Uint8Array, what: 'header' | 'body'): readonly [object: Body, rest: Uint8Array] {
-  const [item, rest] = decode(bytes, what)
+function readObject(bytes: Uint8Array, what: 'header' | 'body', list?: string): readonly [object: Body, rest: Uint8Array] {
+  const [item, rest] = decode(bytes, what, list)
   if (!isObject(item)) throw new FrameError(`the ${what} is no object`)
   return [item, rest]
 }
 
-function decode(bytes: Uint8Array, what: 'header' | 'body'): readonly [item: unknown, rest: Uint8Array] {
+function decode(bytes: Uint8Array, what: 'header' | 'body', list: string | undefined): Item {
   try {
     return decodeItem(bytes)
   } catch (error) {
-    throw new FrameError(`the ${what} is no DAG-CBOR: ${messageOf(error)}`, what === 'body' ? placeIn(bytes) : undefined, { cause: error })
+    const isBeyond = error instanceof BoundsError
+    const listed = isBeyond && list !== undefined ? decodeListed(bytes, list) : undefined
+    if (listed !== undefined) return listed
+    const message = `the ${what} ${isBeyond ? 'is' : 'is no DAG-CBOR:'} ${messageOf(error)}`
+    throw new FrameError(message, what === 'body' ? placeIn(bytes) : undefined, { cause: error })
+  }
+}
+
+/** The `seq` of a body and the items of its `list`, those in bounds decoded each for itself. */
+function decodeListed(bytes: Uint8Array, list: string): Item | undefined {
+  const heads = new Heads(bytes, 0)
+  const body: Record<string, unknown> = {}
+  const item = () => {
+    const [from, members] = [heads.at, heads.members]
+    const read = attempt(() => heads.skip() && decodeWhole(bytes.subarray(from, heads.at)))
+    ;(body[list] as unknown[]).push(read)
+    if (!(read instanceof BoundsError)) return read !== false
+    heads.at = from
+    heads.members = members
+    return heads.passOver()
+  }
+  const isRead = attempt(() =>
+    heads.eachMember(() => {
+      if (heads.nameIs('seq')) body.seq = heads.readNumber()
+      else if (!heads.nameIs(list)) return heads.skip()
+      else {
+        body[list] = []
+        return heads.eachItem(item)
+      }
+      return true
+    }),
+  )
+  return isRead === true ? [body, bytes.subarray(heads.at)] : undefined
+}
+
+/** What `read` returns, or throws. */
+function attempt(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    return error
   }
 }
 
@@ -81,11 +120,11 @@ function placeIn(body: Uint8Array): FrameError['place'] {
     heads.eachMember(() => {
       if (heads.nameIs('seq')) found.seq = heads.readNumber()
       else if (heads.nameIs('time')) found.time = heads.readAscii()
-      else return heads.skip()
+      else return heads.passOver()
       return true
     })
   } catch {
-    // Too deep further on.
+    // It says that it has more members than there may be.
   }
   return placeOf(found)
 }

@@ -1,8 +1,4 @@
-/**
- * How deep an item may be. Records are a few levels deep; within this bound nothing that walks a value can overflow the stack, here or in the program
- * behind us.
- */
-export const MAX_DEPTH = 64
+import { BoundsError, MAX_DEPTH, MAX_MEMBERS, TOO_DEEP, TOO_MANY } from '../internal/content-bounds.js'
 
 /** The major types of RFC 8949 section 3.1 that matter to who does not decode. */
 const UNSIGNED = 0
@@ -25,6 +21,8 @@ export class Heads {
   type = 0
   /** A number's value, or how many bytes or items follow. */
   argument = 0
+  /** How many members and items were met. */
+  members = 0
   // Where the name of the member at hand stands.
   #name = 0
   #nameLength = 0
@@ -44,19 +42,30 @@ export class Heads {
     return this.argument < 24 || this.#readArgument(this.argument)
   }
 
-  /** Passes over an item and all that is in it. False where the bytes end first. Throws on what is deeper than {@link MAX_DEPTH}. */
+  /**
+   * Passes over an item and all that is in it. Returns false where the bytes end first. Throws
+   * {@link BoundsError} on what is beyond the bounds on content, as its JSON would be.
+   */
   skip(): boolean {
     let depth = 0
     waiting[0] = 1
     while (this.read()) {
-      if (this.type === BYTES || this.type === TEXT) this.at += this.argument
+      if (this.type === TEXT) this.at += this.argument
       // What is tagged follows, and it is that which counts.
       else if (this.type === TAG) continue
-      else if ((this.type === ARRAY || this.type === MAP) && this.argument > 0) {
-        if (depth === MAX_DEPTH) throw new Error(`more than ${MAX_DEPTH} levels deep`)
-        depth += 1
-        waiting[depth] = this.type === MAP ? this.argument * 2 : this.argument
-        continue
+      else if (this.type === BYTES) {
+        // Its JSON, and that of a link, is an object of one member.
+        if (depth === MAX_DEPTH) throw new BoundsError(TOO_DEEP)
+        this.#count(1)
+        this.at += this.argument
+      } else if (this.type === ARRAY || this.type === MAP) {
+        if (depth === MAX_DEPTH) throw new BoundsError(TOO_DEEP)
+        this.#count(this.argument)
+        if (this.argument > 0) {
+          depth += 1
+          waiting[depth] = this.type === MAP ? this.argument * 2 : this.argument
+          continue
+        }
       }
       while (ends(depth)) {
         if (depth === 0) return this.at <= this.bytes.length
@@ -66,9 +75,22 @@ export class Heads {
     return false
   }
 
+  /** The same without bounds and at no cost in memory: how many items are left is one number. */
+  passOver(): boolean {
+    for (let left = 1; left > 0; left -= 1) {
+      do if (!this.read()) return false
+      while (this.type === TAG)
+      if (this.type === BYTES || this.type === TEXT) this.at += this.argument
+      else if (this.type === ARRAY) left += this.argument
+      else if (this.type === MAP) left += this.argument * 2
+    }
+    return this.at <= this.bytes.length
+  }
+
   /** Passes over a map; `take` passes over the value of each member, whose name {@link nameIs} tells. False where `take` once was, or the map is none. */
   eachMember(take: () => boolean): boolean {
     if (!this.#opens(MAP)) return false
+    this.#count(this.argument)
     for (let left = this.argument; left > 0; left -= 1) {
       if (!this.#opens(TEXT)) return false
       this.#name = this.at
@@ -82,6 +104,7 @@ export class Heads {
   /** Passes over an array; `take` passes over each item. */
   eachItem(take: () => boolean): boolean {
     if (!this.#opens(ARRAY)) return false
+    this.#count(this.argument)
     for (let left = this.argument; left > 0; left -= 1) if (!take()) return false
     return true
   }
@@ -113,6 +136,11 @@ export class Heads {
   /** Reads `false`; answers whether it was. */
   readFalse(): boolean {
     return this.#opens(SIMPLE) && this.argument === FALSE
+  }
+
+  #count(members: number): void {
+    this.members += members
+    if (this.members > MAX_MEMBERS) throw new BoundsError(TOO_MANY)
   }
 
   #opens(type: number): boolean {

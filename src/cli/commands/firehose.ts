@@ -1,13 +1,12 @@
 import type { Command } from 'commander'
-import { type MonoTypeOperatorFunction, tap } from 'rxjs'
-import { type EventFilters, type FirehoseConfig, type FirehoseEvent, firehose$, RecordError } from '../../index.js'
+import { type EventFilters, type FirehoseConfig, firehose$ } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { once, parseSeqStart, type SeqStart } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import { type CursorFileOptions, type StreamOptions, withCursorFile, withFilters, withStreamOptions } from '../stream-options.js'
 import { nameOfEvent } from '../table.js'
-import type { Watch } from '../watch.js'
+import { readRecords } from '../unreadable-records.js'
 
 interface FirehoseOptions extends StreamOptions, CursorFileOptions, EventFilters {
   readonly host?: string
@@ -62,25 +61,3 @@ const configOf = ({ host, collections, dids, kinds, cursor, retries }: FirehoseO
   cursor,
   reconnect: { maxAttempts: retries },
 })
-
-/** A record is decoded when it is first read, which a stranger's may fail: its event goes on without it. */
-const readRecords = (watch: Watch): MonoTypeOperatorFunction<FirehoseEvent> =>
-  tap((event) => {
-    if (event.kind !== 'commit') return
-    const error = recordError(event.commit)
-    if (error === undefined) return
-    const { collection, rkey } = event.commit
-    watch.cannotRead(`at://${event.did}/${collection}/${rkey} is written without its record: ${error.message}`)
-    Object.assign(event.commit, { record: undefined, problem: 'record-unreadable' })
-  })
-
-/** What reading the record throws. */
-function recordError(commit: { readonly record?: unknown }): RecordError | undefined {
-  try {
-    commit.record
-    return undefined
-  } catch (error) {
-    if (error instanceof RecordError) return error
-    throw error
-  }
-}

@@ -5,6 +5,7 @@ import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { collect, parseCursor } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import { type CursorFileOptions, type StreamOptions, withCursorFile, withFilters, withStreamOptions } from '../stream-options.js'
+import { readRecords } from '../unreadable-records.js'
 
 interface JetstreamOptions extends StreamOptions, CursorFileOptions, EventFilters {
   readonly host?: readonly string[]
@@ -44,8 +45,10 @@ export function addJetstream(program: Command, context: CommandContext): void {
 const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
-        jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
+      source: (watch, checkpoint) => {
+        const { metrics$, gaps, rejects, log } = watch
+        return jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(readRecords(watch))
+      },
       options,
     },
     context,

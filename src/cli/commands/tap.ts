@@ -6,6 +6,7 @@ import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { once } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
+import { seeUnreadable } from '../unreadable-records.js'
 import { addTapRepos } from './tap-repos.js'
 
 interface TapOptions extends StreamOptions, PasswordOptions {
@@ -45,8 +46,12 @@ export const withTapServer = (command: Command): Command =>
 const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, rejects, log }) =>
-        tap$({ ...configOf(options), adminPassword: adminPassword(options, context), metrics$, rejects, log }),
+      source: (watch) => {
+        const { metrics$, rejects, log } = watch
+        const password = adminPassword(options, context)
+        const config = { ...configOf(options), adminPassword: password, metrics$, rejects, log }
+        return tap$(config).pipe(seeUnreadable(watch))
+      },
       options,
     },
     context,

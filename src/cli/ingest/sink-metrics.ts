@@ -15,6 +15,7 @@ export function sinkFamilies(sinks: readonly Sink[]): readonly Family[] {
     family('counter', 'entries_duplicate_total', 'Entries that were in the stream already.', ({ duplicates }) => duplicates),
     family('counter', 'entries_rewritten_total', 'Entries that Redis had lost, added once more.', ({ rewritten }) => rewritten),
     family('counter', 'holes_total', 'How often Redis had lost more than could be added again.', ({ holes }) => holes),
+    family('counter', 'events_rejected_total', 'Events that could not be written as an entry.', ({ rejected }) => rejected),
     family('counter', 'retries_total', 'Attempts to write after the first.', ({ retries }) => retries),
     family('gauge', 'pending', 'Entries that wait to be written.', ({ pending }) => pending),
     family('gauge', 'unread', 'Entries that the slowest consumer group has not read; without a group, all.', ({ unread }) => unread),

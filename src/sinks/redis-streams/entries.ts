@@ -1,9 +1,16 @@
 import { currentDelivery, type DeliverySource, type Holding } from '../../connection/delivery.js'
 import { HoldError, RedisConflictError } from '../../errors.js'
 import { hashNumber } from '../../internal/hash.js'
-import { type EntryFormat, formatOf } from '../../redis/format.js'
+import { type EntryFormat, type FlatFields, formatOf } from '../../redis/format.js'
 import type { Entry, EntryPlace } from './entry.js'
 import type { Settings } from './options.js'
+
+/** An event cannot be written as an entry, for the reason that is its `cause`. */
+export class EncodeError extends Error {
+  constructor(cause: unknown) {
+    super('the event cannot be written as an entry', { cause })
+  }
+}
 
 /** Makes entries of events, in their deliveries. State of one subscription. */
 export class Entries<Event> {
@@ -21,12 +28,22 @@ export class Entries<Event> {
     const holding = currentDelivery()
     try {
       const place = this.#placeOf(event, holding)
-      return { event, holding, partition: this.#partitionOf(event), row: { place, fields: this.#format.encode(event, place.host), id: '' } }
+      const partition = this.#partitionOf(event)
+      return { event, holding, partition, row: { place, fields: this.#encode(event, place.host), id: '' } }
     } catch (error) {
+      if (error instanceof EncodeError) throw error
       // Nobody else has it yet: what throws here is not done.
       holding?.hold()
       holding?.release('failed')
       throw error
+    }
+  }
+
+  #encode(event: Event, host: string): FlatFields {
+    try {
+      return this.#format.encode(event, host)
+    } catch (error) {
+      throw new EncodeError(error)
     }
   }
 

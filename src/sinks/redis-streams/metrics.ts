@@ -32,6 +32,8 @@ export interface RedisSinkMetrics {
   readonly epochs: number
   /** Attempts after the first. */
   readonly retries: number
+  /** Events that could not be written as an entry: see `onDeadLetter`. */
+  readonly rejected: number
   /** Events that are not written yet. */
   readonly pending: number
   /** Entries that the slowest group had not read when they were counted last. */
@@ -47,6 +49,7 @@ export class SinkCounts {
   holes = 0
   epochs = 0
   retries = 0
+  rejected = 0
   pending = 0
   unread = 0
 

@@ -17,6 +17,9 @@ export interface RedisEntryPlace {
   readonly host?: string | undefined
 }
 
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that only calls another is typed `void`
+type DeadLetterAnswer = void | PromiseLike<unknown>
+
 /** How {@link toRedisStream} writes, and how long it waits. */
 export interface RedisStreamOptions<Event> {
   /** Of `@redis/client` or `ioredis`, connected. Stays yours to close. */
@@ -55,6 +58,12 @@ export interface RedisStreamOptions<Event> {
   readonly timeoutMs?: number | undefined
   /** How long to wait before the next attempt when Redis cannot take entries. It never gives up. @default { initialDelayMs: 100, maxDelayMs: 10_000 } */
   readonly backoff?: BackoffOptions | undefined
+  /**
+   * Receives an event that cannot be written as an entry, such as one that `JSON.stringify` refuses,
+   * and the error. The event is done when this is; where this fails, the stream ends with
+   * `IngestError`. @default the event is dropped, with a gap, and the first one of them is logged
+   */
+  readonly onDeadLetter?: ((event: Event, error: unknown) => DeadLetterAnswer) | undefined
   /** Is told the sink's numbers: see {@link redisSinkMetrics}. @default none */
   readonly metrics$?: BehaviorSubject<RedisSinkMetrics> | undefined
   /**
@@ -67,9 +76,10 @@ export interface RedisStreamOptions<Event> {
 type Given<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> }
 
 /** The options with their defaults. */
-export interface Settings<Event> extends Given<Omit<RedisStreamOptions<Event>, 'id' | 'partitions' | 'metrics$' | 'log'>> {
+export interface Settings<Event> extends Given<Omit<RedisStreamOptions<Event>, 'id' | 'partitions' | 'metrics$' | 'log' | 'onDeadLetter'>> {
   readonly id: RedisStreamOptions<Event>['id']
   readonly metrics$: RedisStreamOptions<Event>['metrics$']
+  readonly onDeadLetter: RedisStreamOptions<Event>['onDeadLetter']
   readonly log: Log
   /** The keys of the streams, one for each partition. */
   readonly streams: readonly string[]
@@ -88,6 +98,7 @@ const schema = z.strictObject({
   partitionBy: z.optional(aFunction),
   ids: z.optional(z.enum(['position', 'redis'], "must be 'position' or 'redis'")),
   id: z.optional(aFunction),
+  onDeadLetter: z.optional(aFunction),
   format: z.optional(z.enum(['json', 'rsky'], "must be 'json' or 'rsky'")),
   size: z.optional(z.int('must be a whole number').check(z.gte(1, 'must be at least 1'), z.lte(10_000, 'must be at most 10000'))),
   maxWaitMs: z.optional(milliseconds),
@@ -118,6 +129,7 @@ export function settingsOf<Event>(options: RedisStreamOptions<Event>): Settings<
     partitionBy: options.partitionBy ?? didOf,
     ids: options.ids ?? 'position',
     id: options.id,
+    onDeadLetter: options.onDeadLetter,
     format: options.format ?? 'json',
     size: options.size ?? 500,
     maxWaitMs: options.maxWaitMs ?? 1000,

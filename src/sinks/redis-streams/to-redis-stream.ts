@@ -1,8 +1,8 @@
-import { defer, finalize, map, type OperatorFunction, takeUntil } from 'rxjs'
+import { defer, finalize, type OperatorFunction, takeUntil } from 'rxjs'
 import { enter, leave } from '../../connection/delivery.js'
 import { observe, operate } from '../../internal/observe.js'
 import { boundedBatchMap } from '../../operators/bounded-batch-map.js'
-import { Entries } from './entries.js'
+import { encodeEach } from './encode-each.js'
 import type { Entry } from './entry.js'
 import { type RedisStreamOptions, settingsOf } from './options.js'
 import { Sink } from './sink.js'
@@ -14,6 +14,7 @@ import { Sink } from './sink.js'
  *
  * **Order**: that of the source, in each stream.
  * **Loss**: none. A full queue, a Redis in trouble and consumers that are behind pause the source; a checkpoint never passes what is not written.
+ * An event that cannot be written as an entry goes to `onDeadLetter`, or is dropped, with a gap.
  * **Completion**: when the source has completed, all is written, and the checkpoint of it is saved.
  * **Errors**: `RedisRefusedError` for what Redis will always refuse, asked at the start; `RedisConflictError` where another writer is in the
  * stream; `HoldError` for values that come outside a delivery. `ConfigError` at the call. The delivery of what is not written counts as failed.
@@ -37,13 +38,8 @@ export function toRedisStream<Event>(options: RedisStreamOptions<Event>): Operat
   return (source) =>
     defer(() => {
       const sink = new Sink(settings)
-      const entries = new Entries(settings)
       return source.pipe(
-        map((event) => {
-          const entry = entries.of(event)
-          sink.counts.pending += 1
-          return entry
-        }),
+        encodeEach(settings, sink.counts),
         boundedBatchMap((batch: readonly Entry<Event>[]) => sink.write(batch), { size, maxWaitMs, capacity }),
         emitEach(),
         takeUntil(sink.run$),

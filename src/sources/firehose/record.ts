@@ -1,4 +1,5 @@
 import { RecordError } from '../../errors.js'
+import { BoundsError } from '../../internal/content-bounds.js'
 import { messageOf } from '../../internal/message-of.js'
 import { Stamped } from '../../internal/stamped.js'
 import { decodeWhole } from '../../xrpc/cbor.js'
@@ -51,7 +52,8 @@ function decode(block: Uint8Array): unknown {
   try {
     item = decodeWhole(block)
   } catch (error) {
-    throw new RecordError(`the record is no DAG-CBOR: ${messageOf(error)}`, { cause: error })
+    const what = error instanceof BoundsError ? 'is' : 'is no DAG-CBOR:'
+    throw new RecordError(`the record ${what} ${messageOf(error)}`, { cause: error })
   }
   if (!isObject(item)) throw new RecordError('the record is no object')
   return toJson(item)

@@ -1,4 +1,7 @@
 import { FrameError, WireError } from '../../errors.js'
+import { type Layout, parseBounded } from '../../internal/bounded-json.js'
+import { BoundsError } from '../../internal/content-bounds.js'
+import { messageOf } from '../../internal/message-of.js'
 import type { Frame } from '../../socket/socket.js'
 import type { DictionaryDecoder } from '../../zstd/dictionary-decoder.js'
 
@@ -19,11 +22,15 @@ const HEADERS = ['\xa2at', '\xa2bop', '\xa1bop']
 const isOfEventStream = (frame: Uint8Array): boolean =>
   HEADERS.some((header) => String.fromCharCode(...frame.subarray(0, 4)).startsWith(header))
 
-/** Parses JSON; `placeOf` finds the place of what is none. */
-export function parse(text: string, placeOf: (text: string) => FrameError['place']): unknown {
+/**
+ * Parses JSON. Throws {@link FrameError} for what is none, and for content beyond the bounds outside a
+ * record; `placeOf` finds the place of both. A record beyond them is {@link Unreadable}.
+ */
+export function parse(text: string, layout: Layout, placeOf: (text: string) => FrameError['place']): unknown {
   try {
-    return JSON.parse(text)
+    return parseBounded(text, layout)
   } catch (error) {
-    throw new FrameError(`the frame is no JSON: ${(error as Error).message}`, placeOf(text), { cause: error })
+    const what = error instanceof BoundsError ? 'holds what is' : 'is no JSON:'
+    throw new FrameError(`the frame ${what} ${messageOf(error)}`, placeOf(text), { cause: error })
   }
 }

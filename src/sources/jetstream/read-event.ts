@@ -1,5 +1,7 @@
 import { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
+import { Unreadable } from '../../internal/bounded-json.js'
+import { makeUnreadable } from '../../internal/unreadable-record.js'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -14,6 +16,7 @@ export function readEvent(value: unknown): JetstreamEvent {
   if (!Number.isSafeInteger(time_us) || (time_us as number) <= 0) throw new FrameError(`\`time_us\` is no position: ${String(time_us)}`)
   if (cursor !== undefined && !Number.isSafeInteger(cursor)) throw new FrameError(`\`cursor\` is no position: ${String(cursor)}`)
   if (typeof did !== 'string') throw broken(value, '`did` is missing')
+  if (kind !== 'commit') refuseUnreadable(value)
   switch (kind) {
     case 'commit':
       checkCommit(value)
@@ -31,6 +34,13 @@ export function readEvent(value: unknown): JetstreamEvent {
   return value as unknown as JetstreamEvent
 }
 
+/** Only a commit can be told without its record. */
+function refuseUnreadable(event: Json): void {
+  for (const { record } of [event, event.commit].filter(isObject)) {
+    if (record instanceof Unreadable) throw broken(event, `the frame holds what is ${record.why}`)
+  }
+}
+
 function checkCommit(event: Json): void {
   const commit = event.commit
   if (!isObject(commit)) throw broken(event, '`commit` is missing')
@@ -40,6 +50,7 @@ function checkCommit(event: Json): void {
   }
   if ((operation === 'create' || operation === 'update') && !isObject(commit.record))
     throw broken(event, `the ${operation} has no \`record\``)
+  if (commit.record instanceof Unreadable) makeUnreadable(commit, commit.record.why)
 }
 
 export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,3 +1,4 @@
+import { MAX_UNCOUNTED_CHARACTERS } from '../../internal/content-bounds.js'
 import type { SliceableBytes, TextBytes } from '../../socket/text-bytes.js'
 import { SCANNER_WASM } from './scanner-wasm.js'
 
@@ -7,7 +8,7 @@ const STRINGS_END = 1016 / 4
 const STRINGS_AT = 1024
 const SHAPES_AT = 4096
 const TEXT_AT = 65_536
-const TEXT_BYTES = 4 * 65_536
+const TEXT_BYTES = MAX_UNCOUNTED_CHARACTERS
 const STEP_BYTES = 16
 const BLOCK_BYTES = 16
 
@@ -23,7 +24,10 @@ export interface Value {
 export const string = (slot: number): Value => ({ kind: 2, slot })
 /** A whole number above 0, of up to 16 digits. */
 export const number = (slot: number): Value => ({ kind: 3, slot })
-/** A balanced object, not looked into. */
+/**
+ * A balanced object within the bounds on content, not looked into: its depth is counted, and a text
+ * that fits into the memory cannot hold too many members.
+ */
 export const object = (slot: number): Value => ({ kind: 4, slot })
 
 /** JSON as its writer writes it, member for member: literals, with values between them. */

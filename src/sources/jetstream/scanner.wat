@@ -9,7 +9,7 @@
 ;;   1 literal  so many bytes; behind it, for each 16 of them, 16 bytes and their mask
 ;;   2 string   printable ASCII without an escape, up to its quote: it is copied behind the last string, and from and to are put into this slot
 ;;   3 number   up to 16 digits, the first not 0: its value is put into this slot
-;;   4 object   balanced, up to the brace that closes it: from and to are put into this slot
+;;   4 object   balanced and at most 64 levels deep (content-bounds.ts), up to the brace that closes it: from and to are put into this slot
 ;; A slot is 8 bytes: two i32, or one f64.
 (module
   (memory (export "memory") 6)
@@ -60,6 +60,7 @@
                     (local.set $depth
                       (i32.add (local.get $depth)
                         (i32.sub (i32.eq (local.get $byte) (i32.const 123)) (i32.eq (local.get $byte) (i32.const 125)))))
+                    (if (i32.gt_u (local.get $depth) (i32.const 64)) (then (return (i32.const 0))))
                     (if (i32.eqz (local.get $depth))
                       (then (return (select (local.get $at) (i32.const 0) (i32.le_u (local.get $at) (local.get $end))))))))))
             (br_if $more (i32.lt_u (local.get $at) (local.get $stop))))
@@ -100,6 +101,7 @@
           (local.set $depth
             (i32.add (local.get $depth)
               (select (i32.const 1) (i32.const -1) (i32.eq (i32.or (i32.load8_u (local.get $brace)) (i32.const 32)) (i32.const 123)))))
+          (if (i32.gt_u (local.get $depth) (i32.const 64)) (then (return (i32.const 0))))
           (br_if $more (local.get $depth))
           (return (select (i32.add (local.get $brace) (i32.const 1)) (i32.const 0) (i32.lt_u (local.get $brace) (local.get $end))))))
       (local.set $at (i32.add (local.get $at) (i32.const 32)))

@@ -2,6 +2,7 @@ import { matcher } from '../../connection/event-filters.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
 import type { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
+import type { Layout } from '../../internal/bounded-json.js'
 import type { Compression } from './compression.js'
 import type { Decoding } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
@@ -18,6 +19,9 @@ export interface WireOptions {
 }
 
 export const V1_PATH = '/subscribe'
+
+// An identity or an account is a member of the event.
+const LAYOUT: Layout = { wrapper: 'commit', replaced: 'record' }
 
 // Proxies refuse longer request lines; above it the filter goes in a message.
 const MAX_QUERY_LENGTH = 4000
@@ -66,7 +70,7 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
       lazyV1,
       (frame, finish) => {
         const text = textOf(frame, decoder, maxFrameBytes)
-        return finish(readEvent(parse(text, placeOf)), text)
+        return finish(readEvent(parse(text, LAYOUT, placeOf)), text)
       },
       decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
     ),

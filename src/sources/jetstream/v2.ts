@@ -2,6 +2,7 @@ import { Control } from '../../connection/control.js'
 import type { CursorProtocol } from '../../connection/protocol.js'
 import { FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
+import type { Layout } from '../../internal/bounded-json.js'
 import { hasMore } from '../../internal/has-more.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
@@ -12,6 +13,8 @@ import { microseconds } from './time.js'
 import type { WireOptions } from './v1.js'
 
 export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
+
+const LAYOUT: Layout = { wrapper: 'payload', replaced: 'record' }
 
 // 10,000 parameters in a URL, of which `cursor`, `maxMessageSizeBytes` and `zstdDictionary` come beside the filters.
 const MAX_FILTERS = 9997
@@ -58,7 +61,7 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
       lazyV2,
       (frame, finish) => {
         const text = textOf(frame, decoder, maxFrameBytes)
-        const event = readMessage(parse(text, placeOf))
+        const event = readMessage(parse(text, LAYOUT, placeOf))
         return event instanceof Control ? event : finish(event, text)
       },
       decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),

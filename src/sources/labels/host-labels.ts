@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs'
 import { bySequence } from '../../connection/by-sequence.js'
 import type { LiveOptions } from '../../connection/live.js'
 import { parts } from '../../connection/parts.js'
-import { reject } from '../../connection/rejects.js'
+import { rejecter } from '../../connection/rejects.js'
 import { FrameError } from '../../errors.js'
 import type { Dial } from '../../socket/socket.js'
 import type { LabelsConfig } from './config.js'
@@ -12,10 +12,11 @@ import { labelsProtocol } from './protocol.js'
 /** The labels of one host: those of one frame in one delivery. `dial`: how a socket is opened; specs hand in their own. */
 export const labelsOf = (host: string, config: LabelsConfig, options: LiveOptions, dial?: Dial): Observable<LabelEvent> =>
   bySequence(labelsProtocol(host), `labels ${host}`, config, options, dial).pipe(
-    parts(({ labels, frame }, emit) =>
+    parts(({ labels, frame }, emit) => {
+      const reject = rejecter(options.rejects, host, frame)
       labels.forEach((label, index) => {
-        if (label instanceof FrameError) reject(options.rejects, host, frame, label)
+        if (label instanceof FrameError) reject(label)
         else emit(label, index)
-      }),
-    ),
+      })
+    }),
   )

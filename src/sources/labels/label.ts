@@ -1,5 +1,5 @@
 import { BytesWrapper } from '@atcute/cbor'
-import { FrameError } from '../../errors.js'
+import { BoundsError } from '../../internal/content-bounds.js'
 import { isObject } from '../../xrpc/frame.js'
 import { toJson } from '../../xrpc/json.js'
 
@@ -38,16 +38,19 @@ const OPTIONAL = {
   sig: (value: unknown): boolean => value instanceof BytesWrapper,
 } as const
 
-/** Reads one label of a frame; members that a labeler adds stay. Throws {@link FrameError}. */
-export function readLabel(value: unknown, place: FrameError['place'] & object): LabelEvent {
-  if (!isObject(value)) throw new FrameError('the label is no object', place)
+/** Reads one label of a frame; members that a labeler adds stay. Returns what is wrong with one that cannot be read. */
+export function readLabel(value: unknown, seq: number): LabelEvent | string {
+  if (value instanceof Error) return `the label is ${messageIn(value)}`
+  if (!isObject(value)) return 'the label is no object'
   for (const [name, isRight] of Object.entries(REQUIRED)) {
-    if (!isRight(value[name])) throw new FrameError(`\`${name}\` of the label is missing`, place)
+    if (!isRight(value[name])) return `\`${name}\` of the label is missing`
   }
   for (const [name, isRight] of Object.entries(OPTIONAL)) {
-    if (value[name] !== undefined && !isRight(value[name])) throw new FrameError(`\`${name}\` of the label is of another type`, place)
+    if (value[name] !== undefined && !isRight(value[name])) return `\`${name}\` of the label is of another type`
   }
   // A member of that name is nobody's position.
   const { seq: _, ...label } = toJson(value) as LabelEvent
-  return { seq: place.position, ...label }
+  return { seq, ...label }
 }
+
+const messageIn = (error: Error): string => (error instanceof BoundsError ? error.message : `no DAG-CBOR: ${error.message}`)

@@ -17,7 +17,7 @@ export interface Message {
 
 /** Reads a frame of `com.atproto.label.subscribeLabels`. Throws {@link FrameError}, and `ServerError` for an error frame. */
 export function readMessage(frame: Frame): Message | Control {
-  const { op, t, body } = readFrame(frame)
+  const { op, t, body } = readFrame(frame, 'labels')
   if (op !== 1) return new Control(`op ${op}`)
   switch (t) {
     case '#labels':
@@ -34,19 +34,21 @@ function labelsIn({ seq, labels }: Body, frame: Frame): Message {
   if (!Array.isArray(labels)) throw new FrameError('`labels` is no list', placeOf({ seq }))
   const time_us = timeUs((labels[0] as { readonly cts?: unknown } | null | undefined)?.cts)
   const place = { position: seq as number, time_us }
-  const read = labels.map((label) => labelOr(label, place))
+  // One error for all that are wrong in the same way: a frame has room for a million of them.
+  const errors = new Map<string, FrameError>()
+  const read = labels.map((label) => {
+    const event = readLabel(label, place.position)
+    return typeof event === 'string' ? errorOf(event, place, errors) : event
+  })
   const [first] = read
   if (first instanceof FrameError && read.every((label) => label instanceof FrameError)) throw first
   return { seq: place.position, time_us, labels: read, frame }
 }
 
-function labelOr(label: unknown, place: { readonly position: number; readonly time_us: number }): LabelEvent | FrameError {
-  try {
-    return readLabel(label, place)
-  } catch (error) {
-    if (error instanceof FrameError) return error
-    throw error
-  }
+function errorOf(message: string, place: FrameError['place'], errors: Map<string, FrameError>): FrameError {
+  const error = errors.get(message) ?? new FrameError(message, place)
+  errors.set(message, error)
+  return error
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')

@@ -1,4 +1,5 @@
 import { FrameError } from '../../errors.js'
+import { Unreadable } from '../../internal/bounded-json.js'
 import type { Open } from '../../internal/open.js'
 import { isDid } from '../../internal/syntax.js'
 
@@ -18,6 +19,7 @@ export interface RepoEvent {
 /** Checks what the lexicon requires, and the types of what it knows. Throws {@link FrameError}; `page` is its place. */
 export function readRepo(value: unknown, page: number): RepoEvent {
   const broken = (message: string): FrameError => new FrameError(message, { position: page, time_us: 0 })
+  if (value instanceof Unreadable) throw broken(`the repo is ${value.why}`)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw broken('the repo is no object')
   const { did, head, rev, active, status } = value as Readonly<Record<string, unknown>>
   if (typeof did !== 'string' || !isDid(did)) throw broken('`did` is no DID')

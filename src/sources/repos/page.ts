@@ -1,4 +1,8 @@
 import { PageError } from '../../errors.js'
+import { type Layout, parseBounded, Unreadable } from '../../internal/bounded-json.js'
+import { BoundsError } from '../../internal/content-bounds.js'
+
+const LAYOUT: Layout = { wrapper: 'repos', replaced: 'every item' }
 
 /** One answer of a server. */
 export interface Page {
@@ -24,19 +28,14 @@ export function readPage(text: string): Page {
 function objectOf(text: string): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseBounded(text, LAYOUT)
   } catch (cause) {
+    if (cause instanceof BoundsError) throw new PageError(`the page holds what is ${cause.message}`, { cause })
     throw new PageError(`the page is no JSON: ${JSON.stringify(text.slice(0, 100))}`, { cause })
   }
   if (typeof value !== 'object' || value === null) throw new PageError('the page is no object')
   return value as Readonly<Record<string, unknown>>
 }
 
-/** The JSON of one entry; empty for what is nested too deeply to be written again. */
-export function jsonOf(value: unknown): string {
-  try {
-    return JSON.stringify(value)
-  } catch {
-    return ''
-  }
-}
+/** The JSON of one entry. */
+export const jsonOf = (value: unknown): string => (value instanceof Unreadable ? value.text : JSON.stringify(value))

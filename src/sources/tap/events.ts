@@ -15,8 +15,10 @@ export interface TapRecordEvent<Record = unknown> {
   readonly action: Open<'create' | 'update' | 'delete'>
   /** Whether it happened now. `false` for backfilled and for resynced records. */
   readonly live: boolean
-  /** Absent on a delete, and where the server could not decode the record. */
+  /** Absent on a delete, where the server could not decode the record, and with a `problem`. */
   readonly record?: Record
+  /** The record was received, and is beyond the bounds on content: 64 levels, 131,072 members. */
+  readonly problem?: Open<'record-unreadable'>
   readonly cid?: string
 }
 

@@ -1,7 +1,11 @@
 import * as z from 'zod/mini'
 import type { Protocol } from '../../connection/protocol.js'
 import { FrameError } from '../../errors.js'
+import { type Layout, parseBounded, Unreadable } from '../../internal/bounded-json.js'
+import { BoundsError } from '../../internal/content-bounds.js'
+import { messageOf } from '../../internal/message-of.js'
 import { tidTimeUs } from '../../internal/tid.js'
+import { RECORD_UNREADABLE } from '../../internal/unreadable-record.js'
 import { type TapEvent, tapEventSchema } from './events.js'
 
 /** Tap's `/channel`: one JSON event a text frame. */
@@ -14,8 +18,10 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
 
   decode(frame) {
     if (typeof frame !== 'string') throw new FrameError('the frame is binary, or text that is not UTF-8')
-    const result = z.safeParse(tapEventSchema, parse(frame))
-    if (result.success) return result.data
+    const message = parse(frame)
+    const unreadable = takeUnreadable(message)
+    const result = z.safeParse(tapEventSchema, message)
+    if (result.success) return unreadable ? ({ ...result.data, problem: RECORD_UNREADABLE } as TapEvent) : result.data
     throw new FrameError(result.error.issues.map(({ path, message }) => `\`${path.join('.')}\`: ${message}`).join('; '), placeOf(frame))
   },
 
@@ -25,12 +31,23 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
   timeOf: (event) => (event.type === 'record' && event.live ? tidTimeUs(event.rev) : 0),
 })
 
+const LAYOUT: Layout = { wrapper: 'record', replaced: 'record' }
+
 function parse(frame: string): unknown {
   try {
-    return JSON.parse(frame)
+    return parseBounded(frame, LAYOUT)
   } catch (error) {
-    throw new FrameError(`the frame is no JSON: ${(error as Error).message}`, placeOf(frame), { cause: error })
+    const what = error instanceof BoundsError ? 'holds what is' : 'is no JSON:'
+    throw new FrameError(`the frame ${what} ${messageOf(error)}`, placeOf(frame), { cause: error })
   }
+}
+
+/** Takes a record beyond the bounds out of its message, as a server leaves out what it cannot decode. */
+function takeUnreadable(message: unknown): boolean {
+  const event = (message as { readonly record?: { record?: unknown } } | null)?.record
+  if (!(event?.record instanceof Unreadable)) return false
+  delete event.record
+  return true
 }
 
 // The id is the first member, so that it can often be read where the rest cannot.

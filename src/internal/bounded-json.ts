@@ -1,0 +1,263 @@
+import { BoundsError, MAX_DEPTH, MAX_MEMBERS, MAX_UNCOUNTED_CHARACTERS, TOO_DEEP, TOO_MANY } from './content-bounds.js'
+
+/** Where the content is in a message: every member of the root, or what the root is itself. */
+export interface Layout {
+  /** A member of the root that only wraps: its members, or items, are the content. */
+  readonly wrapper?: string
+  /**
+   * What is replaced by {@link Unreadable} where it is beyond the bounds: a member of the wrapper, or
+   * every item of it. Anything else beyond the bounds is an error.
+   */
+  readonly replaced?: string | 'every item'
+  /** Whether a root is content itself, by its value. @default never */
+  readonly isContent?: (root: object) => boolean
+}
+
+/** Stands in a parsed value for content that is beyond the bounds. */
+export class Unreadable {
+  constructor(
+    /** Completes "the record is …". */
+    readonly why: string,
+    /** The JSON, as it was received. */
+    readonly text: string,
+  ) {}
+}
+
+/**
+ * Parses JSON whose content is within the bounds. Throws {@link BoundsError} where it is not and
+ * nothing can be replaced, and `SyntaxError` as `JSON.parse` does.
+ */
+export function parseBounded(text: string, layout: Layout): unknown {
+  return isSurelyBounded(text) ? JSON.parse(text) : new Skimmer(text, layout).parse()
+}
+
+/**
+ * Whether a glance shows that the text is within the bounds: it is short, and has few brackets, those
+ * in strings included. Nearly all messages are, and each bracket costs one native search.
+ */
+export function isSurelyBounded(text: string): boolean {
+  if (text.length > MAX_UNCOUNTED_CHARACTERS) return false
+  let left = MAX_DEPTH
+  for (let at = text.indexOf('{'); at >= 0; at = text.indexOf('{', at + 1)) left -= 1
+  if (left < 0) return false
+  for (let at = text.indexOf('['); at >= 0; at = text.indexOf('[', at + 1)) left -= 1
+  return left >= 0
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_ARRAY = 0x5b
+const BACKSLASH = 0x5c
+const CLOSE_ARRAY = 0x5d
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+
+/** A value that stands in the text where content was: nobody else can write it. */
+const MARK = `rxjs-atproto ${Math.random().toString(36).slice(2)}`
+
+interface Cut {
+  readonly from: number
+  readonly to: number
+  readonly why: string
+}
+
+/** Goes over JSON character by character. Nothing is built, and nothing recurses. */
+class Skimmer {
+  #at = 0
+  // Of the value that was skimmed last.
+  #depth = 0
+  #members = 0
+  // Of all that is not replaced: levels of the whole text, and members.
+  #deepest = 1
+  #kept = 0
+  readonly #cuts: Cut[] = []
+
+  constructor(
+    private readonly text: string,
+    private readonly layout: Layout,
+  ) {}
+
+  parse(): unknown {
+    this.#skim()
+    const root = JSON.parse(this.#withoutCuts()) as unknown
+    if (typeof root !== 'object' || root === null) return root
+    if (this.#deepest > MAX_DEPTH && this.layout.isContent?.(root)) throw new BoundsError(TOO_DEEP)
+    if (this.#cuts.length > 0) this.#replaceMarks(root as Record<string, unknown>)
+    return root
+  }
+
+  #skim(): void {
+    this.#skipSpace()
+    if (this.#code() === OPEN_OBJECT) {
+      this.#eachMember((name) => this.#rootMember(name))
+      this.#skipSpace()
+    } else this.#content(0)
+    // What follows is for JSON.parse to refuse; it must be little.
+    if (this.text.length - this.#at > MAX_DEPTH) throw notJson('it goes on after its end')
+  }
+
+  #rootMember(name: string): void {
+    const code = this.#code()
+    const isWrapper = name === this.layout.wrapper
+    if (isWrapper && code === OPEN_OBJECT) {
+      this.#eachMember((inner) => this.#content(2, inner === this.layout.replaced))
+    } else if (isWrapper && code === OPEN_ARRAY) {
+      this.#eachItem(() => this.#content(2, this.layout.replaced === 'every item'))
+    } else this.#content(1)
+    this.#deepest = Math.max(this.#deepest, 2)
+  }
+
+  /** Passes over a value that is content, `above` levels below the root. */
+  #content(above: number, isReplaced = false): void {
+    const from = this.#at
+    this.#value()
+    const why = this.#depth > MAX_DEPTH ? TOO_DEEP : this.#members > MAX_MEMBERS ? TOO_MANY : undefined
+    if (why !== undefined && !isReplaced) throw new BoundsError(why)
+    if (why !== undefined) this.#cuts.push({ from, to: this.#at, why })
+    else this.#keep(this.#members, above + this.#depth, isReplaced)
+  }
+
+  /** A value that could be replaced is bounded by itself; all others together. */
+  #keep(members: number, depth: number, isBounded: boolean): void {
+    this.#deepest = Math.max(this.#deepest, depth)
+    this.#kept += isBounded && this.layout.replaced !== 'every item' ? 1 : members + 1
+    if (this.#kept > MAX_MEMBERS) throw new BoundsError(TOO_MANY)
+  }
+
+  #eachMember(take: (name: string) => void): void {
+    this.#each(CLOSE_OBJECT, () => {
+      if (this.#code() !== QUOTE) throw notJson('a member has no name')
+      const from = this.#at
+      this.#string()
+      const name = nameOf(this.text.slice(from, this.#at))
+      this.#skipSpace()
+      if (this.#code() !== COLON) throw notJson('a member has no value')
+      this.#at += 1
+      this.#skipSpace()
+      take(name)
+    })
+  }
+
+  #eachItem(take: () => void): void {
+    this.#each(CLOSE_ARRAY, take)
+  }
+
+  #each(close: number, take: () => void): void {
+    this.#at += 1
+    this.#skipSpace()
+    while (this.#code() !== close) {
+      take()
+      this.#skipSpace()
+      if (this.#code() === COMMA) this.#at += 1
+      else if (this.#code() !== close) throw notJson('it is cut off, or its brackets do not match')
+      this.#skipSpace()
+    }
+    this.#at += 1
+  }
+
+  /** Passes over one value. Its depth and the number of its members are those of its JSON. */
+  #value(): void {
+    const { text } = this
+    const end = text.length
+    let at = this.#at
+    let depth = 0
+    let deepest = 0
+    let members = 0
+    // Between a bracket and what follows it: the first member has no comma before it.
+    let isFirst = false
+    while (at < end) {
+      const code = text.charCodeAt(at)
+      if (code <= 0x20) {
+        if (depth === 0 && isSpace(code)) break
+        at += 1
+        continue
+      }
+      if (depth === 0 && isEnd(code)) break
+      if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
+        depth -= 1
+        isFirst = false
+        at += 1
+        if (depth === 0) break
+        continue
+      }
+      if (code === COMMA) members += 1
+      else if (isFirst) {
+        members += 1
+        isFirst = false
+      }
+      if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+        depth += 1
+        if (depth > deepest) deepest = depth
+        isFirst = true
+        at += 1
+      } else if (code === QUOTE) {
+        at = endOfString(text, at)
+        if (depth === 0) break
+      } else at += 1
+    }
+    if (depth > 0) throw notJson('it is cut off')
+    if (at === this.#at) throw notJson('a value is missing')
+    this.#at = at
+    this.#depth = deepest
+    this.#members = members
+  }
+
+  #string(): void {
+    this.#at = endOfString(this.text, this.#at)
+  }
+
+  #skipSpace(): void {
+    while (isSpace(this.#code())) this.#at += 1
+  }
+
+  #code(): number {
+    return this.text.charCodeAt(this.#at)
+  }
+
+  #withoutCuts(): string {
+    let rest = ''
+    let from = 0
+    this.#cuts.forEach((cut, index) => {
+      rest += `${this.text.slice(from, cut.from)}"${MARK} ${index}"`
+      from = cut.to
+    })
+    return rest + this.text.slice(from)
+  }
+
+  #replaceMarks(root: Record<string, unknown>): void {
+    // A name may stand twice, and the last one counts.
+    const wrapper = (root[this.layout.wrapper as string] ?? {}) as Record<string | number, unknown>
+    const names = Array.isArray(wrapper) ? wrapper.keys() : [this.layout.replaced as string]
+    for (const name of names) {
+      const mark = wrapper[name]
+      if (typeof mark !== 'string' || !mark.startsWith(MARK)) continue
+      const cut = this.#cuts[Number(mark.slice(MARK.length))] as Cut
+      wrapper[name] = new Unreadable(cut.why, this.text.slice(cut.from, cut.to))
+    }
+  }
+}
+
+/** Where a string ends, behind its quote; the end of the text where it does not. */
+function endOfString(text: string, from: number): number {
+  let at = from + 1
+  for (; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) return at + 1
+    if (code === BACKSLASH) at += 1
+  }
+  throw notJson('a string is cut off')
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+
+/** Whether a value without brackets ends before this. */
+const isEnd = (code: number): boolean => code === COMMA || code === CLOSE_OBJECT || code === CLOSE_ARRAY
+
+/** The name of a member: a letter of it may be escaped. */
+function nameOf(quoted: string): string {
+  return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
+}
+
+/** As from `JSON.parse`, which would build all that is before the fault. */
+const notJson = (what: string): SyntaxError => new SyntaxError(what)
