@@ -250,7 +250,7 @@ describe('a page that is not as it should be', () => {
     expectBalanced(met.listed.metrics)
   })
 
-  it('rejects a bad repo that is nested deeper than JSON can be written', async () => {
+  it('rejects a bad repo that is nested deeper than JSON can be written, with its text', async () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     const [repo] = generateRepos({ count: 1 })
     await using server = await fakeRepos({
@@ -259,7 +259,11 @@ describe('a page that is not as it should be', () => {
     const listed = new Listed(server)
     expect(await lastValueFrom(listed.repos$.pipe(toArray()))).toEqual([repo])
     expect(listed.rejects).toEqual([
-      expect.objectContaining({ frame: '', error: expect.objectContaining({ message: 'the repo is no object' }) }),
+      expect.objectContaining({
+        frame: deep.slice(0, 65_536),
+        length: deep.length,
+        error: expect.objectContaining({ message: 'the repo is more than 64 levels deep' }),
+      }),
     ])
   })
 
