@@ -33,16 +33,24 @@ export function parseBounded(text: string, layout: Layout): unknown {
 
 /**
  * Whether a glance shows that the text is within the bounds: it is short, and has few brackets, those
- * in strings included. Nearly all messages are, and each bracket costs one native search.
+ * in strings included. Nearly all messages are such. Each bracket costs a native search, so that the
+ * search ends where what follows has no room for more levels.
  */
 export function isSurelyBounded(text: string): boolean {
   if (text.length > MAX_UNCOUNTED_CHARACTERS) return false
-  let left = MAX_DEPTH
-  for (let at = text.indexOf('{'); at >= 0; at = text.indexOf('{', at + 1)) left -= 1
-  if (left < 0) return false
-  for (let at = text.indexOf('['); at >= 0; at = text.indexOf('[', at + 1)) left -= 1
-  return left >= 0
+  // The first character is counted, whatever it is.
+  let levels = 1
+  for (let at = text.indexOf('[', 1); at >= 0 && levels <= MAX_DEPTH; at = text.indexOf('[', at + 1)) levels += 1
+  for (let at = text.indexOf('{', 1); at >= 0 && levels <= MAX_DEPTH; at = text.indexOf('{', at + 1)) {
+    levels += 1
+    // One more for the innermost, which may be empty.
+    if (levels + 1 + (text.length - at) / LEVEL_CHARACTERS <= MAX_DEPTH) return true
+  }
+  return levels <= MAX_DEPTH
 }
+
+// An object with an object in it: `{"":` and `}`.
+const LEVEL_CHARACTERS = 5
 
 const QUOTE = 0x22
 const COMMA = 0x2c

@@ -50,20 +50,18 @@ export class Heads {
     let depth = 0
     waiting[0] = 1
     while (this.read()) {
-      if (this.type === TEXT) this.at += this.argument
+      const { type, argument } = this
+      if (type === TEXT) this.at += argument
       // What is tagged follows, and it is that which counts.
-      else if (this.type === TAG) continue
-      else if (this.type === BYTES) {
-        // Its JSON, and that of a link, is an object of one member.
+      else if (type === TAG) continue
+      else if (type === MAP || type === ARRAY || type === BYTES) {
         if (depth === MAX_DEPTH) throw new BoundsError(TOO_DEEP)
-        this.#count(1)
-        this.at += this.argument
-      } else if (this.type === ARRAY || this.type === MAP) {
-        if (depth === MAX_DEPTH) throw new BoundsError(TOO_DEEP)
-        this.#count(this.argument)
-        if (this.argument > 0) {
+        // The JSON of bytes, and of a link, is an object of one member.
+        this.#count(type === BYTES ? 1 : argument)
+        if (type === BYTES) this.at += argument
+        else if (argument > 0) {
           depth += 1
-          waiting[depth] = this.type === MAP ? this.argument * 2 : this.argument
+          waiting[depth] = type === MAP ? argument * 2 : argument
           continue
         }
       }
