@@ -238,6 +238,29 @@ describe('content that is no record', () => {
     for (const { error } of rejects) expect(error.place?.position).toBeGreaterThan(1e9)
   })
 
+  it.each(['v1', 'v2'] as const)('is an event of a kind that nobody knows, on wire %s: a reject with its place', async (wire) => {
+    // Where a commit has its record, too.
+    const odd = (name: string, { json }: HostileRecord): string =>
+      identity(wire, 'IDENTITY')
+        .replace('"kind":"identity"', '"kind":"odd"')
+        .replace('#identity', '#odd')
+        .replace('"identity":IDENTITY', name === 'record' && wire === 'v1' ? `"commit":{"record":${json}}` : `"${name}":${json}`)
+    const events = [odd('odd', deep(64)), odd('odd', deep(65)), odd('record', deep(64)), odd('record', deep(65))]
+    await using server = await fakeJetstream({
+      events: [...events, FRAMES[wire](9, GOOD)],
+      stored: 'all',
+      firstSeq: 24_000_000_001,
+      ...(wire === 'v2' ? { server: 'v2' } : {}),
+    })
+    const rejects: RejectedFrame[] = []
+    const config = { host: wire === 'v2' ? server.host : server.url, wire, cursor: 'oldest' } as const
+    const read$ = jetstream$({ ...config, rejects: { next: (rejected) => rejects.push(rejected) } })
+    const kinds = (await read(3, read$)).map((event) => (event as { kind: string }).kind)
+    expect(kinds).toEqual(['odd', 'odd', 'commit'])
+    expect(rejects.map(({ error }) => error.message)).toEqual(Array(2).fill('the frame holds what is more than 64 levels deep'))
+    for (const { error } of rejects) expect(error.place?.position).toBeGreaterThan(1e9)
+  })
+
   it('is an identity of a Tap: a reject with its id, which `onReject` acks', async () => {
     const odd = (id: number, { json }: HostileRecord): string =>
       `{"id":${id},"type":"identity","identity":{"did":"did:plc:a","handle":"a.test","is_active":true,"status":"active","x":${json}}}`
