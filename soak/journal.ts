@@ -12,6 +12,8 @@ export type Kind = Entry['kind']
 
 /** Where a reader writes what it did, before anybody else can know of it. */
 export interface Journal {
+  /** Its reader is dead, though the process that they share goes on. */
+  readonly dead?: boolean
   write(kind: Kind, text?: string): void
 }
 

@@ -1,13 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { Dice } from './dice.js'
-import { type Death, readJournal } from './file-journal.js'
+import type { Death } from './file-journal.js'
 import type { Entry, Kind } from './journal.js'
 import type { Verdict } from './judge.js'
-import type { Task } from './reader.js'
+import type { Life, World } from './life.js'
 import type { ReaderPlan, Scenario, ScenarioPlan } from './scenario.js'
 import type { Defect } from './work.js'
 
@@ -16,8 +12,12 @@ export interface Limits {
   readonly seed: number
   readonly kills: number
   readonly milliseconds: number
+  /** A folder of the scenario's own, made where it is absent. */
   readonly folder: string
+  readonly world: World
   readonly defect?: Defect | undefined
+  /** How long nothing may move before a run is given up. @default 15_000 */
+  readonly stuckAfterMs?: number | undefined
 }
 
 /** What became of it. */
@@ -50,17 +50,16 @@ interface Fate {
 const LONGEST_LIFE_MS = 2000
 const STUCK_AFTER_MS = 15_000
 const TRICKLE_MS = 5
-const LOOK_MS = 50
 // What the last readers get, so that they have something to do.
 const LAST_BURST = 20
 
 export async function runScenario(plan: ScenarioPlan, limits: Limits): Promise<Report> {
-  const folder = join(limits.folder, plan.name.replaceAll(/\W+/g, '-'))
+  const { seed, folder } = limits
   mkdirSync(folder, { recursive: true })
-  const dice = new Dice(limits.seed, plan.name)
-  await using scenario = await plan.open({ dice, seed: limits.seed, folder })
+  const dice = new Dice(seed, plan.name)
+  await using scenario = await plan.open({ dice, seed, folder })
   // Awaited: the servers close when it returns.
-  return await new Run(plan.name, scenario, { ...limits, folder }).report()
+  return await new Run(plan.name, scenario, limits).report()
 }
 
 class Run {
@@ -115,84 +114,68 @@ class Run {
   }
 
   async #live(reader: ReaderPlan, fate: Fate): Promise<void> {
-    const { child, path } = this.#start(reader, fate)
-    const exited = once(child, 'exit')
+    const life = this.#start(reader, fate)
     this.scenario.feed(fate.burst)
-    if (!fate.bornDead) await Promise.race([once(child, 'message'), exited])
+    if (!fate.bornDead) await life.ready
     let trickle = fate.trickle
     const timers = [
-      setTimeout(() => child.kill('SIGKILL'), fate.killAfterMs),
+      setTimeout(() => life.kill(), fate.killAfterMs),
       setTimeout(() => void this.scenario.amid?.(new Dice(fate.seed, 'amid')), fate.amidAfterMs),
       setInterval(() => trickle-- > 0 && this.scenario.feed(1), TRICKLE_MS),
     ]
-    const [code, signal] = (await exited) as [number | null, NodeJS.Signals | null]
+    await this.#bury(reader, life)
     for (const timer of timers) clearTimeout(timer)
-    const completed = this.#bury(reader, path, signal ?? code)
-    if (completed) reader.completed?.()
+    if (count(life.entries, 'completed') > 0) reader.completed?.()
   }
 
-  #start(
-    reader: ReaderPlan,
-    { seed, death }: Pick<Fate, 'seed' | 'death'>,
-  ): { readonly child: ChildProcess; readonly path: string } {
-    const path = join(this.limits.folder, `life-${++this.#lives}.log`)
-    const task: Task = { ...reader.task(), journal: path, seed, death, defect: this.limits.defect }
-    const child = fork(new URL('./reader.js', import.meta.url), [JSON.stringify(task)], {
-      execArgv: [],
-    })
-    return { child, path }
+  #start(reader: ReaderPlan, { seed, death }: Pick<Fate, 'seed' | 'death'>): Life {
+    const task = { ...reader.task(), seed, death, defect: this.limits.defect }
+    return this.limits.world.start(task, ++this.#lives)
   }
 
-  /** Answers whether its stream had completed. */
-  #bury(reader: ReaderPlan, path: string, ended: NodeJS.Signals | number | null): boolean {
-    const entries = readJournal(path)
+  /** Waits for its end. */
+  async #bury(reader: ReaderPlan, life: Life): Promise<void> {
+    const end = await life.over
+    const { entries } = life
     const inHand = count(entries, 'received') - count(entries, 'handled')
-    if (ended === 'SIGKILL') {
+    if (end === 'killed') {
       this.#kills += 1
       if (inHand > 0 || !reader.judged) this.#killsAtWork += 1
-    } else if (ended !== 0) this.#wrong.push(`${reader.name} ended by itself (${ended})`)
+    } else if (end !== 'ended') this.#wrong.push(end.wrong)
     this.scenario.judge.life(
       reader.judged ? entries : entries.filter(({ kind }) => kind === 'failed'),
     )
-    return count(entries, 'completed') > 0
   }
 
   /** Readers that nobody kills do what is left. */
   async #finish(): Promise<void> {
-    const last = this.scenario.readers.map((reader, n) => {
-      const started = this.#start(reader, { seed: this.limits.seed + n, death: undefined })
-      return {
-        reader,
-        exited: once(started.child, 'exit'),
-        ready: once(started.child, 'message'),
-        ...started,
-      }
+    const { readers } = this.scenario
+    const last = readers.map((reader, n) => {
+      const life = this.#start(reader, { seed: this.limits.seed + n, death: undefined })
+      return { reader, life }
     })
     this.scenario.feed(LAST_BURST)
-    await Promise.all(last.map(({ ready, exited }) => Promise.race([ready, exited])))
-    await this.#allIsDone(last.flatMap(({ reader, path }) => (reader.judged ? [path] : [])))
-    for (const { reader, child, path, exited } of last) {
-      if (child.connected) child.disconnect()
-      const [code, signal] = (await exited) as [number | null, NodeJS.Signals | null]
-      this.#bury(reader, path, signal ?? code)
+    await Promise.all(last.map(({ life }) => life.ready))
+    await this.#allIsDone(last.flatMap(({ reader, life }) => (reader.judged ? [life] : [])))
+    for (const { reader, life } of last) {
+      life.stop()
+      await this.#bury(reader, life)
     }
   }
 
   /** Also where nothing has moved for so long that nothing will. */
-  async #allIsDone(paths: readonly string[]): Promise<void> {
+  async #allIsDone(lives: readonly Life[]): Promise<void> {
+    const { stuckAfterMs = STUCK_AFTER_MS } = this.limits
     let [before, movedAt] = [-1, performance.now()]
     for (;;) {
-      const entries = paths.flatMap(readJournal)
-      if (this.scenario.judge.left(entries) === 0 && ((await this.scenario.settled?.()) ?? true))
-        return
+      const entries = lives.flatMap((life) => life.entries)
+      const isDone = this.scenario.judge.left(entries) === 0
+      if (isDone && ((await this.scenario.settled?.()) ?? true)) return
+      if (entries.some(({ kind }) => kind === 'failed')) return
       if (entries.length !== before) movedAt = performance.now()
-      else if (
-        performance.now() - movedAt > STUCK_AFTER_MS ||
-        entries.some(({ kind }) => kind === 'failed')
-      )
-        return
+      else if (performance.now() - movedAt > stuckAfterMs) return
       before = entries.length
-      await pause(LOOK_MS)
+      await this.limits.world.moved()
     }
   }
 }

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { table, whole } from '../bench/tools/table.js'
 import { CONTROLS } from './controls.js'
+import { Processes } from './process-life.js'
 import { type Report, runScenario } from './run-scenario.js'
 import type { ScenarioPlan } from './scenario.js'
 import { SCENARIOS } from './scenarios/index.js'
@@ -109,7 +110,8 @@ async function take(turn: Turn): Promise<void> {
 
 /** `undefined` where the scenario itself failed. */
 async function reported({ title, plan, defect }: Turn): Promise<Report | undefined> {
-  const place = { seed, folder: join(folder, title.replaceAll(/\W+/g, '-')), defect }
+  const own = join(folder, title.replaceAll(/\W+/g, '-'))
+  const place = { seed, folder: own, world: new Processes(own), defect }
   const isControl = defect !== undefined
   const bounds = isControl
     ? { kills: KILLS_OF_A_CONTROL, milliseconds: Number.POSITIVE_INFINITY }

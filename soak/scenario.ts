@@ -1,6 +1,6 @@
 import type { Dice } from './dice.js'
 import type { Judge } from './judge.js'
-import type { Task } from './reader.js'
+import type { Task } from './sources.js'
 
 /** One source with its servers, which live here and know what they sent. */
 export interface Scenario extends AsyncDisposable {

@@ -10,7 +10,7 @@ export interface Work<E> {
   readonly idOf: (event: E) => string
   readonly laneOf: (event: E) => string
   /** Takes a while; `length` is 0 to 7. */
-  readonly pause: (length: number) => Promise<void>
+  readonly pause: (length: number) => Promise<unknown>
   /** What is wrong with this reader: the judge must find it. */
   readonly defect?: Defect | undefined
 }
@@ -88,6 +88,7 @@ export function watched(store: CursorStore, journal: Journal, defect?: Defect): 
   return {
     load: (key) => store.load(key),
     async save(key, position) {
+      if (journal.dead) return
       const saving = defect === 'forgets-saves' ? undefined : store.save(key, position)
       journal.write('saving')
       await saving

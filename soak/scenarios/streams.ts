@@ -14,8 +14,8 @@ import {
 import type { Dice } from '../dice.js'
 import { labelId, subjectId } from '../ids.js'
 import { Judge, type Rules, type Sent } from '../judge.js'
-import type { Task } from '../reader.js'
 import type { Place, ReaderPlan, Scenario, ScenarioPlan } from '../scenario.js'
+import type { Task } from '../sources.js'
 import { Story } from '../story.js'
 
 /** What goes wrong on every stream with a socket: each must fire, and some fire again and again. */
