@@ -3,12 +3,13 @@ import { filesIn, ROOT, textOf } from './source-files.js'
 
 const manifest = JSON.parse(textOf('package.json'))
 const here = `spec/package/${__filename.split('/').at(-1)}`
-const folders = ['src', 'spec', 'bench', 'examples', 'scripts', 'docs', '.ci']
+const folders = ['src', 'spec', 'bench', 'examples', 'scripts', 'docs', '.ci', '.github', 'api']
 const ours = folders.flatMap((folder) => filesIn(folder, /./)).filter((file) => file !== here)
 const pages = [
   'README.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
   'package.json',
   'package-lock.json',
   '.npmrc',
