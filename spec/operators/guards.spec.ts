@@ -1,4 +1,4 @@
-import { isAccount, isCommit, isCreate, isDelete, isIdentity, isUpdate } from '../../src/operators/guards.js'
+import { isAccount, isCommit, isCreate, isDelete, isIdentity, isSync, isUpdate } from '../../src/operators/guards.js'
 import { generateEvents } from '../../src/testing/index.js'
 
 const post = 'app.bsky.feed.post'
@@ -25,6 +25,7 @@ describe('the guards', () => {
     ['isDelete', isDelete(post), ['a delete']],
     ['isIdentity', isIdentity, ['an identity', 'a body of another kind']],
     ['isAccount', isAccount, ['an account']],
+    ['isSync', isSync, ['a sync']],
     [
       'isCommit',
       isCommit,

@@ -142,7 +142,7 @@ describe('ingest, when an ingestor fails', () => {
     })
   })
 
-  describe('trap 16: off by one in attempts', () => {
+  describe('off by one in attempts', () => {
     it.each([1, 2, 3, 5])('tries exactly %i times, the first one included', (attempts) =>
       marbles(({ cold, expectObservable, flush }) => {
         const { ingestor, tried } = failing(99)

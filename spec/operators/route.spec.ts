@@ -17,7 +17,7 @@ describe('the router', () => {
     expect(router(keys.toReversed())(commit(collection))).toBe(key)
   })
 
-  describe('trap 20: a prefix that takes what only begins like it', () => {
+  describe('a prefix that takes what only begins like it', () => {
     it.each(['app.bsky.feedback.x', 'app.bsky.feed', 'app.bsky.feeds.post', 'app.bsky.fee.post'])(
       'does not take %s for app.bsky.feed.*',
       (collection) => {

@@ -7,9 +7,9 @@ import { Desk } from './desk.js'
 import { type Commit, commit, post } from './events.js'
 import { settled } from './virtual-clock.js'
 
-// Trap 16 (attempts) is in ingest-failures.spec.ts, trap 20 (prefixes) in route.spec.ts.
+// Attempts are in ingest-failures.spec.ts, prefixes in route.spec.ts.
 
-describe('trap 5: a cursor that moves before the work', () => {
+describe('a cursor that moves before the work', () => {
   it('stays before the oldest unfinished value, in whatever order the work ends', () => {
     const [book, desk, frontiers] = [new Book(), new Desk(), [] as unknown[]]
     range(1, 5)
@@ -55,7 +55,7 @@ describe('trap 5: a cursor that moves before the work', () => {
   })
 })
 
-describe('trap 14: a worker that dies in silence', () => {
+describe('a worker that dies in silence', () => {
   const failure = new Error('no')
 
   it.each<[string, () => Promise<never>]>([
@@ -114,7 +114,7 @@ describe('trap 14: a worker that dies in silence', () => {
   })
 })
 
-describe('trap 15: a slow warning that cannot fire', () => {
+describe('a slow warning that cannot fire', () => {
   it(
     'fires while the work hangs, and as often as it hangs for as long again',
     marbles(({ cold, expectObservable, flush }) => {

@@ -17,7 +17,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
 
   describe.each(['position', 'redis'] as const)('and ids: %s', (ids) => {
     it.each([Number.POSITIVE_INFINITY, 100])(
-      'writes once what was applied although its answer got lost (F1), with maxLen %p',
+      'writes once what was applied although its answer got lost, with maxLen %p',
       async (maxLen) => {
         await using proxy = await faultProxy({ target: server.port })
         await using opened = await connect(`redis://127.0.0.1:${proxy.port}`)
@@ -37,7 +37,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       },
     )
 
-    it('writes once what Redis took while it hung, and pauses the source meanwhile (F2)', async () => {
+    it('writes once what Redis took while it hung, and pauses the source meanwhile', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 500))
       using sink = sinkOf(opened, feed, { ids, capacity: 1000, highWaterMark: Number.POSITIVE_INFINITY })
@@ -58,7 +58,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats'))?.[1])).toBeLessThanOrEqual(41)
     })
 
-    it('writes again what Redis lost with its last second (F3)', async () => {
+    it('writes again what Redis lost with its last second', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 500))
       using sink = sinkOf(opened, feed, { ids })
@@ -76,7 +76,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(sink.metrics).toMatchObject({ rewritten: 1000, written: 1600, holes: 0 })
     })
 
-    it('says so where Redis lost more than is kept (F3)', async () => {
+    it('says so where Redis lost more than is kept', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 500))
       using sink = sinkOf(opened, feed, { ids, rewrite: 200 })
@@ -90,7 +90,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(sink.metrics).toMatchObject({ rewritten: 200, holes: 1 })
     })
 
-    it('finds nothing missing where what is kept reaches back far enough (F3)', async () => {
+    it('finds nothing missing where what is kept reaches back far enough', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 500))
       using sink = sinkOf(opened, feed, { ids, rewrite: 200 })
@@ -107,7 +107,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(sink.metrics).toMatchObject({ rewritten: 100, written: 610, duplicates: 0, holes: 0 })
     })
 
-    it('waits while Redis is full (F4), and moves no position', async () => {
+    it('waits while Redis is full, and moves no position', async () => {
       await using opened = await connect(server.url)
       await server.cli('CONFIG', 'SET', 'maxmemory', '1')
       const feed = new Feed(range(1, 2000))
@@ -121,7 +121,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(await numbers(server)).toEqual(upTo(2000))
     })
 
-    it('waits while Redis is full in the middle (F4)', async () => {
+    it('waits while Redis is full in the middle', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 700))
       using sink = sinkOf(opened, feed, { ids })
@@ -136,7 +136,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(await numbers(server)).toEqual(upTo(1400))
     })
 
-    it('waits while Redis is read-only (F5)', async () => {
+    it('waits while Redis is read-only', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 100))
       using sink = sinkOf(opened, feed, { ids })
@@ -151,7 +151,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(await numbers(server)).toEqual(upTo(200))
     })
 
-    it('goes on where the connection ends in the midst of a batch (F10)', async () => {
+    it('goes on where the connection ends in the midst of a batch', async () => {
       await using proxy = await cuttingProxy(server.port)
       await using opened = await connect(proxy.url)
       const feed = new Feed(range(1, 500))
@@ -174,7 +174,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     })
   })
 
-  it('waits while Redis is loading, and at the start too (F5)', async () => {
+  it('waits while Redis is loading, and at the start too', async () => {
     await using opened = await connect(server.url)
     await sinkOf(opened, new Feed(range(1, 2000)).complete()).done
     const keys = Array.from({ length: 500 }, (_, n) => server.cli('SET', `key${n}`, 'x'.repeat(1000)))
@@ -220,7 +220,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     ['ERR', ['ACL', 'SETUSER', 'default', '-xadd']],
     ['NOPERM', ['ACL', 'SETUSER', 'default', 'resetkeys', '~other*']],
     ['NOPERM', ['ACL', 'SETUSER', 'default', '-xinfo|groups']],
-  ] as const)('ends at once with %s after %p, before any event (F6)', async (reason, mistake) => {
+  ] as const)('ends at once with %s after %p, before any event', async (reason, mistake) => {
     await using opened = await connect(server.url)
     await server.cli(...mistake)
     using sink = sinkOf(opened, new Feed())
@@ -231,25 +231,22 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     ['ERR', ['ACL', 'SETUSER', 'default', '-sadd']],
     ['ERR', ['ACL', 'SETUSER', 'default', '-set']],
     ['WRONGTYPE', ['SET', '{stream}:written:1', 'text']],
-  ] as const)(
-    "ends at once with %s after %p, and leaves no entry that it would write again, with Redis's ids (F6)",
-    async (reason, mistake) => {
-      await using opened = await connect(server.url)
-      await server.cli(...mistake)
-      using sink = sinkOf(opened, new Feed(range(1, 10)), { ids: 'redis' })
-      await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason, retryable: false })
-      expect(await server.cli('XLEN', 'stream')).toBe(':0')
-    },
-  )
+  ] as const)("ends at once with %s after %p, and leaves no entry that it would write again, with Redis's ids", async (reason, mistake) => {
+    await using opened = await connect(server.url)
+    await server.cli(...mistake)
+    using sink = sinkOf(opened, new Feed(range(1, 10)), { ids: 'redis' })
+    await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason, retryable: false })
+    expect(await server.cli('XLEN', 'stream')).toBe(':0')
+  })
 
-  it('ends at once where the client is closed (F6)', async () => {
+  it('ends at once where the client is closed', async () => {
     const opened = await connect(server.url)
     await opened[Symbol.asyncDispose]()
     using sink = sinkOf(opened, new Feed())
     await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'CLOSED' })
   })
 
-  it.each(['15-0', '99-0'])('ends where another writer has added %s, and loses nothing (F7)', async (id) => {
+  it.each(['15-0', '99-0'])('ends where another writer has added %s, and loses nothing', async (id) => {
     await using opened = await connect(server.url)
     const feed = new Feed(range(1, 10))
     using sink = sinkOf(opened, feed)
@@ -263,7 +260,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect((await numbers(server)).filter((n) => n > 0)).toEqual(upTo(20))
   })
 
-  it('is not disturbed by a second writer of the same events (F7)', async () => {
+  it('is not disturbed by a second writer of the same events', async () => {
     await using opened = await connect(server.url)
     const [one, other] = [new Feed(range(1, 100)), new Feed(range(1, 300))]
     using first = sinkOf(opened, one)
@@ -283,7 +280,7 @@ describeRedis('toRedisStream with a client that did not log in', () => {
     new Redis(url, { enableReadyCheck: false }).on('error', () => {}),
   ]
 
-  it('ends at once (F6)', async () => {
+  it('ends at once', async () => {
     await using server = await redisServer('--requirepass', 'secret')
     for (const client of silent(server.url)) {
       if ('isOpen' in client) await client.connect()

@@ -19,7 +19,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   const read = (group: string, count: number) =>
     server.cli('XREADGROUP', 'GROUP', group, 'me', 'COUNT', `${count}`, 'NOACK', 'STREAMS', 'stream', '>')
 
-  it('pauses at the high-water mark and throws nothing away (trap 1)', async () => {
+  it('pauses at the high-water mark and throws nothing away', async () => {
     await server.cli('XGROUP', 'CREATE', 'stream', 'fast', '0', 'MKSTREAM')
     await server.cli('XGROUP', 'CREATE', 'stream', 'slow', '0')
     const feed = new Feed(range(1, 3000))
@@ -78,7 +78,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual(upTo(1800, 551))
   })
 
-  it('writes each of the events that share a position once, cut anywhere (trap 32)', async () => {
+  it('writes each of the events that share a position once, cut anywhere', async () => {
     const placed = [1, 300, 7, 2, 90].flatMap((size, group) =>
       Array.from({ length: size }, (_, index): Placed => ({ event: small(group * 1000 + index), position: 10 + group, index })),
     )
@@ -90,7 +90,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual(all)
   })
 
-  it('takes no event for a duplicate when positions are handed out again (trap 33)', async () => {
+  it('takes no event for a duplicate when positions are handed out again', async () => {
     await sinkOf(opened, new Feed(range(1, 100)).complete()).done
     const renumbered = (from: number, to: number): readonly Placed[] =>
       range(from, to).map(({ event: { n }, position, index }) => ({ event: small(n + 1000), position, index }))

@@ -10,7 +10,7 @@ const ofNow = () => ({ startUs: Date.now() * 1000 })
 
 const reasonOf = (status: ConnectionStatus) => ('reason' in status ? status.reason?.code : undefined)
 
-describe('trap 6: a backoff that never resets, or too soon', () => {
+describe('a backoff that never resets, or too soon', () => {
   it(
     'ten sessions of ten minutes keep the first delay',
     marbles((helpers) => {
@@ -54,7 +54,7 @@ describe('trap 6: a backoff that never resets, or too soon', () => {
   })
 })
 
-describe('trap 7: a half-open link', () => {
+describe('a half-open link', () => {
   it.each([
     ['before the first frame', 0],
     ['after it', 50],
@@ -97,7 +97,7 @@ describe('trap 7: a half-open link', () => {
   })
 })
 
-describe('trap 22: a clean close that completes the stream', () => {
+describe('a clean close that completes the stream', () => {
   it.each([1000, 1001, 1006, 1012])('a close with %i is followed by the next connection', async (code) => {
     await using server = await fakeJetstream({
       events: 100,
@@ -121,7 +121,7 @@ describe('trap 22: a clean close that completes the stream', () => {
   })
 })
 
-describe('trap 35: pings that are far apart', () => {
+describe('pings that are far apart', () => {
   it('a server that never pings is kept as long as it answers ours', async () => {
     await using server = await fakeJetstream({ events: 10, pingEveryMs: Number.POSITIVE_INFINITY, faults: [{ after: 10, do: 'stall' }] })
     const source = watched(server, { idleTimeoutMs: 150 })
@@ -156,7 +156,7 @@ describe('trap 35: pings that are far apart', () => {
   })
 })
 
-describe('trap 36: a paused reader that is cut', () => {
+describe('a paused reader that is cut', () => {
   it('closes by itself before that, and comes back by cursor: every event once', async () => {
     await using server = await fakeJetstream({ events: 3000, writeTimeoutMs: 2000 })
     const source = watched(server, { pauseCloseMs: 100 })
@@ -194,7 +194,7 @@ describe('trap 36: a paused reader that is cut', () => {
   }, 30_000)
 })
 
-describe('trap 37: offers that kill the handshake', () => {
+describe('offers that kill the handshake', () => {
   it('no subprotocol and no compression is offered on v1', async () => {
     await using server = await fakeJetstream({ events: 1 })
     await first(1, watched(server).events$)
@@ -205,7 +205,7 @@ describe('trap 37: offers that kill the handshake', () => {
   })
 })
 
-describe('trap 38: a 503 without Retry-After', () => {
+describe('a 503 without Retry-After', () => {
   it('is tried again after the first, short delay', async () => {
     await using server = await fakeJetstream({
       events: 10,

@@ -184,6 +184,6 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
     }),
 }
 
-describe('trap 12: dead options', () => {
+describe('dead options', () => {
   it.each(Object.entries(EFFECTS))('`%s` changes what can be seen', (_, shows) => shows())
 })

@@ -3,7 +3,7 @@ import type { JetstreamEvent } from '../../src/index.js'
 import { fakeJetstream, generateEvents } from '../../src/testing/index.js'
 import { bodyOf, cursorsOf, first, generated, timesOf, until, watched } from './watched.js'
 
-describe('trap 3: a cursor that is tracked only if it was given', () => {
+describe('a cursor that is tracked only if it was given', () => {
   it('the second dial carries the last event, though the first had no cursor', async () => {
     await using server = await fakeJetstream({ events: 300, faults: [{ after: 120, do: 'drop' }] })
     const { events$ } = watched(server)
@@ -14,7 +14,7 @@ describe('trap 3: a cursor that is tracked only if it was given', () => {
   })
 })
 
-describe('trap 4: a cursor that is frozen in the URL', () => {
+describe('a cursor that is frozen in the URL', () => {
   it.each(['legacy', 'v2'] as const)('three reconnects ask a %s server for growing cursors, and repeat one event each', async (kind) => {
     await using server = await fakeJetstream({
       events: 400,
@@ -38,7 +38,7 @@ describe('trap 4: a cursor that is frozen in the URL', () => {
     generated(count, kind === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}).map(bodyOf)
 })
 
-describe('trap 13: a stale reconnect signal', () => {
+describe('a stale reconnect signal', () => {
   it.each([
     ['close', { do: 'close', code: 1001 }],
     ['drop', { do: 'drop' }],
@@ -61,7 +61,7 @@ describe('trap 13: a stale reconnect signal', () => {
   })
 })
 
-describe('trap 23: a cursor that a server takes for another', () => {
+describe('a cursor that a server takes for another', () => {
   const day = 86_400_000_000
 
   it('a sequence number that is sent to a legacy server is refused at once, and not answered with all it has', async () => {
@@ -115,7 +115,7 @@ describe('trap 23: a cursor that a server takes for another', () => {
   })
 })
 
-describe('trap 32: positions that are shared', () => {
+describe('positions that are shared', () => {
   const startUs = 1_767_225_600_000_000
   /** Commits of these many operations each, which share a time. */
   const groups = (sizes: readonly number[]) =>
@@ -154,7 +154,7 @@ describe('trap 32: positions that are shared', () => {
   })
 })
 
-describe('trap 33: positions that are handed out again', () => {
+describe('positions that are handed out again', () => {
   it.each([
     // Its positions are times, and it gives none twice: nothing can be lost.
     ['legacy', []],

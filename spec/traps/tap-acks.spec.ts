@@ -5,7 +5,7 @@ import { connect } from '../testing/fake-tap-client.js'
 
 const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) => acks.map(({ id }) => id)
 
-describe('trap 2: an ack before delivery', () => {
+describe('an ack before delivery', () => {
   it('nothing is acked while the handlers run: a crash then loses nothing', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 33, false) })
     const [source, work] = [tapped(tap), new Work()]
@@ -19,7 +19,7 @@ describe('trap 2: an ack before delivery', () => {
   })
 })
 
-describe('trap 14: a handler that dies in silence', () => {
+describe('a handler that dies in silence', () => {
   it.each([
     [
       'throws',
@@ -62,7 +62,7 @@ describe('trap 14: a handler that dies in silence', () => {
   })
 })
 
-describe('trap 21: a connection that ends while a handler runs', () => {
+describe('a connection that ends while a handler runs', () => {
   it('is dialled again meanwhile, and the event is acked when it comes again, without handling it twice', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 2), faults: [{ after: 1, do: 'drop' }] })
     const [source, work] = [tapped(tap), new Work()]
@@ -99,7 +99,7 @@ describe('trap 21: a connection that ends while a handler runs', () => {
   })
 })
 
-describe('trap 39: acks that are carried over a reconnect', () => {
+describe('acks that are carried over a reconnect', () => {
   it('a server that counts from 1 again gets no stale ack: its new events are handled, and none is destroyed', async () => {
     await using tap = await fakeTap({ events: [record(ALICE, 'old-1', false), record(ALICE, 'old-2', false)] })
     const [source, work] = [tapped(tap), new Work()]
@@ -157,7 +157,7 @@ describe('trap 39: acks that are carried over a reconnect', () => {
   })
 })
 
-describe('trap 40: copies, reader or no reader', () => {
+describe('copies, reader or no reader', () => {
   it('110 frames for 11 events are 11 events, and 110 acks', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 11, false) })
     for (let tick = 0; tick < 9; tick += 1) tap.redeliver()
@@ -187,7 +187,7 @@ describe('trap 40: copies, reader or no reader', () => {
   })
 })
 
-describe('trap 41: an event that always fails', () => {
+describe('an event that always fails', () => {
   it('ends in an ack through the dead letter, and its repository goes on', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 3) })
     const [letters, handled]: [TapEvent[], TapEvent[]] = [[], []]

@@ -8,7 +8,7 @@ const endOf = (source: ReturnType<typeof tapped>): Promise<Error> =>
     source.events$.subscribe({ error: resolve })
   })
 
-describe('trap 16: off by one in attempts, and what is tried for ever', () => {
+describe('off by one in attempts, and what is tried for ever', () => {
   it.each([0, 1, 3])('maxAttempts: %i is so many retries, and then the end', async (maxAttempts) => {
     await using tap = await fakeTap({ faults: [{ onConnect: 1, times: maxAttempts + 1, do: 'refuse', status: 503 }] })
     const source = tapped(tap, { reconnect: { initialDelayMs: 1, jitter: 'none', maxAttempts } })

@@ -2,7 +2,7 @@ import { type TapEvent, tapEventSchema } from '../../src/index.js'
 import { fakeTap, generateTapEvents } from '../../src/testing/index.js'
 import { idsOf, tapped } from '../sources/tap/tapped.js'
 
-describe('trap 9: a poison message', () => {
+describe('a poison message', () => {
   it('one bad in 1,000 is one reject with its bytes and its id; 999 are delivered, on one connection', async () => {
     const all = [...generateTapEvents({ count: 999, dids: 50, live: false })]
     const poison = '{"id":500,"type":"record","record":{"live":false,"did":"did:plc:poison","rev":"\\ud800'
@@ -20,7 +20,7 @@ describe('trap 9: a poison message', () => {
   })
 })
 
-describe('trap 11: encodings that a closed enum fails', () => {
+describe('encodings that a closed enum fails', () => {
   it.each(['active', 'takendown', 'suspended', 'deactivated', 'deleted', 'desynchronized', 'throttled', 'Takendown', ''])(
     'the status %j comes as it is',
     (status) => {

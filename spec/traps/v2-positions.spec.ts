@@ -6,7 +6,7 @@ import { cursorsOf, first, generated, until, watched } from './watched.js'
 const unnumbered = (events: readonly { cursor?: number }[]) => events.map(({ cursor, ...event }) => event)
 const serve = (options: FakeJetstreamOptions = {}) => fakeJetstream({ server: 'v2', firstSeq: 1_000, ...options })
 
-describe('traps 3 and 4 on wire v2: the cursor of every dial', () => {
+describe('the cursor of every dial, on wire v2', () => {
   it('is the number of the last event received, and each event comes once, those of one commit too', async () => {
     await using server = await serve({ events: 400, faults: [100, 200, 300].map((after) => ({ after, do: 'drop' })) })
     const source = watched(server, { wire: 'v2', host: server.host })
@@ -27,7 +27,7 @@ describe('traps 3 and 4 on wire v2: the cursor of every dial', () => {
   })
 })
 
-describe('trap 33 on wire v2: positions that are handed out again', () => {
+describe('positions that are handed out again, on wire v2', () => {
   it('a server that came back with fewer events skips nothing, and the gap is reported', async () => {
     await using server = await serve({ events: 200 })
     const source = watched(server, { wire: 'v2', host: server.host })
@@ -54,7 +54,7 @@ describe('trap 33 on wire v2: positions that are handed out again', () => {
   })
 })
 
-describe('trap 34 on wire v2: a time in the newest part of the log', () => {
+describe('a time in the newest part of the log, on wire v2', () => {
   it('is answered with more than was asked for, of which nothing is delivered', async () => {
     const startUs = (Date.now() - 60_000) * 1000
     const log = generated(100, { startUs, everyUs: 100_000 })

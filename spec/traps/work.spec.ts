@@ -20,7 +20,7 @@ const positionIn = (store: ReturnType<typeof memoryCursorStore>): number | undef
   return text === undefined ? undefined : (JSON.parse(text) as { position: number }).position
 }
 
-describe('trap 5: a cursor that moves before the work', () => {
+describe('a cursor that moves before the work', () => {
   it('is saved before the oldest unfinished event when handlers finish out of order, and before one that failed for ever', async () => {
     const events = generated(40)
     await using server = await fakeJetstream({ events })
@@ -54,7 +54,7 @@ describe('trap 5: a cursor that moves before the work', () => {
   })
 })
 
-describe('trap 9: a poison message', () => {
+describe('a poison message', () => {
   it('one in 1,000 is one reject, with its bytes and its place; 999 are delivered on the same connection', async () => {
     const events = generated(1000)
     const poison = JSON.stringify(events[500]).slice(0, -30)
@@ -107,7 +107,7 @@ describe('trap 9: a poison message', () => {
   })
 })
 
-describe('trap 14: the silent death of a worker', () => {
+describe('the silent death of a worker', () => {
   const failures = {
     throws: () => {
       throw new Error('no')
@@ -169,7 +169,7 @@ describe('trap 14: the silent death of a worker', () => {
   })
 })
 
-describe('trap 17: identity events without a handle, and a queue without a bound', () => {
+describe('identity events without a handle, and a queue without a bound', () => {
   it('every identity event comes, with a handle or without one', async () => {
     const identities = generated(3000).filter((event) => event.kind === 'identity')
     const bare = identities.filter((event) => event.kind === 'identity' && event.identity.handle === undefined)
@@ -195,7 +195,7 @@ describe('trap 17: identity events without a handle, and a queue without a bound
   })
 })
 
-describe('trap 18: filters that wipe each other, sockets that leak, handlers all at once', () => {
+describe('filters that wipe each other, sockets that leak, handlers all at once', () => {
   it('a change of one filter sends all of them, since the server forgets what an update leaves out', async () => {
     const filters$ = new Subject<JetstreamFilters>()
     await using server = await fakeJetstream({ events: 10 })

@@ -7,9 +7,11 @@ import {
   isCreate,
   isDelete,
   isIdentity,
+  isSync,
   isUpdate,
   type JetstreamEvent,
   jetstream$,
+  type SyncEvent,
 } from 'rxjs-atproto'
 import { exactly, type Like, type Post, type Records } from './expect-type.js'
 
@@ -47,6 +49,7 @@ if (isCreate('com.example.thing')(plain)) {
 if (isCommit(event)) event.commit.rkey
 if (isIdentity(event)) exactly<typeof event, IdentityEvent>(true)
 if (isAccount(event)) exactly<typeof event, AccountEvent>(true)
+if (isSync(event)) exactly<typeof event, SyncEvent>(true)
 
 // @ts-expect-error only a commit has one
 event.commit

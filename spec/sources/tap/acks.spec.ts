@@ -92,7 +92,7 @@ describe('Acks', () => {
     expect([ack.connections, leave.connections]).toEqual([[[9]], [[]]])
   })
 
-  describe('trap 39: acks carried over a reconnect destroy events', () => {
+  describe('acks carried over a reconnect destroy events', () => {
     it('acks work that ends after the disconnect only when the event is delivered again, at once and without handling it twice', () => {
       const desk = new Desk()
       desk.acks.admit(post(7, 'a'))
@@ -158,7 +158,7 @@ describe('Acks', () => {
     })
   })
 
-  describe('trap 40: copies, reader or no reader', () => {
+  describe('copies, reader or no reader', () => {
     it('does not handle a copy of what is in hand, and acks once for each copy when it is done', () => {
       const desk = new Desk()
       expect([1, 2, 3].map(() => desk.acks.admit(post(7, 'a')))).toEqual([true, false, false])

@@ -19,6 +19,7 @@ import { type Wire, Wires, wireOfPath } from './wire.js'
  * **Loss**: none that is not reported to `gaps`; with a `checkpoint`, at least once over restarts.
  * **Resume**: a lost connection is dialled again with backoff, at the position of the last event received; what the inclusive cursor repeats is
  * recognised and not emitted again.
+ * **Unsubscription**: closes the connection. What is still open may be finished; the checkpoint is saved as it is.
  * **Completion**: never by itself.
  * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401, 404, a refused filter),
  * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames that cannot be read go to `rejects`.
