@@ -35,6 +35,15 @@ describe('rxjs-atproto jetstream writes', () => {
     expect(code).toBe(0)
   })
 
+  it('half of a surrogate pair as the escape that was received, and not as another character', async () => {
+    const [event] = [...generateEvents({ count: 1, seed: 5 })]
+    const halves = { ...event, note: 'a\ud800b', '\udc00': 1 }
+    const { url } = await serve({ events: [JSON.stringify(halves)] })
+    const { stdout } = await cli.run(['jetstream', '--host', url, '--limit', '1', '-q'])
+    expect(stdout).toContain('"note":"a\\ud800b"')
+    expect(linesOf(stdout)).toEqual([halves])
+  })
+
   it('exactly as many as `--limit` says, and nothing on stderr with `-q`', async () => {
     const { url } = await serve({ events: 5000 })
     const { code, stdout, stderr } = await cli.run(['jetstream', '--host', url, '--limit', '7', '-q'])

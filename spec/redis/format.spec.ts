@@ -83,6 +83,14 @@ describe.each(['json', 'rsky'] as const)('the format %s', (name) => {
     )
   })
 
+  it('writes half of a surrogate pair as an escape, which is the same text in UTF-8, and gives it back', () => {
+    const halves = { ...create, commit: { ...create.commit, record: { text: 'a\ud800b', '\udc00': '\udbff' } } }
+    const text = formatOf(name).encode(halves).join(' ')
+    expect(text).toContain('a\\ud800b')
+    expect(Buffer.from(text).toString()).toBe(text)
+    expect(roundTrip(name, halves)).toEqual([halves])
+  })
+
   it('leaves a record behind that cannot be decoded, and writes its event', () => {
     const { record: _unread, ...rest } = create.commit
     const commit = Object.defineProperty({ ...rest }, 'record', {
