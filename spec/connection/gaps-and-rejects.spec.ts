@@ -56,6 +56,12 @@ describe('Gaps', () => {
     expect(warn.mock.calls).toEqual([['ws://a: events may be lost, from 3 to an unknown position (cursor-too-old)']])
   })
 
+  it('warns of a frame that was too large, which comes again only with a larger limit', () => {
+    const warn = jest.fn()
+    new Gaps(undefined, { warn }).report({ host: 'ws://a', from: 3, to: 3, reason: 'frame-too-large', recoverable: true, count: 1 })
+    expect(warn.mock.calls).toEqual([['ws://a: 1 event is lost, from 3 to 3 (frame-too-large)']])
+  })
+
   it(
     'warns of gaps of one reason once a minute at most',
     marbles((helpers) => {

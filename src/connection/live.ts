@@ -254,27 +254,29 @@ class Stream<Event> implements DeliverySource {
         throw error
       }
       this.#counts.rejected += 1
+      // Before the position moves, and told after it has: it may be that of another log.
+      const gap = frame instanceof LargeFrame ? this.#gapOf(protocol, error.place?.position) : undefined
       if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
+      if (gap !== undefined) this.#gaps.report(gap)
       const kept = frame instanceof TextBytes ? frame.toFrame() : frame
       reject(this.#options.rejects, protocol.host, kept, error)
       return undefined
     }
   }
 
-  /** What is wrong with a message of which we have the beginning alone. Where it is lost for good, that is a gap, before the reject. */
-  #tooLarge({ host, largeFrames, placeOfLarge }: Protocol<Event>, { head, length }: LargeFrame): FrameError {
-    const place = placeOfLarge?.(head)
-    if (largeFrames !== 'reject') this.#reportLarge(host, place?.position)
-    return new FrameError(`the frame of ${length} bytes is larger than \`maxFrameBytes\` (${this.#options.maxFrameBytes})`, place)
+  /** What is wrong with a message of which we have the beginning alone. */
+  #tooLarge({ placeOfLarge }: Protocol<Event>, { head, length }: LargeFrame): FrameError {
+    const message = `the frame of ${length} bytes is larger than \`maxFrameBytes\` (${this.#options.maxFrameBytes})`
+    return new FrameError(message, placeOfLarge?.(head))
   }
 
-  /** One event is lost: at its position, or, where that cannot be read, somewhere after the last one. */
-  #reportLarge(host: string, position: number | undefined): void {
+  /** The gap of such a message: at its position, or, where that cannot be read, somewhere after the last one. */
+  #gapOf({ host, largeFrames }: Protocol<Event>, position: number | undefined): Gap | undefined {
     const { last } = this.#progress
-    // The repeat that a reconnect asks for.
-    if (position !== undefined && last?.host === host && position <= last.position) return
+    const isRepeat = position !== undefined && last?.host === host && position <= last.position
     const from = position ?? last?.position
-    if (from !== undefined) this.#gaps.report({ host, from, to: position, reason: 'frame-too-large', recoverable: true, count: 1 })
+    if (largeFrames === 'reject' || isRepeat || from === undefined) return undefined
+    return { host, from, to: position, reason: 'frame-too-large', recoverable: true, count: 1 }
   }
 
   #isNew(event: Event, host: string, position: number, time_us: number): boolean {

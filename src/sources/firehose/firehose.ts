@@ -16,7 +16,7 @@ import { eventsOf } from './host-events.js'
  * not emitted again, and shows that its log is still the same.
  * **Completion**: never by itself.
  * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends text),
- * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames that cannot be read go to `rejects`. A record is decoded when `commit.record` is first read, which throws
+ * `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or, under `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames that cannot be read go to `rejects`. A record is decoded when `commit.record` is first read, which throws
  * `RecordError` where that fails; one that the server did not send, or sent wrong, is named by `commit.problem`.
  * **Unsubscription**: closes the connections. What is still open may be finished; the checkpoint is saved as it is.
  *

@@ -16,7 +16,7 @@ import type { LabelEvent } from './label.js'
  * has it: the repeat is not emitted again.
  * **Completion**: never by itself.
  * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends text),
- * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames and labels that cannot be read go to `rejects`. An error of one host ends them all.
+ * `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or, under `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames and labels that cannot be read go to `rejects`. An error of one host ends them all.
  * **Unsubscription**: closes the connections. What is still open may be finished; the checkpoint is saved as it is.
  *
  * Source: the lexicon, and ozone 0.4.2 as recorded.
