@@ -15,13 +15,15 @@ const MARK_SECONDS = 7 * 24 * 3600
  * Adds rows that are in neither of two sets of names. One set fills up; then the other is emptied, and fills. Each writer keeps the number of its last
  * batch beside them, in the same step: where it is another, Redis has lost what came after it.
  *
- * ARGV: the number of the last batch or '', the number of this one, the window, how long a number is kept, the length to trim to or '', then name, number
- * of fields and fields of each row.
+ * ARGV: the number of the last batch or '', the number of this one, the window, how long a number is
+ * kept, the length to trim to or '', how many entries were ever added when we looked last (which Redis
+ * counts from 7 on), then name, number of fields and fields of each row.
  */
 const APPEND = new Script(`
-local stream, one, other, mark, known, this, window, seconds, maxlen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local stream, one, other, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local known, this, window, seconds, maxlen, grown = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
 ${LUA.add}${LUA.look}
-if #ARGV == 5 then
+if #ARGV == 6 then
   local last = look()
   if last.err then return last end
   local refused = forbidden()
@@ -34,14 +36,24 @@ if #ARGV == 5 then
   redis.call('SET', mark, this, 'EX', seconds)
   redis.call('GET', mark)
   redis.call('DEL', mark)
-  return {'done', '', 0}
+  return {'done', '', 0, 0}
 end
-local found = redis.call('GET', mark) or ''
-if found == this then return {'done', found, 0} end
-if found ~= known then return {'lost', found, 0} end
+local function added()
+  if redis.call('EXISTS', stream) == 0 then return 0 end
+  local info = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #info, 2 do if info[i] == 'entries-added' then return info[i + 1] end end
+  return grown
+end
+local found, size = redis.call('GET', mark) or '', added()
+if found ~= this and found ~= known then return {'lost', found, 0, size} end
+-- The stream may be evicted without its names, which would pass for entries that are there. Only after
+-- the number is known to be ours: a batch that comes late must not forget what was written after it.
+if size < grown or size == 0 then redis.call('DEL', one, other) end
+if size < grown or (found == this and size == 0) then return {'lost', found, 0, size} end
+if found == this then return {'done', found, 0, size} end
 local ones = redis.call('SCARD', one)
 if ones >= window then one, other, ones = other, one, redis.call('SCARD', other) end
-local at, written = 6, 0
+local at, written = 7, 0
 while at < #ARGV do
   local name, fields = ARGV[at], tonumber(ARGV[at + 1])
   if redis.call('SISMEMBER', one, name) == 1 or redis.call('SISMEMBER', other, name) == 1 then
@@ -59,7 +71,7 @@ while at < #ARGV do
   end
 end
 redis.call('SET', mark, this, 'EX', seconds)
-return {'done', this, written}
+return {'done', this, written, added()}
 `)
 
 /** Ids that Redis makes. What is known of the last entries lies beside the stream, under its hash tag. */
@@ -67,6 +79,7 @@ export class RedisIds implements Ids {
   readonly #keys: readonly string[]
   /** The number of the last batch that Redis said to have. */
   #known = ''
+  #added = 0
   // A batch keeps its number until Redis has answered it: so an answer that got lost is had by asking again.
   #number = 1
   readonly #hosts = new Map<string, string>()
@@ -88,8 +101,9 @@ export class RedisIds implements Ids {
 
   async append(rows: readonly Row[]): Promise<Appended> {
     for (const row of rows) row.id ||= this.#nameOf(row)
-    const [kind, known, written] = await this.#run(rows)
+    const [kind, known, written, added] = await this.#run(rows)
     this.#known = String(known)
+    this.#added = Number(added)
     this.#number += 1
     if (kind === 'lost') return { kind, isKept: () => false }
     return { kind: 'done', done: rows.length, written: Number(written), duplicates: rows.length - Number(written) }
@@ -97,7 +111,7 @@ export class RedisIds implements Ids {
 
   async #run(rows: readonly Row[]): Promise<readonly unknown[]> {
     const maxLen = Number.isFinite(this.maxLen) ? String(this.maxLen) : ''
-    const args = [this.#known, String(this.#number), String(this.window), String(MARK_SECONDS), maxLen]
+    const args = [this.#known, String(this.#number), String(this.window), String(MARK_SECONDS), maxLen, String(this.#added)]
     for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
     return listOf(await APPEND.run(this.commands, this.#keys, args, this.timeoutMs))
   }

@@ -17,6 +17,7 @@ import {
 import { backoffMs } from '../../connection/backoff.js'
 import { RedisUnavailableError } from '../../errors.js'
 import { type RedisCommands, redisCommands } from '../../redis/client.js'
+import { evictionPolicy } from '../../redis/eviction.js'
 import type { Entry } from './entry.js'
 import { HighWater } from './high-water.js'
 import type { Ids } from './ids.js'
@@ -42,6 +43,7 @@ export class Sink<Event> {
     this.#open$ = this.#persistently(async () => {
       await all(this.#writers.map((writer) => writer.open()))
       await this.#highWater.isReached()
+      await this.#warnOfEviction(commands)
     }).pipe(
       tap(() => this.counts.become({ state: 'writing' })),
       ignoreElements(),
@@ -109,6 +111,13 @@ export class Sink<Event> {
     this.counts.retries += 1
     this.counts.become({ state: 'waiting', attempt, nextAttemptAt: asyncScheduler.now() + delayMs, reason: error })
     return timer(delayMs)
+  }
+
+  async #warnOfEviction(commands: RedisCommands): Promise<void> {
+    const { streams, stream, log } = this.settings
+    const policy = await evictionPolicy(commands, streams[0] ?? stream)
+    if (policy?.startsWith('allkeys-'))
+      log.warn(`Redis may delete \`${stream}\` to make room (\`maxmemory-policy\` is ${policy}): set noeviction, or entries are lost`)
   }
 
   #writerOf(commands: RedisCommands, stream: string): StreamWriter {

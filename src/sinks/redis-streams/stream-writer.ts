@@ -1,3 +1,4 @@
+import { RedisUnavailableError } from '../../errors.js'
 import type { RedisCommands } from '../../redis/client.js'
 import type { Row } from './entry.js'
 import type { Ids } from './ids.js'
@@ -9,6 +10,16 @@ const ROWS_AT_ONCE = 1000
 // and so little that a slow line has it there in time: what comes too late is sent again, and would be too late for ever.
 const TEXT_AT_ONCE = 4 * 1024 * 1024
 
+// How often entries are written again at once before anything new is.
+const REWRITES_IN_A_ROW = 2
+
+const lostAgain = (stream: string, times: number): RedisUnavailableError =>
+  new RedisUnavailableError(
+    `Redis lost \`${stream}\` ${times} times before anything new was written: it evicts keys, or somebody deletes them; \
+set \`maxmemory-policy\` to noeviction, and raise \`maxmemory\` or set \`maxLen\``,
+    'LOST',
+  )
+
 /** Writes to one stream: all that is added, in order, whatever Redis forgets meanwhile. */
 export class StreamWriter {
   /** What is not in Redis yet. The first `#lost` were before. */
@@ -17,6 +28,8 @@ export class StreamWriter {
   // More may be lost than is kept, until one of them turns out to be there still.
   #isHole = false
   readonly #recent: Recent<Row>
+  // How often Redis lost entries since the last one was written that is new.
+  #losses = 0
   #opened = false
   #troubled = false
 
@@ -53,8 +66,11 @@ export class StreamWriter {
 
   async #append(): Promise<void> {
     const answer = await this.ids.append(this.#pending.slice(0, this.#countAtOnce()))
-    if (answer.kind === 'lost') this.#restore(answer.isKept)
-    else this.#settle(answer.done, answer.written, answer.duplicates)
+    if (answer.kind === 'done') return this.#settle(answer.done, answer.written, answer.duplicates)
+    this.#restore(answer.isKept)
+    this.#losses += 1
+    // A crash loses once. What is lost again and again is evicted, and each rewrite evicts more.
+    if (this.#losses > REWRITES_IN_A_ROW) throw lostAgain(this.stream, this.#losses)
   }
 
   /** One, however large it is. */
@@ -80,6 +96,7 @@ export class StreamWriter {
     }
     this.counts.rewritten += rewritten
     this.counts.written += written - rewritten
+    if (written > rewritten) this.#losses = 0
     this.counts.duplicates += duplicates - (restored - rewritten)
   }
 

@@ -17,6 +17,7 @@ import {
 } from 'rxjs'
 import { StreamError } from '../../errors.js'
 import type { RedisCommands } from '../../redis/client.js'
+import { evictionPolicy } from '../../redis/eviction.js'
 import type { StreamOptions } from './config.js'
 import { Deliveries, type DeliveriesHandlers } from './deliveries.js'
 import type { Entry } from './entry.js'
@@ -82,8 +83,21 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
   }
 
   began(): void {
+    if (!this.#report.began) this.#warnOfEviction()
     this.#report.began = true
     this.#report.publish()
+  }
+
+  /** Beside the reading, which does not wait for it. */
+  async #warnOfEviction(): Promise<void> {
+    const { stream, partitions, log } = this.options
+    const isShared = partitions !== undefined
+    const policy = await evictionPolicy(this.commands, isShared ? `${stream}{0}` : stream)
+    if (policy?.startsWith('allkeys-') || (isShared && policy !== undefined))
+      log.warn(
+        `Redis may delete \`${stream}\`, its group or its leases to make room (\`maxmemory-policy\` is ${policy}): \
+set noeviction, or entries are lost`,
+      )
   }
 
   offer(entries: readonly Entry[]): void {
