@@ -84,7 +84,7 @@ describe('control frames, on wire v2', () => {
   })
 })
 
-describe('fault B5 on wire v2: a frame above `maxFrameBytes`', () => {
+describe('a frame above `maxFrameBytes`', () => {
   const large = (text: string, index: number) => {
     const { time_us, did } = EVENTS[index] as (typeof EVENTS)[number]
     const commit = { rev: '3l', operation: 'create', collection: 'a.b.c', rkey: `r${index}`, record: { text }, cid: 'c' } as const

@@ -66,7 +66,7 @@ describe('a time in the newest part of the log, on wire v2', () => {
   })
 })
 
-describe('fault C6: another host', () => {
+describe('another host', () => {
   it('is asked by the time of the last event, less ten seconds, whatever its numbers are, and then by its own', async () => {
     const startUs = (Date.now() - 120_000) * 1000
     const log = generated(200, { startUs, everyUs: 100_000 })
