@@ -2,6 +2,7 @@ import { distinctUntilChanged, filter, map, NEVER, type Observable, switchMap, t
 import {
   type ConnectionStatus,
   type Gap,
+  type GapReason,
   type Logger,
   type RejectedFrame,
   type StreamError,
@@ -73,7 +74,7 @@ export class Watch {
 
   #gap({ host, from, to, reason, count, recoverable }: Gap): void {
     const size = count === undefined ? '' : ` (${count})`
-    const again = recoverable ? `; --cursor ${from} asks for it again` : ''
+    const again = recoverable ? remedy(reason, from) : ''
     this.messages.warn(`gap: ${reason}${size} from ${from} to ${to ?? 'unknown'} on ${shortHost(host)}${again}`)
   }
 
@@ -88,3 +89,7 @@ export class Watch {
     else this.messages.detail(text)
   }
 }
+
+/** After a log that was renumbered the stream has asked by time already. */
+const remedy = (reason: GapReason, from: number): string =>
+  reason === 'renumbered' ? '; asked for again by time' : `; --cursor ${from} asks for it again`

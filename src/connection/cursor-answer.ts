@@ -50,6 +50,9 @@ const FAR_US = 3_600_000_000
 const LIVE_PACE = 1.1
 const PACE_AFTER_MS = 10_000
 
+// Clocks that are set by the network differ by less, and a segment of a busy log is older.
+const LIKELY_AHEAD_US = 60_000_000
+
 // The second connection of a silent stream asks for so much more than is missing.
 export const OPEN_OVERLAP_MS = 2000
 
@@ -201,6 +204,8 @@ function judgeOpened<Event>(request: CursorRequest, position: number, time_us: n
   if (request.reachesBack) return isOlder ? 'older' : 'new'
   const ageUs = nowMs * 1000 - time_us
   if (!isOlder && (ageUs <= OPEN_OVERLAP_MS * 1000 || ageUs >= FAR_US)) return 'new'
+  // The first event of an overlap is older than this, or asking from before it costs little.
+  if (isOlder && request.olderAtMs === 0 && ageUs <= LIKELY_AHEAD_US) return 'clock-ahead'
   if (isOverlap(request, time_us, nowMs)) return isOlder ? 'older' : 'more'
   return isOlder ? 'clock-ahead' : 'clock-unproven'
 }

@@ -4,5 +4,6 @@ import { CURSORS } from './cursors.js'
 import { DELIVERIES } from './deliveries.js'
 import { OPERATORS } from './operators.js'
 import { RECONNECT } from './reconnect.js'
+import { RESUMPTION } from './resume.js'
 
-export const MUTANTS: readonly Mutant[] = [...DELIVERIES, ...COPIES, ...CURSORS, ...RECONNECT, ...OPERATORS]
+export const MUTANTS: readonly Mutant[] = [...DELIVERIES, ...COPIES, ...CURSORS, ...RECONNECT, ...RESUMPTION, ...OPERATORS]

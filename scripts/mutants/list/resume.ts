@@ -1,0 +1,156 @@
+import type { Mutant } from '../mutant.js'
+
+const ANSWER = 'src/connection/cursor-answer.ts'
+const RESUME = 'src/connection/resume.ts'
+const RANDOM = 'spec/connection/random-logs.spec.ts'
+const RESUMING = 'spec/connection/resume.spec.ts'
+const POSITIONS = 'spec/connection/positions.spec.ts'
+const TRAPS = 'spec/traps/unanswered-repeats.spec.ts'
+
+/** How a stream goes on after a connection: what is asked for, and what the answer shows. */
+export const RESUMPTION: readonly Mutant[] = [
+  {
+    name: 'an unanswered repeat is taken for an answer',
+    file: ANSWER,
+    find: "if (answered || server.forgets) return 'new'",
+    replace: "if (isNumber || answered || server.forgets) return 'new'",
+    specs: [RANDOM],
+  },
+  {
+    name: 'a renumbered log that a filter hides is one that was compacted',
+    file: ANSWER,
+    find: "if (position <= held.position) return 'renumbered-here'",
+    replace: "if (position <= held.position) return 'new'",
+    specs: [TRAPS],
+    tests: 'loses nothing and reports the gap',
+  },
+  {
+    name: 'what was renumbered is dropped as old by its number alone',
+    file: ANSWER,
+    find: 'if (position <= held.position && time_us <= held.time_us) {',
+    replace: 'if (position <= held.position) {',
+    specs: [RANDOM],
+  },
+  {
+    name: 'the ten seconds before an unanswered repeat come twice',
+    file: ANSWER,
+    find: 'if (position <= held.position && time_us <= held.time_us) {',
+    replace: 'if (position < 0) {',
+    specs: [RANDOM],
+  },
+  {
+    name: 'a legacy log that lost its unsynced end is another log',
+    file: ANSWER,
+    find: "return isNumber || !server.takesTimes ? 'renumbered' : 'doubtful'",
+    replace: "return 'renumbered'",
+    specs: [RESUMING],
+  },
+  {
+    name: 'no proof is asked of a legacy log',
+    file: ANSWER,
+    find: "if (request.saw === 'older') return 'renumbered'",
+    replace: "if (request.saw === 'older') return 'new'",
+    specs: [RESUMING],
+  },
+  {
+    name: 'a position that is gone is never looked for on a wire that clamps in silence',
+    file: ANSWER,
+    find: "return request.reachesBack ? 'new' : 'where-is-the-floor'",
+    replace: "return 'new'",
+    specs: [RANDOM],
+  },
+  {
+    name: 'a stored position that is gone is one that was compacted',
+    file: ANSWER,
+    find: "if (server.tellsFloor || request.reachesBack || request.saw !== 'nothing') return 'new'",
+    replace: "return 'new'",
+    specs: [RANDOM],
+  },
+  {
+    name: 'the first row is asked for under the filter',
+    file: 'src/connection/live.ts',
+    find: 'unfiltered: this.#progress.asksForFloor ?? false',
+    replace: 'unfiltered: false',
+    specs: [TRAPS],
+    tests: 'whose log reaches back',
+  },
+  {
+    name: 'events that came before are progress',
+    file: 'src/connection/live.ts',
+    find: ' && (this.#progress.hasAdvanced?.() ?? true)',
+    replace: '',
+    specs: [TRAPS],
+    tests: 'a server that does not go on',
+  },
+  {
+    name: 'one loss is reported at each cycle',
+    file: RESUME,
+    find: 'if (this.#isReported) return\n',
+    replace: '',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'filters that come at once are a change of the first dial',
+    file: 'src/connection/live.ts',
+    find: 'merge(changes$, work$, clock$)',
+    replace: 'merge(work$, clock$, changes$)',
+    specs: [TRAPS],
+    tests: 'BehaviorSubject',
+  },
+  {
+    name: 'a change of the filter excuses every dial that follows',
+    file: RESUME,
+    find: "if (this.#filter === 'changing') this.#filter = 'changed'",
+    replace: '',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'a jump of the time is asked by',
+    file: RESUME,
+    find: "askedBy === 'time' ? this.#plausible : undefined",
+    replace: 'undefined',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'our clock is taken for the server’s',
+    file: ANSWER,
+    find: "return isOlder ? 'clock-ahead' : 'clock-unproven'",
+    replace: "return isOlder ? 'older' : 'new'",
+    specs: [POSITIONS],
+  },
+  {
+    name: 'an OutdatedCursor is no refusal',
+    file: RESUME,
+    find: "if (this.options.onCursorRefused !== 'oldest') this.#giveUp(host, message || 'the position is too old', 'cursor-too-old')",
+    replace: '',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'a reject inside the overlap moves the resume cursor back',
+    file: RESUME,
+    find: 'if (this.#host === host && position < this.#position) return\n',
+    replace: '',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'a position that two hosts share is saved when the host changes',
+    file: 'src/connection/checkpoint.ts',
+    find: 'one.position === other.position && one.host === other.host',
+    replace: 'one.position === other.position',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'flush saves once',
+    file: 'src/connection/checkpoint.ts',
+    find: 'while (this.errors === errors && this.#isBehind()) await this.save()',
+    replace: 'await this.save()',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'gaps of a refused cursor name the host as the config does',
+    file: 'src/connection/live.ts',
+    find: 'return this.#protocol?.host ?? this.#attempts.host',
+    replace: 'return this.#attempts.host',
+    specs: [POSITIONS],
+  },
+]
