@@ -166,8 +166,12 @@ describe('a filter that changes', () => {
 describe('a server that says that it begins later', () => {
   const told = (onCursorRefused: OnCursorRefused) => {
     const all = resuming({ onCursorRefused })
+    const counting = { ...plain(A), takesTimes: false }
     all.connection(numbered(5))
-    all.resume.at({ ...plain(A), takesTimes: false })
+    all.resume.at(counting)
+    expect(() => all.resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(AskAgain)
+    // What comes after it, without the repeat.
+    expect(all.resume.at(counting)).toBe(6)
     return all
   }
 
@@ -175,6 +179,12 @@ describe('a server that says that it begins later', () => {
     const { resume, gaps } = told('fail')
     expect(() => resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(CursorRefusedError)
     expect(gaps).toHaveLength(1)
+  })
+
+  it('has lost nothing where it says so of the repeat alone', () => {
+    const { take, gaps } = told('fail')
+    expect(take(numbered(9))).toEqual(['e9'])
+    expect(gaps).toEqual([])
   })
 
   it("is dialled again for what comes under 'live', and goes on under 'oldest'", () => {

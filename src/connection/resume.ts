@@ -35,8 +35,8 @@ export interface ResumeOptions {
   readonly now?: () => number
 }
 
-/** What is asked next, while the server's log is in doubt. */
-type Inquiry = 'none' | 'trial' | 'floor'
+/** What is asked next, while the server's log is in doubt. `after`: what comes after the held event, and not its repeat. */
+type Inquiry = 'none' | 'trial' | 'floor' | 'after'
 
 /**
  * The resume cursor: where the next connection starts, and which of its first events are repeats.
@@ -149,9 +149,14 @@ export class Resume<Event> {
         return
       case 'start':
       case 'repeat':
+        // A server without times says this of a repeat that is too old, also where nothing came after it.
+        if (this.#isRepeatAlone(request)) {
+          this.#inquire('after')
+          throw new AskAgain(`${host} does not hold the event at ${request.cursor}; asking for what comes after it`)
+        }
         this.#reportLoss(
           host,
-          request.cursor,
+          request.held.position || request.cursor,
           isTimeCursor(request.cursor) ? undefined : this.#answering.floorOf?.(message),
           'cursor-too-old',
         )
@@ -159,6 +164,11 @@ export class Resume<Event> {
         // It goes on with the oldest event by itself.
         if (this.options.onCursorRefused !== 'oldest') this.#giveUp(host, message || 'the position is too old', 'cursor-too-old')
     }
+  }
+
+  /** What a stored position stands for may not be done with: it cannot be done without. */
+  #isRepeatAlone({ question, held }: CursorRequest): boolean {
+    return question === 'repeat' && held.knownFrom === 'this run' && !this.#answering.takesTimes
   }
 
   /** The server said that its log ends before the cursor, and went live. Throws as {@link onEvent} does. */
@@ -270,6 +280,10 @@ export class Resume<Event> {
     if (this.#inquiry === 'floor' && this.#doubted !== undefined) return { ...this.#doubted, question: 'floor', cursor: oldest }
     const known = this.last ?? this.#saved
     if (known === undefined) return this.#startRequest(protocol)
+    if (this.#inquiry === 'after') {
+      const held = this.#held(known, 'position')
+      return cursorRequest('start', held.position + 1, { held, reachesBack: true })
+    }
     const rewinds = this.#rewinds + (known.host === host ? 0 : 1)
     const held = this.#held(known, this.#inquiry === 'none' && rewinds === 0 ? 'position' : 'time')
     if (this.#inquiry === 'trial') return this.#trial(held)
