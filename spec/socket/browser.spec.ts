@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { BuildOptions } from 'esbuild'
 import { firstValueFrom, Subject } from 'rxjs'
-import { fakeJetstream, generateEvents } from '../../src/testing/index.js'
+import { fakeFirehose, fakeJetstream, generateEvents } from '../../src/testing/index.js'
+import { commitFrame, posts } from '../sources/firehose/frames.js'
 import { bundle, INDEX, temporaryFolder } from './bundle.js'
 import { refusing } from './servers.js'
 
@@ -97,6 +98,22 @@ describe('the package in a browser', () => {
            .subscribe({ error: (error) => console.log(JSON.stringify([error.code, error.cause.code])) })`,
       )
       expect(met).toEqual(['RECONNECT_EXHAUSTED', code])
+    })
+
+    it('passes over a frame of a firehose that is too large, without a reconnect', async () => {
+      const large = commitFrame(6, [{ action: 'create', path: 'a.b.c/large', record: { text: 'x'.repeat(300_000) } }])
+      await using server = await fakeFirehose({ events: [posts(5), large, posts(7)], stored: 'all' })
+      const met = await run(
+        'skip',
+        `import { take, toArray } from 'rxjs'
+         import { firehose$ } from 'rxjs-atproto'
+         const [gaps, lengths] = [[], []]
+         const observers = { gaps: { next: (gap) => gaps.push(gap) }, rejects: { next: ({ frame, length }) => lengths.push([frame.length, length]) } }
+         firehose$({ host: '${server.url}', cursor: 'oldest', maxFrameBytes: 4000, ...observers })
+           .pipe(take(2), toArray()).subscribe((events) => console.log(JSON.stringify([events.map(({ cursor }) => cursor), gaps, lengths])))`,
+      )
+      expect(met).toMatchObject([[5, 7], [{ from: 6, to: 6, reason: 'frame-too-large', count: 1 }], [[65_536, large.length]]])
+      expect(server.attempts).toHaveLength(1)
     })
 
     it('passes a frame that is too large', async () => {

@@ -269,4 +269,15 @@ describe('messages that are too large, where they may be', () => {
     expect(gathered.bytes).toHaveLength(HEAD_BYTES)
     expect(gathered.bytes.buffer.byteLength).toBeLessThanOrEqual(2 * HEAD_BYTES)
   })
+
+  it('give back what they took before they were known to be too large', () => {
+    const gathered = new Gathered(true, 2 ** 21)
+    gathered.announce(2 ** 21)
+    gathered.add(Buffer.alloc(2 ** 21, 1), 0, 2 ** 21)
+    expect(gathered.bytes).toHaveLength(2 ** 21)
+    gathered.announce(1)
+    gathered.add(Buffer.of(2), 0, 1)
+    expect(gathered.bytes.buffer.byteLength).toBe(HEAD_BYTES)
+    expect(gathered.bytes.equals(Buffer.alloc(HEAD_BYTES, 1))).toBe(true)
+  })
 })
