@@ -338,7 +338,7 @@ describe('the clients of fakeTap', () => {
 
 describe('a restart of fakeTap', () => {
   it('ends all connections with 1006, and sends what is not acked again under its id', async () => {
-    await using tap = await fakeTap({ events: [live('a'), live('b'), live('a')] })
+    await using tap = await fakeTap({ events: [live('a'), live('b'), live('a')], ackFlushMs: 0 })
     await using first = await connect(tap.url)
     await first.received(2)
     first.ack(2)
@@ -353,7 +353,7 @@ describe('a restart of fakeTap', () => {
   })
 
   it('counts on after the highest id that is left, with a gap', async () => {
-    await using tap = await fakeTap({ events: [live('a'), live('b'), live('c')] })
+    await using tap = await fakeTap({ events: [live('a'), live('b'), live('c')], ackFlushMs: 0 })
     await using first = await connect(tap.url)
     await first.received(3)
     first.ack(3)
@@ -363,7 +363,7 @@ describe('a restart of fakeTap', () => {
   })
 
   it('counts from 1 again when the outbox is empty, so that a stale ack destroys a new event', async () => {
-    await using tap = await fakeTap({ events: [live('a'), live('a')] })
+    await using tap = await fakeTap({ events: [live('a'), live('a')], ackFlushMs: 0 })
     await using first = new TapClient(tap.url, { acks: true })
     await tap.drained()
     tap.restart()
@@ -382,13 +382,31 @@ describe('a restart of fakeTap', () => {
   })
 
   it('forgets the newest acks on request', async () => {
-    await using tap = await fakeTap({ events: [live('a'), live('b'), live('c')] })
+    await using tap = await fakeTap({ events: [live('a'), live('b'), live('c')], ackFlushMs: 0 })
     await using _first = new TapClient(tap.url, { acks: true })
     await tap.drained()
     tap.restart({ forgetAcks: 2 })
     await using second = await connect(tap.url)
     expect(await second.received(2)).toEqual([2, 3])
     expect(tap.delivered.slice(-2).map(({ delivery }) => delivery)).toEqual([2, 2])
+  })
+
+  it('sends again, in order and by turns, what was acked in the last 10 s, whoever acked it', async () => {
+    await using tap = await fakeTap()
+    await using first = await connect(tap.url, { acks: true })
+    tap.emit(live('a'), live('b'), live('a'), live('b'))
+    await tap.drained()
+    expect(first.ids).toEqual([1, 2, 3, 4])
+    tap.restart()
+    await first.ended
+    expect(tap.outbox.map(({ id }) => id)).toEqual([1, 2, 3, 4])
+    expect(tap.emit(live('c'))).toEqual([6])
+    await using second = await connect(tap.url)
+    expect(await second.settled()).toEqual([1, 2, 6])
+    await using third = await connect(tap.url)
+    second.ack(1, 2, 6)
+    const [toSecond, toThird] = [await second.received(4), await third.received(1)]
+    expect([toSecond[3], toThird[0]].sort()).toEqual([3, 4])
   })
 
   it('forgets the acks of the last `ackFlushMs`', async () => {

@@ -101,7 +101,7 @@ describe('a connection that ends while a handler runs', () => {
 
 describe('acks that are carried over a reconnect', () => {
   it('a server that counts from 1 again gets no stale ack: its new events are handled, and none is destroyed', async () => {
-    await using tap = await fakeTap({ events: [record(ALICE, 'old-1', false), record(ALICE, 'old-2', false)] })
+    await using tap = await fakeTap({ events: [record(ALICE, 'old-1', false), record(ALICE, 'old-2', false)], ackFlushMs: 0 })
     const [source, work] = [tapped(tap), new Work()]
     const subscription = source.events$.pipe(boundedMergeMap(work.handle, { concurrency: 10 })).subscribe()
     await work.startedSo(2)
@@ -126,14 +126,14 @@ describe('acks that are carried over a reconnect', () => {
     await tap.closed(3)
   })
 
-  it('what a crashed server has forgotten of our acks is acked again, and not handled again', async () => {
-    await using tap = await fakeTap({ events: records(ALICE, 5) })
+  it('what a restarted server has forgotten of our acks is handled again, in order, and acked again', async () => {
+    await using tap = await fakeTap({ events: records(ALICE, 5), ackFlushMs: 0 })
     const [source, seen] = [tapped(tap), [] as number[]]
     const subscription = source.events$.subscribe(({ id }) => seen.push(id))
     await tap.drained()
     tap.restart({ forgetAcks: 3 })
     await tap.drained()
-    expect(seen).toEqual([1, 2, 3, 4, 5])
+    expect(seen).toEqual([1, 2, 3, 4, 5, 3, 4, 5])
     expect(ackedIds(tap)).toEqual([1, 2, 3, 4, 5, 3, 4, 5])
     subscription.unsubscribe()
     await tap.closed(2)
@@ -151,7 +151,9 @@ describe('acks that are carried over a reconnect', () => {
     const subscription = source.events$.pipe(boundedMergeMap(handle, { concurrency: 8, orderBy: ({ did }) => did })).subscribe()
     await tap.drained()
     expect(tap.acks.filter(({ stray, delivery }) => stray || delivery === 0)).toEqual([])
-    expect([...idsOf(seen)].sort((a, b) => a - b)).toEqual(all.map((_, index) => index + 1))
+    // What was in hand at a drop may be handled again; nothing else is.
+    expect([...new Set(idsOf(seen))].sort((a, b) => a - b)).toEqual(all.map((_, index) => index + 1))
+    expect(seen.length - all.length).toBeLessThanOrEqual(8 * faults.length)
     subscription.unsubscribe()
     await tap.closed(6)
   })

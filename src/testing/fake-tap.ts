@@ -31,7 +31,10 @@ export interface FakeTapOptions {
   readonly capacity?: number
   /** TAP_RETRY_TIMEOUT: the period of the ticker that sends what is in flight once more. See {@link FakeTap.redeliver}. @default 60000 */
   readonly retryTimeoutMs?: number
-  /** For so long a restart forgets an ack (a Tap deletes acked rows every 10 s). @default 0: a restart forgets those that it is told to */
+  /**
+   * How long a restart forgets an ack, in milliseconds: a Tap deletes acked rows every 10 s, or 1,000
+   * at a time. 0: a restart forgets only those that it is told to. @default 10_000
+   */
   readonly ackFlushMs?: number
   /** TAP_DISABLE_ACKS: an event is done as soon as it is written. @default false */
   readonly disableAcks?: boolean
@@ -114,6 +117,8 @@ export interface FakeTap extends AsyncDisposable {
   readonly sent: number
   /** Puts events into the outbox now, whatever is left of `events`; answers their ids. A text is a frame, as in `frames`. */
   emit(...events: readonly FakeTapItem[]): readonly number[]
+  /** What `/info/:did` says from now on: a repository that is not tracked is, others change. */
+  setRepo(repo: Partial<FakeTapRepo> & { readonly did: string }): void
   /** One tick of the retry timer, whatever the time: one more copy of all that is in flight. Answers how many. */
   redeliver(): number
   /** The n-th accepted connection, counted from 1, as soon as there is one. @default 1 */
@@ -127,8 +132,10 @@ export interface FakeTap extends AsyncDisposable {
   /** Resolves when the condition holds; asked again at each attempt, connection, message, batch of frames, fault, request and end. */
   when(holds: () => boolean): Promise<void>
   /**
-   * Ends all connections (1006) and starts a new process on the same database: what is not acked comes again under its ids, with the
-   * newest `forgetAcks` that were; new ids go on after the highest of those, or at 1.
+   * Ends all connections (1006) and starts a new process on the same database. What is not acked comes
+   * again under its ids, in their order, and so does what was acked within `ackFlushMs` (or is among the
+   * newest `forgetAcks`), whichever reader acked it; readers take turns. New ids go on after the highest
+   * of those rows, or at 1 where there are none.
    */
   restart(options?: { readonly forgetAcks?: number }): void
   /** Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using` calls. */
@@ -142,6 +149,7 @@ export interface FakeTap extends AsyncDisposable {
  * events and identities travel together. Several clients take turns. Two copies of an event have the same id and the same bytes.
  * **Acks**: in any order, by any connection; one that comes twice or too early is no error, and deletes the event it names.
  * **Ends**: every end that the server makes is 1006. What was in flight comes again by the retry timer or after a restart, never by a reconnect.
+ * **Restart**: what was acked in the last 10 s comes again, too, in order, to whoever is connected.
  *
  * @example
  * await using tap = await fakeTap({ events: 1_000, retryTimeoutMs: 50 })

@@ -14,6 +14,9 @@ import { TapScript } from './tap-script.js'
 import { TapSender } from './tap-sender.js'
 import { TapTracker } from './tap-tracker.js'
 
+/** Rows that are acked are deleted by a ticker. After a restart, those that were not are sent again. */
+const ACK_FLUSH_MS = 10_000
+
 /** The outbox of one fake server, and everything that acts on it: the script fills it, the sender empties it, acks delete from it. */
 export class TapServer extends FakeServer<TapConnection> implements FakeTap, TapHost, TapHouse {
   readonly acks: FakeTapAck[] = []
@@ -73,6 +76,11 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
     return ids
   }
 
+  setRepo(repo: Partial<FakeTapRepo> & { readonly did: string }): void {
+    this.#tracker.set(repo)
+    this.changes.changed()
+  }
+
   redeliver(): number {
     return this.#redeliver(0)
   }
@@ -87,7 +95,7 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
 
   restart({ forgetAcks = 0 }: { readonly forgetAcks?: number } = {}): void {
     this.#sender.endAll()
-    this.#outbox.restart(this.options.ackFlushMs ?? 0, forgetAcks)
+    this.#outbox.restart(this.options.ackFlushMs ?? ACK_FLUSH_MS, forgetAcks)
     this.#fill()
     this.changes.changed()
   }

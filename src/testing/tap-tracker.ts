@@ -8,7 +8,11 @@ export class TapTracker {
   readonly repos = new Map<string, Mutable<FakeTapRepo>>()
 
   constructor(repos: Iterable<Partial<FakeTapRepo> & { readonly did: string }>) {
-    for (const repo of repos) this.repos.set(repo.did, { ...pendingRepo(repo.did), ...repo })
+    for (const repo of repos) this.set(repo)
+  }
+
+  set(repo: Partial<FakeTapRepo> & { readonly did: string }): void {
+    this.repos.set(repo.did, { ...pendingRepo(repo.did), ...this.repos.get(repo.did), ...repo })
   }
 
   /** Recorded frames tell nothing: they may be broken. */

@@ -3,11 +3,11 @@ import type { Outcome } from '../../../src/connection/delivery.js'
 import type { Delivery } from '../../../src/connection/ledger.js'
 import type { Connection } from '../../../src/socket/socket.js'
 import { Acks } from '../../../src/sources/tap/acks.js'
-import type { TapEvent } from '../../../src/sources/tap/events.js'
+import type { TapEvent, TapRecordEvent } from '../../../src/sources/tap/events.js'
 
 const DID = 'did:plc:ewvi7nxzyoun6zhxrhs64oiz'
 
-const post = (id: number, rkey: string, rev = '3kb3fge5lm32x'): TapEvent => ({
+const post = (id: number, rkey: string, rev = '3kb3fge5lm32x'): TapRecordEvent => ({
   id,
   type: 'record',
   did: DID,
@@ -130,13 +130,13 @@ describe('Acks', () => {
       expect(desk.connections).toEqual([[], []])
     })
 
-    it('acks what a crashed server forgot that it was acked', () => {
+    it('handles two identity events of equal content that are in hand at once, and acks both', () => {
       const desk = new Desk()
-      desk.acks.admit(post(7, 'a'))
-      desk.settle(post(7, 'a'))
-      desk.reconnect()
-      expect(desk.acks.admit(post(7, 'a'))).toBe(false)
-      expect(desk.connections).toEqual([[7], [7]])
+      expect([1, 2].map((id) => desk.acks.admit(identity(id, 'alice.test')))).toEqual([true, true])
+      desk.settle(identity(1, 'alice.test'))
+      expect(desk.connections).toEqual([[1]])
+      desk.settle(identity(2, 'alice.test'))
+      expect(desk.connections).toEqual([[1, 2]])
     })
 
     it('handles the same record again when the server brings it as a new event after it was acked', () => {
@@ -155,6 +155,128 @@ describe('Acks', () => {
       }
       desk.reconnect()
       expect(desk.acks.admit(identity(3, 'alice.test'))).toBe(true)
+    })
+  })
+
+  describe('copies that another process acked', () => {
+    const change = (id: number, action: 'update' | 'delete', rkey = 'a') => ({ ...post(id, rkey, `rev-${id}`), action })
+
+    it('handles again what was acked on an earlier connection', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.settle(post(7, 'a'))
+      desk.reconnect()
+      expect(desk.acks.admit(post(7, 'a'))).toBe(true)
+      desk.settle(post(7, 'a'))
+      expect(desk.connections).toEqual([[7], [7]])
+    })
+
+    it.each(['update', 'delete'] as const)('handles an %s again that ended after its connection', (action) => {
+      const desk = new Desk()
+      desk.acks.admit(change(7, action))
+      desk.reconnect()
+      desk.settle(change(7, action))
+      expect(desk.acks.remembered).toBe(0)
+      expect(desk.acks.admit(change(7, action))).toBe(true)
+      desk.settle(change(7, action))
+      expect(desk.connections).toEqual([[], [7]])
+    })
+
+    it('handles an identity event again that is in hand from an earlier connection', () => {
+      const desk = new Desk()
+      desk.acks.admit(identity(7, 'alice.test'))
+      desk.reconnect()
+      expect(desk.acks.admit(identity(7, 'alice.test'))).toBe(true)
+    })
+
+    it('acks what is handled again when both of its deliveries have ended', () => {
+      const desk = new Desk()
+      desk.acks.admit(change(7, 'delete'))
+      desk.reconnect()
+      expect(desk.acks.admit(change(7, 'delete'))).toBe(true)
+      desk.settle(change(7, 'delete'))
+      expect(desk.connections).toEqual([[], []])
+      desk.settle(change(7, 'delete'))
+      expect(desk.connections).toEqual([[], [7]])
+    })
+
+    it('does not ack it where one of them failed', () => {
+      const desk = new Desk()
+      desk.acks.admit(change(7, 'delete'))
+      desk.reconnect()
+      desk.acks.admit(change(7, 'delete'))
+      desk.settle(change(7, 'delete'), 'failed')
+      desk.settle(change(7, 'delete'))
+      expect(desk.connections).toEqual([[], []])
+      expect(desk.acks.admit(change(7, 'delete'))).toBe(true)
+    })
+
+    it.each([
+      ['another event of its record', change(5, 'delete')],
+      ['an identity event of its account', identity(5, 'alice.test')],
+    ])('handles a create again, in hand or ended, after %s', (_, older) => {
+      for (const endsAfter of [true, false]) {
+        const desk = new Desk()
+        desk.acks.admit(post(7, 'a'))
+        desk.reconnect()
+        if (endsAfter) desk.settle(post(7, 'a'))
+        expect(desk.acks.admit(older)).toBe(true)
+        expect(desk.acks.admit(post(7, 'a'))).toBe(true)
+      }
+    })
+
+    it('does not take over a create after another event of its record, over several connections', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.reconnect()
+      desk.acks.admit(change(5, 'delete'))
+      desk.reconnect()
+      desk.settle(post(7, 'a'))
+      expect(desk.acks.admit(post(7, 'a'))).toBe(true)
+    })
+
+    it('takes over neither of two creates of one record', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a', 'rev-1'))
+      desk.acks.admit(post(8, 'a', 'rev-2'))
+      desk.reconnect()
+      desk.settle(post(7, 'a', 'rev-1'))
+      expect(desk.acks.admit(post(7, 'a', 'rev-1'))).toBe(true)
+      expect(desk.acks.admit(post(8, 'a', 'rev-2'))).toBe(true)
+    })
+
+    it('takes over a create after events of other records', () => {
+      const desk = new Desk()
+      desk.acks.admit(post(7, 'a'))
+      desk.reconnect()
+      expect(desk.acks.admit(change(5, 'delete', 'b'))).toBe(true)
+      expect(desk.acks.admit(post(7, 'a'))).toBe(false)
+    })
+  })
+
+  describe('idle$', () => {
+    const isIdle = ({ acks }: Desk): boolean => {
+      let idle = false
+      acks.idle$.subscribe(() => (idle = true)).unsubscribe()
+      return idle
+    }
+
+    it('waits for work that was taken over from an earlier connection, and for work that is handled again', () => {
+      for (const action of ['create', 'delete'] as const) {
+        const event = { ...post(7, 'a'), action }
+        const desk = new Desk()
+        desk.acks.admit(event)
+        expect(isIdle(desk)).toBe(false)
+        desk.reconnect()
+        // Nothing that this connection could take an ack of.
+        expect(isIdle(desk)).toBe(true)
+        desk.acks.admit(event)
+        expect(isIdle(desk)).toBe(false)
+        desk.settle(event)
+        if (action === 'delete') desk.settle(event)
+        expect(isIdle(desk)).toBe(true)
+        expect(desk.connections).toEqual([[], [7]])
+      }
     })
   })
 

@@ -3,23 +3,28 @@ import type { Outcome } from '../../connection/delivery.js'
 import type { Delivery } from '../../connection/ledger.js'
 import type { Progress } from '../../connection/progress.js'
 import type { Connection } from '../../socket/socket.js'
+import { Carried } from './carried.js'
 import type { TapConfig } from './config.js'
 import type { TapEvent } from './events.js'
+import { keyOf, Work } from './work.js'
 
-// How much is remembered of work that ended while no connection could take its ack, and of acks that a crashed server may forget.
+// How much is remembered of creates that ended while no connection could take their ack, and of
+// acks whose copies may still be on their way.
 const MAX_REMEMBERED = 100_000
 
-/** One event's work, from its first delivery until it is acked. */
-interface Work {
-  /** The ids under which this connection brought it, once for each copy: only here may they be acked. */
-  ids: number[]
-  ended: boolean
-}
-
 /**
- * Progress by acks. An ack means that the work has ended, and goes only to the connection that brought the event: a server that restarts may give
- * its id to another event, which a stale ack would destroy. So what ends after a disconnect is acked when the server sends it again, at once;
- * copies of what is in hand are acked with it. An event is known by what happened, never by its id alone.
+ * Progress by acks. An ack means that the work has ended, and goes only to the connection that
+ * brought the event: a server that restarts may give its id to another event, which a stale ack
+ * would destroy. An event is known by what happened, never by its id alone.
+ *
+ * On one connection an event is handled once: copies of it are acked with it, or at once.
+ *
+ * A new connection may be to a server that has restarted. It sends again, in order, what was acked
+ * in its last 10 s, by this reader or by another. So nothing that was acked counts any more: an old
+ * create that is handled again must be followed by the newer delete. For the same reason an update,
+ * a delete or an identity event in hand is handled again when it comes again: another reader may
+ * have handled something older meanwhile. A create alone counts, in hand or ended since, because
+ * nothing of its record is older, unless this reader handled something older meanwhile.
  */
 export class Acks implements Progress<TapEvent> {
   readonly run$: Observable<unknown> = of(undefined)
@@ -29,8 +34,10 @@ export class Acks implements Progress<TapEvent> {
   // Ids are its own.
   readonly index = 0
   readonly #works = new Map<string, Work>()
-  // Works that ended after their connection did, oldest first.
-  readonly #unacked = new Set<string>()
+  readonly #carried = new Carried()
+  // Creates that ended after their connection did, oldest first.
+  readonly #unacked = new Set<Work>()
+  // Acked on this connection.
   readonly #acked = new Set<string>()
   #connection: Connection | undefined
   // Works that end with an ack on this connection.
@@ -56,12 +63,17 @@ export class Acks implements Progress<TapEvent> {
 
   opened(connection: Connection): void {
     this.#connection = connection
+    this.#acked.clear()
   }
 
   disconnected(): void {
     this.#connection = undefined
     this.#inHand = 0
-    for (const work of this.#works.values()) work.ids = []
+    for (const work of this.#works.values()) {
+      work.ids = []
+      if (!work.isCreate) work.isStale = true
+      else if (!work.isStale) this.#expire(this.#carried.add(work))
+    }
   }
 
   admit(event: TapEvent): boolean {
@@ -71,30 +83,29 @@ export class Acks implements Progress<TapEvent> {
     }
     const key = keyOf(event)
     const work = this.#works.get(key)
-    if (work !== undefined) return this.#copy(event, key, work)
+    if (work !== undefined) return this.#again(event, work)
     if (this.#acked.has(`${event.id} ${key}`)) {
       this.#send(event.id)
       return false
     }
-    this.#works.set(key, { ids: [event.id], ended: false })
-    this.#inHand += 1
+    this.#begin(event)
+    this.#works.set(key, new Work(key, event))
     return true
   }
 
   settled({ event }: Delivery<TapEvent>, outcome: Outcome): void {
     if (this.ack !== 'done') return
-    const key = keyOf(event)
-    const work = this.#works.get(key)
-    if (work === undefined) return
-    const acked = work.ids.length > 0
+    const work = this.#works.get(keyOf(event))
+    if (work === undefined || work.open === 0) return
+    work.open -= 1
+    if (outcome === 'failed') work.failed = true
+    if (work.open > 0) return
+    const isHere = work.ids.length > 0
     // Forgotten, so that it is handled when the server sends it again.
-    if (outcome === 'failed') this.#works.delete(key)
-    else if (acked) this.#finish(key, work)
-    else {
-      work.ended = true
-      this.#remember(this.#unacked, key, (oldest) => this.#works.delete(oldest))
-    }
-    if (acked) this.#letGo()
+    if (work.failed || (!isHere && work.isStale)) this.#forget(work)
+    else if (isHere) this.#finish(work)
+    else this.#remember(this.#unacked, work, (oldest) => this.#forget(oldest))
+    if (isHere) this.#letGo()
   }
 
   passed(_host: string, id: number): void {
@@ -112,15 +123,36 @@ export class Acks implements Progress<TapEvent> {
 
   flush(): undefined {}
 
-  #copy(event: TapEvent, key: string, work: Work): boolean {
-    // In hand from an earlier connection.
-    if (work.ids.length === 0 && !work.ended) this.#inHand += 1
-    work.ids.push(event.id)
-    if (work.ended) {
-      this.#unacked.delete(key)
-      this.#finish(key, work)
+  /** The event of a work that is not acked has come again. */
+  #again(event: TapEvent, work: Work): boolean {
+    if (work.ids.length > 0) {
+      work.ids.push(event.id)
+      return false
     }
+    this.#carried.remove(work)
+    work.ids = [event.id]
+    if (work.isStale) {
+      this.#begin(event)
+      work.open += 1
+      work.isStale = false
+      return true
+    }
+    if (work.open > 0) this.#inHand += 1
+    else this.#finish(work)
     return false
+  }
+
+  #begin(event: TapEvent): void {
+    this.#inHand += 1
+    if (!this.#carried.isEmpty) this.#expire(this.#carried.undoneBy(event))
+  }
+
+  #expire(works: readonly Work[]): void {
+    for (const work of works) {
+      this.#carried.remove(work)
+      work.isStale = true
+      if (work.open === 0) this.#forget(work)
+    }
   }
 
   #letGo(): void {
@@ -128,31 +160,31 @@ export class Acks implements Progress<TapEvent> {
     if (this.#inHand === 0) this.#idle$.next()
   }
 
-  #finish(key: string, work: Work): void {
-    this.#works.delete(key)
+  #finish(work: Work): void {
+    this.#forget(work)
     for (const id of work.ids) {
       this.#send(id)
-      this.#remember(this.#acked, `${id} ${key}`, () => {})
+      this.#remember(this.#acked, `${id} ${work.key}`, () => {})
     }
+  }
+
+  #forget(work: Work): void {
+    this.#works.delete(work.key)
+    this.#unacked.delete(work)
+    this.#carried.remove(work)
   }
 
   #send(id: number): void {
     this.#connection?.send(JSON.stringify({ type: 'ack', id }))
   }
 
-  #remember(keys: Set<string>, key: string, forget: (oldest: string) => void): void {
-    keys.add(key)
-    if (keys.size <= MAX_REMEMBERED) return
-    for (const oldest of keys) {
-      keys.delete(oldest)
+  #remember<T>(all: Set<T>, one: T, forget: (oldest: T) => void): void {
+    all.add(one)
+    if (all.size <= MAX_REMEMBERED) return
+    for (const oldest of all) {
+      all.delete(oldest)
       forget(oldest)
       return
     }
   }
-}
-
-/** What happened. An identity event has no revision: two of equal content are told apart by their id. */
-function keyOf(event: TapEvent): string {
-  if (event.type === 'record') return `${event.did} ${event.collection} ${event.rkey} ${event.rev} ${event.action}`
-  return `${event.did} ${event.id} ${event.handle} ${event.isActive} ${event.status}`
 }

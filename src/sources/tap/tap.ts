@@ -16,8 +16,9 @@ import { tapProtocol } from './protocol.js'
  * `orderBy: (event) => event.did` on the operator that works on them. Backfilled events of one repository come in no order.
  * **Loss**: none: an event that is not acked comes again after the server's retry timeout, and may then be handled twice by two processes.
  * **Resume**: the server knows what is not acked. An ack never goes to another connection than the one that brought its event.
+ * After a restart the server sends again what was acked in its last 10 s, in order, to any reader: it is handled again.
  * **Completion**: never by itself.
- * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401: the password; 400: webhook mode) and
+ * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401: the password; 400: a webhook has the events) and
  * `ReconnectExhaustedError`; messages that cannot be read go to `rejects`.
  * **Unsubscription**: takes in nothing more, acks what ends within 10 s, and closes the connection. What was not acked comes again.
  *
