@@ -32,7 +32,7 @@ async function bareIndex(emit: (tap: FakeTap) => void): Promise<readonly string[
   return index.rows
 }
 
-describe('trap 44: an index', () => {
+describe('an index', () => {
   it.each(HISTORIES)('over several subscriptions and a restart ends as that of a bare client: $name', async ({ actions }) => {
     const history = actions.map((action, n) => change(ALICE, 'a', action, n + 1))
     await using tap = await fakeTap()

@@ -5,14 +5,22 @@ export const REFUSAL_BYTES = 4096
 
 const MAX_RETRY_AFTER_MS = 15 * 60_000
 
-/** Reads an HTTP answer to a WebSocket handshake: an XRPC error body, plain text, or anything. */
-export function refusalOf(status: number, body: string, retryAfter: string | undefined): { message: string; refusal: Refusal } {
+/**
+ * Reads an HTTP answer that is a refusal: an XRPC error body, plain text, or anything. `request`
+ * names what was asked for; without it, that was a WebSocket handshake.
+ */
+export function refusalOf(
+  status: number,
+  body: string,
+  retryAfter: string | undefined,
+  request?: string,
+): { message: string; refusal: Refusal } {
   const xrpc = xrpcOf(body)
   const retryAfterMs = retryAfterMsOf(retryAfter)
   const says = xrpc.message ?? (body.trimStart().startsWith('<') ? '' : body.trim().slice(0, 300))
   const remedy = status === 401 || status === 403 ? '; check the credentials' : status === 404 ? '; check the host and its path' : ''
   return {
-    message: `the server refused the connection with ${[status, xrpc.error].filter(Boolean).join(' ')}${says === '' ? '' : `: ${says}`}${remedy}`,
+    message: `${request === undefined ? 'the server refused the connection' : `${request} was answered`} with ${[status, xrpc.error].filter(Boolean).join(' ')}${says === '' ? '' : `: ${says}`}${remedy}`,
     refusal: {
       status,
       body,

@@ -140,6 +140,24 @@ describe('what goes wrong with tapAdmin', () => {
     expect(refused).toMatchObject({ code: 'REFUSED', status: 500, body: 'x'.repeat(4096) })
   })
 
+  it('an answer names the request and its DID, and refuses no connection', async () => {
+    await using tap = await fakeTap({ intercept: () => ({ status: 500, body: '{"message":"Internal Server Error"}\n' }) })
+    const admin = tapAdmin({ host: tap.host })
+    const messageOf = (request: Promise<unknown>) => request.then(String, ({ message }: Error) => message)
+    expect(await messageOf(admin.repoInfo(ALICE))).toBe(`GET info/${ALICE} was answered with 500: Internal Server Error`)
+    expect(await messageOf(admin.resolveDid(WEB))).toBe(`GET resolve/${WEB} was answered with 500: Internal Server Error`)
+    expect(await messageOf(admin.addRepos([ALICE]))).toBe(`POST repos/add (${ALICE}) was answered with 500: Internal Server Error`)
+    expect(await messageOf(admin.removeRepos([ALICE, WEB]))).toBe(
+      `POST repos/remove (${ALICE} and 1 more) was answered with 500: Internal Server Error`,
+    )
+    expect(await messageOf(admin.health())).toBe('GET health was answered with 500: Internal Server Error')
+  })
+
+  it('a request without an answer names its DID, too', async () => {
+    await using tap = await fakeTap({ intercept: () => 'reset' })
+    await expect(tapAdmin({ host: tap.host }).addRepos([ALICE])).rejects.toThrow(`POST repos/add (${ALICE}) failed: `)
+  })
+
   it('a DID that cannot be resolved is one too', async () => {
     await using served = await serve()
     const { admin } = served

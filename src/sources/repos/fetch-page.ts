@@ -38,7 +38,7 @@ async function request(url: string, init: RequestInit, maxPageBytes: number): Pr
   try {
     const response = await fetch(url, init)
     if (response.ok) return await bodyOf(response, maxPageBytes)
-    throw await refusal(response)
+    throw await refusal(url, response)
   } catch (error) {
     if (error instanceof StreamError) throw error
     throw new ConnectError(`${url} could not be read: ${reasonOf(error)}`, { cause: error })
@@ -55,7 +55,7 @@ async function bodyOf(response: Response, maxPageBytes: number): Promise<Body> {
   }
 }
 
-async function refusal(response: Response): Promise<RefusedError> {
+async function refusal(url: string, response: Response): Promise<RefusedError> {
   const { status, headers, type } = response
   // A browser does not say where to.
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
@@ -64,7 +64,7 @@ async function refusal(response: Response): Promise<RefusedError> {
     return new RefusedError(`the server redirects to ${place}; redirects are not followed: name that host`, { status, body: '' })
   }
   const { bytes } = await readBody(response, REFUSAL_BYTES)
-  const { message, refusal } = refusalOf(status, new TextDecoder().decode(bytes), headers.get('retry-after') ?? undefined)
+  const { message, refusal } = refusalOf(status, new TextDecoder().decode(bytes), headers.get('retry-after') ?? undefined, url)
   const retryAfterMs = refusal.retryAfterMs ?? (status === 429 ? resetMs(headers.get('ratelimit-reset')) : undefined)
   return new RefusedError(message, { ...refusal, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
 }

@@ -58,10 +58,12 @@ export interface TapAdmin {
   stats(options?: TapRequestOptions): Promise<TapStats>
 }
 
-const schema = z.strictObject({
+export const tapAdminShape = {
   ...tapServerShape,
   timeoutMs: z.optional(z.number('must be a number').check(z.positive('must be above 0'))),
-})
+}
+
+const schema = z.strictObject(tapAdminShape)
 
 // More than 3,640 in one request are a 500 on SQLite, and none of them is stored.
 const MAX_DIDS = 1000
@@ -79,7 +81,7 @@ export function tapAdmin(config: TapAdminConfig = {}): TapAdmin {
   const request = requester(config)
   const post = async (path: string, dids: readonly string[], options?: TapRequestOptions) => {
     checkDids(dids)
-    for (let i = 0; i < dids.length; i += MAX_DIDS) await request('POST', path, options, { dids: dids.slice(i, i + MAX_DIDS) })
+    for (let i = 0; i < dids.length; i += MAX_DIDS) await request('POST', path, options, dids.slice(i, i + MAX_DIDS))
   }
   const get = <T>(path: string, options?: TapRequestOptions) => request('GET', path, options) as Promise<T>
   return {
@@ -118,7 +120,7 @@ async function stats(get: <T>(path: string, options?: TapRequestOptions) => Prom
   }
 }
 
-type Requester = (method: 'GET' | 'POST', path: string, options?: TapRequestOptions, body?: unknown) => Promise<unknown>
+type Requester = (method: 'GET' | 'POST', path: string, options?: TapRequestOptions, dids?: readonly string[]) => Promise<unknown>
 
 function requester(config: TapAdminConfig): Requester {
   const issues = new Issues()
@@ -128,31 +130,46 @@ function requester(config: TapAdminConfig): Requester {
   issues.throwIfAny('tapAdmin')
   const { timeoutMs = 30_000 } = config
   const headers = { 'content-type': 'application/json', ...authorization(config.adminPassword) }
-  return async (method, path, options, body) => {
+  return async (method, path, options, dids) => {
+    const name = `${method} ${path}${dids === undefined ? '' : ` (${namesOf(dids)})`}`
     const timeout = AbortSignal.timeout(timeoutMs)
     const signal = options?.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
     // A DID stands in the path as it is: an escaped one is not found.
-    const init: RequestInit = { method, headers, signal, redirect: 'error', ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
+    const init: RequestInit = {
+      method,
+      headers,
+      signal,
+      redirect: 'error',
+      ...(dids === undefined ? {} : { body: JSON.stringify({ dids }) }),
+    }
     try {
-      return await answerOf(await fetch(`${base}${path}`, init))
+      return await answerOf(name, await fetch(`${base}${path}`, init))
     } catch (error) {
       if (error instanceof RefusedError) throw error
       options?.signal?.throwIfAborted()
-      if (timeout.aborted) throw new RequestTimeoutError(`${method} ${path} was not answered within \`timeoutMs\` (${timeoutMs} ms)`)
-      throw new ConnectError(`${method} ${path} failed: ${reasonOf(error)}`, { cause: error })
+      if (timeout.aborted) throw new RequestTimeoutError(`${name} was not answered within \`timeoutMs\` (${timeoutMs} ms)`)
+      throw new ConnectError(`${name} failed: ${reasonOf(error)}`, { cause: error })
     }
   }
 }
 
-async function answerOf(response: Response): Promise<unknown> {
-  if (!response.ok) throw await refusedBy(response)
+/** The DID of a list, or the first of them: which one the server refuses it does not say. */
+const namesOf = ([first = '', ...others]: readonly string[]): string => (others.length === 0 ? first : `${first} and ${others.length} more`)
+
+async function answerOf(name: string, response: Response): Promise<unknown> {
+  if (!response.ok) throw await refusedBy(name, response)
   const body = await response.text()
   return body === '' ? undefined : JSON.parse(body)
 }
 
-async function refusedBy(response: Response): Promise<RefusedError> {
+async function refusedBy(name: string, response: Response): Promise<RefusedError> {
   const { bytes } = await readBody(response, REFUSAL_BYTES)
-  const { message, refusal } = refusalOf(response.status, new TextDecoder().decode(bytes), response.headers.get('retry-after') ?? undefined)
+  const { message, refusal } = refusalOf(
+    response.status,
+    new TextDecoder().decode(bytes),
+    response.headers.get('retry-after') ?? undefined,
+    name,
+  )
   return new RefusedError(message, refusal)
 }
 

@@ -1,12 +1,17 @@
 import * as z from 'zod/mini'
 import type { Protocol } from '../../connection/protocol.js'
-import { FrameError } from '../../errors.js'
+import { FrameError, RefusedError } from '../../errors.js'
 import { type Layout, parseBounded, Unreadable } from '../../internal/bounded-json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 import { messageOf } from '../../internal/message-of.js'
 import { tidTimeUs } from '../../internal/tid.js'
 import { RECORD_UNREADABLE } from '../../internal/unreadable-record.js'
 import { type TapEvent, tapEventSchema } from './events.js'
+
+// What a Tap with a webhook answers on its channel.
+const WEBHOOK_MODE = /webhook mode/
+const WEBHOOK_REMEDY =
+  'start that Tap without `TAP_WEBHOOK_URL`, or read what it posts with `tapEventSchema` ' + '(websocket not available in webhook mode)'
 
 /** Tap's `/channel`: one JSON event a text frame. */
 export const tapProtocol = (host: string): Protocol<TapEvent> => ({
@@ -23,6 +28,11 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
     const result = z.safeParse(tapEventSchema, message)
     if (result.success) return unreadable ? ({ ...result.data, problem: RECORD_UNREADABLE } as TapEvent) : result.data
     throw new FrameError(result.error.issues.map(({ path, message }) => `\`${path.join('.')}\`: ${message}`).join('; '), placeOf(frame))
+  },
+
+  refused(error) {
+    if (!(error instanceof RefusedError && error.status === 400 && WEBHOOK_MODE.test(error.body))) return undefined
+    return new RefusedError(`${host} posts its events to a webhook; ${WEBHOOK_REMEDY}`, error)
   },
 
   wants: () => true,
