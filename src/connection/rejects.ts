@@ -33,7 +33,7 @@ export function rejecter(observer: Partial<Observer<RejectedFrame>> | undefined,
   let kept: Frame | undefined
   return (error) => {
     kept ??= cut(frame)
-    observer?.next?.(Object.freeze({ host, frame: kept, length: frame.length, error }))
+    tell(observer, Object.freeze({ host, frame: kept, length: frame.length, error }))
   }
 }
 

@@ -22,7 +22,8 @@ Examples:
   $ rxjs-atproto jetstream --host localhost:6008 --kinds identity,account --metrics 2> metrics.ndjson
 
 The cursor file moves past an event when its line is written. The next run begins with the last line of this one,
-once more: at least once, nothing lost.
+once more: at least once, nothing lost. An event whose record is beyond the bounds on content is written without it, its
+problem being record-unreadable; --strict counts it as lost.
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto jetstream`: a Jetstream as lines of JSON. */
