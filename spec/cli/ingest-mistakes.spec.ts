@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type FakeFirehose, fakeFirehose, fakeRepos, generateCommits } from 'rxjs-atproto/testing'
+import { redisCluster } from '../helpers/redis-cluster.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
 import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
+import { tlsProxy } from './tls-proxy.js'
 
 // Processes of their own, on a machine that may have much to do.
 jest.setTimeout(180_000)
@@ -82,8 +84,41 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     const run = ingest({ ...environment, REDIS_URL: redis.url.replace('//', user) + database })
     expect(await run.ended).toBe(3)
     expect(run.stderr).toMatch(new RegExp(`error: REDIS_REFUSED: Redis answered ${word} .*; check REDIS_URL`))
-    expect(run.stderr).not.toMatch(/wr0ng|right@/)
+    expect(run.stderr).not.toMatch(/wr0ng|right@|is away/)
     expect(relay.attempts).toEqual([])
+  })
+
+  it('ends at once where Redis is a cluster, on whichever of its nodes a key lies', async () => {
+    await using cluster = await redisCluster(1)
+    const run = ingest({ ...environment, REDIS_URL: cluster.urls[0] ?? '' })
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toMatch(/error: REDIS_REFUSED: this Redis is a cluster, which `ingest` does not serve yet/)
+    expect(relay.attempts).toEqual([])
+  })
+
+  it.each([
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'a certificate that nobody vouches for'],
+    ['ERR_SSL_', 'a server that speaks no TLS'],
+  ])('ends at once with %s: %s', async (code) => {
+    await using secured = await tlsProxy(redis.port)
+    const port = code === 'ERR_SSL_' ? redis.port : secured.port
+    const run = ingest({ ...environment, REDIS_URL: `rediss://127.0.0.1:${port}` })
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toMatch(new RegExp(`error: REDIS_REFUSED: the TLS of Redis cannot be trusted: .*${code}.*NODE_EXTRA_CA_CERTS`))
+    expect(run.stderr).not.toMatch(/is away/)
+    expect(relay.attempts).toEqual([])
+  })
+
+  it('writes the collections alone that were named', async () => {
+    await using reader = await Reader.of(redis)
+    const run = ingest(environment, '--collections', 'app.bsky.feed.*')
+    await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '199')
+    expect(await run.stop()).toBe(143)
+    const wanted = sentBy(relay.frames).filter((operation) => / app\.bsky\.feed\.[a-z]+\//i.test(operation))
+    expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(wanted)
+    expect(wanted.length).toBeGreaterThan(10)
+    expect(wanted.length).toBeLessThan(sentBy(relay.frames).length)
+    expect(await ingest(environment, '--collections', 'posts').ended).toBe(3)
   })
 
   it('ends at once where the stream is a key of another type', async () => {

@@ -29,6 +29,7 @@ describe('the settings of ingest', () => {
       redis: new URL('redis://localhost:6379'),
       relayHosts: ['bsky.network'],
       labelerHosts: [],
+      collections: [],
       cursor: 'oldest',
       highWaterMark: 100_000,
       batchSize: 500,
@@ -36,7 +37,7 @@ describe('the settings of ingest', () => {
       metricsPort: undefined,
       metricsAddress: undefined,
       healthyWithin: 60_000,
-      drain: 10_000,
+      drain: 8000,
     })
   })
 

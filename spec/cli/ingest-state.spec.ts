@@ -106,6 +106,17 @@ describe('/metrics', () => {
     expect(samples(board).get(family)).toBe(expected)
   })
 
+  it.each([
+    ['open', 0, 11_000, '0'],
+    ['open', 0, 1000, '5'],
+    ['open', 3, 11_000, '5'],
+    ['paused', 0, 11_000, '5'],
+  ] as const)('tells the lag of a host that is %s, with %i events to write and %i ms without one, as %s', (state, open, quietMs, lag) => {
+    const { board, host } = boardOf()
+    host({ lagMs: 5000, lastEventAt: Date.now() - quietMs, connection: { state, host: HOST }, open })
+    expect(samples(board).get('lag_seconds')).toBe(lag)
+  })
+
   it('tells that a backfill is through, and what runs', () => {
     const { board, feed } = boardOf({ mode: 'backfill', relayHosts: 'a.example' })
     expect(samples(board).get('completed')).toBe('0')

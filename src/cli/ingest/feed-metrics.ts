@@ -48,7 +48,11 @@ export const feedFamilies = (feeds: readonly Feed[]): readonly Family[] => {
       'The delay before the next dial that is waited now; 0 when none is.',
       ({ currentBackoffMs }) => currentBackoffMs / 1000,
     ),
-    gauge('lag_seconds', "When the last event came, minus the event's own time.", ({ lagMs }) => lagMs && lagMs / 1000),
+    gauge(
+      'lag_seconds',
+      "When the last event came, minus the event's own time; 0 when a connection has been quiet for 10 s.",
+      (_, { lagMs }) => lagMs && lagMs / 1000,
+    ),
     gauge('last_event_timestamp_seconds', 'When the last event came.', ({ lastEventAt }) => lastEventAt && lastEventAt / 1000),
     gauge('cursor', 'The position of the last event read.', ({ cursor }) => cursor),
     gauge('cursor_saved', 'The oldest position that may not be written, as it was saved last.', ({ checkpoint }) => checkpoint),

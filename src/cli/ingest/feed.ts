@@ -7,6 +7,9 @@ import { Away } from './away.js'
 /** The streams that rsky-ingester writes. */
 export type StreamName = 'firehose_live' | 'repo_backfill' | 'label_live'
 
+// Longer than a server pauses in the midst of a replay.
+const QUIET_MS = 10_000
+
 /** One host that is read into one stream, and what is known of it. */
 export class Feed {
   readonly watch: Watch
@@ -34,6 +37,17 @@ export class Feed {
       )
       // The connection of a host that has no more is closed behind its completion.
       .subscribe((state) => this.away.tell(!this.completed && state !== 'open' && state !== 'paused'))
+  }
+
+  /**
+   * How far behind the events are, in milliseconds. A host that has nothing more to send is caught up
+   * with, however old its last event was: a quiet labeler would else be days behind for ever.
+   */
+  get lagMs(): number | undefined {
+    const { lagMs, lastEventAt, connection, open } = this.watch.metrics
+    const quietMs = lastEventAt === undefined ? 0 : Date.now() - lastEventAt
+    const isCaughtUp = connection.state === 'open' && open === 0 && quietMs >= QUIET_MS
+    return lagMs !== undefined && (isCaughtUp || this.completed) ? 0 : lagMs
   }
 
   complete(): void {

@@ -44,7 +44,8 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lan
 
 /** One source for each host: its position has a key of its own, and one that ends does not end the others. */
 const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>> = {
-  firehose_live: (feed, store, { cursor }) => firehose$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
+  firehose_live: (feed, store, { cursor, collections }) =>
+    firehose$({ ...observersOf(feed), cursor, collections, checkpoint: checkpointOf(feed, store, SEQ) }),
   label_live: (feed, store, { cursor }) => labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
   repo_backfill: (feed, store) => listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, PAGE) }),
 }

@@ -14,6 +14,10 @@ const IDLE_TIMEOUT_MS = 15_000
 /** What a server answers to a connection that can never be: another password, no right, a database that it lacks. */
 const REFUSAL = /^(WRONGPASS|NOAUTH|NOPERM|ERR(?! max number of clients))\b/
 
+/** What Node says of a certificate that it does not trust, or of a server that speaks no TLS. */
+const TLS_CODE =
+  /^(CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|ERR_TLS_CERT|ERR_SSL_|HOSTNAME_MISMATCH|INVALID_CA)/
+
 /** The one connection to Redis of a run. What can pass is tried again for ever, from the start on: a compose file starts us all at once. */
 export class RedisLink {
   readonly away = new Away()
@@ -42,10 +46,11 @@ export class RedisLink {
     client.on('error', (error: Error) => this.#failed(error))
     try {
       await client.connect()
-      return client
     } catch (error) {
       throw refusalOf(error)
     }
+    await refuseCluster(client)
+    return client
   }
 
   close(): void {
@@ -54,7 +59,7 @@ export class RedisLink {
 
   #next(retries: number, cause: Error): number | Error {
     // Later a changed password may be changed back; at the start it is a mistake of ours.
-    if (!this.#wasReady && REFUSAL.test(cause.message)) return cause
+    if (!this.#wasReady && isRefusal(cause)) return cause
     return Math.min(2 ** retries * FIRST_DELAY_MS, LONGEST_DELAY_MS) * (0.5 + Math.random() / 2)
   }
 
@@ -68,7 +73,10 @@ export class RedisLink {
   /** The first of a row is worth a line. */
   #failed(error: Error): void {
     this.away.tell(true)
-    const text = `Redis at ${this.url.host} is away: ${textOf(error)}`
+    // At the start it ends the run, which says why.
+    if (!this.#wasReady && isRefusal(error)) return
+    const what = isRefusal(error) ? 'refuses the connection' : 'is away'
+    const text = `Redis at ${this.url.host} ${what}: ${textOf(error)}`
     if (this.#isTold) this.messages.detail(text)
     else this.messages.warn(`${text}; it is tried again until it is there`)
     this.#isTold = true
@@ -84,11 +92,30 @@ async function clientPackage(): Promise<{ readonly createClient: typeof createCl
   }
 }
 
+const isRefusal = (error: Error): boolean => REFUSAL.test(textOf(error)) || TLS_CODE.test(codeOf(error))
+
 function refusalOf(error: unknown): unknown {
   const { originalError: cause = error } = error as { readonly originalError?: unknown }
-  const text = cause instanceof Error ? textOf(cause) : String(cause)
-  return REFUSAL.test(text) ? new RedisRefusedError(`Redis answered ${text}`, text.split(' ', 1)[0] ?? '', { cause }) : error
+  if (!(cause instanceof Error) || !isRefusal(cause)) return error
+  const text = textOf(cause)
+  const code = codeOf(cause)
+  if (!TLS_CODE.test(code)) return new RedisRefusedError(`Redis answered ${text}`, text.split(' ', 1)[0] ?? '', { cause })
+  return new RedisRefusedError(`the TLS of Redis cannot be trusted: ${text} (${code}); ${TRUST}`, code, { cause })
 }
 
+const TRUST = 'name the authority of its certificate with NODE_EXTRA_CA_CERTS, or write redis:// where it speaks no TLS'
+
+/**
+ * The keys of a run lie on several nodes of a cluster, and one connection reaches one of them. A user
+ * who may not ask is told by the first `MOVED`.
+ */
+async function refuseCluster(client: Redis): Promise<void> {
+  const info = await client.sendCommand(['INFO', 'cluster']).catch(() => '')
+  if (!/cluster_enabled:1/.test(String(info))) return
+  throw new RedisRefusedError('this Redis is a cluster, which `ingest` does not serve yet: name a single server', 'MOVED')
+}
+
+const codeOf = (error: Error): string => String((error as { readonly code?: unknown }).code)
+
 /** Node's errors of several addresses have an empty message. */
-const textOf = (error: Error): string => error.message || String((error as { readonly code?: unknown }).code)
+const textOf = (error: Error): string => error.message || codeOf(error)

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { ConfigError, type ConfigIssue } from '../../index.js'
-import { parseCount, parseDuration, parseSeqStart, type SeqStart } from '../parse.js'
+import { parseCount, parseDuration, parseList, parseSeqStart, type SeqStart } from '../parse.js'
 import {
   type Mode,
   parseBatchSize,
@@ -62,6 +62,14 @@ export const SETTINGS = {
     parse: parseHosts,
     list: true,
   }),
+  collections: setting<readonly string[]>({
+    flag: '--collections <nsids>',
+    variables: [],
+    help: 'write commits of these only: NSIDs, or prefixes such as app.bsky.*, with commas or again (default: all)',
+    fallback: [],
+    parse: parseList,
+    list: true,
+  }),
   cursor: setting<SeqStart>({
     flag: '--cursor <start>',
     variables: [],
@@ -114,8 +122,9 @@ export const SETTINGS = {
   drain: setting({
     flag: '--drain <duration>',
     variables: [],
-    help: 'after a signal: how long Redis may take for what is in hand (default: 10s)',
-    fallback: 10_000,
+    help: 'after a signal: how long Redis may take for what is in hand (default: 8s)',
+    // Docker and Kubernetes kill what has not ended by itself: after 10 and 30 s.
+    fallback: 8000,
     parse: parseDelay,
   }),
 } as const

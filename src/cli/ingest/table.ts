@@ -36,7 +36,7 @@ function laneStatus({ stream, feeds, sink: { metrics, word } }: Lane, elapsedMs:
   return [`${stream} ${count(rate)}/s`, `${count(metrics.written)} written`, ...repeats, word, ...away].join(', ')
 }
 
-const lagOf = ({ watch: { metrics } }: Feed): string => (metrics.lagMs === undefined ? '-' : duration(metrics.lagMs))
+const lagOf = ({ lagMs }: Feed): string => (lagMs === undefined ? '-' : duration(lagMs))
 
 /** Without the host, which has a column of its own. */
 function feedState({ completed, watch: { metrics } }: Feed): string {
