@@ -96,15 +96,13 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     expect(relay.attempts).toEqual([])
   })
 
-  it.each([
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'a certificate that nobody vouches for'],
-    ['ERR_SSL_', 'a server that speaks no TLS'],
-  ])('ends at once with %s: %s', async (code) => {
+  it('ends at once with a certificate that nobody vouches for', async () => {
     await using secured = await tlsProxy(redis.port)
-    const port = code === 'ERR_SSL_' ? redis.port : secured.port
-    const run = ingest({ ...environment, REDIS_URL: `rediss://127.0.0.1:${port}` })
+    const run = ingest({ ...environment, REDIS_URL: `rediss://127.0.0.1:${secured.port}` })
     expect(await run.ended).toBe(3)
-    expect(run.stderr).toMatch(new RegExp(`error: REDIS_REFUSED: the TLS of Redis cannot be trusted: .*${code}.*NODE_EXTRA_CA_CERTS`))
+    expect(run.stderr).toMatch(
+      /error: REDIS_REFUSED: the TLS of Redis cannot be trusted: .*DEPTH_ZERO_SELF_SIGNED_CERT.*NODE_EXTRA_CA_CERTS/,
+    )
     expect(run.stderr).not.toMatch(/is away/)
     expect(relay.attempts).toEqual([])
   })

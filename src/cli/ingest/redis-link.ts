@@ -14,7 +14,7 @@ const IDLE_TIMEOUT_MS = 15_000
 /** What a server answers to a connection that can never be: another password, no right, a database that it lacks. */
 const REFUSAL = /^(WRONGPASS|NOAUTH|NOPERM|ERR(?! max number of clients))\b/
 
-/** What Node says of a certificate that it does not trust, or of a server that speaks no TLS. */
+/** What Node says of a certificate that it does not trust. A Redis without TLS says nothing at all to a handshake. */
 const TLS_CODE =
   /^(CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|ERR_TLS_CERT|ERR_SSL_|HOSTNAME_MISMATCH|INVALID_CA)/
 
@@ -103,7 +103,7 @@ function refusalOf(error: unknown): unknown {
   return new RedisRefusedError(`the TLS of Redis cannot be trusted: ${text} (${code}); ${TRUST}`, code, { cause })
 }
 
-const TRUST = 'name the authority of its certificate with NODE_EXTRA_CA_CERTS, or write redis:// where it speaks no TLS'
+const TRUST = 'name the authority of its certificate with NODE_EXTRA_CA_CERTS'
 
 /**
  * The keys of a run lie on several nodes of a cluster, and one connection reaches one of them. A user
