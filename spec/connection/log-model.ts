@@ -15,7 +15,7 @@ export type Step =
   | { readonly do: 'read'; readonly count: number }
   | { readonly do: 'cut' | 'restart' }
   /** The newest rows are lost, and come again under new positions and times. */
-  | { readonly do: 'crash'; readonly lose: number }
+  | { readonly do: 'crash'; readonly lose: number; readonly others: number }
   /** Removes every n-th row, the one at the cursor too. */
   | { readonly do: 'compact'; readonly every: number }
   | { readonly do: 'expire'; readonly keep: number }
@@ -41,10 +41,12 @@ export class LogModel {
     for (const one of wanted) this.#push(`e${this.#ids++}`, one, everyMs * 1000)
   }
 
-  crash(lose: number): void {
+  /** `others` come before what was lost comes again, so that its numbers are theirs. */
+  crash(lose: number, others: number): void {
     const lost = this.rows.splice(Math.max(0, this.rows.length - lose))
     if (this.kind !== 'legacy') this.#nextSeq = lost[0]?.position ?? this.#nextSeq
     this.clockUs += 2_000_000
+    for (let n = 0; n < others; n++) this.#push(`o${this.#ids++}`, n % 2 === 0, 1000)
     for (const { id, wanted } of lost) this.#push(id, wanted, 1000)
   }
 
@@ -121,7 +123,7 @@ export class ReaderModel {
         break
       case 'crash':
         this.#next = undefined
-        log.crash(step.lose)
+        log.crash(step.lose, step.others)
         break
       case 'compact':
         this.#next = undefined

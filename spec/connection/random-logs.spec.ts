@@ -11,7 +11,7 @@ const append = fc.record({
 })
 const read = fc.record({ do: fc.constant('read' as const), count: fc.integer({ min: 1, max: 15 }) })
 const cut = fc.record({ do: fc.constantFrom('cut' as const, 'restart' as const) })
-const crash = fc.record({ do: fc.constant('crash' as const), lose: fc.integer({ min: 1, max: 8 }) })
+const crash = fc.record({ do: fc.constant('crash' as const), lose: fc.integer({ min: 1, max: 8 }), others: fc.integer({ min: 0, max: 3 }) })
 const compact = fc.record({ do: fc.constant('compact' as const), every: fc.integer({ min: 2, max: 9 }) })
 const expire = fc.record({ do: fc.constant('expire' as const), keep: fc.integer({ min: 1, max: 10 }) })
 

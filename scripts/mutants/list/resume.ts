@@ -17,6 +17,13 @@ export const RESUMPTION: readonly Mutant[] = [
     specs: [RANDOM],
   },
   {
+    name: 'a repeat that did not come is not asked for again',
+    file: ANSWER,
+    find: "if (server.takesTimes && held.time_us > 0) return 'doubtful'",
+    replace: "if (server.takesTimes && held.time_us > 0) return 'new'",
+    specs: ['spec/traps/random-positions.spec.ts'],
+  },
+  {
     name: 'a renumbered log that a filter hides is one that was compacted',
     file: ANSWER,
     find: "if (position <= held.position) return 'renumbered-here'",
