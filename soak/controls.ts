@@ -6,8 +6,8 @@ import type { Defect } from './work.js'
  */
 export const CONTROLS: readonly { readonly defect: Defect; readonly scenario: string }[] = [
   { defect: 'none-held', scenario: 'jetstream$ v2' },
-  { defect: 'no-order', scenario: 'jetstream$ v2' },
-  { defect: 'forgets-saves', scenario: 'firehose$ of a PDS' },
   { defect: 'ack-on-receipt', scenario: 'tap$' },
+  { defect: 'forgets-saves', scenario: 'firehose$ of a PDS' },
+  { defect: 'no-order', scenario: 'jetstream$ v2' },
   { defect: 'hides-gaps', scenario: 'jetstream$ v2, short retention' },
 ]

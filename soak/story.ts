@@ -10,8 +10,8 @@ import { operationId, otherId } from './ids.js'
 import type { Sent } from './judge.js'
 
 const REPOS = 12
-// Ten seconds, the first step back of a stream that asks by time, are some hundred messages.
-const EVERY_US = 20_000
+// Ten seconds, the first step back of a stream that asks by time, are some ninety events.
+const EVERY_US = 200_000
 const START_US = 1_767_225_600_000_000
 
 /** One event of the story on one wire, and what the judge is to know of it. */

@@ -135,6 +135,7 @@ const idOf = (fields: Readonly<Record<string, string>>): string =>
   eventId(JSON.parse(fields.event ?? ''))
 
 const CUTS = [
+  { onConnect: 2, do: 'refuse', optional: true },
   { after: 60, do: 'reset', times: Number.POSITIVE_INFINITY, optional: true },
   { after: 110, do: 'drop', times: Number.POSITIVE_INFINITY, optional: true },
 ] as const

@@ -20,9 +20,9 @@ import { Story } from '../story.js'
 
 /** What goes wrong on every stream with a socket: each must fire, and some fire again and again. */
 const CUTS = [
-  { after: 45, do: 'reset', times: Number.POSITIVE_INFINITY, optional: true },
-  { after: 70, do: 'drop', times: Number.POSITIVE_INFINITY, optional: true },
-  { after: 110, do: 'close', times: Number.POSITIVE_INFINITY, optional: true },
+  { after: 150, do: 'reset', times: Number.POSITIVE_INFINITY, optional: true },
+  { after: 230, do: 'drop', times: Number.POSITIVE_INFINITY, optional: true },
+  { after: 370, do: 'close', times: Number.POSITIVE_INFINITY, optional: true },
   { onConnect: 2, do: 'refuse', optional: true },
   { onConnect: 4, do: 'accept-and-drop', optional: true },
 ] as const satisfies readonly (JetstreamFault & EventStreamFault)[]
@@ -34,11 +34,26 @@ const RENUMBERED: Rules = { ...STRICT, mayGap: true }
 // Events that the log of a short retention keeps, and messages that make more of them.
 const RETAINED = 200
 const BEYOND = 100
+// The share of rows that one compaction removes.
+const COMPACTED = 0.1
+// A server that sends its first events to whatever is asked, and ends the connection.
+const STANDS_STILL: JetstreamFault = {
+  onConnect: 6,
+  do: 'stand-still',
+  events: 5,
+  times: 3,
+  optional: true,
+}
 
 type Server = FakeJetstream | FakeFirehose | FakeLabels
 
 /** What a stream's server goes through while nobody reads. */
-type Interlude = 'restarts' | 'loses its newest' | 'goes on beyond what it keeps'
+type Interlude =
+  | 'restarts'
+  | 'loses its newest'
+  | 'reads again what it lost'
+  | 'compacts'
+  | 'goes on beyond what it keeps'
 
 /** A server that plays what it is fed, one reader, and a checkpoint in a file. */
 abstract class StreamScenario implements Scenario {
@@ -80,20 +95,33 @@ abstract class StreamScenario implements Scenario {
     this.#restarts += 1
     if (this.interlude === 'goes on beyond what it keeps') this.feed(BEYOND + more)
     else if (this.interlude === 'restarts') this.server.restart()
-    else this.#lose(this.log.length - this.#lastHandled + below, more)
+    else if (this.interlude === 'compacts') this.compact(dice)
+    else if (this.interlude === 'reads again what it lost') this.loseAndReadAgain(below)
+    else this.#lose(this.log.length - this.lastHandled + below, more)
   }
 
-  get #lastHandled(): number {
+  protected get lastHandled(): number {
     return this.log.findLastIndex((sent) => sent.some(({ id }) => this.judge.handled.has(id)))
   }
 
+  /** Rows go from the middle of the log. Only a Jetstream does this. */
+  protected compact(_dice: Dice): void {}
+
+  /** Rows come again under other positions. Only a Jetstream does this. */
+  protected loseAndReadAgain(_below: number): void {}
+
   /** The numbers of the newest rows are given to others: fewer than were lost, or more. */
   #lose(wanted: number, more: number): void {
-    const rows = Math.min(Math.max(1, wanted), this.log.length - 1)
+    const rows = this.rowsToLose(wanted)
     this.judge.forget(this.log.splice(-rows).flatMap((sent) => sent.map(({ id }) => id)))
     this.judge.allowAll()
     this.server.restart({ lose: rows })
     this.feed(more)
+  }
+
+  /** One row stays: an empty log has nothing to tell. */
+  protected rowsToLose(wanted: number): number {
+    return Math.min(Math.max(1, wanted), this.log.length - 1)
   }
 }
 
@@ -103,6 +131,7 @@ interface JetstreamScenarioOptions {
   readonly reads: NonNullable<Task['jetstream']>
   readonly interlude?: Interlude
   readonly retainEvents?: number
+  readonly faults?: readonly JetstreamFault[]
   /** Files of the dictionaries that it compresses with, one after another. */
   readonly dictionaries?: readonly [string, ...string[]]
 }
@@ -118,7 +147,8 @@ class JetstreamScenario extends StreamScenario {
     { seed, folder }: Place,
   ) {
     const { interlude = 'restarts', reads } = options
-    const rules = interlude === 'restarts' ? STRICT : RENUMBERED
+    const isStrict = ['restarts', 'compacts'].includes(interlude) && options.faults === undefined
+    const rules = isStrict ? STRICT : RENUMBERED
     const cursors = join(folder, 'cursor.json')
     super(new Judge(rules), jetstream, interlude, {
       source: 'jetstream',
@@ -135,6 +165,24 @@ class JetstreamScenario extends StreamScenario {
     const { dictionaries } = this.options
     if (dictionaries === undefined || !dice.chance(0.3)) return
     await this.jetstream.rotateDictionary(readFileSync(dice.pick(dictionaries)))
+  }
+
+  /** Removes rows before the newest one, also those that a checkpoint names. */
+  protected override compact(dice: Dice): void {
+    const removed = new Set<number>()
+    for (let n = 0; n < this.log.length - 1; n++) if (dice.chance(COMPACTED)) removed.add(n)
+    let row = 0
+    this.jetstream.compact(() => removed.has(row++))
+    const gone = this.log.filter((_, n) => removed.has(n))
+    this.judge.forget(gone.flatMap((sent) => sent.map(({ id }) => id)))
+    this.log.splice(0, this.log.length, ...this.log.filter((_, n) => !removed.has(n)))
+  }
+
+  /** Nothing is lost: a legacy server reads its unsynced end from upstream once more. */
+  protected override loseAndReadAgain(below: number): void {
+    const lose = this.rowsToLose(this.log.length - this.lastHandled + below)
+    this.judge.allowAll()
+    this.jetstream.restart({ lose, again: 'all' })
   }
 
   conclude(): readonly string[] {
@@ -172,7 +220,7 @@ const jetstream = (options: JetstreamScenarioOptions): ScenarioPlan => ({
     const fake = await fakeJetstream({
       server,
       firstSeq: FIRST_SEQ,
-      faults: CUTS,
+      faults: [...CUTS, ...(options.faults ?? [])],
       ...(retainEvents === undefined ? {} : { retainEvents }),
       ...(dictionaries === undefined ? {} : { dictionary: readFileSync(dictionaries[0]) }),
     })
@@ -277,6 +325,24 @@ export const STREAMS: readonly ScenarioPlan[] = [
     server: 'v2',
     reads: { wire: 'v2', collections: COLLECTIONS },
     interlude: 'loses its newest',
+  }),
+  jetstream({
+    name: 'jetstream$ v2, compacted',
+    server: 'v2',
+    reads: { wire: 'v2' },
+    interlude: 'compacts',
+  }),
+  jetstream({
+    name: 'jetstream$ v1, unsynced end',
+    server: 'legacy',
+    reads: { wire: 'v1' },
+    interlude: 'reads again what it lost',
+  }),
+  jetstream({
+    name: 'jetstream$ v2, stands still',
+    server: 'v2',
+    reads: { wire: 'v2' },
+    faults: [STANDS_STILL],
   }),
   jetstream({
     name: 'jetstream$ v2 zstd',
