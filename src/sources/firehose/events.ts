@@ -2,6 +2,7 @@ import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
 import type { Wanted } from '../../connection/event-filters.js'
 import type { EmitPart } from '../../connection/parts.js'
 import type { FirehoseEvent } from '../../events.js'
+import { hasMore } from '../../internal/has-more.js'
 import { linkText } from '../../xrpc/cid.js'
 import { toJson } from '../../xrpc/json.js'
 import { type CommitBody, collectionOf, type Message, type Op } from './message.js'
@@ -31,7 +32,7 @@ function eachOperation(message: Message, wanted: Wanted, emit: EmitPart<Firehose
     body,
     commit: linkText(body.commit),
     finder: new RecordFinder(body),
-    added: addedTo(body, BODY_MEMBERS.commit),
+    added: addedToCommit(body),
   }
   body.ops.forEach((op, index) => {
     if (wanted(kind, did, collectionOf(op.path))) emit(eventOf(message, kind, operationOf(whole, op)), index)
@@ -65,7 +66,7 @@ function operationOf({ body: { rev, since }, commit, finder, added }: WholeCommi
   if (typeof since === 'string') operation.since = since
   operation.commit = commit
   if (problem !== undefined) operation.problem = problem
-  return withAdded(withAdded(operation, addedTo(op, OP_MEMBERS)), added)
+  return withAdded(withAdded(operation, addedToOp(op)), added)
 }
 
 const NOTHING: Found = {}
@@ -114,6 +115,27 @@ const BODY_MEMBERS = {
   sync: new Set(['did', 'rev', 'seq', 'time', 'blocks']),
 } as const
 const OP_MEMBERS: ReadonlySet<string> = new Set(['action', 'path', 'cid', 'prev'])
+
+/** Counted before any name is looked up: a dozen of look-ups take most of a microsecond. */
+function addedToCommit(body: CommitBody): Added | undefined {
+  const { blobs, since, blocks, rebase, tooBig, prevData } = body as unknown as Readonly<Record<string, unknown>>
+  let known = ALWAYS_THERE
+  if (blobs !== undefined) known += 1
+  if (since !== undefined) known += 1
+  if (blocks !== undefined) known += 1
+  if (rebase !== undefined) known += 1
+  if (tooBig !== undefined) known += 1
+  if (prevData !== undefined) known += 1
+  return hasMore(body, known) ? addedTo(body, BODY_MEMBERS.commit) : undefined
+}
+
+// `ops`, `rev`, `seq`, `repo`, `time` and `commit`, which every commit that was read has.
+const ALWAYS_THERE = 6
+
+function addedToOp(op: Op): Added | undefined {
+  const known = 2 + (op.cid === undefined ? 0 : 1) + (op.prev === undefined ? 0 : 1)
+  return hasMore(op, known) ? addedTo(op, OP_MEMBERS) : undefined
+}
 
 /** The other members, as JSON; `undefined` where there are none, as nearly everywhere. */
 function addedTo(members: object, known: ReadonlySet<string>): Added | undefined {
