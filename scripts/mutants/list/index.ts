@@ -5,5 +5,6 @@ import { DELIVERIES } from './deliveries.js'
 import { OPERATORS } from './operators.js'
 import { RECONNECT } from './reconnect.js'
 import { RESUMPTION } from './resume.js'
+import { TAP } from './tap.js'
 
-export const MUTANTS: readonly Mutant[] = [...DELIVERIES, ...COPIES, ...CURSORS, ...RECONNECT, ...RESUMPTION, ...OPERATORS]
+export const MUTANTS: readonly Mutant[] = [...DELIVERIES, ...COPIES, ...CURSORS, ...RECONNECT, ...RESUMPTION, ...OPERATORS, ...TAP]
