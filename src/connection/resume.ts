@@ -240,7 +240,7 @@ export class Resume<Event> {
     this.#host = host
     this.#position = position
     this.#timeUs = time_us
-    this.#filter = 'same'
+    if (this.#filter !== 'same') this.#filter = 'same'
   }
 
   /** At most once in ten seconds of the stream's time. */

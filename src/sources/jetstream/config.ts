@@ -43,11 +43,17 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap> extends 
   readonly decode?: 'eager' | 'lazy' | undefined
   /** A dictionary of your own: its bytes, a URL, or in Node a path. @default that of the wire: published for v1, the server's own on v2 */
   readonly zstdDictionary?: Uint8Array | URL | string | undefined
-  /** @default 'live' */
+  /**
+   * Where to start when no checkpoint says it. Wire v1 starts a time that is gone at its oldest event
+   * in silence: that is checked only if the first event is more than an hour later. @default 'live'
+   */
   readonly cursor?: CursorStart | undefined
   /** Where the position of what is done is kept, for the next run: a `CursorStore`, or `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none */
   readonly checkpoint?: CheckpointConfig | undefined
-  /** What to do when the server cannot serve a position: end the stream, or go on from another place. A gap is reported either way. @default 'oldest' */
+  /**
+   * What to do when the server cannot serve a position, on either wire: end the stream, or go on from
+   * another place. A gap is reported either way. @default 'oldest'
+   */
   readonly onCursorRefused?: OnCursorRefused | undefined
   /** New filters in flight: each replaces all of `collections`, `dids`, `kinds` and `maxMessageSizeBytes`. v1 tells the server, v2 dials again. @default none */
   readonly filters$?: Observable<JetstreamFilters> | undefined
