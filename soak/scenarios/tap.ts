@@ -41,9 +41,15 @@ class TapScenario implements Scenario {
     return this.tap.fired.length + this.#restarts
   }
 
+  /**
+   * Where acks are forgotten, order is that of each record: an event whose work ended is acked when
+   * it comes again, and is not handled again, unless an older one of its record was.
+   */
   feed(messages: number): void {
-    for (const { item, sent } of this.#story.tap(messages))
-      if (this.judge.send(sent).length > 0) this.tap.emit(item)
+    for (const { item, sent } of this.#story.tap(messages)) {
+      const told = this.replays ? sent.map((one) => ({ ...one, lane: one.key })) : sent
+      if (this.judge.send(told).length > 0) this.tap.emit(item)
+    }
   }
 
   amid(dice: Dice): void {
