@@ -14,6 +14,13 @@ const CAR = carOf(
   blocks.map((block) => [linkTo(block), block]),
 )
 
+/** A length in three bytes or four, and the header. */
+const headerOf = (header: Uint8Array): Uint8Array => {
+  const { length } = header
+  const low = [length & 127, (length >> 7) & 127, (length >> 14) & 127].map((seven) => seven | 128)
+  return join(Uint8Array.of(...low, length >> 21), header)
+}
+
 describe('the blocks of a section', () => {
   it('are found by their CIDs, and the root is named', () => {
     const section = new Blocks(CAR)
@@ -50,6 +57,7 @@ describe('the blocks of a section', () => {
     ['has a length without an end', new Uint8Array(12).fill(0xff)],
     ['has a header of another version', join(Uint8Array.of(17), encode({ roots: [], version: 2 }))],
     ['has a header that is too deep', join(Uint8Array.of(200, 1), new Uint8Array(199).fill(0x81), Uint8Array.of(0))],
+    ['has a header of too many members', headerOf(encode({ roots: new Array(66_000).fill(linkTo(root)), version: 1 }))],
   ])('are none where the section %s', (_, section) => {
     const read = new Blocks(section)
     expect([read.whole, read.root, read.get(linkTo(one).bytes)]).toEqual([false, undefined, undefined])
