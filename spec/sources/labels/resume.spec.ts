@@ -113,7 +113,8 @@ describe('a stream of labels', () => {
       })
       expect(vals(runFor(helpers, 5000, labels$).seen)).toBe('ab')
       expect(gaps).toEqual([{ host: HOST, from: 5, to: undefined, reason: 'cursor-too-old', recoverable: false }])
-      expect(metrics$.value).toMatchObject({ control: 1, gaps: 1 })
+      // Of the repeat, and of what comes after it.
+      expect(metrics$.value).toMatchObject({ control: 2, gaps: 1 })
     }),
   )
 
