@@ -453,6 +453,28 @@ describe('a position that the server says it cannot serve', () => {
   })
 })
 
+describe('a repeat that does not come, where connections are short', () => {
+  it('is asked for from where the last connection came to, so that the stream goes on', () => {
+    const { connection, strange, gaps } = resuming()
+    connection(Array.from({ length: 30 }, (_, n) => numbered(n + 1)))
+    expect(strange(numbered(31))).toBe(30)
+    const asked = (...positions: number[]) => connection(positions.map((n) => numbered(n)))
+    expect(asked(20, 21, 23)).toEqual({ cursor: T0 + 20 * SECOND, taken: [] })
+    expect(asked(23, 29)).toEqual({ cursor: T0 + 23 * SECOND, taken: [] })
+    // The row at the held position was compacted.
+    expect(asked(29, 31)).toEqual({ cursor: T0 + 29 * SECOND, taken: ['e31'] })
+    expect(gaps).toEqual([])
+  })
+
+  it('is not asked for from an older time, where a server begins further back', () => {
+    const { connection, strange } = resuming()
+    connection(Array.from({ length: 30 }, (_, n) => numbered(n + 1)))
+    strange(numbered(31))
+    connection([numbered(2), numbered(3)])
+    expect(connection([numbered(2), numbered(31)]).cursor).toBe(T0 + 20 * SECOND)
+  })
+})
+
 describe('a live source over a log that was renumbered', () => {
   it(
     'asks again at once, without backoff, and loses nothing of the new log',

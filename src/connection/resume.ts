@@ -75,6 +75,8 @@ export class Resume<Event> {
   #reachesBack = false
   // The request that led to the question where the log begins.
   #doubted: CursorRequest | undefined
+  // How far a trial came whose connection ended before it was decided.
+  #tried: Pick<CursorRequest, 'cursor' | 'saw'> | undefined
   #request: CursorRequest | undefined
   #filter: 'same' | 'changing' | 'changed' = 'same'
   #answering: Answering<Event> & Pick<CursorProtocol<Event>, 'floorOf'>
@@ -307,8 +309,10 @@ export class Resume<Event> {
   #trial(held: Held): CursorRequest {
     // A position that we hold is better proof than a time, and can be asked for where positions are times.
     const anchor = isTimeCursor(held.position) && this.#rewinds === 0 ? held.anchors[0] : undefined
-    const cursor = anchor ?? held.time_us - rewindUs(this.#rewinds + 1)
-    return cursorRequest('trial', cursor, { held, needs: held, reachesBack: this.#reachesBack })
+    const asked = { cursor: anchor ?? held.time_us - rewindUs(this.#rewinds + 1), saw: 'nothing' as const }
+    // Where connections are short, a trial that began again each time would never end.
+    const { cursor, saw } = this.#tried ?? asked
+    return cursorRequest('trial', cursor, { held, needs: held, reachesBack: this.#reachesBack, saw })
   }
 
   /** `askedBy`: a time that jumped is a good position still, and no good time. */
@@ -337,10 +341,17 @@ export class Resume<Event> {
         return true
       case 'repeat':
       case 'older':
+        if (request.question === 'trial') this.#recordTried(request, verdict, time_us)
         return false
       default:
         return this.#conclude(verdict, request, host, position, time_us)
     }
+  }
+
+  /** A repeat may have come out of order: its time is no place to go on from. */
+  #recordTried({ cursor, saw }: CursorRequest, verdict: 'repeat' | 'older', time_us: number): void {
+    const reached = this.#tried?.cursor ?? cursor
+    this.#tried = { cursor: verdict === 'older' ? Math.max(reached, time_us) : reached, saw }
   }
 
   /** The rare verdicts: those that ask again, or report a loss. */
@@ -393,6 +404,7 @@ export class Resume<Event> {
     this.#inquiry = inquiry
     this.#doubted = doubted
     if (inquiry === 'none') this.#reachesBack = false
+    this.#tried = undefined
   }
 
   #reached(host: string): never {
@@ -428,6 +440,7 @@ export class Resume<Event> {
     if (!isTrial) this.#reportRenumbered(host, value, question === 'trial' ? request.held.position : cursor)
     if (!isTrial) this.#inquire('none')
     this.#rewinds += 1
+    this.#tried = undefined
     const hasTime = this.#answering.takesTimes && (request.held.time_us > 0 || isTimeCursor(cursor))
     if (this.#rewinds >= MAX_REWINDS + (isTrial ? 0 : 1) || !hasTime) {
       if (isTrial) this.#reportRenumbered(host, value, request.held.position)
