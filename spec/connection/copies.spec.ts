@@ -166,6 +166,21 @@ describe('two copies of the library', () => {
     expect([unrouted > 0, dropped > 0, dropped + done, done]).toEqual([true, true, 20, unrouted])
   })
 
+  it.each(DIRECTIONS)('%s: rawText and rawFrame read the events', async (direction) => {
+    const { operators, sources } = pairOf(direction, theirs['own rxjs'])
+    await using jetstream = await fakeJetstream({ events: 1, stored: 'all' })
+    await using firehose = await fakeFirehose({ events: 1, stored: 'all' })
+    const cursor = 'oldest'
+    const [event, message] = await Promise.all([
+      firstValueFrom(sources.jetstream$({ wire: 'v1', host: jetstream.url, cursor, decode: 'lazy' })),
+      firstValueFrom(sources.firehose$({ host: firehose.url, cursor })),
+    ])
+    expect(operators.rawText(event)).toBe(sources.rawText(event))
+    expect(operators.rawText(event)).toContain(event.did)
+    expect(operators.rawFrame(message)).toBe(sources.rawFrame(message))
+    expect(operators.rawFrame(message)?.length).toBeGreaterThan(0)
+  })
+
   it('share one writer for a cursor file', async () => {
     using folder = temporaryFolder()
     const [one, two] = [ours, theirs['own rxjs']].map(({ fileCursorStore }) => fileCursorStore(join(folder.path, 'cursor.json')))

@@ -1,3 +1,4 @@
+import { shared } from '../../internal/shared.js'
 import { Stamped } from '../../internal/stamped.js'
 
 class Framed extends Stamped {
@@ -13,9 +14,12 @@ class Framed extends Stamped {
   }
 }
 
+// One class for all copies of this library: only the class that made a private member can read it.
+const SharedFramed = shared('raw-frame.1', () => Framed)
+
 /** Lets an event know its frame. */
 export const keepFrame = (event: object, frame: Uint8Array): void => {
-  new Framed(event, frame)
+  new SharedFramed(event, frame)
 }
 
 /**
@@ -27,4 +31,4 @@ export const keepFrame = (event: object, frame: Uint8Array): void => {
  * firehose$({ kinds: ['sync'] }).subscribe((event) => console.log(event.did, rawFrame(event)?.length))
  * ```
  */
-export const rawFrame = (event: object): Uint8Array | undefined => Framed.frameOf(event)
+export const rawFrame = (event: object): Uint8Array | undefined => SharedFramed.frameOf(event)

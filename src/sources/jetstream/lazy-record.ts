@@ -1,5 +1,6 @@
 import { RecordError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
+import { shared } from '../../internal/shared.js'
 import { Stamped } from '../../internal/stamped.js'
 import { utf8Of } from '../../socket/text-bytes.js'
 
@@ -90,9 +91,12 @@ class Received extends Stamped {
   }
 }
 
+// One class for all copies of this library: only the class that made a private member can read it.
+const SharedReceived = shared('raw-text.1', () => Received)
+
 /** Remembers the text that an event was read from, for {@link rawText}. Each of its characters is a byte of UTF-8, or it is decoded. */
 export function keepText<Event extends object>(event: Event, text: string, isDecoded = true): Event {
-  new Received(event, text, isDecoded)
+  new SharedReceived(event, text, isDecoded)
   return event
 }
 
@@ -108,4 +112,4 @@ export function keepText<Event extends object>(event: Event, text: string, isDec
  * jetstream$({ decode: 'lazy' }).subscribe((event) => console.log(rawText(event) ?? JSON.stringify(event)))
  * ```
  */
-export const rawText = (event: JetstreamEvent): string | undefined => Received.textOf(event)
+export const rawText = (event: JetstreamEvent): string | undefined => SharedReceived.textOf(event)
