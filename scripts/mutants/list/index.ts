@@ -4,7 +4,19 @@ import { CURSORS } from './cursors.js'
 import { DELIVERIES } from './deliveries.js'
 import { OPERATORS } from './operators.js'
 import { RECONNECT } from './reconnect.js'
+import { REDIS } from './redis.js'
 import { RESUMPTION } from './resume.js'
 import { TAP } from './tap.js'
+import { WIRES } from './wires.js'
 
-export const MUTANTS: readonly Mutant[] = [...DELIVERIES, ...COPIES, ...CURSORS, ...RECONNECT, ...RESUMPTION, ...OPERATORS, ...TAP]
+export const MUTANTS: readonly Mutant[] = [
+  ...DELIVERIES,
+  ...COPIES,
+  ...CURSORS,
+  ...RECONNECT,
+  ...RESUMPTION,
+  ...TAP,
+  ...OPERATORS,
+  ...REDIS,
+  ...WIRES,
+]

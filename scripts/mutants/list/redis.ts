@@ -1,0 +1,108 @@
+import type { Mutant } from '../mutant.js'
+
+const DELIVERY = 'spec/sources/redis/delivery.spec.ts'
+const LEASES = 'spec/sources/redis/leases.spec.ts'
+const FAULTS = 'spec/sinks/redis-faults.spec.ts'
+
+/** Redis streams, read and written. */
+export const REDIS: readonly Mutant[] = [
+  {
+    name: 'on a cluster an entry is acked before its dead letter is there: XACK before XADD',
+    file: 'src/sources/redis/group.ts',
+    find: "await this.#send(['XADD', deadLetter, '*', ...letter])\n      await this.ack([id])",
+    replace: "await this.ack([id])\n      await this.#send(['XADD', deadLetter, '*', ...letter])",
+    specs: [DELIVERY, 'spec/sources/redis/faults.spec.ts', 'spec/sources/redis/clients.spec.ts', 'spec/sources/redis/scripts.spec.ts'],
+  },
+  {
+    name: 'an entry whose work failed is acked',
+    file: 'src/sources/redis/deliveries.ts',
+    find: "if (outcome === 'failed') this.#failed(entry)\n    else {",
+    replace: '{',
+    specs: [DELIVERY],
+  },
+  {
+    name: 'an entry is tried once more than maxDeliveries',
+    file: 'src/sources/redis/hand.ts',
+    find: 'entry.deliveries >= this.options.maxDeliveries',
+    replace: 'entry.deliveries > this.options.maxDeliveries',
+    specs: [DELIVERY],
+  },
+  {
+    name: 'an entry that killed its processes is tried again',
+    file: 'src/sources/redis/deliveries.ts',
+    find: 'if (entry.deliveries > this.options.maxDeliveries)',
+    replace: 'if (entry.deliveries < 0)',
+    specs: [DELIVERY],
+  },
+  {
+    name: 'a group that has vanished ends the stream',
+    file: 'src/sources/redis/group.ts',
+    find: "error instanceof RedisRefusedError && error.reason === 'NOGROUP'",
+    replace: "error instanceof RedisRefusedError && error.reason === 'GROUP'",
+    specs: [LEASES, 'spec/sources/redis/trimmed.spec.ts'],
+  },
+  {
+    name: 'two leases of one process have one name',
+    file: 'src/sources/redis/leases.ts',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the code's own text
+    find: 'name: `${this.#me} ${this.#taken}`',
+    replace: 'name: this.#me',
+    specs: [LEASES],
+  },
+  {
+    name: 'a lease that ran out is prolonged',
+    file: 'src/sources/redis/lease.ts',
+    find: 'isOurs && this.held ? askedAt',
+    replace: 'isOurs ? askedAt',
+    specs: [LEASES],
+  },
+  {
+    name: 'the lease of another process is taken',
+    file: 'src/sources/redis/scripts.ts',
+    find: 'if owner and string.sub(owner, 1, #ARGV[3]) ~= ARGV[3] then return 0 end\n',
+    replace: '',
+    specs: [LEASES, 'spec/sources/redis/processes.spec.ts'],
+  },
+  {
+    name: 'a read without the lease takes entries',
+    file: 'src/sources/redis/scripts.ts',
+    find: "if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {} end\n",
+    replace: '',
+    specs: [LEASES],
+  },
+  {
+    name: 'whatever throws in a sink counts as done',
+    file: 'src/sinks/redis-streams/entries.ts',
+    find: "holding?.release('failed')",
+    replace: "holding?.release('done')",
+    specs: ['spec/sinks/redis-streams.spec.ts', 'spec/sinks/redis-traps.spec.ts'],
+  },
+  {
+    name: 'a batch whose answer got lost is written twice',
+    file: 'src/sinks/redis-streams/redis-ids.ts',
+    find: "if redis.call('SISMEMBER', one, name) == 1 or redis.call('SISMEMBER', other, name) == 1 then",
+    replace: 'if false then',
+    specs: ['spec/sinks/redis-ids.spec.ts', FAULTS],
+  },
+  {
+    name: 'what Redis lost is not noticed',
+    file: 'src/sinks/redis-streams/position-ids.ts',
+    find: "if less(start, known) then return {'lost', 0, start, start, 0, 0} end\n",
+    replace: '',
+    specs: [FAULTS],
+  },
+  {
+    name: 'an id that another writer took counts as our duplicate',
+    file: 'src/sinks/redis-streams/position-ids.ts',
+    find: 'elseif same(id, at + 1, false) or was_trimmed(id) then',
+    replace: 'elseif id then',
+    specs: ['spec/sinks/redis-ids.spec.ts', FAULTS],
+  },
+  {
+    name: 'consumers that are far behind do not stop the sink',
+    file: 'src/sinks/redis-streams/high-water.ts',
+    find: 'return this.unread >= this.mark',
+    replace: 'return false',
+    specs: ['spec/sinks/redis-streams.spec.ts', 'spec/sinks/redis-traps.spec.ts'],
+  },
+]

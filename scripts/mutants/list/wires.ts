@@ -1,0 +1,63 @@
+import type { Mutant } from '../mutant.js'
+
+/** What strangers send, and how it is asked for. */
+export const WIRES: readonly Mutant[] = [
+  {
+    name: 'the body of a refusal is read to its end: it has no bound',
+    file: 'src/socket/node.ts',
+    find: 'if (size >= REFUSAL_BYTES) finish()',
+    replace: '',
+    specs: ['spec/socket/node.spec.ts'],
+  },
+  {
+    name: 'more of a refusal is kept than its bound',
+    file: 'src/socket/node.ts',
+    find: 'Buffer.concat(chunks).subarray(0, REFUSAL_BYTES)',
+    replace: 'Buffer.concat(chunks)',
+    specs: ['spec/socket/node.spec.ts'],
+  },
+  {
+    name: 'the answer to a request has no bound',
+    file: 'src/internal/read-body.ts',
+    find: 'if (size <= max) continue',
+    replace: 'if (size >= 0) continue',
+    specs: ['spec/sources/repos/faults.spec.ts'],
+  },
+  {
+    name: 'a listing follows a redirect with our headers',
+    file: 'src/sources/repos/fetch-page.ts',
+    find: "redirect: 'manual'",
+    replace: "redirect: 'follow'",
+    specs: ['spec/sources/repos/faults.spec.ts'],
+  },
+  {
+    name: 'a record of another hash is emitted as the one that its CID names',
+    file: 'src/sources/firehose/record-finder.ts',
+    find: "if (!isCidOf(cid.bytes, block)) return { problem: 'record-mismatch' }",
+    replace: '',
+    specs: ['spec/sources/firehose/record.spec.ts'],
+  },
+  {
+    name: 'two revisions of one record are one event',
+    file: 'src/sources/jetstream/identity.ts',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the code's own text
+    find: '${rev} ${collection}',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the code's own text
+    replace: '${collection}',
+    specs: ['spec/connection/resume.spec.ts', 'spec/traps/positions.spec.ts', 'spec/sources/jetstream/v1.spec.ts'],
+  },
+  {
+    name: 'the page of a listing is saved before its repos are done',
+    file: 'src/sources/repos/listing.ts',
+    find: 'this.#bookmark.position(this.#ledger.frontier?.event.page)',
+    replace: 'this.#bookmark.position(undefined)',
+    specs: ['spec/sources/repos/checkpoint.spec.ts'],
+  },
+  {
+    name: 'a listing that goes round never ends',
+    file: 'src/sources/repos/repeats.ts',
+    find: 'for (const seen of [this.#last, this.#mark]) if (seen !== undefined) compare(print, seen)',
+    replace: '',
+    specs: ['spec/sources/repos/repeats.spec.ts'],
+  },
+]
