@@ -2,6 +2,7 @@ import { lastValueFrom, Subject, takeUntil, tap } from 'rxjs'
 import { currentDelivery, type DeliverySource } from '../../../src/connection/delivery.js'
 import { boundedMergeMap, hold } from '../../../src/index.js'
 import { redisCommands } from '../../../src/redis/client.js'
+import { Lease } from '../../../src/sources/redis/lease.js'
 import { READ, RELEASE } from '../../../src/sources/redis/scripts.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
@@ -109,6 +110,22 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     await lastValueFrom(pipe$, { defaultValue: undefined })
     expect(await server.cli('EXISTS', LEASE, 's:members:g')).toBe(':0')
     expect(seen).toBeGreaterThanOrEqual(5)
+  })
+})
+
+describeRedis('the lease of another process', () => {
+  it('is not taken while it runs, and is free when it is released', async () => {
+    await using server = await redisServer()
+    const [[, connect] = []] = clients
+    if (connect === undefined) throw new Error('no client')
+    await using opened = await connect(server.url)
+    const leaseOf = (process: string) =>
+      new Lease(0, 's{0}', LEASE, { process, name: `${process} 1` }, redisCommands(opened.client), 60_000)
+    const [one, other] = [leaseOf('one'), leaseOf('other')]
+    expect([await one.take(), await other.take()]).toEqual([true, false])
+    expect(await server.cli('GET', LEASE)).toContain('one 1')
+    await one.release()
+    expect(await other.take()).toBe(true)
   })
 })
 
