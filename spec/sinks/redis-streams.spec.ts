@@ -108,15 +108,19 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     await expect(ended(of(small(1)).pipe(toRedisStream({ ...options, id: () => ({ position: 0.5 }) })))).rejects.toThrow(HoldError)
   })
 
-  it('ends before an event that cannot be written, and moves no position past it', async () => {
-    const unwritable = { ...small(3), big: 3n }
-    const feed = new Feed([...range(1, 2), { event: unwritable, position: 3, index: 0 }, ...range(4, 5)])
-    using sink = sinkOf(opened, feed, { size: 2 })
+  it('ends before an event that cannot be placed, and moves no position past it', async () => {
+    const partitionBy = ({ n }: Small) => {
+      if (n === 3) throw new TypeError('no')
+      return 'one'
+    }
+    const options = { size: 2, partitions: 2, partitionBy }
+    const feed = new Feed(range(1, 5))
+    using sink = sinkOf(opened, feed, options)
     await expect(sink.done).rejects.toThrow(TypeError)
     feed.complete()
     expect(feed.ledger.failed).toBeGreaterThan(0)
-    const lone = new Feed([{ event: unwritable, position: 3, index: 0 }])
-    await expect(sinkOf(opened, lone).done).rejects.toThrow(TypeError)
+    const lone = new Feed(range(3, 3))
+    await expect(sinkOf(opened, lone, options).done).rejects.toThrow(TypeError)
     expect(lone.frontier).toBe(3)
   })
 

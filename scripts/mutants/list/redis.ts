@@ -84,7 +84,7 @@ export const REDIS: readonly Mutant[] = [
     find: "holding?.release('failed')",
     replace: "holding?.release('done')",
     specs: ['spec/sinks/redis-streams.spec.ts'],
-    tests: '@redis/client ends before an event that cannot be written',
+    tests: '@redis/client ends before an event that cannot be placed',
   },
   {
     name: 'a batch whose answer got lost is written twice',
