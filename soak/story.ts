@@ -26,8 +26,10 @@ export class Story {
   #timeUs = START_US
   #group = 0
 
-  constructor(seed: number) {
-    this.#messages = generateCommits({ seed, repos: REPOS, everyUs: EVERY_US })
+  /** `collections`: the weight of each. @default a mix like the network's */
+  constructor(seed: number, collections?: Readonly<Record<string, number>>) {
+    const mix = collections === undefined ? {} : { collections }
+    this.#messages = generateCommits({ seed, repos: REPOS, everyUs: EVERY_US, ...mix })
   }
 
   /** As messages of a firehose: the operations of one commit are one group. */

@@ -15,6 +15,13 @@ const FAULTS: readonly TapFault[] = [
 const RETRY_MS = 100
 // A Tap deletes what was acked in batches: a crash forgets as many.
 const MOST_FORGOTTEN = 40
+// Most of these have one record a repository, which is written again and again: an old event that
+// comes behind a newer one shows.
+const OFTEN_WRITTEN = {
+  'app.bsky.actor.profile': 2,
+  'fm.teal.alpha.actor.status': 2,
+  'app.bsky.feed.post': 1,
+}
 
 /**
  * A Tap, which keeps the position itself: what is not acked. `replays`: it restarts, and forgets
@@ -31,7 +38,7 @@ class TapScenario implements Scenario {
     private readonly replays: boolean,
     { seed }: Place,
   ) {
-    this.#story = new Story(seed)
+    this.#story = new Story(seed, replays ? OFTEN_WRITTEN : undefined)
     const task = () => ({ source: 'tap' as const, host: tap.url, cursors: '' })
     const between = (dice: Dice) => this.#between(dice)
     this.readers = [{ name: 'reader', judged: true, dies: ['received', 'handled'], task, between }]
