@@ -35,7 +35,7 @@ export const WIRES: readonly Mutant[] = [
     file: 'src/sources/firehose/record-finder.ts',
     find: "if (!isCidOf(cid.bytes, block)) return { problem: 'record-mismatch' }",
     replace: '',
-    specs: ['spec/sources/firehose/record.spec.ts'],
+    specs: ['spec/sources/firehose/events.spec.ts'],
   },
   {
     name: 'two revisions of one record are one event',
