@@ -14,7 +14,7 @@ const config: Config = {
   },
   moduleNameMapper: {
     '^#socket$': '<rootDir>/src/socket/node.ts',
-    '^#sha256$': '<rootDir>/src/xrpc/sha256-node.ts',
+    '^#sha256$': '<rootDir>/src/atproto/sha256-node.ts',
     '^#zstd$': '<rootDir>/src/zstd/node.ts',
     '^rxjs-atproto$': '<rootDir>/src/index.ts',
     '^rxjs-atproto/testing$': '<rootDir>/src/testing/index.ts',

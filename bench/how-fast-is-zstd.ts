@@ -19,9 +19,9 @@ const MIN_GAIN = 1.3
 const NAIVE = 'naive loop around @bokuweb/zstd-wasm'
 
 type Read = (frame: Uint8Array) => unknown
-type Ours = typeof import('../src/zstd/node-wasm.js') &
-  typeof import('../src/zstd/node-napi.js') &
-  typeof import('../src/zstd/node-zlib.js')
+type Ours = typeof import('../src/zstd/decoders/node-wasm.js') &
+  typeof import('../src/zstd/decoders/node-napi.js') &
+  typeof import('../src/zstd/decoders/node-zlib.js')
 
 const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, node24: { type: 'boolean', default: false } },

@@ -1,4 +1,4 @@
-import type { Open } from './internal/open.js'
+import type { Open } from './internal/literal-union.js'
 
 /** Types of records by their NSID, for `jetstream$<Records>`. */
 export type RecordMap = object

@@ -6,8 +6,8 @@ export type {
   NodeRedisSentinel,
   NodeRedisSentinelLease,
   RedisClient,
-} from './redis/client.js'
-export type { EntryFormatName } from './redis/format.js'
+} from './redis-client/client.js'
+export type { EntryFormatName } from './redis-entries/format.js'
 export { type RedisSinkMetrics, type RedisSinkStatus, redisSinkMetrics } from './sinks/redis-streams/metrics.js'
 export type { RedisEntryPlace, RedisStreamOptions } from './sinks/redis-streams/options.js'
 export { toRedisStream } from './sinks/redis-streams/to-redis-stream.js'

@@ -1,11 +1,11 @@
 import { CursorStoreError, memoryCursorStore, RedisRefusedError, RedisUnavailableError } from 'rxjs-atproto'
-import { Away } from '../../src/cli/ingest/away.js'
-import { Feed, type StreamName } from '../../src/cli/ingest/feed.js'
-import { ailments } from '../../src/cli/ingest/health.js'
-import { servePages } from '../../src/cli/ingest/http.js'
-import { patient } from '../../src/cli/ingest/patient.js'
-import { prometheusText } from '../../src/cli/ingest/prometheus.js'
-import { cursorKey, PAGE, rskyCursors, SEQ } from '../../src/cli/ingest/rsky-cursors.js'
+import { ailments } from '../../src/apps/ingest/health.js'
+import { Feed, type StreamName } from '../../src/apps/ingest/host-feed.js'
+import { servePages } from '../../src/apps/ingest/http.js'
+import { Away } from '../../src/apps/ingest/outage.js'
+import { prometheusText } from '../../src/apps/ingest/prometheus.js'
+import { patient } from '../../src/apps/ingest/retrying-last-save.js'
+import { cursorKey, PAGE, rskyCursors, SEQ } from '../../src/apps/ingest/rsky-cursors.js'
 import { Messages } from '../../src/cli/messages.js'
 
 const feedOf = (stream: StreamName, host: string) => new Feed(stream, host, new Messages({ write: () => {} }, { color: false }, {}))

@@ -1,6 +1,6 @@
 import { ConfigError } from 'rxjs-atproto'
+import { type Environment, type Flags, ignoredVariables, readSettings } from '../../src/apps/ingest/settings.js'
 import { failureOf } from '../../src/cli/failure.js'
-import { type Environment, type Flags, ignoredVariables, readSettings } from '../../src/cli/ingest/settings.js'
 
 const RSKY = {
   REDIS_URL: 'redis://ingester:secret@redis.internal:6380/2',

@@ -4,7 +4,7 @@ import { generateEvents } from 'rxjs-atproto/testing'
 import { Messages } from '../../src/cli/messages.js'
 import { NdjsonSink } from '../../src/cli/output.js'
 import { metricsLines, statusLine } from '../../src/cli/progress.js'
-import { Rate, type Reading } from '../../src/cli/reading.js'
+import { Rate, type Reading } from '../../src/cli/snapshot.js'
 import { Counts, liveTable, nameOfEvent } from '../../src/cli/table.js'
 import { duration, plain, terminalJson } from '../../src/cli/text.js'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildSync } from 'esbuild'
 import { parseCursorDocument } from '../../src/cursors/cursor-document.js'
-import { integer, random } from '../../src/testing/random.js'
+import { integer, random } from '../../src/testing/generate/random.js'
 
 const root = mkdtempSync(join(tmpdir(), 'cursors-'))
 const program = join(root, 'cursor-child.cjs')

@@ -1,5 +1,5 @@
 import { type LockDisk, parseLockOwner, takeLock } from '../../src/cursors/lock.js'
-import { pick, random } from '../../src/testing/random.js'
+import { pick, random } from '../../src/testing/generate/random.js'
 
 const PATH = 'cursor.json.lock'
 const lockOf = (name: string, pid: number) => JSON.stringify({ pid, host: 'here', token: name })

@@ -2,7 +2,7 @@ import { ConfigError, CursorStoreError } from '../../src/errors.js'
 import { type RedisClient, redisCursorStore } from '../../src/redis.js'
 import { describeCursorStore } from '../../src/testing/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients, type OpenClient } from '../redis/clients.js'
+import { clients, type OpenClient } from '../redis-client/clients.js'
 
 describeRedis.each(clients)('with %s', (_, connect) => {
   let server: RedisServer

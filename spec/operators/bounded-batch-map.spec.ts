@@ -1,7 +1,7 @@
 import { EMPTY, NEVER, of, range, Subject, take, throwError } from 'rxjs'
 import { boundedBatchMap } from '../../src/operators/bounded-batch-map.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './book.js'
+import { Book } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 const joined = (values: readonly string[]) => of(values.join(''))

@@ -1,8 +1,8 @@
 import { concat, EMPTY, from, of, range, Subject, throwError, timer } from 'rxjs'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './book.js'
-import { Desk } from './desk.js'
+import { Desk } from './controlled-work.js'
+import { Book } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 describe('boundedMergeMap', () => {

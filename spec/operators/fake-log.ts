@@ -1,9 +1,9 @@
 import { EMPTY, Observable, Subject, type Subscription, timer } from 'rxjs'
-import { Control } from '../../src/connection/control.js'
-import type { CursorProtocol } from '../../src/connection/protocol.js'
 import { ConnectionClosedError, FrameError } from '../../src/errors.js'
+import { Control } from '../../src/live/control.js'
+import type { CursorProtocol } from '../../src/live/protocol.js'
 import type { Connection, Dial } from '../../src/socket/socket.js'
-import { integer } from '../../src/testing/random.js'
+import { integer } from '../../src/testing/generate/random.js'
 
 /** One event of the fake stream, and one visit of it to an operator. */
 export interface Numbered {

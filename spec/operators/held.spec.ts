@@ -3,8 +3,8 @@ import { HoldError } from '../../src/errors.js'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { held } from '../../src/operators/held.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './book.js'
-import { Desk } from './desk.js'
+import { Desk } from './controlled-work.js'
+import { Book } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 const ready = () => ({ book: new Book(), desk: new Desk(), source$: new Subject<number>() })

@@ -2,8 +2,8 @@ import { concat, defer, EMPTY, NEVER, of, throwError, timer } from 'rxjs'
 import { IngestError, IngestTimeoutError } from '../../src/errors.js'
 import { type IngestOptions, ingest } from '../../src/operators/ingest.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './book.js'
 import { type Commit, commit, post } from './events.js'
+import { Book } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 const events = { a: commit(post, 1), b: commit(post, 2) }

@@ -1,9 +1,9 @@
 import { Observable, of, range, Subject, timer } from 'rxjs'
 import { ingest } from '../../src/operators/ingest.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './book.js'
-import { Desk } from './desk.js'
+import { Desk } from './controlled-work.js'
 import { type Commit, commit, follow, like, post } from './events.js'
+import { Book } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 describe('ingest', () => {

@@ -17,8 +17,8 @@ import {
   timer,
 } from 'rxjs'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './book.js'
-import { Desk } from './desk.js'
+import { Desk } from './controlled-work.js'
+import { Book } from './fake-source.js'
 
 /** What the three queueing operators have in common, for numbers. */
 export interface CommonOptions {

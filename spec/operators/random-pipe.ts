@@ -23,7 +23,7 @@ import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { held } from '../../src/operators/held.js'
 import { ingest } from '../../src/operators/ingest.js'
 import type { Overflow } from '../../src/operators/queue-options.js'
-import { integer } from '../../src/testing/random.js'
+import { integer } from '../../src/testing/generate/random.js'
 import type { Numbered } from './fake-log.js'
 
 interface Bounds {

@@ -1,7 +1,7 @@
 import { Subscriber } from 'rxjs'
-import { holdingOf, THIS_COPY } from '../../src/connection/delivery.js'
+import { holdingOf, THIS_COPY } from '../../src/delivery/delivery.js'
 import { Sources } from '../../src/operators/sources.js'
-import { Book } from './book.js'
+import { Book } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 /** What an operator sees of values of these books. */

@@ -2,9 +2,9 @@ import { EMPTY, NEVER, of, range, Subject, timer } from 'rxjs'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { ingest } from '../../src/operators/ingest.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './book.js'
-import { Desk } from './desk.js'
+import { Desk } from './controlled-work.js'
 import { type Commit, commit, post } from './events.js'
+import { Book } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 // Attempts are in ingest-failures.spec.ts, prefixes in route.spec.ts.

@@ -70,7 +70,7 @@ export function compile(): { readonly problems: string; readonly javascript: (fe
 const fixtureTypes = (): string =>
   [
     'declare global {',
-    ...Object.keys(fixtures).map((name) => `  const ${name}: typeof import('../../spec/package/docs-fixtures.js').${name}`),
+    ...Object.keys(fixtures).map((name) => `  const ${name}: typeof import('./docs-fixtures.js').${name}`),
     '}',
     'export {}',
   ].join('\n')

@@ -36,7 +36,7 @@ describe('docs/semantics.md', () => {
   const page = textOf('docs/semantics.md')
 
   it('lists every reason of a gap, and no other', () => {
-    const declared = [...(/type GapReason =(.*?)\n\n/s.exec(textOf('src/connection/gaps.ts'))?.[1] ?? '').matchAll(/\| '([\w-]+)'/g)]
+    const declared = [...(/type GapReason =(.*?)\n\n/s.exec(textOf('src/delivery/gaps.ts'))?.[1] ?? '').matchAll(/\| '([\w-]+)'/g)]
     const rows = [...(page.split('## Gaps')[1]?.split('## ')[0] ?? '').matchAll(/^\| `([\w-]+)` \|/gm)]
     expect(rows.map(([, reason]) => reason).sort()).toEqual(declared.map(([, reason]) => reason).sort())
   })
@@ -45,7 +45,7 @@ describe('docs/semantics.md', () => {
 describe('README.md', () => {
   it('lists every option of jetstream$', () => {
     const table = textOf('README.md').split('## Sources: Jetstream')[1]?.split('###')[0] ?? ''
-    const options = ['src/connection/live-config.ts', 'src/sources/jetstream/config.ts'].flatMap((file) =>
+    const options = ['src/live/config.ts', 'src/sources/jetstream/config.ts'].flatMap((file) =>
       [
         ...(/interface (?:LiveConfig|JetstreamConfig)\b[^{]*\{\n(.*?)^\}/ms.exec(textOf(file))?.[1] ?? '').matchAll(
           /^ {2}readonly ([\w$]+)\?/gm,

@@ -1,7 +1,7 @@
 import { firstValueFrom, Subject } from 'rxjs'
 import { IngestError } from '../../src/errors.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients, type OpenClient } from '../redis/clients.js'
+import { clients, type OpenClient } from '../redis-client/clients.js'
 import { Feed, range, type Small } from './feed.js'
 import { numbers, sinkOf } from './watched.js'
 

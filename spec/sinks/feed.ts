@@ -1,6 +1,6 @@
 import { Observable, type Subscriber } from 'rxjs'
-import type { DeliverySource } from '../../src/connection/delivery.js'
-import { Ledger } from '../../src/connection/ledger.js'
+import type { DeliverySource } from '../../src/delivery/delivery.js'
+import { Ledger } from '../../src/delivery/ledger.js'
 
 /** An event as small as can be. */
 export interface Small {

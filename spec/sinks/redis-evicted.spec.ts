@@ -1,5 +1,5 @@
 import { describeRedis, redisServer } from '../helpers/redis-server.js'
-import { clients } from '../redis/clients.js'
+import { clients } from '../redis-client/clients.js'
 import { Collected, watched } from '../sources/redis/stream.js'
 import { Feed, type Placed, range, small } from './feed.js'
 import { isWaiting, numbers, sinkOf, upTo } from './watched.js'

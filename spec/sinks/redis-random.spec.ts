@@ -1,6 +1,6 @@
-import { integer, pick, random } from '../../src/testing/random.js'
+import { integer, pick, random } from '../../src/testing/generate/random.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients } from '../redis/clients.js'
+import { clients } from '../redis-client/clients.js'
 import { type CuttingProxy, cuttingProxy } from './cutting-proxy.js'
 import { Feed, range } from './feed.js'
 import { isWaiting, numbers, sinkOf, upTo, type WatchedSink } from './watched.js'

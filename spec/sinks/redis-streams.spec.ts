@@ -1,9 +1,9 @@
 import { lastValueFrom, merge, mergeMap, type Observable, of } from 'rxjs'
-import { currentDelivery } from '../../src/connection/delivery.js'
+import { currentDelivery } from '../../src/delivery/delivery.js'
 import { HoldError, RedisConflictError } from '../../src/errors.js'
 import { toRedisStream } from '../../src/redis.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients, type OpenClient } from '../redis/clients.js'
+import { clients, type OpenClient } from '../redis-client/clients.js'
 import { Feed, range, type Small, small } from './feed.js'
 import { entries, numberIn, numbers, sinkOf, upTo } from './watched.js'
 

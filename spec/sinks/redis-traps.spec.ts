@@ -1,5 +1,5 @@
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients, type OpenClient } from '../redis/clients.js'
+import { clients, type OpenClient } from '../redis-client/clients.js'
 import { Feed, type Placed, range, small } from './feed.js'
 import { entries, numbers, sinkOf, upTo } from './watched.js'
 

@@ -1,4 +1,4 @@
-import type { RedisCommands } from '../../src/redis/client.js'
+import type { RedisCommands } from '../../src/redis-client/client.js'
 import type { Row } from '../../src/sinks/redis-streams/entry.js'
 import type { Ids } from '../../src/sinks/redis-streams/ids.js'
 import { SinkCounts } from '../../src/sinks/redis-streams/metrics.js'

@@ -1,10 +1,10 @@
 import { createClient } from '@redis/client'
 import { BehaviorSubject, filter, firstValueFrom, type Subscription } from 'rxjs'
-import { redisCommands } from '../../src/redis/client.js'
-import { entriesOf, type RedisEntry } from '../../src/redis/replies.js'
 import { type RedisSinkMetrics, type RedisStreamOptions, redisSinkMetrics, toRedisStream } from '../../src/redis.js'
+import { redisCommands } from '../../src/redis-client/client.js'
+import { entriesOf, type RedisEntry } from '../../src/redis-client/replies.js'
 import type { RedisServer } from '../helpers/redis-server.js'
-import type { OpenClient } from '../redis/clients.js'
+import type { OpenClient } from '../redis-client/clients.js'
 import type { Feed, Small } from './feed.js'
 
 /** A feed that runs into a stream, and all that is told of it. */

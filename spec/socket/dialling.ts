@@ -3,7 +3,7 @@ import { LargeFrame } from '../../src/socket/large-frame.js'
 import { dial } from '../../src/socket/node.js'
 import type { Connection, DialOptions, Frame } from '../../src/socket/socket.js'
 import { TextBytes } from '../../src/socket/text-bytes.js'
-import { Changes } from '../../src/testing/changes.js'
+import { Changes } from '../../src/testing/server/changes.js'
 
 /** One dial of a spec, with all that came of it. */
 export class Dialling implements Disposable {

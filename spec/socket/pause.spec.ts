@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Changes } from '../../src/testing/changes.js'
+import { Changes } from '../../src/testing/server/changes.js'
 import { Dialling } from './dialling.js'
 import { frame, wsServer } from './servers.js'
 

@@ -1,8 +1,8 @@
 import { skip } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
-import type { LiveOptions } from '../../src/connection/live.js'
 import { type Gap, type RejectedFrame, type StreamMetrics, streamMetrics } from '../../src/index.js'
-import { quiet, Sessions, type SessionsOptions } from '../connection/sessions.js'
+import type { LiveOptions } from '../../src/live/live.js'
+import { quiet, Sessions, type SessionsOptions } from '../live/sessions.js'
 
 /** What the sessions of a spec are told. */
 export interface Scripted {

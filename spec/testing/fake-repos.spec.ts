@@ -1,5 +1,5 @@
-import { type FakeRepos, fakeRepos } from '../../src/testing/fake-repos.js'
-import { generateRepos } from '../../src/testing/generate-repos.js'
+import { generateRepos } from '../../src/testing/generate/generate-repos.js'
+import { type FakeRepos, fakeRepos } from '../../src/testing/repos/fake-repos.js'
 import { jsonOf } from '../helpers/recordings.js'
 
 const PATH = '/xrpc/com.atproto.sync.listRepos'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { type FakeTapEvent, fakeTap, generateTapEvents } from '../../src/testing/index.js'
-import { TapOutbox } from '../../src/testing/tap-outbox.js'
+import { TapOutbox } from '../../src/testing/tap/outbox.js'
 import { connect, TapClient, type TapMessage } from './fake-tap-client.js'
 
 const record = (did: string, live: boolean): FakeTapEvent => ({

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Frame } from '../../src/testing/frame-store.js'
 import { generateEvents } from '../../src/testing/index.js'
-import { Forms } from '../../src/testing/jetstream-forms.js'
-import { JetstreamLog, type LogEntry } from '../../src/testing/jetstream-log.js'
+import { Forms } from '../../src/testing/jetstream/forms.js'
+import { JetstreamLog, type LogEntry } from '../../src/testing/jetstream/log.js'
+import type { Frame } from '../../src/testing/wire/frame-store.js'
 
 const logOf = (retainEvents: number) => new JetstreamLog({ server: 'v2', firstSeq: 1, retainEvents, retainMs: Number.POSITIVE_INFINITY })
 

@@ -1,8 +1,8 @@
 import { tap } from 'rxjs'
 import { boundedMergeMap, type ConnectionStatus, type JetstreamEvent } from '../../src/index.js'
-import { faultProxy } from '../../src/testing/fault-proxy.js'
 import { fakeJetstream, marbles } from '../../src/testing/index.js'
-import { runFor, scripted } from '../connection/sessions.js'
+import { faultProxy } from '../../src/testing/proxy/fault-proxy.js'
+import { runFor, scripted } from '../live/sessions.js'
 import { cursorsOf, first, generated, timesOf, watched } from './watched.js'
 
 /** A second connection that asks for what came since the first one opened compares its clock with the events'. */

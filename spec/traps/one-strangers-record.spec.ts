@@ -16,12 +16,12 @@ import {
   type RejectedFrame,
   tap$,
 } from '../../src/index.js'
-import { redisCommands } from '../../src/redis/client.js'
 import { redisStream$, toRedisStream } from '../../src/redis.js'
+import { redisCommands } from '../../src/redis-client/client.js'
 import { fakeFirehose, fakeJetstream, fakeLabels, fakeRepos, fakeTap, generateRepos } from '../../src/testing/index.js'
 import { deep, emptyMaps, FRAMES, GOOD, HOSTILE, type HostileRecord, keys, linkAt, zeros } from '../helpers/hostile.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients, type OpenClient } from '../redis/clients.js'
+import { clients, type OpenClient } from '../redis-client/clients.js'
 import { label, labelsFrame } from '../sources/labels/streams.js'
 
 const DICTIONARY = readFileSync(resolve(__dirname, '../zstd/dictionaries/1111.zdict'))

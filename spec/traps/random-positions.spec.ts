@@ -1,7 +1,7 @@
 import { type Subscription, tap } from 'rxjs'
 import { type JetstreamEvent, memoryCursorStore } from '../../src/index.js'
+import { integer, pick, random } from '../../src/testing/generate/random.js'
 import { type FakeJetstream, fakeJetstream } from '../../src/testing/index.js'
-import { integer, pick, random } from '../../src/testing/random.js'
 import { type Watched, watched } from './watched.js'
 
 const SEED = Number(process.env.SEED ?? 20)

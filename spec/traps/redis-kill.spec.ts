@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path'
 import { createClient } from '@redis/client'
 import { buildSync } from 'esbuild'
 import { exhaustMap, filter, firstValueFrom, throwError, timeout, timer } from 'rxjs'
+import { integer, pick } from '../../src/testing/generate/random.js'
 import { type FakeFirehose, fakeFirehose, generateCommits, random } from '../../src/testing/index.js'
-import { integer, pick } from '../../src/testing/random.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { runs } from '../helpers/thick.js'
 import { temporaryFolder } from '../socket/bundle.js'
@@ -34,7 +34,7 @@ beforeAll(() => {
     logLevel: 'error',
     alias: {
       '#socket': join(ROOT, 'src/socket/node.ts'),
-      '#sha256': join(ROOT, 'src/xrpc/sha256-node.ts'),
+      '#sha256': join(ROOT, 'src/atproto/sha256-node.ts'),
       '#zstd': join(ROOT, 'src/zstd/node.ts'),
     },
   })

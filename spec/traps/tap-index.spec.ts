@@ -1,5 +1,5 @@
+import { integer, random } from '../../src/testing/generate/random.js'
 import { type FakeTap, fakeTap } from '../../src/testing/index.js'
-import { integer, random } from '../../src/testing/random.js'
 import { ALICE, BOB } from '../sources/tap/tapped.js'
 import { TapClient } from '../testing/fake-tap-client.js'
 import { type Change, change, Index, reader, Writer } from './tap-index.js'

@@ -1,7 +1,7 @@
 import { defer, type Observable } from 'rxjs'
 import { boundedMergeMap, type TapEvent } from '../../src/index.js'
+import { integer } from '../../src/testing/generate/random.js'
 import type { FakeTap, FakeTapEvent } from '../../src/testing/index.js'
-import { integer } from '../../src/testing/random.js'
 import { record, tapped } from '../sources/tap/tapped.js'
 
 /** What an indexer keeps: the text of each record, and the handle of each account. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { FrameError } from '../../src/errors.js'
 import { generateEvents } from '../../src/testing/index.js'
-import type { DictionaryDecoder } from '../../src/zstd/dictionary-decoder.js'
+import type { DictionaryDecoder } from '../../src/zstd/decoders/dictionary-decoder.js'
 import { framesOf, linesOf } from '../helpers/recordings.js'
 import { runs } from '../helpers/thick.js'
 import { bomb, craft, dictionaryOf, encoder, MAX_BLOCK_BYTES, ONE, TWO, withoutContentSize } from './frames.js'

@@ -5,9 +5,9 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DictionaryError } from '../../src/errors.js'
-import { checkDictionary } from '../../src/zstd/dictionary.js'
-import { loadDictionary as loadInBrowser, v2DictionaryUrl } from '../../src/zstd/dictionary-source.js'
-import { cacheFolder, loadDictionary } from '../../src/zstd/node-dictionary.js'
+import { checkDictionary } from '../../src/zstd/dictionary/dictionary.js'
+import { cacheFolder, loadDictionary } from '../../src/zstd/dictionary/node-source.js'
+import { loadDictionary as loadInBrowser, v2DictionaryUrl } from '../../src/zstd/dictionary/source.js'
 import { dictionaryOf, ONE, TWO } from './frames.js'
 
 const dictionary = dictionaryOf(ONE)

@@ -1,18 +1,27 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DictionaryError } from '../../src/errors.js'
-import type { DictionaryDecoder } from '../../src/zstd/dictionary-decoder.js'
+import type { DictionaryDecoder } from '../../src/zstd/decoders/dictionary-decoder.js'
+import * as napi from '../../src/zstd/decoders/node-napi.js'
+import * as wasm from '../../src/zstd/decoders/node-wasm.js'
+import * as zlib from '../../src/zstd/decoders/node-zlib.js'
+import { probeOf, usesDictionary } from '../../src/zstd/decoders/probe.js'
 import { bestDecoder } from '../../src/zstd/node.js'
-import * as napi from '../../src/zstd/node-napi.js'
-import * as wasm from '../../src/zstd/node-wasm.js'
-import * as zlib from '../../src/zstd/node-zlib.js'
-import { probeOf, usesDictionary } from '../../src/zstd/probe.js'
 import { temporaryFolder } from '../socket/bundle.js'
 import { dictionaryOf, ONE, TWO } from './frames.js'
 
-jest.mock('../../src/zstd/node-napi.js', () => ({ __esModule: true, ...jest.requireActual('../../src/zstd/node-napi.js') }))
-jest.mock('../../src/zstd/node-wasm.js', () => ({ __esModule: true, ...jest.requireActual('../../src/zstd/node-wasm.js') }))
-jest.mock('../../src/zstd/node-zlib.js', () => ({ __esModule: true, ...jest.requireActual('../../src/zstd/node-zlib.js') }))
+jest.mock('../../src/zstd/decoders/node-napi.js', () => ({
+  __esModule: true,
+  ...jest.requireActual('../../src/zstd/decoders/node-napi.js'),
+}))
+jest.mock('../../src/zstd/decoders/node-wasm.js', () => ({
+  __esModule: true,
+  ...jest.requireActual('../../src/zstd/decoders/node-wasm.js'),
+}))
+jest.mock('../../src/zstd/decoders/node-zlib.js', () => ({
+  __esModule: true,
+  ...jest.requireActual('../../src/zstd/decoders/node-zlib.js'),
+}))
 
 const dictionary = dictionaryOf(ONE)
 const tail = dictionary.slice(-32)

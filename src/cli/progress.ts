@@ -1,6 +1,6 @@
 import { interval } from 'rxjs'
 import type { Messages } from './messages.js'
-import { type Reading, type View, whenTold } from './reading.js'
+import { type Reading, type View, whenTold } from './snapshot.js'
 import { count, counted, duration, shortHost } from './text.js'
 
 const REDRAW_MS = 250

@@ -2,7 +2,7 @@ import { interval } from 'rxjs'
 import type { FirehoseEvent, JetstreamEvent } from '../index.js'
 import type { Messages } from './messages.js'
 import { plainLines, stateOf } from './progress.js'
-import type { Reading, View } from './reading.js'
+import type { Reading, View } from './snapshot.js'
 import { count, counted, duration, plain } from './text.js'
 
 const REDRAW_MS = 250

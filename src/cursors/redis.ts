@@ -1,6 +1,6 @@
 import { ConfigError, CursorStoreError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
-import { clientIssue, isRedisClient, type RedisClient, type RedisCommand, redisCommands } from '../redis/client.js'
+import { clientIssue, isRedisClient, type RedisClient, type RedisCommand, redisCommands } from '../redis-client/client.js'
 import type { CursorStore } from './cursor-store.js'
 import { type NewestWins, newestWins } from './newest-wins.js'
 

@@ -1,6 +1,6 @@
 import { type ObservableInput, type OperatorFunction, type Subscriber, type Subscription, timer } from 'rxjs'
 import * as z from 'zod/mini'
-import { currentDelivery, enter, type Holding, holdingOf, leave } from '../connection/delivery.js'
+import { currentDelivery, enter, type Holding, holdingOf, leave } from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
 import { boundedMergeMap } from './bounded-merge-map.js'
 import { checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'

@@ -1,5 +1,5 @@
 import { from, type ObservableInput, type OperatorFunction, type Subscriber, type Subscription, timer } from 'rxjs'
-import { currentDelivery, enter, type Holding, leave, type Outcome } from '../connection/delivery.js'
+import { currentDelivery, enter, type Holding, leave, type Outcome } from '../delivery/delivery.js'
 import { QueueOverflowError } from '../errors.js'
 import { FifoQueue, KeyedQueue, type WorkQueue } from '../internal/keyed-queue.js'
 import { observe, operate } from '../internal/observe.js'

@@ -1,5 +1,5 @@
 import { type MonoTypeOperatorFunction, Subject, timer } from 'rxjs'
-import { currentDelivery } from '../connection/delivery.js'
+import { currentDelivery } from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
 import { Sources } from './sources.js'
 

@@ -1,5 +1,5 @@
 import { from, Observable, type ObservableInput, type ObservedValueOf } from 'rxjs'
-import { currentDelivery, enter, type Holding, hold, leave, type Release } from '../connection/delivery.js'
+import { currentDelivery, enter, type Holding, hold, leave, type Release } from '../delivery/delivery.js'
 import { observe } from '../internal/observe.js'
 
 /**

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { checkShape, Issues } from '../connection/config.js'
+import { checkShape, Issues } from '../options/shapes.js'
 
 /** What a bounded operator does with values for which it has no room. */
 export type Overflow = 'pause' | 'drop-oldest' | 'drop-newest' | 'error'

@@ -1,5 +1,5 @@
 import type { Subscriber } from 'rxjs'
-import type { DeliverySource, Holding } from '../connection/delivery.js'
+import type { DeliverySource, Holding } from '../delivery/delivery.js'
 
 /** The sources whose values an operator has taken, and which of them it has paused. */
 export class Sources {

@@ -1,9 +1,9 @@
 import { DictionaryError } from '../errors.js'
-import { onePerDictionary } from './decoders.js'
-import type { TextOf } from './dictionary-decoder.js'
-import { compileZstd, wasmDecoder } from './wasm.js'
+import type { TextOf } from './decoders/dictionary-decoder.js'
+import { onePerDictionary } from './decoders/one-per-dictionary.js'
+import { compileZstd, wasmDecoder } from './decoders/wasm.js'
 
-export { loadDictionary } from './dictionary-source.js'
+export { loadDictionary } from './dictionary/source.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 let compiled: Promise<WebAssembly.Module> | undefined

@@ -1,10 +1,10 @@
 import { DictionaryError } from '../errors.js'
-import { onePerDictionary } from './decoders.js'
-import { napiDecoder } from './node-napi.js'
-import { nodeWasmDecoder } from './node-wasm.js'
-import { zlibDecoder } from './node-zlib.js'
+import { napiDecoder } from './decoders/node-napi.js'
+import { nodeWasmDecoder } from './decoders/node-wasm.js'
+import { zlibDecoder } from './decoders/node-zlib.js'
+import { onePerDictionary } from './decoders/one-per-dictionary.js'
 
-export { loadDictionary } from './node-dictionary.js'
+export { loadDictionary } from './dictionary/node-source.js'
 
 /**
  * The fastest decoder there is, by what bench/how-fast-is-zstd.ts measured: `zstd-napi` where it is installed, since it prepares the dictionary and is

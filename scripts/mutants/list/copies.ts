@@ -1,12 +1,12 @@
 import type { Mutant } from '../mutant.js'
 
-const specs = ['spec/connection/copies.spec.ts']
+const specs = ['spec/delivery/copies.spec.ts']
 
 /** Two copies of the library in one program. */
 export const COPIES: readonly Mutant[] = [
   {
     name: 'each copy of the library has an open delivery of its own',
-    file: 'src/connection/delivery.ts',
+    file: 'src/delivery/delivery.ts',
     find: "shared<{ current: Holding | undefined }>('delivery', () => ({ current: undefined }))",
     replace: '{ current: undefined as Holding | undefined }',
     specs,
@@ -14,7 +14,7 @@ export const COPIES: readonly Mutant[] = [
   },
   {
     name: 'an event that a copy of another contract refuses counts as done',
-    file: 'src/connection/delivery.ts',
+    file: 'src/delivery/delivery.ts',
     find: "holding.release('failed')\n  throw new DuplicateLibraryError",
     replace: "holding.release('done')\n  throw new DuplicateLibraryError",
     specs,
@@ -22,7 +22,7 @@ export const COPIES: readonly Mutant[] = [
   },
   {
     name: 'copies of different contracts share deliveries',
-    file: 'src/connection/delivery.ts',
+    file: 'src/delivery/delivery.ts',
     find: 'current.copy.contract !== DELIVERY_CONTRACT',
     replace: 'current.copy.contract === 0',
     specs,
@@ -54,7 +54,7 @@ export const COPIES: readonly Mutant[] = [
   },
   {
     name: 'the native decoder is looked up from this package alone',
-    file: 'src/zstd/node-napi.ts',
+    file: 'src/zstd/decoders/node-napi.ts',
     find: 'if (program === undefined) throw error',
     replace: 'throw error',
     specs: ['spec/zstd/native.spec.ts'],

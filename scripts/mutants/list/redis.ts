@@ -11,7 +11,7 @@ export const REDIS: readonly Mutant[] = [
     file: 'src/sources/redis/group.ts',
     find: "await this.#send(['XADD', deadLetter, '*', ...letter])\n      await this.ack([id])",
     replace: "await this.ack([id])\n      await this.#send(['XADD', deadLetter, '*', ...letter])",
-    specs: ['spec/redis/cluster.spec.ts'],
+    specs: ['spec/redis-client/cluster.spec.ts'],
     tests: '@redis/client acks an entry only when its dead letter',
   },
   {
@@ -24,7 +24,7 @@ export const REDIS: readonly Mutant[] = [
   },
   {
     name: 'an entry is tried once more than maxDeliveries',
-    file: 'src/sources/redis/hand.ts',
+    file: 'src/sources/redis/pending-entries.ts',
     find: 'entry.deliveries >= this.options.maxDeliveries',
     replace: 'entry.deliveries > this.options.maxDeliveries',
     specs: [DELIVERY],
@@ -48,7 +48,7 @@ export const REDIS: readonly Mutant[] = [
   },
   {
     name: 'two leases of one process have one name',
-    file: 'src/sources/redis/leases.ts',
+    file: 'src/sources/redis/partitions/leases.ts',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the code's own text
     find: 'name: `${this.#me} ${this.#taken}`',
     replace: 'name: this.#me',
@@ -56,7 +56,7 @@ export const REDIS: readonly Mutant[] = [
   },
   {
     name: 'a lease that ran out is prolonged',
-    file: 'src/sources/redis/lease.ts',
+    file: 'src/sources/redis/partitions/lease.ts',
     find: 'isOurs && this.held ? askedAt',
     replace: 'isOurs ? askedAt',
     specs: [LEASES],

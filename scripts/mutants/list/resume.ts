@@ -1,10 +1,10 @@
 import type { Mutant } from '../mutant.js'
 
-const ANSWER = 'src/connection/cursor-answer.ts'
-const RESUME = 'src/connection/resume.ts'
-const RANDOM = 'spec/connection/random-logs.spec.ts'
-const RESUMING = 'spec/connection/resume.spec.ts'
-const POSITIONS = 'spec/connection/positions.spec.ts'
+const ANSWER = 'src/live/cursor-answer.ts'
+const RESUME = 'src/live/resume.ts'
+const RANDOM = 'spec/live/random-logs.spec.ts'
+const RESUMING = 'spec/live/resume.spec.ts'
+const POSITIONS = 'spec/live/positions.spec.ts'
 const TRAPS = 'spec/traps/unanswered-repeats.spec.ts'
 
 /** How a stream goes on after a connection: what is asked for, and what the answer shows. */
@@ -75,7 +75,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'the first row is asked for under the filter',
-    file: 'src/connection/live.ts',
+    file: 'src/live/live.ts',
     find: 'unfiltered: this.#progress.asksForFloor ?? false',
     replace: 'unfiltered: false',
     specs: [TRAPS],
@@ -83,7 +83,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'events that came before are progress',
-    file: 'src/connection/live.ts',
+    file: 'src/live/live.ts',
     find: ' && (this.#progress.hasAdvanced?.() ?? true)',
     replace: '',
     specs: [TRAPS],
@@ -98,7 +98,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'filters that come at once are a change of the first dial',
-    file: 'src/connection/live.ts',
+    file: 'src/live/live.ts',
     find: 'merge(changes$, work$, clock$)',
     replace: 'merge(work$, clock$, changes$)',
     specs: [TRAPS],
@@ -141,21 +141,21 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'a position that two hosts share is saved when the host changes',
-    file: 'src/connection/checkpoint.ts',
+    file: 'src/delivery/checkpoint.ts',
     find: 'one.position === other.position && one.host === other.host',
     replace: 'one.position === other.position',
     specs: [POSITIONS],
   },
   {
     name: 'flush saves once',
-    file: 'src/connection/checkpoint.ts',
+    file: 'src/delivery/checkpoint.ts',
     find: 'while (this.errors === errors && this.#isBehind()) await this.save()',
     replace: 'await this.save()',
     specs: [POSITIONS],
   },
   {
     name: 'gaps of a refused cursor name the host as the config does',
-    file: 'src/connection/live.ts',
+    file: 'src/live/live.ts',
     find: 'return this.#protocol?.host ?? this.#attempts.host',
     replace: 'return this.#attempts.host',
     specs: [POSITIONS],

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { CidLinkWrapper, encode, toBytes } from '@atcute/cbor'
-import { Control } from '../../../src/connection/control.js'
-import { wantedBy } from '../../../src/connection/event-filters.js'
+import { wantedBy } from '../../../src/atproto/filters.js'
 import type { EventFilters, FirehoseEvent } from '../../../src/index.js'
+import { Control } from '../../../src/live/control.js'
 import { eachEvent } from '../../../src/sources/firehose/events.js'
 import { readMessage } from '../../../src/sources/firehose/message.js'
 

@@ -1,10 +1,10 @@
 import { take, tap } from 'rxjs'
-import { currentDelivery } from '../../../src/connection/delivery.js'
-import type { Place } from '../../../src/connection/mark.js'
+import { currentDelivery } from '../../../src/delivery/delivery.js'
+import type { Place } from '../../../src/delivery/position.js'
 import { CursorRefusedError, type FirehoseConfig, type FirehoseEvent, RefusedError } from '../../../src/index.js'
 import { marbles } from '../../../src/testing/index.js'
-import { expectBalanced, runFor } from '../../connection/sessions.js'
 import { bytesOf, jsonOf } from '../../helpers/recordings.js'
+import { expectBalanced, runFor } from '../../live/sessions.js'
 import { commitFrame, errorFrame, frameOf, identityFrame, posts, T0 } from './frames.js'
 import { cursorsOf, firehoseOver, HOST, nameOf } from './streams.js'
 

@@ -1,5 +1,6 @@
 import { encode } from '@atcute/cbor'
 import { filter, firstValueFrom, lastValueFrom, mergeMap, type Observable, take, takeWhile, timer, toArray } from 'rxjs'
+import { timeUs } from '../../../src/atproto/time.js'
 import {
   boundedMergeMap,
   type FirehoseConfig,
@@ -14,9 +15,8 @@ import {
   type StreamMetrics,
   streamMetrics,
 } from '../../../src/index.js'
-import { decodeMessage } from '../../../src/testing/firehose-message.js'
+import { decodeMessage } from '../../../src/testing/event-stream/firehose-message.js'
 import { type FakeFirehose, fakeFirehose, fakeJetstream, generateCommits } from '../../../src/testing/index.js'
-import { timeUs } from '../../../src/xrpc/time.js'
 import { framesOf } from '../../helpers/recordings.js'
 import { expectBalanced, first } from '../../helpers/streams.js'
 import { refusing } from '../../socket/servers.js'

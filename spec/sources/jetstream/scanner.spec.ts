@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import wabt from 'wabt'
 import { type SliceableBytes, TextBytes } from '../../../src/socket/text-bytes.js'
-import { number, object, type Scanner, type Shape, sharedScanner, string } from '../../../src/sources/jetstream/scanner.js'
-import { SCANNER_WASM } from '../../../src/sources/jetstream/scanner-wasm.js'
+import { number, object, type Scanner, type Shape, sharedScanner, string } from '../../../src/sources/jetstream/lazy/scanner.js'
+import { SCANNER_WASM } from '../../../src/sources/jetstream/lazy/scanner-wasm.js'
 import { runs } from '../../helpers/thick.js'
 
-const SOURCE = new URL('../../../src/sources/jetstream/scanner.wat', import.meta.url)
+const SOURCE = new URL('../../../src/sources/jetstream/lazy/scanner.wat', import.meta.url)
 const KIB = 1024
 
 function scanner(): Scanner {

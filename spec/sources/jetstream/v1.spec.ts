@@ -1,4 +1,4 @@
-import { recordChecker } from '../../../src/connection/records.js'
+import { recordChecker } from '../../../src/atproto/records.js'
 import { FrameError } from '../../../src/errors.js'
 import type { JetstreamEvent } from '../../../src/events.js'
 import { eager } from '../../../src/sources/jetstream/decoding.js'

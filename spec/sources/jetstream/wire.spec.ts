@@ -1,8 +1,6 @@
 import { encode } from '@atcute/cbor'
 import { from, of } from 'rxjs'
-import { CursorProgress } from '../../../src/connection/cursor-progress.js'
-import { live } from '../../../src/connection/live.js'
-import { recordChecker } from '../../../src/connection/records.js'
+import { recordChecker } from '../../../src/atproto/records.js'
 import { ConfigError, ConnectError } from '../../../src/errors.js'
 import {
   type JetstreamEvent,
@@ -12,11 +10,13 @@ import {
   type StreamMetrics,
   streamMetrics,
 } from '../../../src/index.js'
+import { CursorProgress } from '../../../src/live/cursor-progress.js'
+import { live } from '../../../src/live/live.js'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
 import { eager } from '../../../src/sources/jetstream/decoding.js'
 import { Wires } from '../../../src/sources/jetstream/wire.js'
 import { type FakeJetstream, fakeFirehose, fakeJetstream, generateEvents, marbles } from '../../../src/testing/index.js'
-import { fromLive, quiet, runFor, Sessions } from '../../connection/sessions.js'
+import { fromLive, quiet, runFor, Sessions } from '../../live/sessions.js'
 import { wsServer } from '../../socket/servers.js'
 import { first, generated, watched } from '../../traps/watched.js'
 

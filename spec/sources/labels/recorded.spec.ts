@@ -1,11 +1,11 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { encode, fromBytes } from '@atcute/cbor'
 import { lastValueFrom, take, toArray } from 'rxjs'
-import { Control } from '../../../src/connection/control.js'
+import { refused } from '../../../src/atproto/subscription.js'
 import { type LabelEvent, labels$, RefusedError, ServerError } from '../../../src/index.js'
+import { Control } from '../../../src/live/control.js'
 import { readMessage } from '../../../src/sources/labels/message.js'
 import { fakeLabels } from '../../../src/testing/index.js'
-import { refused } from '../../../src/xrpc/subscription.js'
 import { framesOf, jsonOf, linesOf } from '../../helpers/recordings.js'
 
 interface Expected {

@@ -1,8 +1,8 @@
 import { tap } from 'rxjs'
-import { currentDelivery } from '../../../src/connection/delivery.js'
+import { currentDelivery } from '../../../src/delivery/delivery.js'
 import { CursorRefusedError, type LabelEvent, RefusedError } from '../../../src/index.js'
 import { marbles } from '../../../src/testing/index.js'
-import { expectBalanced, runFor } from '../../connection/sessions.js'
+import { expectBalanced, runFor } from '../../live/sessions.js'
 import { errorFrame, frameOf, T0, timeOf } from '../firehose/frames.js'
 import { cursorsOf, HOST, label, labelsFrame, labelsOver } from './streams.js'
 

@@ -1,9 +1,9 @@
 import { EMPTY, endWith, lastValueFrom, Subject, take, toArray } from 'rxjs'
-import { currentDelivery } from '../../../src/connection/delivery.js'
+import { currentDelivery } from '../../../src/delivery/delivery.js'
 import { boundedMergeMap, hold } from '../../../src/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
-import { clients } from '../../redis/clients.js'
+import { clients } from '../../redis-client/clients.js'
 import { Collected, numbers, pendingIn, until, watched, write } from './stream.js'
 
 describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {

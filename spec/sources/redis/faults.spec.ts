@@ -4,7 +4,7 @@ import { ConfigError, hold, RedisRefusedError, RedisUnavailableError } from '../
 import { redisStream$ } from '../../../src/redis.js'
 import { describeRedis, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
-import { clients } from '../../redis/clients.js'
+import { clients } from '../../redis-client/clients.js'
 import { Collected, numbers, pendingIn, until, watched, write } from './stream.js'
 
 describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connect) => {

@@ -3,7 +3,7 @@ import { boundedBatchMap, boundedMergeMap, type CommitEvent, hold, ingest } from
 import { redisSinkMetrics, toRedisStream } from '../../../src/redis.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
-import { clients } from '../../redis/clients.js'
+import { clients } from '../../redis-client/clients.js'
 import { Collected, hang, numbers, pendingIn, until, watched, write } from './stream.js'
 
 const [[, connect] = ['', undefined]] = clients

@@ -1,5 +1,5 @@
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
-import { clients } from '../../redis/clients.js'
+import { clients } from '../../redis-client/clients.js'
 import { Collected, numbers, pendingIn, until, watched, write } from './stream.js'
 
 describeRedis.each(clients)('the scripts of redisStream$ over %s', (_, connect) => {

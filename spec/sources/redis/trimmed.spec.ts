@@ -1,6 +1,6 @@
 import { hold } from '../../../src/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
-import { clients } from '../../redis/clients.js'
+import { clients } from '../../redis-client/clients.js'
 import { Collected, numbers, pendingIn, until, watched, write } from './stream.js'
 
 const [[, connect] = ['', undefined]] = clients

@@ -1,6 +1,6 @@
 import { NEVER } from 'rxjs'
-import type { Outcome } from '../../../src/connection/delivery.js'
-import type { Delivery } from '../../../src/connection/ledger.js'
+import type { Outcome } from '../../../src/delivery/delivery.js'
+import type { Delivery } from '../../../src/delivery/ledger.js'
 import type { Connection } from '../../../src/socket/socket.js'
 import { Acks } from '../../../src/sources/tap/acks.js'
 import type { TapEvent, TapRecordEvent } from '../../../src/sources/tap/events.js'

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
+import { runIngest } from '../../apps/ingest/run-ingest.js'
+import { type Flags, ignoredVariables, readSettings, SETTINGS, type Settings } from '../../apps/ingest/settings.js'
 import type { CommandContext } from '../context.js'
 import type { ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
-import { runIngest } from '../ingest/run-ingest.js'
-import { type Flags, ignoredVariables, readSettings, SETTINGS, type Settings } from '../ingest/settings.js'
 import { type MessageOptions, Messages } from '../messages.js'
 
 interface IngestOptions extends Flags, MessageOptions {

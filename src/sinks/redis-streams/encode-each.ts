@@ -1,5 +1,5 @@
 import { from, type OperatorFunction, type Subscriber } from 'rxjs'
-import { currentDelivery } from '../../connection/delivery.js'
+import { currentDelivery } from '../../delivery/delivery.js'
 import { IngestError } from '../../errors.js'
 import { messageOf } from '../../internal/message-of.js'
 import { observe, operate } from '../../internal/observe.js'

@@ -1,7 +1,7 @@
-import { currentDelivery, type DeliverySource, type Holding } from '../../connection/delivery.js'
+import { currentDelivery, type DeliverySource, type Holding } from '../../delivery/delivery.js'
 import { HoldError, RedisConflictError } from '../../errors.js'
 import { hashNumber } from '../../internal/hash.js'
-import { type EntryFormat, type FlatFields, formatOf } from '../../redis/format.js'
+import { type EntryFormat, type FlatFields, formatOf } from '../../redis-entries/format.js'
 import type { Entry, EntryPlace } from './entry.js'
 import type { Settings } from './options.js'
 

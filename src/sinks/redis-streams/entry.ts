@@ -1,4 +1,4 @@
-import type { Holding } from '../../connection/delivery.js'
+import type { Holding } from '../../delivery/delivery.js'
 
 /** Where an event stands in its source: what tells whether it was written before. */
 export interface EntryPlace {

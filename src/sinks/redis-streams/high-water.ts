@@ -1,8 +1,8 @@
 import { asyncScheduler } from 'rxjs'
 import { RedisRefusedError } from '../../errors.js'
-import type { RedisCommand, RedisCommands } from '../../redis/client.js'
-import { listOf, pairsOf } from '../../redis/replies.js'
-import { Script } from '../../redis/script.js'
+import type { RedisCommand, RedisCommands } from '../../redis-client/client.js'
+import { listOf, pairsOf } from '../../redis-client/replies.js'
+import { Script } from '../../redis-client/script.js'
 
 /**
  * Counts the entries behind an id: what Redis itself cannot say of a group whose entries were deleted or trimmed unread, or before Redis 7.

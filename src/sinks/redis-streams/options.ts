@@ -1,10 +1,10 @@
 import type { BehaviorSubject } from 'rxjs'
 import * as z from 'zod/mini'
-import type { BackoffOptions } from '../../connection/backoff.js'
-import { checkShape, Issues, logOption, observer } from '../../connection/config.js'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
-import { clientIssue, isRedisClient, type RedisClient } from '../../redis/client.js'
-import type { EntryFormatName } from '../../redis/format.js'
+import type { BackoffOptions } from '../../options/backoff.js'
+import { checkShape, Issues, logOption, observer } from '../../options/shapes.js'
+import { clientIssue, isRedisClient, type RedisClient } from '../../redis-client/client.js'
+import type { EntryFormatName } from '../../redis-entries/format.js'
 import type { RedisSinkMetrics } from './metrics.js'
 
 /** Where a value stands in its source. */

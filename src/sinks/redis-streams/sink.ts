@@ -14,10 +14,10 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { backoffMs } from '../../connection/backoff.js'
 import { RedisUnavailableError } from '../../errors.js'
-import { type RedisCommands, redisCommands } from '../../redis/client.js'
-import { evictionPolicy } from '../../redis/eviction.js'
+import { backoffMs } from '../../options/backoff.js'
+import { type RedisCommands, redisCommands } from '../../redis-client/client.js'
+import { evictionPolicy } from '../../redis-client/eviction.js'
 import type { Entry } from './entry.js'
 import { HighWater } from './high-water.js'
 import type { Ids } from './ids.js'

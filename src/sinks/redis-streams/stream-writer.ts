@@ -1,5 +1,5 @@
 import { RedisUnavailableError } from '../../errors.js'
-import type { RedisCommands } from '../../redis/client.js'
+import type { RedisCommands } from '../../redis-client/client.js'
 import type { Row } from './entry.js'
 import type { Ids } from './ids.js'
 import type { SinkCounts } from './metrics.js'

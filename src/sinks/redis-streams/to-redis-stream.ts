@@ -1,5 +1,5 @@
 import { defer, finalize, type OperatorFunction, takeUntil } from 'rxjs'
-import { enter, leave } from '../../connection/delivery.js'
+import { enter, leave } from '../../delivery/delivery.js'
 import { observe, operate } from '../../internal/observe.js'
 import { boundedBatchMap } from '../../operators/bounded-batch-map.js'
 import { encodeEach } from './encode-each.js'

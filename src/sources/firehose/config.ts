@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
-import { checkSequence, type SequenceConfig, sequenceShape } from '../../connection/by-sequence.js'
-import { checkShape, Issues } from '../../connection/config.js'
-import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../connection/event-filters.js'
-import { hostsOf } from '../../connection/live-config.js'
-import { checkRecordNames, recordsShape } from '../../connection/records.js'
+import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../atproto/filters.js'
+import { checkRecordNames, recordsShape } from '../../atproto/records.js'
 import type { RecordMap } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
+import { checkSequence, type SequenceConfig, sequenceShape } from '../../live/by-sequence.js'
+import { hostsOf } from '../../live/config.js'
+import { checkShape, Issues } from '../../options/shapes.js'
 import { FIREHOSE_PATH } from './protocol.js'
 
 /** Which relay or PDS to read, from where, and what to keep: every option has a default. The filters are applied here, before any record is decoded. */

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
-import { eachHost } from '../../connection/each-host.js'
 import type { FirehoseEvent, RecordMap } from '../../events.js'
+import { eachHost } from '../../live/each-host.js'
 import { checkFirehoseConfig, type FirehoseConfig } from './config.js'
 import { eventsOf } from './host-events.js'
 

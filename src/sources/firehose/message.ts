@@ -1,8 +1,8 @@
 import { CidLinkWrapper } from '@atcute/cbor'
-import { Control } from '../../connection/control.js'
+import { type Body, isObject, placeOf, readFrame } from '../../atproto/frame.js'
+import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
-import { type Body, isObject, placeOf, readFrame } from '../../xrpc/frame.js'
-import { timeUs } from '../../xrpc/time.js'
+import { Control } from '../../live/control.js'
 
 /** One message of the firehose: for a commit, all its operations. */
 export interface Message {

@@ -1,5 +1,5 @@
+import { Stamped } from '../../internal/private-field-host.js'
 import { shared } from '../../internal/shared.js'
-import { Stamped } from '../../internal/stamped.js'
 
 class Framed extends Stamped {
   #frame: Uint8Array

@@ -1,7 +1,7 @@
 import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
+import { Blocks, isSame, MAX_BLOCKS_BYTES } from '../../atproto/car.js'
+import { isCidOf } from '../../atproto/cid.js'
 import type { RecordProblem } from '../../events.js'
-import { Blocks, isSame, MAX_BLOCKS_BYTES } from '../../xrpc/car.js'
-import { isCidOf } from '../../xrpc/cid.js'
 import type { CommitBody } from './message.js'
 
 /** A record's block, what is wrong with it, or both. */

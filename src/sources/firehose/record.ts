@@ -1,10 +1,10 @@
+import { decodeWhole } from '../../atproto/cbor.js'
+import { isObject } from '../../atproto/frame.js'
+import { toJson } from '../../atproto/json.js'
 import { RecordError } from '../../errors.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 import { messageOf } from '../../internal/message-of.js'
-import { Stamped } from '../../internal/stamped.js'
-import { decodeWhole } from '../../xrpc/cbor.js'
-import { isObject } from '../../xrpc/frame.js'
-import { toJson } from '../../xrpc/json.js'
+import { Stamped } from '../../internal/private-field-host.js'
 
 /**
  * A commit's `record`, decoded when it is first read. To whoever looks at the event it is a plain member: it is listed, copied, compared and cloned as

@@ -1,9 +1,9 @@
 import { bestDecoder, loadDictionary } from '#zstd'
-import type { CompressionStatus } from '../../connection/metrics.js'
+import type { CompressionStatus } from '../../delivery/metrics.js'
 import { DictionaryError, type StreamError } from '../../errors.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
-import type { DictionaryDecoder } from '../../zstd/dictionary-decoder.js'
-import { type DictionarySource, V1_DICTIONARY, v2DictionaryUrl } from '../../zstd/dictionary-source.js'
+import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.js'
+import { type DictionarySource, V1_DICTIONARY, v2DictionaryUrl } from '../../zstd/dictionary/source.js'
 
 /** `true`: as the server has it. `'auto'`: so, and plain where that cannot be had. */
 export type Compress = boolean | 'auto'

@@ -1,11 +1,11 @@
-import type { Control } from '../../connection/control.js'
-import type { Protocol } from '../../connection/protocol.js'
-import type { RecordChecker } from '../../connection/records.js'
+import type { RecordChecker } from '../../atproto/records.js'
 import type { JetstreamEvent } from '../../events.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
+import type { Control } from '../../live/control.js'
+import type { Protocol } from '../../live/protocol.js'
 import type { Frame } from '../../socket/socket.js'
 import { type TextBytes, viewAsText } from '../../socket/text-bytes.js'
-import { keepText } from './lazy-record.js'
+import { keepText } from './lazy/lazy-record.js'
 
 /** The last step of reading an event that was parsed whole. */
 export type Finish = (event: JetstreamEvent, text: string) => JetstreamEvent

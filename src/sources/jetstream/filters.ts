@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import type { Issues } from '../../connection/config.js'
-import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../connection/event-filters.js'
+import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../atproto/filters.js'
+import type { Issues } from '../../options/shapes.js'
 
 /** What a stream is limited to. The filters are ANDed; what is left out, or an empty list, limits nothing. */
 export interface JetstreamFilters extends EventFilters {

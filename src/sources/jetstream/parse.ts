@@ -3,7 +3,7 @@ import { type Layout, parseBounded } from '../../internal/bounded-json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 import { messageOf } from '../../internal/message-of.js'
 import type { Frame } from '../../socket/socket.js'
-import type { DictionaryDecoder } from '../../zstd/dictionary-decoder.js'
+import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.js'
 
 /** The text of a frame: inflated, where the connection is compressed. A server sends text all the same where it likes. */
 export function textOf(frame: Frame, decoder: DictionaryDecoder | undefined, maxFrameBytes: number): string {

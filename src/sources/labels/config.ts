@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { checkSequence, type SequenceConfig, sequenceShape } from '../../connection/by-sequence.js'
-import { checkShape, Issues } from '../../connection/config.js'
-import { hostsOf } from '../../connection/live-config.js'
+import { checkSequence, type SequenceConfig, sequenceShape } from '../../live/by-sequence.js'
+import { hostsOf } from '../../live/config.js'
+import { checkShape, Issues } from '../../options/shapes.js'
 import { LABELS_PATH } from './protocol.js'
 
 /** Which labelers to read, and from where. */

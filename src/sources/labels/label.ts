@@ -1,7 +1,7 @@
 import { BytesWrapper } from '@atcute/cbor'
+import { isObject } from '../../atproto/frame.js'
+import { toJson } from '../../atproto/json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
-import { isObject } from '../../xrpc/frame.js'
-import { toJson } from '../../xrpc/json.js'
 
 /**
  * A label, or the end of one, with the members of `com.atproto.label.defs#label` as the labeler wrote them, and its frame's `seq`. For what was

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs'
-import { eachHost } from '../../connection/each-host.js'
+import { eachHost } from '../../live/each-host.js'
 import { checkLabelsConfig, type LabelsConfig } from './config.js'
 import { labelsOf } from './host-labels.js'
 import type { LabelEvent } from './label.js'

@@ -1,8 +1,8 @@
-import { Control } from '../../connection/control.js'
+import { type Body, placeOf, readFrame } from '../../atproto/frame.js'
+import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
+import { Control } from '../../live/control.js'
 import type { Frame } from '../../socket/socket.js'
-import { type Body, placeOf, readFrame } from '../../xrpc/frame.js'
-import { timeUs } from '../../xrpc/time.js'
 import { type LabelEvent, readLabel } from './label.js'
 
 /** One frame of labels. A labeler may send several in one, although ozone does not. */

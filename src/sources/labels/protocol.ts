@@ -1,7 +1,7 @@
-import type { CursorProtocol } from '../../connection/protocol.js'
+import { placeOfHead } from '../../atproto/frame.js'
+import { refused, urlAt } from '../../atproto/subscription.js'
 import { FrameError } from '../../errors.js'
-import { placeOfHead } from '../../xrpc/frame.js'
-import { refused, urlAt } from '../../xrpc/subscription.js'
+import type { CursorProtocol } from '../../live/protocol.js'
 import type { LabelEvent } from './label.js'
 import { type Message, readMessage } from './message.js'
 

@@ -1,13 +1,13 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
 import * as z from 'zod/mini'
-import type { BackoffOptions } from '../../connection/backoff.js'
-import { checkShape, Issues, logOption, observer, shown } from '../../connection/config.js'
-import type { Gap } from '../../connection/gaps.js'
-import type { StreamMetrics } from '../../connection/metrics.js'
-import type { RejectedFrame } from '../../connection/rejects.js'
+import type { Gap } from '../../delivery/gaps.js'
+import type { StreamMetrics } from '../../delivery/metrics.js'
+import type { RejectedFrame } from '../../delivery/rejects.js'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
-import { clientIssue, isRedisClient, type RedisClient } from '../../redis/client.js'
-import { type EntryFormat, type EntryFormatName, formatOf } from '../../redis/format.js'
+import type { BackoffOptions } from '../../options/backoff.js'
+import { checkShape, Issues, logOption, observer, shown } from '../../options/shapes.js'
+import { clientIssue, isRedisClient, type RedisClient } from '../../redis-client/client.js'
+import { type EntryFormat, type EntryFormatName, formatOf } from '../../redis-entries/format.js'
 
 /** Which Redis stream to read, as which consumer of which group, and what becomes of entries that fail. */
 export interface RedisStreamConfig {

@@ -1,14 +1,14 @@
 import { asyncScheduler, type Observable, type Subscriber, takeUntil, timer } from 'rxjs'
-import { backoffMs } from '../../connection/backoff.js'
-import { Counts } from '../../connection/counts.js'
-import type { DeliverySource, Outcome } from '../../connection/delivery.js'
-import { Gaps } from '../../connection/gaps.js'
-import { type Delivery, Ledger } from '../../connection/ledger.js'
-import { reject } from '../../connection/rejects.js'
+import { Counts } from '../../delivery/counts.js'
+import type { DeliverySource, Outcome } from '../../delivery/delivery.js'
+import { Gaps } from '../../delivery/gaps.js'
+import { type Delivery, Ledger } from '../../delivery/ledger.js'
+import { reject } from '../../delivery/rejects.js'
 import { FrameError } from '../../errors.js'
+import { backoffMs } from '../../options/backoff.js'
 import type { StreamOptions } from './config.js'
 import type { Entry } from './entry.js'
-import type { Hand } from './hand.js'
+import type { Hand } from './pending-entries.js'
 
 /** What deliveries tell, and ask. */
 export interface DeliveriesHandlers {

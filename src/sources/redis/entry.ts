@@ -1,6 +1,6 @@
-import type { FlatFields } from '../../redis/format.js'
+import type { FlatFields } from '../../redis-entries/format.js'
 import { placeOf } from './entry-id.js'
-import type { Hand } from './hand.js'
+import type { Hand } from './pending-entries.js'
 
 /**
  * `waiting`: to be delivered, for the first time or again. `delivered`: in the pipe. `failed`: it was, and what becomes of it is decided next.

@@ -1,7 +1,7 @@
 import { RedisRefusedError, RedisUnavailableError } from '../../errors.js'
-import type { RedisCommand, RedisCommands } from '../../redis/client.js'
-import { entriesOf, listOf, type RedisEntry, streamsOf } from '../../redis/replies.js'
-import type { Script } from '../../redis/script.js'
+import type { RedisCommand, RedisCommands } from '../../redis-client/client.js'
+import { entriesOf, listOf, type RedisEntry, streamsOf } from '../../redis-client/replies.js'
+import type { Script } from '../../redis-client/script.js'
 import { BEGIN, BURY, GIVE_BACK, KEEP } from './scripts.js'
 
 /** An entry that was handed to this consumer. `fields` are absent where the entry was trimmed or deleted before it came. */

@@ -1,6 +1,6 @@
 import { defer, lastValueFrom, retry, throwError, timer } from 'rxjs'
 import { RedisRefusedError, RedisUnavailableError } from '../../errors.js'
-import type { RedisConnection } from '../../redis/client.js'
+import type { RedisConnection } from '../../redis-client/client.js'
 
 // How long a connection may take, and how often it is looked at.
 const CONNECT_MS = 5000

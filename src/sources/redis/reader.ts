@@ -1,13 +1,13 @@
 import { defer, exhaustMap, filter, firstValueFrom, ignoreElements, merge, type Observable, retry, startWith, timer } from 'rxjs'
 import { StreamError } from '../../errors.js'
-import type { RedisCommands, RedisConnection } from '../../redis/client.js'
+import type { RedisCommands, RedisConnection } from '../../redis-client/client.js'
 import type { StreamOptions } from './config.js'
 import type { Entry } from './entry.js'
 import type { Handed, Trimmed } from './group.js'
-import type { Hand, HandHandlers, HandReader } from './hand.js'
-import type { Lease } from './lease.js'
 import { lost, opened } from './own-connection.js'
-import { type Reads, readsOf } from './reads.js'
+import type { Lease } from './partitions/lease.js'
+import type { Hand, HandHandlers, HandReader } from './pending-entries.js'
+import { type Reads, readsOf } from './read-strategy.js'
 
 /** What a reader tells, and asks. */
 export interface ReaderHandlers extends HandHandlers {

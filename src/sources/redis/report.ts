@@ -1,10 +1,10 @@
-import type { ConnectionStatus } from '../../connection/metrics.js'
-import { snapshotOf } from '../../connection/snapshot.js'
+import type { ConnectionStatus } from '../../delivery/metrics.js'
+import { snapshotOf } from '../../delivery/snapshot.js'
 import type { StreamError } from '../../errors.js'
 import { tell } from '../../internal/tell.js'
 import type { StreamOptions } from './config.js'
 import type { Deliveries } from './deliveries.js'
-import { Troubles } from './troubles.js'
+import { Troubles } from './outages.js'
 
 /** What metrics tell of one subscription. */
 export class Report {

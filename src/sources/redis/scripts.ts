@@ -1,4 +1,4 @@
-import { Script } from '../../redis/script.js'
+import { Script } from '../../redis-client/script.js'
 
 /**
  * What must be looked at and done in one step, as Lua. Ids are compared as text, by length first: as numbers they would lose their last digits.

@@ -1,7 +1,7 @@
+import { isDid } from '../../atproto/syntax.js'
 import { FrameError } from '../../errors.js'
 import { Unreadable } from '../../internal/bounded-json.js'
-import type { Open } from '../../internal/open.js'
-import { isDid } from '../../internal/syntax.js'
+import type { Open } from '../../internal/literal-union.js'
 
 /** One repository of a listing, as the server writes it: `com.atproto.sync.listRepos#repo`. What a server adds comes as it is. */
 export interface RepoEvent {

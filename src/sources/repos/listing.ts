@@ -21,23 +21,23 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { Checkpoint, type CheckpointOptions } from '../../connection/checkpoint.js'
-import { Counts } from '../../connection/counts.js'
-import type { DeliverySource, Outcome } from '../../connection/delivery.js'
-import { Gaps } from '../../connection/gaps.js'
-import { type Delivery, Ledger } from '../../connection/ledger.js'
-import { reject } from '../../connection/rejects.js'
-import { Report } from '../../connection/report.js'
-import type { Standing } from '../../connection/snapshot.js'
+import { Checkpoint, type CheckpointOptions } from '../../delivery/checkpoint.js'
+import { Counts } from '../../delivery/counts.js'
+import type { DeliverySource, Outcome } from '../../delivery/delivery.js'
+import { Gaps } from '../../delivery/gaps.js'
+import { type Delivery, Ledger } from '../../delivery/ledger.js'
+import { reject } from '../../delivery/rejects.js'
+import { Report } from '../../delivery/report.js'
+import type { Standing } from '../../delivery/snapshot.js'
 import { FrameError, StreamError } from '../../errors.js'
-import { Bookmark, type Line, type PageMark } from './bookmark.js'
 import type { ListingOptions } from './config.js'
 import { type RepoEvent, readRepo } from './events.js'
 import { type Body, fetchPage } from './fetch-page.js'
+import { Waits } from './listing-retries.js'
 import { jsonOf, readPage } from './page.js'
+import { Bookmark, type Line, type PageMark } from './page-cursor.js'
 import { type ListingPosition, listingFormat } from './position.js'
 import { Repeats } from './repeats.js'
-import { Waits } from './waits.js'
 
 /** A repo, and the page it stands on. */
 export interface Entry {

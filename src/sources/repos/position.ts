@@ -1,4 +1,4 @@
-import type { PositionFormat } from '../../connection/checkpoint.js'
+import type { PositionFormat } from '../../delivery/checkpoint.js'
 
 /**
  * How far a listing is done. In the store it is JSON: `{"pages":2,"cursor":"…"}`, the cursor of the oldest page with a repo that is not done; at

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
-import { checkShape, Issues, shown } from '../../connection/config.js'
-import { hostUrl } from '../../connection/host.js'
+import { isDid } from '../../atproto/syntax.js'
 import { ConfigError, ConnectError, RefusedError, RequestTimeoutError } from '../../errors.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
-import { isDid } from '../../internal/syntax.js'
+import { hostUrl } from '../../live/host.js'
+import { checkShape, Issues, shown } from '../../options/shapes.js'
 import { REFUSAL_BYTES, refusalOf } from '../../socket/refusal.js'
 import { authorization, type TapServer, tapServerShape } from './config.js'
 

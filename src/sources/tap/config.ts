@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { checkShape, Issues, liveShape } from '../../connection/config.js'
-import { hostsOf, type LiveConfig } from '../../connection/live-config.js'
+import { hostsOf, type LiveConfig } from '../../live/config.js'
+import { checkShape, Issues, liveShape } from '../../options/shapes.js'
 
 /** How to reach a Tap server, for the stream and for {@link tapAdmin}. */
 export interface TapServer {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { hasMore } from '../../internal/has-more.js'
-import type { Open } from '../../internal/open.js'
+import type { Open } from '../../internal/literal-union.js'
 
 /** A record was written or deleted in a repository that the server tracks. */
 export interface TapRecordEvent<Record = unknown> {

@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
-import type { Protocol } from '../../connection/protocol.js'
+import { tidTimeUs } from '../../atproto/tid.js'
 import { FrameError, RefusedError } from '../../errors.js'
 import { type Layout, parseBounded, Unreadable } from '../../internal/bounded-json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 import { messageOf } from '../../internal/message-of.js'
-import { tidTimeUs } from '../../internal/tid.js'
 import { RECORD_UNREADABLE } from '../../internal/unreadable-record.js'
+import type { Protocol } from '../../live/protocol.js'
 import { type TapEvent, tapEventSchema } from './events.js'
 
 // What a Tap with a webhook answers on its channel.

@@ -1,6 +1,6 @@
 import { catchError, defer, exhaustMap, filter, from, map, mergeMap, type Observable, of, tap, timer } from 'rxjs'
 import { RefusedError, StreamError, WireError } from '../../errors.js'
-import type { Open } from '../../internal/open.js'
+import type { Open } from '../../internal/literal-union.js'
 import type { TapRepoInfo } from './admin.js'
 
 /**

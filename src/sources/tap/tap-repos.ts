@@ -1,8 +1,8 @@
 import { defer, finalize, from, type Observable } from 'rxjs'
 import * as z from 'zod/mini'
-import { checkShape, Issues, shown } from '../../connection/config.js'
-import { hostUrl } from '../../connection/host.js'
-import { isDid } from '../../internal/syntax.js'
+import { isDid } from '../../atproto/syntax.js'
+import { hostUrl } from '../../live/host.js'
+import { checkShape, Issues, shown } from '../../options/shapes.js'
 import { type TapAdminConfig, tapAdmin, tapAdminShape } from './admin.js'
 import { type AskForRepo, repoChanges, type TapRepoChange } from './repo-changes.js'
 

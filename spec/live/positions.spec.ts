@@ -1,0 +1,311 @@
+import { memoryCursorStore } from '../../src/cursors/memory.js'
+import { Checkpoint, markFormat } from '../../src/delivery/checkpoint.js'
+import { type Gap, Gaps } from '../../src/delivery/gaps.js'
+import type { Mark } from '../../src/delivery/position.js'
+import { CursorRefusedError, RefusedError } from '../../src/errors.js'
+import { AskAgain, Redial } from '../../src/live/redial.js'
+import { type OnCursorRefused, Resume, type ResumeOptions } from '../../src/live/resume.js'
+import { marbles } from '../../src/testing/index.js'
+import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
+
+const A = 'ws://a'
+const SECOND = 1_000_000
+const timed = (seconds: number, id = `t${seconds}`): Numbered => ({ id, position: T0 + seconds * SECOND, time_us: T0 + seconds * SECOND })
+const seq = (position: number, seconds: number): Numbered => ({ id: `s${position}`, position, time_us: T0 + seconds * SECOND })
+
+function resuming(options: Partial<ResumeOptions> = {}) {
+  const gaps: Gap[] = []
+  const clock = { ms: T0 / 1000 }
+  const resume = new Resume<Numbered>(
+    { start: undefined, onCursorRefused: 'oldest', now: () => clock.ms, ...options },
+    new Gaps({ next: (gap) => gaps.push(gap) }),
+  )
+  const take = (...events: readonly Numbered[]) =>
+    events.filter((event) => resume.onEvent(event, A, event.position, event.time_us)).map(({ id }) => id)
+  const connection = (...events: readonly Numbered[]) => {
+    const cursor = resume.at(plain(A))
+    return { cursor, taken: take(...events) }
+  }
+  const asksAgain = (...events: readonly Numbered[]) => {
+    const cursor = resume.at(plain(A))
+    expect(() => take(...events)).toThrow(AskAgain)
+    return cursor
+  }
+  return { resume, gaps, clock, take, connection, asksAgain }
+}
+
+describe('a position an hour ahead for one event', () => {
+  it('is no gap and no replay of everything: the last plausible position is asked for', () => {
+    const { connection, asksAgain, gaps } = resuming()
+    connection(timed(0), timed(30), timed(40), timed(3640, 'ahead'))
+    // A legacy server is live for a cursor of its future.
+    expect(asksAgain(timed(43))).toBe(T0 + 3640 * SECOND)
+    const log = [timed(40), timed(41), timed(42), timed(43)]
+    expect(connection(...log)).toEqual({ cursor: T0 + 40 * SECOND, taken: ['t41', 't42', 't43'] })
+    expect(gaps).toEqual([])
+    expect(connection().cursor).toBe(T0 + 43 * SECOND)
+  })
+
+  it('is not what another host is asked for', () => {
+    const { connection, resume } = resuming()
+    connection(seq(1, 0), seq(2, 40), seq(3, 3640))
+    expect(resume.at(plain('ws://b'))).toBe(T0 + 30 * SECOND)
+  })
+
+  it('is a position like any other where the time goes on from there', () => {
+    const { connection, asksAgain } = resuming()
+    connection(timed(0), timed(3640), timed(3645), timed(3660))
+    expect(asksAgain(timed(1))).toBe(T0 + 3660 * SECOND)
+    expect(connection(timed(0), timed(3640), timed(3661)).taken).toEqual(['t3661'])
+  })
+})
+
+describe('a live stream that had no event yet, by a clock that is ten seconds ahead', () => {
+  /** The time of the server, in seconds, and ours. */
+  const ahead = () => {
+    const all = resuming()
+    const at = (seconds: number) => {
+      all.clock.ms = T0 / 1000 + (seconds + 10) * 1000
+    }
+    at(100)
+    all.resume.at(plain(A))
+    all.resume.opened()
+    return { ...all, at }
+  }
+
+  it.each([
+    ['with sequence numbers', seq],
+    ['without', (_: number, seconds: number) => timed(seconds)],
+  ] as const)('goes by the time of a server %s: nothing since it opened is dropped', (_, event) => {
+    const { asksAgain, connection, at, gaps } = ahead()
+    at(102)
+    // The server takes 108 for its future, and is live.
+    expect(asksAgain(event(20, 102))).toBe(T0 + 108 * SECOND)
+    expect(connection(event(18, 100), event(19, 101), event(20, 102))).toMatchObject({ cursor: T0 + 98 * SECOND, taken: { length: 3 } })
+    expect(gaps).toEqual([])
+  })
+
+  it('asks for as much earlier as the events are old, where all of them are older than asked for', () => {
+    const { resume, connection, take, at, gaps } = resuming10()
+    resume.at(plain(A))
+    const live = () => {
+      for (let n = 0; n < 30; n++) {
+        at(60 + n)
+        take(seq(10 + n, 60 + n))
+      }
+    }
+    expect(live).toThrow(/our clock is up to 100 s ahead/)
+    expect(connection(seq(1, 58), seq(2, 59), seq(9, 60))).toEqual({ cursor: T0 - 42 * SECOND + 90 * SECOND, taken: ['s1', 's2', 's9'] })
+    expect(gaps).toEqual([])
+  })
+
+  /** A hundred seconds ahead. */
+  function resuming10() {
+    const all = resuming()
+    const at = (seconds: number) => {
+      all.clock.ms = T0 / 1000 + (seconds + 100) * 1000
+    }
+    at(50)
+    all.resume.at(plain(A))
+    all.resume.opened()
+    return { ...all, at }
+  }
+
+  it('is not suspected where an event arrives as soon as it is made', () => {
+    const { resume, clock, connection, gaps } = resuming()
+    resume.at(plain(A))
+    resume.opened()
+    clock.ms += 30_000
+    expect(connection(seq(1, 29))).toEqual({ cursor: T0 - 2 * SECOND, taken: ['s1'] })
+    expect(connection().cursor).toBe(1)
+    expect(gaps).toEqual([])
+  })
+
+  it('is a gap where the stream has gone on, and no event shows that our clock is right', () => {
+    const { resume, clock, take, gaps } = resuming()
+    resume.at(plain(A))
+    resume.opened()
+    clock.ms += 60_000
+    resume.at(plain(A))
+    for (let n = 0; n < 12; n++) {
+      clock.ms += 1000
+      expect(take(seq(n, 52 + n))).toHaveLength(1)
+    }
+    expect(gaps).toEqual([{ host: A, from: T0 - 11 * SECOND, to: T0 - 2 * SECOND, reason: 'cursor-too-old', recoverable: true }])
+  })
+})
+
+describe('a filter that changes', () => {
+  it('excuses the dial that it leads to, and no dial after a failure', () => {
+    const { resume, connection, asksAgain, gaps } = resuming()
+    connection(numbered(5))
+    resume.filterChanged('dial')
+    expect(connection().cursor).toBe(5)
+    // That connection is lost before it brings anything: the server may have been killed.
+    expect(asksAgain(numbered(9))).toBe(5)
+    expect(gaps).toEqual([])
+  })
+
+  it('excuses no dial where the open connection took it', () => {
+    const { resume, connection, asksAgain } = resuming()
+    connection(numbered(5))
+    resume.filterChanged('in place')
+    expect(asksAgain(numbered(9))).toBe(5)
+  })
+
+  it('needs no proof of a legacy log but that it reaches back', () => {
+    const { resume, connection, asksAgain, gaps } = resuming()
+    connection(timed(0), timed(30))
+    resume.filterChanged('in place')
+    asksAgain(timed(40))
+    expect(connection(timed(25, 'of the new filter'), timed(40)).taken).toEqual(['t40'])
+    expect(gaps).toEqual([])
+  })
+})
+
+describe('a server that says that it begins later', () => {
+  const told = (onCursorRefused: OnCursorRefused) => {
+    const all = resuming({ onCursorRefused })
+    const counting = { ...plain(A), takesTimes: false }
+    all.connection(numbered(5))
+    all.resume.at(counting)
+    expect(() => all.resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(AskAgain)
+    // What comes after it, without the repeat.
+    expect(all.resume.at(counting)).toBe(6)
+    return all
+  }
+
+  it("ends the stream under 'fail'", () => {
+    const { resume, gaps } = told('fail')
+    expect(() => resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(CursorRefusedError)
+    expect(gaps).toHaveLength(1)
+  })
+
+  it('has lost nothing where it says so of the repeat alone', () => {
+    const { take, gaps } = told('fail')
+    expect(take(numbered(9))).toEqual(['e9'])
+    expect(gaps).toEqual([])
+  })
+
+  it("is dialled again for what comes under 'live', and goes on under 'oldest'", () => {
+    const live = told('live')
+    expect(() => live.resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(Redial)
+    expect(live.resume.at(plain(A))).toBeUndefined()
+    const oldest = told('oldest')
+    oldest.resume.onCursorTooOld(A, 'Requested cursor exceeded limit')
+    expect(oldest.take(numbered(9))).toEqual(['e9'])
+    expect([live.gaps.length, oldest.gaps.length]).toEqual([1, 1])
+  })
+})
+
+describe('a log that is renumbered again and again, and never goes on', () => {
+  it('is one gap', () => {
+    const { connection, asksAgain, gaps } = resuming()
+    const five = [1, 2, 3, 4, 5].map((position) => numbered(position))
+    connection(...five)
+    for (let n = 0; n < 5; n++) {
+      expect(asksAgain(numbered(1))).toBe(5)
+      connection(...five)
+    }
+    expect(gaps).toHaveLength(1)
+    connection(...five.slice(-1), numbered(6))
+    asksAgain(numbered(1))
+    expect(gaps).toHaveLength(2)
+  })
+})
+
+describe('a frame that cannot be read', () => {
+  it('inside the overlap of a reconnect does not move the resume cursor back', () => {
+    const { resume, connection } = resuming()
+    connection(numbered(8), numbered(9))
+    resume.at(plain(A))
+    resume.onReject(A, 8, numbered(8).time_us)
+    expect(resume.last?.position).toBe(9)
+    expect(connection(numbered(9), numbered(10)).taken).toEqual(['e10'])
+  })
+
+  it('stands where the repeat should, and that is an answer; anywhere else it is none', () => {
+    const { resume, connection, take, gaps } = resuming()
+    connection(numbered(9))
+    resume.at(plain(A))
+    resume.onReject(A, 9, numbered(9).time_us)
+    expect(take(numbered(10))).toEqual(['e10'])
+    resume.at(plain(A))
+    expect(() => resume.onReject(A, 14, numbered(14).time_us)).toThrow(AskAgain)
+    expect(resume.last?.position).toBe(10)
+    expect(gaps).toEqual([])
+  })
+})
+
+describe('a checkpoint', () => {
+  const mark = (host: string, position: number): Mark => ({ host, position, time_us: T0 })
+
+  it('is saved again where another host gives the same position', async () => {
+    const store = memoryCursorStore()
+    let current = mark('ws://a', 7)
+    const checkpoint = new Checkpoint(
+      store,
+      'key',
+      markFormat,
+      () => current,
+      () => {},
+    )
+    await checkpoint.save()
+    current = mark('ws://b', 7)
+    await checkpoint.save()
+    expect(JSON.parse(store.positions.get('key') ?? '')).toMatchObject({ host: 'ws://b', position: 7 })
+  })
+
+  it('is flushed to the end, also where work ended while a save was in flight', async () => {
+    const store = memoryCursorStore()
+    let current = mark('ws://a', 1)
+    const slow = {
+      ...store,
+      load: store.load.bind(store),
+      save: (key: string, text: string) => Promise.resolve().then(() => store.save(key, text)),
+    }
+    const checkpoint = new Checkpoint(
+      slow,
+      'key',
+      markFormat,
+      () => current,
+      () => {},
+    )
+    const flushed = checkpoint.flush()
+    current = mark('ws://a', 2)
+    await flushed
+    expect(JSON.parse(store.positions.get('key') ?? '')).toMatchObject({ position: 2 })
+  })
+})
+
+describe('what is told', () => {
+  it(
+    'names a host in one way, whoever finds the gap, and says how to choose another cursor',
+    marbles((helpers) => {
+      const { events$, gaps } = scripted(helpers, ['#'], {
+        errors: [new RefusedError('too old', { status: 400, body: '' })],
+        protocol: (host) => ({ ...plain(`${host}/endpoint`), refused: () => 'cursor' }),
+        position: { start: 5, onCursorRefused: 'fail' },
+      })
+      const { error } = runFor(helpers, 5000, events$)
+      expect((error as Error).message).toContain('choose a newer `cursor`')
+      expect(gaps.map(({ host }) => host)).toEqual(['ws://a/endpoint'])
+    }),
+  )
+
+  it('says an older cursor where the one given lies in the future', () => {
+    const { resume, take } = resuming({ start: 9000, onCursorRefused: 'fail' })
+    resume.at(plain(A))
+    expect(() => take(numbered(5))).toThrow('choose an older `cursor`')
+  })
+
+  it(
+    'is why the stream dialled again, and no failure',
+    marbles((helpers) => {
+      const { events$, snapshots } = scripted(helpers, ['oa#', 'ox', 'ox'], { frames: { a: numbered(3000), x: numbered(12) } })
+      runFor(helpers, 5000, events$)
+      const redialled = snapshots.flatMap(({ connection }) => ('redialled' in connection ? [connection.redialled] : []))
+      expect(new Set(redialled)).toEqual(new Set(['the log of ws://a does not hold the cursor 3000; asking by time']))
+    }),
+  )
+})

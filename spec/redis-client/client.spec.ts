@@ -1,0 +1,144 @@
+import { createClient } from '@redis/client'
+import { Redis } from 'ioredis'
+import { RedisRefusedError, RedisUnavailableError } from '../../src/errors.js'
+import { type RedisCommand, redisCommands } from '../../src/redis-client/client.js'
+import { entriesOf, pairsOf, streamsOf } from '../../src/redis-client/replies.js'
+import { faultProxy } from '../../src/testing/index.js'
+import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
+import { clients } from './clients.js'
+
+describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await redisServer()
+  })
+  afterAll(() => server[Symbol.asyncDispose]())
+  beforeEach(() => server.cli('FLUSHALL'))
+
+  it('answers a command', async () => {
+    await using opened = await connect(server.url)
+    expect(await redisCommands(opened.client).send(['SET', 'key', 'é 💙'])).toBe('OK')
+    expect(await redisCommands(opened.client).send(['GET', 'key'])).toBe('é 💙')
+  })
+
+  it('answers each command of a pipeline with its reply or its error, in order', async () => {
+    await using opened = await connect(server.url)
+    const commands = redisCommands(opened.client)
+    const replies = await commands.pipeline([
+      ['XADD', 'stream', '5-0', 'field', 'a'],
+      ['XADD', 'stream', '4-0', 'field', 'b'],
+      ['GET', 'stream'],
+      ['XADD', 'stream', '6-0', 'field', 'c'],
+    ])
+    expect(replies).toEqual(['5-0', expect.any(RedisRefusedError), expect.objectContaining({ reason: 'WRONGTYPE' }), '6-0'])
+    expect(await commands.pipeline([])).toEqual([])
+  })
+
+  it('sends a pipeline in one write', async () => {
+    await using opened = await connect(server.url)
+    await server.cli('CONFIG', 'RESETSTAT')
+    await redisCommands(opened.client).pipeline(Array.from({ length: 100 }, (_, n) => ['SET', `key${n}`, 'value']))
+    const reads = Number(/total_reads_processed:(\d+)/.exec(await server.cli('INFO', 'stats'))?.[1])
+    expect(reads).toBeLessThan(10)
+  })
+
+  it('reads names and values, entries and streams, whatever the protocol makes of them', async () => {
+    await using opened = await connect(server.url)
+    const commands = redisCommands(opened.client)
+    await commands.pipeline([
+      ['XADD', 'stream', '1-1', 'a', '1', 'b', '2'],
+      ['XADD', 'stream', '1-2', 'a', '3'],
+      ['XGROUP', 'CREATE', 'stream', 'group', '0'],
+    ])
+    const entries = [
+      { id: '1-1', fields: ['a', '1', 'b', '2'] },
+      { id: '1-2', fields: ['a', '3'] },
+    ]
+    expect(new Map(pairsOf(await commands.send(['XINFO', 'STREAM', 'stream']))).get('last-generated-id')).toBe('1-2')
+    expect(entriesOf(await commands.send(['XRANGE', 'stream', '-', '+']))).toEqual(entries)
+    const read = await commands.send(['XREADGROUP', 'GROUP', 'group', 'me', 'COUNT', '9', 'STREAMS', 'stream', '>'])
+    expect(streamsOf(read)).toEqual([['stream', entries]])
+    expect(streamsOf(await commands.send(['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '>']))).toEqual([])
+    await commands.send(['XDEL', 'stream', '1-1'])
+    const pending = await commands.send(['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '0'])
+    expect(streamsOf(pending)).toEqual([['stream', [{ id: '1-1', fields: undefined }, entries[1]]]])
+  })
+
+  it('reads on a connection of its own while the first one goes on', async () => {
+    await using opened = await connect(server.url)
+    const commands = redisCommands(opened.client)
+    const reader = commands.duplicate()
+    const read = reader.send(['XREAD', 'BLOCK', '10000', 'STREAMS', 'stream', '$'], 12_000)
+    // The reader must block before there is something to read.
+    while (!(await server.cli('INFO', 'clients')).includes('blocked_clients:1'));
+    await commands.send(['XADD', 'stream', '7-0', 'a', 'b'])
+    expect(streamsOf(await read)).toEqual([['stream', [{ id: '7-0', fields: ['a', 'b'] }]]])
+    reader.close()
+    await expect(reader.send(['PING'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'CLOSED' })
+    expect(await commands.send(['PING'])).toBe('PONG')
+  })
+
+  it('gives up at the deadline when Redis hangs', async () => {
+    await using opened = await connect(server.url)
+    await server.freeze()
+    try {
+      const late = { code: 'REDIS_UNAVAILABLE', reason: 'TIMEOUT' }
+      await expect(redisCommands(opened.client).send(['PING'], 50)).rejects.toMatchObject(late)
+      await expect(redisCommands(opened.client).pipeline([['PING']], 50)).rejects.toMatchObject(late)
+    } finally {
+      server.thaw()
+    }
+    expect(await redisCommands(opened.client).send(['PING'])).toBe('PONG')
+  })
+
+  it('says of what passes that it does, and of a mistake that it does not', async () => {
+    await using opened = await connect(server.url)
+    const commands = redisCommands(opened.client)
+    await server.cli('SET', 'text', 'text')
+    await expect(commands.send(['XADD', 'text', '*', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'WRONGTYPE' })
+    // A script's error names the script, which means nothing to a user.
+    const inScript = commands.send(['EVAL', "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", '1', 'text'])
+    await expect(inScript).rejects.toThrow(/^Redis answered WRONGTYPE [^:]* value: the key holds something else/)
+    await expect(commands.send(['NONSENSE'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'ERR' })
+    await server.cli('CONFIG', 'SET', 'maxmemory', '1')
+    await expect(commands.send(['SET', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'OOM' })
+    await expect(commands.send(['EVAL', "return redis.call('SET', KEYS[1], 'b')", '1', 'a'])).rejects.toMatchObject({ reason: 'OOM' })
+    await server.cli('CONFIG', 'SET', 'maxmemory', '0')
+    await server.cli('REPLICAOF', '127.0.0.1', '1')
+    await expect(commands.send(['SET', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'READONLY' })
+    await expect(commands.send(['EVAL', "return redis.call('SET', KEYS[1], 'b')", '1', 'a'])).rejects.toMatchObject({ reason: 'READONLY' })
+    await server.cli('REPLICAOF', 'NO', 'ONE')
+  })
+
+  it('says that the connection failed where it is cut in the middle, and speaks again afterwards', async () => {
+    await using proxy = await faultProxy({ target: server.port })
+    await using opened = await connect(`redis://127.0.0.1:${proxy.port}`)
+    const commands = redisCommands(opened.client)
+    proxy.set({ resetAfterBytes: proxy.bytesDown + 20 })
+    const echoes = Array.from({ length: 50 }, (): RedisCommand => ['ECHO', 'some bytes to count'])
+    // A pipeline that ioredis sends again in parts never ends by itself.
+    const replies = await commands.pipeline(echoes, 1000).catch((error: unknown) => [error])
+    expect(proxy.fired).toContain('reset')
+    proxy.set({ resetAfterBytes: Number.POSITIVE_INFINITY })
+    for (const reply of replies) {
+      if (reply instanceof Error) expect(reply).toBeInstanceOf(RedisUnavailableError)
+      else expect(reply).toBe('some bytes to count')
+    }
+    expect(await commands.send(['PING'])).toBe('PONG')
+  })
+})
+
+describeRedis('a client that is closed', () => {
+  it.each([
+    ['@redis/client', createClient()],
+    ['ioredis', closedIoRedis()],
+  ] as const)('of %s is a mistake', async (_, client) => {
+    await expect(redisCommands(client).send(['PING'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'CLOSED' })
+  })
+})
+
+function closedIoRedis(): Redis {
+  const client = new Redis({ lazyConnect: true })
+  client.disconnect()
+  return client
+}

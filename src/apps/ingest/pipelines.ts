@@ -1,0 +1,66 @@
+import { defer, merge, type Observable, tap } from 'rxjs'
+import type { Messages } from '../../cli/messages.js'
+import { type CursorStore, firehose$, labels$, listRepos$ } from '../../index.js'
+import { Feed, type StreamName } from './host-feed.js'
+import type { Mode } from './parse-settings.js'
+import { patient } from './retrying-last-save.js'
+import { PAGE, rskyCursors, SEQ, type Translation } from './rsky-cursors.js'
+import type { Settings } from './settings.js'
+import { Sink } from './sink.js'
+
+/** One stream of Redis: the hosts that are read into it, and how it is written. */
+export interface Lane {
+  readonly stream: StreamName
+  readonly feeds: readonly Feed[]
+  readonly sink: Sink
+  /** Reads all of its hosts side by side; positions are kept in `store`. */
+  read(store: CursorStore): Observable<unknown>
+}
+
+// A timer's longest. Redis may be away for as long as it takes: nothing is lost meanwhile.
+const FOREVER_MS = 2 ** 31 - 1
+
+const STREAMS: Readonly<Record<Mode, readonly StreamName[]>> = {
+  all: ['firehose_live', 'repo_backfill', 'label_live'],
+  firehose: ['firehose_live'],
+  backfill: ['repo_backfill'],
+  labeler: ['label_live'],
+}
+
+/** The lanes of a mode, but for those without hosts. */
+export const lanesOf = (settings: Settings, messages: Messages): readonly Lane[] =>
+  STREAMS[settings.mode].map((stream) => laneOf(stream, settings, messages)).filter(({ feeds }) => feeds.length > 0)
+
+function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lane {
+  const hosts = stream === 'label_live' ? settings.labelerHosts : settings.relayHosts
+  const feeds = hosts.map((host) => new Feed(stream, host, messages))
+  return {
+    stream,
+    feeds,
+    sink: new Sink(stream, settings, messages),
+    read: (store) => merge(...feeds.map((feed) => watched(feed, () => SOURCES[stream](feed, store, settings)))),
+  }
+}
+
+/** One source for each host: its position has a key of its own, and one that ends does not end the others. */
+const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>> = {
+  firehose_live: (feed, store, { cursor, collections }) =>
+    firehose$({ ...observersOf(feed), cursor, collections, checkpoint: checkpointOf(feed, store, SEQ) }),
+  label_live: (feed, store, { cursor }) => labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
+  repo_backfill: (feed, store) => listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, PAGE) }),
+}
+
+/** A mistake in a config is an end like any other. */
+const watched = (feed: Feed, source: () => Observable<unknown>): Observable<unknown> =>
+  defer(source).pipe(tap({ complete: () => feed.complete(), error: (error) => feed.fail(error) }))
+
+const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: Feed) => ({ host, metrics$, gaps, rejects, log })
+
+const checkpointOf = (feed: Feed, store: CursorStore, translation: Translation) => ({
+  store: rskyCursors(
+    patient(store, () => feed.ending),
+    feed,
+    translation,
+  ),
+  failAfterMs: FOREVER_MS,
+})

@@ -1,0 +1,83 @@
+import { asyncScheduler, type Observer } from 'rxjs'
+import { type Log, SILENT } from '../internal/log.js'
+import { tell } from '../internal/tell.js'
+import type { Mark } from './position.js'
+
+/** Why events of a range may be missing. */
+export type GapReason =
+  /** Queues were full: these events were given up. */
+  | 'dropped'
+  /** The server no longer has the position that was asked for. */
+  | 'cursor-too-old'
+  /** The server's log went back, or gave the position to another event. */
+  | 'renumbered'
+  /** An event was larger than `maxFrameBytes`. */
+  | 'frame-too-large'
+  /** Entries left a Redis stream before they were read. */
+  | 'trimmed'
+
+/** A range of positions that are known or feared lost. */
+export interface Gap {
+  readonly host: string
+  /** The first position concerned: the source's own number. */
+  readonly from: number
+  /** The last one, or `undefined` where it is not known yet. */
+  readonly to: number | undefined
+  readonly reason: GapReason
+  /** Whether the server can still send the range, if asked for `from`. */
+  readonly recoverable: boolean
+  /** How many events are lost, where that is known. */
+  readonly count?: number
+}
+
+// Of one kind: a stream that is trimmed faster than it is read has a gap with each read.
+const WARN_EVERY_MS = 60_000
+
+/**
+ * Reports gaps, and joins consecutive drops to one. Where no observer receives them, the log tells
+ * what no server sends again and what was too large. Drops are what the program's `overflow` asks for.
+ */
+export class Gaps {
+  count = 0
+  #drops: { host: string; from: number; to: number; count: number; recoverable: boolean } | undefined
+
+  readonly #warnedAt = new Map<GapReason, number>()
+
+  constructor(
+    private readonly observer: Partial<Observer<Gap>> | undefined,
+    private readonly log: Log = SILENT,
+  ) {}
+
+  report(gap: Gap): void {
+    this.count += 1
+    if (this.observer?.next !== undefined) tell(this.observer, Object.freeze(gap))
+    else if (isLost(gap)) this.#warn(gap)
+  }
+
+  /** `recoverable`: whether the server sends an event again to who asks for its position. */
+  drop({ host, position }: Mark, recoverable: boolean): void {
+    if (this.#drops?.host !== host) this.flush()
+    this.#drops ??= { host, from: position, to: position, count: 0, recoverable }
+    this.#drops.from = Math.min(this.#drops.from, position)
+    this.#drops.to = Math.max(this.#drops.to, position)
+    this.#drops.count += 1
+  }
+
+  /** Reports the drops since the last call as one gap. */
+  flush(): void {
+    const drops = this.#drops
+    this.#drops = undefined
+    if (drops !== undefined) this.report({ ...drops, reason: 'dropped' })
+  }
+
+  #warn({ host, from, to, reason, count }: Gap): void {
+    const now = asyncScheduler.now()
+    if (now - (this.#warnedAt.get(reason) ?? Number.NEGATIVE_INFINITY) < WARN_EVERY_MS) return
+    this.#warnedAt.set(reason, now)
+    const what = count === undefined ? 'events may be lost' : count === 1 ? '1 event is lost' : `${count} events are lost`
+    this.log.warn(`${host}: ${what}, from ${from} to ${to ?? 'an unknown position'} (${reason})`)
+  }
+}
+
+/** A frame that was too large comes again only to who raises the limit, and knows of it. */
+const isLost = ({ reason, recoverable }: Gap): boolean => reason === 'frame-too-large' || (reason !== 'dropped' && !recoverable)

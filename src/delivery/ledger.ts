@@ -1,0 +1,132 @@
+import type { Subscriber } from 'rxjs'
+import { HoldError } from '../errors.js'
+import { type DeliverySource, enter, type Holding, type LibraryCopy, leave, type Outcome, THIS_COPY } from './delivery.js'
+import type { Place } from './position.js'
+
+/** What a source does when a delivery is settled. */
+export interface Settlement<Event> {
+  settled(delivery: Delivery<Event>, outcome: Outcome): void
+}
+
+/** One event's stay in the user's pipe. Open deliveries form a list in order of emission. */
+export class Delivery<Event> implements Holding, Place {
+  // The call of `next` is the first hold.
+  private holds = 1
+  private outcome: Outcome = 'done'
+  held = false
+  previous: Delivery<Event> | undefined
+  next: Delivery<Event> | undefined
+
+  constructor(
+    readonly ledger: Ledger<Event>,
+    readonly event: Event,
+    readonly ordinal: number,
+    readonly host: string,
+    readonly position: number,
+    readonly time_us: number,
+    readonly index: number,
+  ) {}
+
+  // A getter, since a field would make each delivery larger.
+  get copy(): LibraryCopy {
+    return THIS_COPY
+  }
+
+  /** Its own place: nothing is allocated for it. */
+  get place(): Place {
+    return this
+  }
+
+  hold(): void {
+    // An emission that outlives its delivery: below `finalize`, say, when the work was cut.
+    if (this.holds === 0) throw new HoldError('`hold()` was called for an event that is settled already')
+    this.holds += 1
+    if (this.held) return
+    this.held = true
+    this.ledger.held += 1
+  }
+
+  release(outcome: Outcome): void {
+    // The worst of several outcomes stands: what one branch of a `share` failed is not done, whatever the others say.
+    if (outcome === 'failed' || this.outcome === 'done') this.outcome = outcome
+    this.holds -= 1
+    if (this.holds === 0) this.ledger.settle(this, this.outcome)
+  }
+
+  queued(change: 1 | -1): void {
+    this.ledger.source.queued += change
+  }
+
+  eachSource(visit: (source: DeliverySource) => void): void {
+    visit(this.ledger.source)
+  }
+}
+
+/**
+ * The book of one subscription's deliveries. At any moment `delivered = done + dropped + failed + open`, and {@link frontier} is the
+ * oldest event that a restart must bring again.
+ */
+export class Ledger<Event> {
+  delivered = 0
+  done = 0
+  dropped = 0
+  failed = 0
+  open = 0
+  /** Deliveries that anybody held: 0 beside asynchronous work is the sign of a pipe that ends its deliveries early. */
+  held = 0
+  #oldest: Delivery<Event> | undefined
+  #newest: Delivery<Event> | undefined
+  // A failed delivery never becomes done, so that only the first one can matter: later ones need no memory.
+  #firstFailed: Delivery<Event> | undefined
+
+  constructor(
+    readonly source: DeliverySource,
+    private readonly settlement: Settlement<Event>,
+  ) {}
+
+  deliver(event: Event, host: string, position: number, time_us: number, destination: Subscriber<Event>, index = 0): void {
+    this.delivered += 1
+    const delivery = new Delivery<Event>(this, event, this.delivered, host, position, time_us, index)
+    this.#link(delivery)
+    const outer = enter(delivery)
+    try {
+      destination.next(event)
+    } finally {
+      leave(outer)
+      delivery.release('done')
+    }
+  }
+
+  settle(delivery: Delivery<Event>, outcome: Outcome): void {
+    this.#unlink(delivery)
+    this[outcome] += 1
+    if (outcome === 'failed' && delivery.ordinal < (this.#firstFailed?.ordinal ?? Number.POSITIVE_INFINITY)) this.#firstFailed = delivery
+    this.settlement.settled(delivery, outcome)
+  }
+
+  /** The oldest delivery that is open or failed. */
+  get frontier(): Delivery<Event> | undefined {
+    const [open, failed] = [this.#oldest, this.#firstFailed]
+    if (open === undefined || failed === undefined) return open ?? failed
+    return open.ordinal < failed.ordinal ? open : failed
+  }
+
+  #link(delivery: Delivery<Event>): void {
+    this.open += 1
+    delivery.previous = this.#newest
+    if (this.#newest === undefined) this.#oldest = delivery
+    else this.#newest.next = delivery
+    this.#newest = delivery
+  }
+
+  #unlink(delivery: Delivery<Event>): void {
+    this.open -= 1
+    const { previous, next } = delivery
+    if (previous === undefined) this.#oldest = next
+    else previous.next = next
+    if (next === undefined) this.#newest = previous
+    else next.previous = previous
+    delivery.previous = undefined
+    delivery.next = undefined
+  }
+}

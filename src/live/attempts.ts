@@ -1,0 +1,70 @@
+import { ReconnectExhaustedError, RefusedError, ServerError, type StreamError } from '../errors.js'
+import { type BackoffOptions, backoffMs } from '../options/backoff.js'
+import { AskAgain, Redial } from './redial.js'
+
+/** When a lost connection is dialled again. */
+export interface ReconnectOptions extends BackoffOptions {
+  /** How many retries in a row may bring nothing, before the stream ends with `ReconnectExhaustedError`. @default Infinity */
+  readonly maxAttempts?: number | undefined
+}
+
+// An open connection that lived for so long was a healthy one, also when a narrow filter let no event through.
+const HEALTHY_AFTER_MS = 60_000
+
+// The longest way through all questions about one position takes less.
+const MAX_QUESTIONS = 12
+
+/**
+ * Which host is dialled next, and after what delay. Progress is an event beyond the last one, or a
+ * long life; never an open alone, and never what came before.
+ */
+export class Attempts {
+  /** The retries in a row that brought no progress. */
+  count = 0
+  #hostIndex = 0
+  // A server that asks us to come back is not failing, unless it does nothing else.
+  #cameBack = false
+  #questions = 0
+
+  constructor(
+    private readonly hosts: readonly [string, ...string[]],
+    private readonly options: ReconnectOptions,
+  ) {}
+
+  get host(): string {
+    return this.hosts[this.#hostIndex] ?? this.hosts[0]
+  }
+
+  progressed(): void {
+    this.count = 0
+    this.#cameBack = false
+    this.#questions = 0
+  }
+
+  /** The delay before the next dial, in milliseconds. `openMs`: how long the connection was open, `undefined` when it never was. */
+  afterEnd(error: StreamError, openMs: number | undefined): number {
+    if (error instanceof AskAgain) this.#questions += 1
+    if (error instanceof Redial && this.#questions <= MAX_QUESTIONS) return 0
+    if (!(error instanceof ServerError) || this.#cameBack) return this.#afterFailure(error, openMs)
+    this.#cameBack = true
+    return 0
+  }
+
+  #afterFailure(error: StreamError, openMs: number | undefined): number {
+    const { maxAttempts = Number.POSITIVE_INFINITY, ...backoff } = this.options
+    if (openMs !== undefined && openMs >= HEALTHY_AFTER_MS) this.progressed()
+    // A host that brought events is dialled again; one that did not is no better than the next.
+    if (this.count > 0 || openMs === undefined) this.#hostIndex = (this.#hostIndex + 1) % this.hosts.length
+    if (this.count >= maxAttempts) {
+      throw new ReconnectExhaustedError(
+        `${this.count} ${this.count === 1 ? 'retry' : 'retries'} in a row brought nothing (\`maxAttempts\`): ${error.message}`,
+        {
+          cause: error,
+        },
+      )
+    }
+    this.count += 1
+    const retryAfterMs = error instanceof RefusedError ? (error.retryAfterMs ?? 0) : 0
+    return Math.max(backoffMs(this.count, backoff), retryAfterMs)
+  }
+}

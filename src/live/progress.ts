@@ -1,0 +1,54 @@
+import type { Observable } from 'rxjs'
+import type { GapReason } from '../delivery/gaps.js'
+import type { Settlement } from '../delivery/ledger.js'
+import type { Mark } from '../delivery/position.js'
+import type { Log } from '../internal/log.js'
+import type { Connection } from '../socket/socket.js'
+import type { Control } from './control.js'
+import type { Protocol } from './protocol.js'
+
+/**
+ * What "where are we" and "done" mean to one subscription of a source. {@link CursorProgress} asks for positions and saves checkpoints;
+ * Tap's sends acks.
+ */
+export interface Progress<Event> extends Settlement<Event> {
+  /** The position to ask for, before each dial. */
+  cursorFor(protocol: Protocol<Event>): number | undefined
+  opened(connection: Connection): void
+  /** The connection has ended, or a dial has failed. */
+  disconnected(): void
+  /** Whether the connection is opened for the first row of the log alone. @default false */
+  readonly asksForFloor?: boolean
+  /** Whether the connection that ends brought anything beyond all before it. @default whatever it delivered */
+  hasAdvanced?(): boolean
+  /** Whether the event is new. A `StreamError` thrown here ends the connection. */
+  admit(event: Event, host: string, position: number, time_us: number): boolean
+  /** How many events came before the one admitted last that share its position. */
+  readonly index: number
+  /** A frame at this place could not be read. */
+  passed(host: string, position: number, time_us: number): void
+  /** A frame that is no event. A `StreamError` thrown here ends the connection. */
+  told(control: Control, host: string): void
+  /** The filter is another one after the next dial, or on the open connection from here on. */
+  filterChanged(how: 'dial' | 'in place'): void
+  /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
+  refused(host: string, message: string, reason: GapReason): void
+  /** Loads before the first dial, then works beside the connections: completes never, errors to end the stream. Yields once it is ready. */
+  readonly run$: Observable<unknown>
+  /** The subscription ended. Deliveries may still be settled after it. */
+  stop(): void
+  /** Settles when what is done is safe; `undefined` when it is so already. */
+  flush(): PromiseLike<void> | undefined
+  readonly last: Mark | undefined
+  readonly checkpoint: number | undefined
+  readonly checkpointErrors: number
+}
+
+/** What a progress sees of its stream. */
+export interface ProgressContext {
+  readonly log: Log
+  /** The oldest event that is not done with. */
+  frontier(): Mark | undefined
+  /** Something changed that the metrics tell. */
+  changed(): void
+}

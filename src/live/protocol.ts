@@ -1,0 +1,85 @@
+import type { CompressionStatus } from '../delivery/metrics.js'
+import type { ConnectError, FrameError, RefusedError, ServerError, StreamError } from '../errors.js'
+import type { Frame } from '../socket/socket.js'
+import type { TextBytes } from '../socket/text-bytes.js'
+import type { Control } from './control.js'
+
+/** All that differs between two streams: how to speak to one host. */
+export interface Protocol<Event> {
+  /** The endpoint, as positions and checkpoints name it: a position of another means nothing here. */
+  readonly host: string
+  readonly subprotocol?: string
+  /** What metrics call the wire, where a source has several. */
+  readonly wire?: string
+  /** @default none */
+  readonly compression?: CompressionStatus
+  /** Whether the server can be asked to leave out frames above `maxFrameBytes`. @default false */
+  readonly leavesOutLargeFrames?: boolean
+  /**
+   * What a message above `maxFrameBytes` is, where the server cannot be asked to leave it out: a loss (`'skip'`), a reject that the server sends
+   * again (`'reject'`), or the end of the stream (`'fail'`). @default the end of the connection, and `'skip'` where one comes although it was to be left out
+   */
+  readonly largeFrames?: 'skip' | 'reject' | 'fail'
+  /** The place of such a message, by its beginning. */
+  placeOfLarge?(head: Frame): FrameError['place']
+  /** Asked before every attempt. */
+  url(request: Request): string
+  /** What to send as soon as the connection is open. */
+  hello?(request: Request): string | undefined
+  /** What to send when the filter has changed to this one; `undefined` where only a new connection can tell. */
+  update?(): string
+  /**
+   * What a failed handshake or an error frame means: the position is not in the log any more (`'cursor'`) or not yet (`'future'`), a reason to dial
+   * again or to end; `undefined` where it speaks for itself.
+   */
+  refused?(error: RefusedError | ConnectError | ServerError): 'cursor' | 'future' | StreamError | undefined
+  /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
+  decode(frame: Frame): Event | Control
+  /** Whether `decode` keeps nothing of a binary frame: it gets it where it lies then, and no copy. @default false */
+  readonly keepsNoFrame?: boolean
+  /** The same for text that the socket has not decoded; without it, all text comes as strings. */
+  decodeBytes?(text: TextBytes): Event | Control
+  /** Whether the config wants an event that the server could not leave out. */
+  wants(event: Event): boolean
+  /** The event's position, as its host numbers it. */
+  cursorOf(event: Event): number
+  /** The event's own time in unix microseconds; 0 where it has none. */
+  timeOf(event: Event): number
+}
+
+/**
+ * A stream that is asked for by position. Cursors are inclusive: the server repeats the event at it, a free proof that its log is the one that
+ * gave the cursor. A protocol whose servers send what lies behind a cursor asks for one less.
+ */
+export interface CursorProtocol<Event> extends Protocol<Event> {
+  /** Whether a time in unix microseconds can be asked for in place of a position. */
+  readonly takesTimes: boolean
+  /** Whether an event may leave the server's log before its time, so that a repeat that does not come tells nothing. @default false */
+  readonly forgets?: boolean
+  /**
+   * Whether the server refuses or reports every position that its log does not reach back to. Where
+   * it starts later in silence, the first row of the log is asked for. @default false
+   */
+  readonly tellsFloor?: boolean
+  /** The first position that a server's message says it holds, if it does. */
+  floorOf?(message: string): number | undefined
+  /** The cursor that asks for all the server holds. */
+  readonly oldest: number
+  /** Equal for two copies of one event, on any host and wire. */
+  identityOf(event: Event): string
+}
+
+/** What one attempt asks for. */
+export interface Request {
+  /** `undefined` for the live end of the stream. */
+  readonly cursor: number | undefined
+  /** The next event is larger than `maxFrameBytes`: have the server leave it out. */
+  readonly leaveOutLargeFrames: boolean
+  /** Ask for every event, whatever the filter: only the first one counts. @default false */
+  readonly unfiltered?: boolean
+}
+
+/** From here on a number is unix microseconds; below it is a sequence number. The servers' own rule. */
+const FIRST_TIME_CURSOR = 1e15
+
+export const isTimeCursor = (cursor: number): boolean => cursor >= FIRST_TIME_CURSOR

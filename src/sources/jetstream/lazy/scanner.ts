@@ -1,0 +1,163 @@
+import { MAX_UNCOUNTED_CHARACTERS } from '../../../internal/content-bounds.js'
+import type { SliceableBytes, TextBytes } from '../../../socket/text-bytes.js'
+import { SCANNER_WASM } from './scanner-wasm.js'
+
+// What scanner.wat says of its memory.
+const SLOTS = 127
+const STRINGS_END = 1016 / 4
+const STRINGS_AT = 1024
+const SHAPES_AT = 4096
+const TEXT_AT = 65_536
+const TEXT_BYTES = MAX_UNCOUNTED_CHARACTERS
+const STEP_BYTES = 16
+const BLOCK_BYTES = 16
+
+const LITERAL = 1
+
+/** A place of a shape where any value of its kind may stand, and the slot that tells where it stood. */
+export interface Value {
+  readonly kind: 2 | 3 | 4
+  readonly slot: number
+}
+
+/** Printable ASCII without an escape: what is between the quotes, which belong to the literals around it. */
+export const string = (slot: number): Value => ({ kind: 2, slot })
+/** A whole number above 0, of up to 16 digits. */
+export const number = (slot: number): Value => ({ kind: 3, slot })
+/**
+ * A balanced object within the bounds on content, not looked into: its depth is counted, and a text
+ * that fits into the memory cannot hold too many members.
+ */
+export const object = (slot: number): Value => ({ kind: 4, slot })
+
+/** JSON as its writer writes it, member for member: literals, with values between them. */
+export type Shape = readonly (string | Value)[]
+
+type Scan = (shape: number, from: number, to: number) => 0 | 1 | 2
+const NOTHING = new Uint8Array() as SliceableBytes
+
+/**
+ * Tells whether a message has a {@link Shape}, and where its values stand. In WebAssembly, since JavaScript looks at a byte where this looks at sixteen:
+ * to find the end of a record is most of what reading an event lazily costs.
+ */
+export class Scanner {
+  /** Whether the message that matched is ASCII. Else it is other UTF-8. */
+  isAscii = true
+  #chunk: SliceableBytes = NOTHING
+  // From a place in the chunk to the one in the memory.
+  #offset = 0
+  #shapesEnd = SHAPES_AT
+  readonly #shapes = new Map<Shape, number>()
+  readonly #scan: Scan
+  readonly memory: Uint8Array
+  readonly #words: Int32Array
+  readonly #numbers: Float64Array
+
+  constructor(module: WebAssembly.Module) {
+    const { memory, scan } = new WebAssembly.Instance(module).exports as { memory: WebAssembly.Memory; scan: Scan }
+    this.#scan = scan
+    this.memory = new Uint8Array(memory.buffer)
+    this.#words = new Int32Array(memory.buffer, 0, STRINGS_END + 1)
+    this.#numbers = new Float64Array(memory.buffer, 0, SLOTS)
+  }
+
+  /** The handle of a shape, for {@link matches}. A shape is for ever: make few, and each once. */
+  prepare(shape: Shape): number {
+    const known = this.#shapes.get(shape)
+    if (known !== undefined) return known
+    const handle = this.#shapesEnd
+    this.#shapes.set(shape, handle)
+    for (const part of shape) typeof part === 'string' ? this.#writeLiteral(part) : this.#writeStep(part.kind, part.slot)
+    this.#writeStep(0, 0)
+    return handle
+  }
+
+  matches(shape: number, { chunk, from, to }: TextBytes): boolean {
+    if (this.#chunk !== chunk && !this.#load(chunk, from, to)) return false
+    const result = this.#scan(shape, this.#offset + from, this.#offset + to)
+    this.isAscii = result === 1
+    return result !== 0
+  }
+
+  /** Where an object begins in the chunk. */
+  from(slot: number): number {
+    return (this.#words[2 * slot] as number) - this.#offset
+  }
+
+  /** Where an object ends in the chunk. */
+  to(slot: number): number {
+    return (this.#words[2 * slot + 1] as number) - this.#offset
+  }
+
+  /** All strings that were found in the chunk, one behind the other. */
+  strings(chunk: SliceableBytes): string {
+    return chunk.latin1Slice.call(this.memory, STRINGS_AT, this.#words[STRINGS_END] as number)
+  }
+
+  /** The string of a slot, cut from all of them. */
+  string(slot: number, strings: string): string {
+    return strings.slice(this.stringFrom(slot) - STRINGS_AT, this.stringTo(slot) - STRINGS_AT)
+  }
+
+  /** Where the string of a slot begins in {@link memory}. */
+  stringFrom(slot: number): number {
+    return this.#words[2 * slot] as number
+  }
+
+  /** Where the string of a slot ends in {@link memory}. */
+  stringTo(slot: number): number {
+    return this.#words[2 * slot + 1] as number
+  }
+
+  number(slot: number): number {
+    return this.#numbers[slot] as number
+  }
+
+  /** The messages of a chunk are many, and come one after the other: it is copied once. */
+  #load(chunk: SliceableBytes, from: number, to: number): boolean {
+    this.#chunk = chunk.length <= TEXT_BYTES ? chunk : NOTHING
+    if (chunk.length <= TEXT_BYTES) {
+      this.#offset = TEXT_AT
+      this.memory.set(chunk, TEXT_AT)
+    } else if (to - from <= TEXT_BYTES) {
+      this.#offset = TEXT_AT - from
+      this.memory.set(chunk.subarray(from, to), TEXT_AT)
+    } else return false
+    return true
+  }
+
+  #writeStep(kind: number, value: number): void {
+    const words = new Int32Array(this.memory.buffer, this.#shapesEnd, 2)
+    words[0] = kind
+    words[1] = value
+    this.#shapesEnd += STEP_BYTES
+  }
+
+  #writeLiteral(text: string): void {
+    const bytes = new TextEncoder().encode(text)
+    this.#writeStep(LITERAL, bytes.length)
+    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+      const block = bytes.subarray(at, at + BLOCK_BYTES)
+      this.memory.set(block, this.#shapesEnd)
+      this.memory.fill(0xff, this.#shapesEnd + BLOCK_BYTES, this.#shapesEnd + BLOCK_BYTES + block.length)
+      this.#shapesEnd += 2 * BLOCK_BYTES
+    }
+  }
+}
+
+let shared: Scanner | undefined | null
+
+/** The one of this process, with 384 KiB of memory; `undefined` where there is no WebAssembly with SIMD, or none is allowed. */
+export function sharedScanner(): Scanner | undefined {
+  if (shared === undefined) shared = compile()
+  return shared ?? undefined
+}
+
+function compile(): Scanner | null {
+  try {
+    return new Scanner(new WebAssembly.Module(Uint8Array.from(atob(SCANNER_WASM), (character) => character.charCodeAt(0))))
+  } catch {
+    // `--jitless`, a content security policy, no address space for its memory: whatever it is, JSON.parse can do it.
+    return null
+  }
+}

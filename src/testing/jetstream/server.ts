@@ -1,0 +1,240 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { WebSocket } from 'ws'
+import { generateEvents } from '../generate/generate-events.js'
+import { type DictionaryFault, FaultPlan } from '../server/faults.js'
+import { Door, type House, type Knock, urlOf } from '../server/http-listener.js'
+import { PlayingServer } from '../server/playing-server.js'
+import { Script } from '../server/script.js'
+import { onMessage } from './client-message.js'
+import { eventsPlaceOf, placeOf } from './cursor.js'
+import type { FakeJetstream, FakeJetstreamOptions } from './fake-jetstream.js'
+import { Forms } from './forms.js'
+import { JetstreamLog, type LogEntry, type LogItem, type LogRow } from './log.js'
+import { Session, type Shared, type Start } from './session.js'
+import { answerPlain, NO_UPGRADE, notFound, type Refused, readRequest } from './subscribe-request.js'
+import { SUBSCRIBE_EVENTS } from './translate.js'
+import { dictionaryAnswer, methodNotImplemented, readEventsRequest, xrpcError } from './xrpc.js'
+import { Packer, type Zstd, zstdWith } from './zstd.js'
+
+/** Node's own limit is 16 KiB; the servers take a query of about 1 MB. */
+const MAX_HEADER_BYTES = 1 << 20
+
+/** The listener, the log and the connections of one fake server. */
+export class JetstreamServer extends PlayingServer<Session> implements FakeJetstream, House, Shared {
+  readonly log: JetstreamLog
+  readonly faults: FaultPlan
+  readonly limits: Shared['limits']
+  readonly writeTimeoutMs: number
+  readonly forms = new Forms()
+  readonly script: Script<LogItem, LogEntry>
+  readonly #server: 'legacy' | 'v2'
+  protected readonly items = 'events'
+  protected readonly door = new Door(this, { http: { maxHeaderSize: MAX_HEADER_BYTES }, ws: { handleProtocols: subprotocolOf } })
+  /** What wire v1 is compressed with, for ever; and wire v2, for now. */
+  #v1Packer: Packer | undefined
+  #zstd: Zstd | undefined
+
+  constructor(readonly options: FakeJetstreamOptions) {
+    super()
+    const {
+      server = 'legacy',
+      firstSeq = 24_000_000_000,
+      retainEvents = Number.POSITIVE_INFINITY,
+      retainMs = Number.POSITIVE_INFINITY,
+    } = options
+    this.#server = server
+    this.log = new JetstreamLog({ server, firstSeq, retainEvents, retainMs })
+    this.faults = new FaultPlan(options.faults ?? [])
+    this.limits = limitsOf(options)
+    this.writeTimeoutMs = options.writeTimeoutMs ?? (server === 'v2' ? 5_000 : 10_000)
+    this.script = scriptOf(options, this.log)
+    this.script.take(options.stored === 'all' ? Number.POSITIVE_INFINITY : (options.stored ?? 0))
+  }
+
+  get url(): string {
+    return `ws://${this.host}/subscribe`
+  }
+
+  get ratePerSecond(): number | undefined {
+    return this.options.ratePerSecond
+  }
+
+  async listen(port: number): Promise<void> {
+    const { compress, dictionary } = this.options
+    if (dictionary !== undefined) this.#zstd = await zstdWith(dictionary, compress)
+    this.#v1Packer = this.#zstd?.packer ?? (compress && new Packer(compress))
+    await this.door.listen(port)
+  }
+
+  emit(...events: readonly LogItem[]): void {
+    for (const event of events) this.log.push(this.log.encode(event))
+    this.grown()
+  }
+
+  restart({ lose = 0, again }: { readonly lose?: number; readonly again?: 'all' } = {}): void {
+    const clean = this.#server === 'v2' && lose === 0
+    for (const session of this.list.open) session.end(clean ? 1001 : undefined, 'server shutting down')
+    const lost = this.log.lose(lose)
+    if (again === 'all') this.log.pushAgain(lost)
+    this.changes.changed()
+  }
+
+  compact(isRemoved: (row: LogRow) => boolean): number {
+    return this.log.remove(isRemoved)
+  }
+
+  async rotateDictionary(dictionary: Uint8Array): Promise<void> {
+    this.#zstd = await zstdWith(dictionary)
+  }
+
+  /** Whoever is at the tail first calls for more, whoever else falls behind. */
+  room(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** Nobody waits for another. */
+  fellOut(): void {}
+
+  knocked(knock: Knock): void {
+    const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
+    if (fault) this.door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, neverServed(knock)).end(code, reason))
+    else this.#answer(knock)
+    this.changes.changed()
+  }
+
+  asked(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname } = urlOf(request.url)
+    const { url = '/', headers } = request
+    const entry = { url, headers, status: 0 }
+    this.requests.push(entry)
+    response.once('finish', () => {
+      entry.status = response.statusCode
+      this.changes.changed()
+    })
+    if (this.#server === 'v2' && pathname === DICTIONARY_PATH) this.#dictionary(request, response)
+    else answerPlain(response, this.#plainAnswer(request, pathname))
+    this.changes.changed()
+  }
+
+  #answer(knock: Knock): void {
+    const url = urlOf(knock.request.url)
+    const isV2 = this.#server === 'v2' && url.pathname.startsWith('/xrpc/')
+    const start = isV2 ? this.#readV2(knock.request, url) : this.#readV1(knock.request)
+    if ('status' in start) {
+      this.door.refuse(knock, start)
+      return
+    }
+    const events = this.faults.standStill(knock.attempt.attempt, this.sent)
+    if (events !== undefined) this.#standStill(knock, { ...start, place: this.log.oldest, mostEvents: events }, events)
+    else this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+    this.playback.pace()
+  }
+
+  #standStill(knock: Knock, start: Start, events: number): void {
+    this.door.accept(knock, (ws) => {
+      const session = this.#joined(knock, ws, start)
+      session.pump()
+      void this.when(() => session.sent >= events || session.closed !== undefined).then(() => session.socket.end())
+    })
+  }
+
+  #readV1(request: IncomingMessage): Start | Refused {
+    const asked = readRequest(request, this.#server)
+    if ('status' in asked) return asked
+    const place = asked.cursor === undefined ? undefined : placeOf(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
+    const packer = asked.compressed ? this.#v1Packer : undefined
+    return { wire: 'v1', filter: asked.filter, place, packer, waitsForHello: asked.requireHello }
+  }
+
+  #readV2(request: IncomingMessage, url: URL): Start | Refused {
+    const asked = readEventsRequest(request, url, this.#zstd)
+    if ('status' in asked) return asked
+    const { unsealedEvents = 0, tellsFutureCursors: tellsFuture = false } = this.options
+    const found = asked.cursor === undefined ? {} : eventsPlaceOf(asked.cursor, this.log, { unsealedEvents, tellsFuture })
+    if (found.tooOld !== undefined) return xrpcError(400, 'CursorTooOld', found.tooOld)
+    const packer = asked.compressed ? this.#zstd?.packer : undefined
+    return { wire: 'v2', filter: asked.filter, place: found.place, greeting: found.greeting, packer, waitsForHello: false }
+  }
+
+  #plainAnswer({ method }: IncomingMessage, pathname: string): Refused {
+    const isV2 = this.#server === 'v2'
+    if (pathname === '/subscribe') return isV2 && method !== 'GET' ? NOT_ALLOWED : NO_UPGRADE[this.#server]
+    if (!isV2 || !pathname.startsWith('/xrpc/')) return notFound(this.#server)
+    return pathname === EVENTS_PATH && method === 'GET' ? NO_UPGRADE.v2 : methodNotImplemented(pathname)
+  }
+
+  #dictionary(request: IncomingMessage, response: ServerResponse): void {
+    const asked = this.requests.filter(({ url }) => url.startsWith(DICTIONARY_PATH)).length
+    const fault = this.faults.onDictionary(asked, this.sent)
+    if (fault) {
+      spoil(response, fault)
+      return
+    }
+    const { bytes, ...answer } = dictionaryAnswer(urlOf(request.url), request, this.#zstd)
+    if (bytes === undefined) answerPlain(response, answer)
+    else response.writeHead(answer.status, answer.headers).end(bytes)
+  }
+
+  #joined({ attempt, socket }: Knock, ws: WebSocket, start: Start): Session {
+    const session = new Session(attempt, ws, socket, start, this)
+    ws.on('message', (data, isBinary) => this.#message(session, String(data), isBinary))
+    ws.on('close', () => this.list.ended(session))
+    this.list.add(session)
+    return session
+  }
+
+  #message(session: Session, text: string, isBinary: boolean): void {
+    session.messages.push(text)
+    if (session.start.wire === 'v2') session.end(1008, 'unexpected data message')
+    else if (!isBinary) onMessage(session, text)
+    this.changes.changed()
+  }
+}
+
+const NOTHING_ASKED = { prefixes: [], names: new Set<string>(), dids: new Set<string>(), maxMessageSizeBytes: 0, kinds: new Set<string>() }
+const EVENTS_PATH = `/xrpc/${SUBSCRIBE_EVENTS}`
+const DICTIONARY_PATH = '/xrpc/network.bsky.jetstream.getZstdDictionary'
+const NOT_ALLOWED: Refused = { status: 405, body: 'Method Not Allowed\n', headers: { allow: 'GET, HEAD' } }
+
+/** Accepted only to be dropped. */
+const neverServed = ({ attempt }: Knock): Start => ({
+  wire: urlOf(attempt.url).pathname.startsWith('/xrpc/') ? 'v2' : 'v1',
+  filter: NOTHING_ASKED,
+  place: undefined,
+  waitsForHello: true,
+})
+
+/** Wire v2 alone has one; whatever else is offered is not selected. */
+const subprotocolOf = (offered: ReadonlySet<string>, request: IncomingMessage): string | false =>
+  urlOf(request.url).pathname === EVENTS_PATH && offered.has('xrpc.v1.json') && 'xrpc.v1.json'
+
+const FLOOD_BYTES = 1_000_000_000
+
+function spoil(response: ServerResponse, fault: DictionaryFault): void {
+  if (fault.do === 'refuse') answerPlain(response, { status: fault.status ?? 503, body: fault.body ?? '', headers: fault.headers ?? {} })
+  if (fault.do === 'flood') flood(response)
+}
+
+function flood(response: ServerResponse): void {
+  const chunk = Buffer.alloc(1 << 20, 'x')
+  let left = FLOOD_BYTES
+  const more = (): void => {
+    while (left > 0 && !response.destroyed) {
+      left -= chunk.length
+      if (!response.write(chunk)) return
+    }
+    response.end()
+  }
+  response.on('drain', more).writeHead(200, { 'content-type': 'application/octet-stream' })
+  more()
+}
+
+function limitsOf({ server, pingEveryMs = 30_000, outboxEvents }: FakeJetstreamOptions): Shared['limits'] {
+  return { pingEveryMs, outboxEvents: outboxEvents ?? (server === 'v2' ? Number.POSITIVE_INFINITY : 50_000) }
+}
+
+function scriptOf({ events = 0, generate, server }: FakeJetstreamOptions, log: JetstreamLog): Script<LogItem, LogEntry> {
+  if (typeof events !== 'number') return new Script(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
+  const grouped = server === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}
+  return new Script<LogItem, LogEntry>(generateEvents({ ...grouped, ...generate, count: events }), log, 'ahead')
+}

@@ -1,0 +1,177 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { Changes } from '../server/changes.js'
+import { ProxyFlow, type ProxyRules } from './proxy-flow.js'
+
+/** What a {@link faultProxy} does to the connections that go through it. All of it may be changed while it runs. */
+export interface ProxyFaults {
+  /** Every byte comes so much later, both ways. @default 0 */
+  readonly latencyMs?: number
+  /** Bytes a second from the target to the client. @default Infinity */
+  readonly bandwidth?: number
+  /** Bytes from the target come in slices of so many `bytes`, `delayMs` apart. @default none */
+  readonly slice?: { readonly bytes: number; readonly delayMs: number } | undefined
+  /** After so many bytes from the target a connection ends (FIN). Counted for each connection. @default Infinity */
+  readonly limitBytes?: number
+  /** After so many bytes from the target a connection is reset (RST). Counted for each connection. @default Infinity */
+  readonly resetAfterBytes?: number
+  /** Nothing is forwarded either way and no end is passed on, while both sockets stay open: a cable that is cut. @default false */
+  readonly halfOpen?: boolean
+  /** New connections are accepted and led nowhere. @default false */
+  readonly blackhole?: boolean
+}
+
+/** What a proxy can prove to have done. */
+export type FiredProxyFault = 'latency' | 'bandwidth' | 'slice' | 'limit' | 'reset' | 'halfOpen' | 'blackhole'
+
+/** Where the proxy leads. */
+export interface FaultProxyOptions extends ProxyFaults {
+  /** A URL (`ws://127.0.0.1:1234`) or a port of this machine. */
+  readonly target: string | number
+}
+
+/** A TCP proxy on this machine's loopback. Made by {@link faultProxy}. */
+export interface FaultProxy extends AsyncDisposable {
+  /** `ws://127.0.0.1:PORT`, with the target's path. */
+  readonly url: string
+  readonly port: number
+  /** Each fault that took effect, once for every connection it met. */
+  readonly fired: readonly FiredProxyFault[]
+  /** How many connections were accepted. */
+  readonly accepted: number
+  /** How many connections of clients are open. */
+  readonly open: number
+  /** Bytes passed on from the target to clients. */
+  readonly bytesDown: number
+  /** Bytes passed on from clients to the target. */
+  readonly bytesUp: number
+  /** Changes some of the faults, also for the connections that are open; `blackhole` for new ones only. */
+  set(faults: ProxyFaults): void
+  /** Resolves when the condition holds; asked again at each connection, end, fault and piece of data. */
+  when(holds: () => boolean): Promise<void>
+  /** Ends every connection, and rejects if a fault that ends or cuts a connection was set and never met one. Also what `await using` calls. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a TCP proxy in front of a server, to do to a connection what only a network can: delay, starve, slice, cut or reset it,
+ * or leave it half-open. Faults are counted in bytes from the target, the handshake included.
+ *
+ * @example
+ * await using server = await fakeJetstream({ events: 10_000 })
+ * await using proxy = await faultProxy({ target: server.url, resetAfterBytes: 100_000 })
+ * const count$ = jetstream$({ host: proxy.url }).pipe(take(10_000), count())
+ */
+export async function faultProxy({ target, ...faults }: FaultProxyOptions): Promise<FaultProxy> {
+  const { port, pathname } = new URL(typeof target === 'number' ? `ws://127.0.0.1:${target}` : target)
+  const proxy = new TcpProxy(Number(port), pathname === '/' ? '' : pathname, faults)
+  await proxy.listen()
+  return proxy
+}
+
+class TcpProxy implements FaultProxy, ProxyRules {
+  readonly fired: FiredProxyFault[] = []
+  accepted = 0
+  bytesDown = 0
+  bytesUp = 0
+  faults: ProxyFaults
+  readonly #changes = new Changes()
+  readonly #clients = new Set<Socket>()
+  readonly #sockets = new Set<Socket>()
+  readonly #flows = new Set<ProxyFlow>()
+  readonly #server: Server
+  /** Every fault that was ever set, for the proof at the end. */
+  readonly #wanted = new Set<FiredProxyFault>()
+
+  constructor(
+    readonly target: number,
+    readonly path: string,
+    faults: ProxyFaults,
+  ) {
+    this.faults = {}
+    // Ends are passed on by hand, since a half-open connection passes none.
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client))
+    this.set(faults)
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}${this.path}`
+  }
+
+  get open(): number {
+    return this.#clients.size
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  }
+
+  set(faults: ProxyFaults): void {
+    this.faults = { ...this.faults, ...faults }
+    for (const name of endings(this.faults)) this.#wanted.add(name)
+    for (const flow of this.#flows) flow.run()
+  }
+
+  when(holds: () => boolean): Promise<void> {
+    return this.#changes.when(holds)
+  }
+
+  fire(fault: FiredProxyFault): void {
+    this.fired.push(fault)
+    this.#changes.changed()
+  }
+
+  passed(bytes: number, direction: 'up' | 'down'): void {
+    if (direction === 'down') this.bytesDown += bytes
+    else this.bytesUp += bytes
+    this.#changes.changed()
+  }
+
+  async close(): Promise<void> {
+    for (const flow of this.#flows) flow.stop()
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+    const missing = [...this.#wanted].filter((name) => !this.fired.includes(name))
+    if (missing.length > 0) throw new Error(`faults of the proxy that never happened: ${missing.join(', ')}`)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #accept(client: Socket): void {
+    this.accepted++
+    this.#track(client)
+    this.#clients.add(client)
+    if (this.faults.blackhole) this.fire('blackhole')
+    else this.#join(client, this.#track(connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true })))
+    this.#changes.changed()
+  }
+
+  #track(socket: Socket): Socket {
+    this.#sockets.add(socket)
+    return socket.on('error', () => undefined).on('close', () => this.#forget(socket))
+  }
+
+  #forget(socket: Socket): void {
+    this.#sockets.delete(socket)
+    this.#clients.delete(socket)
+    this.#changes.changed()
+  }
+
+  #join(client: Socket, target: Socket): void {
+    for (const flow of [new ProxyFlow(client, target, 'up', this), new ProxyFlow(target, client, 'down', this)]) {
+      this.#flows.add(flow)
+      flow.to.on('close', () => this.#flows.delete(flow))
+    }
+  }
+}
+
+/** The faults that end or cut a connection must be seen to; a delay cannot fail to happen. */
+function endings({ limitBytes, resetAfterBytes, halfOpen, blackhole }: ProxyFaults): FiredProxyFault[] {
+  const set = { limit: Number.isFinite(limitBytes), reset: Number.isFinite(resetAfterBytes), halfOpen, blackhole }
+  return (['limit', 'reset', 'halfOpen', 'blackhole'] as const).filter((name) => set[name])
+}

@@ -1,0 +1,104 @@
+import { createServer, type ServerOptions as HttpOptions, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { type WebSocket, type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws'
+import { type Refused, refuse } from '../jetstream/subscribe-request.js'
+import type { FakeAttempt } from './fake-connection.js'
+import type { ConnectFault } from './faults.js'
+
+/** One attempt and what it needs to be answered. */
+export interface Knock {
+  readonly attempt: FakeAttempt & { status: number }
+  readonly request: IncomingMessage
+  readonly socket: Socket
+  readonly head: Buffer
+}
+
+/** What is behind a door. */
+export interface House {
+  /** Somebody asks for a WebSocket. */
+  knocked(knock: Knock): void
+  /** Answers who asks for a WebSocket at another place, which counts as no attempt; `false` where it is the right one. */
+  strayed?(request: IncomingMessage, socket: Socket): boolean
+  /** Somebody asks for something else. */
+  asked(request: IncomingMessage, response: ServerResponse): void
+}
+
+/** The listener of a fake server, on this machine's loopback. */
+export class Door {
+  readonly attempts: FakeAttempt[] = []
+  readonly #http: Server
+  readonly #wss: WebSocketServer
+  readonly #sockets = new Set<Socket>()
+  #port = 0
+
+  constructor(
+    private readonly house: House,
+    options: { readonly http?: HttpOptions; readonly ws?: WebSocketOptions } = {},
+  ) {
+    this.#http = createServer(options.http ?? {})
+    this.#wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: () => false, ...options.ws })
+  }
+
+  /** Stays when the door is closed, for whoever wants to dial a server that is gone. */
+  get port(): number {
+    return this.#port
+  }
+
+  get host(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  async listen(port: number): Promise<void> {
+    this.#http.on('connection', (socket) => this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))))
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.#upgrade(request, socket, head))
+    this.#http.on('request', (request, response) => this.house.asked(request, response))
+    await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(port, '127.0.0.1', resolve))
+    this.#port = (this.#http.address() as AddressInfo).port
+  }
+
+  /** A handshake that is not valid is answered by `ws`. */
+  accept({ attempt, request, socket, head }: Knock, joined: (ws: WebSocket) => void): void {
+    this.#wss.handleUpgrade(request, socket, head, (ws) => {
+      attempt.status = 101
+      joined(ws)
+    })
+  }
+
+  refuse({ attempt, socket }: Knock, refused: Refused): void {
+    attempt.status = refused.status
+    refuse(socket, refused)
+  }
+
+  /** Does what a fault says. `joined` is to end the connection of one that is accepted. */
+  meet(
+    fault: ConnectFault,
+    knock: Knock,
+    joined: (ws: WebSocket, end: { readonly code?: number; readonly reason?: string }) => void,
+  ): void {
+    if (fault.do === 'refuse') this.refuse(knock, { status: fault.status ?? 503, body: fault.body ?? '', headers: fault.headers ?? {} })
+    if (fault.do === 'accept-and-drop') this.accept(knock, (ws) => joined(ws, fault))
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#wss.close()
+    await new Promise((resolve) => this.#http.close(resolve))
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    socket.on('error', () => undefined)
+    if (this.house.strayed?.(request, socket)) return
+    this.house.knocked({ attempt: this.#attempted(request), request, socket, head })
+  }
+
+  #attempted({ url = '/', headers }: IncomingMessage): FakeAttempt & { status: number } {
+    const { searchParams: params } = urlOf(url)
+    const cursor = params.get('cursor') ?? undefined
+    const attempt = { attempt: this.attempts.length + 1, url, params, cursor, headers, startedAt: performance.now(), status: 0 }
+    this.attempts.push(attempt)
+    return attempt
+  }
+}
+
+/** A request's target as a URL. */
+export const urlOf = (target = '/'): URL => new URL(target, 'http://127.0.0.1')

@@ -1,0 +1,165 @@
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import { type Frame, joined } from '../wire/frame-store.js'
+import type { Changes } from './changes.js'
+import type { FakeAttempt } from './fake-connection.js'
+import type { EventFault, FaultPlan } from './faults.js'
+import type { RetainedLog, Row } from './retained-log.js'
+import { ServedConnection } from './served-connection.js'
+
+/** What all readers of one log share. */
+export interface Library<R extends Row> {
+  readonly log: RetainedLog<R>
+  readonly faults: FaultPlan
+  readonly changes: Changes
+  readonly writeTimeoutMs: number
+  sent: number
+  /** Appends more of the script, if it is this reader's turn to ask; answers whether there was any. */
+  pull(): boolean
+  /** A reader fell out: those who waited for it may go on. */
+  fellOut(): void
+}
+
+const BATCH_BYTES = 256 * 1024
+const BATCH_ROWS = 8192
+
+/** Reads the log at its own pace and writes what its client wants: one batch under way at a time, which is the back pressure. */
+export abstract class LogReader<R extends Row> extends ServedConnection {
+  /** The place of the next row to look at. */
+  protected place: number
+  /** At the tail once: from here on what waits for it is bounded. */
+  protected live: boolean
+  /** Rows to leave out; they may be still to come. */
+  protected toSkip = 0
+  /** A batch is on its way to the network. */
+  #writing = false
+
+  constructor(
+    attempt: FakeAttempt,
+    ws: WebSocket,
+    socket: Socket,
+    readonly library: Library<R>,
+    place: number | undefined,
+  ) {
+    super(attempt, ws, socket)
+    this.live = place === undefined
+    this.place = place ?? library.log.end
+  }
+
+  /** Everything in the log went out. */
+  get idle(): boolean {
+    return this.state !== 'open' || (!this.#writing && this.place >= this.library.log.end)
+  }
+
+  /** How many rows a live reader has yet to look at. */
+  get behind(): number {
+    return this.live ? this.library.log.end - this.place : 0
+  }
+
+  /** Sends what there is. Called when the log grew, and after each batch. */
+  pump(): void {
+    if ((this.state === 'open' || this.state === 'waiting') && this.overrun()) this.cutOff()
+    if (this.state !== 'open' || this.#writing || this.#strike()) return
+    if (this.#hasMore()) this.#write(this.#batch())
+    else this.library.changes.changed()
+  }
+
+  /** Whether more waits for this reader than the server keeps for one. */
+  protected abstract overrun(): boolean
+
+  /** What becomes of a reader that is too slow. */
+  protected abstract cutOff(): void
+
+  /** The frame of a row; `undefined` where the client wants none. */
+  protected abstract frameAt(place: number): Frame | undefined
+
+  /** The last words before an end that the server explains. */
+  protected abstract sayWhy(error: string, message: string): void
+
+  /** What is written of some frames. */
+  protected bytesOf(frames: readonly Frame[]): readonly Uint8Array[] {
+    return joined(frames)
+  }
+
+  #hasMore(): boolean {
+    if (this.place < this.library.log.end) return true
+    this.live = true
+    return this.library.pull()
+  }
+
+  /** The next frames that the client wants, as few pieces as their neighbourhood allows. */
+  #batch(): readonly Frame[] {
+    const { log, faults, sent } = this.library
+    const room = faults.room(sent)
+    const frames: Frame[] = []
+    this.place = Math.max(this.place, log.oldest)
+    const stop = Math.min(log.end, this.place + BATCH_ROWS)
+    for (let bytes = 0; this.place < stop && frames.length < room && bytes < BATCH_BYTES; this.place++) {
+      if (this.toSkip > 0 && this.toSkip--) continue
+      const frame = this.frameAt(this.place)
+      if (frame === undefined) continue
+      frames.push(frame)
+      bytes += frame.end - frame.start
+    }
+    return frames
+  }
+
+  #write(frames: readonly Frame[]): void {
+    this.sent += frames.length
+    this.library.sent += frames.length
+    this.#writing = true
+    const overdue = this.#deadline()
+    this.socket.cork()
+    for (const piece of this.bytesOf(frames)) this.socket.write(piece)
+    this.socket.write('', () => this.#written(overdue))
+    this.socket.uncork()
+  }
+
+  /** After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting. */
+  #written(overdue: NodeJS.Timeout | undefined): void {
+    clearTimeout(overdue)
+    setImmediate(() => {
+      this.#writing = false
+      this.pump()
+    })
+    this.library.changes.changed()
+  }
+
+  /** A write that the reader blocks for too long ends the connection without a close frame. */
+  #deadline(): NodeJS.Timeout | undefined {
+    const { writeTimeoutMs } = this.library
+    return writeTimeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => this.socket.destroy(), writeTimeoutMs)
+  }
+
+  /** Fires what is due; answers whether that ended the sending. */
+  #strike(): boolean {
+    for (let fault = this.#due(); fault; fault = this.#due()) {
+      this.#apply(fault)
+      this.library.changes.changed()
+      if (this.state === 'open') continue
+      this.library.fellOut()
+      return true
+    }
+    return false
+  }
+
+  #due(): EventFault | undefined {
+    return this.library.faults.afterEvents(this.library.sent, this.attempt)
+  }
+
+  #apply(fault: EventFault): void {
+    switch (fault.do) {
+      case 'skip':
+        this.toSkip += fault.events
+        break
+      case 'repeat':
+        this.place = Math.max(this.library.log.oldest, this.place - fault.events)
+        break
+      case 'error':
+        this.sayWhy(fault.error, fault.message ?? '')
+        break
+      default:
+        this.fail(fault)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import type { FakeAttempt } from '../server/fake-connection.js'
+import { ServedConnection } from '../server/served-connection.js'
+import { joined } from '../wire/frame-store.js'
+import type { TapRow } from './outbox.js'
+
+/** What a connection tells its server. */
+export interface TapHost {
+  said(connection: TapConnection, text: string): void
+  /** The kernel has these. */
+  written(rows: readonly TapRow[]): void
+  /** There is room for more. */
+  soon(): void
+  ended(connection: TapConnection): void
+}
+
+/** With more than this on its way to the kernel, a client has to wait, and others get its turn. */
+const BUSY_BYTES = 1 << 16
+
+/** One client of `/channel`. The server never pings it. */
+export class TapConnection extends ServedConnection {
+  /** The kernel's buffers are full: the client does not read. */
+  #busy = false
+  readonly #delivered = new Set<number>()
+  /** What the next write holds. */
+  #taken: TapRow[] = []
+  #takenBytes = 0
+
+  constructor(
+    attempt: FakeAttempt,
+    /** Its place among the accepted connections, counted from 1. */
+    readonly number: number,
+    ws: WebSocket,
+    socket: Socket,
+    private readonly host: TapHost,
+  ) {
+    super(attempt, ws, socket)
+    ws.on('message', (data) => this.#said(String(data)))
+    ws.on('close', () => host.ended(this))
+  }
+
+  get open(): boolean {
+    return this.state !== 'ended'
+  }
+
+  /** Whether it takes the next event. */
+  get ready(): boolean {
+    return this.state === 'open' && !this.#busy
+  }
+
+  /** Whether it was ever sent this id. */
+  wasSent(id: number): boolean {
+    return this.#delivered.has(id)
+  }
+
+  /** Takes a row; it leaves at the next {@link flush}. */
+  send(row: TapRow): void {
+    this.sent++
+    this.#delivered.add(row.id)
+    this.#taken.push(row)
+    this.#takenBytes += row.bytes.end - row.bytes.start
+    this.#busy = this.socket.writableLength + this.#takenBytes > BUSY_BYTES
+  }
+
+  flush(): void {
+    const rows = this.#taken
+    this.#taken = []
+    this.#takenBytes = 0
+    this.socket.cork()
+    for (const piece of joined(rows.map(({ bytes }) => bytes))) this.socket.write(piece)
+    this.socket.write('', (error) => this.#written(rows, error))
+    this.socket.uncork()
+  }
+
+  /** Calls back as soon as all that was sent has left for the network, or the connection is over. */
+  drained(callback: () => void): void {
+    this.socket.write('', callback)
+  }
+
+  #said(text: string): void {
+    this.messages.push(text)
+    if (this.open) this.host.said(this, text)
+  }
+
+  /** After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting. */
+  #written(rows: readonly TapRow[], error: Error | null | undefined): void {
+    if (!error) this.host.written(rows)
+    if (!this.#busy) return
+    this.#busy = false
+    this.host.soon()
+  }
+}

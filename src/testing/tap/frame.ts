@@ -1,0 +1,66 @@
+import type { TapIdentityEvent, TapRecordEvent } from '../../sources/tap/events.js'
+
+/** A Tap event before the server gives it an id. */
+export type FakeTapEvent = Omit<TapRecordEvent, 'id'> | Omit<TapIdentityEvent, 'id'>
+
+/** An event, or the text of a frame: its own id and every byte are kept, whether it can be read or not. */
+export type FakeTapItem = FakeTapEvent | string
+
+/** One frame, and what the server knows of it. */
+export interface TapFrame {
+  readonly id: number
+  readonly did: string
+  readonly live: boolean
+  readonly text: string
+}
+
+/** The frame of an item, as Go's `encoding/json` writes it. `nextId` is for an item without an id of its own. */
+export function tapFrame(item: FakeTapItem, nextId: number): TapFrame {
+  if (typeof item === 'string') return recorded(item, nextId)
+  const live = item.type === 'record' && item.live
+  return { id: nextId, did: item.did, live, text: escaped(JSON.stringify({ id: nextId, ...bodyOf(item) })) }
+}
+
+/** The id that a recorded frame claims. */
+export const idOf = (text: string): number | undefined => {
+  const id = /^\s*\{\s*"id"\s*:\s*(\d+)/.exec(text)?.[1]
+  return id === undefined ? undefined : Number(id)
+}
+
+/** By its first members only: a frame that is broken further on has a row, too. */
+function recorded(text: string, nextId: number): TapFrame {
+  const head = text.slice(0, 1_000)
+  const did = /"did"\s*:\s*"([^"]*)"/.exec(head)?.[1] ?? ''
+  return { id: idOf(text) ?? nextId, did, live: /"live"\s*:\s*true/.test(head), text }
+}
+
+function bodyOf(event: FakeTapEvent): object {
+  if (event.type === 'identity') {
+    const { did, handle, isActive, status } = event
+    return { type: 'identity', identity: { did, handle, is_active: isActive, status } }
+  }
+  const { live, did, rev, collection, rkey, action, record, cid } = event
+  return { type: 'record', record: { live, did, rev, collection, rkey, action, record: isSorted(record) ? record : sorted(record), cid } }
+}
+
+function isSorted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(isSorted)
+  let last = ''
+  for (const [key, member] of Object.entries(value)) {
+    if (key < last || !isSorted(member)) return false
+    last = key
+  }
+  return true
+}
+
+/** Go writes a map's keys in order. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(sorted)
+  const entries = Object.entries(value).map(([key, member]) => [key, sorted(member)] as const)
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+const escaped = (json: string): string =>
+  json.replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)

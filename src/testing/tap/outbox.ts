@@ -1,0 +1,202 @@
+import { Ring } from '../../internal/ring.js'
+import { type Frame, FrameStore } from '../wire/frame-store.js'
+import { type FakeTapItem, tapFrame } from './frame.js'
+
+/** An event that the server keeps until it is acked. */
+export class TapRow {
+  /** How often it was sent. */
+  deliveries = 0
+  /** Since when it is in flight: handed to the send queue and not acked. */
+  since: number | undefined
+
+  constructor(
+    readonly id: number,
+    readonly did: string,
+    readonly live: boolean,
+    readonly bytes: Frame,
+  ) {}
+
+  /** The text sent. */
+  get frame(): string {
+    return this.bytes.slab.toString('utf8', this.bytes.payload, this.bytes.end)
+  }
+
+  get inFlight(): boolean {
+    return this.since !== undefined
+  }
+}
+
+/** The events of one repository that are not acked. */
+interface Lane {
+  readonly waiting: Ring<TapRow>
+  /** The first of those that wait. */
+  head: TapRow | undefined
+  inFlight: number
+  /** A live event is in flight, alone. */
+  barrier: boolean
+}
+
+interface AckedRow {
+  readonly row: TapRow
+  readonly at: number
+}
+
+/** 10,000 times TAP_OUTBOX_PARALLELISM, which is 1. */
+const SEND_QUEUE = 10_000
+/** So many acks are flushed at once: fewer are forgotten by a crash. */
+const FLUSH_BATCH = 1_000
+
+/**
+ * Which event may be sent when: indigo's outbox without its sockets. Rows enter in order; each repository is a lane, in which a live
+ * event travels alone and all others together; what a lane lets go waits in one send queue for whoever is connected.
+ */
+export class TapOutbox {
+  /** What is not acked, by id. */
+  readonly rows = new Map<number, TapRow>()
+  /** How many events were acked; repeats and unknown ids do not count. */
+  acked = 0
+  readonly #store = new FrameStore()
+  readonly #lanes = new Map<string, Lane>()
+  /** Rows that no lane has seen: the send queue was full. */
+  readonly #entering = new Ring<TapRow>()
+  readonly #sendQueue = new Ring<TapRow>()
+  #lastAcked: AckedRow[] = []
+  #lastId = 0
+
+  /** Whether {@link take} has something. */
+  get ready(): boolean {
+    return this.#sendQueue.size > 0
+  }
+
+  add(item: FakeTapItem): TapRow {
+    const { id, did, live, text } = tapFrame(item, this.#lastId + 1)
+    const row = new TapRow(id, did, live, this.#store.add(text))
+    this.#lastId = id
+    this.rows.set(id, row)
+    this.#enter(row)
+    return row
+  }
+
+  /** The next row to send. */
+  take(): TapRow | undefined {
+    const row = this.#sendQueue.shift()
+    this.#admit()
+    return row
+  }
+
+  /** The row that this ack deleted: any row, even one that was never sent. What is in the send queue already still goes out. */
+  ack(id: number): TapRow | undefined {
+    const row = this.rows.get(id)
+    if (row === undefined) return undefined
+    this.rows.delete(id)
+    this.acked++
+    this.#keep(row)
+    const lane = this.#lanes.get(row.did)
+    if (lane && row.inFlight) this.#landed(lane, row)
+    return row
+  }
+
+  /** What the ticker does: one more copy of everything in flight for longer than `olderThanMs`. Answers how many there were. */
+  redeliver(olderThanMs: number): number {
+    const before = performance.now() - olderThanMs
+    let copies = 0
+    for (const row of this.rows.values()) {
+      if (this.#sendQueue.size >= SEND_QUEUE) break
+      if (row.since === undefined || row.since > before) continue
+      this.#sendQueue.push(row)
+      copies++
+    }
+    return copies
+  }
+
+  /**
+   * A new process on the same database: acks of the last `ackFlushMs`, and the newest `forgetAcks` whenever they were, never happened, and
+   * ids go on after the highest that is left.
+   */
+  restart(ackFlushMs: number, forgetAcks: number): void {
+    const left = [...this.rows.values(), ...this.#forgotten(ackFlushMs, forgetAcks)].sort((a, b) => a.id - b.id)
+    this.#lastAcked = []
+    this.#lanes.clear()
+    while (this.#sendQueue.shift()) {}
+    while (this.#entering.shift()) {}
+    this.rows.clear()
+    for (const row of left) this.rows.set(row.id, row)
+    // The counter is set to the id after the last, and counts on before it is used.
+    const last = left.at(-1)
+    this.#lastId = last === undefined ? 0 : last.id + 1
+    for (const row of left) {
+      row.since = undefined
+      this.#enter(row)
+    }
+  }
+
+  #enter(row: TapRow): void {
+    this.#entering.push(row)
+    this.#admit()
+  }
+
+  #admit(): void {
+    while (this.#entering.size > 0 && this.#sendQueue.size < SEND_QUEUE) {
+      const row = this.#entering.shift()
+      if (row && this.#holds(row)) this.#queue(row)
+    }
+  }
+
+  #holds(row: TapRow): boolean {
+    return this.rows.get(row.id) === row
+  }
+
+  #queue(row: TapRow): void {
+    const lane = this.#laneOf(row.did)
+    lane.waiting.push(row)
+    this.#advance(lane)
+  }
+
+  #laneOf(did: string): Lane {
+    let lane = this.#lanes.get(did)
+    if (lane === undefined) {
+      lane = { waiting: new Ring(), head: undefined, inFlight: 0, barrier: false }
+      this.#lanes.set(did, lane)
+    }
+    return lane
+  }
+
+  #advance(lane: Lane): void {
+    while (!lane.barrier) {
+      lane.head ??= lane.waiting.shift()
+      const row = lane.head
+      if (row === undefined) return
+      if (this.#holds(row)) {
+        if (row.live && lane.inFlight > 0) return
+        this.#send(lane, row)
+      }
+      lane.head = undefined
+    }
+  }
+
+  #send(lane: Lane, row: TapRow): void {
+    lane.barrier = row.live
+    lane.inFlight++
+    row.since = performance.now()
+    this.#sendQueue.push(row)
+  }
+
+  #landed(lane: Lane, row: TapRow): void {
+    row.since = undefined
+    lane.inFlight--
+    if (lane.inFlight === 0) lane.barrier = false
+    this.#advance(lane)
+    if (lane.inFlight === 0 && lane.head === undefined) this.#lanes.delete(row.did)
+  }
+
+  #keep(row: TapRow): void {
+    this.#lastAcked.push({ row, at: performance.now() })
+    if (this.#lastAcked.length >= 2 * FLUSH_BATCH) this.#lastAcked.splice(0, FLUSH_BATCH)
+  }
+
+  #forgotten(ackFlushMs: number, forgetAcks: number): TapRow[] {
+    const after = performance.now() - ackFlushMs
+    const newest = this.#lastAcked.slice(-FLUSH_BATCH)
+    return newest.filter(({ at }, index) => at > after || index >= newest.length - forgetAcks).map(({ row }) => row)
+  }
+}

@@ -1,0 +1,125 @@
+import type { Changes } from '../server/changes.js'
+import type { FaultPlan } from '../server/faults.js'
+import type { TapConnection } from './connection.js'
+import type { FakeTapDelivery } from './fake-tap.js'
+import type { TapEventFault } from './faults.js'
+import type { TapOutbox, TapRow } from './outbox.js'
+
+/** Hands what may be sent to the clients, who take turns, and lets faults strike in between. */
+export class TapSender {
+  /** Event frames, over all connections. */
+  sent = 0
+  readonly delivered: FakeTapDelivery[] = []
+  #open: TapConnection[] = []
+  #turn = 0
+  /** The one that was sent the last frame: a fault that counts frames is its. */
+  #last: TapConnection | undefined
+  /** A fault waits until what was sent before it has left. */
+  #striking = false
+  #scheduled = false
+
+  constructor(
+    private readonly outbox: TapOutbox,
+    private readonly faults: FaultPlan,
+    private readonly changes: Changes,
+  ) {}
+
+  add(connection: TapConnection): void {
+    this.#open.push(connection)
+  }
+
+  remove(connection: TapConnection): void {
+    this.#open = this.#open.filter((other) => other !== connection)
+  }
+
+  endAll(): void {
+    for (const connection of this.#open) connection.end()
+  }
+
+  /** Sends after what is at hand: a hundred acks in one packet make one write and not a hundred. */
+  soon(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.pump()
+    })
+  }
+
+  pump(): void {
+    if (this.#striking) return
+    const fed = new Set<TapConnection>()
+    for (let room = this.faults.room(this.sent); room > 0 && this.outbox.ready; room--) {
+      const connection = this.#next()
+      if (connection === undefined) break
+      fed.add(connection)
+      this.#send(connection)
+    }
+    for (const connection of fed) connection.flush()
+    if (this.faults.room(this.sent) <= 0) this.#strike()
+    this.changes.changed()
+  }
+
+  #next(): TapConnection | undefined {
+    for (let tries = this.#open.length; tries > 0; tries--) {
+      const connection = this.#open[this.#turn++ % this.#open.length]
+      if (connection?.ready) return connection
+    }
+    return undefined
+  }
+
+  #send(connection: TapConnection): void {
+    const row = this.outbox.take()
+    if (row === undefined) return
+    row.deliveries++
+    this.sent++
+    this.#last = connection
+    this.delivered.push(new Delivery(row, connection.number, row.deliveries))
+    connection.send(row)
+  }
+
+  #strike(): void {
+    const connection = this.#last?.open ? this.#last : this.#next()
+    if (connection === undefined) return
+    this.#striking = true
+    connection.drained(() => {
+      this.#striking = false
+      if (connection.open) this.#fire(connection)
+      this.pump()
+    })
+  }
+
+  #fire(connection: TapConnection): void {
+    const fault = this.faults.afterEvents(this.sent, connection.attempt)
+    if (fault) connection.fail(fault as TapEventFault)
+  }
+}
+
+/** Holds the row's bytes and not a text: a bench sends many. */
+class Delivery implements FakeTapDelivery {
+  readonly #row: TapRow
+
+  constructor(
+    row: TapRow,
+    readonly connection: number,
+    readonly delivery: number,
+  ) {
+    this.#row = row
+  }
+
+  get id(): number {
+    return this.#row.id
+  }
+
+  get did(): string {
+    return this.#row.did
+  }
+
+  get live(): boolean {
+    return this.#row.live
+  }
+
+  get frame(): string {
+    return this.#row.frame
+  }
+}

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { env, platform } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { DictionaryError } from '../../errors.js'
+import { MAX_DICTIONARY_BYTES } from './dictionary.js'
+import { checked, type DictionaryOptions, type DictionarySource, fetchDictionary } from './source.js'
+
+export interface NodeDictionaryOptions extends DictionaryOptions {
+  /** @default `rxjs-atproto` in the user's cache folder */
+  readonly cacheFolder?: string
+}
+
+/** A checked dictionary. One from a URL whose SHA-256 is known is fetched once and for all. Rejects with `DictionaryError` on whatever else there is. */
+export async function loadDictionary(source: DictionarySource, options: NodeDictionaryOptions = {}): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return checked(source, options)
+  const urls = urlsOf(source)
+  if (typeof urls === 'string') return checked(await readDictionary(urls), options)
+  if (options.sha256 === undefined) return fetchDictionary(urls, options)
+  const path = join(options.cacheFolder ?? cacheFolder(), `${options.sha256.toLowerCase()}.zdict`)
+  return (await cached(path, options)) ?? keep(path, await fetchDictionary(urls, options))
+}
+
+/** Of the user who runs the process, by the custom of the system. */
+export function cacheFolder(system: string = platform, variables: NodeJS.ProcessEnv = env): string {
+  return join(cacheRoot(system, variables), 'rxjs-atproto')
+}
+
+function cacheRoot(system: string, { LOCALAPPDATA, XDG_CACHE_HOME }: NodeJS.ProcessEnv): string {
+  if (system === 'win32') return LOCALAPPDATA || join(homedir(), 'AppData', 'Local')
+  if (system === 'darwin') return join(homedir(), 'Library', 'Caches')
+  return XDG_CACHE_HOME || join(homedir(), '.cache')
+}
+
+/** A path where it is no URL; a drive letter is no scheme. */
+function urlsOf(source: URL | string | readonly URL[]): readonly URL[] | string {
+  if (typeof source === 'string') return /^(https?|file):\/\//i.test(source) ? urlsOf(new URL(source)) : source
+  if (!(source instanceof URL)) return source
+  return source.protocol === 'file:' ? fileURLToPath(source) : [source]
+}
+
+async function readDictionary(path: string): Promise<Uint8Array> {
+  try {
+    // A device or a pipe would be read for ever.
+    const found = await stat(path)
+    if (!found.isFile()) throw new Error('it is no file')
+    if (found.size > MAX_DICTIONARY_BYTES) throw new RangeError(`it has ${found.size} bytes, a dictionary at most ${MAX_DICTIONARY_BYTES}`)
+    return await readFile(path)
+  } catch (error) {
+    throw new DictionaryError(`the dictionary cannot be read from ${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** What is damaged counts as absent: it is fetched again, and replaced. */
+async function cached(path: string, options: DictionaryOptions): Promise<Uint8Array | undefined> {
+  try {
+    return await checked(await readDictionary(path), options)
+  } catch {
+    return undefined
+  }
+}
+
+/** Puts a whole file in its place, or none: another process may read it meanwhile. A folder that cannot be written costs the next process a download. */
+async function keep(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+  const draft = `${path}.${randomUUID()}`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(draft, 'wx')
+    await file.writeFile(bytes).finally(() => file.close())
+    await rename(draft, path)
+  } catch {
+    await rm(draft, { force: true }).catch(() => {})
+  }
+  return bytes
+}
