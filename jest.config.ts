@@ -5,12 +5,16 @@ import type { Config } from 'jest'
 const config: Config = {
   testMatch: ['<rootDir>/spec/**/*.spec.ts'],
   testEnvironment: 'node',
-  // Jest 30 makes setters of what a file left on its globals, and such a setter calls itself (jest-util, `deleteProperty`).
+  // Jest 30 makes setters of what a file left on its globals, and such a setter calls itself
+  // (jest-util, `deleteProperty`).
   testEnvironmentOptions: { globalsCleanup: 'off' },
   // Some dependencies are ESM alone, which `require` cannot read in Node 20.
   transformIgnorePatterns: ['/node_modules/(?!(@atcute|@noble)/)'],
   transform: {
-    '^.+\\.[jt]s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }],
+    '^.+\\.[jt]s$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
   },
   moduleNameMapper: {
     '^#socket$': '<rootDir>/src/socket/node.ts',
@@ -24,9 +28,11 @@ const config: Config = {
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],
   setupFiles: ['<rootDir>/spec/helpers/quiet-console.ts'],
-  // Specs wait for sockets and for other processes more than they work: one worker more than there are cores.
+  // Specs wait for sockets and for other processes more than they work: one worker more than there
+  // are cores.
   maxWorkers: availableParallelism() + 1,
-  // What hangs is found by then. No spec is about its own pace: the machine may be busy with others.
+  // What hangs is found by then. No spec is about its own pace: the machine may be busy with
+  // others.
   testTimeout: 60_000,
 }
 

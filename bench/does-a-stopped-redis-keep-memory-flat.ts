@@ -1,7 +1,8 @@
 /**
- * Does a stopped Redis keep memory flat? A server that offers events at a steady rate, a sink, and a Redis that answers nothing for a minute and then goes on: the
- * process must stay small meanwhile, and afterwards everything must be in the stream, once and in order. With the bound taken out the same check
- * must fail.
+ * Does a stopped Redis keep memory flat? A server that offers events at a steady rate, a sink, and
+ * a Redis that answers nothing for a minute and then goes on: the process must stay small
+ * meanwhile, and afterwards everything must be in the stream, once and in order. With the bound
+ * taken out the same check must fail.
  */
 import { parseArgs } from 'node:util'
 import { generateEvents } from 'rxjs-atproto/testing'
@@ -15,7 +16,11 @@ import { mebibytes } from './tools/statistics.js'
 import { table, whole } from './tools/table.js'
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, seconds: { type: 'string' }, rate: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
+    rate: { type: 'string' },
+  },
 })
 const seconds = Number(flags.seconds ?? (flags.quick ? 6 : 60))
 // A short run offers more at a time, so that what is not bounded has the time to show it.
@@ -36,7 +41,10 @@ const redis = await startRedis()
 if (redis !== undefined) {
   const client = await connected(redis.url)
   // What is bounded never has received all while Redis is stopped; what is not has.
-  const [bounded, control] = await Promise.all([run(BOUNDED, redis.url, 2 * events), run(CONTROL, redis.url, events)])
+  const [bounded, control] = await Promise.all([
+    run(BOUNDED, redis.url, 2 * events),
+    run(CONTROL, redis.url, events),
+  ])
   redis.freeze()
   for (const { child } of [bounded, control]) child.tell('stopped')
   await Promise.all([bounded.offered(), control.offered()])
@@ -90,20 +98,33 @@ async function* entriesOf(client: Client): AsyncGenerator<string> {
 }
 
 function report(bounded: Held, control: Held, misplaced: number): void {
-  console.log(`${whole(events)} events, ${whole(ratePerSecond)} a second; Redis answers nothing meanwhile, and then goes on`)
+  console.log(
+    `${whole(events)} events, ${whole(ratePerSecond)} a second; Redis answers nothing meanwhile, and then goes on`,
+  )
   const row = (name: string, { grownBytes, grownInAllBytes, written }: Held) => [
     name,
     mebibytes(grownBytes).toFixed(0),
     mebibytes(grownInAllBytes).toFixed(0),
     whole(written),
   ]
-  console.log(`\n${table([['', 'grew (MiB)', 'to the end (MiB)', 'written'], row(BOUNDED, bounded), row(CONTROL, control)])}\n`)
-  const [grown, without] = [bounded, control].map(({ grownBytes }) => mebibytes(grownBytes)) as [number, number]
+  console.log(
+    `\n${table([['', 'grew (MiB)', 'to the end (MiB)', 'written'], row(BOUNDED, bounded), row(CONTROL, control)])}\n`,
+  )
+  const [grown, without] = [bounded, control].map(({ grownBytes }) => mebibytes(grownBytes)) as [
+    number,
+    number,
+  ]
   unless(grown < MAX_GROWTH_MIB, `${BOUNDED} grew by ${grown.toFixed(0)} MiB`)
   unless(bounded.written === events, `${BOUNDED} wrote ${bounded.written} of ${events} events`)
-  unless(misplaced === 0, `${BOUNDED}: ${misplaced} entries are missing, or are not the next one that was offered`)
+  unless(
+    misplaced === 0,
+    `${BOUNDED}: ${misplaced} entries are missing, or are not the next one that was offered`,
+  )
   // The control: a check that cannot fail proves nothing.
-  unless(without >= MAX_GROWTH_MIB, `without a bound the process grew by ${without.toFixed(0)} MiB only: the check proves nothing`)
+  unless(
+    without >= MAX_GROWTH_MIB,
+    `without a bound the process grew by ${without.toFixed(0)} MiB only: the check proves nothing`,
+  )
   if (process.exitCode === undefined)
     console.log(
       `everything is in the stream, once and in order; growth stays under ${MAX_GROWTH_MIB} MiB, and without a bound the check fails`,

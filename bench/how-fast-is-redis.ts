@@ -1,7 +1,8 @@
 /**
- * How fast is toRedisStream, beside a bare loop of pipelined XADDs with the same client that writes the same entries; and how fast do one and two processes
- * read them back through a group? A redis-server of its own; each writer and reader is a process of its own, in rounds so that a slow moment of the
- * machine meets all of them.
+ * How fast is toRedisStream, beside a bare loop of pipelined XADDs with the same client that writes
+ * the same entries; and how fast do one and two processes read them back through a group? A
+ * redis-server of its own; each writer and reader is a process of its own, in rounds so that a slow
+ * moment of the machine meets all of them.
  */
 import { cpus } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -40,7 +41,9 @@ const GROUP = 'readers'
 const redis = await startRedis()
 if (redis !== undefined) {
   const client = await connected(redis.url)
-  console.log(`${whole(entries)} entries of about 500 bytes after ${whole(warmup)} to warm up, ${rounds} rounds, medians`)
+  console.log(
+    `${whole(entries)} entries of about 500 bytes after ${whole(warmup)} to warm up, ${rounds} rounds, medians`,
+  )
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()} × ${cpus().length}`)
   reportWriting(await writeAll(redis, client))
   for (const processes of [1, 2]) await readBack(redis, client, processes)
@@ -62,7 +65,8 @@ interface Run extends Finish {
 
 async function writeAll({ url }: BenchRedis, client: Client): Promise<Results> {
   const all = new Map<Way, Run[]>(ways.map((way) => [way, []]))
-  for (let round = 0; round < rounds; round++) for (const way of ways) all.get(way)?.push(await writeOnce(way, url, client))
+  for (let round = 0; round < rounds; round++)
+    for (const way of ways) all.get(way)?.push(await writeOnce(way, url, client))
   return all
 }
 
@@ -71,25 +75,45 @@ async function writeOnce(way: Way, url: string, client: Client): Promise<Run> {
   const before = await cpuOf(client)
   const task: Writing = { way, url, warmup, entries }
   const file = nameOf(way).replaceAll(/[^a-zA-Z]+/g, '-')
-  const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=.tmp/profiles', `--cpu-prof-name=${file}.cpuprofile`] : []
+  const profiling = flags.profile
+    ? ['--cpu-prof', '--cpu-prof-dir=.tmp/profiles', `--cpu-prof-name=${file}.cpuprofile`]
+    : []
   const child = start<Finish>('redis/write', task, profiling)
   const written = await child.answer()
   await child.stop()
   const redisSeconds = (await cpuOf(client)) - before
   const last = (await client.xRevRange(STREAM, '+', '-', { COUNT: 1000 })) ?? []
-  return { ...written, redisSeconds, length: await client.xLen(STREAM), fields: JSON.stringify(last.map((entry) => entry?.message)) }
+  return {
+    ...written,
+    redisSeconds,
+    length: await client.xLen(STREAM),
+    fields: JSON.stringify(last.map((entry) => entry?.message)),
+  }
 }
 
 async function cpuOf(client: Client): Promise<number> {
   const info = await client.info('cpu')
-  const seconds = [/^used_cpu_user:(.*)$/m, /^used_cpu_sys:(.*)$/m].map((line) => Number(line.exec(info)?.[1] ?? Number.NaN))
+  const seconds = [/^used_cpu_user:(.*)$/m, /^used_cpu_sys:(.*)$/m].map((line) =>
+    Number(line.exec(info)?.[1] ?? Number.NaN),
+  )
   return seconds.reduce((sum, value) => sum + value)
 }
 
 function reportWriting(results: Results): void {
-  const head = ['', 'entries/s', 'µs of CPU an entry', '(least … most)', 'in Redis', 'ratio by CPU', 'by least CPU', 'by time']
+  const head = [
+    '',
+    'entries/s',
+    'µs of CPU an entry',
+    '(least … most)',
+    'in Redis',
+    'ratio by CPU',
+    'by least CPU',
+    'by time',
+  ]
   console.log(`\n${table([head, ...ways.map((way) => row(results, way))])}`)
-  console.log('\nratios: to the bare loop of the same client and format, of the same round (least: of the best rounds)')
+  console.log(
+    '\nratios: to the bare loop of the same client and format, of the same round (least: of the best rounds)',
+  )
   for (const way of ways) judge(results, way)
 }
 
@@ -114,13 +138,17 @@ function cost({ cpuSeconds }: Finish): number {
 }
 
 function bareOf(results: Results, { client, format }: Way): readonly Run[] {
-  const bare = ways.find((way) => way.ids === undefined && way.client === client && way.format === format)
+  const bare = ways.find(
+    (way) => way.ids === undefined && way.client === client && way.format === format,
+  )
   return (bare && results.get(bare)) ?? []
 }
 
 function ratio(results: Results, way: Way, by = cost): number {
   const bare = bareOf(results, way)
-  return median((results.get(way) ?? []).map((result, round) => by(bare[round] ?? result) / by(result)))
+  return median(
+    (results.get(way) ?? []).map((result, round) => by(bare[round] ?? result) / by(result)),
+  )
 }
 
 function leastRatio(results: Results, way: Way): number {
@@ -128,13 +156,20 @@ function leastRatio(results: Results, way: Way): number {
   return least(bareOf(results, way)) / least(results.get(way) ?? [])
 }
 
-/** A slow machine is none; an entry that is missing, doubled or another is one, and so is half of the speed that there should be. */
+/**
+ * A slow machine is none; an entry that is missing, doubled or another is one, and so is half of
+ * the speed that there should be.
+ */
 function judge(results: Results, way: Way): void {
   if (way.ids === undefined) return
   const [own, bare] = [results.get(way) ?? [], bareOf(results, way)]
   const wrong = own.find(({ missing, length }) => missing > 0 || length !== warmup + entries)
-  if (wrong !== undefined) fail(`${nameOf(way)} missed ${wrong.missing}; the stream has ${wrong.length} of ${warmup + entries} entries`)
-  if (own[0]?.fields !== bare[0]?.fields) fail(`${nameOf(way)} wrote other entries than the bare loop`)
+  if (wrong !== undefined)
+    fail(
+      `${nameOf(way)} missed ${wrong.missing}; the stream has ${wrong.length} of ${warmup + entries} entries`,
+    )
+  if (own[0]?.fields !== bare[0]?.fields)
+    fail(`${nameOf(way)} wrote other entries than the bare loop`)
   const speed = Math.max(ratio(results, way), leastRatio(results, way))
   const words = `${nameOf(way)} is at ${speed.toFixed(2)} of the bare loop by CPU (target ${TARGET})`
   if (speed < GROSS_FAILURE) fail(`${words}, and less than ${GROSS_FAILURE} is no noise`)
@@ -148,7 +183,14 @@ async function readBack({ url }: BenchRedis, client: Client, processes: number):
   const stream = `read by ${processes}`
   const streams = Array.from({ length: PARTITIONS }, (_, partition) => `${stream}{${partition}}`)
   const readers = Array.from({ length: processes }, (_, n) => {
-    const task: Reading = { url, stream, partitions: PARTITIONS, group: GROUP, consumer: `reader ${n}`, leaseMs: LEASE_MS }
+    const task: Reading = {
+      url,
+      stream,
+      partitions: PARTITIONS,
+      group: GROUP,
+      consumer: `reader ${n}`,
+      leaseMs: LEASE_MS,
+    }
     return start<'reading' | 'counting' | Read>('redis/read', task)
   })
   const filled = await warmUp(client, streams, readers)
@@ -165,7 +207,11 @@ async function readBack({ url }: BenchRedis, client: Client, processes: number):
 }
 
 /** Until each of them has read something: the partitions are shared then. */
-async function warmUp(client: Client, streams: readonly string[], readers: readonly Child<unknown>[]): Promise<number> {
+async function warmUp(
+  client: Client,
+  streams: readonly string[],
+  readers: readonly Child<unknown>[],
+): Promise<number> {
   let reading = 0
   for (const reader of readers)
     void reader.answer().then(() => {
@@ -184,7 +230,8 @@ async function settled(client: Client, streams: readonly string[]): Promise<void
   const beganAt = performance.now()
   while (!(await isSettled(client, streams, GROUP))) {
     await pause(5)
-    if (performance.now() - beganAt > STUCK_AFTER_MS) throw new Error('readers left entries unread, or unacked')
+    if (performance.now() - beganAt > STUCK_AFTER_MS)
+      throw new Error('readers left entries unread, or unacked')
   }
 }
 
@@ -197,7 +244,8 @@ function reportReading(processes: number, seconds: number, reads: readonly Read[
   )
   const distinct = new Set(positions).size
   if (distinct !== entries) fail(`${processes} readers saw ${distinct} of ${entries} entries`)
-  if (positions.length !== distinct) console.log(`${positions.length - distinct} of them came twice`)
+  if (positions.length !== distinct)
+    console.log(`${positions.length - distinct} of them came twice`)
 }
 
 function fail(failure: string): void {

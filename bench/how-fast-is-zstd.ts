@@ -1,12 +1,19 @@
 /**
- * How fast is each zstd decoder, beside a naive loop around `@bokuweb/zstd-wasm`, and beside JSON.parse of the same text? One process, in rounds
- * so that a slow moment of the machine meets all of them. `--node24` runs the same on Node 24, fetched into .tmp; `zstd-napi` is measured where it is
- * installed (`npm install --no-save zstd-napi`).
+ * How fast is each zstd decoder, beside a naive loop around `@bokuweb/zstd-wasm`, and beside
+ * JSON.parse of the same text? One process, in rounds so that a slow moment of the machine meets
+ * all of them. `--node24` runs the same on Node 24, fetched into .tmp; `zstd-napi` is measured
+ * where it is installed (`npm install --no-save zstd-napi`).
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { compressUsingDict, createCCtx, createDCtx, decompressUsingDict, init } from '@bokuweb/zstd-wasm'
+import {
+  compressUsingDict,
+  createCCtx,
+  createDCtx,
+  decompressUsingDict,
+  init,
+} from '@bokuweb/zstd-wasm'
 import { generateEvents } from 'rxjs-atproto/testing'
 import { runOnNode24 } from './tools/node24.js'
 import { median } from './tools/statistics.js'
@@ -24,7 +31,11 @@ type Ours = typeof import('../src/zstd/decoders/node-wasm.js') &
   typeof import('../src/zstd/decoders/node-zlib.js')
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, node24: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    node24: { type: 'boolean', default: false },
+  },
 })
 
 if (flags.node24) runOnNode24(import.meta.url)
@@ -45,10 +56,17 @@ async function measure(): Promise<void> {
   report(name, times)
 }
 
-async function readersOf(dictionary: Uint8Array, frames: readonly Uint8Array[]): Promise<ReadonlyMap<string, Read>> {
+async function readersOf(
+  dictionary: Uint8Array,
+  frames: readonly Uint8Array[],
+): Promise<ReadonlyMap<string, Read>> {
   const ours = await oursOf()
   const context = createDCtx()
-  const decoders = [await ours.nodeWasmDecoder(dictionary), await ours.napiDecoder(dictionary), ours.zlibDecoder(dictionary)]
+  const decoders = [
+    await ours.nodeWasmDecoder(dictionary),
+    await ours.napiDecoder(dictionary),
+    ours.zlibDecoder(dictionary),
+  ]
   const [portable] = decoders
   const texts = new Map(frames.map((frame) => [frame, portable?.decode(frame, MAX_BYTES) ?? '']))
   return new Map<string, Read>([
@@ -62,7 +80,9 @@ async function readersOf(dictionary: Uint8Array, frames: readonly Uint8Array[]):
 
 /** They are not exported: what a user has is the best of them. */
 async function oursOf(): Promise<Ours> {
-  const files = ['node-wasm', 'node-napi', 'node-zlib'].map((file) => import(new URL(`../../dist/zstd/${file}.js`, import.meta.url).href))
+  const files = ['node-wasm', 'node-napi', 'node-zlib'].map(
+    (file) => import(new URL(`../../dist/zstd/${file}.js`, import.meta.url).href),
+  )
   return Object.assign({}, ...(await Promise.all(files)))
 }
 
@@ -71,15 +91,26 @@ function recordedFrames() {
   if (!existsSync(file)) return undefined
   const bytes = readFileSync(file)
   const frames: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at)) frames.push(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at)))
-  return { name: 'recorded events', dictionary: readFileSync(resolve(DATA, 'jetstream/zstd_dictionary')), frames }
+  for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at))
+    frames.push(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at)))
+  return {
+    name: 'recorded events',
+    dictionary: readFileSync(resolve(DATA, 'jetstream/zstd_dictionary')),
+    frames,
+  }
 }
 
 function generatedFrames() {
   const dictionary = readFileSync(resolve(ROOT, 'spec/zstd/dictionaries/1111.zdict'))
   const context = createCCtx()
-  const texts = [...generateEvents({ count: 200 })].map((event) => Buffer.from(JSON.stringify(event)))
-  return { name: 'generated events', dictionary, frames: texts.map((text) => compressUsingDict(context, text, dictionary)) }
+  const texts = [...generateEvents({ count: 200 })].map((event) =>
+    Buffer.from(JSON.stringify(event)),
+  )
+  return {
+    name: 'generated events',
+    dictionary,
+    frames: texts.map((text) => compressUsingDict(context, text, dictionary)),
+  }
 }
 
 /** Microseconds of CPU a frame: a busy machine makes a frame wait, not cost more. */
@@ -99,9 +130,13 @@ function report(name: string, times: ReadonlyMap<string, readonly number[]>): vo
     whole(1e6 / median(all)),
     (naive / median(all)).toFixed(2),
   ])
-  console.log(`zstd, ${name}, Node ${process.version}\n\n${table([['', 'µs a frame', 'frames/s', '× naive'], ...rows])}`)
+  console.log(
+    `zstd, ${name}, Node ${process.version}\n\n${table([['', 'µs a frame', 'frames/s', '× naive'], ...rows])}`,
+  )
   const gain = naive / median(times.get('ours: wasm') ?? [])
   if (gain >= MIN_GAIN) return
-  console.error(`\nthe portable decoder is ${gain.toFixed(2)} times the naive loop, which is less than ${MIN_GAIN}`)
+  console.error(
+    `\nthe portable decoder is ${gain.toFixed(2)} times the naive loop, which is less than ${MIN_GAIN}`,
+  )
   process.exitCode = 1
 }

@@ -1,6 +1,16 @@
-/** Routes by collection with RxJS's own operators, each with a bounded queue that drops what is too much, and shows the stream's numbers. */
+/**
+ * Routes by collection with RxJS's own operators, each with a bounded queue that drops what is too
+ * much, and shows the stream's numbers.
+ */
 import { distinctUntilChanged, filter, groupBy, map, mergeMap, takeUntil, timer } from 'rxjs'
-import { boundedMergeMap, type CommitEvent, type Gap, isCommit, jetstream$, streamMetrics } from 'rxjs-atproto'
+import {
+  boundedMergeMap,
+  type CommitEvent,
+  type Gap,
+  isCommit,
+  jetstream$,
+  streamMetrics,
+} from 'rxjs-atproto'
 import { jetstreamServer } from './server.js'
 
 const server = await jetstreamServer({ events: 20_000, ratePerSecond: 10_000 })
@@ -24,13 +34,19 @@ jetstream$({
   host: server.url,
   reconnect: { maxDelayMs: 30_000 },
   metrics$,
-  gaps: { next: ({ reason, from, to, count }: Gap) => console.log('gap:', { reason, from, to, count }) },
+  gaps: {
+    next: ({ reason, from, to, count }: Gap) => console.log('gap:', { reason, from, to, count }),
+  },
 })
   .pipe(
     takeUntil(timer(2000)),
     filter(isCommit),
     groupBy((event) => event.commit.collection),
-    mergeMap((group) => group.pipe(boundedMergeMap(handlerOf(group.key), { capacity: 1024, overflow: 'drop-oldest' }))),
+    mergeMap((group) =>
+      group.pipe(
+        boundedMergeMap(handlerOf(group.key), { capacity: 1024, overflow: 'drop-oldest' }),
+      ),
+    ),
   )
   .subscribe({
     complete: () => {

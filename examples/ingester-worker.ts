@@ -1,4 +1,7 @@
-/** One of the processes that `ingester.ts` starts. It acks an event when the work on it is done; what it had when it died, another one takes over. */
+/**
+ * One of the processes that `ingester.ts` starts. It acks an event when the work on it is done;
+ * what it had when it died, another one takes over.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { createClient } from '@redis/client'
 import { filter, fromEvent, takeUntil } from 'rxjs'

@@ -1,6 +1,7 @@
 /**
- * A firehose goes through Redis to three worker processes, which count its operations by collection; at the end the counts are compared with what was
- * sent. Reads a relay on this machine that plays generated commits. Needs a `redis-server`, which it starts on a port of its own.
+ * A firehose goes through Redis to three worker processes, which count its operations by
+ * collection; at the end the counts are compared with what was sent. Reads a relay on this machine
+ * that plays generated commits. Needs a `redis-server`, which it starts on a port of its own.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -52,19 +53,29 @@ await redis.connect()
 
 const metrics$ = redisSinkMetrics()
 firehose$({ host: relay.url, cursor: 'oldest', checkpoint: redisCursorStore(redis) })
-  .pipe(takeUntil(handled$), toRedisStream({ client: redis, stream: 'firehose', partitions: 6, maxWaitMs: 100, metrics$ }))
+  .pipe(
+    takeUntil(handled$),
+    toRedisStream({ client: redis, stream: 'firehose', partitions: 6, maxWaitMs: 100, metrics$ }),
+  )
   .subscribe({ complete: () => void end() })
 
 async function end(): Promise<void> {
   for (const worker of workers) worker.disconnect()
   await Promise.all(workers.map((worker) => once(worker, 'exit')))
   const { written, duplicates } = metrics$.value
-  console.table([...sent].map(([collection, count]) => ({ collection, sent: count, counted: counts.get(collection) })))
+  console.table(
+    [...sent].map(([collection, count]) => ({
+      collection,
+      sent: count,
+      counted: counts.get(collection),
+    })),
+  )
   console.log({ commits: commits.length, operations: total, written, duplicates })
   redis.destroy()
   await relay.close()
   server?.close()
-  if ([...sent].some(([collection, count]) => counts.get(collection) !== count)) process.exitCode = 1
+  if ([...sent].some(([collection, count]) => counts.get(collection) !== count))
+    process.exitCode = 1
 }
 
 function countsOf(names: readonly string[]): ReadonlyMap<string, number> {

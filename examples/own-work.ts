@@ -1,4 +1,7 @@
-/** Hands events to work that RxJS knows nothing of, and keeps each delivery open until that work says that it is done. */
+/**
+ * Hands events to work that RxJS knows nothing of, and keeps each delivery open until that work
+ * says that it is done.
+ */
 import { auditTime, filter, take } from 'rxjs'
 import { hold, jetstream$, memoryCursorStore, streamMetrics } from 'rxjs-atproto'
 import { jetstreamServer } from './server.js'

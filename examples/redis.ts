@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-/** A Redis of the example's own, which keeps nothing; `undefined` where no `redis-server` is installed. */
+/**
+ * A Redis of the example's own, which keeps nothing; `undefined` where no `redis-server` is
+ * installed.
+ */
 export async function redisServer(): Promise<{ readonly url: string; close(): void } | undefined> {
   const [port, folder] = [await freePort(), mkdtempSync(join(tmpdir(), 'redis-'))]
   const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '']
@@ -16,7 +19,8 @@ export async function redisServer(): Promise<{ readonly url: string; close(): vo
     () => false,
   )
   if (!(await started)) return undefined
-  for await (const line of createInterface({ input: server.stdout })) if (line.includes('Ready to accept connections')) break
+  for await (const line of createInterface({ input: server.stdout }))
+    if (line.includes('Ready to accept connections')) break
   server.stdout.resume()
   const close = () => {
     server.kill()

@@ -1,4 +1,7 @@
-/** Runs every example, or those that are named, each in a process of its own; fails if one fails, says nothing, or does not end. */
+/**
+ * Runs every example, or those that are named, each in a process of its own; fails if one fails,
+ * says nothing, or does not end.
+ */
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'

@@ -1,15 +1,27 @@
 /**
- * Indexes what a Tap sends, in order for each repository, and acks what is indexed. An event that always fails is taken by the dead letter, so
- * that its repository goes on. Reads `--host <host:port>`, with TAP_ADMIN_PASSWORD, or a Tap on this machine that plays generated events.
+ * Indexes what a Tap sends, in order for each repository, and acks what is indexed. An event that
+ * always fails is taken by the dead letter, so that its repository goes on. Reads
+ * `--host <host:port>`, with TAP_ADMIN_PASSWORD, or a Tap on this machine that plays generated
+ * events.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { fromEvent, merge, takeUntil, timer } from 'rxjs'
-import { ingest, streamMetrics, type TapEvent, type TapRecordEvent, tap$, tapAdmin } from 'rxjs-atproto'
+import {
+  ingest,
+  streamMetrics,
+  type TapEvent,
+  type TapRecordEvent,
+  tap$,
+  tapAdmin,
+} from 'rxjs-atproto'
 import { fakeTap } from 'rxjs-atproto/testing'
 
 const { values } = parseArgs({ options: { host: { type: 'string' } } })
-const server = values.host === undefined ? await fakeTap({ events: 2000, generate: { dids: 100, live: 0.5 } }) : undefined
+const server =
+  values.host === undefined
+    ? await fakeTap({ events: 2000, generate: { dids: 100, live: 0.5 } })
+    : undefined
 const tap = { host: values.host ?? server?.url, adminPassword: process.env.TAP_ADMIN_PASSWORD }
 
 await tapAdmin(tap).addRepos(['did:plc:ewvi7nxzyoun6zhxrhs64oiz'])
@@ -32,7 +44,11 @@ tap$({ ...tap, metrics$ })
   .pipe(
     takeUntil(stop$),
     ingest(
-      { 'app.bsky.*': write, identity: ({ did, status }) => (status === 'deleted' ? forget(did) : undefined), '*': () => {} },
+      {
+        'app.bsky.*': write,
+        identity: ({ did, status }) => (status === 'deleted' ? forget(did) : undefined),
+        '*': () => {},
+      },
       {
         concurrency: 32,
         orderBy: (event: TapEvent) => event.did,

@@ -1,11 +1,18 @@
-/** Checks each post against a schema. What fails it is a reject: reported with its bytes, while the stream goes on. */
+/**
+ * Checks each post against a schema. What fails it is a reject: reported with its bytes, while the
+ * stream goes on.
+ */
 import { filter, take } from 'rxjs'
 import { isCreate, jetstream$ } from 'rxjs-atproto'
 import { generateEvents } from 'rxjs-atproto/testing'
 import * as z from 'zod'
 import { jetstreamServer } from './server.js'
 
-const post = z.object({ text: z.string(), createdAt: z.iso.datetime(), langs: z.array(z.string()).optional() })
+const post = z.object({
+  text: z.string(),
+  createdAt: z.iso.datetime(),
+  langs: z.array(z.string()).optional(),
+})
 type Records = { 'app.bsky.feed.post': z.infer<typeof post> }
 
 // Anybody can write anything into a repository: the first event is a post without a text.

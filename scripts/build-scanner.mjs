@@ -4,7 +4,10 @@ import wabt from 'wabt'
 
 const folder = new URL('../src/sources/jetstream/', import.meta.url)
 const { parseWat } = await wabt()
-const { buffer } = parseWat('scanner.wat', readFileSync(new URL('scanner.wat', folder), 'utf8')).toBinary({})
+const { buffer } = parseWat(
+  'scanner.wat',
+  readFileSync(new URL('scanner.wat', folder), 'utf8'),
+).toBinary({})
 writeFileSync(
   new URL('scanner-wasm.ts', folder),
   `/** scanner.wat, compiled (\`npm run scanner:build\`), in base64. */\nexport const SCANNER_WASM =\n  '${Buffer.from(buffer).toString('base64')}'\n`,

@@ -1,11 +1,19 @@
-/** Where {@link StreamError.docs} points. Each code has a heading there; a spec compares the two. */
+/**
+ * Where {@link StreamError.docs} points. Each code has a heading there; a spec compares the two.
+ */
 const DOCS = 'https://github.com/rxjs-atproto/rxjs-atproto/blob/main/docs/errors.md'
 
-/** What every error of this library is: a stable `code`, whether trying again can help, and the `cause`. */
+/**
+ * What every error of this library is: a stable `code`, whether trying again can help, and the
+ * `cause`.
+ */
 export abstract class StreamError extends Error {
   /** Stable over releases: switch on this, not on the message. */
   abstract readonly code: string
-  /** Whether the same thing, tried again later, can succeed. A source goes on by itself after a retryable one. */
+  /**
+   * Whether the same thing, tried again later, can succeed. A source goes on by itself after a
+   * retryable one.
+   */
   abstract readonly retryable: boolean
 
   constructor(message: string, options?: ErrorOptions) {
@@ -25,7 +33,10 @@ export interface ConfigIssue {
   readonly message: string
 }
 
-/** The program's mistake, thrown at the call, before anything is dialled. Names every wrong option, one a line. */
+/**
+ * The program's mistake, thrown at the call, before anything is dialled. Names every wrong option,
+ * one a line.
+ */
 export class ConfigError extends StreamError {
   readonly code = 'CONFIG'
   readonly retryable = false
@@ -34,17 +45,28 @@ export class ConfigError extends StreamError {
     readonly callee: string,
     readonly issues: readonly ConfigIssue[],
   ) {
-    super([`${callee}: the config is not valid`, ...issues.map(({ option, message }) => `  \`${option}\` ${message}`)].join('\n'))
+    super(
+      [
+        `${callee}: the config is not valid`,
+        ...issues.map(({ option, message }) => `  \`${option}\` ${message}`),
+      ].join('\n'),
+    )
   }
 }
 
-/** `hold()` or `held()` was called where no delivery is open: after an operator moved the value to a later tick. */
+/**
+ * `hold()` or `held()` was called where no delivery is open: after an operator moved the value to a
+ * later tick.
+ */
 export class HoldError extends StreamError {
   readonly code = 'HOLD_OUTSIDE_DELIVERY'
   readonly retryable = false
 }
 
-/** A value came to an operator from another copy of this library whose deliveries it does not understand. Its delivery counts as failed. */
+/**
+ * A value came to an operator from another copy of this library whose deliveries it does not
+ * understand. Its delivery counts as failed.
+ */
 export class DuplicateLibraryError extends StreamError {
   readonly code = 'DUPLICATE_LIBRARY'
   readonly retryable = false
@@ -61,7 +83,8 @@ interface LibraryVersion {
   readonly contract: number
 }
 
-const versionOf = ({ version, contract }: LibraryVersion): string => `${version} (delivery contract ${contract})`
+const versionOf = ({ version, contract }: LibraryVersion): string =>
+  `${version} (delivery contract ${contract})`
 
 /** No connection could be made: DNS, TCP, TLS, or a socket that ended in the handshake. */
 export class ConnectError extends StreamError {
@@ -92,7 +115,10 @@ export interface Refusal {
   readonly retryAfterMs?: number
 }
 
-/** The server answered a handshake or a request with another HTTP status. Streams retry 408, 425, 429 and 5xx but 501, and end with the others. */
+/**
+ * The server answered a handshake or a request with another HTTP status. Streams retry 408, 425,
+ * 429 and 5xx but 501, and end with the others.
+ */
 export class RefusedError extends StreamError {
   readonly code = 'REFUSED'
   readonly retryable: boolean
@@ -107,11 +133,15 @@ export class RefusedError extends StreamError {
     this.body = refusal.body
     if (refusal.error !== undefined) this.error = refusal.error
     if (refusal.retryAfterMs !== undefined) this.retryAfterMs = refusal.retryAfterMs
-    this.retryable = [408, 425, 429].includes(refusal.status) || (refusal.status >= 500 && refusal.status !== 501)
+    this.retryable =
+      [408, 425, 429].includes(refusal.status) || (refusal.status >= 500 && refusal.status !== 501)
   }
 }
 
-/** An open connection ended, cleanly or not. A live stream has no end, so this always leads to a reconnect. */
+/**
+ * An open connection ended, cleanly or not. A live stream has no end, so this always leads to a
+ * reconnect.
+ */
 export class ConnectionClosedError extends StreamError {
   readonly code = 'CONNECTION_CLOSED'
   readonly retryable = true
@@ -126,7 +156,10 @@ export class ConnectionClosedError extends StreamError {
   }
 }
 
-/** The server ended the stream with an error frame, such as `ConsumerTooSlow`, and wants us to come back. */
+/**
+ * The server ended the stream with an error frame, such as `ConsumerTooSlow`, and wants us to come
+ * back.
+ */
 export class ServerError extends StreamError {
   readonly code = 'SERVER'
   readonly retryable = true
@@ -140,7 +173,10 @@ export class ServerError extends StreamError {
   }
 }
 
-/** The host does not speak the wire that was asked for, is a server of another kind, or the hosts of one list speak different wires. */
+/**
+ * The host does not speak the wire that was asked for, is a server of another kind, or the hosts of
+ * one list speak different wires.
+ */
 export class WireError extends StreamError {
   readonly code = 'WIRE'
   readonly retryable = false
@@ -153,20 +189,27 @@ export class IdleTimeoutError extends StreamError {
 }
 
 /**
- * The server sent a frame above `maxFrameBytes`. A Jetstream is then asked to leave it out, with a gap. `firehose$` and `labels$` end with this error
- * under `onLargeFrame: 'fail'`, and it is not retryable then.
+ * The server sent a frame above `maxFrameBytes`. A Jetstream is then asked to leave it out, with a
+ * gap. `firehose$` and `labels$` end with this error under `onLargeFrame: 'fail'`, and it is not
+ * retryable then.
  */
 export class FrameTooLargeError extends StreamError {
   readonly code = 'FRAME_TOO_LARGE'
   readonly retryable: boolean
 
-  constructor(message: string, { retryable = true, ...options }: ErrorOptions & { readonly retryable?: boolean } = {}) {
+  constructor(
+    message: string,
+    { retryable = true, ...options }: ErrorOptions & { readonly retryable?: boolean } = {},
+  ) {
     super(message, options)
     this.retryable = retryable
   }
 }
 
-/** `reconnect.maxAttempts` retries in a row brought no progress. The `cause` is what the last one met. */
+/**
+ * `reconnect.maxAttempts` retries in a row brought no progress. The `cause` is what the last one
+ * met.
+ */
 export class ReconnectExhaustedError extends StreamError {
   readonly code = 'RECONNECT_EXHAUSTED'
   readonly retryable = false
@@ -178,13 +221,19 @@ export class CursorRefusedError extends StreamError {
   readonly retryable = false
 }
 
-/** A cursor store could not be read, written or trusted. The stream never starts from live behind your back. */
+/**
+ * A cursor store could not be read, written or trusted. The stream never starts from live behind
+ * your back.
+ */
 export class CursorStoreError extends StreamError {
   readonly code = 'CURSOR_STORE'
   readonly retryable = false
 }
 
-/** A page of a listing that cannot be read: no JSON, no list of repos, or larger than `maxPageBytes`. Asked for again; five in a row end the stream. */
+/**
+ * A page of a listing that cannot be read: no JSON, no list of repos, or larger than
+ * `maxPageBytes`. Asked for again; five in a row end the stream.
+ */
 export class PageError extends StreamError {
   readonly code = 'PAGE'
   readonly retryable = true
@@ -196,7 +245,10 @@ export class CursorLoopError extends StreamError {
   readonly retryable = false
 }
 
-/** A frame that cannot be read as an event. Never ends a stream: it travels inside a {@link RejectedFrame}. */
+/**
+ * A frame that cannot be read as an event. Never ends a stream: it travels inside a
+ * {@link RejectedFrame}.
+ */
 export class FrameError extends StreamError {
   readonly code = 'FRAME'
   readonly retryable = false
@@ -211,13 +263,19 @@ export class FrameError extends StreamError {
   }
 }
 
-/** The record of an event cannot be decoded. Thrown when `commit.record` is first read, where a record is decoded only then; the event is good but for it. */
+/**
+ * The record of an event cannot be decoded. Thrown when `commit.record` is first read, where a
+ * record is decoded only then; the event is good but for it.
+ */
 export class RecordError extends StreamError {
   readonly code = 'RECORD'
   readonly retryable = false
 }
 
-/** A zstd dictionary, or the decoder for it, could not be had or trusted. `compress: 'auto'` goes on without compression. */
+/**
+ * A zstd dictionary, or the decoder for it, could not be had or trusted. `compress: 'auto'` goes on
+ * without compression.
+ */
 export class DictionaryError extends StreamError {
   readonly code = 'DICTIONARY'
   readonly retryable = true
@@ -236,7 +294,10 @@ export class IngestError extends StreamError {
 
   constructor(
     message: string,
-    /** The event that was not handled. Its delivery counts as failed: the checkpoint stays before it. */
+    /**
+     * The event that was not handled. Its delivery counts as failed: the checkpoint stays before
+     * it.
+     */
     readonly event: unknown,
     options?: ErrorOptions,
   ) {
@@ -244,20 +305,29 @@ export class IngestError extends StreamError {
   }
 }
 
-/** An ingestor did not settle within `timeoutMs`. Met by `onError` like any other failure of an ingestor. */
+/**
+ * An ingestor did not settle within `timeoutMs`. Met by `onError` like any other failure of an
+ * ingestor.
+ */
 export class IngestTimeoutError extends StreamError {
   readonly code = 'INGEST_TIMEOUT'
   readonly retryable = true
 }
 
-/** Redis cannot be reached, hangs, or cannot serve for now: full, read-only, loading. What writes to it waits and tries again, for ever. */
+/**
+ * Redis cannot be reached, hangs, or cannot serve for now: full, read-only, loading. What writes to
+ * it waits and tries again, for ever.
+ */
 export class RedisUnavailableError extends StreamError {
   readonly code = 'REDIS_UNAVAILABLE'
   readonly retryable = true
 
   constructor(
     message: string,
-    /** The first word of what Redis said, such as `OOM` or `READONLY`; `TIMEOUT` where it said nothing, `CONNECTION` where there is none. */
+    /**
+     * The first word of what Redis said, such as `OOM` or `READONLY`; `TIMEOUT` where it said
+     * nothing, `CONNECTION` where there is none.
+     */
     readonly reason: string,
     options?: ErrorOptions,
   ) {
@@ -265,14 +335,20 @@ export class RedisUnavailableError extends StreamError {
   }
 }
 
-/** Redis refused a command for good: the wrong type of key, no permission, no password; or the client is closed. */
+/**
+ * Redis refused a command for good: the wrong type of key, no permission, no password; or the
+ * client is closed.
+ */
 export class RedisRefusedError extends StreamError {
   readonly code = 'REDIS_REFUSED'
   readonly retryable = false
 
   constructor(
     message: string,
-    /** The first word of what Redis said, such as `WRONGTYPE` or `NOPERM`; `CLOSED` for a client that is closed. */
+    /**
+     * The first word of what Redis said, such as `WRONGTYPE` or `NOPERM`; `CLOSED` for a client
+     * that is closed.
+     */
     readonly reason: string,
     options?: ErrorOptions,
   ) {
@@ -280,7 +356,10 @@ export class RedisRefusedError extends StreamError {
   }
 }
 
-/** A Redis stream is written by somebody else, or by several hosts, in a way that positions as entry ids cannot bear. */
+/**
+ * A Redis stream is written by somebody else, or by several hosts, in a way that positions as entry
+ * ids cannot bear.
+ */
 export class RedisConflictError extends StreamError {
   readonly code = 'REDIS_CONFLICT'
   readonly retryable = false
@@ -317,8 +396,8 @@ brand({
 })
 
 /**
- * Makes `instanceof` hold over copies of this library, which pnpm, yarn, `jest.resetModules` and dev servers make. The names are
- * written out because a minifier renames the classes.
+ * Makes `instanceof` hold over copies of this library, which pnpm, yarn, `jest.resetModules` and
+ * dev servers make. The names are written out because a minifier renames the classes.
  */
 function brand(classes: Readonly<Record<string, { readonly prototype: StreamError }>>): void {
   for (const [name, Class] of Object.entries(classes)) {

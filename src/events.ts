@@ -4,12 +4,17 @@ import type { Open } from './internal/literal-union.js'
 export type RecordMap = object
 
 type Nsid<Records extends RecordMap> = keyof Records & string
-type RecordOf<Records extends RecordMap, C extends string> = C extends keyof Records ? Records[C] : unknown
+type RecordOf<Records extends RecordMap, C extends string> = C extends keyof Records
+  ? Records[C]
+  : unknown
 
 interface Envelope {
   /** The repository's DID. */
   readonly did: string
-  /** Unix microseconds on the server's clock, when it sequenced the event. Not unique, and not the same on two hosts. */
+  /**
+   * Unix microseconds on the server's clock, when it sequenced the event. Not unique, and not the
+   * same on two hosts.
+   */
   readonly time_us: number
   /** The server's sequence number, where it has one (v2 servers). Local to the host. */
   readonly cursor?: number
@@ -32,7 +37,9 @@ interface CommitBase<C extends string> {
 }
 
 /** A record was written for the first time. */
-export interface CommitCreate<C extends string = string, R = unknown> extends CommitBase<C>, MaybeUnreadable {
+export interface CommitCreate<C extends string = string, R = unknown>
+  extends CommitBase<C>,
+    MaybeUnreadable {
   readonly operation: 'create'
   /** atproto JSON: links are `{ $link }`, bytes are `{ $bytes }`. */
   readonly record: R
@@ -40,7 +47,9 @@ export interface CommitCreate<C extends string = string, R = unknown> extends Co
 }
 
 /** A record was written over. Treat as an upsert: the create may be older than the server's log. */
-export interface CommitUpdate<C extends string = string, R = unknown> extends CommitBase<C>, MaybeUnreadable {
+export interface CommitUpdate<C extends string = string, R = unknown>
+  extends CommitBase<C>,
+    MaybeUnreadable {
   readonly operation: 'update'
   readonly record: R
   readonly cid: string
@@ -54,7 +63,10 @@ export interface CommitDelete<C extends string = string> extends CommitBase<C> {
 }
 
 /** What happened to one record. */
-export type Commit<C extends string = string, R = unknown> = CommitCreate<C, R> | CommitUpdate<C, R> | CommitDelete<C>
+export type Commit<C extends string = string, R = unknown> =
+  | CommitCreate<C, R>
+  | CommitUpdate<C, R>
+  | CommitDelete<C>
 
 /** One operation on one record. A commit of n operations is n events. */
 export interface CommitEvent<C extends string = string, R = unknown> extends Envelope {
@@ -62,20 +74,32 @@ export interface CommitEvent<C extends string = string, R = unknown> extends Env
   readonly commit: Commit<C, R>
 }
 
-/** The DID document or the handle changed: resolve it again. `handle` is a hint, and often absent. */
+/**
+ * The DID document or the handle changed: resolve it again. `handle` is a hint, and often absent.
+ */
 export interface IdentityEvent extends Envelope {
   readonly kind: 'identity'
-  readonly identity: { readonly did: string; readonly handle?: string; readonly seq: number; readonly time: string }
+  readonly identity: {
+    readonly did: string
+    readonly handle?: string
+    readonly seq: number
+    readonly time: string
+  }
 }
 
-/** The account's hosting status changed. `status` is absent while the account is active, and open: servers add values. */
+/**
+ * The account's hosting status changed. `status` is absent while the account is active, and open:
+ * servers add values.
+ */
 export interface AccountEvent extends Envelope {
   readonly kind: 'account'
   readonly account: {
     readonly active: boolean
     readonly did: string
     readonly seq: number
-    readonly status?: Open<'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'>
+    readonly status?: Open<
+      'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'
+    >
     readonly time: string
   }
 }
@@ -92,16 +116,27 @@ export interface SyncEvent extends Envelope {
   }
 }
 
-/** What Jetstream says, as the v1 wire writes it. Kinds a server adds later pass through as they are, whatever the type says. */
+/**
+ * What Jetstream says, as the v1 wire writes it. Kinds a server adds later pass through as they
+ * are, whatever the type says.
+ */
 export type JetstreamEvent<Records extends RecordMap = RecordMap> =
-  | ([Nsid<Records>] extends [never] ? CommitEvent : { [C in Nsid<Records>]: CommitEvent<C, RecordOf<Records, C>> }[Nsid<Records>])
+  | ([Nsid<Records>] extends [never]
+      ? CommitEvent
+      : { [C in Nsid<Records>]: CommitEvent<C, RecordOf<Records, C>> }[Nsid<Records>])
   | IdentityEvent
   | AccountEvent
   | SyncEvent
 
-/** What is wrong with an operation: its path, its record, or the block section that should hold the record. Open: more may be told apart. */
+/**
+ * What is wrong with an operation: its path, its record, or the block section that should hold the
+ * record. Open: more may be told apart.
+ */
 export type RecordProblem = Open<
-  /** The block is not in the section. Normal where a later operation of the commit wrote the same path again. */
+  /**
+   * The block is not in the section. Normal where a later operation of the commit wrote the same
+   * path again.
+   */
   | 'record-missing'
   /** The block's hash is not its CID. */
   | 'record-mismatch'
@@ -109,7 +144,10 @@ export type RecordProblem = Open<
   | 'blocks-unreadable'
   /** The section is above the 2,000,000 bytes that the protocol allows, and was not read. */
   | 'blocks-too-large'
-  /** The operation's path is not a collection, a slash and a key. `rkey` is what follows the first slash, if anything does. */
+  /**
+   * The operation's path is not a collection, a slash and a key. `rkey` is what follows the first
+   * slash, if anything does.
+   */
   | 'path-malformed'
 >
 
@@ -132,10 +170,16 @@ interface FirehoseCommitBase<C extends string> extends CommitBase<C> {
 /** A record, or what is wrong with it. */
 type Written<R> =
   | {
-      /** Decoded when it is first read, which throws `RecordError` where that fails. atproto JSON, as on a Jetstream. */
+      /**
+       * Decoded when it is first read, which throws `RecordError` where that fails. atproto JSON,
+       * as on a Jetstream.
+       */
       readonly record: R
       readonly cid: string
-      /** The section names another commit as its root, or the path is malformed. The record is what the operation says it is. */
+      /**
+       * The section names another commit as its root, or the path is malformed. The record is what
+       * the operation says it is.
+       */
       readonly problem?: 'root-mismatch' | 'path-malformed'
     }
   | { readonly record: undefined; readonly cid: string; readonly problem: RecordProblem }
@@ -145,16 +189,25 @@ export type FirehoseCommit<C extends string = string, R = unknown> = FirehoseCom
   (
     | ({ readonly operation: 'create' } & Written<R>)
     | ({ readonly operation: 'update' } & Written<R>)
-    | { readonly operation: 'delete'; readonly record?: never; readonly cid?: never; readonly problem?: 'path-malformed' }
+    | {
+        readonly operation: 'delete'
+        readonly record?: never
+        readonly cid?: never
+        readonly problem?: 'path-malformed'
+      }
   )
 
 /** One operation on one record, off the firehose. */
-export interface FirehoseCommitEvent<C extends string = string, R = unknown> extends FirehoseEnvelope {
+export interface FirehoseCommitEvent<C extends string = string, R = unknown>
+  extends FirehoseEnvelope {
   readonly kind: 'commit'
   readonly commit: FirehoseCommit<C, R>
 }
 
-/** What `firehose$` emits: the events of a Jetstream, and more in each. Operations and statuses that the network adds later pass through. */
+/**
+ * What `firehose$` emits: the events of a Jetstream, and more in each. Operations and statuses that
+ * the network adds later pass through.
+ */
 export type FirehoseEvent<Records extends RecordMap = RecordMap> =
   | ([Nsid<Records>] extends [never]
       ? FirehoseCommitEvent

@@ -4,7 +4,12 @@ export { type MemoryCursorStore, memoryCursorStore } from './cursors/memory.js'
 export type { CheckpointOptions } from './delivery/checkpoint.js'
 export { hold, type Release } from './delivery/delivery.js'
 export type { Gap, GapReason } from './delivery/gaps.js'
-export { type CompressionStatus, type ConnectionStatus, type StreamMetrics, streamMetrics } from './delivery/metrics.js'
+export {
+  type CompressionStatus,
+  type ConnectionStatus,
+  type StreamMetrics,
+  streamMetrics,
+} from './delivery/metrics.js'
 export type { RejectedFrame } from './delivery/rejects.js'
 export * from './errors.js'
 export type * from './events.js'
@@ -17,7 +22,15 @@ export type { EachHostConfig } from './live/each-host.js'
 export type { OnCursorRefused } from './live/resume.js'
 export { type BoundedBatchMapOptions, boundedBatchMap } from './operators/bounded-batch-map.js'
 export { type BoundedMergeMapOptions, boundedMergeMap } from './operators/bounded-merge-map.js'
-export { isAccount, isCommit, isCreate, isDelete, isIdentity, isSync, isUpdate } from './operators/guards.js'
+export {
+  isAccount,
+  isCommit,
+  isCreate,
+  isDelete,
+  isIdentity,
+  isSync,
+  isUpdate,
+} from './operators/guards.js'
 export { held } from './operators/held.js'
 export { type IngestOptions, type Ingestor, type Ingestors, ingest } from './operators/ingest.js'
 export type { Overflow, QueueOptions } from './operators/queue-options.js'
@@ -47,7 +60,12 @@ export {
   tapAdmin,
 } from './sources/tap/admin.js'
 export type { TapConfig, TapServer } from './sources/tap/config.js'
-export { type TapEvent, type TapIdentityEvent, type TapRecordEvent, tapEventSchema } from './sources/tap/events.js'
+export {
+  type TapEvent,
+  type TapIdentityEvent,
+  type TapRecordEvent,
+  tapEventSchema,
+} from './sources/tap/events.js'
 export type { TapRepoChange, TapRepoState } from './sources/tap/repo-changes.js'
 export { tap$ } from './sources/tap/tap.js'
 export { type TapReposConfig, tapRepos$ } from './sources/tap/tap-repos.js'

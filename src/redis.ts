@@ -8,7 +8,11 @@ export type {
   RedisClient,
 } from './redis-client/client.js'
 export type { EntryFormatName } from './redis-entries/format.js'
-export { type RedisSinkMetrics, type RedisSinkStatus, redisSinkMetrics } from './sinks/redis-streams/metrics.js'
+export {
+  type RedisSinkMetrics,
+  type RedisSinkStatus,
+  redisSinkMetrics,
+} from './sinks/redis-streams/metrics.js'
 export type { RedisEntryPlace, RedisStreamOptions } from './sinks/redis-streams/options.js'
 export { toRedisStream } from './sinks/redis-streams/to-redis-stream.js'
 export type { RedisStreamConfig } from './sources/redis/config.js'

@@ -29,7 +29,12 @@ let failure: string | undefined
 
 const clock = raceClock({ warmup, timed: rest }, (finish) => {
   const same = contender.counts === 'frames' || seen.text === digest
-  answer({ ...finish, withheld, same, ...(failure === undefined ? {} : { failure }) } satisfies FirehoseResult)
+  answer({
+    ...finish,
+    withheld,
+    same,
+    ...(failure === undefined ? {} : { failure }),
+  } satisfies FirehoseResult)
 })
 
 Promise.resolve(

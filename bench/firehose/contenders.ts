@@ -40,9 +40,15 @@ const SYNC = '@atproto/sync'
 const METHOD = '/xrpc/com.atproto.sync.subscribeRepos'
 
 export const CONTENDERS: Readonly<Record<string, Contender>> = {
-  [COUNTED]: { counts: 'frames', read: (url, { frame }) => countFrames(`${url}${METHOD}?cursor=0`, frame) },
+  [COUNTED]: {
+    counts: 'frames',
+    read: (url, { frame }) => countFrames(`${url}${METHOD}?cursor=0`, frame),
+  },
 
-  [FLOOR]: { counts: 'operations', read: (url, tally) => bareLoop(url, (body) => tellOps(body, tally)) },
+  [FLOOR]: {
+    counts: 'operations',
+    read: (url, tally) => bareLoop(url, (body) => tellOps(body, tally)),
+  },
   [FLOOR_DECODED]: {
     counts: 'operations',
     read: (url, tally) =>
@@ -55,7 +61,11 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
   [PLAIN]: ours({}, 0),
   [TENTH]: ours({}, 10),
   [DECODED]: ours({}, 1),
-  [CHOSEN]: { ...ours({}, 1), counts: 'chosen', read: (url, tally, chosen) => ours({ collections: [chosen] }, 1).read(url, tally, chosen) },
+  [CHOSEN]: {
+    ...ours({}, 1),
+    counts: 'chosen',
+    read: (url, tally, chosen) => ours({ collections: [chosen] }, 1).read(url, tally, chosen),
+  },
 
   '@skyware/firehose': {
     counts: 'operations',
@@ -63,7 +73,12 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
       const client = new Firehose({ relay: url, cursor: '0', ws: WebSocket })
       client.on('commit', ({ repo, ops }) => {
         for (const op of ops)
-          tally.operation(op, ({ action, path, ...rest }) => ({ did: repo, action, path, cid: 'cid' in rest ? rest.cid : undefined }))
+          tally.operation(op, ({ action, path, ...rest }) => ({
+            did: repo,
+            action,
+            path,
+            cid: 'cid' in rest ? rest.cid : undefined,
+          }))
       })
       client.on('error', tally.withheld)
       client.start()
@@ -100,7 +115,8 @@ function bareLoop(url: string, read: (body: Body) => void): void {
 }
 
 function tellOps({ repo, ops = [] }: Body, tally: Tally): void {
-  for (const op of ops) tally.operation(op, ({ action, path, cid }) => ({ did: repo, action, path, cid: cid?.$link }))
+  for (const op of ops)
+    tally.operation(op, ({ action, path, cid }) => ({ did: repo, action, path, cid: cid?.$link }))
 }
 
 /** As simply as it goes: no hash is checked. */
@@ -153,7 +169,8 @@ function atcute(options: { readonly validateEvents?: boolean }): Contender {
       const nsid = ComAtprotoSyncSubscribeRepos.mainSchema
       const messages = new FirehoseSubscription({
         service: url,
-        // Made for another version of the library of lexicons: the types differ, what it does is the same.
+        // Made for another version of the library of lexicons: the types differ, what it does is
+        // the same.
         nsid: nsid as never,
         params: { cursor: 0 } as never,
         ws: { WebSocket },

@@ -2,7 +2,10 @@ import { type FirehoseMessage, fakeFirehose, generateCommits } from 'rxjs-atprot
 import { answer, taskOf } from '../tools/child.js'
 import { Digest } from './operations.js'
 
-/** What the server has to offer: frames that lie in its log beforehand, the first of them to warm up with. */
+/**
+ * What the server has to offer: frames that lie in its log beforehand, the first of them to warm up
+ * with.
+ */
 export interface FirehoseOffer {
   readonly warmup: number
   readonly frames: number
@@ -10,7 +13,10 @@ export interface FirehoseOffer {
   readonly chosen: string
 }
 
-/** What contenders count: some count whole frames, some each operation, some only those of the chosen collection. */
+/**
+ * What contenders count: some count whole frames, some each operation, some only those of the
+ * chosen collection.
+ */
 export type Unit = 'frames' | 'operations' | 'chosen'
 
 export interface Expected {
@@ -48,7 +54,11 @@ class Count {
 const { warmup, frames, chosen } = taskOf<FirehoseOffer>()
 const counts = { frames: new Count(), operations: new Count(), chosen: new Count() }
 const server = await fakeFirehose({ events: counted(), stored: 'all' })
-const expected = { frames: counts.frames.expected, operations: counts.operations.expected, chosen: counts.chosen.expected }
+const expected = {
+  frames: counts.frames.expected,
+  operations: counts.operations.expected,
+  chosen: counts.chosen.expected,
+}
 answer({ url: server.url, expected } satisfies Offered)
 
 function* counted(): Generator<FirehoseMessage> {

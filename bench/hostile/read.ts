@@ -5,7 +5,10 @@ import { firehose$, jetstream$, labels$, listRepos$, tap$ } from 'rxjs-atproto'
 import { WebSocket } from 'ws'
 import { answer, taskOf } from '../tools/child.js'
 
-/** Reads until the last event, and writes each as JSON, as a sink does. Says `'warm'` before the hostile frame. */
+/**
+ * Reads until the last event, and writes each as JSON, as a sink does. Says `'warm'` before the
+ * hostile frame.
+ */
 export interface HostileReading {
   readonly reader: string
   readonly url: string
@@ -32,9 +35,11 @@ const observed = {
 }
 const READERS: Readonly<Record<string, () => Observable<unknown>>> = {
   v1: () => jetstream$({ host: url, wire: 'v1', cursor: 'oldest', ...observed }),
-  'v1 lazy': () => jetstream$({ host: url, wire: 'v1', cursor: 'oldest', decode: 'lazy', ...observed }),
+  'v1 lazy': () =>
+    jetstream$({ host: url, wire: 'v1', cursor: 'oldest', decode: 'lazy', ...observed }),
   v2: () => jetstream$({ host: url, wire: 'v2', cursor: 'oldest', ...observed }),
-  'v2 lazy': () => jetstream$({ host: url, wire: 'v2', cursor: 'oldest', decode: 'lazy', ...observed }),
+  'v2 lazy': () =>
+    jetstream$({ host: url, wire: 'v2', cursor: 'oldest', decode: 'lazy', ...observed }),
   tap: () => tap$({ host: url, ...observed }),
   firehose: () => firehose$({ host: url, cursor: 'oldest', ...observed }),
   labels: () => labels$({ host: url, cursor: 'oldest', ...observed }),
@@ -42,7 +47,9 @@ const READERS: Readonly<Record<string, () => Observable<unknown>>> = {
   // The control: what a loop around JSON.parse costs.
   bare: () =>
     new Observable((subscriber) => {
-      new WebSocket(`${url}?cursor=0`).on('message', (data) => subscriber.next(JSON.parse(String(data))))
+      new WebSocket(`${url}?cursor=0`).on('message', (data) =>
+        subscriber.next(JSON.parse(String(data))),
+      )
     }),
 }
 
@@ -79,7 +86,12 @@ function writeOut(event: unknown): void {
 
 /** The good event behind the hostile one. */
 function isLast(event: unknown): boolean {
-  const { commit, rkey, seq, did } = event as { commit?: { rkey: string }; rkey?: string; seq?: number; did?: string }
+  const { commit, rkey, seq, did } = event as {
+    commit?: { rkey: string }
+    rkey?: string
+    seq?: number
+    did?: string
+  }
   const place = commit?.rkey ?? rkey ?? seq ?? did?.slice('did:plc:'.length)
   return Number(place) === warmUp + 2
 }

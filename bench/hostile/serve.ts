@@ -5,7 +5,9 @@ import { answer, taskOf } from '../tools/child.js'
 import { FRAMES } from './frames.js'
 import { GOOD, SHAPES, type Shape } from './shapes.js'
 
-/** Good events, and, when the parent says so, a hostile one and a good one. Answers with its URL. */
+/**
+ * Good events, and, when the parent says so, a hostile one and a good one. Answers with its URL.
+ */
 export interface HostileOffer {
   readonly wire: string
   readonly shape: string
@@ -17,8 +19,12 @@ const { wire, shape } = taskOf<HostileOffer>()
 const hostile = (SHAPES[shape] as () => Shape)()
 const frame = (seq: number, record: Shape): string => FRAMES[wire]?.(seq, record) as string
 const bytes = (seq: number, record: Shape): Uint8Array => FRAMES[wire]?.(seq, record) as Uint8Array
-const first = <T>(of: (seq: number, record: Shape) => T): T[] => Array.from({ length: WARM_UP }, (_, index) => of(index + 1, GOOD))
-const last = <T>(of: (seq: number, record: Shape) => T): T[] => [of(WARM_UP + 1, hostile), of(WARM_UP + 2, GOOD)]
+const first = <T>(of: (seq: number, record: Shape) => T): T[] =>
+  Array.from({ length: WARM_UP }, (_, index) => of(index + 1, GOOD))
+const last = <T>(of: (seq: number, record: Shape) => T): T[] => [
+  of(WARM_UP + 1, hostile),
+  of(WARM_UP + 2, GOOD),
+]
 const told = () => new Promise<void>((resolve) => process.once('message', () => resolve()))
 
 switch (wire) {
@@ -71,5 +77,7 @@ async function serveListing(): Promise<void> {
     const repo = { did: `did:plc:${page}`, head: 'bafy', rev: `${page}` }
     const repos = [...(page === 3 ? [hostile.json] : []), JSON.stringify(repo)]
     response.end(`{${page === 4 ? '' : `"cursor":"${page}",`}"repos":[${repos.join()}]}`)
-  }).listen(0, '127.0.0.1', () => answer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+  }).listen(0, '127.0.0.1', () =>
+    answer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+  )
 }

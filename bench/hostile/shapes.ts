@@ -15,18 +15,28 @@ const MAX_MEMBERS = 131_072
 export const SHAPES: Readonly<Record<string, () => Shape>> = {
   'lists in lists': () => ({
     json: `{"a":${nested(JSON_BYTES / 2)}}`,
-    cbor: Buffer.concat([Buffer.from('a16161', 'hex'), Buffer.alloc(CBOR_BYTES, 0x81), Buffer.of(0)]),
+    cbor: Buffer.concat([
+      Buffer.from('a16161', 'hex'),
+      Buffer.alloc(CBOR_BYTES, 0x81),
+      Buffer.of(0),
+    ]),
   }),
   'empty objects': () => many(JSON_BYTES / 3, CBOR_BYTES, '{}', 0xa0),
   'empty lists': () => many(JSON_BYTES / 3, CBOR_BYTES, '[]', 0x80),
   numbers: () => many(JSON_BYTES / 2, CBOR_BYTES, '0', 0),
   keys: () => ({ json: keysAsJson(JSON_BYTES / 13), cbor: keysAsCbor(CBOR_BYTES / 10) }),
   'as many empty objects as may be': () => many(MAX_MEMBERS - 1, MAX_MEMBERS - 1, '{}', 0xa0),
-  'as many keys as may be': () => ({ json: keysAsJson(MAX_MEMBERS), cbor: keysAsCbor(MAX_MEMBERS) }),
+  'as many keys as may be': () => ({
+    json: keysAsJson(MAX_MEMBERS),
+    cbor: keysAsCbor(MAX_MEMBERS),
+  }),
 }
 
 /** A record like any other. */
-export const GOOD: Shape = { json: '{"text":"good"}', cbor: Buffer.from('a1647465787464676f6f64', 'hex') }
+export const GOOD: Shape = {
+  json: '{"text":"good"}',
+  cbor: Buffer.from('a1647465787464676f6f64', 'hex'),
+}
 
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 
@@ -39,7 +49,8 @@ function many(inJson: number, inCbor: number, json: string, byte: number): Shape
 
 const nameOf = (index: number): string => index.toString(36).padStart(8, '0')
 
-const keysAsJson = (count: number): string => `{${Array.from({ length: count }, (_, index) => `"${nameOf(index)}":0`).join()}}`
+const keysAsJson = (count: number): string =>
+  `{${Array.from({ length: count }, (_, index) => `"${nameOf(index)}":0`).join()}}`
 
 function keysAsCbor(count: number): Uint8Array {
   const map = Buffer.alloc(5 + count * 10)

@@ -2,7 +2,10 @@ import { answer, taskOf } from '../tools/child.js'
 import { standstill } from '../tools/standstill.js'
 import { type Ledger, READERS } from './readers.js'
 
-/** The handler is slow until the parent says that all is offered, and `receive` events are here; then fast, until `settle` are at their end. */
+/**
+ * The handler is slow until the parent says that all is offered, and `receive` events are here;
+ * then fast, until `settle` are at their end.
+ */
 export interface Reading {
   readonly reader: string
   readonly url: string

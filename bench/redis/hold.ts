@@ -3,8 +3,8 @@ import { standstill } from '../tools/standstill.js'
 import { HOLDERS } from './holders.js'
 
 /**
- * Writes what a server offers; answers `'writing'` when the first ones are written, and how it went when `receive` are received while Redis is stopped, or
- * all `events` written when it has gone on.
+ * Writes what a server offers; answers `'writing'` when the first ones are written, and how it went
+ * when `receive` are received while Redis is stopped, or all `events` written when it has gone on.
  */
 export interface Holding {
   readonly holder: string

@@ -26,13 +26,21 @@ const connected = (url: string) =>
     .connect()
 
 const eventsOf = (host: string, received: () => void) =>
-  jetstream$({ host, wire: 'v1', compress: false, pauseCloseMs: PAUSE_CLOSE_MS }).pipe(tap(received))
+  jetstream$({ host, wire: 'v1', compress: false, pauseCloseMs: PAUSE_CLOSE_MS }).pipe(
+    tap(received),
+  )
 
 export const HOLDERS: Readonly<Record<string, Start>> = {
   async [BOUNDED](url, redisUrl, { received, written }) {
     const client = await connected(redisUrl)
     eventsOf(url, received)
-      .pipe(toRedisStream<JetstreamEvent>({ client, stream: HELD, highWaterMark: Number.POSITIVE_INFINITY }))
+      .pipe(
+        toRedisStream<JetstreamEvent>({
+          client,
+          stream: HELD,
+          highWaterMark: Number.POSITIVE_INFINITY,
+        }),
+      )
       .subscribe(() => written(1))
   },
 
@@ -41,7 +49,14 @@ export const HOLDERS: Readonly<Record<string, Start>> = {
     const client = await connected(redisUrl)
     const write = async (events: readonly JetstreamEvent[]) => {
       const pipeline = client.multi()
-      for (const event of events) pipeline.addCommand(['XADD', `${HELD} without a bound`, '*', 'event', JSON.stringify(event)])
+      for (const event of events)
+        pipeline.addCommand([
+          'XADD',
+          `${HELD} without a bound`,
+          '*',
+          'event',
+          JSON.stringify(event),
+        ])
       await pipeline.execAsPipeline()
       return events.length
     }

@@ -33,9 +33,15 @@ export const nameOf = ({ client, format, ids }: Way): string =>
   `${client}, ${format}: ${ids === undefined ? 'bare loop' : `toRedisStream, ids: '${ids}'`}`
 
 /** Writes all events; `wrote` is told each batch. */
-export async function write(way: Way, url: string, events: Iterator<FirehoseEvent>, wrote: (count: number) => void): Promise<void> {
+export async function write(
+  way: Way,
+  url: string,
+  events: Iterator<FirehoseEvent>,
+  wrote: (count: number) => void,
+): Promise<void> {
   if (way.ids !== undefined) writeOurs(way, way.ids, await connect(way.client, url), events, wrote)
-  else if (way.client === 'ioredis') await writeWithIoRedis(new Redis(url), way.format, events, wrote)
+  else if (way.client === 'ioredis')
+    await writeWithIoRedis(new Redis(url), way.format, events, wrote)
   else await writeWithNodeRedis(url, way.format, events, wrote)
 }
 
@@ -51,17 +57,34 @@ const nextPosition = (): number => ++position
 // So much waits for its batch: enough to have the next one ready.
 const [LEAST_WAITING, MOST_WAITING] = [2 * SIZE, 4 * SIZE]
 
-function writeOurs({ format }: Way, ids: Ids, client: RedisClient, events: Iterator<FirehoseEvent>, wrote: (count: number) => void): void {
+function writeOurs(
+  { format }: Way,
+  ids: Ids,
+  client: RedisClient,
+  events: Iterator<FirehoseEvent>,
+  wrote: (count: number) => void,
+): void {
   const place = () => ({ position: nextPosition() })
   feed(
     events,
-    toRedisStream<FirehoseEvent>({ client, stream: STREAM, ids, format, id: place, highWaterMark: Number.POSITIVE_INFINITY }),
+    toRedisStream<FirehoseEvent>({
+      client,
+      stream: STREAM,
+      ids,
+      format,
+      id: place,
+      highWaterMark: Number.POSITIVE_INFINITY,
+    }),
     wrote,
   )
 }
 
 /** A source that has always enough, and never too much, in the operator. */
-function feed<T>(values: Iterator<T>, operator: OperatorFunction<T, T>, emitted: (count: number) => void): void {
+function feed<T>(
+  values: Iterator<T>,
+  operator: OperatorFunction<T, T>,
+  emitted: (count: number) => void,
+): void {
   const source$ = new Subject<T>()
   let waiting = 0
   let filling = false
@@ -98,7 +121,8 @@ async function writeWithNodeRedis(
   const client = await createClient({ url }).connect()
   for (let batch = take(events); batch.length > 0; batch = take(events)) {
     const pipeline = client.multi()
-    for (const event of batch) pipeline.addCommand(['XADD', STREAM, `${nextPosition()}-0`, 'event', textOf(event, format)])
+    for (const event of batch)
+      pipeline.addCommand(['XADD', STREAM, `${nextPosition()}-0`, 'event', textOf(event, format)])
     await pipeline.execAsPipeline()
     wrote(batch.length)
   }
@@ -111,7 +135,17 @@ async function writeWithIoRedis(
   wrote: (count: number) => void,
 ): Promise<void> {
   for (let batch = take(events); batch.length > 0; batch = take(events)) {
-    await client.pipeline(batch.map((event) => ['xadd', STREAM, `${nextPosition()}-0`, 'event', textOf(event, format)])).exec()
+    await client
+      .pipeline(
+        batch.map((event) => [
+          'xadd',
+          STREAM,
+          `${nextPosition()}-0`,
+          'event',
+          textOf(event, format),
+        ]),
+      )
+      .exec()
     wrote(batch.length)
   }
 }
@@ -129,6 +163,19 @@ function take(events: Iterator<FirehoseEvent>): readonly FirehoseEvent[] {
 function textOf(event: FirehoseEvent, format: Format): string {
   if (format === 'json' || event.kind !== 'commit') return JSON.stringify(event)
   const { operation, commit, rev, collection, rkey } = event.commit
-  const head = { type: operation, seq: event.cursor, time: event.time, did: event.did, commit, rev, collection, rkey }
-  return JSON.stringify(event.commit.operation === 'delete' ? head : { ...head, cid: event.commit.cid, record: event.commit.record })
+  const head = {
+    type: operation,
+    seq: event.cursor,
+    time: event.time,
+    did: event.did,
+    commit,
+    rev,
+    collection,
+    rkey,
+  }
+  return JSON.stringify(
+    event.commit.operation === 'delete'
+      ? head
+      : { ...head, cid: event.commit.cid, record: event.commit.record },
+  )
 }

@@ -25,11 +25,15 @@ const rss: number[] = []
 let received = 0
 let characters = 0
 
-jetstream$({ host: url, wire: 'v1', decode, checkpoint: memoryCursorStore() }).subscribe((event) => {
-  received += 1
-  characters += rawText(event)?.length ?? 0
-  if (received % 10 === 0 && event.kind === 'commit' && event.commit.record !== undefined) characters += 1
-  if (received % keepEach === 0) leak.push(event)
-  if (received % sampleEach === 0) rss.push(process.memoryUsage.rss())
-  if (received === events) answer({ received: characters > 0 ? received : 0, rss } satisfies Soaked)
-})
+jetstream$({ host: url, wire: 'v1', decode, checkpoint: memoryCursorStore() }).subscribe(
+  (event) => {
+    received += 1
+    characters += rawText(event)?.length ?? 0
+    if (received % 10 === 0 && event.kind === 'commit' && event.commit.record !== undefined)
+      characters += 1
+    if (received % keepEach === 0) leak.push(event)
+    if (received % sampleEach === 0) rss.push(process.memoryUsage.rss())
+    if (received === events)
+      answer({ received: characters > 0 ? received : 0, rss } satisfies Soaked)
+  },
+)

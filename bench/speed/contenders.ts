@@ -1,7 +1,13 @@
 import { JetstreamSubscription } from '@atcute/jetstream'
 import { Jetstream } from '@skyware/jetstream'
 import { webSocket } from 'rxjs/webSocket'
-import { ingest, type JetstreamConfig, type JetstreamEvent, jetstream$, memoryCursorStore } from 'rxjs-atproto'
+import {
+  ingest,
+  type JetstreamConfig,
+  type JetstreamEvent,
+  jetstream$,
+  memoryCursorStore,
+} from 'rxjs-atproto'
 import WebSocket from 'ws'
 import { naive } from './compressed.js'
 import { countFrames } from './count-frames.js'
@@ -70,7 +76,12 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
   },
 
   async '@atcute/jetstream'({ v1 }, { delivered, withheld }) {
-    const events = new JetstreamSubscription({ url: v1, cursor: 1, ws: { WebSocket }, onError: withheld })
+    const events = new JetstreamSubscription({
+      url: v1,
+      cursor: 1,
+      ws: { WebSocket },
+      onError: withheld,
+    })
     for await (const _ of events) delivered()
   },
 
@@ -113,6 +124,8 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
   },
 
   [`${ZSTD}, lazy`]({ v2 }, tally) {
-    jetstream$({ ...all(v2, tally), wire: 'v2', compress: true, decode: 'lazy' }).subscribe(tally.delivered)
+    jetstream$({ ...all(v2, tally), wire: 'v2', compress: true, decode: 'lazy' }).subscribe(
+      tally.delivered,
+    )
   },
 }

@@ -1,8 +1,9 @@
 import { connect } from 'node:net'
 
 /**
- * The least that a reader can do: walk from frame to frame without looking into one. What it reads in a second is what the server can send,
- * and every other contender must be well below it, or the bench would measure the server.
+ * The least that a reader can do: walk from frame to frame without looking into one. What it reads
+ * in a second is what the server can send, and every other contender must be well below it, or the
+ * bench would measure the server.
  */
 export function countFrames(url: string, frame: () => void): void {
   const { hostname, port, pathname, search } = new URL(url)
@@ -19,7 +20,9 @@ export function countFrames(url: string, frame: () => void): void {
   })
 }
 
-/** RFC 6455 section 5.2, for a server's frames: not masked, and here never longer than 65,535 bytes. */
+/**
+ * RFC 6455 section 5.2, for a server's frames: not masked, and here never longer than 65,535 bytes.
+ */
 function walker(frame: () => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   let skip = 0

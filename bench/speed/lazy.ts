@@ -6,7 +6,10 @@ import type { Tally } from './contenders.js'
 const NEWLINE = 10
 const FULL = 1 << 17
 
-/** What a program does that has a use for one record in ten: it looks at the collection of each event, and keeps them apart. */
+/**
+ * What a program does that has a use for one record in ten: it looks at the collection of each
+ * event, and keeps them apart.
+ */
 export function filtered(events$: Observable<JetstreamEvent>, { delivered }: Tally): void {
   let count = 0
   events$

@@ -32,7 +32,13 @@ setInterval(() => {
   rssBytes = Math.max(rssBytes, process.memoryUsage.rss())
 }, SAMPLE_MS)
 void Promise.resolve(CONTENDERS[contender]?.(url, handle, atOnce)).catch((error: unknown) => {
-  answer({ handled: 0, seconds: 0, cpuSeconds: 0, rssBytes: 0, failure: String(error) } satisfies TapResult)
+  answer({
+    handled: 0,
+    seconds: 0,
+    cpuSeconds: 0,
+    rssBytes: 0,
+    failure: String(error),
+  } satisfies TapResult)
 })
 void measure()
 

@@ -25,7 +25,13 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
 
   [PLAIN](url, handle, atOnce) {
     tap$({ host: url })
-      .pipe(boundedMergeMap(handle, { capacity: atOnce, concurrency: atOnce, orderBy: ({ did }) => did }))
+      .pipe(
+        boundedMergeMap(handle, {
+          capacity: atOnce,
+          concurrency: atOnce,
+          orderBy: ({ did }) => did,
+        }),
+      )
       .subscribe()
   },
 
@@ -43,7 +49,10 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
       .start()
   },
 
-  /** The way around that: its handler ends at once, and the ack follows. No bound is left then, and no order. */
+  /**
+   * The way around that: its handler ends at once, and the ack follows. No bound is left then, and
+   * no order.
+   */
   async [NOT_AWAITED](url, handle) {
     const { Tap } = await import('@atproto/tap')
     await new Tap(url.replace('ws:', 'http:'))

@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { on, once } from 'node:events'
 
-/** A program of this folder in a process of its own, so that its CPU and its memory are counted alone. */
+/**
+ * A program of this folder in a process of its own, so that its CPU and its memory are counted
+ * alone.
+ */
 export interface Child<Answer> {
   /** The next thing that it says. */
   answer(): Promise<Answer>
@@ -9,13 +12,25 @@ export interface Child<Answer> {
   stop(): Promise<void>
 }
 
-/** Starts a compiled program, named from the root of the bench; it finds `task` with {@link taskOf}. */
-export function start<Answer>(program: string, task: unknown, execArgv: readonly string[] = []): Child<Answer> {
-  const child = fork(new URL(`../${program}.js`, import.meta.url), [JSON.stringify(task)], { execArgv: [...execArgv] })
+/**
+ * Starts a compiled program, named from the root of the bench; it finds `task` with {@link taskOf}.
+ */
+export function start<Answer>(
+  program: string,
+  task: unknown,
+  execArgv: readonly string[] = [],
+): Child<Answer> {
+  const child = fork(new URL(`../${program}.js`, import.meta.url), [JSON.stringify(task)], {
+    execArgv: [...execArgv],
+  })
   const messages = on(child, 'message')
   const exited = once(child, 'exit')
   return {
-    answer: () => Promise.race([messages.next().then(({ value }) => value[0] as Answer), exited.then(() => failed(program, child))]),
+    answer: () =>
+      Promise.race([
+        messages.next().then(({ value }) => value[0] as Answer),
+        exited.then(() => failed(program, child)),
+      ]),
     tell(message) {
       child.send(message)
     },

@@ -26,8 +26,14 @@ export interface RaceClock {
 const STUCK_AFTER_MS = 10_000
 const CHECK_MS = 1000
 
-/** Starts behind the warm-up; `finished` is told once, when all is counted or nothing comes any more. */
-export function raceClock({ warmup, timed }: Course, finished: (finish: Finish) => void): RaceClock {
+/**
+ * Starts behind the warm-up; `finished` is told once, when all is counted or nothing comes any
+ * more.
+ */
+export function raceClock(
+  { warmup, timed }: Course,
+  finished: (finish: Finish) => void,
+): RaceClock {
   const end = warmup + timed
   let state: 'warming up' | 'running' | 'over' = 'warming up'
   let count = 0

@@ -17,13 +17,26 @@ export interface BenchRedis {
 /** `undefined`, said aloud, where there is none to start; in CI that is a failure. */
 export async function startRedis(): Promise<BenchRedis | undefined> {
   if (spawnSync('redis-server', ['--version']).error !== undefined) {
-    console.error(`${process.env.CI ? 'FAILED: ' : ''}redis-server is not installed: nothing is measured`)
+    console.error(
+      `${process.env.CI ? 'FAILED: ' : ''}redis-server is not installed: nothing is measured`,
+    )
     if (process.env.CI) process.exitCode = 1
     return undefined
   }
   const folder = mkdtempSync(join(tmpdir(), 'redis-bench-'))
   const port = await freePort()
-  const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
+  const settings = [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ]
   const child = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'inherit'] })
   process.once('exit', () => child.kill('SIGKILL'))
   await said(child.stdout, 'Ready to accept connections')

@@ -1,4 +1,7 @@
-/** Makes a question to be asked again and again: whether what is counted has been the same for so long. The first call starts the time. */
+/**
+ * Makes a question to be asked again and again: whether what is counted has been the same for so
+ * long. The first call starts the time.
+ */
 export function standstill(afterMs: number): (count: number) => boolean {
   let last: number | undefined
   let changedAt = 0

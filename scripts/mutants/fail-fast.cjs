@@ -8,7 +8,8 @@ module.exports = class extends TestEnvironment {
   #failed = false
 
   async handleTestEvent(event) {
-    if (event.name === 'test_start') event.test.timeout = Math.min(event.test.timeout ?? LONGEST_MS, LONGEST_MS)
+    if (event.name === 'test_start')
+      event.test.timeout = Math.min(event.test.timeout ?? LONGEST_MS, LONGEST_MS)
     if (event.name === 'test_fn_failure' || event.name === 'hook_failure') this.#failed = true
     if (event.name === 'test_start' && this.#failed) event.test.mode = 'skip'
   }

@@ -1,6 +1,7 @@
 /**
- * Applies each mutant to a copy of the work tree and runs the specs that concern it. A mutant that they do not notice has survived: a spec
- * is missing. Ends with a line of counts, and with 1 where one survived.
+ * Applies each mutant to a copy of the work tree and runs the specs that concern it. A mutant that
+ * they do not notice has survived: a spec is missing. Ends with a line of counts, and with 1 where
+ * one survived.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -31,14 +32,16 @@ else process.exitCode = await run(chosen)
 
 function choose(all: readonly Mutant[]): readonly Mutant[] {
   const { only, sample } = flags
-  if (only !== undefined) return all.filter(({ name, file }) => name.includes(only) || file.includes(only))
+  if (only !== undefined)
+    return all.filter(({ name, file }) => name.includes(only) || file.includes(only))
   return sample === undefined ? all : sampleOf(all, Number(sample))
 }
 
 /** Another few at each commit, and the same ones at the same commit. */
 function sampleOf(all: readonly Mutant[], count: number): readonly Mutant[] {
   const head = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
-  const rank = ({ name }: Mutant): string => createHash('sha256').update(head).update(name).digest('hex')
+  const rank = ({ name }: Mutant): string =>
+    createHash('sha256').update(head).update(name).digest('hex')
   return all.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).slice(0, count)
 }
 
@@ -47,11 +50,14 @@ async function run(mutants: readonly Mutant[]): Promise<number> {
   const verdicts: Verdict[] = []
   const job = async (): Promise<void> => {
     using tree = new Tree()
-    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) verdicts.push(await judge(mutant, tree))
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift())
+      verdicts.push(await judge(mutant, tree))
   }
   await Promise.all(Array.from({ length: Number(flags.jobs) }, job))
   const count = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length
-  console.log(`\n${verdicts.length} mutants: ${count('killed')} killed, ${count('survived')} survived, ${count('skipped')} skipped`)
+  console.log(
+    `\n${verdicts.length} mutants: ${count('killed')} killed, ${count('survived')} survived, ${count('skipped')} skipped`,
+  )
   return count('survived') === 0 && verdicts.length > 0 ? 0 : 1
 }
 
@@ -65,12 +71,17 @@ async function judge(mutant: Mutant, tree: Tree): Promise<Verdict> {
   const { failure, seconds } = await runAll(mutant, tree).finally(() => tree.write(file, text))
   // Skipped: no spec ran, since what it needs is not on this machine.
   const verdict = failure !== undefined ? 'killed' : sound === 0 ? 'skipped' : 'survived'
-  console.log(`${verdict} in ${seconds.toFixed(1)} s: ${name}${failure === undefined ? '' : `\n    by: ${failure}`}`)
+  console.log(
+    `${verdict} in ${seconds.toFixed(1)} s: ${name}${failure === undefined ? '' : `\n    by: ${failure}`}`,
+  )
   return verdict
 }
 
 /** Up to the first file that fails. */
-async function runAll({ specs, tests }: Mutant, tree: Tree): Promise<Pick<SpecRun, 'failure' | 'seconds'>> {
+async function runAll(
+  { specs, tests }: Mutant,
+  tree: Tree,
+): Promise<Pick<SpecRun, 'failure' | 'seconds'>> {
   let seconds = 0
   for (const spec of specs) {
     const run = await tree.run(spec, tests)
@@ -80,7 +91,10 @@ async function runAll({ specs, tests }: Mutant, tree: Tree): Promise<Pick<SpecRu
   return { failure: undefined, seconds }
 }
 
-/** How many specs pass without the mistake. One that fails then proves nothing when it fails with it. */
+/**
+ * How many specs pass without the mistake. One that fails then proves nothing when it fails with
+ * it.
+ */
 async function soundness({ specs, tests }: Mutant, tree: Tree): Promise<number> {
   let passed = 0
   for (const spec of specs) {

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
@@ -23,7 +32,11 @@ export class Tree implements Disposable {
 
   constructor() {
     process.once('exit', () => this[Symbol.dispose]())
-    const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { encoding: 'utf8' }).split('\0')
+    const files = execFileSync(
+      'git',
+      ['ls-files', '--cached', '--others', '--exclude-standard', '-z'],
+      { encoding: 'utf8' },
+    ).split('\0')
     for (const file of files.filter((name) => name !== '' && existsSync(name))) {
       mkdirSync(dirname(join(this.#root, file)), { recursive: true })
       cpSync(file, join(this.#root, file), { verbatimSymlinks: true })
@@ -41,13 +54,24 @@ export class Tree implements Disposable {
     writeFileSync(join(this.#root, file), text)
   }
 
-  /** Runs the specs of one file: with several, jest writes no report after a failure that ends the run. */
+  /**
+   * Runs the specs of one file: with several, jest writes no report after a failure that ends the
+   * run.
+   */
   async run(spec: string, tests: string | undefined): Promise<SpecRun> {
     const report = join(this.#folder, 'report.json')
     rmSync(report, { force: true })
     const began = performance.now()
     const ended = await jest(this.#root, [
-      ...['--runTestsByPath', spec, '--runInBand', '--forceExit', '--silent', '--json', `--outputFile=${report}`],
+      ...[
+        '--runTestsByPath',
+        spec,
+        '--runInBand',
+        '--forceExit',
+        '--silent',
+        '--json',
+        `--outputFile=${report}`,
+      ],
       `--testEnvironment=${join(this.#root, 'scripts/mutants/fail-fast.cjs')}`,
       ...(tests === undefined ? [] : [`--testNamePattern=${tests}`]),
     ])
@@ -61,9 +85,16 @@ export class Tree implements Disposable {
   }
 }
 
-/** Runs in a process group of its own, so that what the specs started ends with it. Returns how it ended. */
+/**
+ * Runs in a process group of its own, so that what the specs started ends with it. Returns how it
+ * ended.
+ */
 async function jest(cwd: string, args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...args], { cwd, stdio: 'ignore', detached: true })
+  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...args], {
+    cwd,
+    stdio: 'ignore',
+    detached: true,
+  })
   const end = (): void => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
   }
@@ -72,7 +103,9 @@ async function jest(cwd: string, args: readonly string[]): Promise<string> {
   const [code, signal] = await once(child, 'exit')
   clearTimeout(limit)
   process.off('exit', end)
-  return signal === null ? `jest ended with ${code}` : `the specs took longer than ${LONGEST_MS / 1000} s`
+  return signal === null
+    ? `jest ended with ${code}`
+    : `the specs took longer than ${LONGEST_MS / 1000} s`
 }
 
 interface Report {
@@ -87,7 +120,10 @@ interface Report {
 function readReport(text: string): Pick<SpecRun, 'passed' | 'failure'> {
   const { numPassedTests: passed, success, testResults } = JSON.parse(text) as Report
   if (success) return { passed, failure: undefined }
-  const failed = testResults.flatMap(({ assertionResults }) => assertionResults).find(({ status }) => status === 'failed')
-  const failure = failed?.fullName ?? testResults.find(({ message }) => message !== '')?.message.split('\n')[0]
+  const failed = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .find(({ status }) => status === 'failed')
+  const failure =
+    failed?.fullName ?? testResults.find(({ message }) => message !== '')?.message.split('\n')[0]
   return { passed, failure: failure ?? 'jest failed without a failed spec' }
 }

@@ -56,11 +56,21 @@ describe('the blocks of a section', () => {
     ['is no CAR', encode({ text: 'no CAR' })],
     ['has a length without an end', new Uint8Array(12).fill(0xff)],
     ['has a header of another version', join(Uint8Array.of(17), encode({ roots: [], version: 2 }))],
-    ['has a header that is too deep', join(Uint8Array.of(200, 1), new Uint8Array(199).fill(0x81), Uint8Array.of(0))],
-    ['has a header of too many members', headerOf(encode({ roots: new Array(66_000).fill(linkTo(root)), version: 1 }))],
+    [
+      'has a header that is too deep',
+      join(Uint8Array.of(200, 1), new Uint8Array(199).fill(0x81), Uint8Array.of(0)),
+    ],
+    [
+      'has a header of too many members',
+      headerOf(encode({ roots: new Array(66_000).fill(linkTo(root)), version: 1 })),
+    ],
   ])('are none where the section %s', (_, section) => {
     const read = new Blocks(section)
-    expect([read.whole, read.root, read.get(linkTo(one).bytes)]).toEqual([false, undefined, undefined])
+    expect([read.whole, read.root, read.get(linkTo(one).bytes)]).toEqual([
+      false,
+      undefined,
+      undefined,
+    ])
   })
 
   it('before the place where it breaks can be had all the same', () => {
@@ -84,7 +94,9 @@ describe('a hash', () => {
     for (const size of [0, 1, 55, 56, 64, 1000]) {
       const bytes = new Uint8Array(size).fill(size)
       const expected = createHash('sha256').update(bytes).digest('hex')
-      expect([sha256(bytes), sha256InBrowsers(bytes)].map((hash) => Buffer.from(hash).toString('hex'))).toEqual([expected, expected])
+      expect(
+        [sha256(bytes), sha256InBrowsers(bytes)].map((hash) => Buffer.from(hash).toString('hex')),
+      ).toEqual([expected, expected])
     }
   })
 
@@ -95,7 +107,8 @@ describe('a hash', () => {
   })
 })
 
-const linkOf = (cid: string): Uint8Array => (decode(encode({ $link: cid } as CidLink)) as CidLinkWrapper).bytes
+const linkOf = (cid: string): Uint8Array =>
+  (decode(encode({ $link: cid } as CidLink)) as CidLinkWrapper).bytes
 
 const FIXTURES = 'car/car-file-fixtures.json'
 const REPOSITORY = 'car/jcalabro_repo_20260704.car'
@@ -126,7 +139,8 @@ describeWith([FIXTURES, REPOSITORY, RECORDS], 'published sections', () => {
     const section = new Blocks(bytesOf(REPOSITORY))
     const records = linesOf(RECORDS).map((line) => line.split('\t')[1] ?? '')
     expect(records).toHaveLength(23)
-    for (const cid of records) expect(isCidOf(linkOf(cid), section.get(linkOf(cid)) ?? new Uint8Array())).toBe(true)
+    for (const cid of records)
+      expect(isCidOf(linkOf(cid), section.get(linkOf(cid)) ?? new Uint8Array())).toBe(true)
   })
 })
 

@@ -2,11 +2,14 @@ import { encode, toBytes } from '@atcute/cbor'
 import { readFrame } from '../../src/atproto/frame.js'
 import { FrameError, ServerError } from '../../src/errors.js'
 
-const join = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]))
+const join = (...parts: readonly Uint8Array[]): Uint8Array =>
+  Uint8Array.from(parts.flatMap((part) => [...part]))
 const frameOf = (header: unknown, body: unknown): Uint8Array => join(encode(header), encode(body))
 
 /** What `readFrame` throws. */
-function thrownBy(frame: string | Uint8Array): Partial<Pick<FrameError, 'place'> & Pick<ServerError, 'error'>> & Error {
+function thrownBy(
+  frame: string | Uint8Array,
+): Partial<Pick<FrameError, 'place'> & Pick<ServerError, 'error'>> & Error {
   try {
     readFrame(frame)
   } catch (error) {
@@ -29,11 +32,18 @@ describe('a frame of an event stream', () => {
 
   it('may be of an operation and a type that nobody knows', () => {
     expect(readFrame(frameOf({ op: 9 }, {}))).toEqual({ op: 9, t: '', body: {} })
-    expect(readFrame(frameOf({ op: 1, t: '#tomorrow', more: 1 }, { new: [1] }))).toMatchObject({ t: '#tomorrow' })
+    expect(readFrame(frameOf({ op: 1, t: '#tomorrow', more: 1 }, { new: [1] }))).toMatchObject({
+      t: '#tomorrow',
+    })
   })
 
   it('is an error of the server when its operation is -1', () => {
-    const error = thrownBy(frameOf({ op: -1 }, { error: 'ConsumerTooSlow', message: 'Stream consumer too slow', more: 1 }))
+    const error = thrownBy(
+      frameOf(
+        { op: -1 },
+        { error: 'ConsumerTooSlow', message: 'Stream consumer too slow', more: 1 },
+      ),
+    )
     expect(error).toBeInstanceOf(ServerError)
     expect([error.error, error.message]).toEqual([
       'ConsumerTooSlow',
@@ -54,7 +64,11 @@ describe('a frame that cannot be read', () => {
     ['has a header that is no object', frameOf(1, {}), /header is no object/],
     ['has a header without `op`', frameOf({ t: '#commit' }, {}), /no `op`/],
     ['has a body that is an array', frameOf({ op: 1 }, []), /body is no object/],
-    ['has a body that is bytes', frameOf({ op: 1 }, toBytes(new Uint8Array(3))), /body is no object/],
+    [
+      'has a body that is bytes',
+      frameOf({ op: 1 }, toBytes(new Uint8Array(3))),
+      /body is no object/,
+    ],
     ['is cut off', frameOf({ op: 1 }, { text: 'cut' }).slice(0, -1), /body is no DAG-CBOR/],
   ])('that %s is a reject', (_, frame, message) => {
     expect(thrownBy(frame)).toBeInstanceOf(FrameError)
@@ -72,21 +86,35 @@ describe('a frame that cannot be read', () => {
     const brokenEarly = early.map((byte) => (byte === '!'.charCodeAt(0) ? 0xff : byte))
     expect(thrownBy(join(header, brokenEarly)).place).toEqual(PLACE)
 
-    expect(thrownBy(join(header, encode({ seq: 7, time: TIME }), Uint8Array.of(0))).place).toEqual(PLACE)
+    expect(thrownBy(join(header, encode({ seq: 7, time: TIME }), Uint8Array.of(0))).place).toEqual(
+      PLACE,
+    )
     expect(thrownBy(join(header, body.slice(0, -1))).place).toEqual(PLACE)
   })
 
   it('has no place where `seq` is none', () => {
     for (const seq of ['7', -7, null, [7]]) {
-      expect(thrownBy(join(header, encode({ seq, zzzz: 1 }), Uint8Array.of(0))).place).toBeUndefined()
+      expect(
+        thrownBy(join(header, encode({ seq, zzzz: 1 }), Uint8Array.of(0))).place,
+      ).toBeUndefined()
     }
     // A number above 2^53, in eight bytes.
-    const beyond = join(Uint8Array.of(0xa1, 0x63), new TextEncoder().encode('seq'), Uint8Array.of(0x1b, 0xff, 0, 0, 0, 0, 0, 0, 0))
+    const beyond = join(
+      Uint8Array.of(0xa1, 0x63),
+      new TextEncoder().encode('seq'),
+      Uint8Array.of(0x1b, 0xff, 0, 0, 0, 0, 0, 0, 0),
+    )
     expect(thrownBy(join(header, beyond)).place).toBeUndefined()
   })
 
   it('is refused before it is decoded when it is too deep', () => {
-    const nested = (depth: number) => join(header, Uint8Array.of(0xa1, 0x61, 0x61), new Uint8Array(depth - 1).fill(0x81), Uint8Array.of(0))
+    const nested = (depth: number) =>
+      join(
+        header,
+        Uint8Array.of(0xa1, 0x61, 0x61),
+        new Uint8Array(depth - 1).fill(0x81),
+        Uint8Array.of(0),
+      )
     expect(readFrame(nested(64)).t).toBe('#commit')
     expect(thrownBy(nested(65)).message).toMatch(/more than 64 levels deep/)
     expect(thrownBy(nested(1_000_000)).message).toMatch(/more than 64 levels deep/)

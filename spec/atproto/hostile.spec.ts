@@ -4,8 +4,10 @@ import { readFrame } from '../../src/atproto/frame.js'
 import { toJson } from '../../src/atproto/json.js'
 import { FrameError } from '../../src/errors.js'
 
-const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
-const nested = (head: number, depth: number): Uint8Array => new Uint8Array(depth + 1).fill(head, 0, depth)
+const bytes = (hex: string): Uint8Array =>
+  Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
+const nested = (head: number, depth: number): Uint8Array =>
+  new Uint8Array(depth + 1).fill(head, 0, depth)
 const nestedMaps = (depth: number): Uint8Array => bytes(`${'a16161'.repeat(depth)}00`)
 
 /** What a server may send to hurt its readers, by what is wrong with it. */
@@ -66,14 +68,24 @@ describe('a hostile item', () => {
     expect(({} as { a?: unknown }).a).toBeUndefined()
     expect(Object.getPrototypeOf(json)).toBe(Object.prototype)
     expect(Object.keys(json)).toEqual(['__proto__'])
-    expect(JSON.stringify(json)).toMatch(/^\{"__proto__":\{"a":\{"\$link":"bafyrei[a-z2-7]+"\}\}\}$/)
+    expect(JSON.stringify(json)).toMatch(
+      /^\{"__proto__":\{"a":\{"\$link":"bafyrei[a-z2-7]+"\}\}\}$/,
+    )
   })
 
   it('that looks like a link or like bytes is plain JSON, as it was written', () => {
     // { "$link": 5, "$bytes": [1] }
-    expect(toJson(decodeWhole(bytes('a2 65 246c696e6b 05 66 246279746573 81 01')))).toStrictEqual({ $link: 5, $bytes: [1] })
+    expect(toJson(decodeWhole(bytes('a2 65 246c696e6b 05 66 246279746573 81 01')))).toStrictEqual({
+      $link: 5,
+      $bytes: [1],
+    })
     // { "constructor": 1 }
-    expect(toJson(decodeWhole(bytes('a1 6b 636f6e7374727563746f72 01')))).toEqual({ constructor: 1 })
-    expect(toJson(decodeWhole(encode({ toJSON: 'text', length: -1 })))).toStrictEqual({ toJSON: 'text', length: -1 })
+    expect(toJson(decodeWhole(bytes('a1 6b 636f6e7374727563746f72 01')))).toEqual({
+      constructor: 1,
+    })
+    expect(toJson(decodeWhole(encode({ toJSON: 'text', length: -1 })))).toStrictEqual({
+      toJSON: 'text',
+      length: -1,
+    })
   })
 })

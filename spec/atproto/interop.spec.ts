@@ -10,12 +10,26 @@ interface Vector {
   readonly name: string
 }
 
-const GROUPS = ['cid', 'floats', 'indefinite', 'integer_range', 'map_keys', 'short_form', 'simple', 'tags', 'utf8']
-// The rule of docs/firehose.md: a whole number that JavaScript cannot hold is refused, and never rounded.
+const GROUPS = [
+  'cid',
+  'floats',
+  'indefinite',
+  'integer_range',
+  'map_keys',
+  'short_form',
+  'simple',
+  'tags',
+  'utf8',
+]
+// The rule of docs/firehose.md: a whole number that JavaScript cannot hold is refused, and never
+// rounded.
 const BEYOND = ['2^53+1, unrepresentable in JS', '-(2^53+1), unrepresentable in JS']
 
 const DASL = GROUPS.map((group) => `interop/dasl-cbor/${group}.json`)
-const DATA_MODEL = ['interop/data-model/data-model-fixtures.json', 'interop/data-model/data-model-valid.json'] as const
+const DATA_MODEL = [
+  'interop/data-model/data-model-fixtures.json',
+  'interop/data-model/data-model-valid.json',
+] as const
 const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'))
 
 describeWith([...DASL, ...DATA_MODEL], 'the vectors that others published', () => {
@@ -47,8 +61,12 @@ describeWith([...DASL, ...DATA_MODEL], 'the vectors that others published', () =
   })
 
   describe('the vectors of the data model', () => {
-    const fixtures = jsonOf<readonly { readonly json: unknown; readonly cbor_base64: string; readonly cid: string }[]>(DATA_MODEL[0])
-    const valid = jsonOf<readonly { readonly json: unknown; readonly note: string }[]>(DATA_MODEL[1])
+    const fixtures = jsonOf<
+      readonly { readonly json: unknown; readonly cbor_base64: string; readonly cid: string }[]
+    >(DATA_MODEL[0])
+    const valid = jsonOf<readonly { readonly json: unknown; readonly note: string }[]>(
+      DATA_MODEL[1],
+    )
 
     it('are JSON as the data model has it, with links and bytes as plain objects', () => {
       expect(fixtures.length).toBeGreaterThan(2)
@@ -62,7 +80,9 @@ describeWith([...DASL, ...DATA_MODEL], 'the vectors that others published', () =
     it('have the hash of their CID, and no other', () => {
       for (const { cbor_base64, cid } of fixtures) {
         const block = Uint8Array.from(Buffer.from(cbor_base64, 'base64'))
-        const link = (decodeWhole(encode({ link: { $link: cid } })) as { link: { bytes: Uint8Array } }).link
+        const link = (
+          decodeWhole(encode({ link: { $link: cid } })) as { link: { bytes: Uint8Array } }
+        ).link
         expect(isCidOf(link.bytes, block)).toBe(true)
         expect(isCidOf(link.bytes, Uint8Array.of(...block, 0))).toBe(false)
       }

@@ -35,16 +35,42 @@ describe('a datetime', () => {
   it('is the same whatever came before it', () => {
     // Without any memory of earlier ones.
     const alone = (time: string): number => {
-      const [, seconds, fraction = '', zone] = /^(\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(time) ?? []
+      const [, seconds, fraction = '', zone] =
+        /^(\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(time) ?? []
       const ms = Date.parse(`${seconds}${zone}`)
       return Number.isNaN(ms) ? 0 : ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6))
     }
     // One minute and its neighbours, so that most are of the minute of the one before.
-    const minute = fc.constantFrom('2026-01-01T00:00:', '2026-01-01T00:01:', '2026-01-01T24:00:', '2026-02-30T00:00:', '2026-13-01T00:00:')
-    const second = fc.constantFrom('00', '01', '09', '10', '59', '60', '99', '0', '', '-1', '0x', '\u0130\u0130')
-    const fraction = fc.oneof(fc.constantFrom('', '.', '.-', ',5', '.12a'), fc.stringMatching(/^\.\d{1,12}$/))
+    const minute = fc.constantFrom(
+      '2026-01-01T00:00:',
+      '2026-01-01T00:01:',
+      '2026-01-01T24:00:',
+      '2026-02-30T00:00:',
+      '2026-13-01T00:00:',
+    )
+    const second = fc.constantFrom(
+      '00',
+      '01',
+      '09',
+      '10',
+      '59',
+      '60',
+      '99',
+      '0',
+      '',
+      '-1',
+      '0x',
+      '\u0130\u0130',
+    )
+    const fraction = fc.oneof(
+      fc.constantFrom('', '.', '.-', ',5', '.12a'),
+      fc.stringMatching(/^\.\d{1,12}$/),
+    )
     const zone = fc.constantFrom('Z', 'Z', 'Z', 'Z', '+02:00', '-00:30', '', 'z', 'ZZ', 'Z\n')
-    const times = fc.array(fc.tuple(minute, second, fraction, zone), { minLength: 2, maxLength: 20 })
+    const times = fc.array(fc.tuple(minute, second, fraction, zone), {
+      minLength: 2,
+      maxLength: 20,
+    })
     let good = 0
     fc.assert(
       fc.property(times, (drawn) => {

@@ -1,7 +1,16 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { build } from 'esbuild'
@@ -20,7 +29,10 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** The command line, built once for all specs of these sources, and its children, which do not outlive it. */
+/**
+ * The command line, built once for all specs of these sources, and its children, which do not
+ * outlive it.
+ */
 export class Cli {
   readonly folder: string
   #main = ''
@@ -58,22 +70,42 @@ export class Cli {
 
   /** Runs it on a terminal of its own, which shows both of its streams. */
   onTerminal(args: readonly string[]): Promise<Ended> {
-    return ended(this.#spawned('script', ['-qec', [process.execPath, this.main, ...args].join(' '), '/dev/null'], {}))
+    return ended(
+      this.#spawned(
+        'script',
+        ['-qec', [process.execPath, this.main, ...args].join(' '), '/dev/null'],
+        {},
+      ),
+    )
   }
 
-  /** Runs the examples of a command's help, each at a host and in a folder of its own, until it has written some lines. */
-  async runExamples(command: string, serve: () => Promise<{ readonly url: string }>): Promise<void> {
+  /**
+   * Runs the examples of a command's help, each at a host and in a folder of its own, until it has
+   * written some lines.
+   */
+  async runExamples(
+    command: string,
+    serve: () => Promise<{ readonly url: string }>,
+  ): Promise<void> {
     const { stdout: help } = await this.run([command, '--help'])
     const examples = [...help.matchAll(/^ {2}\$ (.*)$/gm)].map(([, line = '']) => line)
     expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const { url } = await serve()
-      const line = example.replace(/ --host \S+/, '').replace(`rxjs-atproto ${command}`, `$CLI ${command} -q --host ${url} --limit 10`)
+      const line = example
+        .replace(/ --host \S+/, '')
+        .replace(`rxjs-atproto ${command}`, `$CLI ${command} -q --host ${url} --limit 10`)
       const [, file] = />+ (\S+)$/.exec(line) ?? []
       const jq = 'command -v jq > /dev/null || jq() { cat; }'
       const folder = mkdtempSync(this.path('example-'))
-      const ran = await this.shell(`set -eo pipefail; cd ${folder}; ${jq}; ${line}${file === undefined ? '' : `; cat ${file}`}`)
-      expect({ example, ...ran }).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^.+\n/) })
+      const ran = await this.shell(
+        `set -eo pipefail; cd ${folder}; ${jq}; ${line}${file === undefined ? '' : `; cat ${file}`}`,
+      )
+      expect({ example, ...ran }).toMatchObject({
+        code: 0,
+        stderr: '',
+        stdout: expect.stringMatching(/^.+\n/),
+      })
     }
   }
 
@@ -92,20 +124,29 @@ export class Cli {
   }
 
   #spawned(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options })
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      ...options,
+    })
     this.#children.add(child)
     child.once('close', () => this.#children.delete(child))
     return child
   }
 }
 
-/** The file of the command. Its name is a hash of all sources, so that spec files, which run side by side, build it once. */
+/**
+ * The file of the command. Its name is a hash of all sources, so that spec files, which run side by
+ * side, build it once.
+ */
 async function builtCommand(): Promise<string> {
   const hash = createHash('sha256')
-  for (const file of filesIn('src').toSorted()) hash.update(file).update(readFileSync(join(ROOT, file)))
+  for (const file of filesIn('src').toSorted())
+    hash.update(file).update(readFileSync(join(ROOT, file)))
   const path = join(TEMPORARY, `command-${hash.digest('hex').slice(0, 16)}.mjs`)
   if (existsSync(path)) return path
-  for (const old of readdirSync(TEMPORARY)) if (isOldCommand(old)) rmSync(join(TEMPORARY, old), { force: true })
+  for (const old of readdirSync(TEMPORARY))
+    if (isOldCommand(old)) rmSync(join(TEMPORARY, old), { force: true })
   const own = join(TEMPORARY, `command-${process.pid}.mjs`)
   await build({
     entryPoints: [join(ROOT, 'src/cli/main.ts')],
@@ -114,7 +155,9 @@ async function builtCommand(): Promise<string> {
     platform: 'node',
     format: 'esm',
     alias: { '#socket': join(ROOT, 'src/socket/node.ts') },
-    banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);",
+    },
     logLevel: 'error',
   })
   // Whole or not at all, whoever looks meanwhile.
@@ -146,7 +189,10 @@ export async function ended(child: ChildProcess): Promise<Ended> {
 }
 
 /** The first line on stderr that `wanted` takes; it must not have been read from before. */
-export async function lineOf(stream: NodeJS.ReadableStream | null, wanted: (line: string) => boolean): Promise<string> {
+export async function lineOf(
+  stream: NodeJS.ReadableStream | null,
+  wanted: (line: string) => boolean,
+): Promise<string> {
   if (stream === null) throw new Error('the child has no such stream')
   for await (const line of createInterface({ input: stream })) if (wanted(line)) return line
   throw new Error('the child ended without that line')
@@ -154,7 +200,11 @@ export async function lineOf(stream: NodeJS.ReadableStream | null, wanted: (line
 
 /** Each line as the value it is; a line that is no JSON throws. */
 export const linesOf = (ndjson: string): readonly unknown[] =>
-  ndjson.split('\n').flatMap((line, index, all) => (index === all.length - 1 && line === '' ? [] : [JSON.parse(line)]))
+  ndjson
+    .split('\n')
+    .flatMap((line, index, all) =>
+      index === all.length - 1 && line === '' ? [] : [JSON.parse(line)],
+    )
 
 export async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
   let all = ''

@@ -21,7 +21,9 @@ describe('rxjs-atproto demo', () => {
     expect(code).toBe(0)
     expect(events.length).toBeGreaterThan(100)
     expect(events[0]?.time_us).toBeGreaterThanOrEqual(before)
-    expect(stderr).toMatch(/^\d[\d,]* events {2}[\d,]+\/s {2}lag .* {2}0 dropped {2}open ws:\/\/127\.0\.0\.1/)
+    expect(stderr).toMatch(
+      /^\d[\d,]* events {2}[\d,]+\/s {2}lag .* {2}0 dropped {2}open ws:\/\/127\.0\.0\.1/,
+    )
     expect(stderr).toMatch(/app\.bsky\.feed\.like +[\d,]+ +\d+ %/)
     expect(stderr).toMatch(/ events in .*, 0 gaps, 0 reconnects\n$/)
   })
@@ -40,7 +42,10 @@ describe('rxjs-atproto demo', () => {
   it('reads another Jetstream with `--host`', async () => {
     await using server = await fakeJetstream({ events: 20 })
     const { code, stdout } = await cli.run(['demo', '--host', server.url, '--limit', '20', '-q'])
-    expect({ code, events: linesOf(stdout) }).toEqual({ code: 0, events: [...generateEvents({ count: 20 })] })
+    expect({ code, events: linesOf(stdout) }).toEqual({
+      code: 0,
+      events: [...generateEvents({ count: 20 })],
+    })
   })
 
   it('ends with 3 for a recording that is not there, and with 2 for one beside a host', async () => {
@@ -48,7 +53,11 @@ describe('rxjs-atproto demo', () => {
       cli.run(['demo', '--replay', cli.path('missing.ndjson')]),
       cli.run(['demo', '--replay', cli.path('missing.ndjson'), '--host', 'example.com']),
     ])
-    expect(missing).toMatchObject({ code: 3, stdout: '', stderr: expect.stringMatching(/^error: CONFIG: --replay .*ENOENT/) })
+    expect(missing).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/^error: CONFIG: --replay .*ENOENT/),
+    })
     expect(both).toMatchObject({ code: 2, stdout: '' })
   })
 })
@@ -61,13 +70,19 @@ describe('rxjs-atproto demo --replay', () => {
 
   it('gives every event of a file, unchanged and in order, also where the file is larger than what is read at once', async () => {
     const events = [...generateEvents({ count: 2048, seed: 3 })]
-    const { code, stdout } = await replay('large.ndjson', `${events.map((event) => JSON.stringify(event)).join('\n')}\n`)
+    const { code, stdout } = await replay(
+      'large.ndjson',
+      `${events.map((event) => JSON.stringify(event)).join('\n')}\n`,
+    )
     expect(code).toBe(0)
     expect(linesOf(stdout)).toEqual(events)
   })
 
   it('takes blank lines, any alphabet, a last line without its end; and says what is no event', async () => {
-    const [first, last] = [...generateEvents({ count: 2, seed: 9 })].map((event) => ({ ...event, note: 'ö 日本 🦋 \u009b2J \u2028' }))
+    const [first, last] = [...generateEvents({ count: 2, seed: 9 })].map((event) => ({
+      ...event,
+      note: 'ö 日本 🦋 \u009b2J \u2028',
+    }))
     const { code, stdout, stderr } = await replay(
       'odd.ndjson',
       `\n${JSON.stringify(first)}\r\n\n{"broken":\n${JSON.stringify(last)}`,
@@ -79,7 +94,10 @@ describe('rxjs-atproto demo --replay', () => {
   })
 
   it('ends at once with an empty file, and with a last line that is no event', async () => {
-    const [empty, broken] = await Promise.all([replay('empty.ndjson', '\n\n', '-q'), replay('broken.ndjson', 'no event\n', '-q')])
+    const [empty, broken] = await Promise.all([
+      replay('empty.ndjson', '\n\n', '-q'),
+      replay('broken.ndjson', 'no event\n', '-q'),
+    ])
     expect(empty).toMatchObject({ code: 0, stdout: '' })
     expect(broken).toMatchObject({ code: 0, stdout: '' })
   })
@@ -96,7 +114,9 @@ describe('rxjs-atproto demo --replay', () => {
 
 describe('rxjs-atproto', () => {
   it('tells its version and its help on stdout', async () => {
-    const { version } = JSON.parse(readFileSync(resolve(__dirname, '../../package.json'), 'utf8')) as { version: string }
+    const { version } = JSON.parse(
+      readFileSync(resolve(__dirname, '../../package.json'), 'utf8'),
+    ) as { version: string }
     const [versions, help, jetstream, demo] = await Promise.all([
       cli.run(['--version']),
       cli.run(['--help']),

@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { toBytes } from '@atcute/cbor'
 import { type FirehoseEvent, isCommit } from 'rxjs-atproto'
-import { decodeMessage, type FakeFirehose, type FakeFirehoseOptions, fakeFirehose, opsOf } from 'rxjs-atproto/testing'
+import {
+  decodeMessage,
+  type FakeFirehose,
+  type FakeFirehoseOptions,
+  fakeFirehose,
+  opsOf,
+} from 'rxjs-atproto/testing'
 import { carOf, commitFrame, DID, linkTo, posts } from '../sources/firehose/frames.js'
 import { Cli, ended, itOnTerminal, linesOf } from './cli.js'
 
@@ -21,8 +27,10 @@ async function serve(options: FakeFirehoseOptions): Promise<FakeFirehose> {
   return server
 }
 
-const run = (server: FakeFirehose, ...flags: readonly string[]) => cli.run(['firehose', '--host', server.url, ...flags])
-const fromStart = (server: FakeFirehose, ...flags: readonly string[]) => run(server, '--cursor', 'oldest', ...flags)
+const run = (server: FakeFirehose, ...flags: readonly string[]) =>
+  cli.run(['firehose', '--host', server.url, ...flags])
+const fromStart = (server: FakeFirehose, ...flags: readonly string[]) =>
+  run(server, '--cursor', 'oldest', ...flags)
 const eventsOf = (ndjson: string) => linesOf(ndjson) as readonly FirehoseEvent[]
 const cursorsOf = (ndjson: string) => eventsOf(ndjson).map(({ cursor }) => cursor)
 const isCommitFrame = (frame: Uint8Array) => decodeMessage(frame).t === '#commit'
@@ -48,14 +56,34 @@ describe('rxjs-atproto firehose writes', () => {
     const others = server.frames.filter((frame) => !isCommitFrame(frame)).length
     expect(others).toBeGreaterThan(0)
 
-    const { code, stdout, stderr } = await fromStart(server, '--limit', String(sent.length + others))
+    const { code, stdout, stderr } = await fromStart(
+      server,
+      '--limit',
+      String(sent.length + others),
+    )
 
     const events = eventsOf(stdout)
     const written = events.filter(isCommit).map(({ did, cursor, commit }) => {
       const { operation, collection, rkey, cid, record } = commit
-      return { seq: cursor, did, action: operation, path: `${collection}/${rkey}`, cid: cid ?? null, record }
+      return {
+        seq: cursor,
+        did,
+        action: operation,
+        path: `${collection}/${rkey}`,
+        cid: cid ?? null,
+        record,
+      }
     })
-    expect(written).toEqual(sent.map(({ seq, did, action, path, cid, record }) => ({ seq, did, action, path, cid, record })))
+    expect(written).toEqual(
+      sent.map(({ seq, did, action, path, cid, record }) => ({
+        seq,
+        did,
+        action,
+        path,
+        cid,
+        record,
+      })),
+    )
     expect(events).toHaveLength(sent.length + others)
     expect(stderr).toMatch(/^[\d,]+ events in .*, 0 dropped, 0 rejected, 0 gaps, 0 reconnects\n$/)
     expect(code).toBe(0)
@@ -66,9 +94,16 @@ describe('rxjs-atproto firehose writes', () => {
     const record = { link, bytes: toBytes(Uint8Array.of(1, 2, 3, 4)) }
     const sync = {
       t: '#sync',
-      body: { did: DID, rev: 'r', time: '2026-01-01T00:00:00.000Z', blocks: toBytes(Uint8Array.of(5, 6)) },
+      body: {
+        did: DID,
+        rev: 'r',
+        time: '2026-01-01T00:00:00.000Z',
+        blocks: toBytes(Uint8Array.of(5, 6)),
+      },
     } as const
-    const server = await serve({ events: [commitFrame(1, [{ action: 'create', path: 'com.example.post/a', record }]), sync] })
+    const server = await serve({
+      events: [commitFrame(1, [{ action: 'create', path: 'com.example.post/a', record }]), sync],
+    })
 
     const { stdout } = await fromStart(server, '--limit', '2', '-q')
 
@@ -76,20 +111,44 @@ describe('rxjs-atproto firehose writes', () => {
       expect.objectContaining({
         did: DID,
         kind: 'commit',
-        commit: expect.objectContaining({ rkey: 'a', record: { link: { $link: link.$link }, bytes: { $bytes: 'AQIDBA' } } }),
+        commit: expect.objectContaining({
+          rkey: 'a',
+          record: { link: { $link: link.$link }, bytes: { $bytes: 'AQIDBA' } },
+        }),
       }),
-      expect.objectContaining({ kind: 'sync', sync: expect.objectContaining({ blocks: { $bytes: 'BQY' } }) }),
+      expect.objectContaining({
+        kind: 'sync',
+        sync: expect.objectContaining({ blocks: { $bytes: 'BQY' } }),
+      }),
     ])
   })
 
   it('only what the filters leave', async () => {
     const server = await serve({ events: 500, generate: { repos: 3 } })
-    const { stdout: all } = await fromStart(server, '--kinds', 'identity,account', '--for', '1s', '-q')
-    expect(new Set(eventsOf(all).map(({ kind }) => kind))).toEqual(new Set(['identity', 'account']))
-    const likes = await fromStart(server, '--kinds', 'commit', '--collections', 'app.bsky.feed.like', '--limit', '20', '-q')
-    expect(new Set(eventsOf(likes.stdout).map((event) => event.kind === 'commit' && event.commit.collection))).toEqual(
-      new Set(['app.bsky.feed.like']),
+    const { stdout: all } = await fromStart(
+      server,
+      '--kinds',
+      'identity,account',
+      '--for',
+      '1s',
+      '-q',
     )
+    expect(new Set(eventsOf(all).map(({ kind }) => kind))).toEqual(new Set(['identity', 'account']))
+    const likes = await fromStart(
+      server,
+      '--kinds',
+      'commit',
+      '--collections',
+      'app.bsky.feed.like',
+      '--limit',
+      '20',
+      '-q',
+    )
+    expect(
+      new Set(
+        eventsOf(likes.stdout).map((event) => event.kind === 'commit' && event.commit.collection),
+      ),
+    ).toEqual(new Set(['app.bsky.feed.like']))
   })
 
   it('from the seq that `--cursor` names', async () => {
@@ -100,14 +159,25 @@ describe('rxjs-atproto firehose writes', () => {
 
   it('an event without the record that cannot be decoded, and says so', async () => {
     const server = await serve({ events: [posts(1), unreadable(2), posts(3)] })
-    const [loose, strict] = await Promise.all([fromStart(server, '--limit', '3'), fromStart(server, '--limit', '3', '--strict')])
+    const [loose, strict] = await Promise.all([
+      fromStart(server, '--limit', '3'),
+      fromStart(server, '--limit', '3', '--strict'),
+    ])
 
     expect(cursorsOf(loose.stdout)).toEqual([1, 2, 3])
     expect(linesOf(loose.stdout)[1]).toEqual(
-      expect.objectContaining({ commit: expect.objectContaining({ rkey: 'a', cid: expect.any(String), problem: 'record-unreadable' }) }),
+      expect.objectContaining({
+        commit: expect.objectContaining({
+          rkey: 'a',
+          cid: expect.any(String),
+          problem: 'record-unreadable',
+        }),
+      }),
     )
     expect(loose.stdout.split('\n')[1]).not.toContain('"record":')
-    expect(loose.stderr).toMatch(/^warning: at:\/\/did:plc:a+\/com\.example\.odd\/a is written without its record: .*DAG-CBOR/)
+    expect(loose.stderr).toMatch(
+      /^warning: at:\/\/did:plc:a+\/com\.example\.odd\/a is written without its record: .*DAG-CBOR/,
+    )
     expect(loose.stderr).toContain('3 events')
     expect(loose.stderr).toContain('1 rejected')
     expect([loose.code, strict.code]).toEqual([0, 6])
@@ -115,7 +185,9 @@ describe('rxjs-atproto firehose writes', () => {
 
   it('what `demo --replay` gives back unchanged', async () => {
     const server = await serve({ events: 200 })
-    const recorded = await cli.shell(`$CLI firehose --host ${server.url} --cursor oldest --limit 200 -q > ${cli.path('recorded.ndjson')}`)
+    const recorded = await cli.shell(
+      `$CLI firehose --host ${server.url} --cursor oldest --limit 200 -q > ${cli.path('recorded.ndjson')}`,
+    )
     const replayed = await cli.run(['demo', '--replay', cli.path('recorded.ndjson'), '-q'])
     const saved = await cli.shell(`cat ${cli.path('recorded.ndjson')}`)
     expect([recorded.code, replayed.code]).toEqual([0, 0])
@@ -127,13 +199,20 @@ describe('rxjs-atproto firehose writes', () => {
     const server = await serve({ events: [posts(1, 3), posts(2)] })
     const { stderr } = await fromStart(server, '--limit', '4', '--metrics', '-q')
     // A commit is one delivery.
-    expect(linesOf(stderr).at(-1)).toMatchObject({ written: 4, delivered: 2, done: 2, connection: { state: 'closed' } })
+    expect(linesOf(stderr).at(-1)).toMatchObject({
+      written: 4,
+      delivered: 2,
+      done: 2,
+      connection: { state: 'closed' },
+    })
   })
 })
 
 describe('rxjs-atproto firehose --help', () => {
   it('has examples that run', async () => {
-    await cli.runExamples('firehose', () => serve({ events: 200, stored: 0, generate: { collections: { 'app.bsky.feed.post': 1 } } }))
+    await cli.runExamples('firehose', () =>
+      serve({ events: 200, stored: 0, generate: { collections: { 'app.bsky.feed.post': 1 } } }),
+    )
   })
 })
 
@@ -176,10 +255,21 @@ describe('rxjs-atproto firehose ends', () => {
 
   it('with 4 when the first answer is a refusal for good, and when no connection was open within `--connect-timeout`', async () => {
     const refused = await serve({ faults: [{ onConnect: 1, do: 'refuse', status: 401 }] })
-    const absent = await serve({ faults: [{ onConnect: 1, do: 'refuse', times: Number.POSITIVE_INFINITY }] })
-    const [first, second] = await Promise.all([run(refused), run(absent, '--connect-timeout', '300ms', '-q')])
-    expect(first).toMatchObject({ code: 4, stderr: expect.stringMatching(/^error: REFUSED: .*401/) })
-    expect(second).toMatchObject({ code: 4, stderr: expect.stringMatching(/^error: NEVER_CONNECTED: no connection within 300 ms/) })
+    const absent = await serve({
+      faults: [{ onConnect: 1, do: 'refuse', times: Number.POSITIVE_INFINITY }],
+    })
+    const [first, second] = await Promise.all([
+      run(refused),
+      run(absent, '--connect-timeout', '300ms', '-q'),
+    ])
+    expect(first).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^error: REFUSED: .*401/),
+    })
+    expect(second).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^error: NEVER_CONNECTED: no connection within 300 ms/),
+    })
   })
 
   it('with 5 when the retries are used up', async () => {
@@ -213,13 +303,26 @@ describe('rxjs-atproto firehose ends', () => {
 })
 
 describe('rxjs-atproto firehose on a terminal', () => {
-  itOnTerminal('shows a table of the collections in the place of the lines (skipped where `script` is absent)', async () => {
-    const server = await serve({ events: [posts(1, 2), posts(2)] })
-    const { code, stdout } = await cli.onTerminal(['firehose', '--host', server.url, '--cursor', 'oldest', '--limit', '3'])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/app\.bsky\.feed\.post +3 +100 %/)
-    expect(stdout).toContain('Lines of JSON go to a pipe or a file: rxjs-atproto firehose > events.ndjson')
-    expect(stdout).toMatch(/3 events in /)
-    expect(stdout).not.toContain('{')
-  })
+  itOnTerminal(
+    'shows a table of the collections in the place of the lines (skipped where `script` is absent)',
+    async () => {
+      const server = await serve({ events: [posts(1, 2), posts(2)] })
+      const { code, stdout } = await cli.onTerminal([
+        'firehose',
+        '--host',
+        server.url,
+        '--cursor',
+        'oldest',
+        '--limit',
+        '3',
+      ])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/app\.bsky\.feed\.post +3 +100 %/)
+      expect(stdout).toContain(
+        'Lines of JSON go to a pipe or a file: rxjs-atproto firehose > events.ndjson',
+      )
+      expect(stdout).toMatch(/3 events in /)
+      expect(stdout).not.toContain('{')
+    },
+  )
 })

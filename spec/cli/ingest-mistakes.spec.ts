@@ -4,7 +4,15 @@ import { type FakeFirehose, fakeFirehose, fakeRepos, generateCommits } from 'rxj
 import { redisCluster } from '../helpers/redis-cluster.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
-import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
+import {
+  IngestRun,
+  operations,
+  Reader,
+  type RskyEnvironment,
+  sentBy,
+  until,
+  type Written,
+} from './ingest-run.js'
 import { tlsProxy } from './tls-proxy.js'
 
 // Processes of their own, on a machine that may have much to do.
@@ -16,12 +24,18 @@ beforeAll(() => cli.build())
 afterEach(() => cli.killAll())
 afterAll(() => cli.dispose())
 
-const ingest = (environment: RskyEnvironment, ...args: readonly string[]) => new IngestRun(cli, environment, args)
+const ingest = (environment: RskyEnvironment, ...args: readonly string[]) =>
+  new IngestRun(cli, environment, args)
 
 describe('rxjs-atproto ingest', () => {
   it('tells all mistakes of its settings at once, and dials nobody', async () => {
     await using relay = await fakeFirehose()
-    const run = ingest({ INGESTER_BATCH_SIZE: 'many', INGESTER_MODE: 'labeler', REDIS_URL: 'http://:s3cret@host', RELAY_HOSTS: relay.url })
+    const run = ingest({
+      INGESTER_BATCH_SIZE: 'many',
+      INGESTER_MODE: 'labeler',
+      REDIS_URL: 'http://:s3cret@host',
+      RELAY_HOSTS: relay.url,
+    })
     expect(await run.ended).toBe(3)
     expect(run.stderr).toBe(
       [
@@ -45,7 +59,11 @@ describe('rxjs-atproto ingest', () => {
   })
 
   it('ends at a signal while it waits for Redis', async () => {
-    const run = ingest({ REDIS_URL: 'redis://127.0.0.1:1', INGESTER_MODE: 'firehose', INGESTER_RELAY_HOSTS: 'localhost:1' })
+    const run = ingest({
+      REDIS_URL: 'redis://127.0.0.1:1',
+      INGESTER_MODE: 'firehose',
+      INGESTER_RELAY_HOSTS: 'localhost:1',
+    })
     await run.says(/Redis at 127\.0\.0\.1:1 is away/)
     expect(await run.stop()).toBe(143)
   })
@@ -59,7 +77,11 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
   beforeEach(async () => {
     redis = await redisServer()
     relay = await fakeFirehose({ events: 200, stored: 'all', style: 'relay' })
-    environment = { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url }
+    environment = {
+      INGESTER_MODE: 'firehose',
+      REDIS_URL: redis.url,
+      INGESTER_RELAY_HOSTS: relay.url,
+    }
   })
   afterEach(async () => {
     await redis[Symbol.asyncDispose]()
@@ -68,7 +90,10 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
 
   it('reads the user, the password and the database of the URL', async () => {
     await redis.cli('ACL', 'SETUSER', 'writer', 'on', '>s3cr:t', '~*', '+@all')
-    const run = ingest({ ...environment, REDIS_URL: `${redis.url.replace('//', '//writer:s3cr%3At@')}/3` })
+    const run = ingest({
+      ...environment,
+      REDIS_URL: `${redis.url.replace('//', '//writer:s3cr%3At@')}/3`,
+    })
     await using reader = await Reader.of({ url: `${redis.url}/3` })
     await until(async () => (await reader.length('firehose_live')) > 100)
     expect(await run.stop()).toBe(143)
@@ -83,7 +108,9 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     await redis.cli('CONFIG', 'SET', 'requirepass', 'right')
     const run = ingest({ ...environment, REDIS_URL: redis.url.replace('//', user) + database })
     expect(await run.ended).toBe(3)
-    expect(run.stderr).toMatch(new RegExp(`error: REDIS_REFUSED: Redis answered ${word} .*; check REDIS_URL`))
+    expect(run.stderr).toMatch(
+      new RegExp(`error: REDIS_REFUSED: Redis answered ${word} .*; check REDIS_URL`),
+    )
     expect(run.stderr).not.toMatch(/wr0ng|right@|is away|tried again/)
     expect(relay.attempts).toEqual([])
   })
@@ -92,7 +119,9 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     await using cluster = await redisCluster(1)
     const run = ingest({ ...environment, REDIS_URL: cluster.urls[0] ?? '' })
     expect(await run.ended).toBe(3)
-    expect(run.stderr).toMatch(/error: REDIS_REFUSED: this Redis is a cluster, which `ingest` does not serve yet/)
+    expect(run.stderr).toMatch(
+      /error: REDIS_REFUSED: this Redis is a cluster, which `ingest` does not serve yet/,
+    )
     expect(relay.attempts).toEqual([])
   })
 
@@ -112,7 +141,9 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     const run = ingest(environment, '--collections', 'app.bsky.feed.*')
     await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '199')
     expect(await run.stop()).toBe(143)
-    const wanted = sentBy(relay.frames).filter((operation) => / app\.bsky\.feed\.[a-z]+\//i.test(operation))
+    const wanted = sentBy(relay.frames).filter((operation) =>
+      / app\.bsky\.feed\.[a-z]+\//i.test(operation),
+    )
     expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(wanted)
     expect(wanted.length).toBeGreaterThan(10)
     expect(wanted.length).toBeLessThan(sentBy(relay.frames).length)
@@ -153,15 +184,22 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     await until(async () => (await reader.length('firehose_live')) > 100)
     await redis.freeze()
     relay.emit(...generateCommits({ count: 100, firstSeq: 1001, seed: 2 }))
-    const open = async () => /rxjs_atproto_events_open\{[^}]*\} (\d+)/.exec(await (await fetch(`${await run.url()}/metrics`)).text())?.[1]
+    const open = async () =>
+      /rxjs_atproto_events_open\{[^}]*\} (\d+)/.exec(
+        await (await fetch(`${await run.url()}/metrics`)).text(),
+      )?.[1]
     await until(async () => Number(await open()) >= 100)
     expect(await run.stop()).toBe(143)
-    expect(run.stderr).toContain('Redis did not take what is in hand within 100 ms (--drain); the positions are before it')
+    expect(run.stderr).toContain(
+      'Redis did not take what is in hand within 100 ms (--drain); the positions are before it',
+    )
     redis.thaw()
     const next = ingest(environment)
     await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '1099')
     expect(await next.stop()).toBe(143)
-    expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(sentBy(relay.frames))
+    expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(
+      sentBy(relay.frames),
+    )
   })
 
   it('has saved the last position when a signal ends it while Redis is away for a moment', async () => {
@@ -170,10 +208,20 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     const key = `firehose_live:cursor:${relay.url}`
     await until(async () => (await reader.get(key)) === '199')
     // Entries can be written, and their position not.
-    await redis.cli('ACL', 'SETUSER', 'default', 'resetkeys', '%R~*', '~firehose_live', '~{firehose_live}*')
+    await redis.cli(
+      'ACL',
+      'SETUSER',
+      'default',
+      'resetkeys',
+      '%R~*',
+      '~firehose_live',
+      '~{firehose_live}*',
+    )
     relay.emit(...generateCommits({ count: 20, firstSeq: 1001, seed: 2 }))
     const done = async () =>
-      /rxjs_atproto_events_done_total\{[^}]*\} (\d+)/.exec(await (await fetch(`${await run.url()}/metrics`)).text())?.[1]
+      /rxjs_atproto_events_done_total\{[^}]*\} (\d+)/.exec(
+        await (await fetch(`${await run.url()}/metrics`)).text(),
+      )?.[1]
     await until(async () => Number(await done()) === 220)
     expect(await reader.get(key)).toBe('199')
     await redis.kill()

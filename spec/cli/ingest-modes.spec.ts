@@ -1,9 +1,25 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { type FakeLabel, fakeFirehose, fakeLabels, fakeRepos, generateCommits, generateLabels } from 'rxjs-atproto/testing'
+import {
+  type FakeLabel,
+  fakeFirehose,
+  fakeLabels,
+  fakeRepos,
+  generateCommits,
+  generateLabels,
+} from 'rxjs-atproto/testing'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
-import { found, IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
+import {
+  found,
+  IngestRun,
+  operations,
+  Reader,
+  type RskyEnvironment,
+  sentBy,
+  until,
+  type Written,
+} from './ingest-run.js'
 
 interface WrittenRepo {
   readonly did: string
@@ -24,7 +40,8 @@ afterAll(() => cli.dispose())
 
 const ingest = (environment: RskyEnvironment, ...args: readonly string[]) =>
   new IngestRun(cli, { REDIS_URL: redis.url, ...environment }, args)
-const didsOf = (repos: readonly unknown[]) => (repos as readonly { readonly did: string }[]).map(({ did }) => did)
+const didsOf = (repos: readonly unknown[]) =>
+  (repos as readonly { readonly did: string }[]).map(({ did }) => did)
 
 describeRedis('rxjs-atproto ingest', () => {
   beforeEach(async () => {
@@ -44,7 +61,11 @@ describeRedis('rxjs-atproto ingest', () => {
 
     const entries = await reader.entries<WrittenRepo>('repo_backfill', 'repo')
     expect(didsOf(entries)).toEqual(didsOf(relay.repos))
-    expect(entries.every(({ host, active, rev }) => host === relay.url && typeof active === 'boolean' && rev !== '')).toBe(true)
+    expect(
+      entries.every(
+        ({ host, active, rev }) => host === relay.url && typeof active === 'boolean' && rev !== '',
+      ),
+    ).toBe(true)
     expect(await reader.get(`repo_backfill:cursor:${relay.url}`)).toBe('!ingester-done')
 
     const requests = relay.requests.length
@@ -56,30 +77,37 @@ describeRedis('rxjs-atproto ingest', () => {
   it('goes on with the page of rsky-ingester', async () => {
     await using relay = await fakeRepos({ repos: 2500 })
     await reader.set(`repo_backfill:cursor:${relay.url}`, '1000')
-    expect(await ingest({ INGESTER_MODE: 'backfill', INGESTER_RELAY_HOSTS: relay.url }).ended).toBe(0)
+    expect(await ingest({ INGESTER_MODE: 'backfill', INGESTER_RELAY_HOSTS: relay.url }).ended).toBe(
+      0,
+    )
     expect(relay.requests.map(({ cursor }) => cursor)[0]).toBe('1000')
-    expect(didsOf(await reader.entries('repo_backfill', 'repo'))).toEqual(didsOf(relay.repos).slice(1000))
+    expect(didsOf(await reader.entries('repo_backfill', 'repo'))).toEqual(
+      didsOf(relay.repos).slice(1000),
+    )
   })
 
-  it.each([2, 3, 4])('has every repository when it is killed at request %i, and the end is marked last', async (onRequest) => {
-    await using relay = await fakeRepos({ repos: 3500, faults: [{ onRequest, do: 'hang' }] })
-    const environment = { INGESTER_MODE: 'backfill', INGESTER_RELAY_HOSTS: relay.url }
-    const run = ingest(environment)
-    await relay.when(() => relay.fired.length === 1)
-    // All before that page is written, and said to be.
-    const key = `repo_backfill:cursor:${relay.url}`
-    const saved = await found(async () => (await reader.get(key)) ?? undefined)
-    expect(saved).toMatch(/^\d+$/)
-    await until(async () => (await reader.get(key)) === relay.requests.at(-1)?.cursor)
-    await run.stop('SIGKILL')
+  it.each([2, 3, 4])(
+    'has every repository when it is killed at request %i, and the end is marked last',
+    async (onRequest) => {
+      await using relay = await fakeRepos({ repos: 3500, faults: [{ onRequest, do: 'hang' }] })
+      const environment = { INGESTER_MODE: 'backfill', INGESTER_RELAY_HOSTS: relay.url }
+      const run = ingest(environment)
+      await relay.when(() => relay.fired.length === 1)
+      // All before that page is written, and said to be.
+      const key = `repo_backfill:cursor:${relay.url}`
+      const saved = await found(async () => (await reader.get(key)) ?? undefined)
+      expect(saved).toMatch(/^\d+$/)
+      await until(async () => (await reader.get(key)) === relay.requests.at(-1)?.cursor)
+      await run.stop('SIGKILL')
 
-    const begun = relay.requests.length
-    expect(await ingest(environment).ended).toBe(0)
-    expect(relay.requests[begun]?.cursor).toBe(relay.requests[begun - 1]?.cursor)
-    const dids = didsOf(await reader.entries('repo_backfill', 'repo'))
-    expect([...new Set(dids)].sort()).toEqual([...didsOf(relay.repos)].sort())
-    expect(await reader.get(key)).toBe('!ingester-done')
-  })
+      const begun = relay.requests.length
+      expect(await ingest(environment).ended).toBe(0)
+      expect(relay.requests[begun]?.cursor).toBe(relay.requests[begun - 1]?.cursor)
+      const dids = didsOf(await reader.entries('repo_backfill', 'repo'))
+      expect([...new Set(dids)].sort()).toEqual([...didsOf(relay.repos)].sort())
+      expect(await reader.get(key)).toBe('!ingester-done')
+    },
+  )
 
   it('writes the labels of a labeler with all that they say, and goes on behind the last one', async () => {
     const labels = [...generateLabels({ count: 300, seed: 4 })]
@@ -94,17 +122,24 @@ describeRedis('rxjs-atproto ingest', () => {
     await until(async () => (await reader.get(key)) === '299')
     expect(await next.stop()).toBe(143)
 
-    const frames = await reader.entries<{ readonly seq: number; readonly labels: readonly object[] }>('label_live', 'labels')
+    const frames = await reader.entries<{
+      readonly seq: number
+      readonly labels: readonly object[]
+    }>('label_live', 'labels')
     const present = new Set(frames.map(({ seq }) => seq))
     expect(frames.every((frame) => Object.keys(frame).join() === 'seq,labels')).toBe(true)
     expect(present.size).toBe(frames.length)
-    for (const { seq, labels: written } of frames) expect(written).toEqual([asJson(labels[seq - 1])])
+    for (const { seq, labels: written } of frames)
+      expect(written).toEqual([asJson(labels[seq - 1])])
     // Ozone lets a newer label take the place of an older one.
     expect([...present].slice(-100)).toEqual(Array.from({ length: 100 }, (_, index) => 201 + index))
   })
 
   it('does all of it in the mode all, two hosts side by side, each with its own position', async () => {
-    const [first, second] = [[...generateCommits({ count: 200, seed: 1 })], [...generateCommits({ count: 300, seed: 2 })]]
+    const [first, second] = [
+      [...generateCommits({ count: 200, seed: 1 })],
+      [...generateCommits({ count: 300, seed: 2 })],
+    ]
     await using firehoses = await fakeFirehose({ events: first, stored: 'all', style: 'relay' })
     await using others = await fakeFirehose({ events: second, stored: 'all', style: 'relay' })
     await using repos = await fakeRepos({ repos: 50 })
@@ -112,17 +147,30 @@ describeRedis('rxjs-atproto ingest', () => {
     await using one = await door(firehoses.port, repos.port)
     await using other = await door(others.port, repos.port)
     const hosts = [one.url, other.url]
-    const run = ingest({ RELAY_HOSTS: hosts.join(), LABELER_HOSTS: labeler.host, METRICS_PORT: '0' }, '--healthy-within', '1ms')
+    const run = ingest(
+      { RELAY_HOSTS: hosts.join(), LABELER_HOSTS: labeler.host, METRICS_PORT: '0' },
+      '--healthy-within',
+      '1ms',
+    )
 
-    const keys = [`firehose_live:cursor:${hosts[0]}`, `firehose_live:cursor:${hosts[1]}`, `label_live:cursor:${labeler.host}`]
+    const keys = [
+      `firehose_live:cursor:${hosts[0]}`,
+      `firehose_live:cursor:${hosts[1]}`,
+      `label_live:cursor:${labeler.host}`,
+    ]
     const positions = () => Promise.all(keys.map((key) => reader.get(key)))
     await until(async () => (await positions()).join() === '199,299,19')
     const ends = () => Promise.all(hosts.map((host) => reader.get(`repo_backfill:cursor:${host}`)))
     await until(async () => (await ends()).every((end) => end === '!ingester-done'))
     // A host that has no more is not away.
     const text = await (await fetch(`${await run.url()}/metrics`)).text()
-    expect(text.match(/rxjs_atproto_completed\{stream="repo_backfill",host="[^"]+"\} 1$/gm)).toHaveLength(2)
-    expect(await (await fetch(`${await run.url()}/healthz`)).json()).toMatchObject({ healthy: true, reasons: [] })
+    expect(
+      text.match(/rxjs_atproto_completed\{stream="repo_backfill",host="[^"]+"\} 1$/gm),
+    ).toHaveLength(2)
+    expect(await (await fetch(`${await run.url()}/healthz`)).json()).toMatchObject({
+      healthy: true,
+      reasons: [],
+    })
     expect(await run.stop()).toBe(143)
 
     const entries = operations(await reader.entries<Written>('firehose_live', 'event'))
@@ -135,7 +183,10 @@ describeRedis('rxjs-atproto ingest', () => {
 const asJson = (label: FakeLabel | undefined): unknown => JSON.parse(JSON.stringify(label))
 
 /** A relay has one address for its firehose and its list of repositories. */
-async function door(firehose: number, repos: number): Promise<{ readonly url: string } & AsyncDisposable> {
+async function door(
+  firehose: number,
+  repos: number,
+): Promise<{ readonly url: string } & AsyncDisposable> {
   const server = createServer((client) => {
     client.once('data', (head) => {
       const upstream = connect(head.includes('listRepos') ? repos : firehose, '127.0.0.1')

@@ -1,4 +1,9 @@
-import { CursorStoreError, memoryCursorStore, RedisRefusedError, RedisUnavailableError } from 'rxjs-atproto'
+import {
+  CursorStoreError,
+  memoryCursorStore,
+  RedisRefusedError,
+  RedisUnavailableError,
+} from 'rxjs-atproto'
 import { ailments } from '../../src/apps/ingest/health.js'
 import { Feed, type StreamName } from '../../src/apps/ingest/host-feed.js'
 import { servePages } from '../../src/apps/ingest/http.js'
@@ -8,7 +13,8 @@ import { patient } from '../../src/apps/ingest/retrying-last-save.js'
 import { cursorKey, PAGE, rskyCursors, SEQ } from '../../src/apps/ingest/rsky-cursors.js'
 import { Messages } from '../../src/cli/messages.js'
 
-const feedOf = (stream: StreamName, host: string) => new Feed(stream, host, new Messages({ write: () => {} }, { color: false }, {}))
+const feedOf = (stream: StreamName, host: string) =>
+  new Feed(stream, host, new Messages({ write: () => {} }, { color: false }, {}))
 
 describe('the text for Prometheus', () => {
   it('has each family once, with its help and type, whatever is in a label', () => {
@@ -23,7 +29,12 @@ describe('the text for Prometheus', () => {
         ],
       },
       { name: 'rxjs_atproto_cursor', type: 'gauge', help: 'Nothing yet.', samples: [] },
-      { name: 'rxjs_atproto_lag_seconds', type: 'gauge', help: 'No label.', samples: [{ value: 0.25 }] },
+      {
+        name: 'rxjs_atproto_lag_seconds',
+        type: 'gauge',
+        help: 'No label.',
+        samples: [{ value: 0.25 }],
+      },
     ])
     expect(text).toBe(
       [
@@ -62,13 +73,20 @@ describe('health', () => {
     redis.tell(false)
     expect(ailments(parts, 10_000)).toEqual([])
     clock.mockReturnValue(15_001)
-    expect(ailments(parts, 10_000)).toEqual(['a host has been away for 10 s', 'another has been away for 15 s'])
+    expect(ailments(parts, 10_000)).toEqual([
+      'a host has been away for 10 s',
+      'another has been away for 15 s',
+    ])
   })
 })
 
 describe('pages', () => {
   it('are served by GET and HEAD on their paths, and on no others', async () => {
-    const server = await servePages({ '/metrics': () => ({ status: 200, type: 'text/plain', body: 'é\n' }) }, 0, '127.0.0.1')
+    const server = await servePages(
+      { '/metrics': () => ({ status: 200, type: 'text/plain', body: 'é\n' }) },
+      0,
+      '127.0.0.1',
+    )
     const get = async (path: string, method = 'GET') => {
       const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method })
       return [response.status, response.headers.get('content-length'), await response.text()]
@@ -89,7 +107,9 @@ describe('positions', () => {
   const HOST = 'wss://bsky.network/xrpc/com.atproto.sync.subscribeRepos'
 
   it('are under the key of rsky-ingester, with the host as it was written', () => {
-    expect(cursorKey(feedOf('firehose_live', 'https://bsky.network/'))).toBe('firehose_live:cursor:https://bsky.network/')
+    expect(cursorKey(feedOf('firehose_live', 'https://bsky.network/'))).toBe(
+      'firehose_live:cursor:https://bsky.network/',
+    )
   })
 
   it('of a live stream are the last seq that is done, and do not drift over restarts', async () => {
@@ -97,7 +117,11 @@ describe('positions', () => {
     const store = rskyCursors(redis, feedOf('firehose_live', 'bsky.network'), SEQ)
     await store.save(KEY, JSON.stringify({ host: HOST, position: 500, time_us: 7 }))
     expect(await redis.load('firehose_live:cursor:bsky.network')).toBe('499')
-    expect(JSON.parse((await store.load(KEY)) ?? '')).toEqual({ host: HOST, position: 500, time_us: 0 })
+    expect(JSON.parse((await store.load(KEY)) ?? '')).toEqual({
+      host: HOST,
+      position: 500,
+      time_us: 0,
+    })
     await store.save(KEY, (await store.load(KEY)) ?? '')
     expect(await redis.load('firehose_live:cursor:bsky.network')).toBe('499')
   })
@@ -116,14 +140,22 @@ describe('positions', () => {
     async (text) => {
       const redis = memoryCursorStore()
       await redis.save('label_live:cursor:mod.bsky.app', text)
-      const loading = rskyCursors(redis, feedOf('label_live', 'mod.bsky.app'), SEQ).load('labels wss://mod.bsky.app/')
+      const loading = rskyCursors(redis, feedOf('label_live', 'mod.bsky.app'), SEQ).load(
+        'labels wss://mod.bsky.app/',
+      )
       await expect(loading).rejects.toThrow(CursorStoreError)
-      await expect(loading).rejects.toThrow(/^label_live:cursor:mod\.bsky\.app in Redis holds .* which is no position/)
+      await expect(loading).rejects.toThrow(
+        /^label_live:cursor:mod\.bsky\.app in Redis holds .* which is no position/,
+      )
     },
   )
 
   it.each([
-    ['1750000::did:plc:a', { pages: 4, cursor: '1750000::did:plc:a' }, { pages: 0, cursor: '1750000::did:plc:a' }],
+    [
+      '1750000::did:plc:a',
+      { pages: 4, cursor: '1750000::did:plc:a' },
+      { pages: 0, cursor: '1750000::did:plc:a' },
+    ],
     ['!ingester-done', { pages: 5, completed: true }, { pages: 0, completed: true }],
   ])('of a backfill are %s as rsky-ingester writes it', async (text, saved, loaded) => {
     const redis = memoryCursorStore()
@@ -136,7 +168,9 @@ describe('positions', () => {
 
   it('are saved again while Redis is away where they are the last ones, and else given up for the next', async () => {
     let [asked, isEnding] = [0, false]
-    const away = new CursorStoreError('could not save', { cause: new RedisUnavailableError('away', 'CONNECTION') })
+    const away = new CursorStoreError('could not save', {
+      cause: new RedisUnavailableError('away', 'CONNECTION'),
+    })
     const save = async () => {
       asked += 1
       if (asked < 4) throw away
@@ -156,8 +190,13 @@ describe('positions', () => {
   })
 
   it('are given up where Redis refuses them, also at the end', async () => {
-    const refused = new CursorStoreError('could not save', { cause: new RedisRefusedError('NOPERM', 'NOPERM') })
-    const store = patient({ load: async () => undefined, save: () => Promise.reject(refused) }, () => true)
+    const refused = new CursorStoreError('could not save', {
+      cause: new RedisRefusedError('NOPERM', 'NOPERM'),
+    })
+    const store = patient(
+      { load: async () => undefined, save: () => Promise.reject(refused) },
+      () => true,
+    )
     await expect(store.save('key', '1')).rejects.toThrow(refused)
   })
 })

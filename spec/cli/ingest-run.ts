@@ -17,7 +17,12 @@ export class IngestRun {
 
   constructor(cli: Cli, environment: RskyEnvironment, args: readonly string[] = []) {
     const { PATH, NODE_OPTIONS } = process.env
-    const env = { METRICS_PORT: 'off', ...(PATH ? { PATH } : {}), ...(NODE_OPTIONS ? { NODE_OPTIONS } : {}), ...environment }
+    const env = {
+      METRICS_PORT: 'off',
+      ...(PATH ? { PATH } : {}),
+      ...(NODE_OPTIONS ? { NODE_OPTIONS } : {}),
+      ...environment,
+    }
     this.#child = cli.start(['ingest', '--batch-timeout', '20ms', ...args], { env })
     this.#child.stderr?.setEncoding('utf8').on('data', (text) => {
       this.stderr += text
@@ -45,7 +50,8 @@ export class IngestRun {
       const found = pattern.exec(this.stderr)
       if (found !== null) return found
       const stderr = this.#child.stderr
-      if (stderr === null || stderr.closed) throw new Error(`it never said ${pattern}, but:\n${this.stderr}`)
+      if (stderr === null || stderr.closed)
+        throw new Error(`it never said ${pattern}, but:\n${this.stderr}`)
       await Promise.race([once(stderr, 'data'), this.#ended])
     }
   }
@@ -57,7 +63,8 @@ export class IngestRun {
   }
 }
 
-const TAKE = "local rows = redis.call('XRANGE', KEYS[1], '-', '+') redis.call('XTRIM', KEYS[1], 'MAXLEN', 0) return rows"
+const TAKE =
+  "local rows = redis.call('XRANGE', KEYS[1], '-', '+') redis.call('XTRIM', KEYS[1], 'MAXLEN', 0) return rows"
 
 /** What is in Redis, as any of its readers sees it. */
 export class Reader implements AsyncDisposable {
@@ -103,16 +110,23 @@ export class Reader implements AsyncDisposable {
 }
 
 function valuesOf<T>(reply: unknown, field: string): readonly T[] {
-  return (reply as readonly (readonly [id: string, fields: readonly string[]])[]).map(([, [name, value, ...others]]) => {
-    if (name !== field || others.length > 0 || value === undefined) throw new Error(`an entry has ${name}`)
-    return JSON.parse(value) as T
-  })
+  return (reply as readonly (readonly [id: string, fields: readonly string[]])[]).map(
+    ([, [name, value, ...others]]) => {
+      if (name !== field || others.length > 0 || value === undefined)
+        throw new Error(`an entry has ${name}`)
+      return JSON.parse(value) as T
+    },
+  )
 }
 
 /** Asks again and again, each time of another process. */
-export const until = (holds: () => Promise<boolean>): Promise<boolean> => found(async () => (await holds()) || undefined)
+export const until = (holds: () => Promise<boolean>): Promise<boolean> =>
+  found(async () => (await holds()) || undefined)
 
-/** Asks again and again until there is an answer: as often as it takes no time from those that are asked. */
+/**
+ * Asks again and again until there is an answer: as often as it takes no time from those that are
+ * asked.
+ */
 export const found = <T>(ask: () => Promise<T | undefined>): Promise<T> =>
   firstValueFrom(
     timer(0, 20).pipe(
@@ -134,8 +148,16 @@ export interface Written {
 
 /** What identifies an operation on the wire, and in an entry. */
 export const sentBy = (messages: readonly (FirehoseMessage | Uint8Array)[]) =>
-  messages.flatMap(opsOf).map(({ seq, did, rev, action, path, cid }) => `${seq} ${did} ${rev} ${action} ${path} ${cid ?? ''}`)
+  messages
+    .flatMap(opsOf)
+    .map(
+      ({ seq, did, rev, action, path, cid }) =>
+        `${seq} ${did} ${rev} ${action} ${path} ${cid ?? ''}`,
+    )
 export const operations = (entries: readonly Written[]) =>
   entries
     .filter(({ type }) => ['create', 'update', 'delete'].includes(type))
-    .map(({ seq, did, rev, type, collection, rkey, cid = '' }) => `${seq} ${did} ${rev} ${type} ${collection}/${rkey} ${cid}`)
+    .map(
+      ({ seq, did, rev, type, collection, rkey, cid = '' }) =>
+        `${seq} ${did} ${rev} ${type} ${collection}/${rkey} ${cid}`,
+    )

@@ -1,5 +1,10 @@
 import { ConfigError } from 'rxjs-atproto'
-import { type Environment, type Flags, ignoredVariables, readSettings } from '../../src/apps/ingest/settings.js'
+import {
+  type Environment,
+  type Flags,
+  ignoredVariables,
+  readSettings,
+} from '../../src/apps/ingest/settings.js'
 import { failureOf } from '../../src/cli/failure.js'
 
 const RSKY = {
@@ -55,14 +60,23 @@ describe('the settings of ingest', () => {
   })
 
   it('are read from the names of its readme too', () => {
-    expect(readSettings({}, { RELAY_HOSTS: 'a.example', LABELER_HOSTS: 'b.example,c.example' })).toMatchObject({
+    expect(
+      readSettings({}, { RELAY_HOSTS: 'a.example', LABELER_HOSTS: 'b.example,c.example' }),
+    ).toMatchObject({
       relayHosts: ['a.example'],
       labelerHosts: ['b.example', 'c.example'],
     })
   })
 
   it('are those of the flags where both are given', () => {
-    const flags = { mode: 'firehose', batchSize: '7', batchTimeout: '2s', relayHosts: 'x.example', metricsPort: 'off', cursor: '12' }
+    const flags = {
+      mode: 'firehose',
+      batchSize: '7',
+      batchTimeout: '2s',
+      relayHosts: 'x.example',
+      metricsPort: 'off',
+      cursor: '12',
+    }
     expect(readSettings(flags, RSKY)).toMatchObject({
       mode: 'firehose',
       batchSize: 7,
@@ -74,20 +88,33 @@ describe('the settings of ingest', () => {
   })
 
   it('take an empty variable for one that is not set', () => {
-    expect(readSettings({}, { INGESTER_BATCH_SIZE: '', RELAY_HOSTS: ' ', INGESTER_MODE: '' })).toEqual(readSettings({}, {}))
+    expect(
+      readSettings({}, { INGESTER_BATCH_SIZE: '', RELAY_HOSTS: ' ', INGESTER_MODE: '' }),
+    ).toEqual(readSettings({}, {}))
   })
 
   it('tell which variable of a pair is not used', () => {
     const both = { INGESTER_RELAY_HOSTS: 'a.example', RELAY_HOSTS: 'b.example' }
     expect(readSettings({}, both).relayHosts).toEqual(['a.example'])
-    expect(ignoredVariables({}, both)).toEqual(['RELAY_HOSTS is not used: INGESTER_RELAY_HOSTS has another value, and wins'])
-    expect(ignoredVariables({}, { INGESTER_RELAY_HOSTS: 'a.example', RELAY_HOSTS: 'a.example' })).toEqual([])
+    expect(ignoredVariables({}, both)).toEqual([
+      'RELAY_HOSTS is not used: INGESTER_RELAY_HOSTS has another value, and wins',
+    ])
+    expect(
+      ignoredVariables({}, { INGESTER_RELAY_HOSTS: 'a.example', RELAY_HOSTS: 'a.example' }),
+    ).toEqual([])
     expect(ignoredVariables({}, RSKY)).toEqual([])
   })
 
   it('are all refused at once, each under the name of its flag or variable', () => {
-    const environment = { INGESTER_BATCH_SIZE: '5e2', INGESTER_MODE: 'some', INGESTER_BATCH_TIMEOUT_MS: '0', METRICS_PORT: '65536' }
-    expect(mistakesOf({ highWaterMark: '0', relayHosts: 'user@host', cursor: '-1' }, environment)).toEqual([
+    const environment = {
+      INGESTER_BATCH_SIZE: '5e2',
+      INGESTER_MODE: 'some',
+      INGESTER_BATCH_TIMEOUT_MS: '0',
+      METRICS_PORT: '65536',
+    }
+    expect(
+      mistakesOf({ highWaterMark: '0', relayHosts: 'user@host', cursor: '-1' }, environment),
+    ).toEqual([
       'CONFIG: INGESTER_MODE is "some". Write one of all, firehose, backfill, labeler.',
       'CONFIG: --relay-hosts is "user@host". Write host names or URLs, with commas between them.',
       'CONFIG: --cursor is "-1". Write oldest, live, or a seq.',
@@ -99,7 +126,9 @@ describe('the settings of ingest', () => {
   })
 
   it('refuse the mode labeler without a labeler', () => {
-    expect(mistakesOf({ mode: 'labeler' })).toEqual(['CONFIG: --labeler-hosts is needed for the mode labeler (or INGESTER_LABELER_HOSTS)'])
+    expect(mistakesOf({ mode: 'labeler' })).toEqual([
+      'CONFIG: --labeler-hosts is needed for the mode labeler (or INGESTER_LABELER_HOSTS)',
+    ])
   })
 
   it.each([
@@ -117,7 +146,10 @@ describe('the settings of ingest', () => {
   })
 
   it('refuse what the sink would refuse, and a wait that no timer can', () => {
-    expect(readSettings({ batchSize: '10000', drain: '0s' }, {})).toMatchObject({ batchSize: 10_000, drain: 0 })
+    expect(readSettings({ batchSize: '10000', drain: '0s' }, {})).toMatchObject({
+      batchSize: 10_000,
+      drain: 0,
+    })
     expect(mistakesOf({ drain: '30d' }, { INGESTER_BATCH_SIZE: '10001' })).toEqual([
       'CONFIG: INGESTER_BATCH_SIZE is "10001". Write a whole number up to 10000.',
       'CONFIG: --drain is "30d". Write a duration up to 24d.',
@@ -132,15 +164,18 @@ describe('the settings of ingest', () => {
     expect(readSettings({ cursor: '7', mode: 'backfill', relayHosts: 'a,b' }, {}).cursor).toBe(7)
   })
 
-  it.each(['http://:s3cret@host', 'redis://', 'redis://:s3cret@host/name', 'redis://:100%s3cret@host', 's3cret'])(
-    'refuse the Redis URL %s without showing it',
-    (url) => {
-      const [message, ...others] = mistakesOf({}, { REDIS_URL: url })
-      expect(others).toEqual([])
-      expect(message).toMatch(/^CONFIG: REDIS_URL is no good\. /)
-      expect(message).not.toContain('s3cret')
-    },
-  )
+  it.each([
+    'http://:s3cret@host',
+    'redis://',
+    'redis://:s3cret@host/name',
+    'redis://:100%s3cret@host',
+    's3cret',
+  ])('refuse the Redis URL %s without showing it', (url) => {
+    const [message, ...others] = mistakesOf({}, { REDIS_URL: url })
+    expect(others).toEqual([])
+    expect(message).toMatch(/^CONFIG: REDIS_URL is no good\. /)
+    expect(message).not.toContain('s3cret')
+  })
 
   it('are an error of the config, which is the exit code 3', () => {
     expect(() => readSettings({ batchSize: 'x' }, {})).toThrow(ConfigError)

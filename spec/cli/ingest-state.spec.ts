@@ -18,7 +18,9 @@ import { found, IngestRun, until } from './ingest-run.js'
 jest.setTimeout(180_000)
 
 /** A run that never began. */
-function boardOf(flags: Parameters<typeof readSettings>[0] = { mode: 'firehose', relayHosts: 'a.example' }) {
+function boardOf(
+  flags: Parameters<typeof readSettings>[0] = { mode: 'firehose', relayHosts: 'a.example' },
+) {
   const settings = readSettings({ healthyWithin: '10s', ...flags }, {})
   const messages = new Messages({ write: () => {} }, { color: false }, {})
   const link = new RedisLink(settings.redis, messages)
@@ -37,8 +39,10 @@ function boardOf(flags: Parameters<typeof readSettings>[0] = { mode: 'firehose',
     board,
     link,
     feed,
-    host: (changes: Partial<StreamMetrics>, index?: number) => feed(index).watch.metrics$.next({ ...streamMetrics().value, ...changes }),
-    sink: (changes: Partial<RedisSinkMetrics>, index?: number) => sink(index).metrics$.next({ ...sink(index).metrics, ...changes }),
+    host: (changes: Partial<StreamMetrics>, index?: number) =>
+      feed(index).watch.metrics$.next({ ...streamMetrics().value, ...changes }),
+    sink: (changes: Partial<RedisSinkMetrics>, index?: number) =>
+      sink(index).metrics$.next({ ...sink(index).metrics, ...changes }),
   }
 }
 
@@ -47,7 +51,13 @@ class Away extends StreamError {
   readonly code = 'CONNECT'
   readonly retryable = true
 }
-const waiting: ConnectionStatus = { state: 'waiting', host: HOST, attempt: 3, nextAttemptAt: 5, reason: new Away('no route') }
+const waiting: ConnectionStatus = {
+  state: 'waiting',
+  host: HOST,
+  attempt: 3,
+  nextAttemptAt: 5,
+  reason: new Away('no route'),
+}
 
 describe('/metrics', () => {
   const samples = (board: Board): ReadonlyMap<string, string> =>
@@ -98,7 +108,12 @@ describe('/metrics', () => {
     ['pending', 36, 'redis_pending', '36'],
     ['unread', 37, 'redis_unread', '37'],
     ['status', { state: 'high-water', unread: 5 }, 'redis_high_water', '1'],
-    ['status', { state: 'waiting', attempt: 1, nextAttemptAt: 5, reason: new Away('OOM') }, 'redis_waiting', '1'],
+    [
+      'status',
+      { state: 'waiting', attempt: 1, nextAttemptAt: 5, reason: new Away('OOM') },
+      'redis_waiting',
+      '1',
+    ],
   ])('tells `%s` %j of a stream as %s', (name, value, family, expected) => {
     const { board, sink } = boardOf()
     expect(samples(board).get(family)).toBe('0')
@@ -111,11 +126,19 @@ describe('/metrics', () => {
     ['open', 0, 1000, '5'],
     ['open', 3, 11_000, '5'],
     ['paused', 0, 11_000, '5'],
-  ] as const)('tells the lag of a host that is %s, with %i events to write and %i ms without one, as %s', (state, open, quietMs, lag) => {
-    const { board, host } = boardOf()
-    host({ lagMs: 5000, lastEventAt: Date.now() - quietMs, connection: { state, host: HOST }, open })
-    expect(samples(board).get('lag_seconds')).toBe(lag)
-  })
+  ] as const)(
+    'tells the lag of a host that is %s, with %i events to write and %i ms without one, as %s',
+    (state, open, quietMs, lag) => {
+      const { board, host } = boardOf()
+      host({
+        lagMs: 5000,
+        lastEventAt: Date.now() - quietMs,
+        connection: { state, host: HOST },
+        open,
+      })
+      expect(samples(board).get('lag_seconds')).toBe(lag)
+    },
+  )
 
   it('tells that a backfill is through, and what runs', () => {
     const { board, feed } = boardOf({ mode: 'backfill', relayHosts: 'a.example' })
@@ -126,11 +149,17 @@ describe('/metrics', () => {
   })
 
   it('has one sample for each host and stream, under names that Prometheus takes', () => {
-    const { board } = boardOf({ mode: 'all', relayHosts: 'a.example,b.example', labelerHosts: 'c.example' })
+    const { board } = boardOf({
+      mode: 'all',
+      relayHosts: 'a.example,b.example',
+      labelerHosts: 'c.example',
+    })
     for (const { name, type, samples: all } of board.families) {
       expect(name).toMatch(/^rxjs_atproto_[a-z_]+$/)
       expect(name.endsWith('_total')).toBe(type === 'counter')
-      expect(all.length).toBe(name === 'rxjs_atproto_info' ? 1 : name.startsWith('rxjs_atproto_redis_') ? 3 : 5)
+      expect(all.length).toBe(
+        name === 'rxjs_atproto_info' ? 1 : name.startsWith('rxjs_atproto_redis_') ? 3 : 5,
+      )
     }
     expect(new Set(board.families.map(({ name }) => name)).size).toBe(board.families.length)
   })
@@ -161,7 +190,10 @@ describe('/healthz', () => {
     now = 109_000
     expect(board.ailments).toEqual([])
     now = 111_000
-    expect(board.ailments).toEqual(['a.example (firehose_live) has been away for 11 s', 'writing firehose_live has been away for 11 s'])
+    expect(board.ailments).toEqual([
+      'a.example (firehose_live) has been away for 11 s',
+      'writing firehose_live has been away for 11 s',
+    ])
     link.away.tell(true)
     now = 131_000
     expect(board.ailments).toEqual(['Redis has been away for 20 s'])
@@ -190,7 +222,11 @@ describe('/healthz', () => {
 
 describe('the table', () => {
   it('has a line for each host and each stream', () => {
-    const { board, host, sink } = boardOf({ mode: 'all', relayHosts: 'a.example', labelerHosts: 'b.example' })
+    const { board, host, sink } = boardOf({
+      mode: 'all',
+      relayHosts: 'a.example',
+      labelerHosts: 'b.example',
+    })
     host({ connection: { state: 'open', host: HOST }, cursor: 26_600_123, lagMs: 1234 }, 0)
     host({ connection: waiting }, 2)
     sink({ status: { state: 'high-water', unread: 100_000 }, written: 4213, unread: 100_000 }, 0)
@@ -204,27 +240,41 @@ describe('the table', () => {
       ]),
     )
     // The state is what a narrow terminal has to show.
-    expect(lines.map((line) => line.slice(0, 79)).filter((line) => /open|waiting/.test(line))).toHaveLength(3)
+    expect(
+      lines.map((line) => line.slice(0, 79)).filter((line) => /open|waiting/.test(line)),
+    ).toHaveLength(3)
   })
 
   it('is a line now and then elsewhere, with what is away', () => {
     const { board, host, sink } = boardOf()
     host({ connection: waiting })
     sink({ written: 7, status: { state: 'writing' } })
-    expect(statusOf(board)).toBe('firehose_live 0/s, 7 written, writing, a.example waiting (CONNECT)')
+    expect(statusOf(board)).toBe(
+      'firehose_live 0/s, 7 written, writing, a.example waiting (CONNECT)',
+    )
     sink({ written: 0, duplicates: 1995, status: { state: 'writing' } })
-    expect(statusOf(board)).toBe('firehose_live 0/s, 0 written, 1,995 there already, writing, a.example waiting (CONNECT)')
+    expect(statusOf(board)).toBe(
+      'firehose_live 0/s, 0 written, 1,995 there already, writing, a.example waiting (CONNECT)',
+    )
   })
 
   it('gives way to JSON under --metrics, with the reasons of errors', () => {
     const written: string[] = []
-    const messages = new Messages({ write: (text: string) => written.push(text) }, { color: false, quiet: true }, {})
+    const messages = new Messages(
+      { write: (text: string) => written.push(text) },
+      { color: false, quiet: true },
+      {},
+    )
     const { board, host } = boardOf()
     host({ connection: waiting })
     shown(board, messages, true).end()
     expect(JSON.parse(written.join(''))).toMatchObject({
       hosts: [
-        { stream: 'firehose_live', host: 'a.example', connection: { state: 'waiting', reason: { code: 'CONNECT', message: 'no route' } } },
+        {
+          stream: 'firehose_live',
+          host: 'a.example',
+          connection: { state: 'waiting', reason: { code: 'CONNECT', message: 'no route' } },
+        },
       ],
       streams: [{ stream: 'firehose_live', written: 0 }],
     })
@@ -234,7 +284,11 @@ describe('the table', () => {
     jest.useFakeTimers()
     try {
       const written: string[] = []
-      const messages = new Messages({ write: (text: string) => written.push(text) }, { color: false, quiet: true }, {})
+      const messages = new Messages(
+        { write: (text: string) => written.push(text) },
+        { color: false, quiet: true },
+        {},
+      )
       const { board, host, sink } = boardOf()
       host({ delivered: 1 })
       const view = shown(board, messages, true)
@@ -242,7 +296,9 @@ describe('the table', () => {
       host({ delivered: 2 })
       expect(written).toEqual([])
       sink({ written: 2 })
-      expect(written.map((line) => JSON.parse(line))).toMatchObject([{ hosts: [{ delivered: 2 }], streams: [{ written: 2 }] }])
+      expect(written.map((line) => JSON.parse(line))).toMatchObject([
+        { hosts: [{ delivered: 2 }], streams: [{ written: 2 }] },
+      ])
       jest.advanceTimersByTime(2000)
       expect(written).toHaveLength(2)
       view.end()
@@ -254,7 +310,11 @@ describe('the table', () => {
 
   it('is not there under --quiet', () => {
     const written: string[] = []
-    const messages = new Messages({ write: (text: string) => written.push(text) }, { color: false, quiet: true }, {})
+    const messages = new Messages(
+      { write: (text: string) => written.push(text) },
+      { color: false, quiet: true },
+      {},
+    )
     shown(boardOf().board, messages, false).end()
     expect(written).toEqual([])
   })
@@ -263,7 +323,9 @@ describe('the table', () => {
 describe('without the package of Redis', () => {
   it('the remedy is told', async () => {
     jest.doMock('@redis/client', () => {
-      throw Object.assign(new Error("Cannot find package '@redis/client'"), { code: 'ERR_MODULE_NOT_FOUND' })
+      throw Object.assign(new Error("Cannot find package '@redis/client'"), {
+        code: 'ERR_MODULE_NOT_FOUND',
+      })
     })
     const { link } = boardOf()
     const connecting = link.connect()
@@ -291,13 +353,25 @@ describeRedis('a run', () => {
       ],
     })
     await using redis = await redisServer()
-    const environment = { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, RELAY_HOSTS: relay.url, METRICS_PORT: '0' }
-    const run = new IngestRun(cli, environment, ['--metrics-address', '127.0.0.1', '--healthy-within', '1ms'])
+    const environment = {
+      INGESTER_MODE: 'firehose',
+      REDIS_URL: redis.url,
+      RELAY_HOSTS: relay.url,
+      METRICS_PORT: '0',
+    }
+    const run = new IngestRun(cli, environment, [
+      '--metrics-address',
+      '127.0.0.1',
+      '--healthy-within',
+      '1ms',
+    ])
     const url = await run.url()
     const health = await found(async () => {
       const response = await fetch(`${url}/healthz`)
       const body = (await response.json()) as { readonly reasons: readonly string[] }
-      return body.reasons.some((reason) => reason.startsWith(relay.url)) ? { status: response.status, body } : undefined
+      return body.reasons.some((reason) => reason.startsWith(relay.url))
+        ? { status: response.status, body }
+        : undefined
     })
     expect(health).toMatchObject({ status: 503, body: { healthy: false } })
 
@@ -315,7 +389,10 @@ describeRedis('a run', () => {
     }
     expect(text).toMatch(/redis_entries_written_total\{stream="firehose_live"\} [1-9]/)
     expect(text).not.toContain('did:')
-    expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ healthy: true, reasons: [] })
+    expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({
+      healthy: true,
+      reasons: [],
+    })
     expect(await run.stop()).toBe(143)
     expect(run.stderr).toMatch(/warning: rejected a frame of 3/)
   })

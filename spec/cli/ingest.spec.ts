@@ -1,7 +1,15 @@
 import { type FirehoseMessage, fakeFirehose, generateCommits } from 'rxjs-atproto/testing'
 import { describeRedis, redisServer } from '../helpers/redis-server.js'
 import { Cli } from './cli.js'
-import { IngestRun, operations, Reader, type RskyEnvironment, sentBy, until, type Written } from './ingest-run.js'
+import {
+  IngestRun,
+  operations,
+  Reader,
+  type RskyEnvironment,
+  sentBy,
+  until,
+  type Written,
+} from './ingest-run.js'
 
 // Processes of their own, on a machine that may have much to do.
 jest.setTimeout(180_000)
@@ -12,10 +20,13 @@ beforeAll(() => cli.build())
 afterEach(() => cli.killAll())
 afterAll(() => cli.dispose())
 
-const ingest = (environment: RskyEnvironment, ...args: readonly string[]) => new IngestRun(cli, environment, args)
+const ingest = (environment: RskyEnvironment, ...args: readonly string[]) =>
+  new IngestRun(cli, environment, args)
 
 /** Each message with its own number, so that what is sent is known beforehand. */
-const messagesOf = (count: number): readonly FirehoseMessage[] => [...generateCommits({ count, seed: 3, operationsPerCommit: 4 })]
+const messagesOf = (count: number): readonly FirehoseMessage[] => [
+  ...generateCommits({ count, seed: 3, operationsPerCommit: 4 }),
+]
 
 describeRedis('rxjs-atproto ingest', () => {
   it('works with the environment of an rsky setup alone', async () => {
@@ -23,7 +34,12 @@ describeRedis('rxjs-atproto ingest', () => {
     await using relay = await fakeFirehose({ events: messages, stored: 'all', style: 'relay' })
     await using redis = await redisServer()
     await using reader = await Reader.of(redis)
-    const run = ingest({ INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url, INGESTER_BATCH_SIZE: '50' })
+    const run = ingest({
+      INGESTER_MODE: 'firehose',
+      REDIS_URL: redis.url,
+      INGESTER_RELAY_HOSTS: relay.url,
+      INGESTER_BATCH_SIZE: '50',
+    })
 
     const key = `firehose_live:cursor:${relay.url}`
     await until(async () => (await reader.get(key)) === '599')
@@ -44,8 +60,18 @@ describeRedis('rxjs-atproto ingest', () => {
     await using redis = await redisServer()
     await using reader = await Reader.of(redis)
     await reader.set(`firehose_live:cursor:${relay.url}`, '400')
-    await reader.send('XADD', 'firehose_live', '*', 'event', JSON.stringify({ type: 'delete', seq: 400 }))
-    const run = ingest({ INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url })
+    await reader.send(
+      'XADD',
+      'firehose_live',
+      '*',
+      'event',
+      JSON.stringify({ type: 'delete', seq: 400 }),
+    )
+    const run = ingest({
+      INGESTER_MODE: 'firehose',
+      REDIS_URL: redis.url,
+      INGESTER_RELAY_HOSTS: relay.url,
+    })
 
     await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '599')
     expect(await run.stop('SIGINT')).toBe(130)
@@ -57,46 +83,63 @@ describeRedis('rxjs-atproto ingest', () => {
     expect(run.stderr).not.toContain('gap')
   })
 
-  it.each(['SIGTERM', 'SIGKILL'] as const)('writes every operation once, whenever %s ends it', async (signal) => {
-    const messages = messagesOf(1000)
-    await using relay = await fakeFirehose({ style: 'relay' })
-    await using redis = await redisServer()
-    await using reader = await Reader.of(redis)
-    const environment = { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url, INGESTER_BATCH_SIZE: '50' }
-    const written = () => reader.length('firehose_live')
-    const codes = []
-    for (let round = 0; round < 3; round++) {
-      const flow = messages.slice(300 * round, 300 * (round + 1))
-      const before = await written()
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'writes every operation once, whenever %s ends it',
+    async (signal) => {
+      const messages = messagesOf(1000)
+      await using relay = await fakeFirehose({ style: 'relay' })
+      await using redis = await redisServer()
+      await using reader = await Reader.of(redis)
+      const environment = {
+        INGESTER_MODE: 'firehose',
+        REDIS_URL: redis.url,
+        INGESTER_RELAY_HOSTS: relay.url,
+        INGESTER_BATCH_SIZE: '50',
+      }
+      const written = () => reader.length('firehose_live')
+      const codes = []
+      for (let round = 0; round < 3; round++) {
+        const flow = messages.slice(300 * round, 300 * (round + 1))
+        const before = await written()
+        const run = ingest(environment)
+        // They flow while it reads, and what is left of them comes when it has ended.
+        await until(async () => {
+          if (relay.attempts.length > round) relay.emit(...flow.splice(0, 30))
+          return (await written()) > before + 100
+        })
+        codes.push(await run.stop(signal))
+        relay.emit(...flow)
+      }
+      const unfinished = await written()
+      relay.emit(...messages.slice(900))
       const run = ingest(environment)
-      // They flow while it reads, and what is left of them comes when it has ended.
-      await until(async () => {
-        if (relay.attempts.length > round) relay.emit(...flow.splice(0, 30))
-        return (await written()) > before + 100
-      })
-      codes.push(await run.stop(signal))
-      relay.emit(...flow)
-    }
-    const unfinished = await written()
-    relay.emit(...messages.slice(900))
-    const run = ingest(environment)
-    await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '999')
-    await run.stop()
+      await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '999')
+      await run.stop()
 
-    const entries = operations(await reader.entries<Written>('firehose_live', 'event'))
-    expect(codes).toEqual(Array(3).fill(signal === 'SIGTERM' ? 143 : null))
-    expect(unfinished).toBeLessThan(entries.length)
-    expect(entries).toEqual(sentBy(messages))
-    expect(relay.attempts).toHaveLength(4)
-  })
+      const entries = operations(await reader.entries<Written>('firehose_live', 'event'))
+      expect(codes).toEqual(Array(3).fill(signal === 'SIGTERM' ? 143 : null))
+      expect(unfinished).toBeLessThan(entries.length)
+      expect(entries).toEqual(sentBy(messages))
+      expect(relay.attempts).toHaveLength(4)
+    },
+  )
 
   it('waits for readers at the high-water mark, is healthy meanwhile, and discards nothing', async () => {
     const messages = messagesOf(250)
     await using relay = await fakeFirehose({ events: messages, stored: 'all', style: 'relay' })
     await using redis = await redisServer()
     await using reader = await Reader.of(redis)
-    const environment = { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url, METRICS_PORT: '0' }
-    const run = ingest({ ...environment, INGESTER_HIGH_WATER_MARK: '200', INGESTER_BATCH_SIZE: '50' }, '--healthy-within', '1ms')
+    const environment = {
+      INGESTER_MODE: 'firehose',
+      REDIS_URL: redis.url,
+      INGESTER_RELAY_HOSTS: relay.url,
+      METRICS_PORT: '0',
+    }
+    const run = ingest(
+      { ...environment, INGESTER_HIGH_WATER_MARK: '200', INGESTER_BATCH_SIZE: '50' },
+      '--healthy-within',
+      '1ms',
+    )
     const health = async () => (await fetch(`${await run.url()}/healthz`)).json()
 
     await until(async () => (await health()).streams?.[0].status.state === 'high-water')
@@ -115,22 +158,37 @@ describeRedis('rxjs-atproto ingest', () => {
 
   it('waits for a Redis that is not there yet, and for one that hangs, and writes every operation once', async () => {
     const messages = messagesOf(2000)
-    await using relay = await fakeFirehose({ events: messages, stored: 200, style: 'relay', ratePerSecond: 1000 })
+    await using relay = await fakeFirehose({
+      events: messages,
+      stored: 200,
+      style: 'relay',
+      ratePerSecond: 1000,
+    })
     await using redis = await redisServer('--appendonly', 'yes')
     await redis.stop()
     const run = ingest(
-      { INGESTER_MODE: 'firehose', REDIS_URL: redis.url, INGESTER_RELAY_HOSTS: relay.url, METRICS_PORT: '0' },
+      {
+        INGESTER_MODE: 'firehose',
+        REDIS_URL: redis.url,
+        INGESTER_RELAY_HOSTS: relay.url,
+        METRICS_PORT: '0',
+      },
       '--healthy-within',
       '1ms',
     )
     const health = async () => (await fetch(`${await run.url()}/healthz`)).json()
 
     await run.says(/Redis at 127\.0\.0\.1:\d+ is away: .*ECONNREFUSED.*; it is tried again/)
-    expect(await health()).toMatchObject({ healthy: false, reasons: [expect.stringMatching(/^Redis has been away for /)] })
+    expect(await health()).toMatchObject({
+      healthy: false,
+      reasons: [expect.stringMatching(/^Redis has been away for /)],
+    })
     await redis.start()
     await run.says(/Redis is back/)
     await using reader = await Reader.of(redis)
-    await until(async () => (await health()).healthy && (await reader.length('firehose_live')) > 500)
+    await until(
+      async () => (await health()).healthy && (await reader.length('firehose_live')) > 500,
+    )
 
     await redis.freeze()
     // Our own deadline for a write has passed: the sink says that it waits.
@@ -140,6 +198,8 @@ describeRedis('rxjs-atproto ingest', () => {
     await until(async () => (await reader.get(`firehose_live:cursor:${relay.url}`)) === '1999')
     expect(await health()).toMatchObject({ healthy: true, reasons: [] })
     expect(await run.stop()).toBe(143)
-    expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(sentBy(messages))
+    expect(operations(await reader.entries<Written>('firehose_live', 'event'))).toEqual(
+      sentBy(messages),
+    )
   })
 })

@@ -1,7 +1,12 @@
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { JetstreamEvent } from 'rxjs-atproto'
-import { type FakeJetstream, type FakeJetstreamOptions, fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
+import {
+  type FakeJetstream,
+  type FakeJetstreamOptions,
+  fakeJetstream,
+  generateEvents,
+} from 'rxjs-atproto/testing'
 import { Cli, ended, lineOf, linesOf, textOf } from './cli.js'
 
 const cli = new Cli()
@@ -46,8 +51,19 @@ describe('rxjs-atproto jetstream writes', () => {
 
   it('exactly as many as `--limit` says, and nothing on stderr with `-q`', async () => {
     const { url } = await serve({ events: 5000 })
-    const { code, stdout, stderr } = await cli.run(['jetstream', '--host', url, '--limit', '7', '-q'])
-    expect({ code, lines: linesOf(stdout).length, stderr }).toEqual({ code: 0, lines: 7, stderr: '' })
+    const { code, stdout, stderr } = await cli.run([
+      'jetstream',
+      '--host',
+      url,
+      '--limit',
+      '7',
+      '-q',
+    ])
+    expect({ code, lines: linesOf(stdout).length, stderr }).toEqual({
+      code: 0,
+      lines: 7,
+      stderr: '',
+    })
   })
 
   it('for as long as `--for` says', async () => {
@@ -58,32 +74,78 @@ describe('rxjs-atproto jetstream writes', () => {
 
   it('what the filters ask the server for', async () => {
     const server = await serve({ events: 10 })
-    const filters = ['--collections', 'app.bsky.feed.post,app.bsky.graph.*', '--collections', 'a.b.c', '--dids', 'did:plc:one,did:web:two']
-    await cli.run(['jetstream', '--host', server.url, '--for', '300ms', '--cursor', '1767225600000000', ...filters])
+    const filters = [
+      '--collections',
+      'app.bsky.feed.post,app.bsky.graph.*',
+      '--collections',
+      'a.b.c',
+      '--dids',
+      'did:plc:one,did:web:two',
+    ]
+    await cli.run([
+      'jetstream',
+      '--host',
+      server.url,
+      '--for',
+      '300ms',
+      '--cursor',
+      '1767225600000000',
+      ...filters,
+    ])
 
     const { params } = await server.connected()
-    expect(params.getAll('wantedCollections')).toEqual(['app.bsky.feed.post', 'app.bsky.graph.*', 'a.b.c'])
+    expect(params.getAll('wantedCollections')).toEqual([
+      'app.bsky.feed.post',
+      'app.bsky.graph.*',
+      'a.b.c',
+    ])
     expect(params.getAll('wantedDids')).toEqual(['did:plc:one', 'did:web:two'])
     expect(params.get('cursor')).toBe('1767225600000000')
   })
 
   it('only the kinds that are asked for', async () => {
     const { url } = await serve({ events: 2000 })
-    const { stdout } = await cli.run(['jetstream', '--host', url, '--kinds', 'identity,account', '--limit', '20'])
+    const { stdout } = await cli.run([
+      'jetstream',
+      '--host',
+      url,
+      '--kinds',
+      'identity,account',
+      '--limit',
+      '20',
+    ])
     const kinds = new Set(linesOf(stdout).map((event) => (event as JetstreamEvent).kind))
     expect(kinds).toEqual(new Set(['identity', 'account']))
   })
 
   it('metrics as lines of JSON on stderr with `--metrics`, the last one at the end', async () => {
     const { url } = await serve({ events: 3000, ratePerSecond: 2000 })
-    const { stdout, stderr } = await cli.run(['jetstream', '--host', url, '--limit', '3000', '--metrics', '-q'])
+    const { stdout, stderr } = await cli.run([
+      'jetstream',
+      '--host',
+      url,
+      '--limit',
+      '3000',
+      '--metrics',
+      '-q',
+    ])
 
-    const metrics = linesOf(stderr) as { written: number; delivered: number; done: number; connection: { state: string } }[]
+    const metrics = linesOf(stderr) as {
+      written: number
+      delivered: number
+      done: number
+      connection: { state: string }
+    }[]
     expect(metrics.length).toBeGreaterThanOrEqual(2)
     // Metrics of the second before would know of fewer events than are written.
     expect(metrics[0]?.written).toBeGreaterThan(0)
     for (const { written, delivered } of metrics) expect(written).toBeLessThanOrEqual(delivered)
-    expect(metrics.at(-1)).toMatchObject({ written: 3000, delivered: 3000, done: 3000, connection: { state: 'closed' } })
+    expect(metrics.at(-1)).toMatchObject({
+      written: 3000,
+      delivered: 3000,
+      done: 3000,
+      connection: { state: 'closed' },
+    })
     expect(linesOf(stdout)).toHaveLength(3000)
   })
 })
@@ -91,19 +153,39 @@ describe('rxjs-atproto jetstream writes', () => {
 describe('rxjs-atproto jetstream ends', () => {
   it('quietly and with 0 when the reader of stdout goes away', async () => {
     const { url } = await serve({ events: generateEvents() })
-    const { code, stdout, stderr } = await cli.shell(`$CLI jetstream --host ${url} | head -1; exit "\${PIPESTATUS[0]}"`)
-    expect({ code, lines: linesOf(stdout).length, stderr }).toEqual({ code: 0, lines: 1, stderr: '' })
+    const { code, stdout, stderr } = await cli.shell(
+      `$CLI jetstream --host ${url} | head -1; exit "\${PIPESTATUS[0]}"`,
+    )
+    expect({ code, lines: linesOf(stdout).length, stderr }).toEqual({
+      code: 0,
+      lines: 1,
+      stderr: '',
+    })
   })
 
   it('with 2 for a command line that it cannot read', async () => {
-    const wrong = [['jetsream'], [], ['jetstream', '--lmit', '1'], ['jetstream', '--for', 'soon'], ['jetstream', '--kinds', 'post']]
+    const wrong = [
+      ['jetsream'],
+      [],
+      ['jetstream', '--lmit', '1'],
+      ['jetstream', '--for', 'soon'],
+      ['jetstream', '--kinds', 'post'],
+    ]
     const runs = await Promise.all(wrong.map((args) => cli.run(args)))
     expect(runs.map(({ code, stdout }) => [code, stdout])).toEqual(wrong.map(() => [2, '']))
     expect(runs[3]?.stderr).toContain('--for')
   })
 
   it('with 3 for a bad config, each mistake with its flag', async () => {
-    const { code, stderr } = await cli.run(['jetstream', '--host', 'ftp://x', '--collections', 'app.bsky.feed.post,post', '--dids', 'me'])
+    const { code, stderr } = await cli.run([
+      'jetstream',
+      '--host',
+      'ftp://x',
+      '--collections',
+      'app.bsky.feed.post,post',
+      '--dids',
+      'me',
+    ])
     expect(code).toBe(3)
     expect(stderr.trim().split('\n')).toEqual([
       expect.stringMatching(/^error: CONFIG: --collections .*"post"/),
@@ -117,7 +199,13 @@ describe('rxjs-atproto jetstream ends', () => {
     writeFileSync(path, '{"version":1,')
     const { url } = await serve({ events: 10 })
 
-    const { code, stdout, stderr } = await cli.run(['jetstream', '--host', url, '--cursor-file', path])
+    const { code, stdout, stderr } = await cli.run([
+      'jetstream',
+      '--host',
+      url,
+      '--cursor-file',
+      path,
+    ])
 
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(/^error: CURSOR_STORE: .*torn\.json/)
@@ -125,10 +213,21 @@ describe('rxjs-atproto jetstream ends', () => {
   })
 
   it('with 4 when no connection was open within `--connect-timeout`', async () => {
-    const { url } = await serve({ faults: [{ onConnect: 1, do: 'refuse', times: Number.POSITIVE_INFINITY }] })
-    const { code, stderr } = await cli.run(['jetstream', '--host', url, '--connect-timeout', '300ms', '-q'])
+    const { url } = await serve({
+      faults: [{ onConnect: 1, do: 'refuse', times: Number.POSITIVE_INFINITY }],
+    })
+    const { code, stderr } = await cli.run([
+      'jetstream',
+      '--host',
+      url,
+      '--connect-timeout',
+      '300ms',
+      '-q',
+    ])
     expect(code).toBe(4)
-    expect(stderr).toMatch(/^error: NEVER_CONNECTED: no connection within 300 ms .*503.*--host.*\n$/)
+    expect(stderr).toMatch(
+      /^error: NEVER_CONNECTED: no connection within 300 ms .*503.*--host.*\n$/,
+    )
   })
 
   it('with 4 when the first answer is a refusal for good', async () => {
@@ -140,8 +239,14 @@ describe('rxjs-atproto jetstream ends', () => {
 
   it('with 5 when the retries are used up, or a later answer is a refusal for good', async () => {
     const drop = { after: 10, do: 'drop' } as const
-    const retried = await serve({ events: 10, faults: [drop, { onConnect: 2, do: 'refuse', times: Number.POSITIVE_INFINITY }] })
-    const refused = await serve({ events: 10, faults: [drop, { onConnect: 2, do: 'refuse', status: 401 }] })
+    const retried = await serve({
+      events: 10,
+      faults: [drop, { onConnect: 2, do: 'refuse', times: Number.POSITIVE_INFINITY }],
+    })
+    const refused = await serve({
+      events: 10,
+      faults: [drop, { onConnect: 2, do: 'refuse', status: 401 }],
+    })
 
     const runs = await Promise.all([
       cli.run(['jetstream', '--host', retried.url, '--retries', '1', '-q']),
@@ -158,7 +263,10 @@ describe('rxjs-atproto jetstream ends', () => {
 
   it('with 6 when something was lost and `--strict` is given, and warns either way', async () => {
     const faults = [{ after: 5, do: 'garbage', frame: 'no \u001b[2J JSON' }] as const
-    const [strict, loose] = await Promise.all([serve({ events: 10, faults }), serve({ events: 10, faults })])
+    const [strict, loose] = await Promise.all([
+      serve({ events: 10, faults }),
+      serve({ events: 10, faults }),
+    ])
 
     const runs = await Promise.all([
       cli.run(['jetstream', '--host', strict.url, '--limit', '10', '--strict']),
@@ -178,7 +286,9 @@ describe('rxjs-atproto jetstream ends', () => {
   it('with 7 when stdout has no room', async () => {
     const { url } = await serve({ events: 100 })
     const full = openSync('/dev/full', 'w')
-    const { code, stderr } = await cli.run(['jetstream', '--host', url, '-q'], { stdio: ['ignore', full, 'pipe'] })
+    const { code, stderr } = await cli.run(['jetstream', '--host', url, '-q'], {
+      stdio: ['ignore', full, 'pipe'],
+    })
     closeSync(full)
     expect(code).toBe(7)
     expect(stderr).toMatch(/^error: SINK: .*ENOSPC.*\n$/)
@@ -188,7 +298,15 @@ describe('rxjs-atproto jetstream ends', () => {
     const folder = cli.path('gone')
     mkdirSync(folder)
     const { url } = await serve({ events: 3000, ratePerSecond: 3000 })
-    const child = cli.start(['jetstream', '--host', url, '--limit', '3000', '--cursor-file', `${folder}/cursor.json`])
+    const child = cli.start([
+      'jetstream',
+      '--host',
+      url,
+      '--limit',
+      '3000',
+      '--cursor-file',
+      `${folder}/cursor.json`,
+    ])
     const end = ended(child)
     await once(child.stdout as NodeJS.ReadableStream, 'data')
     rmSync(folder, { recursive: true })
@@ -232,7 +350,17 @@ describe('rxjs-atproto jetstream --cursor-file', () => {
     const events = [...generateEvents({ count: 1000 })]
     const { url } = await serve({ events, stored: 'all' })
     const run = (limit: number) =>
-      cli.run(['jetstream', '--host', url, '--cursor', 'oldest', '--cursor-file', cli.path('cursor.json'), '--limit', String(limit)])
+      cli.run([
+        'jetstream',
+        '--host',
+        url,
+        '--cursor',
+        'oldest',
+        '--cursor-file',
+        cli.path('cursor.json'),
+        '--limit',
+        String(limit),
+      ])
 
     const first = await run(400)
     const second = await run(601)
@@ -246,14 +374,25 @@ describe('rxjs-atproto jetstream --cursor-file', () => {
     const server = await serve({ events: generateEvents({ count: 60_000 }) })
     const path = cli.path('killed.json')
     const child = cli.start(['jetstream', '--host', server.url, '--cursor-file', path, '--metrics'])
-    await lineOf(child.stderr, (line) => line.includes('"state":"paused"') && /"checkpoint":\d/.test(line))
+    await lineOf(
+      child.stderr,
+      (line) => line.includes('"state":"paused"') && /"checkpoint":\d/.test(line),
+    )
     child.kill('SIGKILL')
     const written = wholeLines(await textOf(child.stdout))
     expect(written.length).toBeGreaterThan(0)
     expect(server.sent).toBeLessThan(60_000)
 
     const [next] = [...generateEvents({ count: written.length + 1 })].slice(-1)
-    const again = await cli.run(['jetstream', '--host', server.url, '--cursor-file', path, '--limit', '1'])
+    const again = await cli.run([
+      'jetstream',
+      '--host',
+      server.url,
+      '--cursor-file',
+      path,
+      '--limit',
+      '1',
+    ])
     const [first] = linesOf(again.stdout) as readonly JetstreamEvent[]
     expect(first?.time_us).toBeLessThanOrEqual(next?.time_us ?? 0)
   })

@@ -37,7 +37,10 @@ describe('rxjs-atproto labels', () => {
 
     const written = linesOf(stdout) as readonly LabelEvent[]
     expect(written.map(({ seq: _, ...members }) => members)).toEqual(sent)
-    expect(written[0]).toMatchObject({ seq: expect.any(Number), sig: { $bytes: expect.any(String) } })
+    expect(written[0]).toMatchObject({
+      seq: expect.any(Number),
+      sig: { $bytes: expect.any(String) },
+    })
     expect(stderr).toMatch(/^\d+ events in .*, 0 dropped, 0 rejected, 0 gaps, 0 reconnects\n$/)
     expect(code).toBe(0)
   })
@@ -53,7 +56,9 @@ describe('rxjs-atproto labels', () => {
   })
 
   it('warns of a label that cannot be read and counts it as lost, while its neighbours are written', async () => {
-    const events = [{ labels: [label(1), label(2, { val: 7 }), label(3)] }] as NonNullable<FakeLabelsOptions['events']>
+    const events = [{ labels: [label(1), label(2, { val: 7 }), label(3)] }] as NonNullable<
+      FakeLabelsOptions['events']
+    >
     const server = await serve({ events })
     const { code, stdout, stderr } = await fromStart(server, '--limit', '2', '--strict')
     expect({ code, uris: urisOf(stdout) }).toEqual({ code: 6, uris: ['did:plc:1', 'did:plc:3'] })
@@ -63,30 +68,60 @@ describe('rxjs-atproto labels', () => {
 
   it('ends with 2 without a host, with 3 for one that is none, and with 4 for a refusal', async () => {
     const server = await serve({ faults: [{ onConnect: 1, do: 'refuse', status: 401 }] })
-    const [none, wrong, refused] = await Promise.all([cli.run(['labels']), cli.run(['labels', '--host', 'ftp://x']), fromStart(server)])
+    const [none, wrong, refused] = await Promise.all([
+      cli.run(['labels']),
+      cli.run(['labels', '--host', 'ftp://x']),
+      fromStart(server),
+    ])
     expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--host') })
-    expect(wrong).toMatchObject({ code: 3, stdout: '', stderr: expect.stringMatching(/^error: CONFIG: --host /) })
-    expect(refused).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/^error: REFUSED: .*401/) })
+    expect(wrong).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/^error: CONFIG: --host /),
+    })
+    expect(refused).toMatchObject({
+      code: 4,
+      stdout: '',
+      stderr: expect.stringMatching(/^error: REFUSED: .*401/),
+    })
   })
 
   it('reads for as long as `--for` says, and tells its metrics', async () => {
     const server = await serve({ events: [label(1)] })
     const { code, stderr } = await fromStart(server, '--for', '400ms', '--metrics', '-q')
     expect(code).toBe(0)
-    expect(linesOf(stderr).at(-1)).toMatchObject({ written: 1, delivered: 1, done: 1, connection: { state: 'closed' } })
+    expect(linesOf(stderr).at(-1)).toMatchObject({
+      written: 1,
+      delivered: 1,
+      done: 1,
+      connection: { state: 'closed' },
+    })
   })
 
   it('runs as the examples of its help say', async () => {
     await cli.runExamples('labels', () => serve({ events: 50, stored: 0 }))
   })
 
-  itOnTerminal('shows a table of what is said on a terminal (skipped where `script` is absent)', async () => {
-    const server = await serve({ events: [label(1), label(2), label(3, { neg: true }), label(4, { val: '\u001b[2Jporn' })] })
-    const { code, stdout } = await cli.onTerminal(['labels', '--host', server.url, '--cursor', 'oldest', '--limit', '4'])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/ {2}spam +2 +50 %/)
-    expect(stdout).toMatch(/ {2}spam \(taken back\) +1 +25 %/)
-    expect(stdout).not.toContain('\u001b[2J')
-    expect(stdout).not.toContain('{')
-  })
+  itOnTerminal(
+    'shows a table of what is said on a terminal (skipped where `script` is absent)',
+    async () => {
+      const server = await serve({
+        events: [label(1), label(2), label(3, { neg: true }), label(4, { val: '\u001b[2Jporn' })],
+      })
+      const { code, stdout } = await cli.onTerminal([
+        'labels',
+        '--host',
+        server.url,
+        '--cursor',
+        'oldest',
+        '--limit',
+        '4',
+      ])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/ {2}spam +2 +50 %/)
+      expect(stdout).toMatch(/ {2}spam \(taken back\) +1 +25 %/)
+      expect(stdout).not.toContain('\u001b[2J')
+      expect(stdout).not.toContain('{')
+    },
+  )
 })

@@ -22,13 +22,19 @@ describe('a flag', () => {
     ['0s', 0],
   ])('reads the duration %s', (text, ms) => expect(parseDuration(text)).toBe(ms))
 
-  it.each(['', '10', 's', '-1s', '1 s', '1y', '10s!', '1e3s'])('refuses the duration "%s"', (text) => {
-    expect(() => parseDuration(text)).toThrow(InvalidArgumentError)
-  })
+  it.each(['', '10', 's', '-1s', '1 s', '1y', '10s!', '1e3s'])(
+    'refuses the duration "%s"',
+    (text) => {
+      expect(() => parseDuration(text)).toThrow(InvalidArgumentError)
+    },
+  )
 
-  it.each(['0', '-1', '1.5', '', 'many', '99999999999999999999'])('refuses the count "%s"', (text) => {
-    expect(() => parseCount(text)).toThrow(InvalidArgumentError)
-  })
+  it.each(['0', '-1', '1.5', '', 'many', '99999999999999999999'])(
+    'refuses the count "%s"',
+    (text) => {
+      expect(() => parseCount(text)).toThrow(InvalidArgumentError)
+    },
+  )
 
   it('reads counts, and 0 where it is one', () => {
     expect([parseCount('10'), parseWhole('0'), parseWhole('3')]).toEqual([10, 0, 3])
@@ -37,7 +43,11 @@ describe('a flag', () => {
   it('reads lists with commas, given once or again', () => {
     expect(parseList('c', parseList('a, b'))).toEqual(['a', 'b', 'c'])
     expect(collect('b', collect('a'))).toEqual(['a', 'b'])
-    expect(parseKinds('account', parseKinds('commit,identity'))).toEqual(['commit', 'identity', 'account'])
+    expect(parseKinds('account', parseKinds('commit,identity'))).toEqual([
+      'commit',
+      'identity',
+      'account',
+    ])
     expect(() => parseList('a,,b')).toThrow(InvalidArgumentError)
     expect(() => parseKinds('post')).toThrow(InvalidArgumentError)
   })
@@ -53,8 +63,14 @@ describe('a flag', () => {
   ])('reads the cursor %s', (text, cursor) => expect(parseCursor(text)).toEqual(cursor))
 
   it('reads a start in sequence numbers, and refuses a time', () => {
-    expect(['live', 'oldest', '0', '26000000000'].map(parseSeqStart)).toEqual(['live', 'oldest', 0, 26_000_000_000])
-    for (const text of ['', '10m', '2026-01-01', '-1', '1.5']) expect(() => parseSeqStart(text)).toThrow(InvalidArgumentError)
+    expect(['live', 'oldest', '0', '26000000000'].map(parseSeqStart)).toEqual([
+      'live',
+      'oldest',
+      0,
+      26_000_000_000,
+    ])
+    for (const text of ['', '10m', '2026-01-01', '-1', '1.5'])
+      expect(() => parseSeqStart(text)).toThrow(InvalidArgumentError)
   })
 
   it('may be given once where only one can count', () => {

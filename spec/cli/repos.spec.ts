@@ -18,7 +18,8 @@ async function serve(options: FakeReposOptions): Promise<FakeRepos> {
   return server
 }
 
-const run = (server: FakeRepos, ...flags: readonly string[]) => cli.run(['repos', '--host', server.url, ...flags])
+const run = (server: FakeRepos, ...flags: readonly string[]) =>
+  cli.run(['repos', '--host', server.url, ...flags])
 
 describe('rxjs-atproto repos', () => {
   it('writes each repository as one line of JSON on stdout, and ends with 0 at the end of the list', async () => {
@@ -32,7 +33,10 @@ describe('rxjs-atproto repos', () => {
   it('asks for pages of `--page-size`, from `--cursor` on, until `--limit`', async () => {
     const server = await serve({ repos: 300 })
     const first = await run(server, '--page-size', '100', '--limit', '150', '-q')
-    expect({ code: first.code, repos: linesOf(first.stdout) }).toEqual({ code: 0, repos: server.repos.slice(0, 150) })
+    expect({ code: first.code, repos: linesOf(first.stdout) }).toEqual({
+      code: 0,
+      repos: server.repos.slice(0, 150),
+    })
     const cursor = server.requests[1]?.cursor ?? ''
     const { stdout } = await run(server, '--cursor', cursor, '-q')
     expect(linesOf(stdout)).toEqual(server.repos.slice(100))
@@ -97,7 +101,10 @@ describe('rxjs-atproto repos', () => {
     await server.when(() => server.requests.length === 3)
     child.kill('SIGINT')
     const { code, stdout } = await end
-    expect({ code, repos: linesOf(stdout) }).toEqual({ code: 130, repos: server.repos.slice(0, 2000) })
+    expect({ code, repos: linesOf(stdout) }).toEqual({
+      code: 130,
+      repos: server.repos.slice(0, 2000),
+    })
     const next = await run(server, '--cursor-file', cli.path('cut.json'), '-q')
     expect(linesOf(next.stdout)).toEqual(server.repos.slice(2000))
   })
@@ -106,14 +113,24 @@ describe('rxjs-atproto repos', () => {
     await cli.runExamples('repos', () => serve({ repos: 50 }))
   })
 
-  itOnTerminal('shows a table of how they are on a terminal (skipped where `script` is absent)', async () => {
-    const [did, head, rev] = ['did:plc:aaaaaaaaaaaaaaaaaaaaaaaa', 'bafy', '3k']
-    const repos = [{ active: true }, { active: true }, { active: false, status: 'takendown' }, { active: false }, {}]
-    const server = await serve({ repos: repos.map((repo) => ({ did, head, rev, ...repo })) })
-    const { code, stdout } = await cli.onTerminal(['repos', '--host', server.url])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/ {2}active +2 +40 %/)
-    for (const name of ['takendown', 'not active', 'not said']) expect(stdout).toMatch(new RegExp(`  ${name} +1 +20 %`))
-    expect(stdout).not.toContain('{')
-  })
+  itOnTerminal(
+    'shows a table of how they are on a terminal (skipped where `script` is absent)',
+    async () => {
+      const [did, head, rev] = ['did:plc:aaaaaaaaaaaaaaaaaaaaaaaa', 'bafy', '3k']
+      const repos = [
+        { active: true },
+        { active: true },
+        { active: false, status: 'takendown' },
+        { active: false },
+        {},
+      ]
+      const server = await serve({ repos: repos.map((repo) => ({ did, head, rev, ...repo })) })
+      const { code, stdout } = await cli.onTerminal(['repos', '--host', server.url])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/ {2}active +2 +40 %/)
+      for (const name of ['takendown', 'not active', 'not said'])
+        expect(stdout).toMatch(new RegExp(`  ${name} +1 +20 %`))
+      expect(stdout).not.toContain('{')
+    },
+  )
 })

@@ -21,8 +21,11 @@ async function serve(options: FakeTapOptions): Promise<FakeTap> {
   return server
 }
 
-const withPassword = (password: string) => ({ env: { ...process.env, TAP_ADMIN_PASSWORD: password } })
-const idsOf = (ndjson: string) => (linesOf(ndjson) as readonly { readonly id: number }[]).map(({ id }) => id)
+const withPassword = (password: string) => ({
+  env: { ...process.env, TAP_ADMIN_PASSWORD: password },
+})
+const idsOf = (ndjson: string) =>
+  (linesOf(ndjson) as readonly { readonly id: number }[]).map(({ id }) => id)
 const ackedIds = ({ acks }: FakeTap) => acks.map(({ id }) => id)
 
 describe('rxjs-atproto tap', () => {
@@ -33,7 +36,9 @@ describe('rxjs-atproto tap', () => {
     const { code, stdout, stderr } = await cli.run(['tap', '--host', tap.url, '--limit', '300'])
 
     const written = linesOf(stdout) as { readonly id: number }[]
-    expect(written.sort((a, b) => a.id - b.id)).toEqual(events.map((event, index) => ({ id: index + 1, ...event })))
+    expect(written.sort((a, b) => a.id - b.id)).toEqual(
+      events.map((event, index) => ({ id: index + 1, ...event })),
+    )
     expect(stderr).toMatch(/^300 events in .*, 0 dropped, 0 rejected, 0 gaps, 0 reconnects\n$/)
     expect(code).toBe(0)
     await tap.drained()
@@ -48,7 +53,9 @@ describe('rxjs-atproto tap', () => {
       return idsOf(stdout)
     }
     const lines = [...(await run()), ...(await run())]
-    expect(lines.sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
+    expect(lines.sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 100 }, (_, index) => index + 1),
+    )
     await tap.drained()
   })
 
@@ -84,17 +91,31 @@ describe('rxjs-atproto tap', () => {
   })
 
   it('takes the password from the environment, or from a file', async () => {
-    const tap = await serve({ events: 2, generate: { live: false }, retryTimeoutMs: 200, adminPassword: 'p4ss w0rd ✨' })
+    const tap = await serve({
+      events: 2,
+      generate: { live: false },
+      retryTimeoutMs: 200,
+      adminPassword: 'p4ss w0rd ✨',
+    })
     const file = cli.path('password')
     writeFileSync(file, 'p4ss w0rd ✨\n')
-    const first = await cli.run(['tap', '--host', tap.url, '--limit', '1', '-q'], withPassword('p4ss w0rd ✨'))
-    const second = await cli.run(['tap', '--host', tap.url, '--limit', '1', '-q', '--password-file', file], withPassword('wrong'))
+    const first = await cli.run(
+      ['tap', '--host', tap.url, '--limit', '1', '-q'],
+      withPassword('p4ss w0rd ✨'),
+    )
+    const second = await cli.run(
+      ['tap', '--host', tap.url, '--limit', '1', '-q', '--password-file', file],
+      withPassword('wrong'),
+    )
     expect([first.code, second.code]).toEqual([0, 0])
   })
 
   it('has no flag for it, and never shows it', async () => {
     const tap = await serve({ adminPassword: 'right' })
-    const refused = await cli.run(['tap', '--host', tap.url, '-v', '--metrics'], withPassword('wr0ng'))
+    const refused = await cli.run(
+      ['tap', '--host', tap.url, '-v', '--metrics'],
+      withPassword('wr0ng'),
+    )
     expect(refused.code).toBe(4)
     expect(refused.stderr).toMatch(/error: REFUSED: .*401/)
     const flag = await cli.run(['tap', '--host', tap.url, '--password', 'wr0ng'])
@@ -105,7 +126,10 @@ describe('rxjs-atproto tap', () => {
 
   it('ends with 3 for a password file that is not there, and with 5 when the retries are used up', async () => {
     const missing = await cli.run(['tap', '--password-file', cli.path('none')])
-    expect(missing).toMatchObject({ code: 3, stderr: expect.stringMatching(/^error: CONFIG: --password-file cannot be read: .*ENOENT/) })
+    expect(missing).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/^error: CONFIG: --password-file cannot be read: .*ENOENT/),
+    })
     const tap = await serve({
       events: 1,
       faults: [
@@ -114,33 +138,54 @@ describe('rxjs-atproto tap', () => {
       ],
     })
     const { code, stderr } = await cli.run(['tap', '--host', tap.url, '--retries', '1', '-q'])
-    expect({ code, stderr }).toEqual({ code: 5, stderr: expect.stringMatching(/^error: RECONNECT_EXHAUSTED/) })
+    expect({ code, stderr }).toEqual({
+      code: 5,
+      stderr: expect.stringMatching(/^error: RECONNECT_EXHAUSTED/),
+    })
   })
 
   it('shows metrics as lines of JSON on stderr with --metrics', async () => {
     const tap = await serve({ events: 10, generate: { live: false } })
-    const { stderr } = await cli.run(['tap', '--host', tap.url, '--for', '400ms', '--metrics', '-q'])
-    expect(linesOf(stderr).at(-1)).toMatchObject({ written: 10, delivered: 10, done: 10, connection: { state: 'closed' } })
+    const { stderr } = await cli.run([
+      'tap',
+      '--host',
+      tap.url,
+      '--for',
+      '400ms',
+      '--metrics',
+      '-q',
+    ])
+    expect(linesOf(stderr).at(-1)).toMatchObject({
+      written: 10,
+      delivered: 10,
+      done: 10,
+      connection: { state: 'closed' },
+    })
   })
 })
 
 describe('rxjs-atproto tap repos', () => {
   it('adds, tells and removes repositories', async () => {
     const tap = await serve({ adminPassword: 'secret' })
-    const run = (...args: readonly string[]) => cli.run(['tap', 'repos', ...args, '--host', tap.url], withPassword('secret'))
+    const run = (...args: readonly string[]) =>
+      cli.run(['tap', 'repos', ...args, '--host', tap.url], withPassword('secret'))
 
     expect(await run('add', ALICE, BOB)).toEqual({ code: 0, stdout: '', stderr: '2 added\n' })
     expect(tap.repos.map(({ did }) => did)).toEqual([ALICE, BOB])
     const { code, stdout, stderr } = await run('info', ALICE, 'did:plc:unknown')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(linesOf(stdout)).toEqual([expect.objectContaining({ did: ALICE, state: 'pending' }), null])
+    expect(linesOf(stdout)).toEqual([
+      expect.objectContaining({ did: ALICE, state: 'pending' }),
+      null,
+    ])
     expect(await run('remove', ALICE, '-q')).toEqual({ code: 0, stdout: '', stderr: '' })
     expect(tap.repos.map(({ did }) => did)).toEqual([BOB])
   })
 
   it('ends with 2 without a DID, with 3 for one that is none, and with 4 for a refusal', async () => {
     const tap = await serve({ adminPassword: 'secret' })
-    const run = (...args: readonly string[]) => cli.run(['tap', 'repos', 'add', '--host', tap.url, ...args], withPassword('wr0ng'))
+    const run = (...args: readonly string[]) =>
+      cli.run(['tap', 'repos', 'add', '--host', tap.url, ...args], withPassword('wr0ng'))
     const [none, mistake, refused] = [await run(), await run(ALICE, 'alice.test'), await run(ALICE)]
     expect([none.code, mistake.code, refused.code]).toEqual([2, 3, 4])
     expect(mistake.stderr).toBe('error: CONFIG: the argument must be a DID, not "alice.test"\n')
@@ -153,6 +198,9 @@ describe('rxjs-atproto tap repos', () => {
     const tap = await fakeTap()
     await tap.close()
     const { code, stderr } = await cli.run(['tap', 'repos', 'add', '--host', tap.url, ALICE])
-    expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/^error: CONNECT: .*ECONNREFUSED/) })
+    expect({ code, stderr }).toEqual({
+      code: 4,
+      stderr: expect.stringMatching(/^error: CONNECT: .*ECONNREFUSED/),
+    })
   })
 })

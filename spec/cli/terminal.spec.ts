@@ -8,7 +8,10 @@ import { Rate, type Reading } from '../../src/cli/snapshot.js'
 import { Counts, liveTable, nameOfEvent } from '../../src/cli/table.js'
 import { duration, plain, terminalJson } from '../../src/cli/text.js'
 
-/** A terminal of a given width, and what a person sees on it: only what LiveRegion uses is understood. */
+/**
+ * A terminal of a given width, and what a person sees on it: only what LiveRegion uses is
+ * understood.
+ */
 class Screen {
   readonly isTTY = true
   readonly lines = ['']
@@ -40,7 +43,8 @@ class Screen {
   }
 
   #put(line: string, character: string): void {
-    this.lines[this.#row] = line.slice(0, this.#column).padEnd(this.#column) + character + line.slice(this.#column + 1)
+    this.lines[this.#row] =
+      line.slice(0, this.#column).padEnd(this.#column) + character + line.slice(this.#column + 1)
     this.#column += 1
     if (this.#column > this.columns) throw new Error('the line wrapped')
   }
@@ -61,7 +65,12 @@ const COLOR = { color: true }
 const HOST = 'wss://jetstream.example/subscribe'
 
 const reading = (changes: Partial<Reading> = {}): Reading => ({
-  metrics: { ...streamMetrics().value, connection: { state: 'open', host: HOST }, lagMs: 1234, dropped: 2 },
+  metrics: {
+    ...streamMetrics().value,
+    connection: { state: 'open', host: HOST },
+    lagMs: 1234,
+    dropped: 2,
+  },
   events: 4213,
   unread: 0,
   perSecond: 1003.4,
@@ -79,7 +88,9 @@ describe('on a terminal', () => {
     expect(screen.shown).toBe('4,213 events  1,003/s  lag 1.2 s  2 dropped  open wss://jet')
     messages.warn('something happened')
     view?.show(reading({ events: 1, perSecond: 0 }))
-    expect(screen.shown).toBe('warning something happened\n1 event  0/s  lag 1.2 s  2 dropped  open wss://jetstream.ex')
+    expect(screen.shown).toBe(
+      'warning something happened\n1 event  0/s  lag 1.2 s  2 dropped  open wss://jetstream.ex',
+    )
     view?.end(reading())
     expect(screen.shown).toBe('warning something happened\n')
   })
@@ -104,7 +115,10 @@ describe('on a terminal', () => {
 
   it('there is no status and no table with `--quiet`', () => {
     const quiet = new Messages(new Screen(60), { ...COLOR, quiet: true }, {})
-    expect([statusLine(quiet), liveTable(quiet, new Counts(nameOfEvent))]).toEqual([undefined, undefined])
+    expect([statusLine(quiet), liveTable(quiet, new Counts(nameOfEvent))]).toEqual([
+      undefined,
+      undefined,
+    ])
   })
 
   it('the table is rewritten in place, also when it grows and shrinks, and stays at the end', () => {
@@ -135,7 +149,10 @@ describe('on a terminal', () => {
   it('an event keeps its value and loses its power over the terminal', async () => {
     const written: string[] = []
     const stream = Object.assign(
-      new Writable({ decodeStrings: false, write: (text: string, _encoding, done) => done(void written.push(text)) }),
+      new Writable({
+        decodeStrings: false,
+        write: (text: string, _encoding, done) => done(void written.push(text)),
+      }),
       {
         isTTY: true,
       },
@@ -161,18 +178,34 @@ describe('elsewhere', () => {
     const messages = new Messages(stderr, COLOR, {})
     expect(statusLine(messages)).toBeUndefined()
     liveTable(messages, new Counts(nameOfEvent))?.show(reading())
-    expect(written).toEqual(['4,213 events  1,003/s  lag 1.2 s  2 dropped  open wss://jetstream.example\n'])
+    expect(written).toEqual([
+      '4,213 events  1,003/s  lag 1.2 s  2 dropped  open wss://jetstream.example\n',
+    ])
   })
 
   it('metrics tell why a connection is waited for, without a stack', () => {
     const written: string[] = []
-    const messages = new Messages({ write: (text: string) => written.push(text) }, { ...COLOR, quiet: true }, {})
+    const messages = new Messages(
+      { write: (text: string) => written.push(text) },
+      { ...COLOR, quiet: true },
+      {},
+    )
     const reason = Object.assign(new Error('no route'), { code: 'CONNECT' })
-    const connection = { state: 'waiting', host: HOST, attempt: 1, nextAttemptAt: 5, reason } as never
+    const connection = {
+      state: 'waiting',
+      host: HOST,
+      attempt: 1,
+      nextAttemptAt: 5,
+      reason,
+    } as never
     metricsLines(messages).show(reading({ metrics: { ...reading().metrics, connection } }))
     expect(JSON.parse(written.join(''))).toMatchObject({
       written: 4213,
-      connection: { state: 'waiting', attempt: 1, reason: { code: 'CONNECT', message: 'no route' } },
+      connection: {
+        state: 'waiting',
+        attempt: 1,
+        reason: { code: 'CONNECT', message: 'no route' },
+      },
     })
   })
 })
@@ -183,9 +216,23 @@ describe('text', () => {
   })
 
   it('of a stranger loses every character that turns its order around, and keeps those that letters and emoji need', () => {
-    const turning = ['\u061c', '\u200e', '\u200f', '\u202a', '\u202e', '\u2066', '\u2069', '\u206a', '\u206f', '\ufff9', '\u2029']
+    const turning = [
+      '\u061c',
+      '\u200e',
+      '\u200f',
+      '\u202a',
+      '\u202e',
+      '\u2066',
+      '\u2069',
+      '\u206a',
+      '\u206f',
+      '\ufff9',
+      '\u2029',
+    ]
     expect(turning.map(plain)).toEqual(turning.map(() => ' '))
-    expect(turning.map(terminalJson)).toEqual(turning.map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`))
+    expect(turning.map(terminalJson)).toEqual(
+      turning.map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    )
     const kept = 'می\u200cخواهم 👩\u200d👩\u200d👧 שלום ö 日本 🏴\u{e0067}\u{e0062}\u{e007f} \ud800'
     expect(plain(kept)).toBe(kept)
     expect(terminalJson(kept)).toBe(kept)

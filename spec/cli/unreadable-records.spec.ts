@@ -23,7 +23,9 @@ const COMMANDS = {
     return { server, args: ['firehose', '--host', server.url, '--cursor', 'oldest'] }
   },
   async tap() {
-    const server = await fakeTap({ frames: RECORDS.map((record, index) => FRAMES.tap(index + 1, record)) })
+    const server = await fakeTap({
+      frames: RECORDS.map((record, index) => FRAMES.tap(index + 1, record)),
+    })
     return { server, args: ['tap', '--host', server.url] }
   },
 }
@@ -39,29 +41,41 @@ describe.each(['jetstream', 'firehose', 'tap'] as const)('rxjs-atproto %s', (nam
   it.each([
     ['0', [] as readonly string[]],
     ['6 with --strict', ['--strict']],
-  ])('writes the events of unreadable records without them, says so, and ends with %s', async (code, flags) => {
-    const { server, args } = await COMMANDS[name]()
-    const run = await cli.run([...args, ...flags, '--limit', '5', '-v'])
-    await server.close()
-    const lines = (linesOf(run.stdout) as readonly Line[]).map((line) => line.commit ?? line)
-    expect(lines.map(({ rkey, record, problem }) => [rkey, record ?? problem])).toEqual([
-      ['1', { text: 'good' }],
-      ['2', 'record-unreadable'],
-      ['3', 'record-unreadable'],
-      ['4', 'record-unreadable'],
-      ['5', { text: 'good' }],
-    ])
-    expect(run.stderr.match(/com\.example\.odd\/\d is written without its record: /g)).toHaveLength(3)
-    expect(run.stderr).toContain('3 rejected')
-    expect(run.code).toBe(Number.parseInt(code, 10))
-  })
+  ])(
+    'writes the events of unreadable records without them, says so, and ends with %s',
+    async (code, flags) => {
+      const { server, args } = await COMMANDS[name]()
+      const run = await cli.run([...args, ...flags, '--limit', '5', '-v'])
+      await server.close()
+      const lines = (linesOf(run.stdout) as readonly Line[]).map((line) => line.commit ?? line)
+      expect(lines.map(({ rkey, record, problem }) => [rkey, record ?? problem])).toEqual([
+        ['1', { text: 'good' }],
+        ['2', 'record-unreadable'],
+        ['3', 'record-unreadable'],
+        ['4', 'record-unreadable'],
+        ['5', { text: 'good' }],
+      ])
+      expect(
+        run.stderr.match(/com\.example\.odd\/\d is written without its record: /g),
+      ).toHaveLength(3)
+      expect(run.stderr).toContain('3 rejected')
+      expect(run.code).toBe(Number.parseInt(code, 10))
+    },
+  )
 
   it('goes on past them in its next run', async () => {
     if (name === 'tap') return
     const { server, args } = await COMMANDS[name]()
     const file = cli.path(`${name}.json`)
     const rkeys = async (limit: string) => {
-      const { stdout, code } = await cli.run([...args, '--cursor-file', file, '--limit', limit, '-q'])
+      const { stdout, code } = await cli.run([
+        ...args,
+        '--cursor-file',
+        file,
+        '--limit',
+        limit,
+        '-q',
+      ])
       expect(code).toBe(0)
       return (linesOf(stdout) as readonly Line[]).map((line) => (line.commit ?? line).rkey)
     }

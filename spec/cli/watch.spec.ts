@@ -7,7 +7,10 @@ const GAP: Gap = { host: 'ws://a/subscribe', from: 5, to: 9, reason: 'dropped', 
 /** The line that a gap is told with. */
 function lineOf(gap: Partial<Gap>): string {
   const lines: string[] = []
-  const messages: Pick<Messages, 'warn' | 'detail'> = { warn: (text) => lines.push(text), detail: () => {} }
+  const messages: Pick<Messages, 'warn' | 'detail'> = {
+    warn: (text) => lines.push(text),
+    detail: () => {},
+  }
   new Watch(messages as Messages).gaps.next({ ...GAP, ...gap })
   return lines.join('\n')
 }
@@ -18,7 +21,9 @@ describe('the line of a gap', () => {
   })
 
   it('says of a renumbered log that the stream has asked already', () => {
-    expect(lineOf({ reason: 'renumbered' })).toMatch(/^gap: renumbered from 5 to 9 on .*; asked for again by time$/)
+    expect(lineOf({ reason: 'renumbered' })).toMatch(
+      /^gap: renumbered from 5 to 9 on .*; asked for again by time$/,
+    )
   })
 
   it('promises nothing where nothing can be had', () => {

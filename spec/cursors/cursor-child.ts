@@ -1,7 +1,10 @@
 import { writeSync } from 'node:fs'
 import { fileCursorStore } from '../../src/cursors/file.js'
 
-/** Run by file-processes.spec.ts: one process that uses a cursor file. Tells on stdout, a line each, what has come true. */
+/**
+ * Run by file-processes.spec.ts: one process that uses a cursor file. Tells on stdout, a line each,
+ * what has come true.
+ */
 const [, , task = '', path = ''] = process.argv
 const store = fileCursorStore(path)
 const tell = (line: string) => writeSync(1, `${line}\n`)

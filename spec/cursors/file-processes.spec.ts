@@ -15,7 +15,13 @@ let folder = root
 let path = ''
 
 beforeAll(() => {
-  buildSync({ entryPoints: [join(__dirname, 'cursor-child.ts')], outfile: program, bundle: true, platform: 'node', format: 'cjs' })
+  buildSync({
+    entryPoints: [join(__dirname, 'cursor-child.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+  })
 })
 
 beforeEach(() => {
@@ -32,7 +38,10 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 /** A child and what it tells, line by line. */
 function start(task: string, at = path, shell?: string) {
   const command = [process.execPath, program, task, at] as const
-  const child = shell === undefined ? spawn(command[0], command.slice(1)) : spawn('sh', ['-c', `${shell}; exec "$@"`, 'sh', ...command])
+  const child =
+    shell === undefined
+      ? spawn(command[0], command.slice(1))
+      : spawn('sh', ['-c', `${shell}; exec "$@"`, 'sh', ...command])
   children.add(child)
   const ended = once(child, 'close').then(([code, signal]) => {
     children.delete(child)
@@ -66,7 +75,9 @@ describe('one cursor file and several processes', () => {
     expect(await first.next()).toBe('loaded undefined')
     const second = start('load')
     expect(await second.next()).toMatch(
-      new RegExp(`^refused the cursor file ${path} is in use by process ${first.child.pid} on .+: give this process`),
+      new RegExp(
+        `^refused the cursor file ${path} is in use by process ${first.child.pid} on .+: give this process`,
+      ),
     )
     expect(await second.ended).toBe(0)
 
@@ -112,23 +123,35 @@ describe('one cursor file and several processes', () => {
     for (let round = 0; round < 20; round++) {
       const counter = start('count')
       let durable = 0
-      for (let lines = integer(next, 12) + 1; lines > 0; lines--) durable = Number((await counter.next()).replace('saved ', ''))
+      for (let lines = integer(next, 12) + 1; lines > 0; lines--)
+        durable = Number((await counter.next()).replace('saved ', ''))
       // Some turns of the event loop later the child is anywhere between two lines.
-      for (let turns = integer(next, 2_000); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+      for (let turns = integer(next, 2_000); turns > 0; turns--)
+        await new Promise((resolve) => setImmediate(resolve))
       counter.child.kill('SIGKILL')
       expect(await counter.ended).toBe('SIGKILL')
       const position = positionOf()
       const where = `seed ${seed}, round ${round}`
-      expect({ where, kept: position >= durable, forward: durable > reached }).toEqual({ where, kept: true, forward: true })
+      expect({ where, kept: position >= durable, forward: durable > reached }).toEqual({
+        where,
+        kept: true,
+        forward: true,
+      })
       reached = position
-      expect(['cursor.json', 'cursor.json.lock', 'cursor.json.tmp']).toEqual(expect.arrayContaining(readdirSync(folder)))
+      expect(['cursor.json', 'cursor.json.lock', 'cursor.json.tmp']).toEqual(
+        expect.arrayContaining(readdirSync(folder)),
+      )
     }
   })
 })
 
 describe('a disk that has no room', () => {
   const expected = async ({ next, ended }: ReturnType<typeof start>, at: string, code: string) => {
-    expect(await next()).toMatch(new RegExp(`^refused cannot write the cursor file ${at} \\(${code}\\): .*the old position is whole`))
+    expect(await next()).toMatch(
+      new RegExp(
+        `^refused cannot write the cursor file ${at} \\(${code}\\): .*the old position is whole`,
+      ),
+    )
     expect(await next()).toBe('loaded small')
     expect(await next()).toBe('loaded small again')
     expect(await ended).toBe(0)

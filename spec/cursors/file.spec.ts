@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import fsp from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -55,22 +65,37 @@ describe('a file that cannot be trusted', () => {
     ['an array', '[]', /is not a cursor file/],
     ['null', 'null', /is not a cursor file/],
     ['a bare number, as other clients write it', '1725911162329308', /is not a cursor file/],
-    ['of an older version', whole.replace('"version": 1', '"version": 0'), /is of version 0, from an older release.*delete the file/],
-    ['of a newer version', whole.replace('"version": 1', '"version": 2'), /is of version 2, from a newer release.*update the package/],
+    [
+      'of an older version',
+      whole.replace('"version": 1', '"version": 0'),
+      /is of version 0, from an older release.*delete the file/,
+    ],
+    [
+      'of a newer version',
+      whole.replace('"version": 1', '"version": 2'),
+      /is of version 2, from a newer release.*update the package/,
+    ],
     ['without a version', whole.replace('"version": 1', '"version": "1"'), /no readable `version`/],
-    ['without a position', whole.replace('"position": "42"', '"position": 42'), /lacks its `key` or `position`/],
+    [
+      'without a position',
+      whole.replace('"position": "42"', '"position": 42'),
+      /lacks its `key` or `position`/,
+    ],
   ]
 
-  it.each(bad)('%s is an error at load and at save, and is left as it is', async (_, text, says) => {
-    writeFileSync(path, text)
-    for (const work of [open().load('stream'), open().save('stream', '1')]) {
-      const error = await failureOf(work)
-      expect(error.message).toMatch(says)
-      expect(error.message).toContain(path)
-    }
-    expect(readFileSync(path, 'utf8')).toBe(text)
-    expect(readdirSync(folder)).toEqual(['cursor.json'])
-  })
+  it.each(bad)(
+    '%s is an error at load and at save, and is left as it is',
+    async (_, text, says) => {
+      writeFileSync(path, text)
+      for (const work of [open().load('stream'), open().save('stream', '1')]) {
+        const error = await failureOf(work)
+        expect(error.message).toMatch(says)
+        expect(error.message).toContain(path)
+      }
+      expect(readFileSync(path, 'utf8')).toBe(text)
+      expect(readdirSync(folder)).toEqual(['cursor.json'])
+    },
+  )
 
   it('torn at any byte is an error', async () => {
     // The last byte is a line feed: a file without it is whole.
@@ -86,7 +111,9 @@ describe('a file that cannot be trusted', () => {
     writeFileSync(path, whole)
     for (const work of [open().load('other'), open().save('other', '1')]) {
       const { message } = await failureOf(work)
-      expect(message).toMatch(/belongs to the stream "stream", not to "other": give each stream a file of its own.*delete the file/)
+      expect(message).toMatch(
+        /belongs to the stream "stream", not to "other": give each stream a file of its own.*delete the file/,
+      )
       expect(message).toContain(path)
     }
     expect(await open().load('stream')).toBe('42')
@@ -103,7 +130,9 @@ describe('what the disk refuses', () => {
 
   it('a folder that does not exist is an error, since a volume that is not mounted is no first start', async () => {
     const error = await failureOf(open(join(folder, 'missing', 'cursor.json')).load('stream'))
-    expect(error.message).toMatch(/cannot find .*missing.*ENOENT.*create its folder, or mount the volume/)
+    expect(error.message).toMatch(
+      /cannot find .*missing.*ENOENT.*create its folder, or mount the volume/,
+    )
     expect(codeOf(error)).toBe('ENOENT')
     expect(readdirSync(folder)).toEqual([])
   })
@@ -133,29 +162,37 @@ describe('what the disk refuses', () => {
     expect(readdirSync(folder)).toEqual(['cursor.json'])
   })
 
-  it.each(['ENOSPC', 'EIO', 'EACCES', 'EROFS'])('%s in a rename leaves the old file whole, and the next save goes on', async (code) => {
-    const store = open()
-    await store.save('stream', '1')
-    const refusal = Object.assign(new Error(code), { code })
-    const renamed = jest.spyOn(fsp, 'rename').mockRejectedValueOnce(refusal)
-    const error = await failureOf(store.save('stream', '2'))
-    expect(renamed).toHaveBeenCalledTimes(1)
-    expect(error.cause).toBe(refusal)
-    expect(error.message).toMatch(new RegExp(`cannot write the cursor file .*cursor.json \\(${code}\\): `))
-    expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
-    expect(await store.load('stream')).toBe('1')
-    await store.save('stream', '3')
-    expect(await store.load('stream')).toBe('3')
-  })
+  it.each(['ENOSPC', 'EIO', 'EACCES', 'EROFS'])(
+    '%s in a rename leaves the old file whole, and the next save goes on',
+    async (code) => {
+      const store = open()
+      await store.save('stream', '1')
+      const refusal = Object.assign(new Error(code), { code })
+      const renamed = jest.spyOn(fsp, 'rename').mockRejectedValueOnce(refusal)
+      const error = await failureOf(store.save('stream', '2'))
+      expect(renamed).toHaveBeenCalledTimes(1)
+      expect(error.cause).toBe(refusal)
+      expect(error.message).toMatch(
+        new RegExp(`cannot write the cursor file .*cursor.json \\(${code}\\): `),
+      )
+      expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+      expect(await store.load('stream')).toBe('1')
+      await store.save('stream', '3')
+      expect(await store.load('stream')).toBe('3')
+    },
+  )
 
-  it.each(['EPERM', 'EISDIR', 'EINVAL'])('a folder that answers fsync with %s is tolerated, since some platforms cannot', async (code) => {
-    const store = open()
-    await store.load('stream')
-    const synced = failOpening(folder, code)
-    await store.save('stream', '1')
-    expect(synced).toHaveBeenCalledWith(folder, 'r')
-    expect(await store.load('stream')).toBe('1')
-  })
+  it.each(['EPERM', 'EISDIR', 'EINVAL'])(
+    'a folder that answers fsync with %s is tolerated, since some platforms cannot',
+    async (code) => {
+      const store = open()
+      await store.load('stream')
+      const synced = failOpening(folder, code)
+      await store.save('stream', '1')
+      expect(synced).toHaveBeenCalledWith(folder, 'r')
+      expect(await store.load('stream')).toBe('1')
+    },
+  )
 
   it('a folder that answers fsync with another code is an error, and the file is whole', async () => {
     const store = open()
@@ -171,7 +208,9 @@ describe('what the disk refuses', () => {
     await store.save('stream', '1')
     expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
     mkdirSync(`${path}.tmp`)
-    expect((await failureOf(store.save('stream', '2'))).message).toMatch(/remove the folder that stands in the way/)
+    expect((await failureOf(store.save('stream', '2'))).message).toMatch(
+      /remove the folder that stands in the way/,
+    )
     expect(await store.load('stream')).toBe('1')
   })
 
@@ -192,7 +231,9 @@ describe('a save that has resolved', () => {
     await probe.close()
     const calls: unknown[] = []
     const { sync } = Object.getPrototypeOf(probe)
-    jest.spyOn(Object.getPrototypeOf(probe), 'sync').mockImplementation(function (this: typeof probe) {
+    jest.spyOn(Object.getPrototypeOf(probe), 'sync').mockImplementation(function (
+      this: typeof probe,
+    ) {
       calls.push('sync')
       return sync.call(this)
     })
@@ -206,7 +247,13 @@ describe('a save that has resolved', () => {
       return real.rename(from, to)
     })
     await store.save('stream', '1')
-    expect(calls).toEqual([`open ${path}.tmp`, 'sync', `rename ${path}.tmp ${path}`, `open ${folder}`, 'sync'])
+    expect(calls).toEqual([
+      `open ${path}.tmp`,
+      'sync',
+      `rename ${path}.tmp ${path}`,
+      `open ${folder}`,
+      'sync',
+    ])
   })
 })
 
@@ -307,15 +354,21 @@ describe('within one process', () => {
 })
 
 describe('a lock that is not ours', () => {
-  const lock = (owner: object) => writeFileSync(`${path}.lock`, JSON.stringify({ token: 't', ...owner }))
+  const lock = (owner: object) =>
+    writeFileSync(`${path}.lock`, JSON.stringify({ token: 't', ...owner }))
 
   // Above the largest pid of any system: dead here, which says nothing of there.
-  it.each([1, 999_999_999])('of another host is refused with the remedy, since nobody can tell from here: pid %d', async (pid) => {
-    lock({ pid, host: 'elsewhere' })
-    const { message } = await failureOf(open().load('stream'))
-    expect(message).toMatch(/in use by process \d+ on elsewhere.*if you are certain that it no longer runs, delete .*cursor\.json\.lock/)
-    expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
-  })
+  it.each([1, 999_999_999])(
+    'of another host is refused with the remedy, since nobody can tell from here: pid %d',
+    async (pid) => {
+      lock({ pid, host: 'elsewhere' })
+      const { message } = await failureOf(open().load('stream'))
+      expect(message).toMatch(
+        /in use by process \d+ on elsewhere.*if you are certain that it no longer runs, delete .*cursor\.json\.lock/,
+      )
+      expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
+    },
+  )
 
   it('of an earlier container with the same name and pid is taken over, where the system tells them apart', async () => {
     if (!existsSync('/proc/self/stat')) return
@@ -324,7 +377,9 @@ describe('a lock that is not ours', () => {
     await using store = fileCursorStore(path, { host: 'ingester', log: { warn } })
     expect(await store.load('stream')).toBeUndefined()
     const owner = `process ${process.pid} on ingester`
-    expect(warn.mock.calls).toEqual([[`the lock of the cursor file ${path} was taken over from ${owner}, which runs no more`]])
+    expect(warn.mock.calls).toEqual([
+      [`the lock of the cursor file ${path} was taken over from ${owner}, which runs no more`],
+    ])
   })
 
   it('of a living process is refused, also where it is another thread or copy in this one', async () => {
@@ -333,12 +388,16 @@ describe('a lock that is not ours', () => {
     const { start } = JSON.parse(readFileSync(`${path}.lock`, 'utf8'))
     await store.close()
     lock({ pid: process.pid, host: 'here', start })
-    expect((await failureOf(open(path, 'here').load('stream'))).message).toContain(`process ${process.pid} on here`)
+    expect((await failureOf(open(path, 'here').load('stream'))).message).toContain(
+      `process ${process.pid} on here`,
+    )
   })
 
   it.each(['', 'garbage'])('that says %j is refused, and left to a person', async (text) => {
     writeFileSync(`${path}.lock`, text)
-    expect((await failureOf(open().load('stream'))).message).toMatch(/an unknown process, since its lock cannot be read/)
+    expect((await failureOf(open().load('stream'))).message).toMatch(
+      /an unknown process, since its lock cannot be read/,
+    )
     expect(readFileSync(`${path}.lock`, 'utf8')).toBe(text)
   })
 
@@ -346,9 +405,13 @@ describe('a lock that is not ours', () => {
     const store = open()
     await store.save('stream', '1')
     rmSync(`${path}.lock`)
-    expect((await failureOf(store.save('stream', '2'))).message).toMatch(/was taken from this process and is gone/)
+    expect((await failureOf(store.save('stream', '2'))).message).toMatch(
+      /was taken from this process and is gone/,
+    )
     lock({ pid: 7, host: 'elsewhere' })
-    expect((await failureOf(store.save('stream', '2'))).message).toMatch(/now belongs to process 7 on elsewhere/)
+    expect((await failureOf(store.save('stream', '2'))).message).toMatch(
+      /now belongs to process 7 on elsewhere/,
+    )
     await failureOf(store.load('stream'))
     await store.close()
     expect(readFileSync(`${path}.lock`, 'utf8')).toContain('elsewhere')
@@ -356,7 +419,9 @@ describe('a lock that is not ours', () => {
   })
 
   it('is taken where the file system has no hard links', async () => {
-    const linked = jest.spyOn(fsp, 'link').mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }))
+    const linked = jest
+      .spyOn(fsp, 'link')
+      .mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }))
     await open().save('stream', '1')
     expect(linked).toHaveBeenCalled()
     expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])

@@ -31,7 +31,8 @@ class Contender {
     const go = this.go
     this.go = undefined
     go?.()
-    for (let n = 0; n < 20 && this.go === undefined && this.outcome === 'running'; n++) await undefined
+    for (let n = 0; n < 20 && this.go === undefined && this.outcome === 'running'; n++)
+      await undefined
   }
 
   private disk(): LockDisk {
@@ -56,7 +57,8 @@ class Contender {
         turn(() => {
           files.delete(path)
         }),
-      isAlive: ({ pid }) => turn(() => contenders.some((c) => c.pid === pid && c.outcome !== 'killed')),
+      isAlive: ({ pid }) =>
+        turn(() => contenders.some((c) => c.pid === pid && c.outcome !== 'killed')),
     }
   }
 }
@@ -90,7 +92,10 @@ class World {
   }
 }
 
-/** Tries every order in which the contenders can take their steps, once for each state of the world, and counts the states. */
+/**
+ * Tries every order in which the contenders can take their steps, once for each state of the world,
+ * and counts the states.
+ */
 async function everySchedule(make: () => World): Promise<number> {
   const known = new Set<string>()
   let prefix: number[] | undefined = []
@@ -98,7 +103,11 @@ async function everySchedule(make: () => World): Promise<number> {
   return known.size
 }
 
-async function replay(world: World, prefix: readonly number[], known: Set<string>): Promise<[choices: number[], options: number[]]> {
+async function replay(
+  world: World,
+  prefix: readonly number[],
+  known: Set<string>,
+): Promise<[choices: number[], options: number[]]> {
   const choices: number[] = []
   const options: number[] = []
   while (world.waiting.length > 0) {
@@ -165,7 +174,13 @@ describe('takeLock', () => {
   })
 
   it('refuses a lock that it cannot read: only a person can tell whose it is', async () => {
-    for (const text of ['', 'garbage', 'null', '{"pid":"1"}', '{"pid":-1,"host":"h","token":"t"}']) {
+    for (const text of [
+      '',
+      'garbage',
+      'null',
+      '{"pid":"1"}',
+      '{"pid":-1,"host":"h","token":"t"}',
+    ]) {
       expect(parseLockOwner(text)).toBeUndefined()
       const world = new World(1, { [PATH]: text })
       while (world.waiting.length > 0) await world.waiting[0]?.step()

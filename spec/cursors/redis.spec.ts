@@ -16,7 +16,9 @@ describeRedis.each(clients)('with %s', (_, connect) => {
     await server[Symbol.asyncDispose]()
   })
 
-  describeCursorStore('redisCursorStore', (place) => redisCursorStore(opened.client, { prefix: place }))
+  describeCursorStore('redisCursorStore', (place) =>
+    redisCursorStore(opened.client, { prefix: place }),
+  )
 
   it('keeps each stream in a key of its own, which begins with the prefix', async () => {
     await redisCursorStore(opened.client).save('stream', '12')
@@ -39,7 +41,10 @@ describeRedis.each(clients)('with %s', (_, connect) => {
   it('calls a Redis that hangs a CursorStoreError, in time', async () => {
     const store = redisCursorStore(opened.client, { timeoutMs: 50 })
     await server.freeze()
-    await expect(store.load('stream')).rejects.toMatchObject({ code: 'CURSOR_STORE', cause: { reason: 'TIMEOUT' } })
+    await expect(store.load('stream')).rejects.toMatchObject({
+      code: 'CURSOR_STORE',
+      cause: { reason: 'TIMEOUT' },
+    })
     server.thaw()
   })
 })
@@ -47,5 +52,7 @@ describeRedis.each(clients)('with %s', (_, connect) => {
 it('throws at the call for what is no client', () => {
   const mistaken = { url: 'redis://localhost' } as unknown as RedisClient
   expect(() => redisCursorStore(mistaken)).toThrow(ConfigError)
-  expect(() => redisCursorStore(mistaken)).toThrow(/redisCursorStore: .*\n {2}`client` must be a client of/)
+  expect(() => redisCursorStore(mistaken)).toThrow(
+    /redisCursorStore: .*\n {2}`client` must be a client of/,
+  )
 })

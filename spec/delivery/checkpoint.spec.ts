@@ -9,7 +9,8 @@ import { live } from '../../src/live/live.js'
 import type { Connection, DialOptions } from '../../src/socket/socket.js'
 import { FakeLink, fromLive, type Numbered, numbered, plain, quiet, T0 } from '../live/sessions.js'
 
-const saved = (position: number, host = 'ws://a') => JSON.stringify({ host, position, time_us: T0 + position * 1_000_000 })
+const saved = (position: number, host = 'ws://a') =>
+  JSON.stringify({ host, position, time_us: T0 + position * 1_000_000 })
 
 /** A store whose saves wait to be settled. */
 class SlowStore {
@@ -18,7 +19,10 @@ class SlowStore {
   readonly save = (_key: string, text: string) =>
     new Promise<void>((resolve, reject) => {
       const { position } = JSON.parse(text) as { position: number }
-      this.saves.push({ position, settle: (error) => (error === undefined ? resolve() : reject(error)) })
+      this.saves.push({
+        position,
+        settle: (error) => (error === undefined ? resolve() : reject(error)),
+      })
     })
 
   get positions(): readonly number[] {
@@ -218,7 +222,10 @@ describe('the checkpoint', () => {
   })
 
   it('that cannot be saved is counted, tried again, and ends the stream after `failAfterMs`', async () => {
-    const store = { load: async () => undefined, save: jest.fn(async () => Promise.reject(new Error('disk full'))) }
+    const store = {
+      load: async () => undefined,
+      save: jest.fn(async () => Promise.reject(new Error('disk full'))),
+    }
     const { events$, receive, metrics$ } = stream({ store, everyMs: 100, failAfterMs: 1000 })
     const error = jest.fn()
     events$.subscribe({ error })
@@ -228,8 +235,13 @@ describe('the checkpoint', () => {
     expect(error).not.toHaveBeenCalled()
     expect(metrics$.value.checkpointErrors).toBe(10)
     await pass(1)
-    expect(error).toHaveBeenCalledWith(expect.objectContaining({ code: 'CURSOR_STORE', cause: new Error('disk full') }))
-    expect(metrics$.value.connection).toMatchObject({ state: 'closed', reason: { code: 'CURSOR_STORE' } })
+    expect(error).toHaveBeenCalledWith(
+      expect.objectContaining({ code: 'CURSOR_STORE', cause: new Error('disk full') }),
+    )
+    expect(metrics$.value.connection).toMatchObject({
+      state: 'closed',
+      reason: { code: 'CURSOR_STORE' },
+    })
     await pass(0)
     expect(jest.getTimerCount()).toBe(0)
   })
@@ -253,10 +265,13 @@ describe('the checkpoint', () => {
   })
 
   it('is waited for without an end where the store says that it will be back: at the first load, and with each save', async () => {
-    const away = new CursorStoreError('could not save', { cause: new RedisUnavailableError('Redis is away', 'AWAY') })
+    const away = new CursorStoreError('could not save', {
+      cause: new RedisUnavailableError('Redis is away', 'AWAY'),
+    })
     const memory = memoryCursorStore()
     let isAway = true
-    const whenBack = async <T>(ask: () => PromiseLike<T>): Promise<T> => (isAway ? Promise.reject(away) : ask())
+    const whenBack = async <T>(ask: () => PromiseLike<T>): Promise<T> =>
+      isAway ? Promise.reject(away) : ask()
     const store = {
       load: (key: string) => whenBack(() => memory.load(key)),
       save: (key: string, position: string) => whenBack(() => memory.save(key, position)),
@@ -299,20 +314,27 @@ describe('the checkpoint', () => {
     ['no host', '{"position":1,"time_us":1}'],
     ['a position above 2^53', '{"host":"a","position":9007199254740993,"time_us":1}'],
     ['nothing', ''],
-  ])('that cannot be read (%s) ends the stream before any dial, and is never overwritten', async (_, text) => {
-    const store = memoryCursorStore([['key', text]])
-    const { events$, dials } = stream({ store })
-    const error = jest.fn()
-    events$.subscribe({ error })
-    await pass(5000)
-    expect(error).toHaveBeenCalledWith(expect.objectContaining({ code: 'CURSOR_STORE', message: expect.stringContaining('key') }))
-    expect(dials).toEqual([])
-    expect(store.positions.get('key')).toBe(text)
-  })
+  ])(
+    'that cannot be read (%s) ends the stream before any dial, and is never overwritten',
+    async (_, text) => {
+      const store = memoryCursorStore([['key', text]])
+      const { events$, dials } = stream({ store })
+      const error = jest.fn()
+      events$.subscribe({ error })
+      await pass(5000)
+      expect(error).toHaveBeenCalledWith(
+        expect.objectContaining({ code: 'CURSOR_STORE', message: expect.stringContaining('key') }),
+      )
+      expect(dials).toEqual([])
+      expect(store.positions.get('key')).toBe(text)
+    },
+  )
 
   it('that cannot be loaded ends the stream before any dial, with the cause', async () => {
     const cause = new Error('no route to host')
-    const { events$, dials } = stream({ store: { load: async () => Promise.reject(cause), save: async () => undefined } })
+    const { events$, dials } = stream({
+      store: { load: async () => Promise.reject(cause), save: async () => undefined },
+    })
     const error = jest.fn()
     events$.subscribe({ error })
     await pass(5000)

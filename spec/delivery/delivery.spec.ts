@@ -1,5 +1,12 @@
 import { delay, mergeMap, of, range, Subject, share, switchMap, take } from 'rxjs'
-import { currentDelivery, enter, hold, holdingOf, leave, type Release } from '../../src/delivery/delivery.js'
+import {
+  currentDelivery,
+  enter,
+  hold,
+  holdingOf,
+  leave,
+  type Release,
+} from '../../src/delivery/delivery.js'
 import { HoldError } from '../../src/errors.js'
 import { Book } from '../operators/fake-source.js'
 
@@ -24,17 +31,20 @@ describe('hold', () => {
     expect(book.sum).toEqual({ done: 1, dropped: 0, failed: 0, open: 0 })
   })
 
-  it.each(['done', 'failed', 'dropped'] as const)('settles as %s, once: only the first call of a release counts', (outcome) => {
-    const { book, source$, release } = holding()
-    for (const value of [1, 2]) source$.next(value)
-    if (outcome === 'done') release(0)()
-    else release(0)[outcome]()
-    release(0)()
-    release(0).failed()
-    release(0).dropped()
-    expect(book.ends).toEqual([`1 ${outcome}`])
-    expect(book.sum.open).toBe(1)
-  })
+  it.each(['done', 'failed', 'dropped'] as const)(
+    'settles as %s, once: only the first call of a release counts',
+    (outcome) => {
+      const { book, source$, release } = holding()
+      for (const value of [1, 2]) source$.next(value)
+      if (outcome === 'done') release(0)()
+      else release(0)[outcome]()
+      release(0)()
+      release(0).failed()
+      release(0).dropped()
+      expect(book.ends).toEqual([`1 ${outcome}`])
+      expect(book.sum.open).toBe(1)
+    },
+  )
 
   it('throws outside a delivery', () => {
     expect(hold).toThrow(HoldError)
@@ -198,7 +208,11 @@ describe('enter and leave', () => {
 
 describe('the deliveries of a batch', () => {
   it('are held and released as one, each in its own book', () => {
-    const [one, two, parts] = [new Book(), new Book(), [] as NonNullable<ReturnType<typeof currentDelivery>>[]]
+    const [one, two, parts] = [
+      new Book(),
+      new Book(),
+      [] as NonNullable<ReturnType<typeof currentDelivery>>[],
+    ]
     for (const book of [one, two]) {
       range(1, 2)
         .pipe(book.deliver())

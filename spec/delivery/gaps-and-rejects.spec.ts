@@ -18,7 +18,9 @@ describe('Gaps', () => {
     expect(seen).toEqual([])
     gaps.flush()
     gaps.flush()
-    expect(seen).toEqual([{ host: 'ws://a', from: 3, to: 9, count: 3, reason: 'dropped', recoverable: true }])
+    expect(seen).toEqual([
+      { host: 'ws://a', from: 3, to: 9, count: 3, reason: 'dropped', recoverable: true },
+    ])
     expect(Object.isFrozen(seen[0])).toBe(true)
     expect(gaps.count).toBe(1)
   })
@@ -53,12 +55,21 @@ describe('Gaps', () => {
     new Gaps({ next: () => {} }, { warn }).report({ ...gap, recoverable: false })
     expect(warn).not.toHaveBeenCalled()
     gaps.report({ ...gap, recoverable: false })
-    expect(warn.mock.calls).toEqual([['ws://a: events may be lost, from 3 to an unknown position (cursor-too-old)']])
+    expect(warn.mock.calls).toEqual([
+      ['ws://a: events may be lost, from 3 to an unknown position (cursor-too-old)'],
+    ])
   })
 
   it('warns of a frame that was too large, which comes again only with a larger limit', () => {
     const warn = jest.fn()
-    new Gaps(undefined, { warn }).report({ host: 'ws://a', from: 3, to: 3, reason: 'frame-too-large', recoverable: true, count: 1 })
+    new Gaps(undefined, { warn }).report({
+      host: 'ws://a',
+      from: 3,
+      to: 3,
+      reason: 'frame-too-large',
+      recoverable: true,
+      count: 1,
+    })
     expect(warn.mock.calls).toEqual([['ws://a: 1 event is lost, from 3 to 3 (frame-too-large)']])
   })
 
@@ -67,9 +78,19 @@ describe('Gaps', () => {
     marbles((helpers) => {
       const warn = jest.fn()
       const gaps = new Gaps(undefined, { warn })
-      const trim = () => gaps.report({ host: 'ws://a', from: 3, to: 4, count: 2, reason: 'trimmed', recoverable: false })
+      const trim = () =>
+        gaps.report({
+          host: 'ws://a',
+          from: 3,
+          to: 4,
+          count: 2,
+          reason: 'trimmed',
+          recoverable: false,
+        })
       timer(0, 10_000).pipe(take(7)).subscribe(trim)
-      timer(30_000).subscribe(() => gaps.report({ host: 'ws://a', from: 3, to: 4, reason: 'renumbered', recoverable: false }))
+      timer(30_000).subscribe(() =>
+        gaps.report({ host: 'ws://a', from: 3, to: 4, reason: 'renumbered', recoverable: false }),
+      )
       helpers.flush()
       expect(warn.mock.calls).toEqual([
         ['ws://a: 2 events are lost, from 3 to 4 (trimmed)'],
@@ -95,7 +116,9 @@ describe('gaps of a live source', () => {
       next: ({ position }: { readonly position: number }) => {
         const release = hold()
         releases.push(release)
-        timer(afterMs).subscribe(() => (positions.includes(position) ? release.dropped() : release()))
+        timer(afterMs).subscribe(() =>
+          positions.includes(position) ? release.dropped() : release(),
+        )
       },
     }
   }
@@ -121,7 +144,9 @@ describe('gaps of a live source', () => {
       const subscription = events$.subscribe(dropping([1, 2, 3, 4], 300))
       timer(100).subscribe(() => subscription.unsubscribe())
       helpers.flush()
-      expect(gaps).toEqual([{ host: 'ws://a', from: 1, to: 4, count: 4, reason: 'dropped', recoverable: true }])
+      expect(gaps).toEqual([
+        { host: 'ws://a', from: 1, to: 4, count: 4, reason: 'dropped', recoverable: true },
+      ])
     }),
   )
 
@@ -133,8 +158,14 @@ describe('gaps of a live source', () => {
         reconnect: { jitter: 'none' },
       })
       const { seen } = runFor(helpers, 10_000, events$)
-      expect(gaps).toEqual([{ host: 'ws://a', from: 2, to: undefined, reason: 'frame-too-large', recoverable: true }])
-      expect(sessions.urls).toEqual(['ws://a?cursor=live', 'ws://a?cursor=2&small', 'ws://a?cursor=5'])
+      expect(gaps).toEqual([
+        { host: 'ws://a', from: 2, to: undefined, reason: 'frame-too-large', recoverable: true },
+      ])
+      expect(sessions.urls).toEqual([
+        'ws://a?cursor=live',
+        'ws://a?cursor=2&small',
+        'ws://a?cursor=5',
+      ])
       expect(seen.map(({ id }) => id)).toEqual(['a', 'b', 'e', 'f'])
     }),
   )
@@ -142,19 +173,31 @@ describe('gaps of a live source', () => {
   it(
     'tell of a large frame that comes although the server was asked to leave it out: it is passed over, and not dialled for again',
     marbles((helpers) => {
-      const { events$, gaps, rejects, sessions } = scripted(helpers, ['(oab)#', '(obxe)', '(oef)'], {
-        frames: { x: new LargeFrame('{"id":', 2_000_000) },
-        errors: [new FrameTooLargeError('too large')],
-        reconnect: { jitter: 'none' },
-      })
+      const { events$, gaps, rejects, sessions } = scripted(
+        helpers,
+        ['(oab)#', '(obxe)', '(oef)'],
+        {
+          frames: { x: new LargeFrame('{"id":', 2_000_000) },
+          errors: [new FrameTooLargeError('too large')],
+          reconnect: { jitter: 'none' },
+        },
+      )
       const { seen } = runFor(helpers, 10_000, events$)
       expect(gaps.map(({ from, to, count }) => [from, to, count])).toEqual([
         [2, undefined, undefined],
         [2, undefined, 1],
       ])
       expect(rejects).toMatchObject([{ frame: '{"id":', length: 2_000_000 }])
-      expect(sessions.urls).toEqual(['ws://a?cursor=live', 'ws://a?cursor=2&small', 'ws://a?cursor=5'])
-      expect(sessions.dials.map(({ options }) => options.skipsLargeFrames)).toEqual([false, true, false])
+      expect(sessions.urls).toEqual([
+        'ws://a?cursor=live',
+        'ws://a?cursor=2&small',
+        'ws://a?cursor=5',
+      ])
+      expect(sessions.dials.map(({ options }) => options.skipsLargeFrames)).toEqual([
+        false,
+        true,
+        false,
+      ])
       expect(seen.map(({ id }) => id)).toEqual(['a', 'b', 'e', 'f'])
     }),
   )
@@ -168,7 +211,11 @@ describe('gaps of a live source', () => {
         reconnect: { jitter: 'none' },
       })
       runFor(helpers, 10_000, events$)
-      expect(sessions.urls).toEqual(['ws://a?cursor=live', 'ws://a?cursor=2&small', 'ws://a?cursor=5'])
+      expect(sessions.urls).toEqual([
+        'ws://a?cursor=live',
+        'ws://a?cursor=2&small',
+        'ws://a?cursor=5',
+      ])
     }),
   )
 })
@@ -181,23 +228,40 @@ describe('rejects', () => {
   }
 
   it('keep the frame as it came', () => {
-    expect(rejected('{"a":')).toMatchObject({ host: 'ws://a', frame: '{"a":', length: 5, error: { code: 'FRAME' } })
-    expect(rejected(Uint8Array.of(1, 255))).toMatchObject({ frame: Uint8Array.of(1, 255), length: 2 })
+    expect(rejected('{"a":')).toMatchObject({
+      host: 'ws://a',
+      frame: '{"a":',
+      length: 5,
+      error: { code: 'FRAME' },
+    })
+    expect(rejected(Uint8Array.of(1, 255))).toMatchObject({
+      frame: Uint8Array.of(1, 255),
+      length: 2,
+    })
     expect(Object.isFrozen(rejected(''))).toBe(true)
   })
 
   it('cut it after 65,536, and keep its length', () => {
     expect(rejected('x'.repeat(65_536)).frame).toHaveLength(65_536)
-    expect(rejected('x'.repeat(65_537))).toMatchObject({ frame: 'x'.repeat(65_536), length: 65_537 })
-    expect(rejected(new Uint8Array(70_000))).toMatchObject({ frame: new Uint8Array(65_536), length: 70_000 })
+    expect(rejected('x'.repeat(65_537))).toMatchObject({
+      frame: 'x'.repeat(65_536),
+      length: 65_537,
+    })
+    expect(rejected(new Uint8Array(70_000))).toMatchObject({
+      frame: new Uint8Array(65_536),
+      length: 70_000,
+    })
   })
 
-  it.each([10, 70_000])('keep bytes of their own, not a window on the socket’s buffer (of %i)', (size) => {
-    const bytes = new Uint8Array(size)
-    const { frame } = rejected(Buffer.from(bytes.buffer))
-    bytes.fill(9)
-    expect((frame as Uint8Array)[0]).toBe(0)
-  })
+  it.each([10, 70_000])(
+    'keep bytes of their own, not a window on the socket’s buffer (of %i)',
+    (size) => {
+      const bytes = new Uint8Array(size)
+      const { frame } = rejected(Buffer.from(bytes.buffer))
+      bytes.fill(9)
+      expect((frame as Uint8Array)[0]).toBe(0)
+    },
+  )
 
   it(
     'leave the connection alone, and move the position where it can be read',
@@ -234,8 +298,16 @@ describe('rejects', () => {
   it(
     'stand among events that share their position without making them strangers',
     marbles((helpers) => {
-      const shared = { a: numbered(7, 'a'), y: 'broken 7', c: numbered(7, 'c'), d: numbered(8, 'd') }
-      const { events$, gaps, sessions } = scripted(helpers, ['(oayc)#', '(oaycd)'], { frames: shared, reconnect: { jitter: 'none' } })
+      const shared = {
+        a: numbered(7, 'a'),
+        y: 'broken 7',
+        c: numbered(7, 'c'),
+        d: numbered(8, 'd'),
+      }
+      const { events$, gaps, sessions } = scripted(helpers, ['(oayc)#', '(oaycd)'], {
+        frames: shared,
+        reconnect: { jitter: 'none' },
+      })
       const { seen } = runFor(helpers, 5000, events$)
       expect(seen.map(({ id }) => id)).toEqual(['a', 'c', 'd'])
       expect(gaps).toEqual([])
@@ -250,26 +322,29 @@ describe('an observer that throws', () => {
     throw new Error('of the observer')
   }
 
-  it.each(['rejects', 'gaps', 'metrics$'] as const)('(%s) does not end the stream; RxJS reports what it throws', (option) => {
-    const reported: unknown[] = []
-    config.onUnhandledError = (error) => reported.push(error)
-    try {
-      marbles((helpers) => {
-        const metrics$ = streamMetrics()
-        if (option === 'metrics$') metrics$.next = fail
-        const observer = option === 'metrics$' ? metrics$ : failing
-        const { events$ } = scripted(helpers, ['(oaxb)#', '(oef)'], {
-          frames: { x: 'broken 2' },
-          reconnect: { jitter: 'none' },
-          [option]: observer,
-        })
-        const { seen, error } = runFor(helpers, 5000, events$)
-        expect(error).toBeUndefined()
-        expect(seen.map(({ id }) => id)).toEqual(['a', 'b', 'e', 'f'])
-      })()
-    } finally {
-      config.onUnhandledError = null
-    }
-    expect(reported).toContainEqual(new Error('of the observer'))
-  })
+  it.each(['rejects', 'gaps', 'metrics$'] as const)(
+    '(%s) does not end the stream; RxJS reports what it throws',
+    (option) => {
+      const reported: unknown[] = []
+      config.onUnhandledError = (error) => reported.push(error)
+      try {
+        marbles((helpers) => {
+          const metrics$ = streamMetrics()
+          if (option === 'metrics$') metrics$.next = fail
+          const observer = option === 'metrics$' ? metrics$ : failing
+          const { events$ } = scripted(helpers, ['(oaxb)#', '(oef)'], {
+            frames: { x: 'broken 2' },
+            reconnect: { jitter: 'none' },
+            [option]: observer,
+          })
+          const { seen, error } = runFor(helpers, 5000, events$)
+          expect(error).toBeUndefined()
+          expect(seen.map(({ id }) => id)).toEqual(['a', 'b', 'e', 'f'])
+        })()
+      } finally {
+        config.onUnhandledError = null
+      }
+      expect(reported).toContainEqual(new Error('of the observer'))
+    },
+  )
 })

@@ -56,13 +56,22 @@ describe('the ledger', () => {
     settle(1, 'dropped')
     expect(book.frontier).toBe(2)
     settle(2, 'dropped')
-    expect([book.frontier, book.sum]).toEqual([undefined, { done: 0, dropped: 2, failed: 0, open: 0 }])
+    expect([book.frontier, book.sum]).toEqual([
+      undefined,
+      { done: 0, dropped: 2, failed: 0, open: 0 },
+    ])
   })
 
   it('tells the host, the position and the time of its frontier', () => {
     const { book, deliver } = holding()
     deliver(7)
-    expect(book.ledger.frontier).toMatchObject({ host: 'wss://book.test', position: 1, time_us: 1, ordinal: 1, event: 7 })
+    expect(book.ledger.frontier).toMatchObject({
+      host: 'wss://book.test',
+      position: 1,
+      time_us: 1,
+      ordinal: 1,
+      event: 7,
+    })
   })
 
   it('lets go of deliveries that are settled', () => {
@@ -70,17 +79,19 @@ describe('the ledger', () => {
     for (let value = 0; value < 1000; value += 1) deliver(value)
     const oldest = book.ledger.frontier
     for (let value = 0; value < 999; value += 1) settle(value)
-    expect([oldest?.next, oldest?.previous, book.ledger.frontier?.previous, book.ledger.frontier?.next]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ])
+    expect([
+      oldest?.next,
+      oldest?.previous,
+      book.ledger.frontier?.previous,
+      book.ledger.frontier?.next,
+    ]).toEqual([undefined, undefined, undefined, undefined])
   })
 
   it('balances at every step, with its frontier at the oldest that is open or failed', () => {
     const outcomes = fc.constantFrom<Outcome>('done', 'dropped', 'failed')
-    const steps = fc.array(fc.option(fc.tuple(fc.nat(), outcomes), { nil: undefined }), { maxLength: 100 })
+    const steps = fc.array(fc.option(fc.tuple(fc.nat(), outcomes), { nil: undefined }), {
+      maxLength: 100,
+    })
     fc.assert(
       fc.property(steps, (all) => {
         const { book, settle, deliver } = holding()

@@ -18,7 +18,9 @@ describe('metrics$', () => {
   it(
     'is told every second, and at each change of the connection’s state',
     marbles((helpers) => {
-      const { events$, snapshots } = scripted(helpers, ['500ms o 1000ms #', 'o'], { reconnect: jitter })
+      const { events$, snapshots } = scripted(helpers, ['500ms o 1000ms #', 'o'], {
+        reconnect: jitter,
+      })
       runFor(helpers, 3600, events$)
       expect(snapshots.map(({ at, connection }) => `${at} ${connection.state}`)).toEqual([
         '0 connecting',
@@ -42,7 +44,11 @@ describe('metrics$', () => {
         reconnect: { jitter: 'none', initialDelayMs: 700 },
       })
       runFor(helpers, 900, events$)
-      expect(snapshots.filter(({ connection }) => connection.state === 'waiting').map(({ connection }) => connection)).toEqual([
+      expect(
+        snapshots
+          .filter(({ connection }) => connection.state === 'waiting')
+          .map(({ connection }) => connection),
+      ).toEqual([
         {
           state: 'waiting',
           host: 'ws://b',
@@ -58,7 +64,9 @@ describe('metrics$', () => {
           reason: expect.objectContaining({ code: 'CONNECTION_CLOSED' }),
         },
       ])
-      expect(snapshots.map(({ currentBackoffMs }) => currentBackoffMs)).toEqual([0, 700, 0, 1400, 0])
+      expect(snapshots.map(({ currentBackoffMs }) => currentBackoffMs)).toEqual([
+        0, 700, 0, 1400, 0,
+      ])
     }),
   )
 
@@ -70,15 +78,29 @@ describe('metrics$', () => {
         const { events$, metrics$ } = scripted(helpers, ['oa#'], options)
         metrics$.subscribe((snapshot) => {
           states.add(`${snapshot.connection.state} ${snapshot.compression.name}`)
-          for (const part of [snapshot, snapshot.connection, snapshot.compression]) expect(Object.isFrozen(part)).toBe(true)
+          for (const part of [snapshot, snapshot.connection, snapshot.compression])
+            expect(Object.isFrozen(part)).toBe(true)
         })
         runFor(helpers, 5000, events$)
       }
       frozen({ protocol: (host) => ({ ...plain(host), compression: { name: 'zstd' } }) })
-      expect(states).toEqual(new Set(['closed none', 'connecting none', 'open zstd', 'waiting zstd', 'connecting zstd', 'closed zstd']))
+      expect(states).toEqual(
+        new Set([
+          'closed none',
+          'connecting none',
+          'open zstd',
+          'waiting zstd',
+          'connecting zstd',
+          'closed zstd',
+        ]),
+      )
       states.clear()
       // Told while the position is still to be loaded.
-      frozen({ position: { checkpoint: { store: { load: () => new Promise(() => {}), save: async () => {} } } } })
+      frozen({
+        position: {
+          checkpoint: { store: { load: () => new Promise(() => {}), save: async () => {} } },
+        },
+      })
       expect(states).toEqual(new Set(['closed none', 'connecting none']))
     }),
   )
@@ -88,9 +110,17 @@ describe('metrics$', () => {
     marbles((helpers) => {
       const { events$, metrics$ } = scripted(helpers, ['oa#'], { reconnect: { maxAttempts: 0 } })
       runFor(helpers, 100, events$.pipe(take(1)))
-      expect(metrics$.value).toMatchObject({ connection: { state: 'closed', host: 'ws://a' }, events: 1, delivered: 1, done: 1 })
+      expect(metrics$.value).toMatchObject({
+        connection: { state: 'closed', host: 'ws://a' },
+        events: 1,
+        delivered: 1,
+        done: 1,
+      })
       runFor(helpers, 100, events$)
-      expect(metrics$.value.connection).toMatchObject({ state: 'closed', reason: { code: 'RECONNECT_EXHAUSTED' } })
+      expect(metrics$.value.connection).toMatchObject({
+        state: 'closed',
+        reason: { code: 'RECONNECT_EXHAUSTED' },
+      })
     }),
   )
 
@@ -121,10 +151,15 @@ describe('metrics$', () => {
   )
 })
 
-/** Runs a source whose every kind of frame comes once, and answers the last numbers before the end. */
+/**
+ * Runs a source whose every kind of frame comes once, and answers the last numbers before the end.
+ */
 function numbersOf(helpers: Parameters<Parameters<typeof marbles>[0]>[0]) {
   const frames = { x: 'broken', c: 'control', u: numbered(3, 'unwanted'), z: 'broken 26' }
-  const { events$, metrics$ } = scripted(helpers, ['oabxcu#', 'oudz'], { frames, reconnect: { jitter: 'none', initialDelayMs: 500 } })
+  const { events$, metrics$ } = scripted(helpers, ['oabxcu#', 'oudz'], {
+    frames,
+    reconnect: { jitter: 'none', initialDelayMs: 500 },
+  })
   let numbers: StreamMetrics = metrics$.value
   timer(1999).subscribe(() => {
     numbers = metrics$.value
@@ -161,7 +196,10 @@ describe('each member of the metrics', () => {
         reconnect: { jitter: 'none', initialDelayMs: 1 },
       })
       runFor(helpers, 1500, events$)
-      expect(snapshots.find(({ at }) => at === 1000)).toMatchObject({ bytes: 18, connection: { state: 'open' } })
+      expect(snapshots.find(({ at }) => at === 1000)).toMatchObject({
+        bytes: 18,
+        connection: { state: 'open' },
+      })
       expect(metrics$.value.bytes).toBe(18)
     }),
   )
@@ -199,7 +237,14 @@ describe('each member of the metrics', () => {
         releases[2]?.dropped()
       })
       timer(2500).subscribe(() => {
-        expect(metrics$.value).toMatchObject({ delivered: 4, open: 1, done: 1, failed: 1, dropped: 1, gaps: 1 })
+        expect(metrics$.value).toMatchObject({
+          delivered: 4,
+          open: 1,
+          done: 1,
+          failed: 1,
+          dropped: 1,
+          gaps: 1,
+        })
         subscription.unsubscribe()
         expect(metrics$.value).toMatchObject({ open: 1 })
         releases[3]?.()

@@ -6,7 +6,9 @@ import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { Desk } from '../operators/controlled-work.js'
 import { Book } from '../operators/fake-source.js'
 
-/** A message is a number of parts: 3 is 30, 31 and 32; a negative one has holes at its odd places. */
+/**
+ * A message is a number of parts: 3 is 30, 31 and 32; a negative one has holes at its odd places.
+ */
 const each = (message: number, emit: (part: number, index: number) => void): void => {
   for (let index = 0; index < Math.abs(message); index += 1) {
     if (message > 0 || index % 2 === 0) emit(Math.abs(message) * 10 + index, index)
@@ -68,7 +70,9 @@ describe('the parts of a message', () => {
       if (message === 3) throw new Error('no more')
     }
     const [seen, errors]: [number[], unknown[]] = [[], []]
-    source$.pipe(book.deliver(), parts(breaking)).subscribe({ next: (part) => seen.push(part), error: (error) => errors.push(error) })
+    source$
+      .pipe(book.deliver(), parts(breaking))
+      .subscribe({ next: (part) => seen.push(part), error: (error) => errors.push(error) })
     source$.next(2)
     source$.next(3)
     expect(seen).toEqual([20, 21, 30, 31, 32])

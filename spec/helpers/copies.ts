@@ -1,5 +1,7 @@
 /** What a program imports of one copy of the library. */
-export type Library = typeof import('../../src/index.js') & typeof import('../../src/redis.js') & typeof import('../../src/cursors/file.js')
+export type Library = typeof import('../../src/index.js') &
+  typeof import('../../src/redis.js') &
+  typeof import('../../src/cursors/file.js')
 
 export interface CopyOptions {
   /** `'own'`: each copy has an rxjs of its own, as it is where the peer differs. @default 'own' */
@@ -8,7 +10,10 @@ export interface CopyOptions {
   readonly version?: { readonly VERSION: string; readonly DELIVERY_CONTRACT: number }
 }
 
-/** Another copy of the library, with module state of its own, as package managers, `jest.resetModules` and dev servers make it. */
+/**
+ * Another copy of the library, with module state of its own, as package managers,
+ * `jest.resetModules` and dev servers make it.
+ */
 export async function copyOfLibrary({ rxjs = 'own', version }: CopyOptions = {}): Promise<Library> {
   const ours = jest.requireActual('rxjs')
   if (rxjs === 'shared') jest.doMock('rxjs', () => ours)

@@ -1,13 +1,15 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** A port that no other helper takes until it is disposed, whether or not a server listens on it. */
+/**
+ * A port that no other helper takes until it is disposed, whether or not a server listens on it.
+ */
 export interface HeldPort extends AsyncDisposable {
   readonly port: number
 }
 
-// Below the ports that Linux (32768) and macOS (49152) give to whoever asks for port 0 or dials out:
-// a server that is stopped and started again would else find its port taken.
+// Below the ports that Linux (32768) and macOS (49152) give to whoever asks for port 0 or dials
+// out: a server that is stopped and started again would else find its port taken.
 const FIRST = 12_000
 const PAIRS = 10_000
 

@@ -41,13 +41,18 @@ export function keys(count: number): HostileRecord {
   const names = Array.from({ length: count }, (_, index) => `k${String(index).padStart(7, '0')}`)
   return {
     json: `{${names.map((name) => `"${name}":0`).join()}}`,
-    cbor: Buffer.concat([head(5, count), ...names.flatMap((name) => [head(3, name.length), Buffer.from(name), Uint8Array.of(0)])]),
+    cbor: Buffer.concat([
+      head(5, count),
+      ...names.flatMap((name) => [head(3, name.length), Buffer.from(name), Uint8Array.of(0)]),
+    ]),
   }
 }
 
 /** A link at this level of the record: in JSON it is an object, and so a level of its own. */
 export function linkAt(level: number): HostileRecord {
-  const link = new CidLinkWrapper(Buffer.concat([Uint8Array.of(1, 0x71, 0x12, 32), Buffer.alloc(32)]))
+  const link = new CidLinkWrapper(
+    Buffer.concat([Uint8Array.of(1, 0x71, 0x12, 32), Buffer.alloc(32)]),
+  )
   const arrays = level - 2
   return {
     json: `{"a":${'['.repeat(arrays)}{"$link":"${link.$link}"}${']'.repeat(arrays)}}`,
@@ -57,7 +62,8 @@ export function linkAt(level: number): HostileRecord {
 
 const DID = 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'
 const TIME_US = 1_767_225_600_000_000
-const timeOf = (seq: number): string => new Date(TIME_US / 1000 + seq).toISOString().replace('Z', '000Z')
+const timeOf = (seq: number): string =>
+  new Date(TIME_US / 1000 + seq).toISOString().replace('Z', '000Z')
 const CID = 'bafyreidblutgvj75o4q4akzyyejedjj6l3it6hgqwee6jpwv2wqph5fsgm'
 
 /** Events of a number, as each server writes them. */
@@ -76,7 +82,9 @@ export const FRAMES = {
     const hash = createHash('sha256').update(cbor).digest()
     const link = new CidLinkWrapper(Buffer.concat([Uint8Array.of(1, 0x71, 0x12, 32), hash]))
     const root = encode({})
-    const rootLink = new CidLinkWrapper(Buffer.concat([Uint8Array.of(1, 0x71, 0x12, 32), createHash('sha256').update(root).digest()]))
+    const rootLink = new CidLinkWrapper(
+      Buffer.concat([Uint8Array.of(1, 0x71, 0x12, 32), createHash('sha256').update(root).digest()]),
+    )
     return commitFrame(seq, [], {
       commit: rootLink,
       ops: [{ action: 'create', path: `com.example.odd/${seq}`, cid: link }],

@@ -1,17 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-// Part of the repository: recorded from servers on loopback, with made-up accounts. Its README says how.
+// Part of the repository: recorded from servers on loopback, with made-up accounts. Its README says
+// how.
 const FIXTURES = join(__dirname, '../fixtures')
 // Optional: recorded in public, or published by others. A clone does not have it.
 const PUBLIC = process.env.RECORDINGS ?? join(__dirname, '../../../shared/data')
 
-const pathOf = (file: string): string | undefined => [FIXTURES, PUBLIC].map((folder) => join(folder, file)).find((path) => existsSync(path))
+const pathOf = (file: string): string | undefined =>
+  [FIXTURES, PUBLIC].map((folder) => join(folder, file)).find((path) => existsSync(path))
 
-/** Those of these files that are at hand. The others are named once on stderr, since a spec reads less without them. */
+/**
+ * Those of these files that are at hand. The others are named once on stderr, since a spec reads
+ * less without them.
+ */
 export function present<F extends string>(...files: readonly F[]): readonly F[] {
   const absent = files.filter((file) => pathOf(file) === undefined)
-  if (absent.length > 0) process.stderr.write(`not read, since it is not here: ${absent.join(', ')}\n`)
+  if (absent.length > 0)
+    process.stderr.write(`not read, since it is not here: ${absent.join(', ')}\n`)
   return files.filter((file) => !absent.includes(file))
 }
 

@@ -15,19 +15,28 @@ export interface RedisCluster extends AsyncDisposable {
 
 const SLOTS = 16_384
 
-/** Starts a cluster of so many masters, with these settings of each. Resolves when all of them say that it is complete. */
-export async function redisCluster(size: number, ...settings: readonly string[]): Promise<RedisCluster> {
+/**
+ * Starts a cluster of so many masters, with these settings of each. Resolves when all of them say
+ * that it is complete.
+ */
+export async function redisCluster(
+  size: number,
+  ...settings: readonly string[]
+): Promise<RedisCluster> {
   const parts = await Promise.all(Array.from({ length: size }, () => startNode(settings)))
   const nodes = parts.map(({ node }) => node)
-  const slotOf = async (key: string): Promise<number> => Number((await nodes[0]?.cli('CLUSTER', 'KEYSLOT', key))?.slice(1))
-  const indexOf = async (key: string): Promise<number> => Math.floor(((await slotOf(key)) * size) / SLOTS)
+  const slotOf = async (key: string): Promise<number> =>
+    Number((await nodes[0]?.cli('CLUSTER', 'KEYSLOT', key))?.slice(1))
+  const indexOf = async (key: string): Promise<number> =>
+    Math.floor(((await slotOf(key)) * size) / SLOTS)
   const cluster: RedisCluster = {
     nodes,
     urls: nodes.map(({ url }) => url),
     nodeOf: async (key) => at(nodes, await indexOf(key)),
     async keyBeside(name, ...others) {
       const taken = await Promise.all(others.map(indexOf))
-      for (let n = 0; ; n += 1) if (!taken.includes(await indexOf(`${name}${n}`))) return `${name}${n}`
+      for (let n = 0; ; n += 1)
+        if (!taken.includes(await indexOf(`${name}${n}`))) return `${name}${n}`
     },
     async [Symbol.asyncDispose]() {
       for (const { node, bus } of parts) {
@@ -47,16 +56,26 @@ export async function redisCluster(size: number, ...settings: readonly string[])
 
 async function startNode(settings: readonly string[]) {
   const bus = await holdPort()
-  const clustered = ['--cluster-enabled', 'yes', '--cluster-port', `${bus.port}`, '--cluster-config-file', 'nodes.conf']
+  const clustered = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-port',
+    `${bus.port}`,
+    '--cluster-config-file',
+    'nodes.conf',
+  ]
   return { node: await redisServer(...clustered, ...settings), bus }
 }
 
-async function join(nodes: readonly { readonly node: RedisServer; readonly bus: number }[]): Promise<void> {
+async function join(
+  nodes: readonly { readonly node: RedisServer; readonly bus: number }[],
+): Promise<void> {
   const bound = (index: number): number => Math.ceil((index * SLOTS) / nodes.length)
   for (const [index, { node, bus }] of nodes.entries()) {
     await node.cli('CLUSTER', 'ADDSLOTSRANGE', `${bound(index)}`, `${bound(index + 1) - 1}`)
     await node.cli('CLUSTER', 'SET-CONFIG-EPOCH', `${index + 1}`)
-    if (index > 0) await nodes[0]?.node.cli('CLUSTER', 'MEET', '127.0.0.1', `${node.port}`, `${bus}`)
+    if (index > 0)
+      await nodes[0]?.node.cli('CLUSTER', 'MEET', '127.0.0.1', `${node.port}`, `${bus}`)
   }
   for (const { node } of nodes) await isComplete(node, nodes.length)
 }

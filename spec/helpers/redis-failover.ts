@@ -12,7 +12,9 @@ export interface RedisFailover extends AsyncDisposable {
 export async function redisFailover(): Promise<RedisFailover> {
   const master = await redisServer('--repl-diskless-sync-delay', '0')
   const replica = await redisServer('--replicaof', '127.0.0.1', `${master.port}`)
-  await until(async () => (await replica.cli('INFO', 'replication')).includes('master_link_status:up'))
+  await until(async () =>
+    (await replica.cli('INFO', 'replication')).includes('master_link_status:up'),
+  )
   const sentinel = await redisSentinel(
     `sentinel monitor main 127.0.0.1 ${master.port} 1`,
     'sentinel down-after-milliseconds main 500',

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { type HeldPort, holdPort } from './held-port.js'
 
 const absent = spawnSync('redis-server', ['--version']).error !== undefined
-if (absent && process.env.CI) throw new Error('redis-server is not installed, and these specs must run here')
+if (absent && process.env.CI)
+  throw new Error('redis-server is not installed, and these specs must run here')
 if (absent) console.warn('redis-server is not installed: specs that need it are skipped')
 
 /** `describe`, where there is a `redis-server`. */
@@ -18,20 +19,30 @@ export interface RedisServer extends AsyncDisposable {
   readonly port: number
   /** `redis://127.0.0.1:PORT` */
   readonly url: string
-  /** Says a command over a connection of its own, and answers what the server says, line by line. */
+  /**
+   * Says a command over a connection of its own, and answers what the server says, line by line.
+   */
   cli(...command: readonly string[]): Promise<string>
   /** Ends it in good order, as `SIGTERM` does. */
   stop(): Promise<void>
   /** Ends it in no order: `kill -9`. */
   kill(): Promise<void>
-  /** Stops the process without ending it: it takes connections and answers nothing. Resolves when it has stopped. */
+  /**
+   * Stops the process without ending it: it takes connections and answers nothing. Resolves when it
+   * has stopped.
+   */
   freeze(): Promise<void>
   thaw(): void
-  /** Starts it again after `stop` or `kill`: the same port, folder and settings, and those given. */
+  /**
+   * Starts it again after `stop` or `kill`: the same port, folder and settings, and those given.
+   */
   start(...settings: readonly string[]): Promise<void>
 }
 
-/** Starts a server with these settings, such as `'--appendonly', 'yes'`. Without any it keeps nothing. */
+/**
+ * Starts a server with these settings, such as `'--appendonly', 'yes'`. Without any it keeps
+ * nothing.
+ */
 export async function redisServer(...settings: readonly string[]): Promise<RedisServer> {
   return startOnFreePort((port) => new Server(port, ['--save', '', ...settings]))
 }
@@ -77,7 +88,16 @@ class Server implements RedisServer {
   async start(...more: readonly string[]): Promise<void> {
     const file = join(this.#folder, 'redis.conf')
     if (!existsSync(file)) writeFileSync(file, this.lines.map((line) => `${line}\n`).join(''))
-    const place = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#folder, '--daemonize', 'no']
+    const place = [
+      '--port',
+      `${this.port}`,
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      this.#folder,
+      '--daemonize',
+      'no',
+    ]
     const child = spawn('redis-server', [file, ...place, ...this.settings, ...more], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
@@ -139,4 +159,5 @@ class Server implements RedisServer {
 }
 
 /** `T`: stopped. */
-const stateOf = (pid = 0): string => spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).stdout.trim()
+const stateOf = (pid = 0): string =>
+  spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).stdout.trim()

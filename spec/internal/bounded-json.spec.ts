@@ -1,5 +1,10 @@
 import fc from 'fast-check'
-import { isSurelyBounded, type Layout, parseBounded, Unreadable } from '../../src/internal/bounded-json.js'
+import {
+  isSurelyBounded,
+  type Layout,
+  parseBounded,
+  Unreadable,
+} from '../../src/internal/bounded-json.js'
 import { BoundsError, MAX_DEPTH, MAX_MEMBERS } from '../../src/internal/content-bounds.js'
 import { deep, emptyMaps, keys, zeros } from '../helpers/hostile.js'
 
@@ -28,14 +33,29 @@ function measured(value: unknown): { readonly depth: number; readonly members: n
 
 describe('bounded JSON', () => {
   it('is what JSON.parse makes of it, or no JSON, for any text', () => {
-    const token = fc.constantFrom(...'{}[],:"\\ \n\t1e-.', 'null', 'true', '"a"', '"\\""', '"\\u005b"', '{}', '[]')
+    const token = fc.constantFrom(
+      ...'{}[],:"\\ \n\t1e-.',
+      'null',
+      'true',
+      '"a"',
+      '"\\""',
+      '"\\u005b"',
+      '{}',
+      '[]',
+    )
     const text = fc.oneof(
       fc.json({ stringUnit: 'binary' }),
       fc.array(token, { maxLength: 12 }).map((tokens) => tokens.join('')),
-      fc.tuple(fc.jsonValue(), fc.constantFrom(1, 2, '\t')).map(([value, space]) => JSON.stringify(value, null, space)),
+      fc
+        .tuple(fc.jsonValue(), fc.constantFrom(1, 2, '\t'))
+        .map(([value, space]) => JSON.stringify(value, null, space)),
     )
     const property = fc.property(text, (json) => {
-      for (const whole of [withMany(json), `{"commit":{"a":${MANY},"record":${json}}}`, `${MANY.slice(1)}${json}`]) {
+      for (const whole of [
+        withMany(json),
+        `{"commit":{"a":${MANY},"record":${json}}}`,
+        `${MANY.slice(1)}${json}`,
+      ]) {
         expect(isSurelyBounded(whole)).toBe(false)
         expect(outcome(() => parseBounded(whole, LAYOUT))).toEqual(outcome(() => JSON.parse(whole)))
       }
@@ -49,13 +69,16 @@ describe('bounded JSON', () => {
     const property = fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
       const { depth, members } = measured(value)
       fc.pre(depth > 0)
-      const at = (levels: number): string => '['.repeat(levels) + JSON.stringify(value) + ']'.repeat(levels)
+      const at = (levels: number): string =>
+        '['.repeat(levels) + JSON.stringify(value) + ']'.repeat(levels)
       expect(() => parseBounded(withMany(at(MAX_DEPTH - depth)), LAYOUT)).not.toThrow()
       expect(() => parseBounded(withMany(at(MAX_DEPTH - depth + 1)), LAYOUT)).toThrow(BoundsError)
-      const beside = (count: number): string => `[${JSON.stringify(value)},${Array(count).fill(0).join()}]`
+      const beside = (count: number): string =>
+        `[${JSON.stringify(value)},${Array(count).fill(0).join()}]`
       const record = (text: string): string => `{"commit":{"record":${text}}}`
       const read = (count: number): unknown =>
-        (parseBounded(record(beside(count)), LAYOUT) as { commit: { record: unknown } }).commit.record
+        (parseBounded(record(beside(count)), LAYOUT) as { commit: { record: unknown } }).commit
+          .record
       expect(read(MAX_MEMBERS - members - 1)).toHaveLength(MAX_MEMBERS - members)
       expect(read(MAX_MEMBERS - members)).toBeInstanceOf(Unreadable)
     })
@@ -69,39 +92,57 @@ describe('bounded JSON', () => {
     ['131,072 keys', keys(MAX_MEMBERS).json, keys(MAX_MEMBERS + 1).json],
   ])('has room for a record of %s, and not for one more', (_, good, bad) => {
     const read = (record: string): unknown =>
-      (parseBounded(`{"commit":{"rkey":"a","record":${record},"cid":"b"}}`, LAYOUT) as { commit: object }).commit
+      (
+        parseBounded(`{"commit":{"rkey":"a","record":${record},"cid":"b"}}`, LAYOUT) as {
+          commit: object
+        }
+      ).commit
     expect(read(good)).toEqual({ rkey: 'a', record: JSON.parse(good), cid: 'b' })
-    expect(read(bad)).toEqual({ rkey: 'a', record: new Unreadable(expect.stringMatching(/^more than/) as never, bad), cid: 'b' })
+    expect(read(bad)).toEqual({
+      rkey: 'a',
+      record: new Unreadable(expect.stringMatching(/^more than/) as never, bad),
+      cid: 'b',
+    })
   })
 
   it('counts each level of what is beside a record from the member that holds it', () => {
     const { json } = deep(64)
     expect(parseBounded(`{"identity":${json}}`, LAYOUT)).toEqual({ identity: JSON.parse(json) })
     expect(() => parseBounded(`{"identity":[${json}]}`, LAYOUT)).toThrow(/more than 64 levels deep/)
-    expect(parseBounded(`{"commit":{"other":${json}}}`, LAYOUT)).toEqual({ commit: { other: JSON.parse(json) } })
+    expect(parseBounded(`{"commit":{"other":${json}}}`, LAYOUT)).toEqual({
+      commit: { other: JSON.parse(json) },
+    })
     expect(() => parseBounded(`{"commit":{"other":[${json}]}}`, LAYOUT)).toThrow(BoundsError)
     expect(() => parseBounded(`[${json}]`, LAYOUT)).toThrow(BoundsError)
   })
 
   it('replaces the last of two records of one name, and one whose name is escaped', () => {
     const { json } = deep(65)
-    const read = (text: string): unknown => (parseBounded(text, LAYOUT) as { commit: { record: unknown } }).commit.record
+    const read = (text: string): unknown =>
+      (parseBounded(text, LAYOUT) as { commit: { record: unknown } }).commit.record
     expect(read(`{"commit":{"record":${json},"record":1}}`)).toBe(1)
     expect(read(`{"commit":{"record":1,"record":${json}}}`)).toBeInstanceOf(Unreadable)
     expect(read(`{"commit":{"record":${json}},"commit":{"record":1}}`)).toBe(1)
     expect(read(String.raw`{"c\u006fmmit":{"rec\u006frd":${json}}}`)).toBeInstanceOf(Unreadable)
-    expect(parseBounded(`{"commit":{"record":${json}},"commit":null}`, LAYOUT)).toEqual({ commit: null })
+    expect(parseBounded(`{"commit":{"record":${json}},"commit":null}`, LAYOUT)).toEqual({
+      commit: null,
+    })
   })
 
   it('is refused before it is parsed where it is cut off', () => {
-    for (const text of ['['.repeat(1_000_000), '{"a":'.repeat(1_000_000), `{"commit":{"record":${'['.repeat(1_000_000)}`]) {
+    for (const text of [
+      '['.repeat(1_000_000),
+      '{"a":'.repeat(1_000_000),
+      `{"commit":{"record":${'['.repeat(1_000_000)}`,
+    ]) {
       expect(() => parseBounded(text, LAYOUT)).toThrow(/cut off|levels deep/)
     }
   })
 
   it('takes a root for content where the layout says so', () => {
     const layout: Layout = { wrapper: 'commit', isContent: (root) => !('kind' in root) }
-    const root = (kind: string, levels: number): string => `{${kind}"a":${'['.repeat(levels)}${']'.repeat(levels)}}`
+    const root = (kind: string, levels: number): string =>
+      `{${kind}"a":${'['.repeat(levels)}${']'.repeat(levels)}}`
     expect(() => parseBounded(root('', 63), layout)).not.toThrow()
     expect(() => parseBounded(root('', 64), layout)).toThrow(BoundsError)
     expect(() => parseBounded(root('"kind":"x",', 64), layout)).not.toThrow()

@@ -10,7 +10,12 @@ const valuesOf = <T>(chain: Chain<T>): T[] => {
 describe('a Chain', () => {
   it('keeps the order of arrival, and gives up its first, its last and those between', () => {
     const chain = new Chain<number>()
-    const [one, two, , four] = [1, 2, 3, 4].map((value) => chain.push(value)) as [Link<number>, Link<number>, Link<number>, Link<number>]
+    const [one, two, , four] = [1, 2, 3, 4].map((value) => chain.push(value)) as [
+      Link<number>,
+      Link<number>,
+      Link<number>,
+      Link<number>,
+    ]
     chain.remove(two)
     expect(valuesOf(chain)).toEqual([1, 3, 4])
     chain.remove(one)
@@ -30,14 +35,20 @@ describe('a Chain', () => {
 
   it('does what an array does, whichever members leave', () => {
     fc.assert(
-      fc.property(fc.array(fc.option(fc.nat(), { nil: undefined }), { maxLength: 200 }), (steps) => {
-        const [chain, array] = [new Chain<number>(), [] as Link<number>[]]
-        for (const [value, step] of steps.entries()) {
-          if (step === undefined) array.push(chain.push(value))
-          else for (const link of array.splice(step % (array.length + 1), 1)) chain.remove(link)
-          expect([valuesOf(chain), chain.size]).toEqual([array.map((link) => link.value), array.length])
-        }
-      }),
+      fc.property(
+        fc.array(fc.option(fc.nat(), { nil: undefined }), { maxLength: 200 }),
+        (steps) => {
+          const [chain, array] = [new Chain<number>(), [] as Link<number>[]]
+          for (const [value, step] of steps.entries()) {
+            if (step === undefined) array.push(chain.push(value))
+            else for (const link of array.splice(step % (array.length + 1), 1)) chain.remove(link)
+            expect([valuesOf(chain), chain.size]).toEqual([
+              array.map((link) => link.value),
+              array.length,
+            ])
+          }
+        },
+      ),
       { seed: 1 },
     )
   })

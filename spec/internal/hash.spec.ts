@@ -2,11 +2,17 @@ import { hashOf } from '../../src/internal/hash.js'
 
 describe('hashOf', () => {
   it('answers the same for the same text, for ever: stores keep what it names', () => {
-    expect([hashOf(''), hashOf('a'), hashOf('did:plc:a,did:plc:b')]).toEqual(['m45a1xhh', '17p2fbkqtrg', '1dtcjsit16y'])
+    expect([hashOf(''), hashOf('a'), hashOf('did:plc:a,did:plc:b')]).toEqual([
+      'm45a1xhh',
+      '17p2fbkqtrg',
+      '1dtcjsit16y',
+    ])
   })
 
   it('tells 20,000 lists of DIDs apart', () => {
-    const hashes = new Set(Array.from({ length: 20_000 }, (_, n) => hashOf(`did:plc:${n.toString(36)},did:plc:x`)))
+    const hashes = new Set(
+      Array.from({ length: 20_000 }, (_, n) => hashOf(`did:plc:${n.toString(36)},did:plc:x`)),
+    )
     expect(hashes.size).toBe(20_000)
   })
 

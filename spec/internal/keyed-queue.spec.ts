@@ -35,12 +35,12 @@ describe('a KeyedQueue', () => {
     const queue = keyed()
     for (const each of [item(1, 1), item(1, 2), item(2, 3), item(1, 4)]) queue.push(each)
     expect(queue.next()).toEqual(item(1, 1))
-    expect([queue.dropOldest(), queue.dropOldest(), queue.dropOldest(), queue.dropOldest()]).toEqual([
-      item(1, 2),
-      item(2, 3),
-      item(1, 4),
-      undefined,
-    ])
+    expect([
+      queue.dropOldest(),
+      queue.dropOldest(),
+      queue.dropOldest(),
+      queue.dropOldest(),
+    ]).toEqual([item(1, 2), item(2, 3), item(1, 4), undefined])
     queue.finished(item(1, 1))
     expect([queue.next(), queue.size]).toEqual([undefined, 0])
   })
@@ -56,7 +56,9 @@ describe('a KeyedQueue', () => {
     const queue = new KeyedQueue<{ readonly key: unknown }>(({ key }) => key)
     const keys = [Number.NaN, Number.NaN, undefined, undefined, '1', 1]
     for (const key of keys) queue.push({ key })
-    expect(Array.from({ length: 6 }, () => queue.next()?.key).filter((_, index) => index < 4)).toEqual([Number.NaN, undefined, '1', 1])
+    expect(
+      Array.from({ length: 6 }, () => queue.next()?.key).filter((_, index) => index < 4),
+    ).toEqual([Number.NaN, undefined, '1', 1])
     expect(queue.size).toBe(2)
   })
 
@@ -78,9 +80,15 @@ describe('a KeyedQueue', () => {
   })
 
   it('in any order of calls: loses nothing, keeps each order, and never runs a key twice', () => {
-    const calls = fc.array(fc.oneof(fc.nat({ max: 3 }), fc.constantFrom('next' as const, 'finish' as const, 'drop' as const)), {
-      maxLength: 200,
-    })
+    const calls = fc.array(
+      fc.oneof(
+        fc.nat({ max: 3 }),
+        fc.constantFrom('next' as const, 'finish' as const, 'drop' as const),
+      ),
+      {
+        maxLength: 200,
+      },
+    )
     fc.assert(
       fc.property(calls, (all) => {
         const queue = keyed()
@@ -117,6 +125,13 @@ describe('a FifoQueue', () => {
   it('gives every value in order, whatever still runs', () => {
     const queue = new FifoQueue<number>()
     for (const n of [1, 2, 3]) queue.push(n)
-    expect([queue.size, queue.next(), queue.next(), queue.dropOldest(), queue.next(), queue.size]).toEqual([3, 1, 2, 3, undefined, 0])
+    expect([
+      queue.size,
+      queue.next(),
+      queue.next(),
+      queue.dropOldest(),
+      queue.next(),
+      queue.size,
+    ]).toEqual([3, 1, 2, 3, undefined, 0])
   })
 })

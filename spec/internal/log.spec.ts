@@ -1,5 +1,13 @@
 import { fileCursorStore } from '../../src/cursors/file.js'
-import { ConfigError, firehose$, jetstream$, type Logger, labels$, listRepos$, tap$ } from '../../src/index.js'
+import {
+  ConfigError,
+  firehose$,
+  jetstream$,
+  type Logger,
+  labels$,
+  listRepos$,
+  tap$,
+} from '../../src/index.js'
 import { logOf } from '../../src/internal/log.js'
 import { redisStream$, toRedisStream } from '../../src/redis.js'
 
@@ -14,7 +22,9 @@ describe('the log', () => {
   })
 
   it('is silent where it is false', () => {
-    const methods = (['log', 'info', 'warn', 'error'] as const).map((name) => jest.spyOn(console, name).mockImplementation(() => {}))
+    const methods = (['log', 'info', 'warn', 'error'] as const).map((name) =>
+      jest.spyOn(console, name).mockImplementation(() => {}),
+    )
     logOf(false).warn('one')
     for (const method of methods) expect(method).not.toHaveBeenCalled()
   })
@@ -60,13 +70,21 @@ describe('the `log` of', () => {
     labels$: (log) => labels$({ host: 'mod.bsky.app', log }),
     listRepos$: (log) => listRepos$({ log }),
     tap$: (log) => tap$({ log }),
-    redisStream$: (log) => redisStream$({ client: client as never, stream: 's', group: 'g', consumer: 'c', log }),
+    redisStream$: (log) =>
+      redisStream$({ client: client as never, stream: 's', group: 'g', consumer: 'c', log }),
     toRedisStream: (log) => toRedisStream({ client: client as never, stream: 's', log }),
     fileCursorStore: (log) => fileCursorStore('cursor.json', { log }),
   }
 
   it.each(Object.entries(takers))('%s is false or a logger, and nothing else', (_, take) => {
-    for (const log of [undefined, false, console, { warn() {} }, Object.assign(() => {}, { warn() {} })]) take(log as never)
+    for (const log of [
+      undefined,
+      false,
+      console,
+      { warn() {} },
+      Object.assign(() => {}, { warn() {} }),
+    ])
+      take(log as never)
     for (const log of [true, null, 'console', {}, { warn: true }]) {
       expect(() => take(log as never)).toThrow(ConfigError)
       expect(() => take(log as never)).toThrow(/`log`.* must be false, or a logger/)

@@ -22,7 +22,9 @@ describe('observe', () => {
       if (value === 2) destination.complete()
     })
     const seen: unknown[] = []
-    endless$.pipe(firstTwo).subscribe({ next: (value) => seen.push(value), complete: () => seen.push('|') })
+    endless$
+      .pipe(firstTwo)
+      .subscribe({ next: (value) => seen.push(value), complete: () => seen.push('|') })
     expect([seen, produced]).toEqual([[1, 2, '|'], 2])
   })
 
@@ -61,7 +63,9 @@ describe('observe', () => {
 
   it('is cut with its destination, and takes nothing with it when it ends first', () => {
     const [source$, destination$] = [new Subject<number>(), new Subject<number>()]
-    const subscription = source$.pipe(through<number>((value, destination) => destination.next(value))).subscribe(destination$)
+    const subscription = source$
+      .pipe(through<number>((value, destination) => destination.next(value)))
+      .subscribe(destination$)
     expect(source$.observed).toBe(true)
     subscription.unsubscribe()
     expect([source$.observed, destination$.closed]).toEqual([false, false])
@@ -109,7 +113,8 @@ describe('observe', () => {
       )
     })
     range(1, 10_000).pipe(many).subscribe()
-    const kept = (inner as unknown as { readonly _finalizers: readonly unknown[] | null })._finalizers
+    const kept = (inner as unknown as { readonly _finalizers: readonly unknown[] | null })
+      ._finalizers
     expect(kept?.length ?? 0).toBeLessThan(5)
   })
 })

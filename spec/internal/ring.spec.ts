@@ -5,7 +5,9 @@ describe('a Ring', () => {
   it('gives values back in the order in which they came', () => {
     const ring = new Ring<number>()
     for (let n = 0; n < 100; n += 1) ring.push(n)
-    expect(Array.from({ length: 100 }, () => ring.shift())).toEqual(Array.from({ length: 100 }, (_, n) => n))
+    expect(Array.from({ length: 100 }, () => ring.shift())).toEqual(
+      Array.from({ length: 100 }, (_, n) => n),
+    )
   })
 
   it('gives undefined when it is empty, and is not hurt by that', () => {
@@ -24,9 +26,15 @@ describe('a Ring', () => {
   })
 
   it('does in any order of pushes and shifts what an array does', () => {
-    const steps = fc.array(fc.oneof({ weight: 3, arbitrary: fc.nat() }, { weight: 2, arbitrary: fc.constant('shift' as const) }), {
-      maxLength: 300,
-    })
+    const steps = fc.array(
+      fc.oneof(
+        { weight: 3, arbitrary: fc.nat() },
+        { weight: 2, arbitrary: fc.constant('shift' as const) },
+      ),
+      {
+        maxLength: 300,
+      },
+    )
     fc.assert(
       fc.property(steps, (all) => {
         const [ring, array] = [new Ring<number>(), [] as number[]]

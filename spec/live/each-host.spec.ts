@@ -15,11 +15,17 @@ describe('a stream for each host', () => {
   it('is made with the options of that host alone, and merged', async () => {
     const subjects = new Map(HOSTS.map((host) => [host, streamMetrics()]))
     const made: unknown[] = []
-    const merged$ = eachHost({ idleTimeoutMs: 7, metrics$: (host) => subjects.get(host) }, HOSTS, (host, options) => {
-      made.push([host, options.hosts, options.idleTimeoutMs, options.metrics$])
-      return of(`event of ${host}`)
-    })
-    expect(await lastValueFrom(merged$.pipe(toArray()))).toEqual(HOSTS.map((host) => `event of ${host}`))
+    const merged$ = eachHost(
+      { idleTimeoutMs: 7, metrics$: (host) => subjects.get(host) },
+      HOSTS,
+      (host, options) => {
+        made.push([host, options.hosts, options.idleTimeoutMs, options.metrics$])
+        return of(`event of ${host}`)
+      },
+    )
+    expect(await lastValueFrom(merged$.pipe(toArray()))).toEqual(
+      HOSTS.map((host) => `event of ${host}`),
+    )
     expect(made).toEqual(HOSTS.map((host) => [host, [host], 7, subjects.get(host)]))
   })
 
@@ -34,7 +40,8 @@ describe('a stream for each host', () => {
   })
 
   it('ends with the first error of any', async () => {
-    const stream = (host: string): Observable<string> => (host === HOSTS[1] ? throwError(() => new Error('no')) : of('a'))
+    const stream = (host: string): Observable<string> =>
+      host === HOSTS[1] ? throwError(() => new Error('no')) : of('a')
     await expect(lastValueFrom(eachHost({}, HOSTS, stream))).rejects.toThrow('no')
   })
 

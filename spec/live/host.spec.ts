@@ -44,16 +44,28 @@ describe('hostUrl', () => {
     expect(hostUrl(host).href).toBe(url)
   })
 
-  it.each(['', '   ', 'wss://', 'a b', 'example.com:port', 'example.com:99999', ':6008', '[::1', 'http://'])('refuses %p', (host) => {
+  it.each([
+    '',
+    '   ',
+    'wss://',
+    'a b',
+    'example.com:port',
+    'example.com:99999',
+    ':6008',
+    '[::1',
+    'http://',
+  ])('refuses %p', (host) => {
     expect(() => hostUrl(host)).toThrow(/must be a host name or a URL, not ".*"/)
   })
 
-  it.each(['ftp://example.com', 'file:///etc/passwd', 'wsss://example.com', 'javascript://example.com'])(
-    'refuses the scheme of %s',
-    (host) => {
-      expect(() => hostUrl(host)).toThrow('must be a ws, wss, http or https URL')
-    },
-  )
+  it.each([
+    'ftp://example.com',
+    'file:///etc/passwd',
+    'wsss://example.com',
+    'javascript://example.com',
+  ])('refuses the scheme of %s', (host) => {
+    expect(() => hostUrl(host)).toThrow('must be a ws, wss, http or https URL')
+  })
 
   it('refuses credentials, and does not repeat them', () => {
     expect(() => hostUrl('wss://user:secret@example.com')).toThrow('use `headers`')
@@ -61,7 +73,10 @@ describe('hostUrl', () => {
     expect(() => hostUrl('wss://user:secret@example.com')).not.toThrow('secret')
   })
 
-  it.each(['example.com?cursor=1', 'wss://example.com/subscribe?wantedDids=x', 'example.com#x'])('refuses the query of %s', (host) => {
-    expect(() => hostUrl(host)).toThrow('use the options')
-  })
+  it.each(['example.com?cursor=1', 'wss://example.com/subscribe?wantedDids=x', 'example.com#x'])(
+    'refuses the query of %s',
+    (host) => {
+      expect(() => hostUrl(host)).toThrow('use the options')
+    },
+  )
 })

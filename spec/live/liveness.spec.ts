@@ -72,7 +72,9 @@ describe('silence$', () => {
     marbles((helpers) => {
       const link = new FakeLink(true, false)
       const over = new Subject<void>()
-      const subscription = silence$(link, 12_000, () => false).subscribe({ error: () => over.error('late') })
+      const subscription = silence$(link, 12_000, () => false).subscribe({
+        error: () => over.error('late'),
+      })
       subscription.unsubscribe()
       helpers.flush()
       expect(over.hasError).toBe(false)
@@ -87,10 +89,16 @@ describe('the idle timeout of a live source', () => {
   it(
     'ends a connection that was dead from the start, and dials again',
     marbles((helpers) => {
-      const { events$, sessions, snapshots } = scripted(helpers, ['o'], { idleTimeoutMs, reconnect, answersPings: false })
+      const { events$, sessions, snapshots } = scripted(helpers, ['o'], {
+        idleTimeoutMs,
+        reconnect,
+        answersPings: false,
+      })
       runFor(helpers, 13_500, events$)
       expect(sessions.times).toEqual([0, 13_000])
-      expect(snapshots.find(({ connection }) => connection.state === 'waiting')?.connection).toMatchObject({
+      expect(
+        snapshots.find(({ connection }) => connection.state === 'waiting')?.connection,
+      ).toMatchObject({
         reason: { code: 'IDLE_TIMEOUT' },
       })
     }),
@@ -99,7 +107,11 @@ describe('the idle timeout of a live source', () => {
   it(
     'ends a connection that died after its first event',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['o 2999ms a'], { idleTimeoutMs, reconnect, answersPings: false })
+      const { events$, sessions } = scripted(helpers, ['o 2999ms a'], {
+        idleTimeoutMs,
+        reconnect,
+        answersPings: false,
+      })
       runFor(helpers, 17_000, events$)
       expect(sessions.times).toEqual([0, 16_000])
     }),

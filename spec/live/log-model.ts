@@ -26,7 +26,10 @@ interface Row extends Numbered {
 
 const HOST = 'ws://a'
 
-/** A server's log by the rules that real servers follow: what a cursor is answered with, and what is lost when. */
+/**
+ * A server's log by the rules that real servers follow: what a cursor is answered with, and what is
+ * lost when.
+ */
 export class LogModel {
   rows: Row[] = []
   clockUs = T0
@@ -51,7 +54,9 @@ export class LogModel {
   }
 
   compact(every: number, held: number | undefined): void {
-    this.rows = this.rows.filter(({ position }, index) => index === 0 || (index % every !== 0 && position !== held))
+    this.rows = this.rows.filter(
+      ({ position }, index) => index === 0 || (index % every !== 0 && position !== held),
+    )
   }
 
   expire(keep: number): void {
@@ -59,12 +64,21 @@ export class LogModel {
     this.expired = Math.max(this.expired, gone.at(-1)?.position ?? 0)
   }
 
-  /** The first row that a cursor is answered with, as an index; `undefined`: the live end. Throws what v2 refuses. */
+  /**
+   * The first row that a cursor is answered with, as an index; `undefined`: the live end. Throws
+   * what v2 refuses.
+   */
   place(cursor: number | undefined): number | undefined {
     if (cursor === undefined) return undefined
     const isTime = cursor >= 1e15
     const first = this.rows[0]
-    if (this.kind === 'v2' && !isTime && first !== undefined && cursor < first.position && cursor <= this.expired)
+    if (
+      this.kind === 'v2' &&
+      !isTime &&
+      first !== undefined &&
+      cursor < first.position &&
+      cursor <= this.expired
+    )
       throw new TooOld(`cursor ${cursor} below lookback floor ${first.position}; x`)
     if (this.kind === 'legacy' && cursor > this.clockUs) return undefined
     const found = this.rows.findIndex((row) => (isTime ? row.time_us : row.position) >= cursor)
@@ -147,7 +161,11 @@ export class ReaderModel {
 
   #started(): Resume<Numbered> {
     const resume = new Resume<Numbered>(
-      { start: this.#checkpoint === undefined ? 'oldest' : undefined, onCursorRefused: this.policy, now: () => this.log.clockUs / 1000 },
+      {
+        start: this.#checkpoint === undefined ? 'oldest' : undefined,
+        onCursorRefused: this.policy,
+        now: () => this.log.clockUs / 1000,
+      },
       new Gaps({ next: (gap) => this.gaps.push(gap) }),
     )
     resume.startFrom(this.#checkpoint)

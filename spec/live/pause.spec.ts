@@ -7,7 +7,8 @@ import { runFor, scripted } from './sessions.js'
 /** Takes hold of the source of the first event, and pauses and resumes it at these times. */
 function pausing(actions: Readonly<Record<number, 'pause' | 'resume'>>) {
   let source: DeliverySource | undefined
-  for (const [at, action] of Object.entries(actions)) timer(Number(at)).subscribe(() => source?.[action]())
+  for (const [at, action] of Object.entries(actions))
+    timer(Number(at)).subscribe(() => source?.[action]())
   return tap<unknown>(() => {
     currentDelivery()?.eachSource((each) => {
       source ??= each
@@ -28,7 +29,9 @@ function run(
     ...source,
     ...result,
     states,
-    changes: states.filter((state, index) => state.split(' ')[1] !== states[index - 1]?.split(' ')[1]),
+    changes: states.filter(
+      (state, index) => state.split(' ')[1] !== states[index - 1]?.split(' ')[1],
+    ),
   }
 }
 
@@ -46,13 +49,23 @@ describe('pause', () => {
   it(
     'closes after `pauseCloseMs`, and dials again at the resume cursor when resumed, without backoff',
     marbles((helpers) => {
-      const { sessions, changes } = run(helpers, ['(oa)', '(oab)'], { 100: 'pause', 9000: 'resume' })
+      const { sessions, changes } = run(helpers, ['(oa)', '(oab)'], {
+        100: 'pause',
+        9000: 'resume',
+      })
       expect(sessions.dials.map(({ at, closedAt }) => [at, closedAt])).toEqual([
         [0, 5100],
         [9000, 60_000],
       ])
       expect(sessions.urls).toEqual(['ws://a?cursor=live', 'ws://a?cursor=1'])
-      expect(changes).toEqual(['0 connecting', '0 open', '100 paused', '9000 connecting', '9000 open', '60000 closed'])
+      expect(changes).toEqual([
+        '0 connecting',
+        '0 open',
+        '100 paused',
+        '9000 connecting',
+        '9000 open',
+        '60000 closed',
+      ])
     }),
   )
 
@@ -67,7 +80,12 @@ describe('pause', () => {
   it(
     'counts: each pause needs its own resume',
     marbles((helpers) => {
-      const { sessions } = run(helpers, ['(oa)'], { 100: 'pause', 200: 'pause', 300: 'resume', 400: 'resume' })
+      const { sessions } = run(helpers, ['(oa)'], {
+        100: 'pause',
+        200: 'pause',
+        300: 'resume',
+        400: 'resume',
+      })
       expect(sessions.dials[0]?.connection?.calls).toEqual(['pause 100', 'resume 400'])
     }),
   )
@@ -75,7 +93,12 @@ describe('pause', () => {
   it(
     'begins to count `pauseCloseMs` anew with each pause',
     marbles((helpers) => {
-      const { sessions } = run(helpers, ['(oa)'], { 100: 'pause', 5000: 'resume', 5001: 'pause', 10000: 'resume' })
+      const { sessions } = run(helpers, ['(oa)'], {
+        100: 'pause',
+        5000: 'resume',
+        5001: 'pause',
+        10000: 'resume',
+      })
       expect(sessions.dials).toHaveLength(1)
     }),
   )
@@ -83,7 +106,12 @@ describe('pause', () => {
   it(
     'closes at once where the socket cannot pause',
     marbles((helpers) => {
-      const { sessions } = run(helpers, ['(oa)'], { 100: 'pause', 300: 'resume' }, { canPause: false })
+      const { sessions } = run(
+        helpers,
+        ['(oa)'],
+        { 100: 'pause', 300: 'resume' },
+        { canPause: false },
+      )
       expect(sessions.dials.map(({ at, closedAt }) => [at, closedAt])).toEqual([
         [0, 100],
         [300, 60_000],
@@ -107,37 +135,74 @@ describe('pause', () => {
   it(
     'holds the next dial back while it waits',
     marbles((helpers) => {
-      const { sessions, changes } = run(helpers, ['(oa) 96ms #', 'o'], { 500: 'pause', 8000: 'resume' })
+      const { sessions, changes } = run(helpers, ['(oa) 96ms #', 'o'], {
+        500: 'pause',
+        8000: 'resume',
+      })
       expect(sessions.times).toEqual([0, 8000])
-      expect(changes).toEqual(['0 connecting', '0 open', '100 waiting', '1100 paused', '8000 connecting', '8000 open', '60000 closed'])
+      expect(changes).toEqual([
+        '0 connecting',
+        '0 open',
+        '100 waiting',
+        '1100 paused',
+        '8000 connecting',
+        '8000 open',
+        '60000 closed',
+      ])
     }),
   )
 
   it(
     'leaves the wait alone where it ends before that',
     marbles((helpers) => {
-      const { sessions, changes } = run(helpers, ['(oa) 96ms #', 'o'], { 500: 'pause', 600: 'resume' })
+      const { sessions, changes } = run(helpers, ['(oa) 96ms #', 'o'], {
+        500: 'pause',
+        600: 'resume',
+      })
       expect(sessions.times).toEqual([0, 1100])
-      expect(changes).toEqual(['0 connecting', '0 open', '100 waiting', '1100 connecting', '1100 open', '60000 closed'])
+      expect(changes).toEqual([
+        '0 connecting',
+        '0 open',
+        '100 waiting',
+        '1100 connecting',
+        '1100 open',
+        '60000 closed',
+      ])
     }),
   )
 
   it(
     'keeps the wait visible when a paused connection fails and is resumed before the delay is over',
     marbles((helpers) => {
-      const { sessions, snapshots } = run(helpers, ['(oa) 96ms #', 'o'], { 50: 'pause', 300: 'resume' })
+      const { sessions, snapshots } = run(helpers, ['(oa) 96ms #', 'o'], {
+        50: 'pause',
+        300: 'resume',
+      })
       expect(sessions.times).toEqual([0, 1100])
       const during = snapshots.find(({ at }) => at >= 1000)
-      expect(during?.connection).toMatchObject({ state: 'waiting', attempt: 1, nextAttemptAt: 1100 })
+      expect(during?.connection).toMatchObject({
+        state: 'waiting',
+        attempt: 1,
+        nextAttemptAt: 1100,
+      })
     }),
   )
 
   it(
     'stops a connection as soon as it opens, when it came while dialling',
     marbles((helpers) => {
-      const { sessions, changes } = run(helpers, ['(oa)#', '50ms o'], { 1020: 'pause', 2000: 'resume' })
+      const { sessions, changes } = run(helpers, ['(oa)#', '50ms o'], {
+        1020: 'pause',
+        2000: 'resume',
+      })
       expect(sessions.dials[1]?.connection?.calls).toEqual(['pause 1054', 'resume 2000'])
-      expect(changes.slice(3)).toEqual(['1004 connecting', '1054 open', '1054 paused', '2000 open', '60000 closed'])
+      expect(changes.slice(3)).toEqual([
+        '1004 connecting',
+        '1054 open',
+        '1054 paused',
+        '2000 open',
+        '60000 closed',
+      ])
     }),
   )
 

@@ -10,8 +10,16 @@ import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions
 
 const A = 'ws://a'
 const SECOND = 1_000_000
-const timed = (seconds: number, id = `t${seconds}`): Numbered => ({ id, position: T0 + seconds * SECOND, time_us: T0 + seconds * SECOND })
-const seq = (position: number, seconds: number): Numbered => ({ id: `s${position}`, position, time_us: T0 + seconds * SECOND })
+const timed = (seconds: number, id = `t${seconds}`): Numbered => ({
+  id,
+  position: T0 + seconds * SECOND,
+  time_us: T0 + seconds * SECOND,
+})
+const seq = (position: number, seconds: number): Numbered => ({
+  id: `s${position}`,
+  position,
+  time_us: T0 + seconds * SECOND,
+})
 
 function resuming(options: Partial<ResumeOptions> = {}) {
   const gaps: Gap[] = []
@@ -21,7 +29,9 @@ function resuming(options: Partial<ResumeOptions> = {}) {
     new Gaps({ next: (gap) => gaps.push(gap) }),
   )
   const take = (...events: readonly Numbered[]) =>
-    events.filter((event) => resume.onEvent(event, A, event.position, event.time_us)).map(({ id }) => id)
+    events
+      .filter((event) => resume.onEvent(event, A, event.position, event.time_us))
+      .map(({ id }) => id)
   const connection = (...events: readonly Numbered[]) => {
     const cursor = resume.at(plain(A))
     return { cursor, taken: take(...events) }
@@ -81,7 +91,10 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
     at(102)
     // The server takes 108 for its future, and is live.
     expect(asksAgain(event(20, 102))).toBe(T0 + 108 * SECOND)
-    expect(connection(event(18, 100), event(19, 101), event(20, 102))).toMatchObject({ cursor: T0 + 98 * SECOND, taken: { length: 3 } })
+    expect(connection(event(18, 100), event(19, 101), event(20, 102))).toMatchObject({
+      cursor: T0 + 98 * SECOND,
+      taken: { length: 3 },
+    })
     expect(gaps).toEqual([])
   })
 
@@ -95,7 +108,10 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
       }
     }
     expect(live).toThrow(/our clock is up to 100 s ahead/)
-    expect(connection(seq(1, 58), seq(2, 59), seq(9, 60))).toEqual({ cursor: T0 - 42 * SECOND + 90 * SECOND, taken: ['s1', 's2', 's9'] })
+    expect(connection(seq(1, 58), seq(2, 59), seq(9, 60))).toEqual({
+      cursor: T0 - 42 * SECOND + 90 * SECOND,
+      taken: ['s1', 's2', 's9'],
+    })
     expect(gaps).toEqual([])
   })
 
@@ -131,7 +147,15 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
       clock.ms += 1000
       expect(take(seq(n, 52 + n))).toHaveLength(1)
     }
-    expect(gaps).toEqual([{ host: A, from: T0 - 11 * SECOND, to: T0 - 2 * SECOND, reason: 'cursor-too-old', recoverable: true }])
+    expect(gaps).toEqual([
+      {
+        host: A,
+        from: T0 - 11 * SECOND,
+        to: T0 - 2 * SECOND,
+        reason: 'cursor-too-old',
+        recoverable: true,
+      },
+    ])
   })
 })
 
@@ -177,7 +201,9 @@ describe('a server that says that it begins later', () => {
 
   it("ends the stream under 'fail'", () => {
     const { resume, gaps } = told('fail')
-    expect(() => resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(CursorRefusedError)
+    expect(() => resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(
+      CursorRefusedError,
+    )
     expect(gaps).toHaveLength(1)
   })
 
@@ -253,7 +279,10 @@ describe('a checkpoint', () => {
     await checkpoint.save()
     current = mark('ws://b', 7)
     await checkpoint.save()
-    expect(JSON.parse(store.positions.get('key') ?? '')).toMatchObject({ host: 'ws://b', position: 7 })
+    expect(JSON.parse(store.positions.get('key') ?? '')).toMatchObject({
+      host: 'ws://b',
+      position: 7,
+    })
   })
 
   it('is flushed to the end, also where work ended while a save was in flight', async () => {
@@ -302,10 +331,16 @@ describe('what is told', () => {
   it(
     'is why the stream dialled again, and no failure',
     marbles((helpers) => {
-      const { events$, snapshots } = scripted(helpers, ['oa#', 'ox', 'ox'], { frames: { a: numbered(3000), x: numbered(12) } })
+      const { events$, snapshots } = scripted(helpers, ['oa#', 'ox', 'ox'], {
+        frames: { a: numbered(3000), x: numbered(12) },
+      })
       runFor(helpers, 5000, events$)
-      const redialled = snapshots.flatMap(({ connection }) => ('redialled' in connection ? [connection.redialled] : []))
-      expect(new Set(redialled)).toEqual(new Set(['the log of ws://a does not hold the cursor 3000; asking by time']))
+      const redialled = snapshots.flatMap(({ connection }) =>
+        'redialled' in connection ? [connection.redialled] : [],
+      )
+      expect(new Set(redialled)).toEqual(
+        new Set(['the log of ws://a does not hold the cursor 3000; asking by time']),
+      )
     }),
   )
 })

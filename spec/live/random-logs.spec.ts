@@ -11,9 +11,19 @@ const append = fc.record({
 })
 const read = fc.record({ do: fc.constant('read' as const), count: fc.integer({ min: 1, max: 15 }) })
 const cut = fc.record({ do: fc.constantFrom('cut' as const, 'restart' as const) })
-const crash = fc.record({ do: fc.constant('crash' as const), lose: fc.integer({ min: 1, max: 8 }), others: fc.integer({ min: 0, max: 3 }) })
-const compact = fc.record({ do: fc.constant('compact' as const), every: fc.integer({ min: 2, max: 9 }) })
-const expire = fc.record({ do: fc.constant('expire' as const), keep: fc.integer({ min: 1, max: 10 }) })
+const crash = fc.record({
+  do: fc.constant('crash' as const),
+  lose: fc.integer({ min: 1, max: 8 }),
+  others: fc.integer({ min: 0, max: 3 }),
+})
+const compact = fc.record({
+  do: fc.constant('compact' as const),
+  every: fc.integer({ min: 2, max: 9 }),
+})
+const expire = fc.record({
+  do: fc.constant('expire' as const),
+  keep: fc.integer({ min: 1, max: 10 }),
+})
 
 const steps = (...special: readonly fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> =>
   fc.array(
@@ -60,10 +70,13 @@ function run(kind: Kind, script: readonly Step[], before = script.length) {
 describe.each(KINDS)('a stream over a random log of the kind %s', (kind) => {
   it('has every event that the server kept, whatever is crashed, renumbered, compacted and expired', () => {
     fc.assert(
-      fc.property(steps(crash, ...(kind === 'v2' || kind === 'v1' ? [compact] : []), expire), (script) => {
-        const { lost } = run(kind, script)
-        expect(lost).toEqual([])
-      }),
+      fc.property(
+        steps(crash, ...(kind === 'v2' || kind === 'v1' ? [compact] : []), expire),
+        (script) => {
+          const { lost } = run(kind, script)
+          expect(lost).toEqual([])
+        },
+      ),
       RUNS,
     )
   })
@@ -74,7 +87,8 @@ describe.each(KINDS)('a stream over a random log of the kind %s', (kind) => {
         const { reader } = run(kind, script)
         expect(reader.gaps).toEqual([])
         // After a restart of the program the event at the checkpoint comes again.
-        if (!script.some((step) => step.do === 'restart')) expect(reader.deliveries).toBe(reader.seen.size)
+        if (!script.some((step) => step.do === 'restart'))
+          expect(reader.deliveries).toBe(reader.seen.size)
       }),
       RUNS,
     )
@@ -84,7 +98,8 @@ describe.each(KINDS)('a stream over a random log of the kind %s', (kind) => {
     fc.assert(
       fc.property(steps(expire), (script) => {
         const { missing, reader } = run(kind, script)
-        if (missing.length > 0) expect(reader.gaps.map(({ reason }) => reason)).toContain('cursor-too-old')
+        if (missing.length > 0)
+          expect(reader.gaps.map(({ reason }) => reason)).toContain('cursor-too-old')
       }),
       RUNS,
     )

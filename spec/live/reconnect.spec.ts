@@ -1,16 +1,27 @@
 import { map } from 'rxjs'
-import { ConnectError, ConnectionClosedError, ReconnectExhaustedError, RefusedError } from '../../src/errors.js'
+import {
+  ConnectError,
+  ConnectionClosedError,
+  ReconnectExhaustedError,
+  RefusedError,
+} from '../../src/errors.js'
 import { marbles } from '../../src/testing/index.js'
 import { runFor, scripted } from './sessions.js'
 
 const refused = (status: number, retryAfterMs?: number) =>
-  new RefusedError(`refused with ${status}`, { status, body: '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+  new RefusedError(`refused with ${status}`, {
+    status,
+    body: '',
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
 
 describe('reconnect', () => {
   it(
     'dials on subscription, delivers, and dials again after a close of any kind',
     marbles((helpers) => {
-      const { events$ } = scripted(helpers, ['-o-a-b#', 'o-b-c'], { reconnect: { jitter: 'none', initialDelayMs: 10 } })
+      const { events$ } = scripted(helpers, ['-o-a-b#', 'o-b-c'], {
+        reconnect: { jitter: 'none', initialDelayMs: 10 },
+      })
       helpers.expectObservable(events$.pipe(map(({ id }) => id)), '^ 30ms !').toBe('---a-b 14ms c')
     }),
   )
@@ -32,7 +43,9 @@ describe('reconnect', () => {
   it(
     'waits twice as long after each attempt in vain, up to `maxDelayMs`',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#'], { reconnect: { jitter: 'none', maxDelayMs: 10_000 } })
+      const { events$, sessions } = scripted(helpers, ['#'], {
+        reconnect: { jitter: 'none', maxDelayMs: 10_000 },
+      })
       runFor(helpers, 46_000, events$)
       expect(sessions.waits).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000, 10_000])
     }),
@@ -42,7 +55,9 @@ describe('reconnect', () => {
     'takes a random part of the delay under full jitter',
     marbles((helpers) => {
       const chances = [0.5, 0.25, 0, 0.75]
-      const { events$, sessions } = scripted(helpers, ['#'], { reconnect: { random: () => chances.shift() ?? 1 } })
+      const { events$, sessions } = scripted(helpers, ['#'], {
+        reconnect: { random: () => chances.shift() ?? 1 },
+      })
       runFor(helpers, 8000, events$)
       expect(sessions.waits.slice(0, 4)).toEqual([500, 500, 0, 6000])
     }),
@@ -51,7 +66,9 @@ describe('reconnect', () => {
   it(
     'starts over with the first delay once an event came',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#', '#', 'oa#', '#', '#'], { reconnect: { jitter: 'none' } })
+      const { events$, sessions } = scripted(helpers, ['#', '#', 'oa#', '#', '#'], {
+        reconnect: { jitter: 'none' },
+      })
       runFor(helpers, 6500, events$)
       expect(sessions.waits).toEqual([1000, 2000, 1002, 2000])
     }),
@@ -72,7 +89,9 @@ describe('reconnect', () => {
   it(
     'starts over after a connection that lived for a minute, though it brought nothing',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#', '#', 'o 59999ms #', '#'], { reconnect: { jitter: 'none' } })
+      const { events$, sessions } = scripted(helpers, ['#', '#', 'o 59999ms #', '#'], {
+        reconnect: { jitter: 'none' },
+      })
       runFor(helpers, 66_000, events$)
       expect(sessions.waits).toEqual([1000, 2000, 61_000])
     }),
@@ -81,7 +100,9 @@ describe('reconnect', () => {
   it(
     'does not start over after a connection that lived for less',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#', '#', 'o 59998ms #', '#'], { reconnect: { jitter: 'none' } })
+      const { events$, sessions } = scripted(helpers, ['#', '#', 'o 59998ms #', '#'], {
+        reconnect: { jitter: 'none' },
+      })
       runFor(helpers, 70_000, events$)
       expect(sessions.waits).toEqual([1000, 2000, 59_999 + 4000])
     }),
@@ -90,13 +111,24 @@ describe('reconnect', () => {
   it(
     'ends after `maxAttempts` retries in a row, with what the last one met',
     marbles((helpers) => {
-      const errors = [new ConnectError('first'), new ConnectError('second'), new ConnectError('third')]
-      const { events$, sessions, snapshots } = scripted(helpers, ['#'], { errors, reconnect: { jitter: 'none', maxAttempts: 2 } })
+      const errors = [
+        new ConnectError('first'),
+        new ConnectError('second'),
+        new ConnectError('third'),
+      ]
+      const { events$, sessions, snapshots } = scripted(helpers, ['#'], {
+        errors,
+        reconnect: { jitter: 'none', maxAttempts: 2 },
+      })
       const { error } = runFor(helpers, 60_000, events$)
       expect(sessions.dials).toHaveLength(3)
       expect(error).toBeInstanceOf(ReconnectExhaustedError)
       expect((error as Error).cause).toBe(errors[2])
-      expect(snapshots.at(-1)?.connection).toEqual({ state: 'closed', host: 'ws://a', reason: error })
+      expect(snapshots.at(-1)?.connection).toEqual({
+        state: 'closed',
+        host: 'ws://a',
+        reason: error,
+      })
     }),
   )
 
@@ -112,7 +144,9 @@ describe('reconnect', () => {
   it(
     'counts attempts in a row only: an event gives all of them back',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#', '#', '(oa)#', '#', '(oab)'], { reconnect: { jitter: 'none', maxAttempts: 2 } })
+      const { events$, sessions } = scripted(helpers, ['#', '#', '(oa)#', '#', '(oab)'], {
+        reconnect: { jitter: 'none', maxAttempts: 2 },
+      })
       expect(runFor(helpers, 60_000, events$).error).toBeUndefined()
       expect(sessions.dials).toHaveLength(5)
     }),
@@ -130,13 +164,16 @@ describe('reconnect', () => {
     }),
   )
 
-  it.each([400, 401, 403, 404, 301, 501])('ends with the refusal when the server answers %i', (status) => {
-    marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#'], { errors: [refused(status)] })
-      expect(runFor(helpers, 60_000, events$).error).toMatchObject({ code: 'REFUSED', status })
-      expect(sessions.dials).toHaveLength(1)
-    })()
-  })
+  it.each([400, 401, 403, 404, 301, 501])(
+    'ends with the refusal when the server answers %i',
+    (status) => {
+      marbles((helpers) => {
+        const { events$, sessions } = scripted(helpers, ['#'], { errors: [refused(status)] })
+        expect(runFor(helpers, 60_000, events$).error).toMatchObject({ code: 'REFUSED', status })
+        expect(sessions.dials).toHaveLength(1)
+      })()
+    },
+  )
 
   it.each([408, 425, 429, 500, 502, 503])('goes on after %i', (status) => {
     marbles((helpers) => {
@@ -158,7 +195,9 @@ describe('reconnect', () => {
 
   it.each([1000, 1001, 1006, 1008, 1011, 1012])('goes on after a close with %i', (code) => {
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['oa#', 'o'], { errors: [new ConnectionClosedError(code, '')] })
+      const { events$, sessions } = scripted(helpers, ['oa#', 'o'], {
+        errors: [new ConnectionClosedError(code, '')],
+      })
       expect(runFor(helpers, 60_000, events$)).not.toHaveProperty('error')
       expect(sessions.dials).toHaveLength(2)
     })()
@@ -167,9 +206,17 @@ describe('reconnect', () => {
   it(
     'dials the next host of the list when one fails, and begins again after the last',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['#'], { hosts: ['ws://a', 'ws://b', 'ws://c'], reconnect: { jitter: 'none' } })
+      const { events$, sessions } = scripted(helpers, ['#'], {
+        hosts: ['ws://a', 'ws://b', 'ws://c'],
+        reconnect: { jitter: 'none' },
+      })
       runFor(helpers, 8000, events$)
-      expect(sessions.urls.map((url) => url.slice(0, 6))).toEqual(['ws://a', 'ws://b', 'ws://c', 'ws://a'])
+      expect(sessions.urls.map((url) => url.slice(0, 6))).toEqual([
+        'ws://a',
+        'ws://b',
+        'ws://c',
+        'ws://a',
+      ])
     }),
   )
 
@@ -181,25 +228,46 @@ describe('reconnect', () => {
         reconnect: { jitter: 'none' },
       })
       runFor(helpers, 5000, events$)
-      expect(sessions.urls.map((url) => url.slice(0, 6))).toEqual(['ws://a', 'ws://a', 'ws://b', 'ws://b'])
+      expect(sessions.urls.map((url) => url.slice(0, 6))).toEqual([
+        'ws://a',
+        'ws://a',
+        'ws://b',
+        'ws://b',
+      ])
     }),
   )
 
   it(
     'leaves a host that opens and drops for the next one, at the second time',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['o#'], { hosts: ['ws://a', 'ws://b'], reconnect: { jitter: 'none' } })
+      const { events$, sessions } = scripted(helpers, ['o#'], {
+        hosts: ['ws://a', 'ws://b'],
+        reconnect: { jitter: 'none' },
+      })
       runFor(helpers, 8000, events$)
-      expect(sessions.urls.map((url) => url.slice(0, 6))).toEqual(['ws://a', 'ws://a', 'ws://b', 'ws://a'])
+      expect(sessions.urls.map((url) => url.slice(0, 6))).toEqual([
+        'ws://a',
+        'ws://a',
+        'ws://b',
+        'ws://a',
+      ])
     }),
   )
 
   it(
     'gives the dial its options',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['o'], { connectTimeoutMs: 77, maxFrameBytes: 88, headers: { a: 'b' } })
+      const { events$, sessions } = scripted(helpers, ['o'], {
+        connectTimeoutMs: 77,
+        maxFrameBytes: 88,
+        headers: { a: 'b' },
+      })
       runFor(helpers, 100, events$)
-      expect(sessions.dials[0]?.options).toMatchObject({ connectTimeoutMs: 77, maxFrameBytes: 88, headers: { a: 'b' } })
+      expect(sessions.dials[0]?.options).toMatchObject({
+        connectTimeoutMs: 77,
+        maxFrameBytes: 88,
+        headers: { a: 'b' },
+      })
     }),
   )
 })

@@ -17,10 +17,18 @@ const counting = (changes: Partial<CursorProtocol<Numbered>> = {}): CursorProtoc
 
 function resuming(onCursorRefused: OnCursorRefused = 'oldest', protocol = counting()) {
   const gaps: Gap[] = []
-  const resume = new Resume<Numbered>({ start: undefined, onCursorRefused }, new Gaps({ next: (gap) => gaps.push(gap) }))
+  const resume = new Resume<Numbered>(
+    { start: undefined, onCursorRefused },
+    new Gaps({ next: (gap) => gaps.push(gap) }),
+  )
   const connection = (...events: readonly Numbered[]) => {
     const cursor = resume.at(protocol)
-    return { cursor, taken: events.filter((event) => resume.onEvent(event, A, event.position, event.time_us)).map(({ id }) => id) }
+    return {
+      cursor,
+      taken: events
+        .filter((event) => resume.onEvent(event, A, event.position, event.time_us))
+        .map(({ id }) => id),
+    }
   }
   return { resume, gaps, connection }
 }
@@ -41,7 +49,9 @@ describe('a stream whose servers take no times', () => {
       const { connection, gaps } = resuming(policy)
       connection(numbered(9000))
       expect(() => connection(numbered(12))).toThrow(Redial)
-      expect(gaps).toEqual([{ host: A, from: 12, to: 9000, reason: 'renumbered', recoverable: false }])
+      expect(gaps).toEqual([
+        { host: A, from: 12, to: 9000, reason: 'renumbered', recoverable: false },
+      ])
       expect(connection(numbered(1), numbered(2))).toEqual({ cursor, taken: ['e1', 'e2'] })
     }
     const failing = resuming('fail')
@@ -62,7 +72,9 @@ describe('a stream whose servers take no times', () => {
     expect(() => connection(numbered(8))).toThrow(Redial)
     // The first row that the log has.
     expect(() => connection(numbered(7))).toThrow(Redial)
-    expect(gaps).toEqual([{ host: A, from: 5, to: 7, reason: 'cursor-too-old', recoverable: false }])
+    expect(gaps).toEqual([
+      { host: A, from: 5, to: 7, reason: 'cursor-too-old', recoverable: false },
+    ])
     expect(connection(numbered(7), numbered(8))).toEqual({ cursor: 0, taken: ['e7', 'e8'] })
     expect(gaps).toHaveLength(1)
 
@@ -121,7 +133,10 @@ describe('a stream that goes on after a restart of the program', () => {
 describe('a server that calls even its oldest a place in the future', () => {
   it('has nothing yet: that is waited for, without a gap and without a dial', () => {
     const gaps: Gap[] = []
-    const resume = new Resume<Numbered>({ start: 'oldest', onCursorRefused: 'oldest' }, new Gaps({ next: (gap) => gaps.push(gap) }))
+    const resume = new Resume<Numbered>(
+      { start: 'oldest', onCursorRefused: 'oldest' },
+      new Gaps({ next: (gap) => gaps.push(gap) }),
+    )
     resume.at(counting())
     expect(() => resume.onFutureCursor(A)).not.toThrow()
     expect(resume.onEvent(numbered(1), A, 1, T0)).toBe(true)
@@ -133,11 +148,15 @@ describe('the index of an event', () => {
   it('counts those that share its position, over reconnects too', () => {
     const { resume, connection } = resuming()
     const indexes = (...events: readonly Numbered[]) =>
-      events.flatMap((event) => (resume.onEvent(event, A, event.position, event.time_us) ? [resume.index] : []))
+      events.flatMap((event) =>
+        resume.onEvent(event, A, event.position, event.time_us) ? [resume.index] : [],
+      )
     resume.at(counting())
     expect(indexes(numbered(1), numbered(5, 'a'), numbered(5, 'b'))).toEqual([0, 0, 1])
     resume.at(counting())
-    expect(indexes(numbered(5, 'a'), numbered(5, 'b'), numbered(5, 'c'), numbered(6))).toEqual([2, 0])
+    expect(indexes(numbered(5, 'a'), numbered(5, 'b'), numbered(5, 'c'), numbered(6))).toEqual([
+      2, 0,
+    ])
     expect(connection(numbered(6)).taken).toEqual([])
   })
 })
@@ -155,18 +174,26 @@ describe('an error frame that refuses the cursor', () => {
   it(
     'goes by the policy at once, with a gap, and is no failure',
     marbles((helpers) => {
-      const { events$, sessions, gaps, metrics$, snapshots } = scripted(helpers, ['oa#', 'of', 'ob'], {
-        frames: { a: numbered(9000), f: 'future', b: numbered(3) },
-        protocol: future,
-        position: { onCursorRefused: 'oldest' },
-      })
+      const { events$, sessions, gaps, metrics$, snapshots } = scripted(
+        helpers,
+        ['oa#', 'of', 'ob'],
+        {
+          frames: { a: numbered(9000), f: 'future', b: numbered(3) },
+          protocol: future,
+          position: { onCursorRefused: 'oldest' },
+        },
+      )
       const { seen } = runFor(helpers, 5000, events$)
       expect(seen.map(({ id }) => id)).toEqual(['e9000', 'e3'])
       expect(sessions.urls).toEqual(['ws://a?cursor=live', 'ws://a?cursor=9000', 'ws://a?cursor=0'])
       expect(sessions.times).toEqual([0, 1002, 1003])
-      expect(gaps).toEqual([{ host: A, from: 9000, to: undefined, reason: 'renumbered', recoverable: false }])
+      expect(gaps).toEqual([
+        { host: A, from: 9000, to: undefined, reason: 'renumbered', recoverable: false },
+      ])
       expect(metrics$.value).toMatchObject({ control: 1, frames: 3, delivered: 2 })
-      const reasons = snapshots.map(({ connection }) => ('reason' in connection ? connection.reason?.code : undefined))
+      const reasons = snapshots.map(({ connection }) =>
+        'reason' in connection ? connection.reason?.code : undefined,
+      )
       expect(new Set(reasons)).toEqual(new Set([undefined, 'CONNECTION_CLOSED']))
     }),
   )

@@ -11,7 +11,11 @@ const SECOND = 1_000_000
 const HOUR = 3600 * SECOND
 
 /** An event of a server without sequence numbers: its time is its position. */
-const timed = (seconds: number, id = `t${seconds}`): Numbered => ({ id, position: T0 + seconds * SECOND, time_us: T0 + seconds * SECOND })
+const timed = (seconds: number, id = `t${seconds}`): Numbered => ({
+  id,
+  position: T0 + seconds * SECOND,
+  time_us: T0 + seconds * SECOND,
+})
 
 const messageAt = (seconds: number) =>
   `ws://a: the cursor ${T0 + seconds * SECOND} is not in the server's log, which answered with ${T0 + SECOND}; ` +
@@ -31,13 +35,18 @@ function resuming(options: Partial<ResumeOptions> = {}) {
   )
   /** What of these events is new. */
   const take = (events: readonly Numbered[], host = A) =>
-    events.filter((event) => resume.onEvent(event, host, event.position, event.time_us)).map(({ id }) => id)
+    events
+      .filter((event) => resume.onEvent(event, host, event.position, event.time_us))
+      .map(({ id }) => id)
   /** A connection that was asked for its cursor, and brought these. */
   const connection = (events: readonly Numbered[], host = A) => {
     const cursor = resume.at(plain(host))
     return { cursor, taken: take(events, host) }
   }
-  /** Asks, and expects the last of the events to lead to another question, or to prove that the log is another one. */
+  /**
+   * Asks, and expects the last of the events to lead to another question, or to prove that the log
+   * is another one.
+   */
   const strange = (...events: readonly Numbered[]) => strangeAt(A, ...events)
   const strangeAt = (host: string, ...events: readonly Numbered[]) => {
     const cursor = resume.at(plain(host))
@@ -87,7 +96,9 @@ describe('the resume cursor', () => {
 
 describe('events that share a position', () => {
   const sizes = [1, 2, 3, 17, 100, 300]
-  const cuts = sizes.flatMap((size) => [...new Set([1, Math.ceil(size / 2), size])].map((cut) => [size, cut] as const))
+  const cuts = sizes.flatMap((size) =>
+    [...new Set([1, Math.ceil(size / 2), size])].map((cut) => [size, cut] as const),
+  )
 
   it.each(cuts)('come once each: a group of %i, cut after %i', (size, cut) => {
     for (const at of [numbered, timed]) {
@@ -95,7 +106,11 @@ describe('events that share a position', () => {
       const group = Array.from({ length: size }, (_, index) => at(7, `g${index}`))
       const first = connection([at(6), ...group.slice(0, cut)])
       const second = connection([...group, at(8)])
-      expect([...first.taken, ...second.taken]).toEqual([at(6).id, ...group.map(({ id }) => id), at(8).id])
+      expect([...first.taken, ...second.taken]).toEqual([
+        at(6).id,
+        ...group.map(({ id }) => id),
+        at(8).id,
+      ])
       expect(gaps).toEqual([])
     }
   })
@@ -129,9 +144,12 @@ describe('events that share a position', () => {
 
   it('have a place among them each, also past those that are known', () => {
     const { resume, connection, take } = resuming()
-    const placed = (events: readonly Numbered[]) => events.flatMap((event) => take([event]).map(() => resume.index))
+    const placed = (events: readonly Numbered[]) =>
+      events.flatMap((event) => take([event]).map(() => resume.index))
     resume.at(plain(A))
-    expect(placed([numbered(6), numbered(7, 'x'), numbered(7, 'y'), numbered(8)])).toEqual([0, 0, 1, 0])
+    expect(placed([numbered(6), numbered(7, 'x'), numbered(7, 'y'), numbered(8)])).toEqual([
+      0, 0, 1, 0,
+    ])
     const group = Array.from({ length: 1200 }, (_, index) => numbered(9, `g${index}`))
     expect(placed(group)).toEqual(group.map((_, index) => index))
     expect(connection([...group.slice(0, 1000), numbered(9, 'z')]).taken).toEqual(['z'])
@@ -172,8 +190,15 @@ describe('a log that was renumbered', () => {
     connection([numbered(3000)])
     strange({ id: 'x', position: 12, time_us: T0 + 3001 * SECOND })
     expect(gaps).toEqual([{ host: A, from: 12, to: 3000, reason: 'renumbered', recoverable: true }])
-    const renumbered = [11, 12, 13].map((position) => ({ id: `r${position}`, position, time_us: T0 + (2985 + position) * SECOND }))
-    expect(connection(renumbered)).toEqual({ cursor: T0 + 2990 * SECOND, taken: ['r11', 'r12', 'r13'] })
+    const renumbered = [11, 12, 13].map((position) => ({
+      id: `r${position}`,
+      position,
+      time_us: T0 + (2985 + position) * SECOND,
+    }))
+    expect(connection(renumbered)).toEqual({
+      cursor: T0 + 2990 * SECOND,
+      taken: ['r11', 'r12', 'r13'],
+    })
     expect(gaps).toHaveLength(1)
   })
 
@@ -205,7 +230,9 @@ describe('a log that was renumbered', () => {
     const { connection, strange, gaps } = resuming()
     connection([timed(5000)])
     const cursors = Array.from({ length: 5 }, () => strange(timed(1)))
-    expect(cursors.map((cursor) => ((cursor ?? 0) - T0) / SECOND)).toEqual([5000, 4990, 4940, 4640, 2840])
+    expect(cursors.map((cursor) => ((cursor ?? 0) - T0) / SECOND)).toEqual([
+      5000, 4990, 4940, 4640, 2840,
+    ])
     expect(gaps).toHaveLength(1)
   })
 
@@ -246,11 +273,18 @@ describe('a log that was renumbered', () => {
 })
 
 describe('a server with sequence numbers that is asked by time', () => {
-  const seq = (position: number, seconds: number) => ({ id: `s${position}`, position, time_us: T0 + seconds * SECOND })
+  const seq = (position: number, seconds: number) => ({
+    id: `s${position}`,
+    position,
+    time_us: T0 + seconds * SECOND,
+  })
 
   it('sends more than asked for: what is older is no news', () => {
     const { connection, gaps } = resuming({ start: T0 + 100 * SECOND })
-    expect(connection([seq(1, 51), seq(2, 99), seq(3, 100), seq(4, 101)]).taken).toEqual(['s3', 's4'])
+    expect(connection([seq(1, 51), seq(2, 99), seq(3, 100), seq(4, 101)]).taken).toEqual([
+      's3',
+      's4',
+    ])
     expect(gaps).toEqual([])
   })
 
@@ -290,7 +324,9 @@ describe('another host', () => {
   it('is the one whose number counts, once it brought an event', () => {
     const { connection } = resuming()
     connection([numbered(100)])
-    expect(connection([{ id: 'b', position: 7, time_us: T0 + 95 * SECOND }], B).taken).toEqual(['b'])
+    expect(connection([{ id: 'b', position: 7, time_us: T0 + 95 * SECOND }], B).taken).toEqual([
+      'b',
+    ])
     expect(connection([], B).cursor).toBe(7)
     expect(connection([], A).cursor).toBe(T0 + 85 * SECOND)
   })
@@ -301,7 +337,15 @@ describe('another host', () => {
     const late = { id: 'b', position: 7, time_us: T0 + HOUR }
     expect(strangeAt(B, late)).toBe(T0 + 90 * SECOND)
     expect(strangeAt(B, late)).toBe(0)
-    expect(gaps).toEqual([{ host: B, from: T0 + 100 * SECOND, to: T0 + HOUR, reason: 'cursor-too-old', recoverable: false }])
+    expect(gaps).toEqual([
+      {
+        host: B,
+        from: T0 + 100 * SECOND,
+        to: T0 + HOUR,
+        reason: 'cursor-too-old',
+        recoverable: false,
+      },
+    ])
     expect(connection([late], B)).toEqual({ cursor: 0, taken: ['b'] })
     expect(resume.asksForFloor).toBe(false)
   })
@@ -324,7 +368,11 @@ describe('a stored checkpoint', () => {
   it('brings the event at its position again: nobody here has it', () => {
     const { resume, connection, gaps } = resuming()
     resume.startFrom({ host: A, position: 70, time_us: T0 + 70 * SECOND })
-    expect(connection([numbered(70, 'x'), numbered(70, 'y'), numbered(71)]).taken).toEqual(['x', 'y', 'e71'])
+    expect(connection([numbered(70, 'x'), numbered(70, 'y'), numbered(71)]).taken).toEqual([
+      'x',
+      'y',
+      'e71',
+    ])
     expect(gaps).toEqual([])
   })
 
@@ -332,8 +380,14 @@ describe('a stored checkpoint', () => {
     const { resume, connection, strange, gaps } = resuming()
     resume.startFrom({ host: A, position: 70, time_us: T0 + 70 * SECOND })
     // Its position, ten seconds before it, and the first row that the log has.
-    expect([90, 90, 80].map((position) => strange(numbered(position)))).toEqual([70, T0 + 60 * SECOND, 0])
-    expect(gaps).toEqual([{ host: A, from: 70, to: 80, reason: 'cursor-too-old', recoverable: false }])
+    expect([90, 90, 80].map((position) => strange(numbered(position)))).toEqual([
+      70,
+      T0 + 60 * SECOND,
+      0,
+    ])
+    expect(gaps).toEqual([
+      { host: A, from: 70, to: 80, reason: 'cursor-too-old', recoverable: false },
+    ])
     expect(connection([numbered(80), numbered(90)])).toEqual({ cursor: 0, taken: ['e80', 'e90'] })
   })
 
@@ -350,7 +404,9 @@ describe('a position that is too old', () => {
     const { connection, strange, gaps } = resuming()
     connection([numbered(5)])
     for (let n = 0; n < 3; n++) strange(numbered(50))
-    expect(gaps).toEqual([{ host: A, from: 5, to: 50, reason: 'cursor-too-old', recoverable: false }])
+    expect(gaps).toEqual([
+      { host: A, from: 5, to: 50, reason: 'cursor-too-old', recoverable: false },
+    ])
     expect(connection([numbered(50), numbered(51)]).taken).toEqual(['e50', 'e51'])
     expect(gaps).toHaveLength(1)
   })
@@ -394,7 +450,9 @@ describe('a configured start that the server does not have', () => {
 
   it('as a time is asked for further back', () => {
     const { strange } = resuming({ start: T0 + 5000 * SECOND })
-    expect([strange(timed(1)), strange(timed(1))].map((cursor) => ((cursor ?? 0) - T0) / SECOND)).toEqual([5000, 4990])
+    expect(
+      [strange(timed(1)), strange(timed(1))].map((cursor) => ((cursor ?? 0) - T0) / SECOND),
+    ).toEqual([5000, 4990])
   })
 })
 
@@ -479,7 +537,11 @@ describe('a live source over a log that was renumbered', () => {
   it(
     'asks again at once, without backoff, and loses nothing of the new log',
     marbles((helpers) => {
-      const late = (position: number, seconds: number) => ({ id: `n${position}`, position, time_us: T0 + seconds * SECOND })
+      const late = (position: number, seconds: number) => ({
+        id: `n${position}`,
+        position,
+        time_us: T0 + seconds * SECOND,
+      })
       const frames = { a: numbered(3000), x: late(12, 3005), l: late(11, 3003) }
       const protocol = (host: string) => ({ ...plain(host), tellsFloor: true })
       const options = { frames, protocol, reconnect: { jitter: 'none' } } as const
@@ -496,9 +558,13 @@ describe('a live source over a log that was renumbered', () => {
   it(
     'never tells of these dials as failures',
     marbles((helpers) => {
-      const { events$, snapshots } = scripted(helpers, ['oa#', 'ox', 'ox'], { frames: { a: numbered(3000), x: numbered(12) } })
+      const { events$, snapshots } = scripted(helpers, ['oa#', 'ox', 'ox'], {
+        frames: { a: numbered(3000), x: numbered(12) },
+      })
       runFor(helpers, 5000, events$)
-      const reasons = snapshots.map(({ connection }) => ('reason' in connection ? connection.reason?.code : undefined))
+      const reasons = snapshots.map(({ connection }) =>
+        'reason' in connection ? connection.reason?.code : undefined,
+      )
       expect(new Set(reasons)).toEqual(new Set([undefined, 'CONNECTION_CLOSED']))
     }),
   )

@@ -25,7 +25,11 @@ export interface Numbered {
 export const T0 = 1_767_225_600_000_000
 
 /** One event: its position is the number, its time so many seconds after {@link T0}. */
-export const numbered = (position: number, id = `e${position}`): Numbered => ({ id, position, time_us: T0 + position * 1_000_000 })
+export const numbered = (position: number, id = `e${position}`): Numbered => ({
+  id,
+  position,
+  time_us: T0 + position * 1_000_000,
+})
 
 /** Frames are JSON of an event, `control` or something that cannot be read. */
 export const plain = (host: string): CursorProtocol<Numbered> => ({
@@ -33,7 +37,8 @@ export const plain = (host: string): CursorProtocol<Numbered> => ({
   takesTimes: true,
   oldest: 0,
   leavesOutLargeFrames: true,
-  url: ({ cursor, leaveOutLargeFrames }) => `${host}?cursor=${cursor ?? 'live'}${leaveOutLargeFrames ? '&small' : ''}`,
+  url: ({ cursor, leaveOutLargeFrames }) =>
+    `${host}?cursor=${cursor ?? 'live'}${leaveOutLargeFrames ? '&small' : ''}`,
   decode: decodeNumbered,
   wants: (event) => !event.id.startsWith('unwanted'),
   cursorOf: (event) => event.position,
@@ -44,7 +49,11 @@ export const plain = (host: string): CursorProtocol<Numbered> => ({
 function decodeNumbered(frame: Frame): Numbered | Control {
   if (frame === 'control') return new Control('notice')
   const placed = /^broken (\d+)/.exec(String(frame))
-  if (placed !== null) throw new FrameError('broken', { position: Number(placed[1]), time_us: T0 + Number(placed[1]) * 1_000_000 })
+  if (placed !== null)
+    throw new FrameError('broken', {
+      position: Number(placed[1]),
+      time_us: T0 + Number(placed[1]) * 1_000_000,
+    })
   if (String(frame).startsWith('broken')) throw new FrameError('broken')
   return JSON.parse(String(frame)) as Numbered
 }
@@ -109,7 +118,10 @@ export interface SessionsOptions {
   readonly answersPings?: boolean
 }
 
-/** A dial whose n-th connection follows the n-th marble diagram: `o` opens, letters are frames, `#` ends it. The last one repeats. */
+/**
+ * A dial whose n-th connection follows the n-th marble diagram: `o` opens, letters are frames, `#`
+ * ends it. The last one repeats.
+ */
 export class Sessions {
   readonly dials: Dialled[] = []
 
@@ -122,10 +134,18 @@ export class Sessions {
   readonly dial: Dial = (options) =>
     new Observable<Connection>((subscriber) => {
       const index = this.dials.length
-      const dialled: Dialled = { at: now(), url: options.url, options, connection: undefined, closedAt: undefined }
+      const dialled: Dialled = {
+        at: now(),
+        url: options.url,
+        options,
+        connection: undefined,
+        closedAt: undefined,
+      }
       this.dials.push(dialled)
       const diagram = this.diagrams[Math.min(index, this.diagrams.length - 1)] ?? '-'
-      const error = this.options.errors?.[Math.min(index, this.options.errors.length - 1)] ?? new ConnectionClosedError(1006, '')
+      const error =
+        this.options.errors?.[Math.min(index, this.options.errors.length - 1)] ??
+        new ConnectionClosedError(1006, '')
       subscriber.add(
         this.helpers.cold(diagram, undefined, error).subscribe({
           next: (letter) => this.#act(letter, dialled, (connection) => subscriber.next(connection)),
@@ -181,16 +201,32 @@ export const quiet: LiveOptions = {
   log: SILENT,
 }
 
-export const fromLive: CursorProgressOptions = { start: undefined, onCursorRefused: 'oldest', checkpoint: undefined, key: 'key' }
+export const fromLive: CursorProgressOptions = {
+  start: undefined,
+  onCursorRefused: 'oldest',
+  checkpoint: undefined,
+  key: 'key',
+}
 
 type ScriptedOptions = Partial<LiveOptions> &
-  SessionsOptions & { readonly position?: Partial<CursorProgressOptions>; readonly protocol?: (host: string) => CursorProtocol<Numbered> }
+  SessionsOptions & {
+    readonly position?: Partial<CursorProgressOptions>
+    readonly protocol?: (host: string) => CursorProtocol<Numbered>
+  }
 
 /** A source over scripted sessions, and the snapshots it published. */
-export function scripted(helpers: RunHelpers, diagrams: readonly string[], options: ScriptedOptions = {}) {
+export function scripted(
+  helpers: RunHelpers,
+  diagrams: readonly string[],
+  options: ScriptedOptions = {},
+) {
   const { position, protocol = plain, frames, errors, canPause, answersPings, ...live$ } = options
   const given = { frames, errors, canPause, answersPings }
-  const sessions = new Sessions(helpers, diagrams, Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
+  const sessions = new Sessions(
+    helpers,
+    diagrams,
+    Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  )
   const metrics$ = streamMetrics()
   const snapshots: (StreamMetrics & { readonly at: number })[] = []
   const gaps: Gap[] = []

@@ -31,7 +31,10 @@ describe('boundedBatchMap', () => {
     marbles(({ cold, expectObservable }) => {
       const source = cold('  ab------cd---e|')
       const result = '       -x-------y----(z|)'
-      expectObservable(source.pipe(boundedBatchMap(joined, { size: 2, maxWaitMs: 4 }))).toBe(result, batches)
+      expectObservable(source.pipe(boundedBatchMap(joined, { size: 2, maxWaitMs: 4 }))).toBe(
+        result,
+        batches,
+      )
     }),
   )
 
@@ -94,8 +97,17 @@ describe('boundedBatchMap', () => {
   })
 
   it('counts `capacity` in values, whole batches of them, and gives up whole batches', () => {
-    const [book, source$, dropped] = [new Book(), new Subject<number>(), [] as (readonly number[])[]]
-    const options = { size: 2, capacity: 3, overflow: 'drop-oldest', onDrop: (values: readonly number[]) => dropped.push(values) } as const
+    const [book, source$, dropped] = [
+      new Book(),
+      new Subject<number>(),
+      [] as (readonly number[])[],
+    ]
+    const options = {
+      size: 2,
+      capacity: 3,
+      overflow: 'drop-oldest',
+      onDrop: (values: readonly number[]) => dropped.push(values),
+    } as const
     source$
       .pipe(
         book.deliver(),
@@ -173,7 +185,10 @@ describe('boundedBatchMap', () => {
   it('completes with an empty source, and works on no empty batch', () => {
     const seen: unknown[] = []
     const project = () => throwError(() => new Error('there is nothing to work on'))
-    EMPTY.pipe(boundedBatchMap(project)).subscribe({ error: (error) => seen.push(error), complete: () => seen.push('|') })
+    EMPTY.pipe(boundedBatchMap(project)).subscribe({
+      error: (error) => seen.push(error),
+      complete: () => seen.push('|'),
+    })
     expect(seen).toEqual(['|'])
   })
 })

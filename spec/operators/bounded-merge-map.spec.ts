@@ -34,7 +34,9 @@ describe('boundedMergeMap', () => {
       const source = cold('  a-b-c----|')
       const result = '       ---b-c-a-|'
       const works = { a: cold('-------a|'), b: cold('-b|'), c: cold('-c|') }
-      expectObservable(source.pipe(boundedMergeMap((key: string) => works[key as 'a'], { concurrency: 3 }))).toBe(result)
+      expectObservable(
+        source.pipe(boundedMergeMap((key: string) => works[key as 'a'], { concurrency: 3 })),
+      ).toBe(result)
     }),
   )
 
@@ -46,7 +48,9 @@ describe('boundedMergeMap', () => {
       const y = cold('       -q|')
       const result = '       -q-r---r---r---|'
       const options = { concurrency: 4, orderBy: (value: string) => value[0] }
-      expectObservable(source.pipe(boundedMergeMap((value: string) => (value.startsWith('x') ? x : y), options))).toBe(result)
+      expectObservable(
+        source.pipe(boundedMergeMap((value: string) => (value.startsWith('x') ? x : y), options)),
+      ).toBe(result)
       expectSubscriptions(x.subscriptions).toBe(['^---!', '----^---!', '--------^---!'])
       expectSubscriptions(y.subscriptions).toBe('^-!')
     }),
@@ -58,7 +62,9 @@ describe('boundedMergeMap', () => {
       const source = cold('  a-b-----|')
       const result = '       ----#'
       const works = { a: cold('-------'), b: cold('--#') }
-      expectObservable(source.pipe(boundedMergeMap((key: string) => works[key as 'a'], { concurrency: 2 }))).toBe(result)
+      expectObservable(
+        source.pipe(boundedMergeMap((key: string) => works[key as 'a'], { concurrency: 2 })),
+      ).toBe(result)
       expectSubscriptions(source.subscriptions).toBe('^---!')
       expectSubscriptions(works.a.subscriptions).toBe('^---!')
     }),
@@ -123,23 +129,31 @@ describe('boundedMergeMap', () => {
     expect(errors).toEqual([expect.any(TypeError)])
   })
 
-  it.each(['throws', 'rejects', 'errors'])('counts a value whose work %s as failed, and what waits behind it too', async (how) => {
-    const [book, failure, seen] = [new Book(), new Error('no'), [] as unknown[]]
-    const project = () => {
-      if (how === 'throws') throw failure
-      return how === 'rejects' ? Promise.reject(failure) : throwError(() => failure)
-    }
-    range(1, 2)
-      .pipe(book.deliver(), boundedMergeMap(project))
-      .subscribe({ error: (error) => seen.push(error) })
-    await settled()
-    expect(seen).toEqual([failure])
-    expect([book.frontier, book.sum.done, book.sum.open, book.queued]).toEqual([1, 0, 0, 0])
-  })
+  it.each(['throws', 'rejects', 'errors'])(
+    'counts a value whose work %s as failed, and what waits behind it too',
+    async (how) => {
+      const [book, failure, seen] = [new Book(), new Error('no'), [] as unknown[]]
+      const project = () => {
+        if (how === 'throws') throw failure
+        return how === 'rejects' ? Promise.reject(failure) : throwError(() => failure)
+      }
+      range(1, 2)
+        .pipe(book.deliver(), boundedMergeMap(project))
+        .subscribe({ error: (error) => seen.push(error) })
+      await settled()
+      expect(seen).toEqual([failure])
+      expect([book.frontier, book.sum.done, book.sum.open, book.queued]).toEqual([1, 0, 0, 0])
+    },
+  )
 
   describe('under `maxLag`', () => {
     it('drops the oldest past it, of a source that goes on while it is paused', () => {
-      const [book, desk, source$, dropped] = [new Book(), new Desk(), new Subject<number>(), [] as number[]]
+      const [book, desk, source$, dropped] = [
+        new Book(),
+        new Desk(),
+        new Subject<number>(),
+        [] as number[],
+      ]
       const options = { capacity: 2, maxLag: 4, onDrop: (value: number) => dropped.push(value) }
       source$.pipe(book.deliver(), boundedMergeMap(desk.work, options)).subscribe()
       for (const value of [1, 2, 3, 4, 5]) source$.next(value)
@@ -147,17 +161,32 @@ describe('boundedMergeMap', () => {
       for (const value of [6, 7]) source$.next(value)
       expect([dropped, book.queued, book.pauses]).toEqual([[2, 3], 4, 1])
       desk.finish(1, 4, 5, 6, 7)
-      expect([book.sum, book.queued, book.calls]).toEqual([{ done: 5, dropped: 2, failed: 0, open: 0 }, 0, ['pause', 'resume']])
+      expect([book.sum, book.queued, book.calls]).toEqual([
+        { done: 5, dropped: 2, failed: 0, open: 0 },
+        0,
+        ['pause', 'resume'],
+      ])
     })
   })
 
   describe('with `orderBy`', () => {
-    const keyed = (options: { readonly capacity?: number; readonly concurrency: number; readonly overflow?: 'drop-oldest' }) => {
-      const [book, desk, source$, dropped] = [new Book(), new Desk(), new Subject<number>(), [] as number[]]
+    const keyed = (options: {
+      readonly capacity?: number
+      readonly concurrency: number
+      readonly overflow?: 'drop-oldest'
+    }) => {
+      const [book, desk, source$, dropped] = [
+        new Book(),
+        new Desk(),
+        new Subject<number>(),
+        [] as number[],
+      ]
       const onDrop = (value: number) => dropped.push(value)
       // 11, 12 and 13 are one key.
       const orderBy = (value: number) => Math.floor(value / 10)
-      const subscription = source$.pipe(book.deliver(), boundedMergeMap(desk.work, { ...options, orderBy, onDrop })).subscribe()
+      const subscription = source$
+        .pipe(book.deliver(), boundedMergeMap(desk.work, { ...options, orderBy, onDrop }))
+        .subscribe()
       const send = (...values: readonly number[]) => {
         for (const value of values) source$.next(value)
       }
@@ -175,7 +204,11 @@ describe('boundedMergeMap', () => {
     })
 
     it('keeps the order of a key from which the oldest was dropped', () => {
-      const { book, desk, send, dropped } = keyed({ concurrency: 1, capacity: 3, overflow: 'drop-oldest' })
+      const { book, desk, send, dropped } = keyed({
+        concurrency: 1,
+        capacity: 3,
+        overflow: 'drop-oldest',
+      })
       send(11, 12, 13, 14, 21)
       expect(dropped).toEqual([12])
       desk.finish(11, 21, 13, 14)
@@ -193,7 +226,9 @@ describe('boundedMergeMap', () => {
         ends.push(end$)
         return end$
       }
-      source$.pipe(boundedMergeMap(project, { concurrency: 2, orderBy: ({ key }) => key })).subscribe()
+      source$
+        .pipe(boundedMergeMap(project, { concurrency: 2, orderBy: ({ key }) => key }))
+        .subscribe()
       source$.next({ key: 'a', name: 'a1' })
       source$.next({ key: 'a', name: 'a2' })
       expect(seen).toEqual(['a1'])
@@ -219,7 +254,10 @@ describe('boundedMergeMap', () => {
       const [book, seen] = [new Book(), [] as number[]]
       const project = (value: number) => (value === 1 ? concat(first$, of(1)) : of(value))
       range(1, 50_000)
-        .pipe(book.deliver(), boundedMergeMap(project, { capacity: Number.POSITIVE_INFINITY, orderBy: () => 'one' }))
+        .pipe(
+          book.deliver(),
+          boundedMergeMap(project, { capacity: Number.POSITIVE_INFINITY, orderBy: () => 'one' }),
+        )
         .subscribe((value) => seen.push(value))
       first$.complete()
       expect(seen).toEqual(Array.from({ length: 50_000 }, (_, index) => index + 1))
@@ -250,7 +288,9 @@ describe('boundedMergeMap', () => {
     'completes with its source when nothing is to be saved, or with its last work',
     marbles(({ cold, expectObservable }) => {
       expectObservable(cold('ab|').pipe(boundedMergeMap(() => EMPTY))).toBe('--|')
-      expectObservable(cold('ab|').pipe(boundedMergeMap(() => timer(3)))).toBe('---0--(0|)', { 0: 0 })
+      expectObservable(cold('ab|').pipe(boundedMergeMap(() => timer(3)))).toBe('---0--(0|)', {
+        0: 0,
+      })
     }),
   )
 

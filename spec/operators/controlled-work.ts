@@ -31,7 +31,8 @@ export class Desk {
 
   #take(value: number): Subject<never> {
     const end$ = this.#open.get(value)
-    if (end$ === undefined) throw new Error(`${value} is not running; what runs is ${this.running.join() || 'nothing'}`)
+    if (end$ === undefined)
+      throw new Error(`${value} is not running; what runs is ${this.running.join() || 'nothing'}`)
     this.#open.delete(value)
     return end$
   }

@@ -9,7 +9,13 @@ import { live } from '../../src/live/live.js'
 import type { ProgressContext } from '../../src/live/progress.js'
 import { integer, random } from '../../src/testing/generate/random.js'
 import { runs } from '../helpers/thick.js'
-import { FakeLog, FIRST_POSITION, fakeProtocol, type LogOptions, type Numbered } from './fake-log.js'
+import {
+  FakeLog,
+  FIRST_POSITION,
+  fakeProtocol,
+  type LogOptions,
+  type Numbered,
+} from './fake-log.js'
 import { build, pipes, type Stage, type Work } from './random-pipe.js'
 import { advance, settled, startClock, step, stopClock } from './virtual-clock.js'
 
@@ -119,7 +125,12 @@ class Run implements Work {
       dial: this.#log.dial,
       progress: (gaps, context) => {
         const checkpoint = { store: this.#store(), everyMs: 15, failAfterMs: 1e9 }
-        const options = { start: FIRST_POSITION, onCursorRefused: 'fail', checkpoint, key: 'fake' } as const
+        const options = {
+          start: FIRST_POSITION,
+          onCursorRefused: 'fail',
+          checkpoint,
+          key: 'fake',
+        } as const
         this.#context = context
         this.#progress = new CursorProgress(options, gaps, context)
         return this.#progress
@@ -149,8 +160,12 @@ class Run implements Work {
 
   #receive({ n }: Numbered): void {
     const skipped = this.#log.rows.slice(this.#received + 1, n).filter(({ is }) => is === 'event')
-    if (n <= this.#received) this.#violation ??= new Error(`event ${n} comes after ${this.#received}`)
-    if (skipped.length > 0) this.#violation ??= new Error(`event ${n} comes after ${this.#received}, and ${skipped[0]?.n} never came`)
+    if (n <= this.#received)
+      this.#violation ??= new Error(`event ${n} comes after ${this.#received}`)
+    if (skipped.length > 0)
+      this.#violation ??= new Error(
+        `event ${n} comes after ${this.#received}, and ${skipped[0]?.n} never came`,
+      )
     this.#received = n
   }
 
@@ -159,7 +174,10 @@ class Run implements Work {
     try {
       this.#balance()
       this.#checkPosition('saved', this.#saved)
-      this.#checkPosition('current', (this.#context?.frontier() ?? this.#progress?.last)?.position ?? 0)
+      this.#checkPosition(
+        'current',
+        (this.#context?.frontier() ?? this.#progress?.last)?.position ?? 0,
+      )
     } catch (error) {
       this.#violation ??= error
     }
@@ -168,17 +186,34 @@ class Run implements Work {
   /** A restart from `checkpoint` would bring every event that is not done. */
   #checkPosition(name: string, checkpoint: number): void {
     for (const { n, position } of this.#unfinished.values()) {
-      if (position < checkpoint) throw new Error(`event ${n} at ${position} is unfinished, and the ${name} checkpoint is ${checkpoint}`)
+      if (position < checkpoint)
+        throw new Error(
+          `event ${n} at ${position} is unfinished, and the ${name} checkpoint is ${checkpoint}`,
+        )
     }
     const unread = this.#log.rows.slice(this.#received + 1).find(({ is }) => is === 'event')
     if (unread !== undefined && unread.position < checkpoint) {
-      throw new Error(`event ${unread.n} at ${unread.position} was never read, and the ${name} checkpoint is ${checkpoint}`)
+      throw new Error(
+        `event ${unread.n} at ${unread.position} was never read, and the ${name} checkpoint is ${checkpoint}`,
+      )
     }
   }
 
   #balance(): void {
     this.#context?.changed()
-    const { frames, events, control, rejected, duplicates, filtered, delivered, done, dropped, failed, open } = this.metrics$.value
+    const {
+      frames,
+      events,
+      control,
+      rejected,
+      duplicates,
+      filtered,
+      delivered,
+      done,
+      dropped,
+      failed,
+      open,
+    } = this.metrics$.value
     const book = { frames, events, delivered }
     expect(book).toEqual({
       frames: events + control + rejected,
@@ -189,8 +224,13 @@ class Run implements Work {
 
   #checkEnd(): void {
     const { open, queued, failed } = this.metrics$.value
-    expect({ open, queued, timers: jest.getTimerCount() }).toEqual({ open: 0, queued: 0, timers: 0 })
-    if (failed === 0 && this.#unfinished.size > 0) throw new Error(`${this.#unfinished.size} are unfinished, and nothing failed`)
+    expect({ open, queued, timers: jest.getTimerCount() }).toEqual({
+      open: 0,
+      queued: 0,
+      timers: 0,
+    })
+    if (failed === 0 && this.#unfinished.size > 0)
+      throw new Error(`${this.#unfinished.size} are unfinished, and nothing failed`)
     if (failed === 0) expect(this.#saved).toBe(this.#progress?.last?.position ?? FIRST_POSITION)
   }
 }
@@ -200,17 +240,34 @@ describe('deliveries', () => {
   afterEach(stopClock)
 
   it('never let a checkpoint pass an unfinished event, in any pipe, and always balance', async () => {
-    const seen = { checks: 0, reconnects: 0, done: 0, dropped: 0, failed: 0, held: 0, duplicates: 0, rejected: 0 }
+    const seen = {
+      checks: 0,
+      reconnects: 0,
+      done: 0,
+      dropped: 0,
+      failed: 0,
+      held: 0,
+      duplicates: 0,
+      rejected: 0,
+    }
     const property = fc.asyncProperty(scenarios, async (scenario) => {
       const run = new Run(scenario)
       await run.play()
       const { metrics$, reconnects, checks } = run
-      const counts: Readonly<Record<keyof typeof seen, number>> = { ...metrics$.value, reconnects, checks }
+      const counts: Readonly<Record<keyof typeof seen, number>> = {
+        ...metrics$.value,
+        reconnects,
+        checks,
+      }
       for (const name of Object.keys(seen) as (keyof typeof seen)[]) seen[name] += counts[name]
     })
-    await fc.assert(property, { seed: Number(process.env.FC_SEED ?? 20_260_801), numRuns: Number(process.env.FC_RUNS ?? runs(200, 1000)) })
+    await fc.assert(property, {
+      seed: Number(process.env.FC_SEED ?? 20_260_801),
+      numRuns: Number(process.env.FC_RUNS ?? runs(200, 1000)),
+    })
     // Everything that could break it did happen.
-    for (const [name, count] of Object.entries(seen)) expect([name, count > 100]).toEqual([name, true])
+    for (const [name, count] of Object.entries(seen))
+      expect([name, count > 100]).toEqual([name, true])
   }, 60_000)
 
   it('run in virtual time', async () => {

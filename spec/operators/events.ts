@@ -6,6 +6,15 @@ export interface Commit {
   readonly n: number
 }
 
-export const [post, like, follow] = ['app.bsky.feed.post', 'app.bsky.feed.like', 'app.bsky.graph.follow'] as const
+export const [post, like, follow] = [
+  'app.bsky.feed.post',
+  'app.bsky.feed.like',
+  'app.bsky.graph.follow',
+] as const
 
-export const commit = (collection: string, n = 0, did = 'did:plc:a'): Commit => ({ kind: 'commit', did, commit: { collection }, n })
+export const commit = (collection: string, n = 0, did = 'did:plc:a'): Commit => ({
+  kind: 'commit',
+  did,
+  commit: { collection },
+  n,
+})

@@ -32,7 +32,10 @@ export interface LogOptions {
 
 export const FIRST_POSITION = 1_767_225_600_000_000
 
-/** A server's log in memory: inclusive cursors, positions that several events share, connections that break. */
+/**
+ * A server's log in memory: inclusive cursors, positions that several events share, connections
+ * that break.
+ */
 export class FakeLog {
   readonly rows: readonly Row[]
   dials = 0
@@ -69,7 +72,8 @@ export class FakeLog {
         later()
       }
       const later = () => {
-        if (!paused && due === undefined && !subscriber.closed) due = timer(integer(this.next, 2 * this.options.everyMs)).subscribe(send)
+        if (!paused && due === undefined && !subscriber.closed)
+          due = timer(integer(this.next, 2 * this.options.everyMs)).subscribe(send)
       }
       subscriber.add(() => due?.unsubscribe())
       subscriber.next({
@@ -100,7 +104,12 @@ export class FakeLog {
   }
 }
 
-const COLLECTIONS = ['app.bsky.feed.post', 'app.bsky.feed.like', 'app.bsky.graph.follow', 'com.example.other.thing']
+const COLLECTIONS = [
+  'app.bsky.feed.post',
+  'app.bsky.feed.like',
+  'app.bsky.graph.follow',
+  'com.example.other.thing',
+]
 
 export const fakeProtocol: CursorProtocol<Numbered> = {
   host: 'wss://log.test/',

@@ -3,7 +3,10 @@ import type { DeliverySource, Outcome } from '../../src/delivery/delivery.js'
 import { type Delivery, Ledger } from '../../src/delivery/ledger.js'
 import { observe, operate } from '../../src/internal/observe.js'
 
-/** A source without a socket: it keeps the books of its deliveries, and of what operators asked of it. */
+/**
+ * A source without a socket: it keeps the books of its deliveries, and of what operators asked of
+ * it.
+ */
 export class Book implements DeliverySource {
   queued = 0
   unrouted = 0
@@ -12,7 +15,9 @@ export class Book implements DeliverySource {
   /** What `flush` answers. */
   saving: Promise<void> | undefined
   readonly ends: string[] = []
-  readonly ledger = new Ledger<unknown>(this, { settled: (delivery, outcome) => this.#settled(delivery, outcome) })
+  readonly ledger = new Ledger<unknown>(this, {
+    settled: (delivery, outcome) => this.#settled(delivery, outcome),
+  })
   onResume = () => {}
 
   pause(): void {

@@ -1,8 +1,19 @@
-import { isAccount, isCommit, isCreate, isDelete, isIdentity, isSync, isUpdate } from '../../src/operators/guards.js'
+import {
+  isAccount,
+  isCommit,
+  isCreate,
+  isDelete,
+  isIdentity,
+  isSync,
+  isUpdate,
+} from '../../src/operators/guards.js'
 import { generateEvents } from '../../src/testing/index.js'
 
 const post = 'app.bsky.feed.post'
-const of = (operation: string, collection = post) => ({ kind: 'commit', commit: { operation, collection } })
+const of = (operation: string, collection = post) => ({
+  kind: 'commit',
+  commit: { operation, collection },
+})
 const events = {
   'a create': of('create'),
   'an update': of('update'),
@@ -19,7 +30,9 @@ const events = {
 const names = Object.keys(events) as (keyof typeof events)[]
 
 describe('the guards', () => {
-  it.each<[string, (event: { readonly kind: string }) => boolean, readonly (keyof typeof events)[]]>([
+  it.each<
+    [string, (event: { readonly kind: string }) => boolean, readonly (keyof typeof events)[]]
+  >([
     ['isCreate', isCreate(post), ['a create']],
     ['isUpdate', isUpdate(post), ['an update']],
     ['isDelete', isDelete(post), ['a delete']],
@@ -29,7 +42,14 @@ describe('the guards', () => {
     [
       'isCommit',
       isCommit,
-      ['a create', 'an update', 'a delete', 'an operation of the future', 'a create elsewhere', 'a commit without a body'],
+      [
+        'a create',
+        'an update',
+        'a delete',
+        'an operation of the future',
+        'a create elsewhere',
+        'a commit without a body',
+      ],
     ],
   ])('%s takes its own events and no others', (_, guard, taken) => {
     expect(names.filter((name) => guard(events[name]))).toEqual(taken)
@@ -40,7 +60,14 @@ describe('the guards', () => {
     const counts = [isCommit, isIdentity, isAccount].map((guard) => all.filter(guard).length)
     expect(counts.every((count) => count > 0)).toBe(true)
     expect(counts.reduce((sum, count) => sum + count)).toBe(5000)
-    const posts = all.filter((event) => event.kind === 'commit' && event.commit.collection === post).length
-    expect([isCreate, isUpdate, isDelete].reduce((sum, guard) => sum + all.filter(guard(post)).length, 0)).toBe(posts)
+    const posts = all.filter(
+      (event) => event.kind === 'commit' && event.commit.collection === post,
+    ).length
+    expect(
+      [isCreate, isUpdate, isDelete].reduce(
+        (sum, guard) => sum + all.filter(guard(post)).length,
+        0,
+      ),
+    ).toBe(posts)
   })
 })

@@ -1,4 +1,17 @@
-import { concatMap, defer, exhaustMap, mergeMap, Observable, of, range, Subject, switchMap, take, throwError, timer } from 'rxjs'
+import {
+  concatMap,
+  defer,
+  exhaustMap,
+  mergeMap,
+  Observable,
+  of,
+  range,
+  Subject,
+  switchMap,
+  take,
+  throwError,
+  timer,
+} from 'rxjs'
 import { HoldError } from '../../src/errors.js'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { held } from '../../src/operators/held.js'
@@ -77,7 +90,9 @@ describe('held', () => {
   it('throws where the operator calls it late: `concatMap` over asynchronous work', () => {
     const { book, desk, source$ } = ready()
     const errors: unknown[] = []
-    source$.pipe(book.deliver(), concatMap(held(desk.work))).subscribe({ error: (error) => errors.push(error) })
+    source$
+      .pipe(book.deliver(), concatMap(held(desk.work)))
+      .subscribe({ error: (error) => errors.push(error) })
     for (const value of [1, 2]) source$.next(value)
     expect(errors).toEqual([])
     desk.finish(1)
@@ -106,7 +121,9 @@ describe('held', () => {
   it('emits in the delivery of its value, so that an operator below can hold it on', () => {
     const { book, desk, source$ } = ready()
     const work$ = new Subject<number>()
-    source$.pipe(book.deliver(), mergeMap(held(() => work$)), boundedMergeMap(desk.work)).subscribe()
+    source$
+      .pipe(book.deliver(), mergeMap(held(() => work$)), boundedMergeMap(desk.work))
+      .subscribe()
     source$.next(1)
     work$.next(1)
     work$.complete()
@@ -146,7 +163,10 @@ describe('held', () => {
   it('shares nothing between two subscriptions', () => {
     const [book, source$] = [new Book(), new Subject<number>()]
     const seen: string[] = []
-    const pipeline$ = source$.pipe(book.deliver(), mergeMap(held((value) => defer(() => of(value)))))
+    const pipeline$ = source$.pipe(
+      book.deliver(),
+      mergeMap(held((value) => defer(() => of(value)))),
+    )
     for (const name of ['a', 'b']) pipeline$.subscribe((value) => seen.push(`${name}${value}`))
     source$.next(1)
     expect([seen, book.sum.done]).toEqual([['a1', 'b1'], 2])
@@ -157,7 +177,10 @@ describe('held', () => {
     marbles(({ cold, expectObservable, flush }) => {
       const book = new Book()
       const source = cold('  a--------|').pipe(book.deliver())
-      expectObservable(source.pipe(mergeMap(held(() => timer(0, 2).pipe(take(3)))))).toBe('0-1-2----|', { 0: 0, 1: 1, 2: 2 })
+      expectObservable(source.pipe(mergeMap(held(() => timer(0, 2).pipe(take(3)))))).toBe(
+        '0-1-2----|',
+        { 0: 0, 1: 1, 2: 2 },
+      )
       flush()
       expect(book.sum.done).toBe(1)
     }),

@@ -27,7 +27,10 @@ describe('ingest, when an ingestor fails', () => {
       const source = cold('  a-b---------------|', events)
       // After 4 and 8; b waits behind a, and then needs as long.
       const result = '       ------------a-----------(b|)'
-      expectObservable(source.pipe(ingest({ '*': failing(2).ingestor }, { backoff: plain }))).toBe(result, events)
+      expectObservable(source.pipe(ingest({ '*': failing(2).ingestor }, { backoff: plain }))).toBe(
+        result,
+        events,
+      )
     }),
   )
 
@@ -38,7 +41,9 @@ describe('ingest, when an ingestor fails', () => {
       const result = '       --- 8ms (a|)'
       const backoff = { initialDelayMs: 12, multiplier: 10, maxDelayMs: 16, random: () => 0.25 }
       // A quarter of 12, 16, and 16.
-      expectObservable(source.pipe(ingest({ '*': failing(3).ingestor }, { attempts: 4, backoff }))).toBe(result, events)
+      expectObservable(
+        source.pipe(ingest({ '*': failing(3).ingestor }, { attempts: 4, backoff })),
+      ).toBe(result, events)
     }),
   )
 
@@ -55,10 +60,15 @@ describe('ingest, when an ingestor fails', () => {
     it('fails the event and ends the stream with both the event and the cause', async () => {
       const [book, errors, cause] = [new Book(), [] as unknown[], new Error('no')]
       of(events.a, events.b)
-        .pipe(book.deliver(), ingest({ [post]: () => fail(cause) as Promise<never> }, { onError: 'fail' }))
+        .pipe(
+          book.deliver(),
+          ingest({ [post]: () => fail(cause) as Promise<never> }, { onError: 'fail' }),
+        )
         .subscribe({ error: (error) => errors.push(error) })
       await settled()
-      expect(errors).toEqual([new IngestError('the ingestor of app.bsky.feed.post failed: no', events.a, { cause })])
+      expect(errors).toEqual([
+        new IngestError('the ingestor of app.bsky.feed.post failed: no', events.a, { cause }),
+      ])
       expect(errors[0]).toMatchObject({ event: events.a, cause })
       expect([book.frontier, book.sum.done, book.sum.open]).toEqual([events.a, 0, 0])
     })
@@ -69,13 +79,19 @@ describe('ingest, when an ingestor fails', () => {
       const [book, seen] = [new Book(), [] as unknown[]]
       of(events.a, events.b)
         .pipe(book.deliver(), ingest({ [post]: ingestor }, { attempts: 1, ...options }))
-        .subscribe({ next: ({ n }) => seen.push(n), error: (error) => seen.push(error), complete: () => seen.push('|') })
+        .subscribe({
+          next: ({ n }) => seen.push(n),
+          error: (error) => seen.push(error),
+          complete: () => seen.push('|'),
+        })
       return { book, seen }
     }
 
     it('gives the event and the last error to `onDeadLetter`, and is done with it', () => {
       const letters: unknown[] = []
-      const { book, seen } = run({ onDeadLetter: (event, error) => void letters.push([event.n, error]) })
+      const { book, seen } = run({
+        onDeadLetter: (event, error) => void letters.push([event.n, error]),
+      })
       expect(letters).toEqual([
         [1, new Error('attempt 1')],
         [2, new Error('attempt 1')],
@@ -86,7 +102,9 @@ describe('ingest, when an ingestor fails', () => {
 
     it('holds the event until the dead letter is done with it', async () => {
       let taken = () => {}
-      const { book, seen } = run({ onDeadLetter: () => new Promise<void>((resolve) => (taken = resolve)) })
+      const { book, seen } = run({
+        onDeadLetter: () => new Promise<void>((resolve) => (taken = resolve)),
+      })
       expect([seen, book.sum.open, book.frontier]).toEqual([[], 2, events.a])
       taken()
       await settled()
@@ -101,27 +119,38 @@ describe('ingest, when an ingestor fails', () => {
       }
       const { book, seen } = run({ onDeadLetter })
       await settled()
-      expect(seen).toEqual([new IngestError('the dead letter of app.bsky.feed.post failed: full', events.a, { cause })])
+      expect(seen).toEqual([
+        new IngestError('the dead letter of app.bsky.feed.post failed: full', events.a, { cause }),
+      ])
       expect([book.frontier, book.sum.done, book.sum.open]).toEqual([events.a, 0, 0])
     })
 
     it('ends the stream without a dead letter, since nothing may be lost in silence', () => {
       const { book, seen } = run({})
       expect(seen).toEqual([expect.any(IngestError)])
-      expect(String(seen[0])).toContain('(1 attempts, and no `onDeadLetter`) of app.bsky.feed.post failed: attempt 1')
+      expect(String(seen[0])).toContain(
+        '(1 attempts, and no `onDeadLetter`) of app.bsky.feed.post failed: attempt 1',
+      )
       expect([book.frontier, book.sum.done]).toEqual([events.a, 0])
     })
 
     it("drops the event under 'skip', tells of it, and goes on", () => {
       const [dropped, ingestor] = [[] as number[], failing(1)]
-      const { book, seen } = run({ onError: 'skip', attempts: 5, onDrop: ({ n }) => dropped.push(n) }, ingestor.ingestor)
+      const { book, seen } = run(
+        { onError: 'skip', attempts: 5, onDrop: ({ n }) => dropped.push(n) },
+        ingestor.ingestor,
+      )
       expect([seen, dropped, [...ingestor.tried.values()]]).toEqual([['|'], [1, 2], [1, 1]])
       expect(book.sum).toEqual({ done: 0, dropped: 2, failed: 0, open: 0 })
     })
 
     it("gives the event to the dead letter at once under 'skip'", () => {
       const letters: number[] = []
-      const { book, seen } = run({ onError: 'skip', attempts: 5, onDeadLetter: ({ n }) => void letters.push(n) })
+      const { book, seen } = run({
+        onError: 'skip',
+        attempts: 5,
+        onDeadLetter: ({ n }) => void letters.push(n),
+      })
       expect([seen, letters, book.sum.done]).toEqual([[1, 2, '|'], [1, 2], 2])
     })
 
@@ -136,7 +165,10 @@ describe('ingest, when an ingestor fails', () => {
 
     it("does not retry under 'fail', and asks no dead letter", () => {
       const [letters, ingestor] = [[] as number[], failing(99)]
-      const { seen } = run({ onError: 'fail', attempts: 5, onDeadLetter: ({ n }) => void letters.push(n) }, ingestor.ingestor)
+      const { seen } = run(
+        { onError: 'fail', attempts: 5, onDeadLetter: ({ n }) => void letters.push(n) },
+        ingestor.ingestor,
+      )
       expect([letters, [...ingestor.tried.values()]]).toEqual([[], [1]])
       expect(seen).toEqual([expect.any(IngestError)])
     })
@@ -147,13 +179,20 @@ describe('ingest, when an ingestor fails', () => {
       marbles(({ cold, expectObservable, flush }) => {
         const { ingestor, tried } = failing(99)
         const letters: unknown[] = []
-        const options = { attempts, backoff: plain, onDeadLetter: (_: Commit, error: unknown) => void letters.push(error) }
+        const options = {
+          attempts,
+          backoff: plain,
+          onDeadLetter: (_: Commit, error: unknown) => void letters.push(error),
+        }
         expectObservable(cold('a', events).pipe(ingest({ '*': ingestor }, options))).toBe(
           attempts === 1 ? 'a' : `${4 * (2 ** (attempts - 1) - 1)}ms a`,
           events,
         )
         flush()
-        expect([tried.get(events.a), letters]).toEqual([attempts, [new Error(`attempt ${attempts}`)]])
+        expect([tried.get(events.a), letters]).toEqual([
+          attempts,
+          [new Error(`attempt ${attempts}`)],
+        ])
       })(),
     )
 
@@ -162,7 +201,10 @@ describe('ingest, when an ingestor fails', () => {
       marbles(({ cold, expectObservable, flush }) => {
         const { ingestor, tried } = failing(500)
         const options = { attempts: Number.POSITIVE_INFINITY, backoff: { ...plain, maxDelayMs: 4 } }
-        expectObservable(cold('a', events).pipe(ingest({ '*': ingestor }, options))).toBe('2000ms a', events)
+        expectObservable(cold('a', events).pipe(ingest({ '*': ingestor }, options))).toBe(
+          '2000ms a',
+          events,
+        )
         flush()
         expect(tried.get(events.a)).toBe(501)
       }),
@@ -178,7 +220,9 @@ describe('ingest, when an ingestor fails', () => {
         const result = '       -------a----------|'
         let attempts = 0
         const ingestor = () => (++attempts === 1 ? hangs : EMPTY)
-        expectObservable(source.pipe(ingest({ '*': ingestor }, { timeoutMs: 3, backoff: plain }))).toBe(result, events)
+        expectObservable(
+          source.pipe(ingest({ '*': ingestor }, { timeoutMs: 3, backoff: plain })),
+        ).toBe(result, events)
         expectSubscriptions(hangs.subscriptions).toBe('^--!')
       }),
     )
@@ -189,11 +233,19 @@ describe('ingest, when an ingestor fails', () => {
         const source = cold('  a-----------------|', events)
         const slow = () => timer(0, 1)
         const result = '       ----------(#)'
-        const cause = new IngestTimeoutError('the ingestor of * took longer than `timeoutMs` (3 ms)')
-        const error = new IngestError(`the ingestor (2 attempts, and no \`onDeadLetter\`) of * failed: ${cause.message}`, events.a, {
-          cause,
-        })
-        const ingested = source.pipe(ingest({ '*': slow }, { timeoutMs: 3, attempts: 2, backoff: plain }))
+        const cause = new IngestTimeoutError(
+          'the ingestor of * took longer than `timeoutMs` (3 ms)',
+        )
+        const error = new IngestError(
+          `the ingestor (2 attempts, and no \`onDeadLetter\`) of * failed: ${cause.message}`,
+          events.a,
+          {
+            cause,
+          },
+        )
+        const ingested = source.pipe(
+          ingest({ '*': slow }, { timeoutMs: 3, attempts: 2, backoff: plain }),
+        )
         expectObservable(ingested).toBe(result, events, error)
       }),
     )
@@ -228,7 +280,10 @@ describe('ingest, when an ingestor fails', () => {
     marbles(({ cold, expectObservable, flush }) => {
       const book = new Book()
       const source = cold('  ab-------', events).pipe(book.deliver())
-      expectObservable(source.pipe(ingest({ '*': failing(1).ingestor }, { backoff: plain })), '^--!').toBe('----')
+      expectObservable(
+        source.pipe(ingest({ '*': failing(1).ingestor }, { backoff: plain })),
+        '^--!',
+      ).toBe('----')
       flush()
       expect([book.sum, book.queued]).toEqual([{ done: 0, dropped: 0, failed: 2, open: 0 }, 0])
     }),
@@ -251,7 +306,10 @@ describe('ingest, when an ingestor fails', () => {
         onSlow: (_: Commit, ms: number) => said.push(ms),
         onDeadLetter: () => {},
       }
-      expectObservable(cold('a', events).pipe(ingest({ '*': () => slow }, options))).toBe('--------a', events)
+      expectObservable(cold('a', events).pipe(ingest({ '*': () => slow }, options))).toBe(
+        '--------a',
+        events,
+      )
       flush()
       expect(said).toEqual([3, 6])
     }),

@@ -14,14 +14,18 @@ describe('ingest', () => {
       const source = cold('  -p-l-p-----|', events)
       const posts = cold('    ---|')
       const result = '       ---lp---p--|'
-      expectObservable(source.pipe(ingest({ [post]: () => posts, [like]: () => {} }))).toBe(result, events)
+      expectObservable(source.pipe(ingest({ [post]: () => posts, [like]: () => {} }))).toBe(
+        result,
+        events,
+      )
       expectSubscriptions(posts.subscriptions).toBe(['-^--!', '-----^--!'])
     }),
   )
 
   it('gives each event to one ingestor, the one that fits it most closely', () => {
     const seen: string[] = []
-    const to = (name: string) => (event: { readonly n?: number }) => void seen.push(`${event.n} ${name}`)
+    const to = (name: string) => (event: { readonly n?: number }) =>
+      void seen.push(`${event.n} ${name}`)
     const events = [
       commit(post, 1),
       commit(like, 2),
@@ -45,7 +49,10 @@ describe('ingest', () => {
   it('counts what no ingestor takes, tells of it, and is done with it', () => {
     const [book, seen, unrouted] = [new Book(), [] as unknown[], [] as unknown[]]
     of(commit(post, 1), commit(like, 2), commit(follow, 3))
-      .pipe(book.deliver(), ingest({ [like]: () => {} }, { onUnrouted: ({ n }) => unrouted.push(n) }))
+      .pipe(
+        book.deliver(),
+        ingest({ [like]: () => {} }, { onUnrouted: ({ n }) => unrouted.push(n) }),
+      )
       .subscribe(({ n }) => seen.push(n))
     expect([seen, unrouted, book.unrouted]).toEqual([[2], [1, 3], 2])
     expect(book.sum).toEqual({ done: 3, dropped: 0, failed: 0, open: 0 })
@@ -83,7 +90,11 @@ describe('ingest', () => {
     const [book, seen] = [new Book(), [] as unknown[]]
     of(commit(post, 1), commit(post, 2))
       .pipe(book.deliver(), ingest({ [post]: ingestor as () => void }))
-      .subscribe({ next: ({ n }) => seen.push(n), error: (error) => seen.push(error), complete: () => seen.push('|') })
+      .subscribe({
+        next: ({ n }) => seen.push(n),
+        error: (error) => seen.push(error),
+        complete: () => seen.push('|'),
+      })
     await settled()
     expect(seen).toEqual([1, 2, '|'])
     expect(book.sum).toEqual({ done: 2, dropped: 0, failed: 0, open: 0 })
@@ -91,17 +102,31 @@ describe('ingest', () => {
 
   it('keeps the order of a key, and runs keys side by side', () => {
     const [desk, source$] = [new Desk(), new Subject<Commit>()]
-    source$.pipe(ingest({ '*': ({ n }) => desk.work(n) }, { concurrency: 3, orderBy: ({ did }) => did })).subscribe()
-    for (const event of [commit(post, 1, 'did:plc:a'), commit(like, 2, 'did:plc:a'), commit(post, 3, 'did:plc:b')]) source$.next(event)
+    source$
+      .pipe(ingest({ '*': ({ n }) => desk.work(n) }, { concurrency: 3, orderBy: ({ did }) => did }))
+      .subscribe()
+    for (const event of [
+      commit(post, 1, 'did:plc:a'),
+      commit(like, 2, 'did:plc:a'),
+      commit(post, 3, 'did:plc:b'),
+    ])
+      source$.next(event)
     expect(desk.running).toEqual([1, 3])
     desk.finish(3, 1)
     expect(desk.running).toEqual([2])
   })
 
   it('gives each ingestor a queue of its own: one that hangs and is full stops no other', () => {
-    const [book, desk, source$, seen] = [new Book(), new Desk(), new Subject<Commit>(), [] as number[]]
+    const [book, desk, source$, seen] = [
+      new Book(),
+      new Desk(),
+      new Subject<Commit>(),
+      [] as number[],
+    ]
     const options = { capacity: 2, overflow: 'drop-newest' } as const
-    source$.pipe(book.deliver(), ingest({ [post]: ({ n }) => desk.work(n), [like]: () => {} }, options)).subscribe(({ n }) => seen.push(n))
+    source$
+      .pipe(book.deliver(), ingest({ [post]: ({ n }) => desk.work(n), [like]: () => {} }, options))
+      .subscribe(({ n }) => seen.push(n))
     for (let n = 1; n <= 10; n += 1) source$.next(commit(n % 2 === 0 ? like : post, n))
     expect([seen, desk.running, book.queued]).toEqual([[2, 4, 6, 8, 10], [1], 2])
     expect(book.sum).toEqual({ done: 5, dropped: 2, failed: 0, open: 3 })
@@ -109,8 +134,17 @@ describe('ingest', () => {
 
   it('pauses the source once for each full queue, and resumes it once for each', () => {
     const [book, desk, source$] = [new Book(), new Desk(), new Subject<Commit>()]
-    source$.pipe(book.deliver(), ingest({ [post]: ({ n }) => desk.work(n), [like]: ({ n }) => desk.work(n) }, { capacity: 1 })).subscribe()
-    for (const event of [commit(post, 1), commit(post, 2), commit(like, 3), commit(like, 4)]) source$.next(event)
+    source$
+      .pipe(
+        book.deliver(),
+        ingest(
+          { [post]: ({ n }) => desk.work(n), [like]: ({ n }) => desk.work(n) },
+          { capacity: 1 },
+        ),
+      )
+      .subscribe()
+    for (const event of [commit(post, 1), commit(post, 2), commit(like, 3), commit(like, 4)])
+      source$.next(event)
     expect([book.pauses, book.queued]).toEqual([2, 2])
     desk.finish(1)
     expect([book.pauses, book.queued]).toEqual([1, 1])
@@ -120,7 +154,9 @@ describe('ingest', () => {
 
   it('counts the event in whose emission it is left as done, since it is', () => {
     const [book, desk, source$] = [new Book(), new Desk(), new Subject<Commit>()]
-    const subscription = source$.pipe(book.deliver(), ingest({ '*': ({ n }) => desk.work(n) })).subscribe(() => subscription.unsubscribe())
+    const subscription = source$
+      .pipe(book.deliver(), ingest({ '*': ({ n }) => desk.work(n) }))
+      .subscribe(() => subscription.unsubscribe())
     source$.next(commit(post, 1))
     source$.next(commit(post, 2))
     desk.finish(1)
@@ -134,7 +170,10 @@ describe('ingest', () => {
         const events = { a: commit(post, 1), b: commit(post, 2) }
         const source = cold('  ab|', events)
         const result = '       ---a--(b|)'
-        expectObservable(source.pipe(ingest({ '*': () => timer(3) }, { drainMs: 10 }))).toBe(result, events)
+        expectObservable(source.pipe(ingest({ '*': () => timer(3) }, { drainMs: 10 }))).toBe(
+          result,
+          events,
+        )
       }),
     )
 
@@ -145,7 +184,9 @@ describe('ingest', () => {
         const book = new Book()
         const source = cold('  abc|', events)
         const result = '       ----a--|'
-        expectObservable(source.pipe(book.deliver(), ingest({ '*': () => timer(4) }, { drainMs: 4 }))).toBe(result, events)
+        expectObservable(
+          source.pipe(book.deliver(), ingest({ '*': () => timer(4) }, { drainMs: 4 })),
+        ).toBe(result, events)
         flush()
         expect([book.sum, book.queued]).toEqual([{ done: 1, dropped: 0, failed: 2, open: 0 }, 0])
       }),
@@ -155,24 +196,35 @@ describe('ingest', () => {
       'does not cut while the source runs, however long that takes',
       marbles(({ cold, expectObservable }) => {
         const events = { a: commit(post, 1) }
-        expectObservable(cold('a-----------|', events).pipe(ingest({ '*': () => timer(9) }, { drainMs: 2 }))).toBe('---------a--|', events)
+        expectObservable(
+          cold('a-----------|', events).pipe(ingest({ '*': () => timer(9) }, { drainMs: 2 })),
+        ).toBe('---------a--|', events)
       }),
     )
 
     it(
       'passes an error of the source on at once',
       marbles(({ cold, expectObservable }) => {
-        expectObservable(cold<Commit>('--#').pipe(ingest({ '*': () => {} }, { drainMs: 100 }))).toBe('--#')
+        expectObservable(
+          cold<Commit>('--#').pipe(ingest({ '*': () => {} }, { drainMs: 100 })),
+        ).toBe('--#')
       }),
     )
 
     it('saves what is done before it completes, also when the time is over', async () => {
-      const [book, desk, source$, seen] = [new Book(), new Desk(), new Subject<Commit>(), [] as string[]]
+      const [book, desk, source$, seen] = [
+        new Book(),
+        new Desk(),
+        new Subject<Commit>(),
+        [] as string[],
+      ]
       let saved = () => {}
       book.saving = new Promise<void>((resolve) => {
         saved = resolve
       })
-      source$.pipe(book.deliver(), ingest({ '*': ({ n }) => desk.work(n) }, { drainMs: 0 })).subscribe({ complete: () => seen.push('|') })
+      source$
+        .pipe(book.deliver(), ingest({ '*': ({ n }) => desk.work(n) }, { drainMs: 0 }))
+        .subscribe({ complete: () => seen.push('|') })
       source$.next(commit(post, 1))
       source$.complete()
       await new Promise((resolve) => setTimeout(resolve))
@@ -190,8 +242,11 @@ describe('ingest', () => {
       range(0, 50_000).subscribe((n) => subscriber.next(commit(`com.example.c${n % 200}`, n)))
       subscriber.complete()
     })
-    const count = ({ commit: { collection } }: Commit) => void counts.set(collection, (counts.get(collection) ?? 0) + 1)
-    const ingestors = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`com.example.c${n}`, count]))
+    const count = ({ commit: { collection } }: Commit) =>
+      void counts.set(collection, (counts.get(collection) ?? 0) + 1)
+    const ingestors = Object.fromEntries(
+      Array.from({ length: 200 }, (_, n) => [`com.example.c${n}`, count]),
+    )
     source$.pipe(book.deliver(), ingest(ingestors)).subscribe()
     expect([counts.size, new Set(counts.values())]).toEqual([200, new Set([250])])
     expect(book.sum.done).toBe(50_000)

@@ -33,7 +33,9 @@ describe('the options of the operators', () => {
   const work = () => []
 
   it('tell every mistake of `boundedMergeMap` at once, with name and value', () => {
-    expect(mistakes(() => boundedMergeMap(work, { ...queue, orderBy: 'did', size: 3 } as never))).toBe(
+    expect(
+      mistakes(() => boundedMergeMap(work, { ...queue, orderBy: 'did', size: 3 } as never)),
+    ).toBe(
       [
         'boundedMergeMap: the config is not valid',
         ...said,
@@ -48,7 +50,11 @@ describe('the options of the operators', () => {
   })
 
   it('tell every mistake of `boundedBatchMap` at once, and that it has no order and no lag', () => {
-    expect(mistakes(() => boundedBatchMap(work, { ...queue, orderBy: () => 1, size: 0, maxWaitMs: 0 } as never))).toBe(
+    expect(
+      mistakes(() =>
+        boundedBatchMap(work, { ...queue, orderBy: () => 1, size: 0, maxWaitMs: 0 } as never),
+      ),
+    ).toBe(
       [
         'boundedBatchMap: the config is not valid',
         ...said,
@@ -64,19 +70,32 @@ describe('the options of the operators', () => {
   })
 
   it('tell every mistake of `ingest` at once, those of the ingestors and those of the options', () => {
-    const ingestors = { 'app.bsky': () => {}, 'app.bsky.feed.post': 'save', handle: 5, '*.post': () => {} }
+    const ingestors = {
+      'app.bsky': () => {},
+      'app.bsky.feed.post': 'save',
+      handle: 5,
+      '*.post': () => {},
+    }
     const options = {
       capacity: 0,
       onError: 'ignore',
       attempts: 0,
-      backoff: { initialDelayMs: -1, maxDelayMs: 'long', multiplier: 0.5, jitter: 'some', random: 4, cap: 1 },
+      backoff: {
+        initialDelayMs: -1,
+        maxDelayMs: 'long',
+        multiplier: 0.5,
+        jitter: 'some',
+        random: 4,
+        cap: 1,
+      },
       onDeadLetter: [],
       timeoutMs: 0,
       drainMs: -1,
       onUnrouted: true,
       retries: 3,
     }
-    const syntax = "must be an NSID, a prefix such as app.bsky.feed.*, 'identity', 'account', 'sync' or '*'"
+    const syntax =
+      "must be an NSID, a prefix such as app.bsky.feed.*, 'identity', 'account', 'sync' or '*'"
     expect(mistakes(() => ingest(ingestors as never, options as never))).toBe(
       [
         'ingest: the config is not valid',
@@ -104,19 +123,28 @@ describe('the options of the operators', () => {
   })
 
   it.each([null, undefined, 'app.bsky.feed.post', 7])('refuse %p for ingestors', (ingestors) => {
-    expect(mistakes(() => ingest(ingestors as never))).toContain('`ingestors` must be an object of functions')
+    expect(mistakes(() => ingest(ingestors as never))).toContain(
+      '`ingestors` must be an object of functions',
+    )
   })
 
   it('refuse a `maxLag` that `capacity` would never let it reach', () => {
     expect(mistakes(() => boundedMergeMap(work, { capacity: 10, maxLag: 9 }))).toContain(
       '`maxLag` must not be below `capacity` (10), not 9',
     )
-    expect(mistakes(() => boundedMergeMap(work, { maxLag: 100 }))).toContain('`maxLag` must not be below `capacity` (1024), not 100')
+    expect(mistakes(() => boundedMergeMap(work, { maxLag: 100 }))).toContain(
+      '`maxLag` must not be below `capacity` (1024), not 100',
+    )
     expect(mistakes(() => boundedMergeMap(work, { capacity: 10, maxLag: 10 }))).toBe('no mistake')
   })
 
   it('refuse NaN everywhere', () => {
-    const nan = { capacity: Number.NaN, concurrency: Number.NaN, maxLag: Number.NaN, slowAfterMs: Number.NaN }
+    const nan = {
+      capacity: Number.NaN,
+      concurrency: Number.NaN,
+      maxLag: Number.NaN,
+      slowAfterMs: Number.NaN,
+    }
     expect(mistakes(() => boundedMergeMap(work, nan)).split('\n')).toHaveLength(5)
   })
 
@@ -129,14 +157,26 @@ describe('the options of the operators', () => {
       slowAfterMs: undefined,
       onSlow: undefined,
     }
-    expect(mistakes(() => boundedMergeMap(work, { ...nothing, orderBy: undefined, maxLag: undefined }))).toBe('no mistake')
-    expect(mistakes(() => boundedBatchMap(work, { ...nothing, size: undefined, maxWaitMs: undefined }))).toBe('no mistake')
-    expect(mistakes(() => ingest({}, { ...nothing, drainMs: undefined, backoff: undefined, attempts: undefined }))).toBe('no mistake')
+    expect(
+      mistakes(() => boundedMergeMap(work, { ...nothing, orderBy: undefined, maxLag: undefined })),
+    ).toBe('no mistake')
+    expect(
+      mistakes(() => boundedBatchMap(work, { ...nothing, size: undefined, maxWaitMs: undefined })),
+    ).toBe('no mistake')
+    expect(
+      mistakes(() =>
+        ingest({}, { ...nothing, drainMs: undefined, backoff: undefined, attempts: undefined }),
+      ),
+    ).toBe('no mistake')
   })
 
   it('take Infinity for what has no limit', () => {
     const endless = Number.POSITIVE_INFINITY
-    expect(mistakes(() => boundedMergeMap(work, { capacity: endless, concurrency: endless, maxLag: endless }))).toBe('no mistake')
+    expect(
+      mistakes(() =>
+        boundedMergeMap(work, { capacity: endless, concurrency: endless, maxLag: endless }),
+      ),
+    ).toBe('no mistake')
     expect(mistakes(() => ingest({}, { attempts: endless }))).toBe('no mistake')
   })
 })

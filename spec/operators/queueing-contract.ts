@@ -31,7 +31,10 @@ export interface CommonOptions {
 }
 
 /** Makes an operator that emits each value when the work on it has ended. */
-export type MakeOperator = (work: (value: number) => ObservableInput<unknown>, options?: CommonOptions) => OperatorFunction<number, number>
+export type MakeOperator = (
+  work: (value: number) => ObservableInput<unknown>,
+  options?: CommonOptions,
+) => OperatorFunction<number, number>
 
 /** The value itself, when `work` has ended. */
 export const after = (work: ObservableInput<unknown>, value: number): Observable<number> =>
@@ -61,7 +64,13 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
     const send = (...values: readonly number[]) => {
       for (const value of values) source$.next(value)
     }
-    return { book, desk, source$, send, ...subscribeTo(source$.pipe(book.deliver()), make(desk.work, options)) }
+    return {
+      book,
+      desk,
+      source$,
+      send,
+      ...subscribeTo(source$.pipe(book.deliver()), make(desk.work, options)),
+    }
   }
 
   describe(`${name} as an operator with a queue`, () => {
@@ -92,7 +101,9 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
       it('drains 50,000 waiting values in a loop, not on the stack', () => {
         const first$ = new Subject<never>()
         const book = new Book()
-        const operator = make((value) => (value === 1 ? first$ : EMPTY), { capacity: Number.POSITIVE_INFINITY })
+        const operator = make((value) => (value === 1 ? first$ : EMPTY), {
+          capacity: Number.POSITIVE_INFINITY,
+        })
         const { seen } = subscribeTo(range(1, 50_000).pipe(book.deliver()), operator)
         expect(seen).toEqual([])
         expect(book.queued).toBe(49_999)
@@ -170,7 +181,11 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
         send(1, 2)
         subscription.unsubscribe()
         expect(book.ends).toContain('9 failed')
-        expect([book.sum, book.queued, book.pauses]).toEqual([{ done: 0, dropped: 0, failed: 3, open: 0 }, 0, 0])
+        expect([book.sum, book.queued, book.pauses]).toEqual([
+          { done: 0, dropped: 0, failed: 3, open: 0 },
+          0,
+          0,
+        ])
       })
     })
 
@@ -232,9 +247,15 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
 
       it('lets a promise end, since it cannot be cut, and takes its word', async () => {
         const book = new Book()
-        const ends: { readonly resolve: (value?: unknown) => void; readonly reject: (error: unknown) => void }[] = []
+        const ends: {
+          readonly resolve: (value?: unknown) => void
+          readonly reject: (error: unknown) => void
+        }[] = []
         const work = () => new Promise((resolve, reject) => ends.push({ resolve, reject }))
-        const { subscription, seen } = subscribeTo(range(1, 3).pipe(book.deliver()), make(work, { concurrency: 2 }))
+        const { subscription, seen } = subscribeTo(
+          range(1, 3).pipe(book.deliver()),
+          make(work, { concurrency: 2 }),
+        )
         subscription.unsubscribe()
         const unbreakable = book.sum.open
         expect(book.sum.failed).toBe(3 - unbreakable)
@@ -310,22 +331,38 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
 
       it("gives up the oldest that waits under 'drop-oldest', and never pauses", () => {
         const dropped: number[] = []
-        const { book, desk, send, seen } = ready({ capacity: 2, overflow: 'drop-oldest', onDrop: (value) => dropped.push(value) })
+        const { book, desk, send, seen } = ready({
+          capacity: 2,
+          overflow: 'drop-oldest',
+          onDrop: (value) => dropped.push(value),
+        })
         send(1, 2, 3, 4, 5)
         expect(dropped).toEqual([2, 3])
         desk.finish(1, 4, 5)
         expect(seen).toEqual([1, 4, 5])
-        expect([book.sum, book.calls, book.queued]).toEqual([{ done: 3, dropped: 2, failed: 0, open: 0 }, [], 0])
+        expect([book.sum, book.calls, book.queued]).toEqual([
+          { done: 3, dropped: 2, failed: 0, open: 0 },
+          [],
+          0,
+        ])
       })
 
       it("gives up what comes under 'drop-newest', and never pauses", () => {
         const dropped: number[] = []
-        const { book, desk, send, seen } = ready({ capacity: 2, overflow: 'drop-newest', onDrop: (value) => dropped.push(value) })
+        const { book, desk, send, seen } = ready({
+          capacity: 2,
+          overflow: 'drop-newest',
+          onDrop: (value) => dropped.push(value),
+        })
         send(1, 2, 3, 4, 5)
         expect(dropped).toEqual([4, 5])
         desk.finish(1, 2, 3)
         expect(seen).toEqual([1, 2, 3])
-        expect([book.sum, book.calls, book.queued]).toEqual([{ done: 3, dropped: 2, failed: 0, open: 0 }, [], 0])
+        expect([book.sum, book.calls, book.queued]).toEqual([
+          { done: 3, dropped: 2, failed: 0, open: 0 },
+          [],
+          0,
+        ])
       })
 
       it("ends the stream under 'error', with nothing counted as done", () => {
@@ -359,7 +396,11 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
             throw failure
           }
           const source = cold(' 1--2--------', { 1: 1, 2: 2 }).pipe(book.deliver())
-          expectObservable(source.pipe(make(() => NEVER, { slowAfterMs: 5, onSlow }))).toBe('-----#', undefined, failure)
+          expectObservable(source.pipe(make(() => NEVER, { slowAfterMs: 5, onSlow }))).toBe(
+            '-----#',
+            undefined,
+            failure,
+          )
           flush()
           expect(book.sum).toEqual({ done: 0, dropped: 0, failed: 2, open: 0 })
         }),
@@ -371,9 +412,13 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
         'says so while it runs, again and again, and not after',
         marbles(({ cold, expectObservable, flush }) => {
           const said: string[] = []
-          const onSlow = (value: number, runningMs: number) => said.push(`${value} for ${runningMs} at ${asyncScheduler.now()}`)
+          const onSlow = (value: number, runningMs: number) =>
+            said.push(`${value} for ${runningMs} at ${asyncScheduler.now()}`)
           const source = cold(' 1----2|', { 1: 1, 2: 2 })
-          const operator = make((value) => (value === 1 ? timer(11) : timer(3)), { slowAfterMs: 4, onSlow })
+          const operator = make((value) => (value === 1 ? timer(11) : timer(3)), {
+            slowAfterMs: 4,
+            onSlow,
+          })
           expectObservable(source.pipe(operator)).toBe('-----------1--(2|)', { 1: 1, 2: 2 })
           flush()
           expect(said).toEqual(['1 for 4 at 4', '1 for 8 at 8'])
@@ -385,7 +430,10 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
         marbles(({ cold, expectObservable, flush }) => {
           const said: number[] = []
           const source = cold('1-----', { 1: 1 })
-          expectObservable(source.pipe(make(() => NEVER, { slowAfterMs: 3, onSlow: (value) => said.push(value) })), '^---!').toBe('-----')
+          expectObservable(
+            source.pipe(make(() => NEVER, { slowAfterMs: 3, onSlow: (value) => said.push(value) })),
+            '^---!',
+          ).toBe('-----')
           flush()
           expect(said).toEqual([1])
         }),
@@ -406,7 +454,12 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
     })
 
     it('hands the delivery on to an operator below', () => {
-      const [book, desk, below, source$] = [new Book(), new Desk(), new Desk(), new Subject<number>()]
+      const [book, desk, below, source$] = [
+        new Book(),
+        new Desk(),
+        new Desk(),
+        new Subject<number>(),
+      ]
       source$.pipe(book.deliver(), make(desk.work), make(below.work)).subscribe()
       source$.next(1)
       desk.finish(1)

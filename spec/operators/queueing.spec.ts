@@ -2,9 +2,16 @@ import { map, pipe } from 'rxjs'
 import { boundedBatchMap } from '../../src/operators/bounded-batch-map.js'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { ingest } from '../../src/operators/ingest.js'
-import { after, type CommonOptions, describeQueueingOperator, type MakeOperator } from './queueing-contract.js'
+import {
+  after,
+  type CommonOptions,
+  describeQueueingOperator,
+  type MakeOperator,
+} from './queueing-contract.js'
 
-describeQueueingOperator('boundedMergeMap', (work, options) => boundedMergeMap((value) => after(work(value), value), options))
+describeQueueingOperator('boundedMergeMap', (work, options) =>
+  boundedMergeMap((value) => after(work(value), value), options),
+)
 
 describeQueueingOperator('boundedMergeMap with orderBy', (work, options) =>
   boundedMergeMap((value) => after(work(value), value), { ...options, orderBy: (value) => value }),
@@ -12,13 +19,15 @@ describeQueueingOperator('boundedMergeMap with orderBy', (work, options) =>
 
 const one = (values: readonly number[]): number => values[0] ?? Number.NaN
 
-describeQueueingOperator('boundedBatchMap', (work, { onDrop, onSlow, ...options }: CommonOptions = {}) =>
-  boundedBatchMap((values) => after(work(one(values)), one(values)), {
-    ...options,
-    size: 1,
-    onDrop: onDrop && ((values) => onDrop(one(values))),
-    onSlow: onSlow && ((values, ms) => onSlow(one(values), ms)),
-  }),
+describeQueueingOperator(
+  'boundedBatchMap',
+  (work, { onDrop, onSlow, ...options }: CommonOptions = {}) =>
+    boundedBatchMap((values) => after(work(one(values)), one(values)), {
+      ...options,
+      size: 1,
+      onDrop: onDrop && ((values) => onDrop(one(values))),
+      onSlow: onSlow && ((values, ms) => onSlow(one(values), ms)),
+    }),
 )
 
 interface Event {
@@ -27,7 +36,11 @@ interface Event {
   readonly value: number
 }
 
-const toEvent = (value: number): Event => ({ kind: 'commit', commit: { collection: 'app.bsky.feed.post' }, value })
+const toEvent = (value: number): Event => ({
+  kind: 'commit',
+  commit: { collection: 'app.bsky.feed.post' },
+  value,
+})
 
 const makeIngest =
   (extra: { readonly drainMs?: number; readonly timeoutMs?: number }): MakeOperator =>

@@ -40,7 +40,12 @@ export type Stage =
   | { readonly do: 'groupBy'; readonly keys: number; readonly inner: readonly Stage[] }
   | { readonly do: 'share'; readonly left: readonly Stage[]; readonly right: readonly Stage[] }
   | { readonly do: 'merge'; readonly bounds: Bounds; readonly keys: number; readonly lag: number }
-  | { readonly do: 'batch'; readonly bounds: Bounds; readonly size: number; readonly maxWaitMs: number }
+  | {
+      readonly do: 'batch'
+      readonly bounds: Bounds
+      readonly size: number
+      readonly maxWaitMs: number
+    }
   | {
       readonly do: 'ingest'
       readonly bounds: Bounds
@@ -72,7 +77,12 @@ const plain: fc.Arbitrary<Stage> = fc.oneof(
 
 const queueing: fc.Arbitrary<Stage> = fc.oneof(
   fc.record({ do: fc.constant('held' as const) }),
-  fc.record({ do: fc.constant('merge' as const), bounds, keys: fc.integer({ min: 0, max: 4 }), lag: fc.integer({ min: 0, max: 4 }) }),
+  fc.record({
+    do: fc.constant('merge' as const),
+    bounds,
+    keys: fc.integer({ min: 0, max: 4 }),
+    lag: fc.integer({ min: 0, max: 4 }),
+  }),
   fc.record({ do: fc.constant('batch' as const), bounds, size: small(5), maxWaitMs: small(40) }),
   fc.record({
     do: fc.constant('ingest' as const),
@@ -92,8 +102,22 @@ const { stages } = fc.letrec<{ stages: Stage[]; stage: Stage }>((tie) => ({
     { depthIdentifier: 'pipe', maxDepth: 2 },
     { weight: 3, arbitrary: queueing },
     { weight: 2, arbitrary: plain },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('groupBy' as const), keys: small(3), inner: tie('stages') }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('share' as const), left: tie('stages'), right: tie('stages') }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('groupBy' as const),
+        keys: small(3),
+        inner: tie('stages'),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('share' as const),
+        left: tie('stages'),
+        right: tie('stages'),
+      }),
+    },
   ),
 }))
 
@@ -115,7 +139,10 @@ type Pipe = MonoTypeOperatorFunction<Numbered>
 export const build =
   (pipe: readonly Stage[], work: Work): Pipe =>
   (source) =>
-    pipe.reduce<Observable<Numbered>>((events$, stage) => events$.pipe(operatorOf(stage, work)), source)
+    pipe.reduce<Observable<Numbered>>(
+      (events$, stage) => events$.pipe(operatorOf(stage, work)),
+      source,
+    )
 
 function operatorOf(stage: Stage, work: Work): Pipe {
   const entered: Pipe = map((event) => work.enter(event))
@@ -140,7 +167,8 @@ function operatorOf(stage: Stage, work: Work): Pipe {
         return merge(shared$.pipe(build(stage.left, work)), shared$.pipe(build(stage.right, work)))
       }
     case 'held':
-      return (source) => source.pipe(entered, mergeMap(held((event) => handled([event], work, work.failing))))
+      return (source) =>
+        source.pipe(entered, mergeMap(held((event) => handled([event], work, work.failing))))
     case 'merge': {
       const options = {
         ...stage.bounds,
@@ -175,9 +203,14 @@ function operatorOf(stage: Stage, work: Work): Pipe {
 }
 
 function ingestOf(stage: Extract<Stage, { do: 'ingest' }>, work: Work): Pipe {
-  const ingestor = (event: Numbered) => (work.random() < 0.2 ? now(event, work) : handled([event], work, 0.3))
+  const ingestor = (event: Numbered) =>
+    work.random() < 0.2 ? now(event, work) : handled([event], work, 0.3)
   return ingest<Numbered, string>(
-    { 'app.bsky.feed.post': ingestor, 'app.bsky.feed.*': ingestor, 'app.bsky.graph.follow': ingestor },
+    {
+      'app.bsky.feed.post': ingestor,
+      'app.bsky.feed.*': ingestor,
+      'app.bsky.graph.follow': ingestor,
+    },
     {
       ...stage.bounds,
       orderBy: stage.keys === 0 ? undefined : ({ n }) => n % stage.keys,
@@ -201,8 +234,16 @@ function now(event: Numbered, work: Work): undefined {
 }
 
 /** Work of a random kind that takes a random time and may fail; yields the events. */
-function handled(events: readonly Numbered[], work: Work, failing: number): ObservableInput<Numbered> {
-  const [kind, fails, ms] = [integer(work.random, 3), work.random() < failing, integer(work.random, 50)]
+function handled(
+  events: readonly Numbered[],
+  work: Work,
+  failing: number,
+): ObservableInput<Numbered> {
+  const [kind, fails, ms] = [
+    integer(work.random, 3),
+    work.random() < failing,
+    integer(work.random, 50),
+  ]
   const end = () => {
     if (fails) return throwError(() => new Error('it fails'))
     for (const event of events) work.leave(event)

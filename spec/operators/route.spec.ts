@@ -2,7 +2,16 @@ import { type Routable, router } from '../../src/operators/route.js'
 import { commit } from './events.js'
 
 describe('the router', () => {
-  const keys = ['app.bsky.feed.post', 'app.bsky.feed.*', 'app.bsky.*', 'app.*', 'identity', 'account', 'sync', '*']
+  const keys = [
+    'app.bsky.feed.post',
+    'app.bsky.feed.*',
+    'app.bsky.*',
+    'app.*',
+    'identity',
+    'account',
+    'sync',
+    '*',
+  ]
 
   it.each([
     ['app.bsky.feed.post', 'app.bsky.feed.post'],
@@ -42,13 +51,19 @@ describe('the router', () => {
     expect(route({ type: 'identity' })).toBe('identity')
   })
 
-  it.each(['identity', 'account', 'sync', '*'])('does not take a collection that a stranger calls %s for that kind', (collection) => {
-    expect(router([collection])(commit(collection))).toBe(collection === '*' ? '*' : undefined)
-  })
+  it.each(['identity', 'account', 'sync', '*'])(
+    'does not take a collection that a stranger calls %s for that kind',
+    (collection) => {
+      expect(router([collection])(commit(collection))).toBe(collection === '*' ? '*' : undefined)
+    },
+  )
 
-  it.each(['app.bsky.feed.post', 'app.bsky.feed.*'])('does not take a kind that a server calls %s for that collection', (kind) => {
-    expect(router([kind])({ kind })).toBeUndefined()
-  })
+  it.each(['app.bsky.feed.post', 'app.bsky.feed.*'])(
+    'does not take a kind that a server calls %s for that collection',
+    (kind) => {
+      expect(router([kind])({ kind })).toBeUndefined()
+    },
+  )
 
   it('sends a commit without a collection to the rest', () => {
     expect(router(keys)({ kind: 'commit' } as Routable)).toBe('*')
@@ -58,7 +73,10 @@ describe('the router', () => {
     const route = router(['com.example.*'])
     for (let round = 0; round < 2; round += 1) {
       for (let n = 0; n < 3000; n += 1)
-        expect([route(commit(`com.example.c${n}`)), route(commit(`org.example.c${n}`))]).toEqual(['com.example.*', undefined])
+        expect([route(commit(`com.example.c${n}`)), route(commit(`org.example.c${n}`))]).toEqual([
+          'com.example.*',
+          undefined,
+        ])
     }
   })
 })

@@ -21,7 +21,11 @@ const listening = () => {
   const seen: unknown[] = []
   return {
     seen,
-    destination: new Subscriber<unknown>({ next: () => {}, error: (error: unknown) => seen.push(error), complete: () => seen.push('|') }),
+    destination: new Subscriber<unknown>({
+      next: () => {},
+      error: (error: unknown) => seen.push(error),
+      complete: () => seen.push('|'),
+    }),
   }
 }
 
@@ -81,7 +85,12 @@ describe('Sources', () => {
   })
 
   it('completes when every source has saved', async () => {
-    const [one, two, sources, { seen, destination }] = [new Book(), new Book(), new Sources(), listening()]
+    const [one, two, sources, { seen, destination }] = [
+      new Book(),
+      new Book(),
+      new Sources(),
+      listening(),
+    ]
     const ends: (() => void)[] = []
     for (const book of [one, two]) book.saving = new Promise<void>((resolve) => ends.push(resolve))
     sources.note(from(one, two))

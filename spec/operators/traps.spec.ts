@@ -24,8 +24,12 @@ describe('a cursor that moves before the work', () => {
 
   it('stays before the one that failed, whatever ends after it', async () => {
     const [book, frontiers] = [new Book(), [] as unknown[]]
-    const ends = new Map<number, { readonly resolve: () => void; readonly reject: (error: Error) => void }>()
-    const work = (value: number) => new Promise<void>((resolve, reject) => ends.set(value, { resolve, reject }))
+    const ends = new Map<
+      number,
+      { readonly resolve: () => void; readonly reject: (error: Error) => void }
+    >()
+    const work = (value: number) =>
+      new Promise<void>((resolve, reject) => ends.set(value, { resolve, reject }))
     range(1, 5)
       .pipe(book.deliver(), boundedMergeMap(work, { concurrency: 5 }))
       .subscribe({ error: () => {} })
@@ -48,7 +52,9 @@ describe('a cursor that moves before the work', () => {
     const ingestor = (event: Commit) => {
       if (event === first) throw new Error('no')
     }
-    const subscription = source$.pipe(book.deliver(), ingest({ '*': ingestor }, { concurrency: 2 })).subscribe()
+    const subscription = source$
+      .pipe(book.deliver(), ingest({ '*': ingestor }, { concurrency: 2 }))
+      .subscribe()
     for (const event of [first, commit(post, 2), commit(post, 3)]) source$.next(event)
     expect([book.frontier, book.sum]).toEqual([first, { done: 2, dropped: 0, failed: 0, open: 1 }])
     subscription.unsubscribe()
@@ -119,7 +125,10 @@ describe('a slow warning that cannot fire', () => {
     'fires while the work hangs, and as often as it hangs for as long again',
     marbles(({ cold, expectObservable, flush }) => {
       const said: number[] = []
-      const options = { slowAfterMs: 10, onSlow: (_: string, runningMs: number) => said.push(runningMs) }
+      const options = {
+        slowAfterMs: 10,
+        onSlow: (_: string, runningMs: number) => said.push(runningMs),
+      }
       expectObservable(cold('a').pipe(boundedMergeMap(() => NEVER, options)), '^ 34ms !').toBe('-')
       flush()
       expect(said).toEqual([10, 20, 30])
@@ -130,8 +139,15 @@ describe('a slow warning that cannot fire', () => {
     'fires for a promise that hangs',
     marbles(({ cold, expectObservable, flush }) => {
       const said: string[] = []
-      const options = { slowAfterMs: 10, onSlow: (value: string, runningMs: number) => said.push(`${value} ${runningMs}`), concurrency: 2 }
-      expectObservable(cold('a-b').pipe(boundedMergeMap(() => new Promise<never>(() => {}), options)), '^ 24ms !').toBe('-')
+      const options = {
+        slowAfterMs: 10,
+        onSlow: (value: string, runningMs: number) => said.push(`${value} ${runningMs}`),
+        concurrency: 2,
+      }
+      expectObservable(
+        cold('a-b').pipe(boundedMergeMap(() => new Promise<never>(() => {}), options)),
+        '^ 24ms !',
+      ).toBe('-')
       flush()
       expect(said).toEqual(['a 10', 'b 10', 'a 20', 'b 20'])
     }),
@@ -142,7 +158,10 @@ describe('a slow warning that cannot fire', () => {
     marbles(({ cold, expectObservable, flush }) => {
       const said: string[] = []
       const options = { slowAfterMs: 5, onSlow: (value: string) => said.push(value) }
-      expectObservable(cold('(abc|)').pipe(boundedMergeMap(() => timer(4), options))).toBe('----0---0---(0|)', { 0: 0 })
+      expectObservable(cold('(abc|)').pipe(boundedMergeMap(() => timer(4), options))).toBe(
+        '----0---0---(0|)',
+        { 0: 0 },
+      )
       flush()
       expect(said).toEqual([])
     }),

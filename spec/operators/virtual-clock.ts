@@ -3,9 +3,15 @@ const realImmediate = setImmediate
 /** Runs everything that promises have left to do, in real time. */
 export const settled = (): Promise<void> => new Promise((resolve) => realImmediate(resolve))
 
-/** Virtual time for what `TestScheduler` cannot run: timers and promises together. For `beforeEach`, with {@link stopClock} after. */
+/**
+ * Virtual time for what `TestScheduler` cannot run: timers and promises together. For `beforeEach`,
+ * with {@link stopClock} after.
+ */
 export function startClock(): void {
-  jest.useFakeTimers({ now: 1_767_225_600_000, doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance', 'hrtime'] })
+  jest.useFakeTimers({
+    now: 1_767_225_600_000,
+    doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance', 'hrtime'],
+  })
 }
 
 export function stopClock(): void {

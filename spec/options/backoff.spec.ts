@@ -5,11 +5,15 @@ describe('backoffMs', () => {
     Array.from({ length: count }, (_, index) => backoffMs(index + 1, options))
 
   it('doubles from a second to a minute, by default', () => {
-    expect(delays(8, { jitter: 'none' })).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
+    expect(delays(8, { jitter: 'none' })).toEqual([
+      1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000,
+    ])
   })
 
   it('takes its own first delay, factor and bound', () => {
-    expect(delays(4, { jitter: 'none', initialDelayMs: 10, multiplier: 3, maxDelayMs: 100 })).toEqual([10, 30, 90, 100])
+    expect(
+      delays(4, { jitter: 'none', initialDelayMs: 10, multiplier: 3, maxDelayMs: 100 }),
+    ).toEqual([10, 30, 90, 100])
   })
 
   it('takes a random part of the delay, from nothing to all of it', () => {

@@ -9,12 +9,21 @@ export interface Fence {
   /** Page or source file and the line it begins at: `README.md:12`. */
   readonly at: string
   readonly code: string
-  /** The page's own examples run; those of comments in the code, and those marked `ts no-run`, are compiled only. */
+  /**
+   * The page's own examples run; those of comments in the code, and those marked `ts no-run`, are
+   * compiled only.
+   */
   readonly runs: boolean
 }
 
 const FOLDER = join(ROOT, '.tmp/docs')
-const MODULES = ['rxjs', 'rxjs-atproto', 'rxjs-atproto/testing', 'rxjs-atproto/cursors/file', 'rxjs-atproto/redis']
+const MODULES = [
+  'rxjs',
+  'rxjs-atproto',
+  'rxjs-atproto/testing',
+  'rxjs-atproto/cursors/file',
+  'rxjs-atproto/redis',
+]
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...filesIn('docs', /\.md$/)]
 
@@ -24,20 +33,24 @@ export const fences: readonly Fence[] = [
 ]
 
 function fencesIn(page: string, text: string): readonly Fence[] {
-  return [...text.matchAll(/^```ts( no-run)?\n(.*?)^```$/gms)].map(({ 1: noRun, 2: code = '', index }) => ({
-    at: `${page}:${lineAt(text, index)}`,
-    code,
-    runs: noRun === undefined,
-  }))
+  return [...text.matchAll(/^```ts( no-run)?\n(.*?)^```$/gms)].map(
+    ({ 1: noRun, 2: code = '', index }) => ({
+      at: `${page}:${lineAt(text, index)}`,
+      code,
+      runs: noRun === undefined,
+    }),
+  )
 }
 
 /** What follows `@example` in a comment, up to the next tag or the comment's end. */
 function examplesIn(file: string, text: string): readonly Fence[] {
-  return [...text.matchAll(/@example\n((?: \*(?!\/) ?(?!@).*\n)+)/g)].map(({ 1: lines = '', index }) => ({
-    at: `${file}:${lineAt(text, index)}`,
-    code: lines.replaceAll(/^ \* ?/gm, '').replaceAll(/^```\w*$/gm, ''),
-    runs: false,
-  }))
+  return [...text.matchAll(/@example\n((?: \*(?!\/) ?(?!@).*\n)+)/g)].map(
+    ({ 1: lines = '', index }) => ({
+      at: `${file}:${lineAt(text, index)}`,
+      code: lines.replaceAll(/^ \* ?/gm, '').replaceAll(/^```\w*$/gm, ''),
+      runs: false,
+    }),
+  )
 }
 
 function lineAt(text: string, index: number): number {
@@ -47,17 +60,30 @@ function lineAt(text: string, index: number): number {
 const nameOf = ({ at }: Fence): string => at.replaceAll(/[^\w]+/g, '-')
 
 /** Compiles all examples in one go. Answers what the compiler says, and the JavaScript of each. */
-export function compile(): { readonly problems: string; readonly javascript: (fence: Fence) => string } {
+export function compile(): {
+  readonly problems: string
+  readonly javascript: (fence: Fence) => string
+} {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   writeFileSync(join(FOLDER, 'fixtures.d.ts'), fixtureTypes())
-  const options = { noEmit: false, outDir: 'out', rootDir: '../..', noUnusedLocals: false, noEmitOnError: false, moduleDetection: 'force' }
+  const options = {
+    noEmit: false,
+    outDir: 'out',
+    rootDir: '../..',
+    noUnusedLocals: false,
+    noEmitOnError: false,
+    moduleDetection: 'force',
+  }
   const tsconfig = { extends: '../../tsconfig.json', compilerOptions: options, include: ['./*.ts'] }
   writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify(tsconfig))
-  for (const fence of fences) writeFileSync(join(FOLDER, `${nameOf(fence)}.ts`), `${importsFor(fence.code)}\n${fence.code}`)
+  for (const fence of fences)
+    writeFileSync(join(FOLDER, `${nameOf(fence)}.ts`), `${importsFor(fence.code)}\n${fence.code}`)
   const tsc = join(ROOT, 'node_modules/.bin/tsc')
   const { stdout, status } = spawnSync(tsc, ['-p', FOLDER], { cwd: ROOT, encoding: 'utf8' })
-  const problems = stdout.split('\n').filter((line) => line.startsWith('.tmp/docs/') || line.startsWith('error'))
+  const problems = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('.tmp/docs/') || line.startsWith('error'))
   return {
     problems: status !== 0 && problems.length === 0 ? '' : problems.join('\n'),
     javascript: (fence) => {
@@ -70,17 +96,28 @@ export function compile(): { readonly problems: string; readonly javascript: (fe
 const fixtureTypes = (): string =>
   [
     'declare global {',
-    ...Object.keys(fixtures).map((name) => `  const ${name}: typeof import('./docs-fixtures.js').${name}`),
+    ...Object.keys(fixtures).map(
+      (name) => `  const ${name}: typeof import('./docs-fixtures.js').${name}`,
+    ),
     '}',
     'export {}',
   ].join('\n')
 
-/** An example may leave out the imports of this library and of RxJS: an import for each name it uses and does not make itself. */
+/**
+ * An example may leave out the imports of this library and of RxJS: an import for each name it uses
+ * and does not make itself.
+ */
 function importsFor(code: string): string {
   const made = new Set(
-    [...code.matchAll(/\b(?:import|const|using|function|class|interface|type)\s+(?:\{([^}]*)\}|\*?\s*(?:as )?(\w+\$?))/g)].flatMap(names),
+    [
+      ...code.matchAll(
+        /\b(?:import|const|using|function|class|interface|type)\s+(?:\{([^}]*)\}|\*?\s*(?:as )?(\w+\$?))/g,
+      ),
+    ].flatMap(names),
   )
-  const used = new Set(code.replaceAll(/'[^'\n]*'|\/\/.*/g, '').match(/(?<!(?<!\.\.)\.|[\w$])[\w]+\$?/g))
+  const used = new Set(
+    code.replaceAll(/'[^'\n]*'|\/\/.*/g, '').match(/(?<!(?<!\.\.)\.|[\w$])[\w]+\$?/g),
+  )
   const missing = (name: string) => used.has(name) && !made.has(name) && !(name in fixtures)
   const taken = new Set<string>()
   const lines = MODULES.map((module) => {
@@ -92,4 +129,6 @@ function importsFor(code: string): string {
 }
 
 const names = ([, list, name]: RegExpMatchArray): string[] =>
-  (list ?? name ?? '').split(',').map((part) => part.replace('type ', '').trim().split(/[ :]/)[0] ?? '')
+  (list ?? name ?? '')
+    .split(',')
+    .map((part) => part.replace('type ', '').trim().split(/[ :]/)[0] ?? '')

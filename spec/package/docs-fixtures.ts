@@ -1,7 +1,10 @@
 import { createClient } from '@redis/client'
 import type { CommitEvent, CursorStore, JetstreamConfig, JetstreamEvent } from '../../src/index.js'
 
-/** What the examples of the docs take for granted: a program's own services. Free names there are these, and no others. */
+/**
+ * What the examples of the docs take for granted: a program's own services. Free names there are
+ * these, and no others.
+ */
 
 const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -14,7 +17,9 @@ export const table = { insert: (_events: readonly JetstreamEvent[]) => later() }
 export const index = (_event: object) => later()
 export const adminPassword = 'secret'
 export const ingestors = { 'app.bsky.feed.post': index }
-export const worker = { post: (_event: JetstreamEvent, done: () => void): void => void setImmediate(done) }
+export const worker = {
+  post: (_event: JetstreamEvent, done: () => void): void => void setImmediate(done),
+}
 export const showLag = (_lagMs: number | undefined): void => {}
 export const handlerOf = (_collection: string) => (event: CommitEvent) => later().then(() => event)
 
@@ -29,7 +34,10 @@ export const database = {
 }
 /** A store of somebody's own. */
 export const pool = { ...database }
-export const postgresCursorStore = (client: typeof pool, { table: name }: { readonly table: string }): CursorStore => ({
+export const postgresCursorStore = (
+  client: typeof pool,
+  { table: name }: { readonly table: string },
+): CursorStore => ({
   load: async (key) => (await client.find(`${name} ${key}`))?.position,
   save: (key, position) => client.upsert(`${name} ${key}`, position),
 })

@@ -16,7 +16,9 @@ const running = fences.filter(({ runs }) => runs)
 describe('the examples of the docs', () => {
   it('are found, on every page and in the code', () => {
     const pages = new Set(fences.map(({ at }) => at.split(':')[0]))
-    expect([...pages]).toEqual(expect.arrayContaining(['README.md', 'docs/errors.md', 'src/sources/jetstream/jetstream.ts']))
+    expect([...pages]).toEqual(
+      expect.arrayContaining(['README.md', 'docs/errors.md', 'src/sources/jetstream/jetstream.ts']),
+    )
     expect(fences.length).toBeGreaterThan(20)
     expect(running.length).toBeGreaterThan(10)
   })
@@ -40,7 +42,10 @@ interface Stream {
   error?: unknown
 }
 
-/** Runs one example as written, but that its sources read servers of its own, and end after some events. */
+/**
+ * Runs one example as written, but that its sources read servers of its own, and end after some
+ * events.
+ */
 class Program {
   readonly streams: Stream[] = []
   readonly #process = Object.assign(new EventEmitter(), { env: {}, exit: () => {} })
@@ -90,21 +95,36 @@ class Program {
         return `const {${names.replaceAll(' as ', ': ')}} = load('${module}')`
       })
       .replaceAll(/^export \{\};?$/gm, '')
-    const free = { ...fixtures, process: this.#process, it: (_: string, body: () => unknown) => this.#cases.push(body) }
+    const free = {
+      ...fixtures,
+      process: this.#process,
+      it: (_: string, body: () => unknown) => this.#cases.push(body),
+    }
     const AsyncFunction = (async () => {}).constructor as FunctionConstructor
     await new AsyncFunction('load', ...Object.keys(free), code)(this.#load, ...Object.values(free))
   }
 
   readonly #load = (module: string): unknown => {
     if (module === 'rxjs-atproto') {
-      const live = { jetstream$: this.#jetstream$, tap$: this.#tap$, firehose$: this.#firehose$, labels$: this.#labels$ }
+      const live = {
+        jetstream$: this.#jetstream$,
+        tap$: this.#tap$,
+        firehose$: this.#firehose$,
+        labels$: this.#labels$,
+      }
       return { ...library, ...live, tapAdmin: this.#tapAdmin, listRepos$: this.#listRepos$ }
     }
     if (module === 'rxjs-atproto/cursors/file') {
-      return { ...files, fileCursorStore: (path: string) => files.fileCursorStore(join(this.#folder, path)) }
+      return {
+        ...files,
+        fileCursorStore: (path: string) => files.fileCursorStore(join(this.#folder, path)),
+      }
     }
     if (module === 'rxjs-atproto/testing') {
-      const suite = { describe: (_: string, body: () => void) => body(), it: (_: string, body: () => unknown) => this.#cases.push(body) }
+      const suite = {
+        describe: (_: string, body: () => void) => body(),
+        it: (_: string, body: () => unknown) => this.#cases.push(body),
+      }
       const describeCursorStore: typeof testing.describeCursorStore = (name, make) =>
         testing.describeCursorStore(name, make, { globals: suite })
       return { ...testing, describeCursorStore }
@@ -112,9 +132,12 @@ class Program {
     return require(module)
   }
 
-  readonly #jetstream$ = (config: library.JetstreamConfig = {}): Observable<library.JetstreamEvent> => {
+  readonly #jetstream$ = (
+    config: library.JetstreamConfig = {},
+  ): Observable<library.JetstreamEvent> => {
     const host = config.host?.includes('127.0.0.1') ? config.host : this.#server?.url
-    // The server plays what it holds to who asks for it; an example's own position means nothing to it.
+    // The server plays what it holds to who asks for it; an example's own position means nothing to
+    // it.
     const metrics$ = config.metrics$ ?? library.streamMetrics()
     const source$ = library.jetstream$({ ...config, host, metrics$, cursor: 'oldest' })
     return this.#watched(source$, { ...config, metrics$ }, config.host === host)
@@ -123,19 +146,35 @@ class Program {
   readonly #tap$ = (config: library.TapConfig = {}): Observable<library.TapEvent> => {
     const host = config.host?.includes('127.0.0.1') ? config.host : this.#tap?.url
     const metrics$ = config.metrics$ ?? library.streamMetrics()
-    return this.#watched(library.tap$({ ...config, host, metrics$ }), { metrics$ }, config.host === host)
+    return this.#watched(
+      library.tap$({ ...config, host, metrics$ }),
+      { metrics$ },
+      config.host === host,
+    )
   }
 
   /** One server, whatever the example reads. */
-  readonly #firehose$ = (config: library.FirehoseConfig = {}): Observable<library.FirehoseEvent> => {
+  readonly #firehose$ = (
+    config: library.FirehoseConfig = {},
+  ): Observable<library.FirehoseEvent> => {
     const metrics$ = library.streamMetrics()
-    const source$ = library.firehose$({ ...config, host: this.#firehose?.url, metrics$, cursor: 'oldest' })
+    const source$ = library.firehose$({
+      ...config,
+      host: this.#firehose?.url,
+      metrics$,
+      cursor: 'oldest',
+    })
     return this.#watched(source$, { metrics$, checkpoint: config.checkpoint }, false)
   }
 
   readonly #labels$ = (config: library.LabelsConfig): Observable<library.LabelEvent> => {
     const metrics$ = library.streamMetrics()
-    const source$ = library.labels$({ ...config, host: this.#labels?.url ?? '', metrics$, cursor: 'oldest' })
+    const source$ = library.labels$({
+      ...config,
+      host: this.#labels?.url ?? '',
+      metrics$,
+      cursor: 'oldest',
+    })
     return this.#watched(source$, { metrics$, checkpoint: config.checkpoint }, false)
   }
 
@@ -143,20 +182,29 @@ class Program {
   readonly #listRepos$ = (config: library.ListReposConfig = {}): Observable<library.RepoEvent> => {
     const host = config.host?.includes('127.0.0.1') ? config.host : this.#repos?.url
     const metrics$ = library.streamMetrics()
-    return this.#watched(library.listRepos$({ ...config, host, metrics$ }), { metrics$, checkpoint: config.checkpoint }, true)
+    return this.#watched(
+      library.listRepos$({ ...config, host, metrics$ }),
+      { metrics$, checkpoint: config.checkpoint },
+      true,
+    )
   }
 
-  readonly #tapAdmin = (config: library.TapAdminConfig = {}): library.TapAdmin => library.tapAdmin({ ...config, host: this.#tap?.url })
+  readonly #tapAdmin = (config: library.TapAdminConfig = {}): library.TapAdmin =>
+    library.tapAdmin({ ...config, host: this.#tap?.url })
 
   /** `toItsEnd`: the example has a server and an end of its own. */
   #watched<E>(
     source$: Observable<E>,
-    { metrics$, checkpoint: store }: { readonly metrics$: Observable<library.StreamMetrics>; readonly checkpoint?: unknown },
+    {
+      metrics$,
+      checkpoint: store,
+    }: { readonly metrics$: Observable<library.StreamMetrics>; readonly checkpoint?: unknown },
     toItsEnd: boolean,
   ): Observable<E> {
     const isOver = ({ connection, delivered, open, cursor, checkpoint }: library.StreamMetrics) =>
       connection.state === 'closed' &&
-      ('reason' in connection || (delivered > 0 && open === 0 && (store === undefined || checkpoint === cursor)))
+      ('reason' in connection ||
+        (delivered > 0 && open === 0 && (store === undefined || checkpoint === cursor)))
     const stream: Stream = { ended: firstValueFrom(metrics$.pipe(filter(isOver))), events: 0 }
     const count = (): void => {
       stream.events += 1

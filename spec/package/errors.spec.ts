@@ -1,12 +1,24 @@
 import * as errors from '../../src/errors.js'
 import { filesIn, textOf } from './source-files.js'
 
-const { ConfigError, ConnectionClosedError, DuplicateLibraryError, FrameError, HoldError, IngestError, RefusedError, StreamError } = errors
+const {
+  ConfigError,
+  ConnectionClosedError,
+  DuplicateLibraryError,
+  FrameError,
+  HoldError,
+  IngestError,
+  RefusedError,
+  StreamError,
+} = errors
 
 /** One of each class, made as the library makes them. */
 const one: Readonly<Record<string, errors.StreamError>> = {
   ConfigError: new ConfigError('jetstream$', [{ option: 'host', message: 'must be a host' }]),
-  DuplicateLibraryError: new DuplicateLibraryError({ version: '1.0.0', contract: 1 }, { version: '2.0.0', contract: 2 }),
+  DuplicateLibraryError: new DuplicateLibraryError(
+    { version: '1.0.0', contract: 1 },
+    { version: '2.0.0', contract: 2 },
+  ),
   ConnectionClosedError: new ConnectionClosedError(1006, ''),
   RefusedError: new RefusedError('refused', { status: 401, body: '' }),
   FrameError: new FrameError('broken'),
@@ -14,24 +26,38 @@ const one: Readonly<Record<string, errors.StreamError>> = {
 }
 
 type Plain = new (message: string) => errors.StreamError
-const classes = Object.entries(errors).filter(([, Class]) => Class !== StreamError) as unknown as readonly [string, Plain][]
+const classes = Object.entries(errors).filter(
+  ([, Class]) => Class !== StreamError,
+) as unknown as readonly [string, Plain][]
 const all = classes.map(([name, Class]) => one[name] ?? new Class('message'))
 
 const page = textOf('docs/errors.md')
 const headings = [...page.matchAll(/^## `?([A-Z_]+)`?$/gm)].map(([, code]) => code ?? '')
-const section = (code: string): string => page.split(/^## /m).find((part) => part.startsWith(`${code}\n`)) ?? ''
+const section = (code: string): string =>
+  page.split(/^## /m).find((part) => part.startsWith(`${code}\n`)) ?? ''
 
 describe('docs/errors.md', () => {
   it('has a heading for every code, and no other, in the order of src/errors.ts', () => {
-    const declared = [...textOf('src/errors.ts').matchAll(/^ {2}readonly code = '([A-Z_]+)'/gm)].map(([, code]) => code)
+    const declared = [
+      ...textOf('src/errors.ts').matchAll(/^ {2}readonly code = '([A-Z_]+)'/gm),
+    ].map(([, code]) => code)
     expect(headings).toEqual(declared)
     expect([...headings].sort()).toEqual(all.map(({ code }) => code).sort())
   })
 
-  it.each(all.map((error) => [error.code, error] as const))('names the class of %s, and whether it is retryable', (code, error) => {
-    expect(section(code)).toContain(`\`${error.name}\``)
-    expect(section(code)).toMatch(code === 'REFUSED' ? /Retryable: for 408/ : error.retryable ? /Retryable: yes/ : /Retryable: no/)
-  })
+  it.each(all.map((error) => [error.code, error] as const))(
+    'names the class of %s, and whether it is retryable',
+    (code, error) => {
+      expect(section(code)).toContain(`\`${error.name}\``)
+      expect(section(code)).toMatch(
+        code === 'REFUSED'
+          ? /Retryable: for 408/
+          : error.retryable
+            ? /Retryable: yes/
+            : /Retryable: no/,
+      )
+    },
+  )
 
   it.each(headings)('says of %s what it means and what to do', (code) => {
     expect(section(code)).toMatch(/\*\*What it means\.\*\* \S/)
@@ -40,12 +66,15 @@ describe('docs/errors.md', () => {
 })
 
 describe('errors', () => {
-  it.each(all.map((error) => [error.code, error] as const))('%s links to its heading and carries its name', (code, error) => {
-    // A heading's anchor is its text in lower case.
-    expect(error.docs).toMatch(new RegExp(`/docs/errors\\.md#${code.toLowerCase()}$`))
-    expect(error).toBeInstanceOf(StreamError)
-    expect(error.name).toBe(error.constructor.name)
-  })
+  it.each(all.map((error) => [error.code, error] as const))(
+    '%s links to its heading and carries its name',
+    (code, error) => {
+      // A heading's anchor is its text in lower case.
+      expect(error.docs).toMatch(new RegExp(`/docs/errors\\.md#${code.toLowerCase()}$`))
+      expect(error).toBeInstanceOf(StreamError)
+      expect(error.name).toBe(error.constructor.name)
+    },
+  )
 
   it('keep their cause', () => {
     const cause = new Error('why')
@@ -54,7 +83,9 @@ describe('errors', () => {
 
   it('are declared in no other file, but for the redial that never leaves the library', () => {
     const elsewhere = filesIn('src').filter((file) => file !== 'src/errors.ts')
-    const classes = elsewhere.flatMap((file) => [...textOf(file).matchAll(/class (\w+) extends StreamError\b/g)].map(([, name]) => name))
+    const classes = elsewhere.flatMap((file) =>
+      [...textOf(file).matchAll(/class (\w+) extends StreamError\b/g)].map(([, name]) => name),
+    )
     expect(classes).toEqual(['Redial'])
     expect(textOf('src/index.ts')).not.toContain('Redial')
   })

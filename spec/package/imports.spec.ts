@@ -5,7 +5,9 @@ const imports = files.flatMap(importsOf)
 const inside = imports.filter(({ target }) => target.startsWith('src/'))
 const outside = imports.filter(({ target }) => !target.startsWith('src/'))
 
-/** The room of a file: a folder of `src`, each source and sink its own, or a file of `src` itself. */
+/**
+ * The room of a file: a folder of `src`, each source and sink its own, or a file of `src` itself.
+ */
 function roomOf(file: string): string {
   const [, room = '', part = ''] = file.split('/')
   return room === 'sources' || room === 'sinks' ? `${room}/${part}` : room
@@ -63,7 +65,8 @@ describe('imports', () => {
   it('run downward: each room imports only rooms below it', () => {
     const upward = inside.filter(({ file, target }) => {
       const [from, to] = [roomOf(file), roomOf(target)]
-      if (from === to || ['index.ts', 'redis.ts', 'testing', 'cli', 'apps'].includes(from)) return false
+      if (from === to || ['index.ts', 'redis.ts', 'testing', 'cli', 'apps'].includes(from))
+        return false
       const allowed = ALLOWED[from.split('/')[0] ?? ''] ?? []
       return !allowed.includes(to)
     })
@@ -75,12 +78,16 @@ describe('imports', () => {
   })
 
   it('name files, and an index only from the command line', () => {
-    const indexes = inside.filter(({ file, target }) => target.endsWith('/index.ts') && !isProgram(file))
+    const indexes = inside.filter(
+      ({ file, target }) => target.endsWith('/index.ts') && !isProgram(file),
+    )
     expect(indexes.map(line)).toEqual([])
   })
 
   it('of the command line are what a user could import', () => {
-    const reached = inside.filter(({ file, target }) => isProgram(file) && !isProgram(target) && !ENTRIES.includes(target))
+    const reached = inside.filter(
+      ({ file, target }) => isProgram(file) && !isProgram(target) && !ENTRIES.includes(target),
+    )
     expect(reached.map(line)).toEqual([])
   })
 
@@ -98,15 +105,22 @@ describe('imports', () => {
   it('of node:* and ws stay in the rooms that need a machine', () => {
     const NEEDS_NODE =
       /^src\/(socket\/node|redis-client\/script\.ts|cursors\/(file|cursor-file|cursor-document|lock)\.ts|sinks\/|cli\/|apps\/|testing\/|zstd\/(.*\/)?node|atproto\/sha256-node)/
-    const strays = outside.filter(({ file, target }) => /^(node:|ws$)/.test(target) && !NEEDS_NODE.test(file))
+    const strays = outside.filter(
+      ({ file, target }) => /^(node:|ws$)/.test(target) && !NEEDS_NODE.test(file),
+    )
     expect(strays.map(line)).toEqual([])
   })
 
   it('of packages are those that package.json promises, by their public entries', () => {
-    const packages = new Set(outside.map(({ target }) => target).filter((target) => !target.startsWith('node:')))
-    const promised = [manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies, manifest.imports].flatMap((names) =>
-      Object.keys(names ?? {}),
+    const packages = new Set(
+      outside.map(({ target }) => target).filter((target) => !target.startsWith('node:')),
     )
+    const promised = [
+      manifest.dependencies,
+      manifest.peerDependencies,
+      manifest.optionalDependencies,
+      manifest.imports,
+    ].flatMap((names) => Object.keys(names ?? {}))
     const known = [...promised, 'rxjs/testing', 'zod/mini', '@noble/hashes/sha2.js']
     expect([...packages].filter((name) => !known.includes(name))).toEqual([])
   })
@@ -130,7 +144,8 @@ function reachable(entry: string, mapped: Readonly<Record<string, string>>): rea
   const reached = new Set<string>([entry])
   for (const file of reached) {
     if (!file.startsWith('src/')) continue
-    for (const { target, typeOnly } of importsOf(file)) if (!typeOnly) reached.add(mapped[target] ?? target)
+    for (const { target, typeOnly } of importsOf(file))
+      if (!typeOnly) reached.add(mapped[target] ?? target)
   }
   return [...reached].sort()
 }

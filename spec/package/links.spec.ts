@@ -15,7 +15,9 @@ const anchorsOf = (page: string): readonly string[] =>
   [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
 
 describe('links', () => {
-  const links = pages.flatMap((page) => [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => ({ page, link })))
+  const links = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => ({ page, link })),
+  )
   const inside = links.filter(({ link }) => !link.startsWith('https://'))
 
   it('are found', () => {
@@ -26,7 +28,10 @@ describe('links', () => {
     const broken = inside.filter(({ page, link }) => {
       const [path = '', anchor] = link.split('#')
       const target = path === '' ? page : join(dirname(page), path)
-      return !existsSync(join(ROOT, target)) || (anchor !== undefined && !anchorsOf(target).includes(anchor))
+      return (
+        !existsSync(join(ROOT, target)) ||
+        (anchor !== undefined && !anchorsOf(target).includes(anchor))
+      )
     })
     expect(broken.map(({ page, link }) => `${page}: ${link}`)).toEqual([])
   })
@@ -36,9 +41,17 @@ describe('docs/semantics.md', () => {
   const page = textOf('docs/semantics.md')
 
   it('lists every reason of a gap, and no other', () => {
-    const declared = [...(/type GapReason =(.*?)\n\n/s.exec(textOf('src/delivery/gaps.ts'))?.[1] ?? '').matchAll(/\| '([\w-]+)'/g)]
-    const rows = [...(page.split('## Gaps')[1]?.split('## ')[0] ?? '').matchAll(/^\| `([\w-]+)` \|/gm)]
-    expect(rows.map(([, reason]) => reason).sort()).toEqual(declared.map(([, reason]) => reason).sort())
+    const declared = [
+      ...(/type GapReason =(.*?)\n\n/s.exec(textOf('src/delivery/gaps.ts'))?.[1] ?? '').matchAll(
+        /\| '([\w-]+)'/g,
+      ),
+    ]
+    const rows = [
+      ...(page.split('## Gaps')[1]?.split('## ')[0] ?? '').matchAll(/^\| `([\w-]+)` \|/gm),
+    ]
+    expect(rows.map(([, reason]) => reason).sort()).toEqual(
+      declared.map(([, reason]) => reason).sort(),
+    )
   })
 })
 
@@ -47,9 +60,10 @@ describe('README.md', () => {
     const table = textOf('README.md').split('## Sources: Jetstream')[1]?.split('###')[0] ?? ''
     const options = ['src/live/config.ts', 'src/sources/jetstream/config.ts'].flatMap((file) =>
       [
-        ...(/interface (?:LiveConfig|JetstreamConfig)\b[^{]*\{\n(.*?)^\}/ms.exec(textOf(file))?.[1] ?? '').matchAll(
-          /^ {2}readonly ([\w$]+)\?/gm,
-        ),
+        ...(
+          /interface (?:LiveConfig|JetstreamConfig)\b[^{]*\{\n(.*?)^\}/ms.exec(textOf(file))?.[1] ??
+          ''
+        ).matchAll(/^ {2}readonly ([\w$]+)\?/gm),
       ].map(([, name]) => name),
     )
     expect(options.length).toBeGreaterThan(15)
@@ -57,7 +71,9 @@ describe('README.md', () => {
   })
 
   it('uses flags of the command line that exist', () => {
-    const commands = [...textOf('README.md').matchAll(/(?:npx rxjs-atproto|npm start --) [^`\n#|>]*/g)].join(' ')
+    const commands = [
+      ...textOf('README.md').matchAll(/(?:npx rxjs-atproto|npm start --) [^`\n#|>]*/g),
+    ].join(' ')
     const declared = filesIn('src/cli').map(textOf).join('\n')
     const flags = new Set(commands.match(/--[a-z][\w-]*/g))
     expect(flags.size).toBeGreaterThan(5)

@@ -15,10 +15,23 @@ const specifierOf = (subpath: string): string => join('rxjs-atproto', subpath)
 function pack(): readonly string[] {
   rmSync(STAGE, { recursive: true, force: true })
   mkdirSync(STAGE, { recursive: true })
-  for (const path of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', ...manifest.files]) {
-    if (path !== 'dist' && existsSync(join(ROOT, path))) cpSync(join(ROOT, path), join(STAGE, path), { recursive: true })
+  for (const path of [
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'src',
+    ...manifest.files,
+  ]) {
+    if (path !== 'dist' && existsSync(join(ROOT, path)))
+      cpSync(join(ROOT, path), join(STAGE, path), { recursive: true })
   }
-  const answer = JSON.parse(execFileSync('npm', ['pack', '--json'], { cwd: STAGE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
+  const answer = JSON.parse(
+    execFileSync('npm', ['pack', '--json'], {
+      cwd: STAGE,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
   // Since npm 12 an object by name.
   const { files } = Array.isArray(answer) ? answer[0] : answer[manifest.name]
   return files.map((file: { path: string }) => file.path).sort()
@@ -28,8 +41,16 @@ const files = pack()
 
 describe('the package', () => {
   it('holds what the sources build, with its types, and the pages that the README links', () => {
-    const built = filesIn('src').flatMap((file) => ['js', 'd.ts'].map((end) => file.replace(/^src/, 'dist').replace(/ts$/, end)))
-    const pages = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...filesIn('docs', /\.md$/)]
+    const built = filesIn('src').flatMap((file) =>
+      ['js', 'd.ts'].map((end) => file.replace(/^src/, 'dist').replace(/ts$/, end)),
+    )
+    const pages = [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'package.json',
+      ...filesIn('docs', /\.md$/),
+    ]
     expect(files).toEqual([...built, ...ASSETS, ...pages].sort())
   })
 
@@ -41,8 +62,10 @@ describe('the package', () => {
         for (const path of Object.values(target)) expect(files).toContain(path.slice(2))
       }
     }
-    for (const path of Object.values(manifest.imports['#socket']) as string[]) expect(files).toContain(path.slice(2))
-    for (const path of Object.values(manifest.bin) as string[]) expect(files).toContain(path.slice(2))
+    for (const path of Object.values(manifest.imports['#socket']) as string[])
+      expect(files).toContain(path.slice(2))
+    for (const path of Object.values(manifest.bin) as string[])
+      expect(files).toContain(path.slice(2))
   })
 
   it('has rxjs for its only peer: each other one, also an optional one, could make a second copy of the package', () => {
@@ -51,26 +74,43 @@ describe('the package', () => {
   })
 
   it('has a command that a shell can run', () => {
-    expect(readFileSync(join(STAGE, manifest.bin['rxjs-atproto']), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+    expect(readFileSync(join(STAGE, manifest.bin['rxjs-atproto']), 'utf8')).toMatch(
+      /^#!\/usr\/bin\/env node\n/,
+    )
   })
 
   it.each(subpaths)('answers an import of %s on plain Node', (subpath) => {
     const program = `console.log(Object.keys(await import('${specifierOf(subpath)}')).join())`
-    const names = execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: STAGE, encoding: 'utf8' })
+    const names = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: STAGE,
+      encoding: 'utf8',
+    })
     expect(names.trim()).not.toBe('')
   })
 
-  const itWithExtractor = existsSync(join(ROOT, 'node_modules/@microsoft/api-extractor')) ? it : it.skip
-  itWithExtractor('has the public API that its reports in `api/` say, or the change is to be reviewed: `npm run api`', () => {
-    // It reads the declarations before the sources are removed below.
-    const script = join(ROOT, 'scripts/api.mjs')
-    const { status, stderr } = spawnSync(process.execPath, [script, '--check', '--dist', STAGE_DIST], { cwd: ROOT, encoding: 'utf8' })
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  })
+  const itWithExtractor = existsSync(join(ROOT, 'node_modules/@microsoft/api-extractor'))
+    ? it
+    : it.skip
+  itWithExtractor(
+    'has the public API that its reports in `api/` say, or the change is to be reviewed: `npm run api`',
+    () => {
+      // It reads the declarations before the sources are removed below.
+      const script = join(ROOT, 'scripts/api.mjs')
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [script, '--check', '--dist', STAGE_DIST],
+        { cwd: ROOT, encoding: 'utf8' },
+      )
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    },
+  )
 
   it('has types that hold without skipLibCheck, the main entry also without those of Node', () => {
     const check = (types: readonly string[], specifiers: readonly string[]) => {
-      writeFileSync(join(STAGE, 'user.mts'), specifiers.map((from, n) => `export * as m${n} from '${from}'`).join('\n'))
+      writeFileSync(
+        join(STAGE, 'user.mts'),
+        specifiers.map((from, n) => `export * as m${n} from '${from}'`).join('\n'),
+      )
       const options = {
         module: 'NodeNext',
         target: 'ES2022',
@@ -79,9 +119,15 @@ describe('the package', () => {
         types,
         noEmit: true,
       }
-      writeFileSync(join(STAGE, 'tsconfig.user.json'), JSON.stringify({ compilerOptions: options, files: ['user.mts'] }))
+      writeFileSync(
+        join(STAGE, 'tsconfig.user.json'),
+        JSON.stringify({ compilerOptions: options, files: ['user.mts'] }),
+      )
       rmSync(join(STAGE, 'src'), { recursive: true, force: true })
-      return spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.user.json'], { cwd: STAGE, encoding: 'utf8' }).stdout
+      return spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.user.json'], {
+        cwd: STAGE,
+        encoding: 'utf8',
+      }).stdout
     }
     expect(check([], ['rxjs-atproto'])).toBe('')
     expect(check(['node'], subpaths.map(specifierOf))).toBe('')

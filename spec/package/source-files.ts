@@ -37,5 +37,7 @@ export function importsOf(file: string): readonly Import[] {
 const targetOf = (file: string, specifier: string): string =>
   specifier.startsWith('.') ? join(dirname(file), specifier.replace(/\.js$/, '.ts')) : specifier
 
-/** `{ type A, type B } from` keeps the import under `verbatimModuleSyntax`, so it does not count. */
+/**
+ * `{ type A, type B } from` keeps the import under `verbatimModuleSyntax`, so it does not count.
+ */
 const onlyTypes = (names: string): boolean => /^\s*type\s/.test(names)

@@ -8,25 +8,36 @@ interface Declaration {
   readonly documented: boolean
 }
 
-const EXPORTED = /^export (?:declare )?(?:abstract )?(?:async )?(?:class|function\*?|const|interface|type) ([\w$]+)/
+const EXPORTED =
+  /^export (?:declare )?(?:abstract )?(?:async )?(?:class|function\*?|const|interface|type) ([\w$]+)/
 
 /** What a file exports by itself, and whether a comment stands right above it. */
 function declarationsIn(file: string): readonly Declaration[] {
   const lines = textOf(file).split('\n')
   return lines.flatMap((line, index) => {
     const name = EXPORTED.exec(line)?.[1]
-    return name === undefined ? [] : [{ name, file, documented: lines[index - 1]?.trimEnd().endsWith('*/') ?? false }]
+    return name === undefined
+      ? []
+      : [{ name, file, documented: lines[index - 1]?.trimEnd().endsWith('*/') ?? false }]
   })
 }
 
 /** What an entry exports: its own, and what it hands on by name or as a whole. */
 function exportsOf(entry: string): readonly Declaration[] {
   const code = textOf(entry)
-  const handedOn = importsOf(entry).flatMap(({ target }) => (target.startsWith('src/') ? declarationsIn(target) : []))
-  const named = [...code.matchAll(/^export (?:type )?\{([^}]*)\} from/gm)].flatMap(([, names = '']) => names.split(','))
+  const handedOn = importsOf(entry).flatMap(({ target }) =>
+    target.startsWith('src/') ? declarationsIn(target) : [],
+  )
+  const named = [...code.matchAll(/^export (?:type )?\{([^}]*)\} from/gm)].flatMap(
+    ([, names = '']) => names.split(','),
+  )
   const names = new Set(named.map((name) => name.replace('type ', '').trim()))
-  const whole = [...code.matchAll(/^export (?:type )?\* from '\.\/([^']+)\.js'/gm)].map(([, path]) => path ?? '')
-  const reexported = handedOn.filter(({ name, file }) => names.has(name) || whole.some((path) => file.endsWith(`/${path}.ts`)))
+  const whole = [...code.matchAll(/^export (?:type )?\* from '\.\/([^']+)\.js'/gm)].map(
+    ([, path]) => path ?? '',
+  )
+  const reexported = handedOn.filter(
+    ({ name, file }) => names.has(name) || whole.some((path) => file.endsWith(`/${path}.ts`)),
+  )
   return [...declarationsIn(entry), ...reexported]
 }
 
@@ -38,13 +49,17 @@ interface Option {
 
 /** The optional members of every exported `…Options` and `…Config`. */
 function optionsIn(file: string): readonly Option[] {
-  const interfaces = [...textOf(file).matchAll(/^export interface (\w+(?:Options|Config))\b[^{]*\{\n(.*?)^\}/gms)]
+  const interfaces = [
+    ...textOf(file).matchAll(/^export interface (\w+(?:Options|Config))\b[^{]*\{\n(.*?)^\}/gms),
+  ]
   return interfaces.flatMap(([, of = '', body = '']) =>
-    [...body.matchAll(/(?:^ {2}(\/\*\*(?:(?!\*\/).)*\*\/)\n)?^ {2}readonly ([\w$]+)\?:/gms)].map(([, comment = '', name = '']) => ({
-      of,
-      name,
-      comment,
-    })),
+    [...body.matchAll(/(?:^ {2}(\/\*\*(?:(?!\*\/).)*\*\/)\n)?^ {2}readonly ([\w$]+)\?:/gms)].map(
+      ([, comment = '', name = '']) => ({
+        of,
+        name,
+        comment,
+      }),
+    ),
   )
 }
 
@@ -52,19 +67,26 @@ const published = new Set(ENTRIES.flatMap(exportsOf).map(({ name }) => name))
 const options = filesIn('src')
   .flatMap(optionsIn)
   .filter(({ of }) => published.has(of))
-// Handed in to be told something, or to turn something on: absent means that nobody is told, and nothing is on.
+// Handed in to be told something, or to turn something on: absent means that nobody is told, and
+// nothing is on.
 const WITHOUT_DEFAULT = /^on[A-Z]\w*$/
 
 describe('the public interface', () => {
   it.each(ENTRIES)('%s exports nothing without a comment', (entry) => {
     const declarations = exportsOf(entry)
     expect(declarations.length).toBeGreaterThan(1)
-    expect(declarations.filter(({ documented }) => !documented).map(({ name, file }) => `${name} (${file})`)).toEqual([])
+    expect(
+      declarations
+        .filter(({ documented }) => !documented)
+        .map(({ name, file }) => `${name} (${file})`),
+    ).toEqual([])
   })
 
   it('hands on every name that an index lists', () => {
     const found = new Set(exportsOf('src/index.ts').map(({ name }) => name))
-    const listed = [...textOf('src/index.ts').matchAll(/[{,] (?:type )?([\w$]+)(?=[ ,])/g)].map(([, name]) => name)
+    const listed = [...textOf('src/index.ts').matchAll(/[{,] (?:type )?([\w$]+)(?=[ ,])/g)].map(
+      ([, name]) => name,
+    )
     expect(listed.length).toBeGreaterThan(20)
     expect(listed.filter((name) => !found.has(name ?? ''))).toEqual([])
   })
@@ -76,12 +98,16 @@ describe('the public interface', () => {
   })
 
   it('has options that are required, say their default, or are observers and handlers', () => {
-    const open = options.filter(({ name, comment }) => !comment.includes('@default') && !WITHOUT_DEFAULT.test(name))
+    const open = options.filter(
+      ({ name, comment }) => !comment.includes('@default') && !WITHOUT_DEFAULT.test(name),
+    )
     expect(open.map(({ of, name }) => `${of}.${name}`)).toEqual([])
   })
 
   it('has time options whose name holds the unit', () => {
-    const timed = options.filter(({ name }) => /(timeout|delay|wait|every|after|interval|ttl)$/i.test(name))
+    const timed = options.filter(({ name }) =>
+      /(timeout|delay|wait|every|after|interval|ttl)$/i.test(name),
+    )
     expect(timed.map(({ of, name }) => `${of}.${name}`)).toEqual([])
   })
 })

@@ -1,6 +1,9 @@
 import { filesIn, textOf } from './source-files.js'
 
-const { scripts, engines } = JSON.parse(textOf('package.json')) as { scripts: Readonly<Record<string, string>>; engines: { node: string } }
+const { scripts, engines } = JSON.parse(textOf('package.json')) as {
+  scripts: Readonly<Record<string, string>>
+  engines: { node: string }
+}
 const workflow = textOf('.github/workflows/ci.yml')
 
 describe('the workflow', () => {
@@ -13,7 +16,9 @@ describe('the workflow', () => {
 
   it('runs the specs on the oldest Node that the package takes, and on every even one since', () => {
     const oldest = Number(/\d+/.exec(engines.node))
-    const versions = [...workflow.matchAll(/node:(\d+)-|node: \[([\d, ]+)\]/g)].flatMap(([, one, list]) => (one ?? list ?? '').split(','))
+    const versions = [...workflow.matchAll(/node:(\d+)-|node: \[([\d, ]+)\]/g)].flatMap(
+      ([, one, list]) => (one ?? list ?? '').split(','),
+    )
     const majors = [...new Set(versions.map(Number))].sort((a, b) => a - b)
     expect(majors[0]).toBe(oldest)
     expect(majors).toEqual(majors.map((_, index) => oldest + 2 * index))
@@ -22,7 +27,13 @@ describe('the workflow', () => {
   it('and its pages name no address that does not exist yet', () => {
     const pages = ['SECURITY.md', ...filesIn('.github', /\.(md|yml)$/)]
     expect(pages.length).toBeGreaterThan(4)
-    expect(pages.filter((page) => /github\.com\/(?!bluesky-social)|example\.(com|org)|@[\w-]+\.\w{2,}/.test(textOf(page)))).toEqual([])
-    expect(Object.keys(JSON.parse(textOf('package.json')))).not.toEqual(expect.arrayContaining(['repository']))
+    expect(
+      pages.filter((page) =>
+        /github\.com\/(?!bluesky-social)|example\.(com|org)|@[\w-]+\.\w{2,}/.test(textOf(page)),
+      ),
+    ).toEqual([])
+    expect(Object.keys(JSON.parse(textOf('package.json')))).not.toEqual(
+      expect.arrayContaining(['repository']),
+    )
   })
 })

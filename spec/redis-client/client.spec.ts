@@ -30,14 +30,21 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
       ['GET', 'stream'],
       ['XADD', 'stream', '6-0', 'field', 'c'],
     ])
-    expect(replies).toEqual(['5-0', expect.any(RedisRefusedError), expect.objectContaining({ reason: 'WRONGTYPE' }), '6-0'])
+    expect(replies).toEqual([
+      '5-0',
+      expect.any(RedisRefusedError),
+      expect.objectContaining({ reason: 'WRONGTYPE' }),
+      '6-0',
+    ])
     expect(await commands.pipeline([])).toEqual([])
   })
 
   it('sends a pipeline in one write', async () => {
     await using opened = await connect(server.url)
     await server.cli('CONFIG', 'RESETSTAT')
-    await redisCommands(opened.client).pipeline(Array.from({ length: 100 }, (_, n) => ['SET', `key${n}`, 'value']))
+    await redisCommands(opened.client).pipeline(
+      Array.from({ length: 100 }, (_, n) => ['SET', `key${n}`, 'value']),
+    )
     const reads = Number(/total_reads_processed:(\d+)/.exec(await server.cli('INFO', 'stats'))?.[1])
     expect(reads).toBeLessThan(10)
   })
@@ -54,13 +61,37 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
       { id: '1-1', fields: ['a', '1', 'b', '2'] },
       { id: '1-2', fields: ['a', '3'] },
     ]
-    expect(new Map(pairsOf(await commands.send(['XINFO', 'STREAM', 'stream']))).get('last-generated-id')).toBe('1-2')
+    expect(
+      new Map(pairsOf(await commands.send(['XINFO', 'STREAM', 'stream']))).get('last-generated-id'),
+    ).toBe('1-2')
     expect(entriesOf(await commands.send(['XRANGE', 'stream', '-', '+']))).toEqual(entries)
-    const read = await commands.send(['XREADGROUP', 'GROUP', 'group', 'me', 'COUNT', '9', 'STREAMS', 'stream', '>'])
+    const read = await commands.send([
+      'XREADGROUP',
+      'GROUP',
+      'group',
+      'me',
+      'COUNT',
+      '9',
+      'STREAMS',
+      'stream',
+      '>',
+    ])
     expect(streamsOf(read)).toEqual([['stream', entries]])
-    expect(streamsOf(await commands.send(['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '>']))).toEqual([])
+    expect(
+      streamsOf(
+        await commands.send(['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '>']),
+      ),
+    ).toEqual([])
     await commands.send(['XDEL', 'stream', '1-1'])
-    const pending = await commands.send(['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '0'])
+    const pending = await commands.send([
+      'XREADGROUP',
+      'GROUP',
+      'group',
+      'me',
+      'STREAMS',
+      'stream',
+      '0',
+    ])
     expect(streamsOf(pending)).toEqual([['stream', [{ id: '1-1', fields: undefined }, entries[1]]]])
   })
 
@@ -74,7 +105,10 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     await commands.send(['XADD', 'stream', '7-0', 'a', 'b'])
     expect(streamsOf(await read)).toEqual([['stream', [{ id: '7-0', fields: ['a', 'b'] }]]])
     reader.close()
-    await expect(reader.send(['PING'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'CLOSED' })
+    await expect(reader.send(['PING'])).rejects.toMatchObject({
+      code: 'REDIS_REFUSED',
+      reason: 'CLOSED',
+    })
     expect(await commands.send(['PING'])).toBe('PONG')
   })
 
@@ -84,7 +118,9 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     try {
       const late = { code: 'REDIS_UNAVAILABLE', reason: 'TIMEOUT' }
       await expect(redisCommands(opened.client).send(['PING'], 50)).rejects.toMatchObject(late)
-      await expect(redisCommands(opened.client).pipeline([['PING']], 50)).rejects.toMatchObject(late)
+      await expect(redisCommands(opened.client).pipeline([['PING']], 50)).rejects.toMatchObject(
+        late,
+      )
     } finally {
       server.thaw()
     }
@@ -95,18 +131,41 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     await using opened = await connect(server.url)
     const commands = redisCommands(opened.client)
     await server.cli('SET', 'text', 'text')
-    await expect(commands.send(['XADD', 'text', '*', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'WRONGTYPE' })
+    await expect(commands.send(['XADD', 'text', '*', 'a', 'b'])).rejects.toMatchObject({
+      code: 'REDIS_REFUSED',
+      reason: 'WRONGTYPE',
+    })
     // A script's error names the script, which means nothing to a user.
-    const inScript = commands.send(['EVAL', "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", '1', 'text'])
-    await expect(inScript).rejects.toThrow(/^Redis answered WRONGTYPE [^:]* value: the key holds something else/)
-    await expect(commands.send(['NONSENSE'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'ERR' })
+    const inScript = commands.send([
+      'EVAL',
+      "return redis.call('XADD', KEYS[1], '*', 'a', 'b')",
+      '1',
+      'text',
+    ])
+    await expect(inScript).rejects.toThrow(
+      /^Redis answered WRONGTYPE [^:]* value: the key holds something else/,
+    )
+    await expect(commands.send(['NONSENSE'])).rejects.toMatchObject({
+      code: 'REDIS_REFUSED',
+      reason: 'ERR',
+    })
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
-    await expect(commands.send(['SET', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'OOM' })
-    await expect(commands.send(['EVAL', "return redis.call('SET', KEYS[1], 'b')", '1', 'a'])).rejects.toMatchObject({ reason: 'OOM' })
+    await expect(commands.send(['SET', 'a', 'b'])).rejects.toMatchObject({
+      code: 'REDIS_UNAVAILABLE',
+      reason: 'OOM',
+    })
+    await expect(
+      commands.send(['EVAL', "return redis.call('SET', KEYS[1], 'b')", '1', 'a']),
+    ).rejects.toMatchObject({ reason: 'OOM' })
     await server.cli('CONFIG', 'SET', 'maxmemory', '0')
     await server.cli('REPLICAOF', '127.0.0.1', '1')
-    await expect(commands.send(['SET', 'a', 'b'])).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'READONLY' })
-    await expect(commands.send(['EVAL', "return redis.call('SET', KEYS[1], 'b')", '1', 'a'])).rejects.toMatchObject({ reason: 'READONLY' })
+    await expect(commands.send(['SET', 'a', 'b'])).rejects.toMatchObject({
+      code: 'REDIS_UNAVAILABLE',
+      reason: 'READONLY',
+    })
+    await expect(
+      commands.send(['EVAL', "return redis.call('SET', KEYS[1], 'b')", '1', 'a']),
+    ).rejects.toMatchObject({ reason: 'READONLY' })
     await server.cli('REPLICAOF', 'NO', 'ONE')
   })
 
@@ -133,7 +192,10 @@ describeRedis('a client that is closed', () => {
     ['@redis/client', createClient()],
     ['ioredis', closedIoRedis()],
   ] as const)('of %s is a mistake', async (_, client) => {
-    await expect(redisCommands(client).send(['PING'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'CLOSED' })
+    await expect(redisCommands(client).send(['PING'])).rejects.toMatchObject({
+      code: 'REDIS_REFUSED',
+      reason: 'CLOSED',
+    })
   })
 })
 

@@ -16,7 +16,10 @@ async function nodeRedis(url: string): Promise<OpenClient> {
 }
 
 async function ioRedis(url: string): Promise<OpenClient> {
-  const client = new Redis(url, { retryStrategy: () => 50, lazyConnect: true }).on('error', () => {})
+  const client = new Redis(url, { retryStrategy: () => 50, lazyConnect: true }).on(
+    'error',
+    () => {},
+  )
   await client.connect()
   return { client, [Symbol.asyncDispose]: async () => client.disconnect() }
 }

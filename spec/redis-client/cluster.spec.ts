@@ -14,7 +14,10 @@ import { clients, type OpenClient } from './clients.js'
 jest.setTimeout(120_000)
 
 async function nodeRedis(urls: readonly string[]): Promise<OpenClient> {
-  const client = createCluster({ rootNodes: urls.map((url) => ({ url })), defaults: { socket: { reconnectStrategy: 50 } } })
+  const client = createCluster({
+    rootNodes: urls.map((url) => ({ url })),
+    defaults: { socket: { reconnectStrategy: 50 } },
+  })
   await client.on('error', () => {}).connect()
   return { client, [Symbol.asyncDispose]: async () => client.destroy() }
 }
@@ -46,24 +49,42 @@ describeRedis('a cluster', () => {
       await using opened = await strayed('stream')
       const feed = new Feed(range(1, 10))
       using sink = sinkOf(opened, feed)
-      const refused = { code: 'REDIS_REFUSED', reason: 'MOVED', retryable: false, message: expect.stringMatching(told) }
+      const refused = {
+        code: 'REDIS_REFUSED',
+        reason: 'MOVED',
+        retryable: false,
+        message: expect.stringMatching(told),
+      }
       await expect(sink.done).rejects.toMatchObject(refused)
       expect(feed.frontier).toBe(1)
     })
 
-    it.each([undefined, 3])('is a mistake that ends a source, with partitions: %p', async (partitions) => {
-      await using opened = await strayed(partitions === undefined ? 's' : 's:members:g')
-      const ended = new Promise<unknown>((error, reject) => {
-        watched(opened.client, { partitions }).events$.subscribe({ error, complete: () => reject(new Error('completed')) })
-      })
-      const refused = { code: 'REDIS_REFUSED', reason: 'MOVED', message: expect.stringMatching(told) }
-      expect(await ended).toMatchObject(refused)
-    })
+    it.each([undefined, 3])(
+      'is a mistake that ends a source, with partitions: %p',
+      async (partitions) => {
+        await using opened = await strayed(partitions === undefined ? 's' : 's:members:g')
+        const ended = new Promise<unknown>((error, reject) => {
+          watched(opened.client, { partitions }).events$.subscribe({
+            error,
+            complete: () => reject(new Error('completed')),
+          })
+        })
+        const refused = {
+          code: 'REDIS_REFUSED',
+          reason: 'MOVED',
+          message: expect.stringMatching(told),
+        }
+        expect(await ended).toMatchObject(refused)
+      },
+    )
 
     it('is a CursorStoreError of a store, for a position to load as for one to save', async () => {
       await using opened = await strayed('cursor:key')
       const store = redisCursorStore(opened.client)
-      const refused = { code: 'CURSOR_STORE', cause: { code: 'REDIS_REFUSED', reason: 'MOVED', retryable: false } }
+      const refused = {
+        code: 'CURSOR_STORE',
+        cause: { code: 'REDIS_REFUSED', reason: 'MOVED', retryable: false },
+      }
       await expect(store.load('key')).rejects.toMatchObject(refused)
       await expect(store.save('key', '1')).rejects.toMatchObject(refused)
       await expect(store.load('key')).rejects.toThrow(told)
@@ -97,8 +118,11 @@ describeRedis('a cluster', () => {
       const subscription = source.events$.subscribe(({ n }) => seen.add(n))
       await seen.when(({ length }) => length === 600)
       expect([...seen.items].sort((a, b) => a - b)).toEqual(upTo(600))
-      const left = async (n: number) => pendingIn(await cluster.nodeOf(`stream{${n}}`), `stream{${n}}`)
-      await until(async () => (await Promise.all(upTo(4, 0).map(left))).every((count) => count === 0))
+      const left = async (n: number) =>
+        pendingIn(await cluster.nodeOf(`stream{${n}}`), `stream{${n}}`)
+      await until(async () =>
+        (await Promise.all(upTo(4, 0).map(left))).every((count) => count === 0),
+      )
       const lengths = await Promise.all(cluster.nodes.map((node) => node.cli('DBSIZE')))
       expect(lengths.every((length) => length !== ':0')).toBe(true)
       subscription.unsubscribe()
@@ -111,7 +135,12 @@ describeRedis('a cluster', () => {
       expect(await numbers(await cluster.nodeOf('stream'))).toEqual(upTo(400))
       const store = redisCursorStore(opened.client)
       for (const key of ['a', 'b', 'c', 'd']) await store.save(key, key)
-      expect(await Promise.all(['a', 'b', 'c', 'd'].map((key) => store.load(key)))).toEqual(['a', 'b', 'c', 'd'])
+      expect(await Promise.all(['a', 'b', 'c', 'd'].map((key) => store.load(key)))).toEqual([
+        'a',
+        'b',
+        'c',
+        'd',
+      ])
     })
 
     it('acks an entry only when its dead letter is there, on another node that is full meanwhile', async () => {
@@ -123,7 +152,9 @@ describeRedis('a cluster', () => {
       const source = watched(opened.client, { deadLetter, maxDeliveries: 1 })
       const subscription = source.events$.subscribe(() => hold().failed())
       try {
-        await source.when(({ connection }) => connection.state === 'waiting' && connection.attempt >= 3)
+        await source.when(
+          ({ connection }) => connection.state === 'waiting' && connection.attempt >= 3,
+        )
         expect(source.metrics.connection).toMatchObject({ reason: { reason: 'OOM' } })
         expect(await pendingIn(home)).toBe(1)
       } finally {
@@ -137,8 +168,14 @@ describeRedis('a cluster', () => {
     it('refuses a command whose keys are on two nodes, and says what to do', async () => {
       await using opened = await connect(cluster.urls)
       const beside = await cluster.keyBeside('key', 's')
-      const refused = { code: 'REDIS_REFUSED', reason: 'CROSSSLOT', message: expect.stringMatching(/give the keys one hash tag$/) }
-      await expect(redisCommands(opened.client).send(['EVAL', 'return 1', '2', 's', beside])).rejects.toMatchObject(refused)
+      const refused = {
+        code: 'REDIS_REFUSED',
+        reason: 'CROSSSLOT',
+        message: expect.stringMatching(/give the keys one hash tag$/),
+      }
+      await expect(
+        redisCommands(opened.client).send(['EVAL', 'return 1', '2', 's', beside]),
+      ).rejects.toMatchObject(refused)
     })
   })
 
@@ -146,23 +183,26 @@ describeRedis('a cluster', () => {
   it.each([
     ['@redis/client', nodeRedis],
     ['ioredis', ioRedis],
-  ] as const)('is waited for by a sink over %s while one of its nodes is down', async (_, connect) => {
-    await using opened = await connect(cluster.urls)
-    const home = await cluster.nodeOf('stream')
-    const other = cluster.nodes.find((node) => node !== home)
-    if (other === undefined) throw new Error('no other node')
-    const feed = new Feed(range(1, 100))
-    using sink = sinkOf(opened, feed)
-    await sink.emits(100)
-    await other.kill()
-    await until(async () => (await home.cli('GET', 'stream')).startsWith('-CLUSTERDOWN'))
-    feed.emit(...range(101, 200))
-    await sink.when(isWaiting())
-    expect(feed.frontier).toBe(101)
-    await other.start()
-    for (const node of cluster.nodes) await isComplete(node, 3)
-    feed.complete()
-    await sink.done
-    expect(await numbers(home)).toEqual(upTo(200))
-  })
+  ] as const)(
+    'is waited for by a sink over %s while one of its nodes is down',
+    async (_, connect) => {
+      await using opened = await connect(cluster.urls)
+      const home = await cluster.nodeOf('stream')
+      const other = cluster.nodes.find((node) => node !== home)
+      if (other === undefined) throw new Error('no other node')
+      const feed = new Feed(range(1, 100))
+      using sink = sinkOf(opened, feed)
+      await sink.emits(100)
+      await other.kill()
+      await until(async () => (await home.cli('GET', 'stream')).startsWith('-CLUSTERDOWN'))
+      feed.emit(...range(101, 200))
+      await sink.when(isWaiting())
+      expect(feed.frontier).toBe(101)
+      await other.start()
+      for (const node of cluster.nodes) await isComplete(node, 3)
+      feed.complete()
+      await sink.done
+      expect(await numbers(home)).toEqual(upTo(200))
+    },
+  )
 })

@@ -34,9 +34,14 @@ describeRedis('a user with the rights of docs/redis.md, and no other', () => {
 
   async function userWith(...commands: readonly string[]): Promise<OpenClient> {
     const rights = commands.map((command) => `+${command}`)
-    expect(await server.cli('ACL', 'SETUSER', 'user', 'reset', 'on', '>pw', '~*', '-@all', ...rights)).toBe('+OK')
+    expect(
+      await server.cli('ACL', 'SETUSER', 'user', 'reset', 'on', '>pw', '~*', '-@all', ...rights),
+    ).toBe('+OK')
     await server.cli('CONFIG', 'RESETSTAT')
-    const client = createClient({ url: server.url, username: 'user', password: 'pw' }).on('error', () => {})
+    const client = createClient({ url: server.url, username: 'user', password: 'pw' }).on(
+      'error',
+      () => {},
+    )
     await client.connect()
     return { client, [Symbol.asyncDispose]: async () => client.destroy() }
   }
@@ -71,36 +76,47 @@ describeRedis('a user with the rights of docs/redis.md, and no other', () => {
     expect(await spare(...IDS, 'exists')).toEqual([])
   })
 
-  it.each([undefined, 1])('reads, gives back, claims, buries and acks, and needs each of them, with partitions: %p', async (partitions) => {
-    const stream = partitions === undefined ? 's' : 's{0}'
-    await using opened = await userWith(...SOURCE, ...(partitions === undefined ? [] : PARTITIONS))
-    await write(server, 0, 20, stream)
-    await server.cli('XGROUP', 'CREATE', stream, 'g', '0', 'ENTRIESREAD', '0')
-    await server.cli('XREADGROUP', 'GROUP', 'g', 'me', 'COUNT', '2', 'STREAMS', stream, '>')
-    await server.cli('XTRIM', stream, 'MAXLEN', '15')
-    await server.cli('CONFIG', 'RESETSTAT')
-    const source = watched(opened.client, { partitions, maxDeliveries: 2, claimIdleMs: 60, leaseMs: 300 })
-    const seen = new Collected<number>()
-    const releases: (() => void)[] = []
-    const subscription = source.events$.subscribe(({ n }) => {
-      if (n === 7) hold().failed()
-      else if (n === 8) releases.push(hold())
-      seen.add(n)
-    })
-    await until(async () => (await server.cli('XLEN', `${stream}:dead`)) === ':1')
-    await until(async () => (await pendingIn(server, stream)) === 1)
-    // The group vanishes, and is made again.
-    await server.cli('XGROUP', 'DESTROY', stream, 'g')
-    await write(server, 30, 32, stream)
-    await seen.when((items) => items.includes(31))
-    for (const release of releases) release()
-    subscription.unsubscribe()
-    await source.when(({ connection }) => connection.state === 'closed')
-    expect(source.metrics.connection).not.toHaveProperty('reason')
-    // The lease is given back last.
-    const unused = partitions === undefined ? SOURCE : [...SOURCE, ...PARTITIONS]
-    await until(async () => (await spare(...unused)).length === 0)
-  })
+  it.each([undefined, 1])(
+    'reads, gives back, claims, buries and acks, and needs each of them, with partitions: %p',
+    async (partitions) => {
+      const stream = partitions === undefined ? 's' : 's{0}'
+      await using opened = await userWith(
+        ...SOURCE,
+        ...(partitions === undefined ? [] : PARTITIONS),
+      )
+      await write(server, 0, 20, stream)
+      await server.cli('XGROUP', 'CREATE', stream, 'g', '0', 'ENTRIESREAD', '0')
+      await server.cli('XREADGROUP', 'GROUP', 'g', 'me', 'COUNT', '2', 'STREAMS', stream, '>')
+      await server.cli('XTRIM', stream, 'MAXLEN', '15')
+      await server.cli('CONFIG', 'RESETSTAT')
+      const source = watched(opened.client, {
+        partitions,
+        maxDeliveries: 2,
+        claimIdleMs: 60,
+        leaseMs: 300,
+      })
+      const seen = new Collected<number>()
+      const releases: (() => void)[] = []
+      const subscription = source.events$.subscribe(({ n }) => {
+        if (n === 7) hold().failed()
+        else if (n === 8) releases.push(hold())
+        seen.add(n)
+      })
+      await until(async () => (await server.cli('XLEN', `${stream}:dead`)) === ':1')
+      await until(async () => (await pendingIn(server, stream)) === 1)
+      // The group vanishes, and is made again.
+      await server.cli('XGROUP', 'DESTROY', stream, 'g')
+      await write(server, 30, 32, stream)
+      await seen.when((items) => items.includes(31))
+      for (const release of releases) release()
+      subscription.unsubscribe()
+      await source.when(({ connection }) => connection.state === 'closed')
+      expect(source.metrics.connection).not.toHaveProperty('reason')
+      // The lease is given back last.
+      const unused = partitions === undefined ? SOURCE : [...SOURCE, ...PARTITIONS]
+      await until(async () => (await spare(...unused)).length === 0)
+    },
+  )
 
   it('keeps positions, and needs each of them', async () => {
     await using opened = await userWith(...STORE)

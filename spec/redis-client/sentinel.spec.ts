@@ -55,27 +55,38 @@ describeRedis.each([
       ['XADD', 'stream', '6-0', 'field', 'c'],
     ])
     const refused = { code: 'REDIS_REFUSED' }
-    expect(replies).toEqual(['5-0', expect.objectContaining(refused), expect.objectContaining({ reason: 'WRONGTYPE' }), '6-0'])
+    expect(replies).toEqual([
+      '5-0',
+      expect.objectContaining(refused),
+      expect.objectContaining({ reason: 'WRONGTYPE' }),
+      '6-0',
+    ])
     const reader = commands.duplicate()
     expect(await reader.send(['XLEN', 'stream'])).toBe(2)
     reader.close()
     expect(await commands.send(['PING'])).toBe('PONG')
     await opened[Symbol.asyncDispose]()
-    await expect(commands.send(['PING'])).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'CLOSED' })
+    await expect(commands.send(['PING'])).rejects.toMatchObject({
+      code: 'REDIS_REFUSED',
+      reason: 'CLOSED',
+    })
   })
 
-  it.each(['position', 'redis'] as const)('writes each event once over a failover, with ids: %s', async (ids) => {
-    await using opened = await connect(redis.sentinelPort)
-    const feed = new Feed(range(1, 500))
-    using sink = sinkOf(opened, feed, { ids, timeoutMs: 1000 })
-    await sink.emits(500)
-    await redis.failOver()
-    feed.emit(...range(501, 1000))
-    feed.complete()
-    await sink.done
-    // What the replica lacked was written again.
-    expect(await numbers(redis.replica)).toEqual(upTo(1000))
-  })
+  it.each(['position', 'redis'] as const)(
+    'writes each event once over a failover, with ids: %s',
+    async (ids) => {
+      await using opened = await connect(redis.sentinelPort)
+      const feed = new Feed(range(1, 500))
+      using sink = sinkOf(opened, feed, { ids, timeoutMs: 1000 })
+      await sink.emits(500)
+      await redis.failOver()
+      feed.emit(...range(501, 1000))
+      feed.complete()
+      await sink.done
+      // What the replica lacked was written again.
+      expect(await numbers(redis.replica)).toEqual(upTo(1000))
+    },
+  )
 
   it('reads on behind a failover, and keeps a position over it', async () => {
     await using opened = await connect(redis.sentinelPort)
@@ -101,7 +112,8 @@ describeRedis.each([
 describe('a pool', () => {
   it('is refused by its name at the call', () => {
     const client = createClientPool() as never
-    const named = /`client` must not be a pool \(`createClientPool`\).*hand in a client \(`createClient`\)/
+    const named =
+      /`client` must not be a pool \(`createClientPool`\).*hand in a client \(`createClient`\)/
     for (const call of [
       () => redisCursorStore(client),
       () => toRedisStream({ client, stream: 's' }),

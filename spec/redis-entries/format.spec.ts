@@ -30,12 +30,35 @@ const create = {
 const update = { ...create, commit: { ...create.commit, operation: 'update' } }
 const { record: _record, cid: _cid, ...bare } = create.commit
 const remove = { ...create, commit: { ...bare, operation: 'delete' } }
-const identity = { ...base, kind: 'identity', identity: { did: base.did, handle: 'a.test', seq: base.cursor, time } }
+const identity = {
+  ...base,
+  kind: 'identity',
+  identity: { did: base.did, handle: 'a.test', seq: base.cursor, time },
+}
 const nameless = { ...base, kind: 'identity', identity: { did: base.did, seq: base.cursor, time } }
-const takendown = { ...base, kind: 'account', account: { active: false, did: base.did, seq: base.cursor, status: 'takendown', time } }
-const active = { ...base, kind: 'account', account: { active: true, did: base.did, seq: base.cursor, time } }
-const sync = { ...base, kind: 'sync', sync: { did: base.did, rev: '3m5jxhx2gxc2n', seq: base.cursor, time, commit: COMMIT } }
-const repo = { did: base.did, head: COMMIT, rev: '3m5jxhx2gxc2n', active: false, status: 'deactivated', host: 'https://bsky.network' }
+const takendown = {
+  ...base,
+  kind: 'account',
+  account: { active: false, did: base.did, seq: base.cursor, status: 'takendown', time },
+}
+const active = {
+  ...base,
+  kind: 'account',
+  account: { active: true, did: base.did, seq: base.cursor, time },
+}
+const sync = {
+  ...base,
+  kind: 'sync',
+  sync: { did: base.did, rev: '3m5jxhx2gxc2n', seq: base.cursor, time, commit: COMMIT },
+}
+const repo = {
+  did: base.did,
+  head: COMMIT,
+  rev: '3m5jxhx2gxc2n',
+  active: false,
+  status: 'deactivated',
+  host: 'https://bsky.network',
+}
 const label = {
   seq: 7,
   ver: 1,
@@ -49,7 +72,18 @@ const label = {
   sig: { $bytes: 'AAEC' },
 }
 
-const events = { create, update, delete: remove, identity, 'identity without a handle': nameless, takendown, active, sync, repo, label }
+const events = {
+  create,
+  update,
+  delete: remove,
+  identity,
+  'identity without a handle': nameless,
+  takendown,
+  active,
+  sync,
+  repo,
+  label,
+}
 const roundTrip = (name: EntryFormatName, event: unknown): unknown => {
   const format = formatOf(name)
   return format.decode(format.encode(event))
@@ -67,15 +101,25 @@ describe.each(['json', 'rsky'] as const)('the format %s', (name) => {
   it('gives back any record, and any word of the wire that it does not know', () => {
     // A key of the name `__proto__` is no member of any lexicon, and toEqual cannot compare one.
     const json = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__'))
-    const word = fc.stringMatching(/^[a-z]{1,12}$/).filter((text) => !['repo', 'identity', 'account', 'sync', 'commit'].includes(text))
+    const word = fc
+      .stringMatching(/^[a-z]{1,12}$/)
+      .filter((text) => !['repo', 'identity', 'account', 'sync', 'commit'].includes(text))
     fc.assert(
       fc.property(json, word, word, fc.nat(), (value, operation, status, cursor) => {
         const kept = {
           ...create,
           cursor,
-          commit: { ...create.commit, operation: operation === 'delete' ? 'update' : operation, record: { value } },
+          commit: {
+            ...create.commit,
+            operation: operation === 'delete' ? 'update' : operation,
+            record: { value },
+          },
         }
-        const account = { ...takendown, cursor, account: { ...takendown.account, seq: cursor, status } }
+        const account = {
+          ...takendown,
+          cursor,
+          account: { ...takendown.account, seq: cursor, status },
+        }
         expect(roundTrip(name, kept)).toEqual([JSON.parse(JSON.stringify(kept))])
         expect(roundTrip(name, account)).toEqual([account])
       }),
@@ -84,7 +128,10 @@ describe.each(['json', 'rsky'] as const)('the format %s', (name) => {
   })
 
   it('writes half of a surrogate pair as an escape, which is the same text in UTF-8, and gives it back', () => {
-    const halves = { ...create, commit: { ...create.commit, record: { text: 'a\ud800b', '\udc00': '\udbff' } } }
+    const halves = {
+      ...create,
+      commit: { ...create.commit, record: { text: 'a\ud800b', '\udc00': '\udbff' } },
+    }
     const text = formatOf(name).encode(halves).join(' ')
     expect(text).toContain('a\\ud800b')
     expect(Buffer.from(text).toString()).toBe(text)
@@ -100,7 +147,9 @@ describe.each(['json', 'rsky'] as const)('the format %s', (name) => {
       },
     })
     const problem = name === 'json' ? { problem: 'record-unreadable' } : {}
-    expect(roundTrip(name, { ...create, commit })).toEqual([{ ...create, commit: { ...rest, ...problem } }])
+    expect(roundTrip(name, { ...create, commit })).toEqual([
+      { ...create, commit: { ...rest, ...problem } },
+    ])
   })
 
   it('gives back an event of a kind that it does not know', () => {
@@ -135,7 +184,13 @@ describe('the format rsky', () => {
         time,
         did,
         commit: COMMIT,
-        ...{ rev: '3m5jxhx2gxc2n', collection: 'app.bsky.feed.post', rkey: '3m5jxhx', cid: CID, record },
+        ...{
+          rev: '3m5jxhx2gxc2n',
+          collection: 'app.bsky.feed.post',
+          rkey: '3m5jxhx',
+          cid: CID,
+          record,
+        },
       },
     ],
     [
@@ -147,19 +202,42 @@ describe('the format rsky', () => {
         time,
         did,
         commit: COMMIT,
-        ...{ rev: '3m5jxhx2gxc2n', collection: 'app.bsky.feed.post', rkey: '3m5jxhx', cid: CID, record },
+        ...{
+          rev: '3m5jxhx2gxc2n',
+          collection: 'app.bsky.feed.post',
+          rkey: '3m5jxhx',
+          cid: CID,
+          record,
+        },
       },
     ],
     [
       'delete',
       remove,
-      { type: 'delete', seq, time, did, commit: COMMIT, rev: '3m5jxhx2gxc2n', collection: 'app.bsky.feed.post', rkey: '3m5jxhx' },
+      {
+        type: 'delete',
+        seq,
+        time,
+        did,
+        commit: COMMIT,
+        rev: '3m5jxhx2gxc2n',
+        collection: 'app.bsky.feed.post',
+        rkey: '3m5jxhx',
+      },
     ],
     ['identity', identity, { type: 'identity', seq, time, did, handle: 'a.test' }],
     ['identity without a handle', nameless, { type: 'identity', seq, time, did, handle: '' }],
-    ['takedown', takendown, { type: 'account', seq, time, did, active: false, status: 'takendown' }],
+    [
+      'takedown',
+      takendown,
+      { type: 'account', seq, time, did, active: false, status: 'takendown' },
+    ],
     ['active account', active, { type: 'account', seq, time, did, active: true }],
-    ['sync', sync, { type: 'repo', seq, time, did, commit: COMMIT, rev: '3m5jxhx2gxc2n', sync: sync.sync }],
+    [
+      'sync',
+      sync,
+      { type: 'repo', seq, time, did, commit: COMMIT, rev: '3m5jxhx2gxc2n', sync: sync.sync },
+    ],
   ])('writes a %s in the words and the order that its readers know', (_, event, golden) => {
     // As text, so that the order counts.
     expect(written(event)).toEqual(['event', JSON.stringify(golden)])
@@ -172,7 +250,14 @@ describe('the format rsky', () => {
     expect(written(listed, 'bsky.network')).toEqual(['repo', JSON.stringify(golden)])
     expect(written(repo)).toEqual([
       'repo',
-      JSON.stringify({ did, host: 'https://bsky.network', rev: repo.rev, status: 'deactivated', active: false, head: COMMIT }),
+      JSON.stringify({
+        did,
+        host: 'https://bsky.network',
+        rev: repo.rev,
+        status: 'deactivated',
+        active: false,
+        head: COMMIT,
+      }),
     ])
   })
 
@@ -192,10 +277,14 @@ describe('the format rsky', () => {
 
   it('writes a time of its own where the event has none but in microseconds', () => {
     const { time: _time, ...timeless } = create
-    expect(JSON.parse(formatOf('rsky').encode({ ...timeless, time_us: 1_700_000_000_000_000 })[1] ?? '')).toMatchObject({
+    expect(
+      JSON.parse(formatOf('rsky').encode({ ...timeless, time_us: 1_700_000_000_000_000 })[1] ?? ''),
+    ).toMatchObject({
       time: '2023-11-14T22:13:20.000Z',
     })
-    expect(JSON.parse(formatOf('rsky').encode({ ...timeless, time_us: 1_700_000_000_000_007 })[1] ?? '')).toMatchObject({
+    expect(
+      JSON.parse(formatOf('rsky').encode({ ...timeless, time_us: 1_700_000_000_000_007 })[1] ?? ''),
+    ).toMatchObject({
       time: '2023-11-14T22:13:20.000007Z',
     })
   })
@@ -203,8 +292,15 @@ describe('the format rsky', () => {
   it('reads what rsky itself writes: its own spelling of a status, a time with an offset, null for what is absent', () => {
     const its = (value: object) => formatOf('rsky').decode(['event', JSON.stringify(value)])
     const offset = '2026-11-21T12:00:00.123456789+00:00'
-    expect(its({ type: 'account', seq, time: offset, did, active: false, status: 'Takendown' })).toEqual([
-      { ...base, time: offset, kind: 'account', account: { active: false, did, seq, status: 'takendown', time: offset } },
+    expect(
+      its({ type: 'account', seq, time: offset, did, active: false, status: 'Takendown' }),
+    ).toEqual([
+      {
+        ...base,
+        time: offset,
+        kind: 'account',
+        account: { active: false, did, seq, status: 'takendown', time: offset },
+      },
     ])
     expect(its({ type: 'account', seq, time, did, active: true, status: null })).toEqual([active])
     expect(its({ type: 'repo', seq, time, did, commit: COMMIT, rev: 'r' })).toEqual([
@@ -216,7 +312,9 @@ describe('the format rsky', () => {
     const { seq: position, ver: _ver, exp: _exp, sig: _sig, ...inner } = label
     const two = [inner, { ...inner, val: 'spam', cid: null, neg: null }]
     const { cid: _cid, neg: _neg, ...spam } = { ...inner, val: 'spam' }
-    expect(formatOf('rsky').decode(['labels', JSON.stringify({ seq: position, labels: two })])).toEqual([
+    expect(
+      formatOf('rsky').decode(['labels', JSON.stringify({ seq: position, labels: two })]),
+    ).toEqual([
       { seq: position, ...inner },
       { seq: position, ...spam },
     ])

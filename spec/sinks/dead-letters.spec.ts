@@ -20,7 +20,11 @@ function holdingItself(): unknown {
 
 /** Three events, and something in the second one. */
 const feedWith = (value: unknown): Feed =>
-  new Feed(range(1, 3).map((placed) => (placed.position === 2 ? { ...placed, event: withValue(placed.event, value) } : placed)))
+  new Feed(
+    range(1, 3).map((placed) =>
+      placed.position === 2 ? { ...placed, event: withValue(placed.event, value) } : placed,
+    ),
+  )
 
 const withValue = (event: Small, value: unknown): Small => Object.assign({ ...event }, { value })
 
@@ -38,34 +42,46 @@ describeRedis('an event that cannot be written as an entry', () => {
   })
   beforeEach(() => server.cli('FLUSHALL'))
 
-  it.each(UNWRITABLE)('for %s in it is dropped and logged once, and the others are written', async (_, value) => {
-    const lines: string[] = []
-    const sink = sinkOf(opened, feedWith(value).complete(), { log: { warn: (line: string) => lines.push(line) } })
-    await sink.done
-    expect(await numbers(server)).toEqual([1, 3])
-    expect(sink.emitted).toEqual([1, 3])
-    expect(sink.feed.ledger).toMatchObject({ done: 2, dropped: 1, failed: 0, open: 0 })
-    expect(sink.metrics).toMatchObject({ written: 2, rejected: 1, pending: 0 })
-    expect(lines).toEqual([expect.stringMatching(/^an event cannot be written as an entry of `stream`, and is dropped: /)])
-  })
+  it.each(UNWRITABLE)(
+    'for %s in it is dropped and logged once, and the others are written',
+    async (_, value) => {
+      const lines: string[] = []
+      const sink = sinkOf(opened, feedWith(value).complete(), {
+        log: { warn: (line: string) => lines.push(line) },
+      })
+      await sink.done
+      expect(await numbers(server)).toEqual([1, 3])
+      expect(sink.emitted).toEqual([1, 3])
+      expect(sink.feed.ledger).toMatchObject({ done: 2, dropped: 1, failed: 0, open: 0 })
+      expect(sink.metrics).toMatchObject({ written: 2, rejected: 1, pending: 0 })
+      expect(lines).toEqual([
+        expect.stringMatching(
+          /^an event cannot be written as an entry of `stream`, and is dropped: /,
+        ),
+      ])
+    },
+  )
 
-  it.each(UNWRITABLE)('for %s in it is a dead letter where there is one, and done when that is', async (_, value) => {
-    const written$ = new Subject<void>()
-    const letters: (readonly [number, string])[] = []
-    const onDeadLetter = ({ n }: Small, error: unknown) => {
-      letters.push([n, (error as Error).name])
-      return firstValueFrom(written$, { defaultValue: undefined })
-    }
-    const sink = sinkOf(opened, feedWith(value).complete(), { onDeadLetter })
-    await sink.emits(2)
-    expect(letters).toEqual([[2, expect.stringMatching(/TypeError|RangeError/)]])
-    expect(sink.feed.ledger).toMatchObject({ done: 2, open: 1 })
-    expect(sink.feed.frontier).toBe(2)
-    written$.next()
-    await sink.done
-    expect(sink.feed.ledger).toMatchObject({ done: 3, dropped: 0, open: 0 })
-    expect(await numbers(server)).toEqual([1, 3])
-  })
+  it.each(UNWRITABLE)(
+    'for %s in it is a dead letter where there is one, and done when that is',
+    async (_, value) => {
+      const written$ = new Subject<void>()
+      const letters: (readonly [number, string])[] = []
+      const onDeadLetter = ({ n }: Small, error: unknown) => {
+        letters.push([n, (error as Error).name])
+        return firstValueFrom(written$, { defaultValue: undefined })
+      }
+      const sink = sinkOf(opened, feedWith(value).complete(), { onDeadLetter })
+      await sink.emits(2)
+      expect(letters).toEqual([[2, expect.stringMatching(/TypeError|RangeError/)]])
+      expect(sink.feed.ledger).toMatchObject({ done: 2, open: 1 })
+      expect(sink.feed.frontier).toBe(2)
+      written$.next()
+      await sink.done
+      expect(sink.feed.ledger).toMatchObject({ done: 3, dropped: 0, open: 0 })
+      expect(await numbers(server)).toEqual([1, 3])
+    },
+  )
 
   it.each<[string, () => undefined | Promise<unknown>]>([
     [
@@ -75,11 +91,14 @@ describeRedis('an event that cannot be written as an entry', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('no room'))],
-  ])('ends the stream where its dead letter %s, and a restart brings it again', async (_, onDeadLetter) => {
-    const sink = sinkOf(opened, feedWith(1n), { onDeadLetter })
-    await expect(sink.done).rejects.toThrow(IngestError)
-    await expect(sink.done).rejects.toThrow('the dead letter of `stream` failed: no room')
-    expect(sink.feed.frontier).toBeLessThanOrEqual(2)
-    expect(sink.feed.ledger.failed).toBeGreaterThan(0)
-  })
+  ])(
+    'ends the stream where its dead letter %s, and a restart brings it again',
+    async (_, onDeadLetter) => {
+      const sink = sinkOf(opened, feedWith(1n), { onDeadLetter })
+      await expect(sink.done).rejects.toThrow(IngestError)
+      await expect(sink.done).rejects.toThrow('the dead letter of `stream` failed: no room')
+      expect(sink.feed.frontier).toBeLessThanOrEqual(2)
+      expect(sink.feed.ledger.failed).toBeGreaterThan(0)
+    },
+  )
 })

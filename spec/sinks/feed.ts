@@ -19,9 +19,16 @@ export const small = (n: number): Small => ({ did: `did:plc:${n % 7}`, n })
 
 /** Events `from` to `to`, each at the position of its number. */
 export const range = (from: number, to: number): readonly Placed[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => ({ event: small(from + i), position: from + i, index: 0 }))
+  Array.from({ length: to - from + 1 }, (_, i) => ({
+    event: small(from + i),
+    position: from + i,
+    index: 0,
+  }))
 
-/** A source without a socket: it emits what it is given, in deliveries, unless it is paused, and keeps the books. */
+/**
+ * A source without a socket: it emits what it is given, in deliveries, unless it is paused, and
+ * keeps the books.
+ */
 export class Feed implements DeliverySource {
   queued = 0
   unrouted = 0

@@ -6,7 +6,10 @@ import { isWaiting, numbers, sinkOf, upTo } from './watched.js'
 
 /** Of a kilobyte each. */
 const large = (from: number, to: number): readonly Placed[] =>
-  range(from, to).map((placed) => ({ ...placed, event: { ...small(placed.position), pad: 'x'.repeat(1000) } }))
+  range(from, to).map((placed) => ({
+    ...placed,
+    event: { ...small(placed.position), pad: 'x'.repeat(1000) },
+  }))
 
 const EVICTING = ['--maxmemory', '4mb', '--maxmemory-policy', 'allkeys-lru']
 
@@ -20,16 +23,26 @@ describeRedis.each(clients)('with a Redis that evicts, and %s,', (_, connect) =>
       const feed = new Feed(large(1, 8000))
       using sink = sinkOf(opened, feed, { ids, log: { warn: warnings.add } })
       await sink.when(isWaiting('LOST'))
-      expect(Number(/evicted_keys:(\d+)/.exec(await server.cli('INFO', 'stats'))?.[1])).toBeGreaterThan(0)
+      expect(
+        Number(/evicted_keys:(\d+)/.exec(await server.cli('INFO', 'stats'))?.[1]),
+      ).toBeGreaterThan(0)
       // Each attempt is further from the one before.
-      const { rewritten } = await sink.when((metrics) => isWaiting('LOST')(metrics) && metrics.retries >= 5)
+      const { rewritten } = await sink.when(
+        (metrics) => isWaiting('LOST')(metrics) && metrics.retries >= 5,
+      )
       expect(rewritten).toBeLessThan(8 * 8000)
       expect(sink.metrics.status).toMatchObject({
         attempt: expect.any(Number),
-        reason: { code: 'REDIS_UNAVAILABLE', retryable: true, message: expect.stringMatching(/lost `stream` \d+ times.*noeviction/) },
+        reason: {
+          code: 'REDIS_UNAVAILABLE',
+          retryable: true,
+          message: expect.stringMatching(/lost `stream` \d+ times.*noeviction/),
+        },
       })
       expect(feed.frontier).toBeLessThan(8000)
-      expect(warnings.items).toEqual([expect.stringMatching(/may delete `stream` .*allkeys-lru.*: set noeviction/)])
+      expect(warnings.items).toEqual([
+        expect.stringMatching(/may delete `stream` .*allkeys-lru.*: set noeviction/),
+      ])
       await server.cli('CONFIG', 'SET', 'maxmemory', '0')
       feed.complete()
       await sink.done
@@ -43,18 +56,23 @@ describeRedis.each(clients)('with a Redis that evicts, and %s,', (_, connect) =>
     ['volatile-ttl', undefined, 0],
     ['volatile-ttl', 2, 1],
     ['noeviction', 2, 0],
-  ] as const)('redisStream$ under %s, with partitions: %p, warns %i times', async (policy, partitions, times) => {
-    await using server = await redisServer('--maxmemory', '100mb', '--maxmemory-policy', policy)
-    await using opened = await connect(server.url)
-    const warnings = new Collected<string>()
-    const source = watched(opened.client, { partitions, log: { warn: warnings.add } })
-    const subscription = source.events$.subscribe()
-    await source.when(({ connection }) => connection.state === 'open')
-    if (times > 0) await warnings.when(({ length }) => length === times)
-    subscription.unsubscribe()
-    await source.when(({ connection }) => connection.state === 'closed')
-    expect(warnings.items).toEqual(Array.from({ length: times }, () => expect.stringContaining(policy)))
-  })
+  ] as const)(
+    'redisStream$ under %s, with partitions: %p, warns %i times',
+    async (policy, partitions, times) => {
+      await using server = await redisServer('--maxmemory', '100mb', '--maxmemory-policy', policy)
+      await using opened = await connect(server.url)
+      const warnings = new Collected<string>()
+      const source = watched(opened.client, { partitions, log: { warn: warnings.add } })
+      const subscription = source.events$.subscribe()
+      await source.when(({ connection }) => connection.state === 'open')
+      if (times > 0) await warnings.when(({ length }) => length === times)
+      subscription.unsubscribe()
+      await source.when(({ connection }) => connection.state === 'closed')
+      expect(warnings.items).toEqual(
+        Array.from({ length: times }, () => expect.stringContaining(policy)),
+      )
+    },
+  )
 
   it('neither warns where a policy has no limit to keep', async () => {
     await using server = await redisServer('--maxmemory-policy', 'allkeys-lru')

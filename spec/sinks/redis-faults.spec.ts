@@ -7,7 +7,8 @@ import { cuttingProxy } from './cutting-proxy.js'
 import { Feed, range } from './feed.js'
 import { isWaiting, numbers, sinkOf, upTo } from './watched.js'
 
-// Group F of the faults: what Redis and the way to it do to a sink. Each fault proves that it fired.
+// Group F of the faults: what Redis and the way to it do to a sink. Each fault proves that it
+// fired.
 describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   let server: RedisServer
   beforeEach(async () => {
@@ -40,7 +41,11 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     it('writes once what Redis took while it hung, and pauses the source meanwhile', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 500))
-      using sink = sinkOf(opened, feed, { ids, capacity: 1000, highWaterMark: Number.POSITIVE_INFINITY })
+      using sink = sinkOf(opened, feed, {
+        ids,
+        capacity: 1000,
+        highWaterMark: Number.POSITIVE_INFINITY,
+      })
       await sink.emits(500)
       await server.cli('CONFIG', 'RESETSTAT')
       await server.freeze()
@@ -54,8 +59,11 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       feed.complete()
       await sink.done
       expect(await numbers(server)).toEqual(upTo(20_000))
-      // 39 batches: while Redis hung, no second copy of the first went into the client with each attempt.
-      expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats'))?.[1])).toBeLessThanOrEqual(41)
+      // 39 batches: while Redis hung, no second copy of the first went into the client with each
+      // attempt.
+      expect(
+        Number(/cmdstat_evalsha:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats'))?.[1]),
+      ).toBeLessThanOrEqual(41)
     })
 
     it('writes again what Redis lost with its last second', async () => {
@@ -177,12 +185,19 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   it('waits while Redis is loading, and at the start too', async () => {
     await using opened = await connect(server.url)
     await sinkOf(opened, new Feed(range(1, 2000)).complete()).done
-    const keys = Array.from({ length: 500 }, (_, n) => server.cli('SET', `key${n}`, 'x'.repeat(1000)))
+    const keys = Array.from({ length: 500 }, (_, n) =>
+      server.cli('SET', `key${n}`, 'x'.repeat(1000)),
+    )
     await Promise.all(keys)
     await server.cli('SAVE')
     await server.stop()
     // So slowly that it is seen.
-    await server.start('--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024')
+    await server.start(
+      '--key-load-delay',
+      '2000',
+      '--loading-process-events-interval-bytes',
+      '1024',
+    )
     using sink = sinkOf(opened, new Feed(range(1500, 2500)).complete())
     await sink.when(isWaiting('LOADING'))
     await sink.done
@@ -224,20 +239,31 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     await using opened = await connect(server.url)
     await server.cli(...mistake)
     using sink = sinkOf(opened, new Feed())
-    await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason, retryable: false })
+    await expect(sink.done).rejects.toMatchObject({
+      code: 'REDIS_REFUSED',
+      reason,
+      retryable: false,
+    })
   })
 
   it.each([
     ['ERR', ['ACL', 'SETUSER', 'default', '-sadd']],
     ['ERR', ['ACL', 'SETUSER', 'default', '-set']],
     ['WRONGTYPE', ['SET', '{stream}:written:1', 'text']],
-  ] as const)("ends at once with %s after %p, and leaves no entry that it would write again, with Redis's ids", async (reason, mistake) => {
-    await using opened = await connect(server.url)
-    await server.cli(...mistake)
-    using sink = sinkOf(opened, new Feed(range(1, 10)), { ids: 'redis' })
-    await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason, retryable: false })
-    expect(await server.cli('XLEN', 'stream')).toBe(':0')
-  })
+  ] as const)(
+    "ends at once with %s after %p, and leaves no entry that it would write again, with Redis's ids",
+    async (reason, mistake) => {
+      await using opened = await connect(server.url)
+      await server.cli(...mistake)
+      using sink = sinkOf(opened, new Feed(range(1, 10)), { ids: 'redis' })
+      await expect(sink.done).rejects.toMatchObject({
+        code: 'REDIS_REFUSED',
+        reason,
+        retryable: false,
+      })
+      expect(await server.cli('XLEN', 'stream')).toBe(':0')
+    },
+  )
 
   it('ends at once where the client is closed', async () => {
     const opened = await connect(server.url)
@@ -246,19 +272,25 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_REFUSED', reason: 'CLOSED' })
   })
 
-  it.each(['15-0', '99-0'])('ends where another writer has added %s, and loses nothing', async (id) => {
-    await using opened = await connect(server.url)
-    const feed = new Feed(range(1, 10))
-    using sink = sinkOf(opened, feed)
-    await sink.emits(10)
-    await server.cli('XADD', 'stream', id, 'event', '{"n":-1}')
-    feed.emit(...range(11, 20))
-    await expect(sink.done).rejects.toMatchObject({ code: 'REDIS_CONFLICT', message: expect.stringContaining(id) })
-    expect(feed.frontier).toBe(11)
-    // A restart takes what is there for given.
-    await sinkOf(opened, new Feed(range(11, 20)).complete()).done
-    expect((await numbers(server)).filter((n) => n > 0)).toEqual(upTo(20))
-  })
+  it.each(['15-0', '99-0'])(
+    'ends where another writer has added %s, and loses nothing',
+    async (id) => {
+      await using opened = await connect(server.url)
+      const feed = new Feed(range(1, 10))
+      using sink = sinkOf(opened, feed)
+      await sink.emits(10)
+      await server.cli('XADD', 'stream', id, 'event', '{"n":-1}')
+      feed.emit(...range(11, 20))
+      await expect(sink.done).rejects.toMatchObject({
+        code: 'REDIS_CONFLICT',
+        message: expect.stringContaining(id),
+      })
+      expect(feed.frontier).toBe(11)
+      // A restart takes what is there for given.
+      await sinkOf(opened, new Feed(range(11, 20)).complete()).done
+      expect((await numbers(server)).filter((n) => n > 0)).toEqual(upTo(20))
+    },
+  )
 
   it('is not disturbed by a second writer of the same events', async () => {
     await using opened = await connect(server.url)

@@ -27,7 +27,8 @@ describeRedis('RedisIds', () => {
   })
   beforeEach(() => server.cli('FLUSHALL'))
 
-  const idsOf = (stream: string) => new RedisIds(commands, stream, Number.POSITIVE_INFINITY, 5000, 100)
+  const idsOf = (stream: string) =>
+    new RedisIds(commands, stream, Number.POSITIVE_INFINITY, 5000, 100)
   const known = async (tagged: string) => {
     const sizes = await commands.pipeline([
       ['SCARD', `${tagged}:written:0`],

@@ -52,8 +52,14 @@ class Run {
       await this.#sink.when(isWaiting('TIMEOUT'))
       this.server.thaw()
     },
-    full: () => this.#whileSet(['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0'], 'OOM'),
-    'read-only': () => this.#whileSet(['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE'], 'READONLY'),
+    full: () =>
+      this.#whileSet(
+        ['CONFIG', 'SET', 'maxmemory', '1'],
+        ['CONFIG', 'SET', 'maxmemory', '0'],
+        'OOM',
+      ),
+    'read-only': () =>
+      this.#whileSet(['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE'], 'READONLY'),
     crash: async () => {
       await this.#caughtUp()
       if (this.next() < 0.7) await this.server.cli('SAVE')
@@ -75,7 +81,11 @@ class Run {
     },
   }
 
-  async #whileSet(fault: readonly string[], cure: readonly string[], reason: string): Promise<void> {
+  async #whileSet(
+    fault: readonly string[],
+    cure: readonly string[],
+    reason: string,
+  ): Promise<void> {
     await this.#caughtUp()
     await this.server.cli(...fault)
     this.#send(integer(this.next, 300) + 1)
@@ -113,7 +123,11 @@ describeRedis('toRedisStream, whatever happens to Redis, to the way there and to
       await run.finish()
       const found = await numbers(server)
       // The seed and the story are in the message of what fails.
-      expect({ happened: run.happened, options, found }).toEqual({ happened: run.happened, options, found: upTo(LAST) })
+      expect({ happened: run.happened, options, found }).toEqual({
+        happened: run.happened,
+        options,
+        found: upTo(LAST),
+      })
     },
     60_000,
   )

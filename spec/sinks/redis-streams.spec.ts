@@ -7,7 +7,8 @@ import { clients, type OpenClient } from '../redis-client/clients.js'
 import { Feed, range, type Small, small } from './feed.js'
 import { entries, numberIn, numbers, sinkOf, upTo } from './watched.js'
 
-const ended = (events$: Observable<unknown>): Promise<unknown> => lastValueFrom(events$, { defaultValue: undefined })
+const ended = (events$: Observable<unknown>): Promise<unknown> =>
+  lastValueFrom(events$, { defaultValue: undefined })
 
 describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   let server: RedisServer
@@ -22,14 +23,23 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   })
   beforeEach(() => server.cli('FLUSHALL'))
 
-  it.each(['position', 'redis'] as const)('writes each event and emits it, in order, with ids: %s', async (ids) => {
-    const sink = sinkOf(opened, new Feed(range(1, 1234)).complete(), { ids })
-    await sink.done
-    expect(await numbers(server)).toEqual(upTo(1234))
-    expect(sink.emitted).toEqual(upTo(1234))
-    expect(sink.feed.ledger).toMatchObject({ done: 1234, open: 0, failed: 0 })
-    expect(sink.metrics).toMatchObject({ written: 1234, duplicates: 0, pending: 0, retries: 0, status: { state: 'closed' } })
-  })
+  it.each(['position', 'redis'] as const)(
+    'writes each event and emits it, in order, with ids: %s',
+    async (ids) => {
+      const sink = sinkOf(opened, new Feed(range(1, 1234)).complete(), { ids })
+      await sink.done
+      expect(await numbers(server)).toEqual(upTo(1234))
+      expect(sink.emitted).toEqual(upTo(1234))
+      expect(sink.feed.ledger).toMatchObject({ done: 1234, open: 0, failed: 0 })
+      expect(sink.metrics).toMatchObject({
+        written: 1234,
+        duplicates: 0,
+        pending: 0,
+        retries: 0,
+        status: { state: 'closed' },
+      })
+    },
+  )
 
   it('makes ids of the position and the place among those that share it', async () => {
     const event = small(1)
@@ -41,7 +51,13 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       { event, position: Number.MAX_SAFE_INTEGER, index: 0 },
     ]).complete()
     await sinkOf(opened, feed).done
-    expect((await entries(server)).map(({ id }) => id)).toEqual(['0-1', '0-2', '41-0', '41-5', '9007199254740991-0'])
+    expect((await entries(server)).map(({ id }) => id)).toEqual([
+      '0-1',
+      '0-2',
+      '41-0',
+      '41-5',
+      '9007199254740991-0',
+    ])
   })
 
   it('emits each event in its own delivery, and the events of a batch are done when all are written', async () => {
@@ -49,7 +65,9 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     const places: (number | undefined)[] = []
     await new Promise<void>((complete, error) => {
       const sink = toRedisStream({ client: opened.client, stream: 'stream', size: 4, maxWaitMs: 5 })
-      feed.events$.pipe(sink).subscribe({ next: () => places.push(currentDelivery()?.place?.position), complete, error })
+      feed.events$
+        .pipe(sink)
+        .subscribe({ next: () => places.push(currentDelivery()?.place?.position), complete, error })
     })
     expect(places).toEqual(upTo(10))
     expect(feed.frontier).toBeUndefined()
@@ -65,11 +83,15 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
 
   it('spreads the events over partitions, and keeps the order of each DID', async () => {
     await sinkOf(opened, new Feed(range(1, 700)).complete(), { partitions: 3 }).done
-    const streams = await Promise.all([0, 1, 2].map((partition) => entries(server, `stream{${partition}}`)))
+    const streams = await Promise.all(
+      [0, 1, 2].map((partition) => entries(server, `stream{${partition}}`)),
+    )
     const found = streams.map((stream) => stream.map(numberIn))
     expect(found.flat().sort((a, b) => a - b)).toEqual(upTo(700))
     for (let did = 0; did < 7; did += 1) {
-      const of = found.map((stream) => stream.filter((n) => n % 7 === did)).filter((some) => some.length > 0)
+      const of = found
+        .map((stream) => stream.filter((n) => n % 7 === did))
+        .filter((some) => some.length > 0)
       expect(of).toEqual([upTo(700).filter((n) => n % 7 === did)])
     }
     expect(found.filter((stream) => stream.length > 0).length).toBeGreaterThan(1)
@@ -89,8 +111,15 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     ]
     const run = (ids: 'position' | 'redis') => {
       const feed = new Feed(twice).complete()
-      const sink = toRedisStream<Small>({ client: opened.client, stream: 'stream', ids, maxWaitMs: 5 })
-      const copies$ = feed.events$.pipe(mergeMap((event) => of(event, { ...event, did: 'did:plc:other' })))
+      const sink = toRedisStream<Small>({
+        client: opened.client,
+        stream: 'stream',
+        ids,
+        maxWaitMs: 5,
+      })
+      const copies$ = feed.events$.pipe(
+        mergeMap((event) => of(event, { ...event, did: 'did:plc:other' })),
+      )
       return { feed, end: ended(copies$.pipe(sink)) }
     }
     const refused = run('position')
@@ -103,9 +132,15 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   it('refuses a value outside a delivery, unless it is told where the value stands', async () => {
     const options = { client: opened.client, stream: 'stream', maxWaitMs: 5 }
     await expect(ended(of(small(1)).pipe(toRedisStream(options)))).rejects.toThrow(HoldError)
-    await ended(of(small(7), small(9)).pipe(toRedisStream({ ...options, id: ({ n }) => ({ position: n, index: 3 }) })))
+    await ended(
+      of(small(7), small(9)).pipe(
+        toRedisStream({ ...options, id: ({ n }) => ({ position: n, index: 3 }) }),
+      ),
+    )
     expect((await entries(server)).map(({ id }) => id)).toEqual(['7-3', '9-3'])
-    await expect(ended(of(small(1)).pipe(toRedisStream({ ...options, id: () => ({ position: 0.5 }) })))).rejects.toThrow(HoldError)
+    await expect(
+      ended(of(small(1)).pipe(toRedisStream({ ...options, id: () => ({ position: 0.5 }) }))),
+    ).rejects.toThrow(HoldError)
   })
 
   it('ends before an event that cannot be placed, and moves no position past it', async () => {
@@ -127,7 +162,11 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   it('refuses a second host beside the first with positions, and takes one that comes after it', async () => {
     const [a, b] = [new Feed(range(1, 3), 'wss://a.test'), new Feed(range(4, 6), 'wss://b.test')]
     const both = (ids: 'position' | 'redis') =>
-      ended(merge(a.events$, b.events$).pipe(toRedisStream({ client: opened.client, stream: 'stream', ids, maxWaitMs: 5 })))
+      ended(
+        merge(a.events$, b.events$).pipe(
+          toRedisStream({ client: opened.client, stream: 'stream', ids, maxWaitMs: 5 }),
+        ),
+      )
     await expect(both('position')).rejects.toThrow(RedisConflictError)
     expect(b.frontier).toBe(4)
     await sinkOf(opened, new Feed(range(7, 8), 'wss://c.test').complete()).done

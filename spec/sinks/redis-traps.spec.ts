@@ -17,7 +17,18 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   beforeEach(() => server.cli('FLUSHALL'))
 
   const read = (group: string, count: number) =>
-    server.cli('XREADGROUP', 'GROUP', group, 'me', 'COUNT', `${count}`, 'NOACK', 'STREAMS', 'stream', '>')
+    server.cli(
+      'XREADGROUP',
+      'GROUP',
+      group,
+      'me',
+      'COUNT',
+      `${count}`,
+      'NOACK',
+      'STREAMS',
+      'stream',
+      '>',
+    )
 
   it('pauses at the high-water mark and throws nothing away', async () => {
     await server.cli('XGROUP', 'CREATE', 'stream', 'fast', '0', 'MKSTREAM')
@@ -51,7 +62,8 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     using sink = sinkOf(opened, feed, { highWaterMark: 100, size: 50 })
     await sink.when(({ status }) => status.state === 'high-water')
     expect(sink.metrics.unread).toBe(100)
-    // A group in the middle of a stream with a hole: Redis 7 says that it does not know how far behind that is.
+    // A group in the middle of a stream with a hole: Redis 7 says that it does not know how far
+    // behind that is.
     await server.cli('XDEL', 'stream', '60-0')
     await server.cli('XGROUP', 'CREATE', 'stream', 'group', '50-0')
     expect(await server.cli('XINFO', 'GROUPS', 'stream')).toMatch(/lag\r\n\$-1$/)
@@ -80,7 +92,10 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
 
   it('writes each of the events that share a position once, cut anywhere', async () => {
     const placed = [1, 300, 7, 2, 90].flatMap((size, group) =>
-      Array.from({ length: size }, (_, index): Placed => ({ event: small(group * 1000 + index), position: 10 + group, index })),
+      Array.from(
+        { length: size },
+        (_, index): Placed => ({ event: small(group * 1000 + index), position: 10 + group, index }),
+      ),
     )
     const all = placed.map(({ event }) => event.n)
     for (let from = 0, to = 37; from < all.length; from = Math.max(0, to - 20), to += 37) {
@@ -93,8 +108,14 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   it('takes no event for a duplicate when positions are handed out again', async () => {
     await sinkOf(opened, new Feed(range(1, 100)).complete()).done
     const renumbered = (from: number, to: number): readonly Placed[] =>
-      range(from, to).map(({ event: { n }, position, index }) => ({ event: small(n + 1000), position, index }))
-    using sink = sinkOf(opened, new Feed([...range(90, 110), ...renumbered(60, 130)]).complete(), { size: 10 })
+      range(from, to).map(({ event: { n }, position, index }) => ({
+        event: small(n + 1000),
+        position,
+        index,
+      }))
+    using sink = sinkOf(opened, new Feed([...range(90, 110), ...renumbered(60, 130)]).complete(), {
+      size: 10,
+    })
     await sink.done
     const expected = [...upTo(110), ...upTo(1130, 1060)]
     expect(await numbers(server)).toEqual(expected)
@@ -120,7 +141,10 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   it('says when there are no ids left', async () => {
     await server.cli('XADD', 'stream', `${2n ** 64n - 1n}-0`, 'event', '{"n":0}')
     const feed = new Feed(range(1, 10))
-    await expect(sinkOf(opened, feed).done).rejects.toMatchObject({ code: 'REDIS_CONFLICT', message: expect.stringMatching(/no ids left/) })
+    await expect(sinkOf(opened, feed).done).rejects.toMatchObject({
+      code: 'REDIS_CONFLICT',
+      message: expect.stringMatching(/no ids left/),
+    })
     expect(feed.frontier).toBe(1)
   })
 
@@ -130,7 +154,9 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       new Feed(range(1, 500), 'wss://b.test'),
       new Feed(range(1, 700), 'wss://a.test'),
     ]
-    await Promise.all(feeds.map((feed) => sinkOf(opened, feed.complete(), { ids: 'redis', size: 50 }).done))
+    await Promise.all(
+      feeds.map((feed) => sinkOf(opened, feed.complete(), { ids: 'redis', size: 50 }).done),
+    )
     const found = [...(await numbers(server))].sort((a, b) => a - b)
     expect(found).toEqual([...upTo(500), ...upTo(700)].sort((a, b) => a - b))
     await sinkOf(opened, new Feed(range(1, 700), 'wss://a.test').complete(), { ids: 'redis' }).done

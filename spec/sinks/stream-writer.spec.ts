@@ -22,7 +22,14 @@ async function batchesOf(given: readonly Row[]): Promise<readonly number[]> {
       return { kind: 'done', done: length, written: length, duplicates: 0 }
     },
   }
-  const writer = new StreamWriter({} as RedisCommands, 'stream', ids, 10, 5000, new SinkCounts(undefined))
+  const writer = new StreamWriter(
+    {} as RedisCommands,
+    'stream',
+    ids,
+    10,
+    5000,
+    new SinkCounts(undefined),
+  )
   for (const row of given) writer.add(row)
   await writer.flush()
   return batches

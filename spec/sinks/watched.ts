@@ -1,6 +1,11 @@
 import { createClient } from '@redis/client'
 import { BehaviorSubject, filter, firstValueFrom, type Subscription } from 'rxjs'
-import { type RedisSinkMetrics, type RedisStreamOptions, redisSinkMetrics, toRedisStream } from '../../src/redis.js'
+import {
+  type RedisSinkMetrics,
+  type RedisStreamOptions,
+  redisSinkMetrics,
+  toRedisStream,
+} from '../../src/redis.js'
 import { redisCommands } from '../../src/redis-client/client.js'
 import { entriesOf, type RedisEntry } from '../../src/redis-client/replies.js'
 import type { RedisServer } from '../helpers/redis-server.js'
@@ -18,7 +23,9 @@ export interface WatchedSink extends Disposable {
   readonly done: Promise<void>
   /** Resolves when so many events came out below, or rejects with what ended the stream. */
   emits(count: number): Promise<void>
-  /** Resolves with the first snapshot that this is true of, or rejects with what ended the stream. */
+  /**
+   * Resolves with the first snapshot that this is true of, or rejects with what ended the stream.
+   */
   when(holds: (metrics: RedisSinkMetrics) => boolean): Promise<RedisSinkMetrics>
 }
 
@@ -32,14 +39,24 @@ const IMPATIENT = {
   timeoutMs: 300,
 } as const
 
-export function sinkOf({ client }: Pick<OpenClient, 'client'>, feed: Feed, options: Options = {}): WatchedSink {
+export function sinkOf(
+  { client }: Pick<OpenClient, 'client'>,
+  feed: Feed,
+  options: Options = {},
+): WatchedSink {
   const metrics$ = redisSinkMetrics()
   const [emitted, snapshots]: [number[], RedisSinkMetrics[]] = [[], []]
   metrics$.subscribe((snapshot) => snapshots.push(snapshot))
   const emitted$ = new BehaviorSubject(0)
   let subscription: Subscription | undefined
   const done = new Promise<void>((resolve, reject) => {
-    const sink = toRedisStream<Small>({ client, stream: 'stream', ...IMPATIENT, ...options, metrics$ })
+    const sink = toRedisStream<Small>({
+      client,
+      stream: 'stream',
+      ...IMPATIENT,
+      ...options,
+      metrics$,
+    })
     subscription = feed.events$.pipe(sink).subscribe({
       next: ({ n }) => {
         emitted.push(n)
@@ -58,8 +75,13 @@ export function sinkOf({ client }: Pick<OpenClient, 'client'>, feed: Feed, optio
     get metrics() {
       return metrics$.value
     },
-    emits: (count) => Promise.race([done, firstValueFrom(emitted$.pipe(filter((all) => all >= count))).then(() => {})]),
-    when: (holds) => Promise.race([done.then(() => metrics$.value), firstValueFrom(metrics$.pipe(filter(holds)))]),
+    emits: (count) =>
+      Promise.race([
+        done,
+        firstValueFrom(emitted$.pipe(filter((all) => all >= count))).then(() => {}),
+      ]),
+    when: (holds) =>
+      Promise.race([done.then(() => metrics$.value), firstValueFrom(metrics$.pipe(filter(holds)))]),
     [Symbol.dispose]: () => subscription?.unsubscribe(),
   }
 }
@@ -67,10 +89,14 @@ export function sinkOf({ client }: Pick<OpenClient, 'client'>, feed: Feed, optio
 export const isWaiting =
   (reason?: string) =>
   ({ status }: RedisSinkMetrics): boolean =>
-    status.state === 'waiting' && (reason === undefined || (status.reason as { reason?: string }).reason === reason)
+    status.state === 'waiting' &&
+    (reason === undefined || (status.reason as { reason?: string }).reason === reason)
 
 /** All entries of a stream. */
-export async function entries(server: RedisServer, stream = 'stream'): Promise<readonly RedisEntry[]> {
+export async function entries(
+  server: RedisServer,
+  stream = 'stream',
+): Promise<readonly RedisEntry[]> {
   const client = await createClient({ url: server.url }).connect()
   try {
     return entriesOf(await redisCommands(client).send(['XRANGE', stream, '-', '+']))
@@ -85,4 +111,5 @@ export const numberIn = ({ fields }: RedisEntry): number => JSON.parse(fields?.[
 export const numbers = async (server: RedisServer, stream?: string): Promise<readonly number[]> =>
   (await entries(server, stream)).map(numberIn)
 
-export const upTo = (last: number, from = 1): readonly number[] => Array.from({ length: last - from + 1 }, (_, i) => from + i)
+export const upTo = (last: number, from = 1): readonly number[] =>
+  Array.from({ length: last - from + 1 }, (_, i) => from + i)

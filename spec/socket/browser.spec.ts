@@ -28,37 +28,65 @@ jetstream$({ host: '${host}', wire: 'v1', collections: ['app.bsky.feed.post'], r
 
 describe('the package in a browser', () => {
   it('is reachable without any module of Node, and without ws', async () => {
-    const { inputs, text } = await bundle(`export * from ${JSON.stringify(INDEX)}`, 'browser', browser)
+    const { inputs, text } = await bundle(
+      `export * from ${JSON.stringify(INDEX)}`,
+      'browser',
+      browser,
+    )
     expect(inputs.some((input) => input.endsWith('src/socket/browser.ts'))).toBe(true)
-    expect(inputs.filter((input) => input.includes('node_modules/ws/') || input.endsWith('socket/node.ts'))).toEqual([])
-    expect(builtinModules.filter((name) => text.includes(`"node:${name}"`) || text.includes(`require("${name}")`))).toEqual([])
+    expect(
+      inputs.filter(
+        (input) => input.includes('node_modules/ws/') || input.endsWith('socket/node.ts'),
+      ),
+    ).toEqual([])
+    expect(
+      builtinModules.filter(
+        (name) => text.includes(`"node:${name}"`) || text.includes(`require("${name}")`),
+      ),
+    ).toEqual([])
   })
 
   it('finds its socket by `imports`, where a bundler reads the browser’s condition', async () => {
-    const { imports } = JSON.parse(await readFile(join(__dirname, '../../package.json'), 'utf8')) as { imports: Record<string, unknown> }
-    expect(imports['#socket']).toEqual({ browser: './dist/socket/browser.js', default: './dist/socket/node.js' })
+    const { imports } = JSON.parse(
+      await readFile(join(__dirname, '../../package.json'), 'utf8'),
+    ) as { imports: Record<string, unknown> }
+    expect(imports['#socket']).toEqual({
+      browser: './dist/socket/browser.js',
+      default: './dist/socket/node.js',
+    })
   })
 
   it('would not be bundled with the socket of Node: the check can fail', async () => {
-    await expect(bundle(`export * from ${JSON.stringify(INDEX)}`, 'node', browser)).rejects.toThrow(/node:|Could not resolve/)
+    await expect(bundle(`export * from ${JSON.stringify(INDEX)}`, 'node', browser)).rejects.toThrow(
+      /node:|Could not resolve/,
+    )
   })
 
   describe('over a WebSocket of the platform', () => {
     const folder = temporaryFolder()
     afterAll(() => folder[Symbol.dispose]())
 
-    /** Runs a program with the socket of browsers, on the same class as Node has it behind a flag. */
+    /**
+     * Runs a program with the socket of browsers, on the same class as Node has it behind a flag.
+     */
     async function run(name: string, contents: string): Promise<unknown> {
       const outfile = join(folder.path, `${name}.cjs`)
       await bundle(contents, 'browser', { platform: 'node', format: 'cjs', write: true, outfile })
-      const { stdout } = await promisify(execFile)(process.execPath, ['--experimental-websocket', '--no-warnings', outfile], {
-        timeout: 50_000,
-      })
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--experimental-websocket', '--no-warnings', outfile],
+        {
+          timeout: 50_000,
+        },
+      )
       return JSON.parse(stdout)
     }
 
     it('reads, and goes on after a cut without loss or repeat', async () => {
-      await using server = await fakeJetstream({ events: 400, faults: [{ after: 150, do: 'drop' }] })
+      await using server = await fakeJetstream({
+        events: 400,
+        faults: [{ after: 150, do: 'drop' }],
+      })
       const times = await run(
         'reads',
         `import { map, take, toArray } from 'rxjs'
@@ -85,24 +113,33 @@ describe('the package in a browser', () => {
     })
 
     it.each([
-      // Not 401: the WebSocket of Node 24 dials a second time by itself then, and that one is let in.
+      // Not 401: the WebSocket of Node 24 dials a second time by itself then, and that one is let
+      // in.
       ['a refusal', { do: 'refuse', status: 403 }, 'CONNECT', {}],
       ['a handshake that hangs', { do: 'hang' }, 'CONNECT_TIMEOUT', { connectTimeoutMs: 200 }],
       ['a close', { do: 'accept-and-drop', code: 1012 }, 'CONNECTION_CLOSED', {}],
-    ] as const)('tells %s from the others as far as a browser can', async (_, fault, code, config) => {
-      await using server = await fakeJetstream({ faults: [{ onConnect: 1, ...fault }] })
-      const met = await run(
-        code,
-        `import { jetstream$ } from 'rxjs-atproto'
+    ] as const)(
+      'tells %s from the others as far as a browser can',
+      async (_, fault, code, config) => {
+        await using server = await fakeJetstream({ faults: [{ onConnect: 1, ...fault }] })
+        const met = await run(
+          code,
+          `import { jetstream$ } from 'rxjs-atproto'
          jetstream$({ host: '${server.url}', reconnect: { maxAttempts: 0 }, ...${JSON.stringify(config)} })
            .subscribe({ error: (error) => console.log(JSON.stringify([error.code, error.cause.code])) })`,
-      )
-      expect(met).toEqual(['RECONNECT_EXHAUSTED', code])
-    })
+        )
+        expect(met).toEqual(['RECONNECT_EXHAUSTED', code])
+      },
+    )
 
     it('passes over a frame of a firehose that is too large, without a reconnect', async () => {
-      const large = commitFrame(6, [{ action: 'create', path: 'a.b.c/large', record: { text: 'x'.repeat(300_000) } }])
-      await using server = await fakeFirehose({ events: [posts(5), large, posts(7)], stored: 'all' })
+      const large = commitFrame(6, [
+        { action: 'create', path: 'a.b.c/large', record: { text: 'x'.repeat(300_000) } },
+      ])
+      await using server = await fakeFirehose({
+        events: [posts(5), large, posts(7)],
+        stored: 'all',
+      })
       const met = await run(
         'skip',
         `import { take, toArray } from 'rxjs'
@@ -112,12 +149,18 @@ describe('the package in a browser', () => {
          firehose$({ host: '${server.url}', cursor: 'oldest', maxFrameBytes: 4000, ...observers })
            .pipe(take(2), toArray()).subscribe((events) => console.log(JSON.stringify([events.map(({ cursor }) => cursor), gaps, lengths])))`,
       )
-      expect(met).toMatchObject([[5, 7], [{ from: 6, to: 6, reason: 'frame-too-large', count: 1 }], [[65_536, large.length]]])
+      expect(met).toMatchObject([
+        [5, 7],
+        [{ from: 6, to: 6, reason: 'frame-too-large', count: 1 }],
+        [[65_536, large.length]],
+      ])
       expect(server.attempts).toHaveLength(1)
     })
 
     it('passes a frame that is too large', async () => {
-      const [first, second, third] = [...generateEvents({ count: 3 })].map((event) => JSON.stringify(event)) as [string, string, string]
+      const [first, second, third] = [...generateEvents({ count: 3 })].map((event) =>
+        JSON.stringify(event),
+      ) as [string, string, string]
       const large = second.replace('"kind"', `"padding":"${'x'.repeat(5000)}","kind"`)
       await using server = await fakeJetstream({ events: [first, large, third] })
       const met = await run(
@@ -128,32 +171,50 @@ describe('the package in a browser', () => {
          jetstream$({ host: '${server.url}', maxFrameBytes: 4000, reconnect: { initialDelayMs: 10 }, gaps: { next: (gap) => reasons.push(gap.reason) } })
            .pipe(take(2), toArray()).subscribe((events) => console.log(JSON.stringify([events.map((event) => event.time_us), reasons])))`,
       )
-      expect(met).toEqual([[JSON.parse(first).time_us, JSON.parse(third).time_us], ['frame-too-large']])
+      expect(met).toEqual([
+        [JSON.parse(first).time_us, JSON.parse(third).time_us],
+        ['frame-too-large'],
+      ])
     })
   })
 
   const missing = !existsSync(CHROMIUM)
-  if (missing && process.env.CI === 'true') it('runs in chromium', () => expect(`${CHROMIUM} to be installed`).toBe('true'))
-  else if (missing) process.stderr.write(`skipped: ${CHROMIUM} is not installed, so no program runs in a browser\n`)
+  if (missing && process.env.CI === 'true')
+    it('runs in chromium', () => expect(`${CHROMIUM} to be installed`).toBe('true'))
+  else if (missing)
+    process.stderr.write(`skipped: ${CHROMIUM} is not installed, so no program runs in a browser\n`)
 
   const inChromium = missing ? it.skip : it
   inChromium(
     'reads a Jetstream in chromium',
     async () => {
       using folder = temporaryFolder()
-      await using server = await fakeJetstream({ events: 500, faults: [{ after: 10, do: 'close', code: 1012 }] })
+      await using server = await fakeJetstream({
+        events: 500,
+        faults: [{ after: 10, do: 'close', code: 1012 }],
+      })
       const { text } = await bundle(PAGE(server.url), 'browser', browser)
       const reported = new Subject<string>()
       await using site = await refusing((request, response) => {
         const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
         if (pathname === '/report') reported.next(String(searchParams))
         const [type, body] =
-          pathname === '/page.js' ? ['text/javascript', text] : ['text/html', '<script type="module" src="/page.js"></script>']
+          pathname === '/page.js'
+            ? ['text/javascript', text]
+            : ['text/html', '<script type="module" src="/page.js"></script>']
         response.writeHead(200, { 'content-type': type }).end(body)
       })
       const report = firstValueFrom(reported)
-      const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--remote-debugging-port=0', `--user-data-dir=${folder.path}/profile`]
-      const chromium = spawn(CHROMIUM, [...flags, site.url.replace('ws', 'http')], { stdio: 'ignore' })
+      const flags = [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--remote-debugging-port=0',
+        `--user-data-dir=${folder.path}/profile`,
+      ]
+      const chromium = spawn(CHROMIUM, [...flags, site.url.replace('ws', 'http')], {
+        stdio: 'ignore',
+      })
       try {
         expect(await report).toBe('events=20&collections=1&reconnects=1')
       } finally {

@@ -17,7 +17,11 @@ const alias = (platform: 'node' | 'browser') => ({
 })
 
 /** Bundles a program that is written as a text; the paths of its imports are those of users. */
-export async function bundle(program: string, platform: 'node' | 'browser', options: BuildOptions = {}) {
+export async function bundle(
+  program: string,
+  platform: 'node' | 'browser',
+  options: BuildOptions = {},
+) {
   const result = await build({
     stdin: { contents: program, resolveDir: ROOT, loader: 'ts' },
     bundle: true,
@@ -27,13 +31,20 @@ export async function bundle(program: string, platform: 'node' | 'browser', opti
     alias: alias(platform),
     ...options,
   })
-  return { inputs: Object.keys(result.metafile?.inputs ?? {}), text: result.outputFiles?.[0]?.text ?? '' }
+  return {
+    inputs: Object.keys(result.metafile?.inputs ?? {}),
+    text: result.outputFiles?.[0]?.text ?? '',
+  }
 }
 
 /** A folder that goes with the spec. */
 export function temporaryFolder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'rxjs-atproto-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }) }
+  return {
+    path,
+    [Symbol.dispose]: () =>
+      rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
+  }
 }
 
 /** Bundles a Node program to a file of this folder. */

@@ -1,5 +1,6 @@
 // For localhost, signed by itself, until 2126: made for the specs, and good for nothing else.
-const pem = (label: string, base64: string): string => `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`
+const pem = (label: string, base64: string): string =>
+  `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`
 
 export const KEY = pem(
   'PRIVATE KEY',

@@ -21,7 +21,13 @@ export class Dialling implements Disposable {
   readonly #subscription
 
   constructor(url: string, options: Partial<DialOptions> = {}) {
-    this.#subscription = dial({ connectTimeoutMs: 5000, maxFrameBytes: 1_000_000, headers: {}, ...options, url }).subscribe({
+    this.#subscription = dial({
+      connectTimeoutMs: 5000,
+      maxFrameBytes: 1_000_000,
+      headers: {},
+      ...options,
+      url,
+    }).subscribe({
       next: (connection) => this.#opened(connection),
       error: (error: unknown) => {
         if (!(error instanceof StreamError)) throw error

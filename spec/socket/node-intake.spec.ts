@@ -30,10 +30,18 @@ async function packets(...bytes: readonly Uint8Array[]) {
 
 describe('a connection', () => {
   it('is read into one buffer, again and again', async () => {
-    const { server, more } = await packets(...['none', 'one', 'two', 'three'].map((text) => frame(TEXT, Buffer.from(text))))
+    const { server, more } = await packets(
+      ...['none', 'one', 'two', 'three'].map((text) => frame(TEXT, Buffer.from(text))),
+    )
     await using _server = server
     const places: [ArrayBufferLike, number][] = []
-    const options = { url: server.url, connectTimeoutMs: 5000, maxFrameBytes: 1000, headers: {}, textAsBytes: true }
+    const options = {
+      url: server.url,
+      connectTimeoutMs: 5000,
+      maxFrameBytes: 1000,
+      headers: {},
+      textAsBytes: true,
+    }
     await new Promise<void>((resolve, reject) => {
       const subscription = dial(options).subscribe({
         next: ({ frames$ }) =>
@@ -49,7 +57,11 @@ describe('a connection', () => {
       })
     })
     // The first may have come with the handshake.
-    const [, [buffer, at], ...others] = places as [unknown, [ArrayBufferLike, number], ...typeof places]
+    const [, [buffer, at], ...others] = places as [
+      unknown,
+      [ArrayBufferLike, number],
+      ...typeof places,
+    ]
     expect(buffer.byteLength).toBe(262_144)
     expect(others.every(([other, place]) => other === buffer && place === at)).toBe(true)
   })
@@ -61,16 +73,27 @@ describe('a connection', () => {
     const { server, more } = await packets(
       // This one may come with the handshake.
       frame(TEXT, Buffer.from('first')),
-      Buffer.concat([frame(BINARY, Buffer.from('binary')), frame(TEXT, wrong), long.subarray(0, 90)]),
+      Buffer.concat([
+        frame(BINARY, Buffer.from('binary')),
+        frame(TEXT, wrong),
+        long.subarray(0, 90),
+      ]),
       Buffer.concat([long.subarray(90), frame(TEXT, Buffer.alloc(200, 'x'))]),
       frame(TEXT, Buffer.alloc(200, 'y')),
     )
     await using _server = server
     using dialling = new Dialling(server.url)
-    dialling.onFrame = (received) => (/^(first|long|x)/.test(`${received}`) || received.length === wrong.length ? more() : undefined)
+    dialling.onFrame = (received) =>
+      /^(first|long|x)/.test(`${received}`) || received.length === wrong.length ? more() : undefined
     const [first, ...others] = await dialling.received(6)
     expect(first).toBe('first')
-    expect(others).toEqual([Buffer.from('binary'), Buffer.from(wrong), text, 'x'.repeat(200), 'y'.repeat(200)])
+    expect(others).toEqual([
+      Buffer.from('binary'),
+      Buffer.from(wrong),
+      text,
+      'x'.repeat(200),
+      'y'.repeat(200),
+    ])
   })
 
   it.each([false, true])(
@@ -78,7 +101,11 @@ describe('a connection', () => {
     async (textAsBytes) => {
       const half = frame(TEXT, Buffer.alloc(100, 'c'))
       const { server, more } = await packets(
-        Buffer.concat([frame(TEXT, Buffer.from('a')), frame(BINARY, Buffer.from('b')), half.subarray(0, 50)]),
+        Buffer.concat([
+          frame(TEXT, Buffer.from('a')),
+          frame(BINARY, Buffer.from('b')),
+          half.subarray(0, 50),
+        ]),
         Buffer.concat([half.subarray(50), frame(TEXT, Buffer.from('d'))]),
       )
       await using _server = server
@@ -99,7 +126,10 @@ describe('a connection', () => {
   it('checks the certificate of a server', async () => {
     await using server = await wsServer(() => undefined, { secure: true })
     using dialling = new Dialling(server.url)
-    expect(await dialling.ended()).toMatchObject({ code: 'CONNECT', cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } })
+    expect(await dialling.ended()).toMatchObject({
+      code: 'CONNECT',
+      cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+    })
   })
 })
 
@@ -115,10 +145,20 @@ async function opened(isSecure: boolean) {
   const server = isSecure ? createServer({ key: KEY, cert: CERTIFICATE }, onSocket) : undefined
   const tcp = server === undefined ? await tcpServer(onSocket) : undefined
   if (server !== undefined) await once(server.listen(0, '127.0.0.1'), 'listening')
-  const port = Number(tcp === undefined ? (server?.address() as AddressInfo | undefined)?.port : new URL(tcp.url).port)
+  const port = Number(
+    tcp === undefined
+      ? (server?.address() as AddressInfo | undefined)?.port
+      : new URL(tcp.url).port,
+  )
   const intake = new Intake(isSecure)
   // What `ws` hands over holds HTTP's path.
-  const options = { host: '127.0.0.1', port, path: '/subscribe', ca: CERTIFICATE, checkServerIdentity: () => undefined }
+  const options = {
+    host: '127.0.0.1',
+    port,
+    path: '/subscribe',
+    ca: CERTIFICATE,
+    checkServerIdentity: () => undefined,
+  }
   const socket = intake.connect(options)
   await changes.when(() => peer !== undefined)
   const end = async () => {
@@ -214,18 +254,21 @@ describe.each([
     expect(socket.readableLength).toBeLessThan(600_000)
   })
 
-  it.each(['in the tick of its start', 'after a resume in the same tick'])('that is paused %s stays so', async (when) => {
-    await using connection = await opened(isSecure)
-    const { intake, socket, peer } = connection
-    let size = 0
-    intake.take((chunk) => {
-      size += chunk.length
-    })
-    if (when.startsWith('after')) socket.resume()
-    socket.pause()
-    expect(await fill(peer)).toBeLessThan(1000)
-    expect(size + socket.readableLength).toBeLessThan(1_000_000)
-  })
+  it.each(['in the tick of its start', 'after a resume in the same tick'])(
+    'that is paused %s stays so',
+    async (when) => {
+      await using connection = await opened(isSecure)
+      const { intake, socket, peer } = connection
+      let size = 0
+      intake.take((chunk) => {
+        size += chunk.length
+      })
+      if (when.startsWith('after')) socket.resume()
+      socket.pause()
+      expect(await fill(peer)).toBeLessThan(1000)
+      expect(size + socket.readableLength).toBeLessThan(1_000_000)
+    },
+  )
 
   it('ends as a socket does', async () => {
     await using connection = await opened(isSecure)
@@ -253,7 +296,12 @@ it.each([
   })
   await once(server.listen(0), 'listening')
   const { port } = server.address() as AddressInfo
-  const socket = new Intake(true).connect({ host, port, ca: CERTIFICATE, checkServerIdentity: () => undefined } as TcpNetConnectOpts)
+  const socket = new Intake(true).connect({
+    host,
+    port,
+    ca: CERTIFICATE,
+    checkServerIdentity: () => undefined,
+  } as TcpNetConnectOpts)
   await changes.when(() => asked !== undefined)
   expect(asked).toBe(name)
   socket.destroy()

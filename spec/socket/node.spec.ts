@@ -33,7 +33,9 @@ describe('the handshake', () => {
       },
       { perMessageDeflate: true },
     )
-    using dialling = new Dialling(`${server.url}/path?x=1`, { headers: { 'user-agent': 'spec/1', 'x-a': 'b' } })
+    using dialling = new Dialling(`${server.url}/path?x=1`, {
+      headers: { 'user-agent': 'spec/1', 'x-a': 'b' },
+    })
     await dialling.opened()
     expect(request?.url).toBe('/path?x=1')
     expect(request?.headers).toMatchObject({ 'user-agent': 'spec/1', 'x-a': 'b' })
@@ -51,19 +53,22 @@ describe('the handshake', () => {
     expect(offered).toBe('xrpc.v1.json')
   })
 
-  it.each([301, 400, 401, 403, 404, 429, 500, 503])('that is refused with %i says the status and the body', async (status) => {
-    await using server = await refusing((_request, response) => {
-      response.writeHead(status, { location: '/elsewhere' }).end('no, thank you')
-    })
-    using dialling = new Dialling(server.url)
-    expect(await dialling.ended()).toMatchObject({
-      code: 'REFUSED',
-      status,
-      body: 'no, thank you',
-      retryable: status === 429 || status >= 500,
-      message: expect.stringContaining(`${status}: no, thank you`),
-    })
-  })
+  it.each([301, 400, 401, 403, 404, 429, 500, 503])(
+    'that is refused with %i says the status and the body',
+    async (status) => {
+      await using server = await refusing((_request, response) => {
+        response.writeHead(status, { location: '/elsewhere' }).end('no, thank you')
+      })
+      using dialling = new Dialling(server.url)
+      expect(await dialling.ended()).toMatchObject({
+        code: 'REFUSED',
+        status,
+        body: 'no, thank you',
+        retryable: status === 429 || status >= 500,
+        message: expect.stringContaining(`${status}: no, thank you`),
+      })
+    },
+  )
 
   it('that is refused in XRPC says the name of the error', async () => {
     const body = JSON.stringify({ error: 'InvalidRequest', message: 'cursor is no number' })
@@ -78,9 +83,15 @@ describe('the handshake', () => {
 
   it('that is refused in HTML keeps the page, and spares the message from it', async () => {
     const body = '<html><body><h1>502 Bad Gateway</h1></body></html>'
-    await using server = await refusing((_request, response) => response.writeHead(502, { 'content-type': 'text/html' }).end(body))
+    await using server = await refusing((_request, response) =>
+      response.writeHead(502, { 'content-type': 'text/html' }).end(body),
+    )
     using dialling = new Dialling(server.url)
-    expect(await dialling.ended()).toMatchObject({ status: 502, body, message: 'the server refused the connection with 502' })
+    expect(await dialling.ended()).toMatchObject({
+      status: 502,
+      body,
+      message: 'the server refused the connection with 502',
+    })
   })
 
   it('that is refused with a book keeps 4 KiB of it, and waits for no more', async () => {
@@ -128,7 +139,9 @@ describe('the handshake', () => {
     ['a date that is past', 'Wed, 21 Oct 2015 07:28:00 GMT', 0],
     ['nonsense', 'soon', undefined],
   ])('that is refused reads Retry-After: %s', async (_, header, retryAfterMs) => {
-    await using server = await refusing((_request, response) => response.writeHead(503, { 'retry-after': header }).end())
+    await using server = await refusing((_request, response) =>
+      response.writeHead(503, { 'retry-after': header }).end(),
+    )
     using dialling = new Dialling(server.url)
     expect((await dialling.ended()) as { retryAfterMs?: number }).toHaveProperty('status', 503)
     expect((dialling.error as { retryAfterMs?: number }).retryAfterMs).toBe(retryAfterMs)
@@ -136,7 +149,9 @@ describe('the handshake', () => {
 
   it('reads a Retry-After that is a date to come', async () => {
     const date = new Date(Date.now() + 60_000).toUTCString()
-    await using server = await refusing((_request, response) => response.writeHead(503, { 'retry-after': date }).end())
+    await using server = await refusing((_request, response) =>
+      response.writeHead(503, { 'retry-after': date }).end(),
+    )
     using dialling = new Dialling(server.url)
     const { retryAfterMs } = (await dialling.ended()) as { retryAfterMs?: number }
     expect(retryAfterMs).toBeGreaterThan(50_000)
@@ -149,7 +164,10 @@ describe('the handshake', () => {
       accepted += 1
     })
     using dialling = new Dialling(server.url, { connectTimeoutMs: 300 })
-    expect(await dialling.ended()).toMatchObject({ code: 'CONNECT_TIMEOUT', message: expect.stringContaining('300 ms') })
+    expect(await dialling.ended()).toMatchObject({
+      code: 'CONNECT_TIMEOUT',
+      message: expect.stringContaining('300 ms'),
+    })
     expect(accepted).toBe(1)
   })
 
@@ -165,12 +183,19 @@ describe('the handshake', () => {
     const server = await tcpServer(() => undefined)
     await server[Symbol.asyncDispose]()
     using dialling = new Dialling(server.url)
-    expect(await dialling.ended()).toMatchObject({ code: 'CONNECT', retryable: true, cause: { code: 'ECONNREFUSED' } })
+    expect(await dialling.ended()).toMatchObject({
+      code: 'CONNECT',
+      retryable: true,
+      cause: { code: 'ECONNREFUSED' },
+    })
   })
 
   it('with a host that does not exist fails with the name of the failure', async () => {
     using dialling = new Dialling('ws://does-not-exist.invalid')
-    expect(await dialling.ended()).toMatchObject({ code: 'CONNECT', cause: { syscall: 'getaddrinfo' } })
+    expect(await dialling.ended()).toMatchObject({
+      code: 'CONNECT',
+      cause: { syscall: 'getaddrinfo' },
+    })
   })
 
   it.each([
@@ -180,7 +205,9 @@ describe('the handshake', () => {
     [
       'has the wrong key',
       (socket: Socket) =>
-        socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n'),
+        socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n',
+        ),
     ],
   ])('that %s fails', async (_, answer) => {
     await using server = await tcpServer((socket) => {
@@ -221,7 +248,10 @@ describe('frames', () => {
   })
 
   it('of text that is not UTF-8 come as bytes, and the connection stays', async () => {
-    await using server = await writing(frame(TEXT, Uint8Array.of(0x61, 0xff, 0xfe)), frame(TEXT, Buffer.from('next')))
+    await using server = await writing(
+      frame(TEXT, Uint8Array.of(0x61, 0xff, 0xfe)),
+      frame(TEXT, Buffer.from('next')),
+    )
     using dialling = new Dialling(server.url)
     expect(await dialling.received(2)).toEqual([Buffer.from([0x61, 0xff, 0xfe]), 'next'])
     expect(dialling.error).toBeUndefined()
@@ -237,39 +267,73 @@ describe('frames', () => {
       ...fragments,
     )
     using dialling = new Dialling(server.url, { textAsBytes: true })
-    expect(await dialling.received(5)).toEqual(['äöü', Buffer.of(1), Buffer.of(0x61, 0xff), '\ufffd', 'ä'])
+    expect(await dialling.received(5)).toEqual([
+      'äöü',
+      Buffer.of(1),
+      Buffer.of(0x61, 0xff),
+      '\ufffd',
+      'ä',
+    ])
     expect(dialling.asBytes).toBe(4)
   })
 
   it('above `maxFrameBytes` end the connection, those at it do not', async () => {
-    await using server = await writing(frame(TEXT, Buffer.alloc(1000, 'x')), frame(TEXT, Buffer.alloc(1001, 'x')))
+    await using server = await writing(
+      frame(TEXT, Buffer.alloc(1000, 'x')),
+      frame(TEXT, Buffer.alloc(1001, 'x')),
+    )
     using dialling = new Dialling(server.url, { maxFrameBytes: 1000 })
-    expect(await dialling.ended()).toMatchObject({ code: 'FRAME_TOO_LARGE', retryable: true, message: expect.stringContaining('1000') })
+    expect(await dialling.ended()).toMatchObject({
+      code: 'FRAME_TOO_LARGE',
+      retryable: true,
+      message: expect.stringContaining('1000'),
+    })
     expect(dialling.frames).toEqual(['x'.repeat(1000)])
   })
 
   it('in many fragments above `maxFrameBytes` end the connection too', async () => {
-    const fragment = (opcode: number) => Buffer.concat([Buffer.from([opcode, 100]), Buffer.alloc(100, 'x')])
-    await using server = await writing(fragment(TEXT), ...Array.from({ length: 20 }, () => fragment(0)))
+    const fragment = (opcode: number) =>
+      Buffer.concat([Buffer.from([opcode, 100]), Buffer.alloc(100, 'x')])
+    await using server = await writing(
+      fragment(TEXT),
+      ...Array.from({ length: 20 }, () => fragment(0)),
+    )
     using dialling = new Dialling(server.url, { maxFrameBytes: 1000 })
     expect(await dialling.ended()).toMatchObject({ code: 'FRAME_TOO_LARGE' })
   })
 
   it.each([
     ['whole', (bytes: Buffer) => [frame(BINARY, bytes)]],
-    ['in fragments', (bytes: Buffer) => [fragment(BINARY, bytes.subarray(0, 700)), fragment(0x80, bytes.subarray(700))]],
-  ])('above `maxFrameBytes` (%s) are passed over where they may be, and the connection stays', async (_, written) => {
-    const large = Buffer.from(Uint8Array.from({ length: 5000 }, (__, index) => index))
-    await using server = await writing(frame(BINARY, Buffer.of(1)), ...written(large), frame(BINARY, Buffer.of(2)))
-    using dialling = new Dialling(server.url, { maxFrameBytes: 1000, skipsLargeFrames: true })
-    expect(await dialling.received(2)).toEqual([Buffer.of(1), Buffer.of(2)])
-    expect(dialling.large).toMatchObject([{ head: large, length: 5000 }])
-    expect(dialling.connection?.bytes).toBe(5002)
-    expect(dialling.error).toBeUndefined()
-  })
+    [
+      'in fragments',
+      (bytes: Buffer) => [
+        fragment(BINARY, bytes.subarray(0, 700)),
+        fragment(0x80, bytes.subarray(700)),
+      ],
+    ],
+  ])(
+    'above `maxFrameBytes` (%s) are passed over where they may be, and the connection stays',
+    async (_, written) => {
+      const large = Buffer.from(Uint8Array.from({ length: 5000 }, (__, index) => index))
+      await using server = await writing(
+        frame(BINARY, Buffer.of(1)),
+        ...written(large),
+        frame(BINARY, Buffer.of(2)),
+      )
+      using dialling = new Dialling(server.url, { maxFrameBytes: 1000, skipsLargeFrames: true })
+      expect(await dialling.received(2)).toEqual([Buffer.of(1), Buffer.of(2)])
+      expect(dialling.large).toMatchObject([{ head: large, length: 5000 }])
+      expect(dialling.connection?.bytes).toBe(5002)
+      expect(dialling.error).toBeUndefined()
+    },
+  )
 
   it('above `maxFrameBytes` come in their turn, also to a reader that had paused', async () => {
-    const pieces = [frame(TEXT, Buffer.from('a')), frame(TEXT, Buffer.alloc(2000, 'x')), frame(TEXT, Buffer.from('b'))]
+    const pieces = [
+      frame(TEXT, Buffer.from('a')),
+      frame(TEXT, Buffer.alloc(2000, 'x')),
+      frame(TEXT, Buffer.from('b')),
+    ]
     await using server = await writing(Buffer.concat(pieces))
     using dialling = new Dialling(server.url, { maxFrameBytes: 1000, skipsLargeFrames: true })
     const told: unknown[] = []
@@ -311,16 +375,27 @@ describe('frames', () => {
   ])('against RFC 6455 (%s) end the connection, to be dialled again', async (_, bytes) => {
     await using server = await writing(bytes)
     using dialling = new Dialling(server.url)
-    expect(await dialling.ended()).toMatchObject({ code: 'CONNECTION_CLOSED', closeCode: 1002, retryable: true })
+    expect(await dialling.ended()).toMatchObject({
+      code: 'CONNECTION_CLOSED',
+      closeCode: 1002,
+      retryable: true,
+    })
   })
 })
 
 describe('the end of a connection', () => {
-  it.each([1000, 1001, 1012])('by a close frame with %i is an error, with code and reason', async (code) => {
-    await using server = await wsServer((ws) => ws.close(code, 'so long'))
-    using dialling = new Dialling(server.url)
-    expect(await dialling.ended()).toMatchObject({ code: 'CONNECTION_CLOSED', closeCode: code, reason: 'so long' })
-  })
+  it.each([1000, 1001, 1012])(
+    'by a close frame with %i is an error, with code and reason',
+    async (code) => {
+      await using server = await wsServer((ws) => ws.close(code, 'so long'))
+      using dialling = new Dialling(server.url)
+      expect(await dialling.ended()).toMatchObject({
+        code: 'CONNECTION_CLOSED',
+        closeCode: code,
+        reason: 'so long',
+      })
+    },
+  )
 
   it('by a close frame without a code is 1005', async () => {
     await using server = await wsServer((ws) => ws.close())
@@ -331,8 +406,14 @@ describe('the end of a connection', () => {
   it.each([
     ['FIN without a close frame', (tcp: Socket) => tcp.end()],
     ['RST', (tcp: Socket) => tcp.resetAndDestroy()],
-    ['RST in the middle of a frame', (tcp: Socket) => tcp.write(Buffer.from([0x81, 126, 1, 0, 0x61]), () => tcp.resetAndDestroy())],
-    ['FIN in the middle of a frame', (tcp: Socket) => tcp.end(Buffer.from([0x81, 126, 1, 0, 0x61]))],
+    [
+      'RST in the middle of a frame',
+      (tcp: Socket) => tcp.write(Buffer.from([0x81, 126, 1, 0, 0x61]), () => tcp.resetAndDestroy()),
+    ],
+    [
+      'FIN in the middle of a frame',
+      (tcp: Socket) => tcp.end(Buffer.from([0x81, 126, 1, 0, 0x61])),
+    ],
   ])('by %s is 1006, after all that came before it', async (_, end) => {
     const received = new Changes()
     let ready = false

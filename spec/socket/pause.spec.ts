@@ -106,29 +106,32 @@ describe('a paused socket', () => {
     expect(await dialling.received(written)).toHaveLength(written)
   })
 
-  it.each([0, 1])('in the call that opens it lets TCP push back too, with %i frames in the packet of the handshake', async (early) => {
-    let [written, isOver] = [0, false]
-    const stopped = new Changes()
-    await using server = await wsServer(async (_ws, _request, tcp) => {
-      tcp.cork()
-      for (; written < early; written++) tcp.write(chunk)
-      tcp.uncork()
-      for (; tcp.writableLength < 1_000_000 && written < 1000; written++) {
-        tcp.write(chunk)
-        await new Promise(setImmediate)
-      }
-      isOver = true
-      stopped.changed()
-    })
-    using dialling = new Dialling(server.url)
-    dialling.onConnection = (connection) => connection.pause()
-    const connection = await dialling.opened()
-    await stopped.when(() => isOver)
-    expect(written).toBeLessThan(1000)
-    expect(connection.bytes).toBeLessThan(1_000_000)
-    connection.resume()
-    expect(await dialling.received(written)).toHaveLength(written)
-  })
+  it.each([0, 1])(
+    'in the call that opens it lets TCP push back too, with %i frames in the packet of the handshake',
+    async (early) => {
+      let [written, isOver] = [0, false]
+      const stopped = new Changes()
+      await using server = await wsServer(async (_ws, _request, tcp) => {
+        tcp.cork()
+        for (; written < early; written++) tcp.write(chunk)
+        tcp.uncork()
+        for (; tcp.writableLength < 1_000_000 && written < 1000; written++) {
+          tcp.write(chunk)
+          await new Promise(setImmediate)
+        }
+        isOver = true
+        stopped.changed()
+      })
+      using dialling = new Dialling(server.url)
+      dialling.onConnection = (connection) => connection.pause()
+      const connection = await dialling.opened()
+      await stopped.when(() => isOver)
+      expect(written).toBeLessThan(1000)
+      expect(connection.bytes).toBeLessThan(1_000_000)
+      connection.resume()
+      expect(await dialling.received(written)).toHaveLength(written)
+    },
+  )
 
   it('that the peer ends, in the middle of a header, hands out all that came before', async () => {
     const { server, connected } = await writer()

@@ -10,7 +10,11 @@ export interface Listening extends AsyncDisposable {
   readonly url: string
 }
 
-async function listening(server: Server, sockets: ReadonlySet<Socket>, scheme = 'ws'): Promise<Listening> {
+async function listening(
+  server: Server,
+  sockets: ReadonlySet<Socket>,
+  scheme = 'ws',
+): Promise<Listening> {
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
     url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -39,7 +43,9 @@ export function tcpServer(onSocket: (socket: Socket) => void): Promise<Listening
 }
 
 /** Answers every handshake with plain HTTP. */
-export function refusing(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<Listening> {
+export function refusing(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<Listening> {
   const server = createHttp(answer)
   return listening(server, socketsOf(server))
 }
@@ -59,8 +65,14 @@ export async function wsServer(
   return listening(server, sockets, secure ? 'wss' : 'ws')
 }
 
-/** One unmasked frame as a server writes it: a header for less than 126 bytes, or for less than 64 KiB. */
+/**
+ * One unmasked frame as a server writes it: a header for less than 126 bytes, or for less than 64
+ * KiB.
+ */
 export function frame(opcode: number, payload: Uint8Array): Buffer {
-  const head = payload.length < 126 ? [0x80 | opcode, payload.length] : [0x80 | opcode, 126, payload.length >> 8, payload.length & 255]
+  const head =
+    payload.length < 126
+      ? [0x80 | opcode, payload.length]
+      : [0x80 | opcode, 126, payload.length >> 8, payload.length & 255]
   return Buffer.concat([Buffer.from(head), payload])
 }

@@ -9,7 +9,8 @@ import { program, temporaryFolder } from './bundle.js'
 import { Dialling } from './dialling.js'
 import { refusing, tcpServer, wsServer } from './servers.js'
 
-// Unsubscribes in the state that it is told, and has no other way to end than by having nothing left to do.
+// Unsubscribes in the state that it is told, and has no other way to end than by having nothing
+// left to do.
 const CHILD = `
 import { firstValueFrom, filter } from 'rxjs'
 import { boundedMergeMap, jetstream$, memoryCursorStore, streamMetrics } from 'rxjs-atproto'
@@ -48,13 +49,17 @@ describe('unsubscription', () => {
 
   /** Runs the child; one that does not end by itself is killed, and the promise rejects. */
   async function run(host: string, state: string, work = 'none'): Promise<Ended> {
-    const { stdout } = await promisify(execFile)(process.execPath, [child, host, state, work], { timeout: 50_000 })
+    const { stdout } = await promisify(execFile)(process.execPath, [child, host, state, work], {
+      timeout: 50_000,
+    })
     return JSON.parse(stdout) as Ended
   }
 
   const expectClean = ({ afterMs, left, state }: Ended) => {
     expect(state).toBe('closed')
-    expect(left.filter((resource) => /TCP|Timeout|Immediate|DNS|GetAddr/.test(resource))).toEqual([])
+    expect(left.filter((resource) => /TCP|Timeout|Immediate|DNS|GetAddr/.test(resource))).toEqual(
+      [],
+    )
     // Our close frame is waited for a second; `ws` by itself waits for 30.
     expect(afterMs).toBeLessThan(15_000)
   }

@@ -25,13 +25,18 @@ function frame(
 }
 
 // Exported, and not in the types.
-const { Receiver } = WebSocket as unknown as { readonly Receiver: new (options: object) => Writable }
-const receiver = () => new Receiver({ isServer: false, maxPayload: MAX_FRAME_BYTES, skipUTF8Validation: true })
+const { Receiver } = WebSocket as unknown as {
+  readonly Receiver: new (options: object) => Writable
+}
+const receiver = () =>
+  new Receiver({ isServer: false, maxPayload: MAX_FRAME_BYTES, skipUTF8Validation: true })
 
 /** What `ws` tells, in order. */
 function listening(told: unknown[], ended: () => void): Writable {
   return receiver()
-    .on('message', (data: Buffer, isBinary: boolean) => told.push(['message', data.toString('latin1'), isBinary]))
+    .on('message', (data: Buffer, isBinary: boolean) =>
+      told.push(['message', data.toString('latin1'), isBinary]),
+    )
     .on('ping', (data: Buffer) => told.push(['ping', data.toString('latin1')]))
     .on('pong', (data: Buffer) => told.push(['pong', data.toString('latin1')]))
     .on('conclude', (code: number, reason: Buffer) => {
@@ -87,23 +92,36 @@ async function withWholeFrames(chunks: readonly Buffer[]): Promise<Told> {
 
 const cut = (bytes: Buffer, places: readonly number[]): readonly Buffer[] => {
   const cuts = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b)
-  return [0, ...cuts].map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length)).filter(({ length }) => length > 0)
+  return [0, ...cuts]
+    .map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length))
+    .filter(({ length }) => length > 0)
 }
 
 const payload = fc.oneof(
   fc.uint8Array({ maxLength: 20 }),
-  fc.constantFrom(124, 125, 126, 127, 200, 65_535, 65_536, MAX_FRAME_BYTES).map((size) => new Uint8Array(size).fill(size)),
+  fc
+    .constantFrom(124, 125, 126, 127, 200, 65_535, 65_536, MAX_FRAME_BYTES)
+    .map((size) => new Uint8Array(size).fill(size)),
 )
 const small = fc.uint8Array({ maxLength: 125 })
 
 /** A message in fragments, cut at these places; a ping before each of them but the first. */
-function fragments(opcode: number, bytes: Uint8Array, places: readonly number[], pings = false): Buffer {
+function fragments(
+  opcode: number,
+  bytes: Uint8Array,
+  places: readonly number[],
+  pings = false,
+): Buffer {
   const cuts = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b)
-  const pieces = [0, ...cuts].map((from, index) => bytes.subarray(from, cuts[index] ?? bytes.length))
+  const pieces = [0, ...cuts].map((from, index) =>
+    bytes.subarray(from, cuts[index] ?? bytes.length),
+  )
   return Buffer.concat(
     pieces.flatMap((piece, index) => {
       const first = (index === 0 ? opcode : FRAGMENT) | (index === pieces.length - 1 ? FIN : 0)
-      return index > 0 && pings ? [frame(FIN | PING, Buffer.of(index)), frame(first, piece)] : [frame(first, piece)]
+      return index > 0 && pings
+        ? [frame(FIN | PING, Buffer.of(index)), frame(first, piece)]
+        : [frame(first, piece)]
     }),
   )
 }
@@ -117,17 +135,30 @@ const sound = fc.oneof(
   { weight: 2, arbitrary: fragmented },
   { weight: 2, arbitrary: small.map((bytes) => frame(FIN | PING, bytes)) },
   { weight: 1, arbitrary: small.map((bytes) => frame(FIN | PONG, bytes)) },
-  { weight: 1, arbitrary: fc.tuple(small, fc.constantFrom(2 as const, 8 as const)).map(([bytes, size]) => frame(FIN | TEXT, bytes, size)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(small, fc.constantFrom(2 as const, 8 as const))
+      .map(([bytes, size]) => frame(FIN | TEXT, bytes, size)),
+  },
 )
 const odd = fc.oneof(
-  fc.tuple(small, small).map(([one, two]) => Buffer.concat([frame(TEXT, one), frame(FIN | PING, two), frame(FIN | FRAGMENT, two)])),
-  fc.tuple(small, small).map(([one, two]) => Buffer.concat([frame(BINARY, one), frame(FIN | TEXT, two)])),
+  fc
+    .tuple(small, small)
+    .map(([one, two]) =>
+      Buffer.concat([frame(TEXT, one), frame(FIN | PING, two), frame(FIN | FRAGMENT, two)]),
+    ),
+  fc
+    .tuple(small, small)
+    .map(([one, two]) => Buffer.concat([frame(BINARY, one), frame(FIN | TEXT, two)])),
   fc.tuple(small, small).map(([one, two]) => Buffer.concat([frame(TEXT, one), frame(BINARY, two)])),
   small.map((bytes) => frame(FIN | FRAGMENT, bytes)),
   small.map((bytes) => Buffer.concat([frame(TEXT, bytes), frame(FIN | CLOSE, Buffer.of())])),
   fc.constant(fragments(BINARY, new Uint8Array(MAX_FRAME_BYTES + 1), [100, 60_000])),
   fc.constant(frame(BINARY, new Uint8Array(MAX_FRAME_BYTES + 1))),
-  fc.constant(Buffer.from([FRAGMENT | BINARY, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])),
+  fc.constant(
+    Buffer.from([FRAGMENT | BINARY, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+  ),
   fc.constant(frame(FIN | CLOSE, Buffer.from([0x03, 0xe8, 0x62, 0x79, 0x65]))),
   fc.constant(frame(FIN | CLOSE, Buffer.of())),
   fc.constant(frame(FIN | TEXT, new Uint8Array(MAX_FRAME_BYTES + 1))),
@@ -142,14 +173,18 @@ const places = fc.array(fc.noBias(fc.nat()), { maxLength: 8 })
 describe('messages that lie whole in a chunk', () => {
   it('are all taken, in order with those that ws reads, wherever the chunks begin', async () => {
     let [whole, byWs] = [0, 0]
-    const property = fc.asyncProperty(fc.array(sound, { minLength: 1, maxLength: 12 }), places, async (frames, cuts) => {
-      const chunks = cut(Buffer.concat(frames), cuts)
-      const ours = await withWholeFrames(chunks)
-      expect(ours.told).toEqual(await byWsAlone(chunks))
-      expect(ours.told).toHaveLength(frames.length)
-      whole += ours.whole
-      byWs += frames.length - ours.whole
-    })
+    const property = fc.asyncProperty(
+      fc.array(sound, { minLength: 1, maxLength: 12 }),
+      places,
+      async (frames, cuts) => {
+        const chunks = cut(Buffer.concat(frames), cuts)
+        const ours = await withWholeFrames(chunks)
+        expect(ours.told).toEqual(await byWsAlone(chunks))
+        expect(ours.told).toHaveLength(frames.length)
+        whole += ours.whole
+        byWs += frames.length - ours.whole
+      },
+    )
     await fc.assert(property, { seed: 6455, numRuns: runs(100, 400) })
     expect(Math.min(whole, byWs)).toBeGreaterThan(runs(100, 400))
   })
@@ -161,7 +196,10 @@ describe('messages that lie whole in a chunk', () => {
       frame(FIN | PING, Buffer.of(1)),
       frame(FIN | TEXT, Buffer.of()),
     ]
-    expect(await withWholeFrames([Buffer.concat(frames)])).toMatchObject({ whole: 3, told: { length: 4 } })
+    expect(await withWholeFrames([Buffer.concat(frames)])).toMatchObject({
+      whole: 3,
+      told: { length: 4 },
+    })
   })
 
   it('are found when every byte comes alone', async () => {
@@ -190,7 +228,11 @@ describe('messages that lie whole in a chunk', () => {
 
   it('end where ws has to judge: what it says of a stream, right or wrong, is what it says alone', async () => {
     const kinds = new Set<unknown>()
-    const streams = fc.tuple(fc.array(sound, { maxLength: 5 }), odd, fc.array(fc.oneof(sound, odd), { maxLength: 4 }))
+    const streams = fc.tuple(
+      fc.array(sound, { maxLength: 5 }),
+      odd,
+      fc.array(fc.oneof(sound, odd), { maxLength: 4 }),
+    )
     const property = fc.asyncProperty(streams, places, async ([before, strange, behind], cuts) => {
       const chunks = cut(Buffer.concat([...before, strange, ...behind]), cuts)
       const { told } = await withWholeFrames(chunks)
@@ -221,38 +263,74 @@ describe('messages that are too large, where they may be', () => {
     readonly wire: Buffer
   }
 
-  const sizes = fc.constantFrom(0, 10, 300, MAX_FRAME_BYTES, MAX_FRAME_BYTES + 1, 140_000, HEAD_BYTES, HEAD_BYTES + 1, 600_000)
-  const filled = fc.tuple(sizes, fc.nat(255)).map(([size, seed]) => Uint8Array.from({ length: size }, (_, index) => index * 7 + seed))
+  const sizes = fc.constantFrom(
+    0,
+    10,
+    300,
+    MAX_FRAME_BYTES,
+    MAX_FRAME_BYTES + 1,
+    140_000,
+    HEAD_BYTES,
+    HEAD_BYTES + 1,
+    600_000,
+  )
+  const filled = fc
+    .tuple(sizes, fc.nat(255))
+    .map(([size, seed]) => Uint8Array.from({ length: size }, (_, index) => index * 7 + seed))
   const sent = fc
-    .tuple(fc.constantFrom(TEXT, BINARY), filled, fc.array(fc.nat(), { maxLength: 4 }), fc.boolean())
-    .map(([opcode, bytes, cuts, pings]): Sent => ({ opcode, bytes, wire: fragments(opcode, bytes, cuts, pings) }))
+    .tuple(
+      fc.constantFrom(TEXT, BINARY),
+      filled,
+      fc.array(fc.nat(), { maxLength: 4 }),
+      fc.boolean(),
+    )
+    .map(
+      ([opcode, bytes, cuts, pings]): Sent => ({
+        opcode,
+        bytes,
+        wire: fragments(opcode, bytes, cuts, pings),
+      }),
+    )
 
   /** What is told of a message. */
   const told = ({ opcode, bytes }: Sent) =>
     bytes.length > MAX_FRAME_BYTES
-      ? ['large', Buffer.from(bytes.subarray(0, HEAD_BYTES)).toString('latin1'), bytes.length, opcode === BINARY]
+      ? [
+          'large',
+          Buffer.from(bytes.subarray(0, HEAD_BYTES)).toString('latin1'),
+          bytes.length,
+          opcode === BINARY,
+        ]
       : ['message', Buffer.from(bytes).toString('latin1'), opcode === BINARY]
 
   it('come with their beginning and their length, and every other one comes whole, wherever fragments and chunks begin', async () => {
     let large = 0
-    const property = fc.asyncProperty(fc.array(sent, { minLength: 1, maxLength: 5 }), places, async (messages, cuts) => {
-      const heard: unknown[] = []
-      const ws = listening(heard, () => undefined)
-      const frames = new WholeFrames(
-        MAX_FRAME_BYTES,
-        (chunk, from, to, isBinary) => heard.push(['message', chunk.toString('latin1', from, to), isBinary]),
-        (bytes) => ws.write(bytes),
-        () => heard.push(['left']),
-        (head, length, isBinary) => heard.push(['large', head.toString('latin1'), length, isBinary]),
-      )
-      for (const chunk of cut(Buffer.concat(messages.map(({ wire }) => wire)), cuts)) {
-        frames.read(chunk)
-        await new Promise(setImmediate)
-      }
-      expect(heard.filter((one) => (one as readonly unknown[])[0] !== 'ping')).toEqual(messages.map(told))
-      expect(frames.isGathering).toBe(false)
-      large += messages.filter(({ bytes }) => bytes.length > MAX_FRAME_BYTES).length
-    })
+    const property = fc.asyncProperty(
+      fc.array(sent, { minLength: 1, maxLength: 5 }),
+      places,
+      async (messages, cuts) => {
+        const heard: unknown[] = []
+        const ws = listening(heard, () => undefined)
+        const frames = new WholeFrames(
+          MAX_FRAME_BYTES,
+          (chunk, from, to, isBinary) =>
+            heard.push(['message', chunk.toString('latin1', from, to), isBinary]),
+          (bytes) => ws.write(bytes),
+          () => heard.push(['left']),
+          (head, length, isBinary) =>
+            heard.push(['large', head.toString('latin1'), length, isBinary]),
+        )
+        for (const chunk of cut(Buffer.concat(messages.map(({ wire }) => wire)), cuts)) {
+          frames.read(chunk)
+          await new Promise(setImmediate)
+        }
+        expect(heard.filter((one) => (one as readonly unknown[])[0] !== 'ping')).toEqual(
+          messages.map(told),
+        )
+        expect(frames.isGathering).toBe(false)
+        large += messages.filter(({ bytes }) => bytes.length > MAX_FRAME_BYTES).length
+      },
+    )
     await fc.assert(property, { seed: 6455, numRuns: runs(40, 150) })
     expect(large).toBeGreaterThan(runs(25, 100))
   })

@@ -11,8 +11,16 @@ export interface Scripted {
 }
 
 /** Scripted sessions with `host`, the options of a stream over them, and all that it will tell. */
-export function overSessions(helpers: RunHelpers, host: string, diagrams: readonly string[], { frames = {}, errors }: Scripted) {
-  const sessions = new Sessions(helpers, diagrams, { frames, ...(errors === undefined ? {} : { errors }) })
+export function overSessions(
+  helpers: RunHelpers,
+  host: string,
+  diagrams: readonly string[],
+  { frames = {}, errors }: Scripted,
+) {
+  const sessions = new Sessions(helpers, diagrams, {
+    frames,
+    ...(errors === undefined ? {} : { errors }),
+  })
   const metrics$ = streamMetrics()
   const [snapshots, gaps, rejects]: [StreamMetrics[], Gap[], RejectedFrame[]] = [[], [], []]
   metrics$.pipe(skip(1)).subscribe((snapshot) => snapshots.push(snapshot))
@@ -27,4 +35,5 @@ export function overSessions(helpers: RunHelpers, host: string, diagrams: readon
 }
 
 /** What each dial asked for. */
-export const cursorsOf = ({ urls }: Sessions): readonly (string | null)[] => urls.map((url) => new URL(url).searchParams.get('cursor'))
+export const cursorsOf = ({ urls }: Sessions): readonly (string | null)[] =>
+  urls.map((url) => new URL(url).searchParams.get('cursor'))

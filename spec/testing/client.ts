@@ -3,7 +3,10 @@ import { connect } from 'node:net'
 import { type ClientOptions, WebSocket } from 'ws'
 import type { JetstreamEvent } from '../../src/events.js'
 
-/** A raw client that keeps what it was sent: what our sources do must not prove what the server does. */
+/**
+ * A raw client that keeps what it was sent: what our sources do must not prove what the server
+ * does.
+ */
 export class Client implements AsyncDisposable {
   readonly frames: string[] = []
   pings = 0
@@ -20,7 +23,9 @@ export class Client implements AsyncDisposable {
       this.frames.push(String(data))
       this.#seen?.()
     })
-    this.ended = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })))
+    this.ended = new Promise((resolve) =>
+      this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+    )
   }
 
   get events(): JetstreamEvent[] {
@@ -55,7 +60,11 @@ export async function refusalOf(base: string, query = '', options: ClientOptions
   const [, response] = await once(ws, 'unexpected-response')
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk)
-  return { status: response.statusCode, body: String(Buffer.concat(chunks)), headers: response.headers }
+  return {
+    status: response.statusCode,
+    body: String(Buffer.concat(chunks)),
+    headers: response.headers,
+  }
 }
 
 const HANDSHAKE = [
@@ -69,11 +78,15 @@ const HANDSHAKE = [
 ].join('\r\n')
 
 /**
- * How the TCP connection of a subscriber ends. What tells the two apart is a write after the end: it fails on a connection that was
- * reset, and succeeds (at first) on one that the peer has merely closed. Node itself may report an RST that comes with data as an end.
+ * How the TCP connection of a subscriber ends. What tells the two apart is a write after the end:
+ * it fails on a connection that was reset, and succeeds (at first) on one that the peer has merely
+ * closed. Node itself may report an RST that comes with data as an end.
  */
 export async function tcpEndOf(port: number): Promise<'reset' | 'closed'> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('data', () => undefined)
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on(
+    'data',
+    () => undefined,
+  )
   socket.write(HANDSHAKE)
   const how = await new Promise<'reset' | 'closed'>((resolve) => {
     socket.on('error', () => resolve('reset'))

@@ -1,17 +1,27 @@
-import { type EventStreamFault, encodeMessage, fakeFirehose, generateCommits } from '../../src/testing/index.js'
+import {
+  type EventStreamFault,
+  encodeMessage,
+  fakeFirehose,
+  generateCommits,
+} from '../../src/testing/index.js'
 import { refusalOf } from './client.js'
 import { decoded, FrameClient } from './frame-client.js'
 
 const FRAMES = [...generateCommits({ count: 100 })].map((message) => encodeMessage(message))
-const hex = (frames: readonly Uint8Array[]): string[] => frames.map((frame) => Buffer.from(frame).toString('hex'))
-const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n)
+const hex = (frames: readonly Uint8Array[]): string[] =>
+  frames.map((frame) => Buffer.from(frame).toString('hex'))
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, n) => from + n)
 const play = (...faults: EventStreamFault[]) => fakeFirehose({ events: 100, faults })
 
 describe('a fault of fakeFirehose', () => {
   it.each([
     [{ do: 'drop' } as const, { code: 1006, reason: '' }],
     [{ do: 'reset' } as const, { code: 1006, reason: '' }],
-    [{ do: 'close', code: 1012, reason: 'soon back' } as const, { code: 1012, reason: 'soon back' }],
+    [
+      { do: 'close', code: 1012, reason: 'soon back' } as const,
+      { code: 1012, reason: 'soon back' },
+    ],
   ])('ends the connection after exactly so many messages: %j', async (action, end) => {
     await using server = await play({ after: 40, ...action })
     const client = new FrameClient(server.endpoint)
@@ -46,17 +56,25 @@ describe('a fault of fakeFirehose', () => {
     await other.received(100)
     other.ws.ping()
     await new Promise<void>((resolve) => other.ws.on('pong', () => resolve()))
-    expect({ frames: client.frames.length, pongs }).toEqual({ frames: 40, pongs: action === 'stall' ? 1 : 0 })
+    expect({ frames: client.frames.length, pongs }).toEqual({
+      frames: 40,
+      pongs: action === 'stall' ? 1 : 0,
+    })
   })
 
   it('lets the others go on when the one that they waited for stalls, or is gone', async () => {
     const events = Array.from({ length: 400 }, () => Buffer.alloc(100_000, 1))
-    await using server = await fakeFirehose({ events, bufferEvents: 10, faults: [{ after: 5, do: 'stall' }] })
+    await using server = await fakeFirehose({
+      events,
+      bufferEvents: 10,
+      faults: [{ after: 5, do: 'stall' }],
+    })
     await using _stalled = new FrameClient(server.endpoint)
     await server.when(() => server.fired.length === 1)
     const paused = new FrameClient(server.endpoint, '?cursor=0')
     await using reading = new FrameClient(server.endpoint, '?cursor=-1')
-    const sentTo = (cursor: string): number => server.connections.find((one) => one.cursor === cursor)?.sent ?? 0
+    const sentTo = (cursor: string): number =>
+      server.connections.find((one) => one.cursor === cursor)?.sent ?? 0
     paused.ws.once('open', () => paused.ws.pause())
     await server.when(() => sentTo('-1') - sentTo('0') === 10)
     expect(sentTo('-1')).toBeLessThan(400)
@@ -74,11 +92,17 @@ describe('a fault of fakeFirehose', () => {
     expect((await client.ended).code).toBe(1006)
     expect(String(client.frames[10])).toBe('text: text in a binary stream')
     expect(client.frames[21]).toEqual(Buffer.from([0xa1, 0x62]))
-    expect(hex(client.frames.filter((_, index) => index !== 10 && index !== 21))).toEqual(hex(FRAMES.slice(0, 50)))
+    expect(hex(client.frames.filter((_, index) => index !== 10 && index !== 21))).toEqual(
+      hex(FRAMES.slice(0, 50)),
+    )
   })
 
   it('skips some messages, repeats others, and pings out of turn', async () => {
-    await using server = await play({ after: 10, do: 'skip', events: 5 }, { after: 15, do: 'ping' }, { after: 20, do: 'repeat', events: 3 })
+    await using server = await play(
+      { after: 10, do: 'skip', events: 5 },
+      { after: 15, do: 'ping' },
+      { after: 20, do: 'repeat', events: 3 },
+    )
     await using client = new FrameClient(server.endpoint)
     await client.received(98)
     expect(client.seqs).toEqual([...range(1, 10), ...range(16, 25), ...range(23, 100)])
@@ -89,11 +113,17 @@ describe('a fault of fakeFirehose', () => {
     ['pds', { code: 1008, reason: 'ConsumerTooSlow' }],
     ['relay', { code: 1006, reason: '' }],
   ] as const)('says why it ends, as an error frame of a %s', async (style, end) => {
-    await using server = await fakeFirehose({ events: 100, style, faults: [{ after: 40, do: 'error', error: 'ConsumerTooSlow' }] })
+    await using server = await fakeFirehose({
+      events: 100,
+      style,
+      faults: [{ after: 40, do: 'error', error: 'ConsumerTooSlow' }],
+    })
     const client = new FrameClient(server.endpoint)
     expect(await client.ended).toEqual(end)
     expect(client.seqs.slice(0, 40)).toEqual(range(1, 40))
-    expect(client.messages.slice(40)).toEqual([{ t: undefined, op: -1, body: { error: 'ConsumerTooSlow', message: '' } }])
+    expect(client.messages.slice(40)).toEqual([
+      { t: undefined, op: -1, body: { error: 'ConsumerTooSlow', message: '' } },
+    ])
   })
 })
 
@@ -102,13 +132,23 @@ describe('a fault at the connect', () => {
     await using server = await fakeFirehose({
       events: 5,
       faults: [
-        { onConnect: 1, do: 'refuse', status: 429, body: 'slow down', headers: { 'Retry-After': '7' } },
+        {
+          onConnect: 1,
+          do: 'refuse',
+          status: 429,
+          body: 'slow down',
+          headers: { 'Retry-After': '7' },
+        },
         { onConnect: 2, do: 'accept-and-drop' },
         { onConnect: 3, do: 'accept-and-drop', code: 1013, reason: 'later' },
         { onConnect: 4, do: 'hang' },
       ],
     })
-    expect(await refusalOf(server.endpoint)).toMatchObject({ status: 429, body: 'slow down', headers: { 'retry-after': '7' } })
+    expect(await refusalOf(server.endpoint)).toMatchObject({
+      status: 429,
+      body: 'slow down',
+      headers: { 'retry-after': '7' },
+    })
     expect(await new FrameClient(server.endpoint).ended).toEqual({ code: 1006, reason: '' })
     expect(await new FrameClient(server.endpoint).ended).toEqual({ code: 1013, reason: 'later' })
     await new FrameClient(server.endpoint, '', { handshakeTimeout: 50 }).ended
@@ -119,7 +159,10 @@ describe('a fault at the connect', () => {
   })
 
   it('that never fired makes the end of the server reject, by its name', async () => {
-    const server = await play({ after: 400, do: 'reset' }, { onConnect: 9, do: 'hang', optional: true })
+    const server = await play(
+      { after: 400, do: 'reset' },
+      { onConnect: 9, do: 'hang', optional: true },
+    )
     await expect(server.close()).rejects.toThrow(
       /after 0 messages over 0 connections:\n {2}\{"after":400,"do":"reset"\} fired 0 of 1 times$/,
     )
@@ -144,8 +187,13 @@ describe('a restart of fakeFirehose', () => {
     server.emit(FRAMES[70] as Uint8Array, Buffer.from([0xff]), FRAMES[71] as Uint8Array)
     await using client = new FrameClient(server.endpoint, '?cursor=38')
     await client.received(5)
-    expect([0, 1, 2, 4].map((n) => decoded(client.frames[n] as Buffer).body.seq)).toEqual([39, 40, 41, 43])
-    expect(decoded(client.frames[2] as Buffer).body).toEqual({ ...decoded(FRAMES[70] as Uint8Array).body, seq: 41 })
+    expect([0, 1, 2, 4].map((n) => decoded(client.frames[n] as Buffer).body.seq)).toEqual([
+      39, 40, 41, 43,
+    ])
+    expect(decoded(client.frames[2] as Buffer).body).toEqual({
+      ...decoded(FRAMES[70] as Uint8Array).body,
+      seq: 41,
+    })
     expect(client.frames[3]).toEqual(Buffer.from([0xff]))
   })
 
@@ -156,6 +204,8 @@ describe('a restart of fakeFirehose', () => {
     await client.received(100)
     expect(client.seqs).toEqual(range(5_000_000_000, 5_000_000_099))
     const bodies = client.messages.map(({ t, body }) => ({ t, body: { ...body, seq: 0 } }))
-    expect(JSON.stringify(bodies)).toBe(JSON.stringify(FRAMES.map(decoded).map(({ t, body }) => ({ t, body: { ...body, seq: 0 } }))))
+    expect(JSON.stringify(bodies)).toBe(
+      JSON.stringify(FRAMES.map(decoded).map(({ t, body }) => ({ t, body: { ...body, seq: 0 } }))),
+    )
   })
 })

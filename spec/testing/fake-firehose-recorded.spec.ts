@@ -14,7 +14,8 @@ import { refusalOf } from './client.js'
 import { decoded, FrameClient } from './frame-client.js'
 
 const messagesOf = (file: string) => linesOf(file).map((line) => JSON.parse(line))
-const hex = (frames: readonly Uint8Array[]): string[] => frames.map((frame) => Buffer.from(frame).toString('hex'))
+const hex = (frames: readonly Uint8Array[]): string[] =>
+  frames.map((frame) => Buffer.from(frame).toString('hex'))
 
 /** The members of a message in their order, and of its operations or labels. */
 function shapeOf(frame: Uint8Array): string {
@@ -41,7 +42,9 @@ describe('the frames of a PDS', () => {
   })
 
   it('hold the operations that an independent decoder found', () => {
-    const found = frames.map((frame) => opsOf(frame).map(({ action, path, cid }) => ({ action, path, cid })))
+    const found = frames.map((frame) =>
+      opsOf(frame).map(({ action, path, cid }) => ({ action, path, cid })),
+    )
     expect(found).toEqual(messagesOf('local/firehose_frames.expected.ndjson').map(({ ops }) => ops))
     expect(found.flat().length).toBeGreaterThan(250)
   })
@@ -49,9 +52,12 @@ describe('the frames of a PDS', () => {
   it('have the shapes of the generated ones, member for member', () => {
     const real = new Set(frames.map(shapeOf))
     const made = [...generateCommits({ count: 3_000, repos: 20, operationsPerCommit: 1 })]
-    // The first commit of a repository is its empty one at a PDS; a generated one begins to write at once.
+    // The first commit of a repository is its empty one at a PDS; a generated one begins to write
+    // at once.
     const begun = made.filter((one) => one.t !== '#commit' || one.body.since !== null)
-    const unknown = new Set(begun.map((one) => shapeOf(encodeMessage(one))).filter((shape) => !real.has(shape)))
+    const unknown = new Set(
+      begun.map((one) => shapeOf(encodeMessage(one))).filter((shape) => !real.has(shape)),
+    )
     expect(unknown).toEqual(new Set())
     expect(new Set(begun.map((one) => shapeOf(encodeMessage(one)))).size).toBeGreaterThan(6)
   })
@@ -71,11 +77,15 @@ describe('the frames of ozone', () => {
   })
 
   it('hold the labels that an independent decoder found', () => {
-    expect(frames.flatMap(labelsOf)).toEqual(messagesOf('local/label_frames.expected.ndjson').flatMap(({ labels }) => labels))
+    expect(frames.flatMap(labelsOf)).toEqual(
+      messagesOf('local/label_frames.expected.ndjson').flatMap(({ labels }) => labels),
+    )
   })
 
   it('have members in the order of the generated ones', () => {
-    const made = [...generateLabels({ count: 500 })].map((label, n) => encodeLabels({ seq: n + 1, labels: [label] }))
+    const made = [...generateLabels({ count: 500 })].map((label, n) =>
+      encodeLabels({ seq: n + 1, labels: [label] }),
+    )
     const shapes = new Set(made.map(shapeOf))
     expect(frames.map(shapeOf).filter((shape) => !shapes.has(shape))).toEqual([])
   })
@@ -93,27 +103,34 @@ interface Refusal {
 const all = jsonOf<readonly Refusal[]>('local/refusals.json')
 
 describe('the refusals of running servers', () => {
-  const subscriptions = all.filter(({ server, request }) => server !== 'tap' && /subscribe(Repos|Labels)\?cursor/.test(request))
-
-  it.each(subscriptions.filter(({ close }) => close !== null).map((one) => [one.server, one.request, one] as const))(
-    'of a %s are the same here: %s',
-    async (style, request, { frames = [], close }) => {
-      const query = request.slice(request.indexOf('?'))
-      await using server = style === 'ozone' ? await fakeLabels() : await fakeFirehose({ style: style === 'relay' ? 'relay' : 'pds' })
-      const client = new FrameClient(server.endpoint, query)
-      expect(await client.ended).toEqual(close)
-      expect(hex(client.frames)).toEqual(frames.map(({ hex: bytes }) => bytes))
-    },
+  const subscriptions = all.filter(
+    ({ server, request }) => server !== 'tap' && /subscribe(Repos|Labels)\?cursor/.test(request),
   )
 
-  it.each(subscriptions.filter(({ http }) => http !== undefined).map((one) => [one.server, one.request, one] as const))(
-    'over HTTP of a %s are the same here: %s',
-    async (_style, request, { http }) => {
-      await using server = await fakeFirehose({ style: 'relay' })
-      const { status, body } = await refusalOf(server.endpoint, request.slice(request.indexOf('?')))
-      expect({ status, body }).toEqual({ status: http?.status, body: http?.body })
-    },
-  )
+  it.each(
+    subscriptions
+      .filter(({ close }) => close !== null)
+      .map((one) => [one.server, one.request, one] as const),
+  )('of a %s are the same here: %s', async (style, request, { frames = [], close }) => {
+    const query = request.slice(request.indexOf('?'))
+    await using server =
+      style === 'ozone'
+        ? await fakeLabels()
+        : await fakeFirehose({ style: style === 'relay' ? 'relay' : 'pds' })
+    const client = new FrameClient(server.endpoint, query)
+    expect(await client.ended).toEqual(close)
+    expect(hex(client.frames)).toEqual(frames.map(({ hex: bytes }) => bytes))
+  })
+
+  it.each(
+    subscriptions
+      .filter(({ http }) => http !== undefined)
+      .map((one) => [one.server, one.request, one] as const),
+  )('over HTTP of a %s are the same here: %s', async (_style, request, { http }) => {
+    await using server = await fakeFirehose({ style: 'relay' })
+    const { status, body } = await refusalOf(server.endpoint, request.slice(request.indexOf('?')))
+    expect({ status, body }).toEqual({ status: http?.status, body: http?.body })
+  })
 
   it('tell of an outdated cursor in the same bytes', async () => {
     const outdated = subscriptions.find(({ what }) => what.startsWith('cursor older'))

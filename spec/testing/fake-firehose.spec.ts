@@ -1,29 +1,45 @@
 import { once } from 'node:events'
 import { lastValueFrom, take, toArray } from 'rxjs'
-import { encodeMessage, type FakeFirehose, fakeFirehose, generateCommits } from '../../src/testing/index.js'
+import {
+  encodeMessage,
+  type FakeFirehose,
+  fakeFirehose,
+  generateCommits,
+} from '../../src/testing/index.js'
 import { refusalOf } from './client.js'
 import { decoded, FrameClient } from './frame-client.js'
 
-const FRAMES = [...generateCommits({ count: 1_000 })].map((message) => Buffer.from(encodeMessage(message)))
-const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n)
-const hex = (frames: readonly Uint8Array[]): string[] => frames.map((frame) => Buffer.from(frame).toString('hex'))
+const FRAMES = [...generateCommits({ count: 1_000 })].map((message) =>
+  Buffer.from(encodeMessage(message)),
+)
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, n) => from + n)
+const hex = (frames: readonly Uint8Array[]): string[] =>
+  frames.map((frame) => Buffer.from(frame).toString('hex'))
 
 /** What is sent for a cursor, as far as the newest message. */
-async function from(server: FakeFirehose, cursor: number | string, count: number): Promise<unknown[]> {
+async function from(
+  server: FakeFirehose,
+  cursor: number | string,
+  count: number,
+): Promise<unknown[]> {
   await using client = new FrameClient(server.endpoint, `?cursor=${cursor}`)
   await client.received(count)
   return client.seqs
 }
 
 describe('the log of fakeFirehose', () => {
-  it.each(['pds', 'relay'] as const)('is played to a first client without a cursor (%s)', async (style) => {
-    await using server = await fakeFirehose({ events: 3_000, style })
-    await using client = new FrameClient(server.endpoint)
-    await client.received(3_000)
-    expect(client.seqs).toEqual(range(1, 3_000))
-    await server.idle()
-    expect(server.sent).toBe(3_000)
-  })
+  it.each(['pds', 'relay'] as const)(
+    'is played to a first client without a cursor (%s)',
+    async (style) => {
+      await using server = await fakeFirehose({ events: 3_000, style })
+      await using client = new FrameClient(server.endpoint)
+      await client.received(3_000)
+      expect(client.seqs).toEqual(range(1, 3_000))
+      await server.idle()
+      expect(server.sent).toBe(3_000)
+    },
+  )
 
   it('holds the bytes that generateCommits and encodeMessage make', async () => {
     await using server = await fakeFirehose({ events: 1_000, stored: 'all' })
@@ -31,7 +47,13 @@ describe('the log of fakeFirehose', () => {
   })
 
   it('sends frames byte for byte, those that nobody can read among them', async () => {
-    const frames = [FRAMES[4] as Buffer, Buffer.from([0xff, 0x00]), Buffer.alloc(0), Buffer.alloc(2_000_000, 7), FRAMES[9] as Buffer]
+    const frames = [
+      FRAMES[4] as Buffer,
+      Buffer.from([0xff, 0x00]),
+      Buffer.alloc(0),
+      Buffer.alloc(2_000_000, 7),
+      FRAMES[9] as Buffer,
+    ]
     await using server = await fakeFirehose({ events: frames })
     await using client = new FrameClient(server.endpoint)
     await client.received(frames.length)
@@ -39,8 +61,14 @@ describe('the log of fakeFirehose', () => {
   })
 
   it('gives the next number to a message that brings none', async () => {
-    const bare = { t: '#account' as const, body: { did: 'did:plc:a', time: '2026-01-01T00:00:00.000Z', active: true } }
-    await using server = await fakeFirehose({ events: [bare, { ...bare, body: { ...bare.body, seq: 90 } }, bare], firstSeq: 40 })
+    const bare = {
+      t: '#account' as const,
+      body: { did: 'did:plc:a', time: '2026-01-01T00:00:00.000Z', active: true },
+    }
+    await using server = await fakeFirehose({
+      events: [bare, { ...bare, body: { ...bare.body, seq: 90 } }, bare],
+      firstSeq: 40,
+    })
     await using client = new FrameClient(server.endpoint)
     await server.connected()
     await client.received(3)
@@ -78,11 +106,18 @@ describe('the log of fakeFirehose', () => {
     await using third = new FrameClient(server.endpoint, '?cursor=0')
     await Promise.all([first, second, third].map((client) => client.received(4_500)))
     expect(third.seqs.slice(0, 4_500)).toEqual(range(1, 4_500))
-    expect(server.connections.map(({ closed }) => closed)).toEqual([undefined, undefined, undefined])
+    expect(server.connections.map(({ closed }) => closed)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
   })
 
   it('takes the handle out of an #identity at a relay, which does not vouch for it', async () => {
-    const identity = { t: '#identity' as const, body: { did: 'did:plc:a', time: '2026-01-01T00:00:00.000Z', handle: 'a.test' } }
+    const identity = {
+      t: '#identity' as const,
+      body: { did: 'did:plc:a', time: '2026-01-01T00:00:00.000Z', handle: 'a.test' },
+    }
     for (const style of ['pds', 'relay'] as const) {
       await using server = await fakeFirehose({ events: [identity], style })
       await using client = new FrameClient(server.endpoint)
@@ -94,11 +129,17 @@ describe('the log of fakeFirehose', () => {
   it('tells of its connections, and completes with the server', async () => {
     const server = await fakeFirehose({ events: 5 })
     const seen = lastValueFrom(server.connections$.pipe(take(2), toArray()))
-    const [first, second] = [new FrameClient(server.endpoint), new FrameClient(server.endpoint, '?cursor=3')]
+    const [first, second] = [
+      new FrameClient(server.endpoint),
+      new FrameClient(server.endpoint, '?cursor=3'),
+    ]
     expect((await seen).map(({ attempt }) => attempt)).toEqual([1, 2])
     await Promise.all([first.received(1), second.received(1)])
     second.ws.close(4_000, 'enough')
-    expect(await server.closed()).toMatchObject({ cursor: '3', closed: { code: 4_000, reason: 'enough' } })
+    expect(await server.closed()).toMatchObject({
+      cursor: '3',
+      closed: { code: 4_000, reason: 'enough' },
+    })
     await server.close()
     await first.ended
   })
@@ -126,7 +167,11 @@ describe.each(['pds', 'relay'] as const)('a cursor on a fake %s', (style) => {
   })
 
   it('goes on exactly where the log goes on after a cut', async () => {
-    await using server = await fakeFirehose({ events: 3_000, style, faults: [{ after: 1_200, do: 'drop' }] })
+    await using server = await fakeFirehose({
+      events: 3_000,
+      style,
+      faults: [{ after: 1_200, do: 'drop' }],
+    })
     const first = new FrameClient(server.endpoint)
     expect(await first.ended).toEqual({ code: 1006, reason: '' })
     expect(await from(server, 1_200, 1_800)).toEqual(range(1_201, 3_000))
@@ -150,7 +195,10 @@ describe('a cursor that a fake PDS cannot serve', () => {
       expect(client.messages[0]).toEqual({
         t: '#info',
         op: 1,
-        body: { name: 'OutdatedCursor', message: 'Requested cursor exceeded limit. Possibly missing events' },
+        body: {
+          name: 'OutdatedCursor',
+          message: 'Requested cursor exceeded limit. Possibly missing events',
+        },
       })
       expect(client.seqs.slice(1)).toEqual(range(91, 100))
     }
@@ -170,7 +218,9 @@ describe('a cursor that a fake PDS cannot serve', () => {
     expect(await answerTo(server.endpoint, '?cursor=101')).toEqual({
       code: 1008,
       reason: 'FutureCursor',
-      messages: [{ t: undefined, op: -1, body: { error: 'FutureCursor', message: 'Cursor in the future.' } }],
+      messages: [
+        { t: undefined, op: -1, body: { error: 'FutureCursor', message: 'Cursor in the future.' } },
+      ],
     })
   })
 
@@ -183,19 +233,32 @@ describe('a cursor that a fake PDS cannot serve', () => {
     await using server = await fakeFirehose()
     const message = `Invalid com.atproto.sync.subscribeRepos params: Expected integer value type (got ${got})`
     const messages = [{ t: undefined, op: -1, body: { error: 'InvalidRequest', message } }]
-    expect(await answerTo(server.endpoint, query)).toEqual({ code: 1008, reason: 'InvalidRequest', messages })
+    expect(await answerTo(server.endpoint, query)).toEqual({
+      code: 1008,
+      reason: 'InvalidRequest',
+      messages,
+    })
     expect(server.attempts).toMatchObject([{ status: 101 }])
   })
 })
 
 describe('a cursor that a fake relay cannot serve', () => {
   it('is clamped in silence where it is too old', async () => {
-    await using server = await fakeFirehose({ style: 'relay', events: 100, stored: 'all', retainEvents: 10 })
+    await using server = await fakeFirehose({
+      style: 'relay',
+      events: 100,
+      stored: 'all',
+      retainEvents: 10,
+    })
     expect(await from(server, 5, 10)).toEqual(range(91, 100))
   })
 
   it('is the live tail where it is in the future, and costs the first message', async () => {
-    await using server = await fakeFirehose({ style: 'relay', events: FRAMES.slice(0, 3), stored: 'all' })
+    await using server = await fakeFirehose({
+      style: 'relay',
+      events: FRAMES.slice(0, 3),
+      stored: 'all',
+    })
     await using client = new FrameClient(server.endpoint, '?cursor=500')
     await server.connected()
     server.emit(...FRAMES.slice(3, 6))
@@ -206,17 +269,26 @@ describe('a cursor that a fake relay cannot serve', () => {
   it.each(['abc', '-1', '1.5'])('is refused with 400 where it is %s', async (cursor) => {
     await using server = await fakeFirehose({ style: 'relay' })
     const { status, body } = await refusalOf(server.endpoint, `?cursor=${cursor}`)
-    expect({ status, body }).toEqual({ status: 400, body: `{"error":"BadRequest","message":"cursor parameter invalid: ${cursor}"}\n` })
+    expect({ status, body }).toEqual({
+      status: 400,
+      body: `{"error":"BadRequest","message":"cursor parameter invalid: ${cursor}"}\n`,
+    })
   })
 })
 
 describe('what a fakeFirehose does not have', () => {
   it('is answered as each server does: a PDS hangs up, a relay says 404', async () => {
     await using pds = await fakeFirehose()
-    expect(await answerTo(`${pds.url}/xrpc/com.atproto.label.subscribeLabels`, '')).toMatchObject({ code: 1006, messages: [] })
+    expect(await answerTo(`${pds.url}/xrpc/com.atproto.label.subscribeLabels`, '')).toMatchObject({
+      code: 1006,
+      messages: [],
+    })
     expect(pds.attempts).toMatchObject([{ status: 0 }])
     await using relay = await fakeFirehose({ style: 'relay' })
-    expect(await refusalOf(`${relay.url}/xrpc/com.atproto.sync.nope`)).toMatchObject({ status: 404, body: '{"error":"Not Found"}\n' })
+    expect(await refusalOf(`${relay.url}/xrpc/com.atproto.sync.nope`)).toMatchObject({
+      status: 404,
+      body: '{"error":"Not Found"}\n',
+    })
   })
 
   it('is a page for a client that asks for no WebSocket', async () => {
@@ -226,14 +298,23 @@ describe('what a fakeFirehose does not have', () => {
       const response = await fetch(endpoint.replace('ws', 'http'))
       return [response.status, await response.text()]
     }
-    expect(await get(pds)).toEqual([401, '{"error":"AuthMissing","message":"Authentication Required"}'])
+    expect(await get(pds)).toEqual([
+      401,
+      '{"error":"AuthMissing","message":"Authentication Required"}',
+    ])
     expect(await get(relay)).toEqual([400, 'Bad Request\n'])
-    expect(pds.requests).toMatchObject([{ url: '/xrpc/com.atproto.sync.subscribeRepos', status: 401 }])
+    expect(pds.requests).toMatchObject([
+      { url: '/xrpc/com.atproto.sync.subscribeRepos', status: 401 },
+    ])
   })
 })
 
 describe('a reader of fakeFirehose', () => {
-  const TOO_SLOW = { t: undefined, op: -1, body: { error: 'ConsumerTooSlow', message: 'Stream consumer too slow' } }
+  const TOO_SLOW = {
+    t: undefined,
+    op: -1,
+    body: { error: 'ConsumerTooSlow', message: 'Stream consumer too slow' },
+  }
 
   it('is cut by a burst that is larger than the buffer of a PDS, and receives nothing of it', async () => {
     await using server = await fakeFirehose()

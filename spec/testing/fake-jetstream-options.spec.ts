@@ -21,9 +21,12 @@ describe('a filter of fakeJetstream', () => {
   }
 
   it('on collections looks at commits only, by name or by prefix', async () => {
-    const client = await framesOf('?wantedCollections=app.bsky.feed.*&wantedCollections=app.bsky.graph.block')
+    const client = await framesOf(
+      '?wantedCollections=app.bsky.feed.*&wantedCollections=app.bsky.graph.block',
+    )
     const wanted = EVENTS.filter(({ kind, ...event }) => {
-      const collection = kind === 'commit' && 'commit' in event ? event.commit.collection : undefined
+      const collection =
+        kind === 'commit' && 'commit' in event ? event.commit.collection : undefined
       return collection === undefined || isPost(collection) || collection === 'app.bsky.graph.block'
     })
     expect(client.events).toEqual(wanted)
@@ -33,30 +36,51 @@ describe('a filter of fakeJetstream', () => {
   it('on DIDs looks at every kind, and is combined with the other', async () => {
     const did = EVENTS.find((event) => event.kind === 'account')?.did ?? ''
     const client = await framesOf(`?wantedDids=${did}&wantedCollections=no.such.*`)
-    expect(client.events).toEqual(EVENTS.filter((event) => event.did === did && event.kind !== 'commit'))
+    expect(client.events).toEqual(
+      EVENTS.filter((event) => event.did === did && event.kind !== 'commit'),
+    )
     expect(client.events.length).toBeGreaterThan(0)
   })
 
   it('does not take a prefix for more than its letters', async () => {
-    expect((await framesOf('?wantedCollections=app.bsky.fee.*')).events.every((event) => event.kind !== 'commit')).toBe(true)
+    expect(
+      (await framesOf('?wantedCollections=app.bsky.fee.*')).events.every(
+        (event) => event.kind !== 'commit',
+      ),
+    ).toBe(true)
   })
 
   it('on the size leaves longer messages out in silence', async () => {
     const client = await framesOf(`?maxMessageSizeBytes=${LARGE}`)
-    expect(client.events).toEqual(EVENTS.filter((event) => Buffer.byteLength(JSON.stringify(event)) <= LARGE))
+    expect(client.events).toEqual(
+      EVENTS.filter((event) => Buffer.byteLength(JSON.stringify(event)) <= LARGE),
+    )
     expect(client.frames.length).toBeLessThan(400)
-    for (const ignored of ['', 'abc', '-1']) expect((await framesOf(`?maxMessageSizeBytes=${ignored}`)).frames).toHaveLength(400)
+    for (const ignored of ['', 'abc', '-1'])
+      expect((await framesOf(`?maxMessageSizeBytes=${ignored}`)).frames).toHaveLength(400)
   })
 })
 
 describe('fakeJetstream refuses like a legacy server', () => {
   it.each([
     ['?wantedCollections=nope', 'invalid subscriber options: invalid collection: nope'],
-    ['?wantedCollections=app.bsky.fo*', 'invalid subscriber options: invalid collection: app.bsky.fo*'],
+    [
+      '?wantedCollections=app.bsky.fo*',
+      'invalid subscriber options: invalid collection: app.bsky.fo*',
+    ],
     ['?wantedDids=nope', 'invalid subscriber options'],
-    [many('wantedCollections', 101, (n) => `a.b.c${n}`), 'invalid subscriber options: too many wanted collections'],
-    [many('wantedCollections', 101, () => 'a.b.*'), 'invalid subscriber options: too many wanted collections'],
-    [many('wantedDids', 10_001, (n) => `did:web:a${n}`), 'invalid subscriber options: too many wanted DIDs'],
+    [
+      many('wantedCollections', 101, (n) => `a.b.c${n}`),
+      'invalid subscriber options: too many wanted collections',
+    ],
+    [
+      many('wantedCollections', 101, () => 'a.b.*'),
+      'invalid subscriber options: too many wanted collections',
+    ],
+    [
+      many('wantedDids', 10_001, (n) => `did:web:a${n}`),
+      'invalid subscriber options: too many wanted DIDs',
+    ],
     ['?cursor=abc', 'invalid cursor: abc'],
     ['?cursor=1.5', 'invalid cursor: 1.5'],
     ['?cursor=99999999999999999999', 'invalid cursor: 99999999999999999999'],
@@ -92,7 +116,10 @@ describe('fakeJetstream refuses like a v2 server', () => {
     ['?wantedDids=nope', 'subscribe: invalid options: invalid DID: nope\n'],
     ['?wantedDids=%zz', 'subscribe: invalid options: invalid URL escape "%zz"\n'],
     ['?a=1;b=2', 'subscribe: invalid options: invalid semicolon separator in query\n'],
-    [many('wantedCollections', 101, (n) => `a.b.c${n}`), 'subscribe: invalid options: too many wanted collections: > 100\n'],
+    [
+      many('wantedCollections', 101, (n) => `a.b.c${n}`),
+      'subscribe: invalid options: too many wanted collections: > 100\n',
+    ],
     [
       `${many('wantedDids', 10_000, (n) => `did:web:a${n}`)}&cursor=1`,
       'subscribe: invalid options: number of URL query parameters exceeded limit\n',
@@ -108,7 +135,10 @@ describe('fakeJetstream refuses like a v2 server', () => {
   it('deflate beside zstd, a URL over 1 MB, and a request without an upgrade', async () => {
     await using server = await fakeJetstream({ server: 'v2' })
     const both = await refusalOf(server.url, '?compress=true', { perMessageDeflate: true })
-    expect(both).toMatchObject({ status: 400, body: expect.stringContaining('choose one compression scheme') })
+    expect(both).toMatchObject({
+      status: 400,
+      body: expect.stringContaining('choose one compression scheme'),
+    })
     expect((await refusalOf(server.url, `?x=${'a'.repeat(1_100_000)}`)).status).toBe(431)
     expect((await fetch(`http://127.0.0.1:${server.port}/subscribe`)).status).toBe(426)
   })
@@ -124,7 +154,9 @@ describe('an options update', () => {
     client.ws.send(update({ wantedCollections: ['app.bsky.feed.like'] }))
     await server.when(() => server.connections[0]?.messages.length === 1)
     server.emit(...EVENTS)
-    const wanted = EVENTS.filter((event) => event.kind !== 'commit' || event.commit.collection === 'app.bsky.feed.like')
+    const wanted = EVENTS.filter(
+      (event) => event.kind !== 'commit' || event.commit.collection === 'app.bsky.feed.like',
+    )
     await client.received(wanted.length)
     await server.idle()
     expect(client.events).toEqual(wanted)
@@ -132,7 +164,12 @@ describe('an options update', () => {
 
   it.each([
     ['legacy', 400],
-    ['v2', EVENTS.filter((event) => Buffer.byteLength(JSON.stringify({ ...event, cursor: 24_000_000_000 })) <= LARGE).length],
+    [
+      'v2',
+      EVENTS.filter(
+        (event) => Buffer.byteLength(JSON.stringify({ ...event, cursor: 24_000_000_000 })) <= LARGE,
+      ).length,
+    ],
   ] as const)('on a %s server leaves %d events to a new size limit', async (kind, count) => {
     await using server = await fakeJetstream({ server: kind })
     await using client = new Client(server.url)
@@ -148,8 +185,18 @@ describe('an options update', () => {
   it.each([
     ['legacy', 'hello', 1000, 'failed to unmarshal subscriber sourced message: '],
     ['legacy', update('x'), 1000, 'failed to unmarshal subscriber options update: '],
-    ['legacy', '{"type":"options_update"}', 1000, 'failed to unmarshal subscriber options update: '],
-    ['legacy', update({ maxMessageSizeBytes: '240' }), 1000, 'failed to unmarshal subscriber options update: '],
+    [
+      'legacy',
+      '{"type":"options_update"}',
+      1000,
+      'failed to unmarshal subscriber options update: ',
+    ],
+    [
+      'legacy',
+      update({ maxMessageSizeBytes: '240' }),
+      1000,
+      'failed to unmarshal subscriber options update: ',
+    ],
     [
       'legacy',
       update({ wantedCollections: ['nope'] }),
@@ -170,32 +217,41 @@ describe('an options update', () => {
       `subscribe: invalid options: invalid collection: ${long}`.slice(0, 120).concat('...'),
     ],
     ['v2', 'x'.repeat(10_000_001), 1009, 'read limited at 10000001 bytes'],
-  ] as const)('ends a %s connection that sends %.60s with %d', async (kind, message, code, reason) => {
-    await using server = await fakeJetstream({ server: kind })
-    const client = new Client(server.url)
-    await once(client.ws, 'open')
-    client.ws.send(message)
-    const ended = await client.ended
-    expect(ended.code).toBe(code)
-    expect(ended.reason.startsWith(reason)).toBe(true)
-  })
-
-  it.each(['null', '{"type":"ping"}', update(null), Buffer.from('{')])('leaves a connection open that sends %s', async (message) => {
-    for (const kind of ['legacy', 'v2'] as const) {
+  ] as const)(
+    'ends a %s connection that sends %.60s with %d',
+    async (kind, message, code, reason) => {
       await using server = await fakeJetstream({ server: kind })
-      await using client = new Client(server.url)
+      const client = new Client(server.url)
       await once(client.ws, 'open')
       client.ws.send(message)
-      await server.when(() => server.connections[0]?.messages.length === 1)
-      server.emit('{"open":true}')
-      await client.received(1)
-    }
-  })
+      const ended = await client.ended
+      expect(ended.code).toBe(code)
+      expect(ended.reason.startsWith(reason)).toBe(true)
+    },
+  )
+
+  it.each(['null', '{"type":"ping"}', update(null), Buffer.from('{')])(
+    'leaves a connection open that sends %s',
+    async (message) => {
+      for (const kind of ['legacy', 'v2'] as const) {
+        await using server = await fakeJetstream({ server: kind })
+        await using client = new Client(server.url)
+        await once(client.ws, 'open')
+        client.ws.send(message)
+        await server.when(() => server.connections[0]?.messages.length === 1)
+        server.emit('{"open":true}')
+        await client.received(1)
+      }
+    },
+  )
 })
 
 describe('requireHello', () => {
-  const hello = '{"type":"options_update","payload":{"wantedCollections":["app.bsky.graph.follow"]}}'
-  const follows = EVENTS.filter((event) => event.kind !== 'commit' || event.commit.collection === 'app.bsky.graph.follow')
+  const hello =
+    '{"type":"options_update","payload":{"wantedCollections":["app.bsky.graph.follow"]}}'
+  const follows = EVENTS.filter(
+    (event) => event.kind !== 'commit' || event.commit.collection === 'app.bsky.graph.follow',
+  )
 
   const greeted = async (kind: 'legacy' | 'v2', query: string): Promise<number> => {
     await using server = await fakeJetstream({ server: kind })
@@ -233,7 +289,10 @@ describe('requireHello', () => {
 
 describe('compress=true', () => {
   it('sends what `compress` makes of the JSON, as binary frames', async () => {
-    await using server = await fakeJetstream({ events: ['{"n":1}'], compress: (json) => Buffer.from(json).reverse() })
+    await using server = await fakeJetstream({
+      events: ['{"n":1}'],
+      compress: (json) => Buffer.from(json).reverse(),
+    })
     await using client = new Client(server.url, '?compress=true')
     const [data, isBinary] = await once(client.ws, 'message')
     expect({ data: String(data), isBinary }).toEqual({ data: '}1:"n"{', isBinary: true })

@@ -34,15 +34,25 @@ describe('the compression of fakeJetstream', () => {
       for (const [index, frame] of frames.entries()) {
         const { contentBytes, dictionaryId } = readFrameHeader(frame)
         const bytes = Buffer.byteLength(plain.frames[index] ?? '')
-        expect({ contentBytes, dictionaryId }).toEqual({ contentBytes: bytes < 256 ? undefined : bytes, dictionaryId: ONE })
+        expect({ contentBytes, dictionaryId }).toEqual({
+          contentBytes: bytes < 256 ? undefined : bytes,
+          dictionaryId: ONE,
+        })
       }
     }
   })
 
   it('compresses notices and error frames too', async () => {
     const decoder = await bestDecoder(dictionaryOf(ONE))
-    await using server = await v2({ events: 5, stored: 'all', faults: [{ after: 5, do: 'error', error: 'InternalError' }] })
-    const client = new Client(`ws://${server.host}${PATH}`, `?cursor=1700000000000000&zstdDictionary=${ONE}`)
+    await using server = await v2({
+      events: 5,
+      stored: 'all',
+      faults: [{ after: 5, do: 'error', error: 'InternalError' }],
+    })
+    const client = new Client(
+      `ws://${server.host}${PATH}`,
+      `?cursor=1700000000000000&zstdDictionary=${ONE}`,
+    )
     const frames = (await messagesOf(client, 7)) as readonly Buffer[]
     const texts = frames.map((frame) => decoder.decode(frame, 100_000))
     expect(texts[0]).toContain('OutdatedCursor')
@@ -60,12 +70,17 @@ describe('the compression of fakeJetstream', () => {
       'x-zstd-dictionary-id': String(ONE),
       'content-type': 'application/octet-stream',
     })
-    expect((await fetch(http, { headers: { 'if-none-match': `"zstd-dict-${ONE}"` } })).status).toBe(304)
+    expect((await fetch(http, { headers: { 'if-none-match': `"zstd-dict-${ONE}"` } })).status).toBe(
+      304,
+    )
     expect((await fetch(`${http}?id=${ONE}`)).status).toBe(200)
     const unknown = await fetch(`${http}?id=7`)
     expect([unknown.status, await unknown.json()]).toEqual([
       404,
-      { error: 'DictionaryNotFound', message: `no dictionary with id 7; current dictionary id is ${ONE}` },
+      {
+        error: 'DictionaryNotFound',
+        message: `no dictionary with id 7; current dictionary id is ${ONE}`,
+      },
     ])
     expect((await fetch(`${http}?id=abc`)).status).toBe(400)
     expect(server.requests.map(({ status }) => status)).toEqual([200, 304, 200, 404, 400])
@@ -74,12 +89,18 @@ describe('the compression of fakeJetstream', () => {
   it('refuses another dictionary than its own, and its own once that was rotated', async () => {
     await using server = await v2()
     const refused = async (id: string | number) => {
-      const { status, body } = await refusalOf(`ws://${server.host}${PATH}`, `?zstdDictionary=${id}`)
+      const { status, body } = await refusalOf(
+        `ws://${server.host}${PATH}`,
+        `?zstdDictionary=${id}`,
+      )
       return [status, JSON.parse(body)]
     }
     const message = `unknown zstd dictionary id 7; current dictionary id is ${ONE} (fetch it via getZstdDictionary and reconnect)`
     expect(await refused(7)).toEqual([400, { error: 'UnknownZstdDictionary', message }])
-    const invalid = { error: 'InvalidRequest', message: 'zstdDictionary must be a positive integer zstd dictionary ID' }
+    const invalid = {
+      error: 'InvalidRequest',
+      message: 'zstdDictionary must be a positive integer zstd dictionary ID',
+    }
     expect(await refused(0)).toEqual([400, invalid])
     expect(await refused('abc')).toEqual([400, invalid])
     await server.rotateDictionary(dictionaryOf(TWO))
@@ -102,7 +123,8 @@ describe('the compression of fakeJetstream', () => {
     expect((await fetch(http)).status).toBe(500)
     const flood = await fetch(http)
     const reader = flood.body?.getReader()
-    for (let bytes = 0; bytes < 20_000_000; ) bytes += (await reader?.read())?.value?.length ?? Number.POSITIVE_INFINITY
+    for (let bytes = 0; bytes < 20_000_000; )
+      bytes += (await reader?.read())?.value?.length ?? Number.POSITIVE_INFINITY
     await reader?.cancel()
     const signal = AbortSignal.timeout(100)
     await expect(fetch(http, { signal })).rejects.toThrow()

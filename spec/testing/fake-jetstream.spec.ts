@@ -2,7 +2,8 @@ import { lastValueFrom, take, toArray } from 'rxjs'
 import { type FakeJetstream, fakeJetstream, generateEvents } from '../../src/testing/index.js'
 import { Client } from './client.js'
 
-const times = (count: number, options = {}): number[] => [...generateEvents({ ...options, count })].map((event) => event.time_us)
+const times = (count: number, options = {}): number[] =>
+  [...generateEvents({ ...options, count })].map((event) => event.time_us)
 const timeOf = (index: number): number => times(index + 1)[index] as number
 
 describe('the log of fakeJetstream', () => {
@@ -17,7 +18,12 @@ describe('the log of fakeJetstream', () => {
   })
 
   it('sends recorded texts byte for byte', async () => {
-    const lines = ['{"did":"did:plc:a","time_us":5,"kind":"commit" , "commit":{"collection":"a.b.c"}}', '{"broken', 'é\u2028<&>😀', '']
+    const lines = [
+      '{"did":"did:plc:a","time_us":5,"kind":"commit" , "commit":{"collection":"a.b.c"}}',
+      '{"broken',
+      'é\u2028<&>😀',
+      '',
+    ]
     await using server = await fakeJetstream({ events: lines })
     await using client = new Client(server.url)
     await client.received(lines.length)
@@ -35,7 +41,10 @@ describe('the log of fakeJetstream', () => {
   it('is made on demand by a function, and by an iterator', async () => {
     const [event] = [...generateEvents({ count: 1 })]
     if (event === undefined) throw new Error('no event')
-    for (const events of [(n: number) => (n < 700 ? { ...event, time_us: n } : undefined), generateEvents({ count: 700 })]) {
+    for (const events of [
+      (n: number) => (n < 700 ? { ...event, time_us: n } : undefined),
+      generateEvents({ count: 700 }),
+    ]) {
       await using server = await fakeJetstream({ events })
       await using client = new Client(server.url)
       await client.received(700)
@@ -76,7 +85,10 @@ describe('the log of fakeJetstream', () => {
   it('escapes like the servers, and keeps other text raw', async () => {
     const [post] = [...generateEvents({ count: 1 })]
     if (post?.kind !== 'commit') throw new Error('no commit')
-    const event = { ...post, commit: { ...post.commit, record: { text: 'a<b & é 😀' } } } as typeof post
+    const event = {
+      ...post,
+      commit: { ...post.commit, record: { text: 'a<b & é 😀' } },
+    } as typeof post
     await using server = await fakeJetstream({ events: [event] })
     await using client = new Client(server.url)
     await client.received(1)
@@ -86,7 +98,11 @@ describe('the log of fakeJetstream', () => {
 })
 
 describe('a cursor on a legacy fakeJetstream', () => {
-  const from = async (server: FakeJetstream, cursor: number | string, count: number): Promise<number[]> => {
+  const from = async (
+    server: FakeJetstream,
+    cursor: number | string,
+    count: number,
+  ): Promise<number[]> => {
     await using client = new Client(server.url, `?cursor=${cursor}`)
     await client.received(count)
     return client.times
@@ -99,7 +115,10 @@ describe('a cursor on a legacy fakeJetstream', () => {
   })
 
   it('goes on exactly where the log goes on after a cut', async () => {
-    await using server = await fakeJetstream({ events: 3_000, faults: [{ after: 1_200, do: 'drop' }] })
+    await using server = await fakeJetstream({
+      events: 3_000,
+      faults: [{ after: 1_200, do: 'drop' }],
+    })
     const first = new Client(server.url)
     expect(await first.ended).toEqual({ code: 1006, reason: '' })
     expect(first.frames).toHaveLength(1_200)
@@ -110,7 +129,8 @@ describe('a cursor on a legacy fakeJetstream', () => {
   it('is clamped in silence when it is older than what is kept', async () => {
     await using byCount = await fakeJetstream({ events: 100, stored: 'all', retainEvents: 10 })
     await using byTime = await fakeJetstream({ events: 100, stored: 'all', retainMs: 20 })
-    for (const old of [0, -5, timeOf(3)]) expect(await from(byCount, old, 10)).toEqual(times(100).slice(90))
+    for (const old of [0, -5, timeOf(3)])
+      expect(await from(byCount, old, 10)).toEqual(times(100).slice(90))
     const kept = times(100).filter((time) => time >= timeOf(99) - 20_000)
     expect(await from(byTime, timeOf(3), kept.length)).toEqual(kept)
   })
@@ -124,7 +144,11 @@ describe('a cursor on a legacy fakeJetstream', () => {
   })
 
   it('works by accident when it counts seconds', async () => {
-    await using server = await fakeJetstream({ events: 100, stored: 'all', generate: { everyUs: 1_000_000 } })
+    await using server = await fakeJetstream({
+      events: 100,
+      stored: 'all',
+      generate: { everyUs: 1_000_000 },
+    })
     const spread = times(100, { everyUs: 1_000_000 })
     const second = Math.floor((spread[50] as number) / 1e6)
     const wanted = spread.filter((time) => time >= second * 1e6)
@@ -143,7 +167,11 @@ describe('a cursor on a legacy fakeJetstream', () => {
 
 describe('a cursor on a v2 fakeJetstream', () => {
   const V2 = { server: 'v2', events: 100, stored: 'all', firstSeq: 1_000 } as const
-  const seqs = async (server: FakeJetstream, cursor: number | string, count: number): Promise<(number | undefined)[]> => {
+  const seqs = async (
+    server: FakeJetstream,
+    cursor: number | string,
+    count: number,
+  ): Promise<(number | undefined)[]> => {
     await using client = new Client(server.url, `?cursor=${cursor}`)
     await client.received(count)
     return client.events.map((event) => event.cursor)
@@ -154,7 +182,12 @@ describe('a cursor on a v2 fakeJetstream', () => {
     expect(await seqs(server, 1_090, 10)).toEqual(Array.from({ length: 10 }, (_, n) => 1_090 + n))
     await using client = new Client(server.url, '?cursor=1099')
     await client.received(1)
-    expect(Object.keys(client.events[0] ?? {}).slice(0, 4)).toEqual(['did', 'time_us', 'cursor', 'kind'])
+    expect(Object.keys(client.events[0] ?? {}).slice(0, 4)).toEqual([
+      'did',
+      'time_us',
+      'cursor',
+      'kind',
+    ])
   })
 
   it('is a time from 1e15 on, which the operations of a commit share', async () => {
@@ -192,7 +225,11 @@ describe('restart of fakeJetstream', () => {
       const client = new Client(fake.url)
       await client.received(10)
       fake.restart()
-      expect(await client.ended).toEqual(server === 'v2' ? { code: 1001, reason: 'server shutting down' } : { code: 1006, reason: '' })
+      expect(await client.ended).toEqual(
+        server === 'v2'
+          ? { code: 1001, reason: 'server shutting down' }
+          : { code: 1006, reason: '' },
+      )
       await using again = new Client(fake.url, '?cursor=1')
       await again.received(10)
       expect(again.frames).toEqual(client.frames)
@@ -200,7 +237,13 @@ describe('restart of fakeJetstream', () => {
   })
 
   it('hands lost sequence numbers out again, to other events', async () => {
-    await using server = await fakeJetstream({ server: 'v2', events: 200, stored: 100, firstSeq: 1_000, ratePerSecond: 0.001 })
+    await using server = await fakeJetstream({
+      server: 'v2',
+      events: 200,
+      stored: 100,
+      firstSeq: 1_000,
+      ratePerSecond: 0.001,
+    })
     const client = new Client(server.url, '?cursor=0')
     await client.received(100)
     const before = client.events
@@ -210,7 +253,9 @@ describe('restart of fakeJetstream', () => {
     await using again = new Client(server.url, '?cursor=1069')
     await again.received(31)
     const after = again.events
-    expect(after.map((event) => event.cursor)).toEqual(Array.from({ length: 31 }, (_, n) => 1_069 + n))
+    expect(after.map((event) => event.cursor)).toEqual(
+      Array.from({ length: 31 }, (_, n) => 1_069 + n),
+    )
     expect(after[0]).toEqual(before[69])
     expect(after[1]?.did).not.toBe(before[70]?.did)
   })
@@ -223,20 +268,34 @@ describe('restart of fakeJetstream', () => {
     const again = client.events.slice(30)
     expect(client.times.slice(0, 30)).toEqual(times(30))
     expect(Math.min(...again.map((event) => event.time_us))).toBeGreaterThan(timeOf(49))
-    expect(again.map(({ did }) => did)).toEqual([...generateEvents({ count: 50 })].slice(30).map(({ did }) => did))
+    expect(again.map(({ did }) => did)).toEqual(
+      [...generateEvents({ count: 50 })].slice(30).map(({ did }) => did),
+    )
   })
 
   it('gives what a v2 server lost its old numbers, under new times', async () => {
-    await using server = await fakeJetstream({ server: 'v2', events: 50, stored: 'all', firstSeq: 1_000 })
+    await using server = await fakeJetstream({
+      server: 'v2',
+      events: 50,
+      stored: 'all',
+      firstSeq: 1_000,
+    })
     server.restart({ lose: 20, again: 'all' })
     await using client = new Client(server.url, '?cursor=1')
     await client.received(50)
-    expect(client.events.map(({ cursor }) => cursor)).toEqual(Array.from({ length: 50 }, (_, n) => 1_000 + n))
+    expect(client.events.map(({ cursor }) => cursor)).toEqual(
+      Array.from({ length: 50 }, (_, n) => 1_000 + n),
+    )
     expect(client.times[30]).toBeGreaterThan(timeOf(49))
   })
 
   it('leaves out what compaction removed: its neighbours keep their numbers', async () => {
-    await using server = await fakeJetstream({ server: 'v2', events: 10, stored: 'all', firstSeq: 1_000 })
+    await using server = await fakeJetstream({
+      server: 'v2',
+      events: 10,
+      stored: 'all',
+      firstSeq: 1_000,
+    })
     expect(server.compact(({ seq }) => seq === 1_003)).toBe(1)
     await using client = new Client(server.url, '?cursor=1003')
     await client.received(6)
@@ -256,7 +315,12 @@ describe('restart of fakeJetstream', () => {
 
   it('never sends on wire v1 what follows a sync: those rows have numbers all the same', async () => {
     const [commit] = [...generateEvents({ count: 1 })]
-    const sync = { did: 'did:web:x', time_us: timeOf(1), kind: 'sync', sync: { did: 'did:web:x', rev: '3l', seq: 1, time: '' } } as never
+    const sync = {
+      did: 'did:web:x',
+      time_us: timeOf(1),
+      kind: 'sync',
+      sync: { did: 'did:web:x', rev: '3l', seq: 1, time: '' },
+    } as never
     const row = {
       ...commit,
       did: 'did:web:x',
@@ -265,7 +329,12 @@ describe('restart of fakeJetstream', () => {
       commit: { rev: '3l', operation: 'delete', collection: 'a.b.c', rkey: 'x' },
     } as never
     const after = { ...commit, time_us: timeOf(3) } as never
-    await using server = await fakeJetstream({ server: 'v2', events: [sync, row, after], stored: 'all', firstSeq: 1_000 })
+    await using server = await fakeJetstream({
+      server: 'v2',
+      events: [sync, row, after],
+      stored: 'all',
+      firstSeq: 1_000,
+    })
     await using client = new Client(server.url, '?cursor=1')
     await client.received(1)
     expect(client.events[0]?.cursor).toBe(1_002)
@@ -276,16 +345,25 @@ describe('restart of fakeJetstream', () => {
     server.emit(...[...generateEvents({ seed: 2, count: 2 })])
     await using client = new Client(server.url, '?cursor=0')
     await client.received(12)
-    expect(client.events.map((event) => event.cursor)).toEqual(Array.from({ length: 12 }, (_, n) => 5 + n))
+    expect(client.events.map((event) => event.cursor)).toEqual(
+      Array.from({ length: 12 }, (_, n) => 5 + n),
+    )
   })
 })
 
 describe('what fakeJetstream shows', () => {
   it('is every attempt, connection, message and end', async () => {
     await using server = await fakeJetstream({ events: 5 })
-    const client = new Client(server.url, '?wantedCollections=a.b.*&cursor=7', { headers: { 'user-agent': 'spec/1' } })
+    const client = new Client(server.url, '?wantedCollections=a.b.*&cursor=7', {
+      headers: { 'user-agent': 'spec/1' },
+    })
     const connection = await server.connected()
-    expect(connection).toMatchObject({ attempt: 1, cursor: '7', status: 101, url: '/subscribe?wantedCollections=a.b.*&cursor=7' })
+    expect(connection).toMatchObject({
+      attempt: 1,
+      cursor: '7',
+      status: 101,
+      url: '/subscribe?wantedCollections=a.b.*&cursor=7',
+    })
     expect(connection.params.getAll('wantedCollections')).toEqual(['a.b.*'])
     expect(connection.headers['user-agent']).toBe('spec/1')
     client.ws.on('open', () => client.ws.send('{"type":"hi"}'))
@@ -300,7 +378,9 @@ describe('what fakeJetstream shows', () => {
     const server = await fakeJetstream()
     await using _first = new Client(server.url)
     await using _second = new Client(server.url)
-    expect(await lastValueFrom(server.connections$.pipe(take(2), toArray()))).toEqual(server.connections)
+    expect(await lastValueFrom(server.connections$.pipe(take(2), toArray()))).toEqual(
+      server.connections,
+    )
     const all = lastValueFrom(server.connections$.pipe(toArray()))
     await server.close()
     expect(await all).toHaveLength(2)
@@ -334,7 +414,12 @@ describe('the limits of fakeJetstream', () => {
   })
 
   it('cut a reader that blocks a write for too long', async () => {
-    await using server = await fakeJetstream({ server: 'v2', events: () => LARGE, retainEvents: 1_000, writeTimeoutMs: 100 })
+    await using server = await fakeJetstream({
+      server: 'v2',
+      events: () => LARGE,
+      retainEvents: 1_000,
+      writeTimeoutMs: 100,
+    })
     const client = new Client(server.url)
     client.ws.on('open', () => client.ws.pause())
     await server.closed()

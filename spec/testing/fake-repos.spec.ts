@@ -9,8 +9,10 @@ interface Answered {
   readonly repos: readonly { readonly did: string }[]
 }
 
-const get = (server: FakeRepos, query = '', init?: RequestInit): Promise<Response> => fetch(`${server.url}${PATH}?${query}`, init)
-const page = async (server: FakeRepos, query = ''): Promise<Answered> => (await get(server, query)).json() as Promise<Answered>
+const get = (server: FakeRepos, query = '', init?: RequestInit): Promise<Response> =>
+  fetch(`${server.url}${PATH}?${query}`, init)
+const page = async (server: FakeRepos, query = ''): Promise<Answered> =>
+  (await get(server, query)).json() as Promise<Answered>
 
 /** The sizes of all pages, as a client meets them, and each page's cursor. */
 async function walk(
@@ -19,8 +21,15 @@ async function walk(
 ): Promise<{ readonly sizes: readonly number[]; readonly cursors: readonly unknown[] }> {
   const sizes: number[] = []
   const cursors: unknown[] = []
-  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined && (sizes.at(-1) ?? 0) > 0) {
-    const got = await page(server, `limit=${limit}${cursor === undefined ? '' : `&cursor=${cursor}`}`)
+  for (
+    let cursor: string | undefined, more = true;
+    more;
+    more = cursor !== undefined && (sizes.at(-1) ?? 0) > 0
+  ) {
+    const got = await page(
+      server,
+      `limit=${limit}${cursor === undefined ? '' : `&cursor=${cursor}`}`,
+    )
     sizes.push(got.repos.length)
     cursors.push(got.cursor)
     cursor = got.cursor
@@ -69,14 +78,21 @@ describe('fakeRepos', () => {
         readonly http?: { readonly status: number; readonly body: string }
       }[]
     >('local/refusals.json')
-  const refusals = recorded.filter(({ request, server }) => /listRepos\?/.test(request) && (server === 'pds' || server === 'relay'))
+  const refusals = recorded.filter(
+    ({ request, server }) =>
+      /listRepos\?/.test(request) && (server === 'pds' || server === 'relay'),
+  )
 
   it('refuses as recorded servers do', async () => {
     expect(refusals.length).toBeGreaterThan(4)
     for (const { server: style, request, http } of refusals) {
       await using server = await fakeRepos({ style: style as 'pds' | 'relay' })
       const response = await get(server, request.split('?')[1])
-      expect({ request, status: response.status, body: await response.text() }).toEqual({ request, status: http?.status, body: http?.body })
+      expect({ request, status: response.status, body: await response.text() }).toEqual({
+        request,
+        status: http?.status,
+        body: http?.body,
+      })
     }
   })
 
@@ -90,8 +106,20 @@ describe('fakeRepos', () => {
     expect(limited.headers.get('retry-after')).toBe('7')
     await server.when(() => server.requests.every(({ status }) => status > 0))
     expect(server.requests).toEqual([
-      expect.objectContaining({ request: 1, cursor: undefined, limit: '2', status: 200, aborted: false }),
-      expect.objectContaining({ request: 2, cursor: '2', limit: '2', status: 429, headers: expect.objectContaining({ 'x-one': 'two' }) }),
+      expect.objectContaining({
+        request: 1,
+        cursor: undefined,
+        limit: '2',
+        status: 200,
+        aborted: false,
+      }),
+      expect.objectContaining({
+        request: 2,
+        cursor: '2',
+        limit: '2',
+        status: 429,
+        headers: expect.objectContaining({ 'x-one': 'two' }),
+      }),
     ])
     expect(server.fired).toEqual([{ fault: expect.objectContaining({ do: 'refuse' }), request: 2 }])
   })
@@ -110,7 +138,12 @@ describe('fakeRepos', () => {
     const dids = server.repos.map((repo) => (repo as { did: string }).did)
     const at = async (from: number) => {
       const { cursor, repos } = await page(server, `limit=10&cursor=${from}`)
-      return { cursor, first: dids.indexOf(repos[0]?.did ?? ''), size: repos.length, second: repos[1] }
+      return {
+        cursor,
+        first: dids.indexOf(repos[0]?.did ?? ''),
+        size: repos.length,
+        second: repos[1],
+      }
     }
     expect(await at(0)).toMatchObject({ cursor: '10', first: 0, size: 10 })
     expect(await at(10)).toMatchObject({ cursor: '10', first: 10 })
@@ -134,7 +167,9 @@ describe('fakeRepos', () => {
     const outcome = async (giveUp: boolean): Promise<string> => {
       const controller = new AbortController()
       const asked = server.requests.length + 1
-      const answer = get(server, '', { signal: controller.signal }).then((response) => response.text())
+      const answer = get(server, '', { signal: controller.signal }).then((response) =>
+        response.text(),
+      )
       await server.when(() => server.requests.length === asked)
       if (giveUp) controller.abort()
       return answer.then(
@@ -161,7 +196,9 @@ describe('fakeRepos', () => {
       ],
     })
     await page(server)
-    await expect(server.close()).rejects.toThrow(/never happened.*\n.*"do":"hang"} fired 0 of 1 times$/)
+    await expect(server.close()).rejects.toThrow(
+      /never happened.*\n.*"do":"hang"} fired 0 of 1 times$/,
+    )
   })
 
   it('lists what is added to it', async () => {

@@ -5,11 +5,18 @@ import { type ClientOptions, WebSocket } from 'ws'
 export interface TapMessage {
   readonly id: number
   readonly type: string
-  readonly record?: { readonly did: string; readonly live: boolean; readonly rkey: string; readonly action: string }
+  readonly record?: {
+    readonly did: string
+    readonly live: boolean
+    readonly rkey: string
+    readonly action: string
+  }
   readonly identity?: { readonly did: string }
 }
 
-/** A raw client that keeps what it was sent: what `tap$` does must not prove what the server does. */
+/**
+ * A raw client that keeps what it was sent: what `tap$` does must not prove what the server does.
+ */
 export class TapClient implements AsyncDisposable {
   readonly frames: string[] = []
   #seen: (() => void) | undefined
@@ -61,7 +68,10 @@ export class TapClient implements AsyncDisposable {
 }
 
 /** Opens a client and waits for its connection. */
-export async function connect(base: string, options?: ClientOptions & { readonly acks?: boolean }): Promise<TapClient> {
+export async function connect(
+  base: string,
+  options?: ClientOptions & { readonly acks?: boolean },
+): Promise<TapClient> {
   const client = new TapClient(base, options)
   await once(client.ws, 'open')
   return client
@@ -74,5 +84,9 @@ export async function refusalOf(base: string, options: ClientOptions = {}) {
   const [, response] = await once(ws, 'unexpected-response')
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk)
-  return { status: response.statusCode, body: String(Buffer.concat(chunks)), headers: response.headers }
+  return {
+    status: response.statusCode,
+    body: String(Buffer.concat(chunks)),
+    headers: response.headers,
+  }
 }

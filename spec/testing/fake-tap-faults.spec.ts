@@ -7,7 +7,11 @@ const historical = { generate: { live: false } }
 
 describe('the faults of fakeTap', () => {
   it('ends the connection after so many frames, and all of them arrive', async () => {
-    await using tap = await fakeTap({ events: 100, ...historical, faults: [{ after: 40, do: 'drop' }] })
+    await using tap = await fakeTap({
+      events: 100,
+      ...historical,
+      faults: [{ after: 40, do: 'drop' }],
+    })
     await using first = new TapClient(tap.url)
     expect(await first.ended).toEqual({ code: 1006, reason: '' })
     expect(first.frames).toHaveLength(40)
@@ -17,7 +21,11 @@ describe('the faults of fakeTap', () => {
   })
 
   it('resets it, each so many frames', async () => {
-    await using tap = await fakeTap({ events: 30, ...historical, faults: [{ after: 10, do: 'reset', times: 2 }] })
+    await using tap = await fakeTap({
+      events: 30,
+      ...historical,
+      faults: [{ after: 10, do: 'reset', times: 2 }],
+    })
     for (const _ of [1, 2]) await new TapClient(tap.url).ended
     await using third = await connect(tap.url)
     expect((await third.received(10)).at(-1)).toBe(30)
@@ -28,13 +36,28 @@ describe('the faults of fakeTap', () => {
     await using tap = await fakeTap({ faults: [{ after: 2, do: 'drop' }] })
     await using first = await connect(tap.url)
     await using second = await connect(tap.url)
-    tap.emit(...[1, 2].map(() => ({ type: 'identity', did: 'did:plc:a', handle: '', isActive: true, status: 'active' }) as const))
+    tap.emit(
+      ...[1, 2].map(
+        () =>
+          ({
+            type: 'identity',
+            did: 'did:plc:a',
+            handle: '',
+            isActive: true,
+            status: 'active',
+          }) as const,
+      ),
+    )
     await second.ended
     expect(await first.settled()).toEqual([1])
   })
 
   it('strikes before the first frame', async () => {
-    await using tap = await fakeTap({ events: 3, ...historical, faults: [{ after: 0, do: 'drop' }] })
+    await using tap = await fakeTap({
+      events: 3,
+      ...historical,
+      faults: [{ after: 0, do: 'drop' }],
+    })
     await using first = new TapClient(tap.url)
     await first.ended
     expect(first.frames).toEqual([])
@@ -43,7 +66,11 @@ describe('the faults of fakeTap', () => {
   })
 
   it('closes with a code, as a proxy in front of it may', async () => {
-    await using tap = await fakeTap({ events: 3, ...historical, faults: [{ after: 2, do: 'close', code: 1012, reason: 'restart' }] })
+    await using tap = await fakeTap({
+      events: 3,
+      ...historical,
+      faults: [{ after: 2, do: 'close', code: 1012, reason: 'restart' }],
+    })
     await using client = new TapClient(tap.url)
     expect(await client.ended).toEqual({ code: 1012, reason: 'restart' })
     expect(client.frames).toHaveLength(2)
@@ -59,7 +86,11 @@ describe('the faults of fakeTap', () => {
   })
 
   it('falls silent: not even a ping is answered', async () => {
-    await using tap = await fakeTap({ events: 3, ...historical, faults: [{ after: 1, do: 'silence' }] })
+    await using tap = await fakeTap({
+      events: 3,
+      ...historical,
+      faults: [{ after: 1, do: 'silence' }],
+    })
     await using client = new TapClient(tap.url)
     await client.received(1)
     await tap.when(() => tap.fired.length === 1)
@@ -73,7 +104,11 @@ describe('the faults of fakeTap', () => {
   })
 
   it('stalls: pings are answered and acks taken, but no events come', async () => {
-    await using tap = await fakeTap({ events: 3, ...historical, faults: [{ after: 1, do: 'stall' }] })
+    await using tap = await fakeTap({
+      events: 3,
+      ...historical,
+      faults: [{ after: 1, do: 'stall' }],
+    })
     await using client = new TapClient(tap.url)
     await client.received(1)
     client.ack(1)
@@ -84,17 +119,32 @@ describe('the faults of fakeTap', () => {
 
   it('refuses attempts to connect', async () => {
     const faults: readonly TapFault[] = [
-      { onConnect: 1, times: 2, do: 'refuse', status: 503, body: 'soon', headers: { 'retry-after': '2' } },
+      {
+        onConnect: 1,
+        times: 2,
+        do: 'refuse',
+        status: 503,
+        body: 'soon',
+        headers: { 'retry-after': '2' },
+      },
     ]
     await using tap = await fakeTap({ events: 1, faults })
-    for (const _ of [1, 2]) expect(await refusalOf(tap.url)).toMatchObject({ status: 503, body: 'soon', headers: { 'retry-after': '2' } })
+    for (const _ of [1, 2])
+      expect(await refusalOf(tap.url)).toMatchObject({
+        status: 503,
+        body: 'soon',
+        headers: { 'retry-after': '2' },
+      })
     await using client = await connect(tap.url)
     await client.received(1)
     expect(tap.attempts.map(({ status }) => status)).toEqual([503, 503, 101])
   })
 
   it('accepts and drops, before any event', async () => {
-    await using tap = await fakeTap({ events: 1, faults: [{ onConnect: 1, do: 'accept-and-drop' }] })
+    await using tap = await fakeTap({
+      events: 1,
+      faults: [{ onConnect: 1, do: 'accept-and-drop' }],
+    })
     await using first = await connect(tap.url)
     expect(await first.ended).toEqual({ code: 1006, reason: '' })
     expect(tap.sent).toBe(0)

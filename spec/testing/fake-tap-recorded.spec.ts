@@ -20,7 +20,9 @@ describe('the frames of fakeTap', () => {
   })
 
   it('wait behind the barrier of their DID', async () => {
-    await using tap = await fakeTap({ frames: [frame(5, 'did:plc:a'), frame(9, 'did:plc:a', false)] })
+    await using tap = await fakeTap({
+      frames: [frame(5, 'did:plc:a'), frame(9, 'did:plc:a', false)],
+    })
     await using client = await connect(tap.url)
     await client.received(1)
     expect(await client.settled()).toEqual([5])
@@ -29,7 +31,9 @@ describe('the frames of fakeTap', () => {
   })
 
   it('wait until an id that comes again is acked', async () => {
-    await using tap = await fakeTap({ frames: [frame(1, 'did:plc:a'), frame(1, 'did:plc:b'), frame(2, 'did:plc:c')] })
+    await using tap = await fakeTap({
+      frames: [frame(1, 'did:plc:a'), frame(1, 'did:plc:b'), frame(2, 'did:plc:c')],
+    })
     await using client = await connect(tap.url)
     await client.received(1)
     expect(await client.settled()).toEqual([1])
@@ -47,19 +51,26 @@ describe('the frames of fakeTap', () => {
     await tap.when(() => tap.sent === 2)
     client.ack(7)
     await tap.when(() => tap.sent === 3)
-    expect(tap.delivered.map(({ frame: text }) => text)).toEqual([broken, broken, frame(8, 'did:plc:a')])
+    expect(tap.delivered.map(({ frame: text }) => text)).toEqual([
+      broken,
+      broken,
+      frame(8, 'did:plc:a'),
+    ])
   })
 })
 
 describe('fakeTap plays recordings', () => {
-  it.each(present('local/tap_channel.ndjson', 'tap/derived_from_real.ndjson', 'tap/readme_examples.ndjson'))(
-    '%s, each frame once',
-    async (file) => {
-      const frames = linesOf(file)
-      await using tap = await fakeTap({ frames })
-      await using client = new TapClient(tap.url, { acks: true })
-      await tap.drained()
-      expect([...client.frames].sort()).toEqual([...frames].sort())
-    },
-  )
+  it.each(
+    present(
+      'local/tap_channel.ndjson',
+      'tap/derived_from_real.ndjson',
+      'tap/readme_examples.ndjson',
+    ),
+  )('%s, each frame once', async (file) => {
+    const frames = linesOf(file)
+    await using tap = await fakeTap({ frames })
+    await using client = new TapClient(tap.url, { acks: true })
+    await tap.drained()
+    expect([...client.frames].sort()).toEqual([...frames].sort())
+  })
 })

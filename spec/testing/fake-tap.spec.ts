@@ -30,12 +30,17 @@ describe('fakeTap', () => {
     await using tap = await fakeTap({ events: 3_000, generate: { dids: 50, live: 0.5 } })
     await using client = new TapClient(tap.url, { acks: true })
     await tap.drained()
-    expect([...client.ids].sort((a, b) => a - b)).toEqual(Array.from({ length: 3_000 }, (_, n) => n + 1))
+    expect([...client.ids].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 3_000 }, (_, n) => n + 1),
+    )
     expect(tap.acks.every(({ delivery, stray }) => delivery === 1 && !stray)).toBe(true)
   })
 
   it('writes frames as Go does', async () => {
-    const odd = { ...live('a'), record: { text: '<b>& \u2028', $type: 'x', nested: [{ b: 1, a: 2 }] } }
+    const odd = {
+      ...live('a'),
+      record: { text: '<b>& \u2028', $type: 'x', nested: [{ b: 1, a: 2 }] },
+    }
     const {
       record: _record,
       cid: _cid,
@@ -78,7 +83,9 @@ describe('the order of fakeTap', () => {
   })
 
   it('holds a live event until all before it are acked, and sends it alone', async () => {
-    await using tap = await fakeTap({ events: [historical('a'), historical('a'), live('a'), historical('a'), historical('a')] })
+    await using tap = await fakeTap({
+      events: [historical('a'), historical('a'), live('a'), historical('a'), historical('a')],
+    })
     await using client = await connect(tap.url)
     expect(await client.settled()).toEqual([1, 2])
     client.ack(2)
@@ -117,10 +124,15 @@ describe('the order of fakeTap', () => {
       const message: TapMessage = JSON.parse(String(data))
       const did = didOf(message)
       const beside = [...open.values()].filter((other) => didOf(other) === did)
-      if (beside.some((other) => other.record?.live) || (message.record?.live && beside.length > 0)) violations++
+      if (beside.some((other) => other.record?.live) || (message.record?.live && beside.length > 0))
+        violations++
       open.set(message.id, message)
       // Acked late and backwards.
-      if (open.size < 7 && tap.outbox.some(({ inFlight, deliveries }) => inFlight && deliveries === 0)) return
+      if (
+        open.size < 7 &&
+        tap.outbox.some(({ inFlight, deliveries }) => inFlight && deliveries === 0)
+      )
+        return
       for (const id of [...open.keys()].reverse()) {
         open.delete(id)
         client.ack(id)
@@ -131,7 +143,8 @@ describe('the order of fakeTap', () => {
   })
 })
 
-const didOf = ({ record: wrote, identity: known }: TapMessage): string | undefined => wrote?.did ?? known?.did
+const didOf = ({ record: wrote, identity: known }: TapMessage): string | undefined =>
+  wrote?.did ?? known?.did
 
 describe('the redelivery of fakeTap', () => {
   it('sends what is in flight once more, with the same id and bytes', async () => {
@@ -192,7 +205,9 @@ describe('the redelivery of fakeTap', () => {
   })
 
   it('bounds the send queue, and goes on behind it', async () => {
-    await using tap = await fakeTap({ events: Array.from({ length: 10_100 }, () => historical('a')) })
+    await using tap = await fakeTap({
+      events: Array.from({ length: 10_100 }, () => historical('a')),
+    })
     expect(tap.outbox.filter(({ inFlight }) => inFlight)).toHaveLength(10_000)
     expect(tap.redeliver()).toBe(0)
     await using _client = new TapClient(tap.url, { acks: true })
@@ -239,17 +254,18 @@ describe('the acks of fakeTap', () => {
     expect(tap.acks[0]).toEqual({ id: 2, connection: 1, delivery: 0, stray: true })
   })
 
-  it.each(['{"type":"ack","id":1}{"type":"ack","id":2}', '{"type":"ack","id":1} nonsense', ' {"id":1,"type":"ack","more":{"a":"}"}} {'])(
-    'read the first value of a frame only: %s',
-    async (text) => {
-      await using tap = await fakeTap({ events: [historical('a'), historical('a')] })
-      await using client = await connect(tap.url)
-      await client.received(2)
-      client.ws.send(Buffer.from(text), { binary: true })
-      await client.settled()
-      expect(tap.outbox.map(({ id }) => id)).toEqual([2])
-    },
-  )
+  it.each([
+    '{"type":"ack","id":1}{"type":"ack","id":2}',
+    '{"type":"ack","id":1} nonsense',
+    ' {"id":1,"type":"ack","more":{"a":"}"}} {',
+  ])('read the first value of a frame only: %s', async (text) => {
+    await using tap = await fakeTap({ events: [historical('a'), historical('a')] })
+    await using client = await connect(tap.url)
+    await client.received(2)
+    client.ws.send(Buffer.from(text), { binary: true })
+    await client.settled()
+    expect(tap.outbox.map(({ id }) => id)).toEqual([2])
+  })
 
   it.each([
     '{"type":"nack","id":1}',
@@ -432,7 +448,10 @@ describe('a restart of fakeTap', () => {
 
 describe('fakeTap without acks', () => {
   it('has done with an event once it is written, and ignores acks', async () => {
-    await using tap = await fakeTap({ events: [live('a'), live('a'), live('a')], disableAcks: true })
+    await using tap = await fakeTap({
+      events: [live('a'), live('a'), live('a')],
+      disableAcks: true,
+    })
     await using client = await connect(tap.url)
     expect(await client.received(3)).toEqual([1, 2, 3])
     await tap.drained()
@@ -467,6 +486,10 @@ describe('generateTapEvents', () => {
     expect(events.length - records.length).toBeGreaterThan(20)
     const share = records.filter((event) => event.live).length / records.length
     expect(Math.abs(share - 0.25)).toBeLessThan(0.05)
-    expect([...generateTapEvents({ count: 50, live: false })].some((event) => event.type === 'record' && event.live)).toBe(false)
+    expect(
+      [...generateTapEvents({ count: 50, live: false })].some(
+        (event) => event.type === 'record' && event.live,
+      ),
+    ).toBe(false)
   })
 })

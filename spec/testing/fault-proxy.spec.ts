@@ -48,7 +48,9 @@ describe('faultProxy', () => {
     await using proxy = await faultProxy({ target: server.url, limitBytes: 100_000 })
     const client = new Client(proxy.url)
     await client.ended
-    expect(client.frames.reduce((bytes, frame) => bytes + Buffer.byteLength(frame) + 4, 0)).toBeGreaterThan(98_000)
+    expect(
+      client.frames.reduce((bytes, frame) => bytes + Buffer.byteLength(frame) + 4, 0),
+    ).toBeGreaterThan(98_000)
     expect(proxy.fired).toEqual(['limit'])
   })
 
@@ -64,7 +66,10 @@ describe('faultProxy', () => {
     await server.closed()
     await using second = new Client(server.url)
     await once(second.ws, 'open')
-    expect({ frames: client.frames.length, state: client.ws.readyState }).toEqual({ frames: 0, state: client.ws.OPEN })
+    expect({ frames: client.frames.length, state: client.ws.readyState }).toEqual({
+      frames: 0,
+      state: client.ws.OPEN,
+    })
     proxy.set({ halfOpen: false })
     expect((await client.ended).code).toBe(1006)
     expect(client.frames).toEqual(['{"n":1}'])
@@ -82,7 +87,12 @@ describe('faultProxy', () => {
 
   it('delays, slices and narrows the line, and loses nothing', async () => {
     await using server = await fakeJetstream({ events: 100 })
-    await using proxy = await faultProxy({ target: server.url, latencyMs: 20, bandwidth: 400_000, slice: { bytes: 1_000, delayMs: 1 } })
+    await using proxy = await faultProxy({
+      target: server.url,
+      latencyMs: 20,
+      bandwidth: 400_000,
+      slice: { bytes: 1_000, delayMs: 1 },
+    })
     const startedAt = performance.now()
     await using client = new Client(proxy.url)
     await client.received(100)

@@ -40,7 +40,11 @@ describe('a fault of fakeJetstream', () => {
   })
 
   it('silences the connection: nothing more is sent or answered', async () => {
-    await using server = await fakeJetstream({ events: 100, faults: [{ after: 40, do: 'silence' }], pingEveryMs: 5 })
+    await using server = await fakeJetstream({
+      events: 100,
+      faults: [{ after: 40, do: 'silence' }],
+      pingEveryMs: 5,
+    })
     const silent = new Client(server.url)
     await server.when(() => server.fired.length === 1)
     await silent.received(40)
@@ -51,7 +55,12 @@ describe('a fault of fakeJetstream', () => {
     silent.ws.send('{}')
     await using other = new Client(server.url)
     await new Promise<void>((resolve) => other.ws.on('ping', () => other.pings > 2 && resolve()))
-    expect({ state: silent.ws.readyState, frames: silent.frames.length, pings: silent.pings - before, pongs }).toEqual({
+    expect({
+      state: silent.ws.readyState,
+      frames: silent.frames.length,
+      pings: silent.pings - before,
+      pongs,
+    }).toEqual({
       state: silent.ws.OPEN,
       frames: 40,
       pings: 0,
@@ -88,7 +97,12 @@ describe('a fault of fakeJetstream', () => {
   })
 
   it('sends a text that is no UTF-8, which a client answers by closing with 1007', async () => {
-    await using server = await play({ after: 10, do: 'garbage', frame: new Uint8Array([0xff, 0xfe]), as: 'text' })
+    await using server = await play({
+      after: 10,
+      do: 'garbage',
+      frame: new Uint8Array([0xff, 0xfe]),
+      as: 'text',
+    })
     const client = new Client(server.url)
     await client.ended
     expect((await server.closed()).closed?.code).toBe(1007)
@@ -102,7 +116,10 @@ describe('a fault of fakeJetstream', () => {
   })
 
   it('skips some events, and repeats others', async () => {
-    await using server = await play({ after: 10, do: 'skip', events: 5 }, { after: 20, do: 'repeat', events: 3 })
+    await using server = await play(
+      { after: 10, do: 'skip', events: 5 },
+      { after: 20, do: 'repeat', events: 3 },
+    )
     await using client = new Client(server.url)
     await client.received(98)
     const all = LINES_OF(100)
@@ -113,9 +130,21 @@ describe('a fault of fakeJetstream', () => {
 describe('a fault at the connect', () => {
   it('refuses with an HTTP answer', async () => {
     await using server = await fakeJetstream({
-      faults: [{ onConnect: 1, do: 'refuse', status: 429, body: 'slow down', headers: { 'Retry-After': '7' } }],
+      faults: [
+        {
+          onConnect: 1,
+          do: 'refuse',
+          status: 429,
+          body: 'slow down',
+          headers: { 'Retry-After': '7' },
+        },
+      ],
     })
-    expect(await refusalOf(server.url)).toMatchObject({ status: 429, body: 'slow down', headers: { 'retry-after': '7' } })
+    expect(await refusalOf(server.url)).toMatchObject({
+      status: 429,
+      body: 'slow down',
+      headers: { 'retry-after': '7' },
+    })
     await using _second = new Client(server.url)
     expect((await server.connected()).attempt).toBe(2)
     expect(server.attempts.map(({ status }) => status)).toEqual([429, 101])
@@ -147,7 +176,9 @@ describe('a fault at the connect', () => {
 describe('a fault that never fired', () => {
   it('makes the end of the server reject, by its name', async () => {
     const server = await play({ after: 400, do: 'reset' }, { onConnect: 9, do: 'hang' })
-    await expect(server.close()).rejects.toThrow(/\{"after":400,"do":"reset"\} fired 0 of 1 times\n.*"onConnect":9/)
+    await expect(server.close()).rejects.toThrow(
+      /\{"after":400,"do":"reset"\} fired 0 of 1 times\n.*"onConnect":9/,
+    )
     await expect(server[Symbol.asyncDispose]()).rejects.toThrow('never happened')
   })
 
@@ -158,5 +189,7 @@ describe('a fault that never fired', () => {
 })
 
 function LINES_OF(count: number): string[] {
-  return LINES.slice(0, count).map((line) => line.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`))
+  return LINES.slice(0, count).map((line) =>
+    line.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`),
+  )
 }

@@ -7,7 +7,9 @@ interface Decoded {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** A raw client of an event stream in CBOR: what our sources do must not prove what the server does. */
+/**
+ * A raw client of an event stream in CBOR: what our sources do must not prove what the server does.
+ */
 export class FrameClient implements AsyncDisposable {
   readonly frames: Buffer[] = []
   pings = 0
@@ -24,7 +26,9 @@ export class FrameClient implements AsyncDisposable {
       this.frames.push(isBinary ? (data as Buffer) : Buffer.from(`text: ${data}`))
       this.#seen?.()
     })
-    this.ended = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })))
+    this.ended = new Promise((resolve) =>
+      this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+    )
   }
 
   get messages(): Decoded[] {

@@ -14,12 +14,21 @@ describe('random', () => {
 
 describe('generateEvents', () => {
   it('makes the same events for the same seed', () => {
-    expect([...generateEvents({ seed: 5, count: 500, repos: 50, operationsPerCommit: 4 })]).toEqual(events.slice(0, 500))
-    expect([...generateEvents({ seed: 6, count: 1 })]).not.toEqual([...generateEvents({ seed: 5, count: 1 })])
+    expect([...generateEvents({ seed: 5, count: 500, repos: 50, operationsPerCommit: 4 })]).toEqual(
+      events.slice(0, 500),
+    )
+    expect([...generateEvents({ seed: 6, count: 1 })]).not.toEqual([
+      ...generateEvents({ seed: 5, count: 1 }),
+    ])
   })
 
   it('makes every kind and operation, in the wire’s order of members', () => {
-    const shapes = new Set(events.map((event) => `${Object.keys(event)} ${event.kind === 'commit' ? Object.keys(event.commit) : ''}`))
+    const shapes = new Set(
+      events.map(
+        (event) =>
+          `${Object.keys(event)} ${event.kind === 'commit' ? Object.keys(event.commit) : ''}`,
+      ),
+    )
     expect(shapes).toEqual(
       new Set([
         'did,time_us,kind,commit rev,operation,collection,rkey,record,cid',
@@ -28,11 +37,14 @@ describe('generateEvents', () => {
         'did,time_us,kind,account ',
       ]),
     )
-    expect(new Set(commits.map((event) => event.commit.operation))).toEqual(new Set(['create', 'update', 'delete']))
+    expect(new Set(commits.map((event) => event.commit.operation))).toEqual(
+      new Set(['create', 'update', 'delete']),
+    )
   })
 
   it('makes identifiers that look valid', () => {
-    const every = (pattern: RegExp, texts: readonly string[]): void => expect(texts.filter((text) => !pattern.test(text))).toEqual([])
+    const every = (pattern: RegExp, texts: readonly string[]): void =>
+      expect(texts.filter((text) => !pattern.test(text))).toEqual([])
     const TID = '[234567abcdefghij][234567a-z]{12}'
     every(
       /^did:plc:[a-z2-7]{24}$/,
@@ -54,14 +66,18 @@ describe('generateEvents', () => {
 
   it('lets the time always grow, the rev in each repository, and no operation come twice', () => {
     const revs = new Map<string, string>()
-    expect(events.filter(({ time_us }, index) => time_us <= (events[index - 1]?.time_us ?? 0))).toEqual([])
+    expect(
+      events.filter(({ time_us }, index) => time_us <= (events[index - 1]?.time_us ?? 0)),
+    ).toEqual([])
     const backwards = commits.filter(({ did, commit }) => {
       const last = revs.get(did) ?? ''
       revs.set(did, commit.rev)
       return commit.rev < last
     })
     expect(backwards).toEqual([])
-    const names = commits.map(({ did, commit: { rev, collection, rkey, operation } }) => [did, rev, collection, rkey, operation].join())
+    const names = commits.map(({ did, commit: { rev, collection, rkey, operation } }) =>
+      [did, rev, collection, rkey, operation].join(),
+    )
     expect(new Set(names).size).toBe(names.length)
   })
 
@@ -75,14 +91,21 @@ describe('generateEvents', () => {
     expect(groups.size).toBeLessThan(2_500)
     expect([...groups.values()].every((group) => group.size === 1)).toBe(true)
     const names = shared.map((event) =>
-      JSON.stringify(event.kind === 'commit' ? [event.did, { ...event.commit, record: 0, cid: 0 }] : event),
+      JSON.stringify(
+        event.kind === 'commit' ? [event.did, { ...event.commit, record: 0, cid: 0 }] : event,
+      ),
     )
     expect(new Set(names).size).toBe(names.length)
   })
 
   it('makes a mix like the network’s, about 500 bytes each', () => {
-    const sizes = events.map((event) => Buffer.byteLength(JSON.stringify(event))).sort((a, b) => a - b)
-    const likes = commits.filter((event) => event.commit.collection === 'app.bsky.feed.like' && event.commit.operation === 'create')
+    const sizes = events
+      .map((event) => Buffer.byteLength(JSON.stringify(event)))
+      .sort((a, b) => a - b)
+    const likes = commits.filter(
+      (event) =>
+        event.commit.collection === 'app.bsky.feed.like' && event.commit.operation === 'create',
+    )
     expect(sizes[10_000]).toBeGreaterThan(400)
     expect(sizes[10_000]).toBeLessThan(600)
     expect(likes.length / events.length).toBeGreaterThan(0.4)

@@ -6,7 +6,8 @@ import { Forms } from '../../src/testing/jetstream/forms.js'
 import { JetstreamLog, type LogEntry } from '../../src/testing/jetstream/log.js'
 import type { Frame } from '../../src/testing/wire/frame-store.js'
 
-const logOf = (retainEvents: number) => new JetstreamLog({ server: 'v2', firstSeq: 1, retainEvents, retainMs: Number.POSITIVE_INFINITY })
+const logOf = (retainEvents: number) =>
+  new JetstreamLog({ server: 'v2', firstSeq: 1, retainEvents, retainMs: Number.POSITIVE_INFINITY })
 
 function push(log: JetstreamLog, seed: number, count: number): void {
   for (const event of generateEvents({ seed, count })) log.push(log.encode(event))

@@ -11,13 +11,19 @@ describe('marbles', () => {
     marbles(({ cold, expectObservable }) => {
       const source = cold('  a 60m b|', { a: { n: 1 }, b: { n: 2 } })
       const expected = '     a 60m b|'
-      expectObservable(source.pipe(map(({ n }) => ({ n: n * 2 })))).toBe(expected, { a: { n: 2 }, b: { n: 4 } })
+      expectObservable(source.pipe(map(({ n }) => ({ n: n * 2 })))).toBe(expected, {
+        a: { n: 2 },
+        b: { n: 4 },
+      })
     }),
   )
 
   it('throws what both sides said, frame by frame', () => {
     const test = marbles(({ cold, expectObservable }) => {
-      expectObservable(cold('a-b-#', { a: 1, b: { deep: [2] } }, new Error('boom'))).toBe('a-b-|', { a: 1, b: { deep: [3] } })
+      expectObservable(cold('a-b-#', { a: 1, b: { deep: [2] } }, new Error('boom'))).toBe('a-b-|', {
+        a: 1,
+        b: { deep: [3] },
+      })
     })
     expect(test).toThrow(
       /actual\n +0 {2}1\n +2 {2}\{ deep: \[ 2 \] \}\n +4 {2}# Error: boom[\s\S]*expected\n +0 {2}1\n +2 {2}\{ deep: \[ 3 \] \}\n +4 {2}\|/,
@@ -25,6 +31,8 @@ describe('marbles', () => {
   })
 
   it('throws when a stream that should be silent is not', () => {
-    expect(marbles(({ cold, expectObservable }) => expectObservable(cold('a')).toBe('-'))).toThrow('(nothing)')
+    expect(marbles(({ cold, expectObservable }) => expectObservable(cold('a')).toBe('-'))).toThrow(
+      '(nothing)',
+    )
   })
 })

@@ -5,16 +5,22 @@ import { faultProxy } from '../../src/testing/proxy/fault-proxy.js'
 import { runFor, scripted } from '../live/sessions.js'
 import { cursorsOf, first, generated, timesOf, watched } from './watched.js'
 
-/** A second connection that asks for what came since the first one opened compares its clock with the events'. */
+/**
+ * A second connection that asks for what came since the first one opened compares its clock with
+ * the events'.
+ */
 const ofNow = () => ({ startUs: Date.now() * 1000 })
 
-const reasonOf = (status: ConnectionStatus) => ('reason' in status ? status.reason?.code : undefined)
+const reasonOf = (status: ConnectionStatus) =>
+  'reason' in status ? status.reason?.code : undefined
 
 describe('a backoff that never resets, or too soon', () => {
   it(
     'ten sessions of ten minutes keep the first delay',
     marbles((helpers) => {
-      const { events$, sessions } = scripted(helpers, ['o 599999ms #'], { reconnect: { jitter: 'none' } })
+      const { events$, sessions } = scripted(helpers, ['o 599999ms #'], {
+        reconnect: { jitter: 'none' },
+      })
       runFor(helpers, 10 * 601_000 + 1, events$)
       expect(sessions.waits).toEqual(Array.from({ length: 10 }, () => 601_000))
     }),
@@ -40,15 +46,23 @@ describe('a backoff that never resets, or too soon', () => {
     marbles((helpers) => {
       const { events$, sessions } = scripted(helpers, ['(o#)'], { reconnect: { jitter: 'none' } })
       runFor(helpers, 300_000, events$)
-      expect(sessions.waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000])
+      expect(sessions.waits).toEqual([
+        1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000,
+      ])
     }),
   )
 
   it('a server that accepts and drops on a real socket is left alone more and more', async () => {
-    await using server = await fakeJetstream({ events: 5, generate: ofNow(), faults: [{ onConnect: 1, times: 5, do: 'accept-and-drop' }] })
+    await using server = await fakeJetstream({
+      events: 5,
+      generate: ofNow(),
+      faults: [{ onConnect: 1, times: 5, do: 'accept-and-drop' }],
+    })
     const source = watched(server, { reconnect: { initialDelayMs: 20, jitter: 'none' } })
     await first(5, source.events$)
-    const waits = source.snapshots.map(({ connection }) => (connection.state === 'waiting' ? connection.attempt : 0)).filter(Boolean)
+    const waits = source.snapshots
+      .map(({ connection }) => (connection.state === 'waiting' ? connection.attempt : 0))
+      .filter(Boolean)
     expect([...new Set(waits)]).toEqual([1, 2, 3, 4, 5])
     expect(server.fired).toHaveLength(5)
   })
@@ -60,7 +74,11 @@ describe('a half-open link', () => {
     ['after it', 50],
   ])('is found within `idleTimeoutMs` %s, and nothing is lost', async (_, after) => {
     const generate = ofNow()
-    await using server = await fakeJetstream({ events: 100, generate, faults: [{ after, do: 'silence' }] })
+    await using server = await fakeJetstream({
+      events: 100,
+      generate,
+      faults: [{ after, do: 'silence' }],
+    })
     const source = watched(server, { idleTimeoutMs: 300 })
     const startedAt = performance.now()
     const events = await first(100, source.events$)
@@ -79,7 +97,9 @@ describe('a half-open link', () => {
       if (cut) return
       cut = true
       proxy.set({ halfOpen: true })
-      void source.when(({ connection }) => connection.state === 'waiting').then(() => proxy.set({ halfOpen: false }))
+      void source
+        .when(({ connection }) => connection.state === 'waiting')
+        .then(() => proxy.set({ halfOpen: false }))
     })
     const done = first(101, source.events$.pipe(cutting))
     await source.when(({ reconnects }) => reconnects > 0)
@@ -93,27 +113,42 @@ describe('a half-open link', () => {
     const source = watched(server, { connectTimeoutMs: 200 })
     expect(await first(10, source.events$)).toEqual(generated(10))
     expect(server.fired).toHaveLength(1)
-    expect(source.snapshots.map(({ connection }) => reasonOf(connection))).toContain('CONNECT_TIMEOUT')
+    expect(source.snapshots.map(({ connection }) => reasonOf(connection))).toContain(
+      'CONNECT_TIMEOUT',
+    )
   })
 })
 
 describe('a clean close that completes the stream', () => {
-  it.each([1000, 1001, 1006, 1012])('a close with %i is followed by the next connection', async (code) => {
-    await using server = await fakeJetstream({
-      events: 100,
-      faults: [code === 1006 ? { after: 40, do: 'drop' } : { after: 40, do: 'close', code, reason: 'server shutting down' }],
-    })
-    const source = watched(server)
-    const completed = jest.fn()
-    expect(await first(100, source.events$.pipe(tap({ complete: completed })))).toEqual(generated(100))
-    expect(completed).not.toHaveBeenCalled()
-    expect(server.fired).toHaveLength(1)
-    const { connection } = source.snapshots.find(({ connection }) => connection.state === 'waiting') ?? source.metrics
-    expect(connection).toMatchObject({ reason: { closeCode: code } })
-  })
+  it.each([1000, 1001, 1006, 1012])(
+    'a close with %i is followed by the next connection',
+    async (code) => {
+      await using server = await fakeJetstream({
+        events: 100,
+        faults: [
+          code === 1006
+            ? { after: 40, do: 'drop' }
+            : { after: 40, do: 'close', code, reason: 'server shutting down' },
+        ],
+      })
+      const source = watched(server)
+      const completed = jest.fn()
+      expect(await first(100, source.events$.pipe(tap({ complete: completed })))).toEqual(
+        generated(100),
+      )
+      expect(completed).not.toHaveBeenCalled()
+      expect(server.fired).toHaveLength(1)
+      const { connection } =
+        source.snapshots.find(({ connection }) => connection.state === 'waiting') ?? source.metrics
+      expect(connection).toMatchObject({ reason: { closeCode: code } })
+    },
+  )
 
   it('one broken frame does not end it either', async () => {
-    await using server = await fakeJetstream({ events: 100, faults: [{ after: 40, do: 'garbage', frame: 'not json' }] })
+    await using server = await fakeJetstream({
+      events: 100,
+      faults: [{ after: 40, do: 'garbage', frame: 'not json' }],
+    })
     const source = watched(server)
     expect(await first(100, source.events$)).toEqual(generated(100))
     expect(source.rejects).toHaveLength(1)
@@ -123,12 +158,20 @@ describe('a clean close that completes the stream', () => {
 
 describe('pings that are far apart', () => {
   it('a server that never pings is kept as long as it answers ours', async () => {
-    await using server = await fakeJetstream({ events: 10, pingEveryMs: Number.POSITIVE_INFINITY, faults: [{ after: 10, do: 'stall' }] })
+    await using server = await fakeJetstream({
+      events: 10,
+      pingEveryMs: Number.POSITIVE_INFINITY,
+      faults: [{ after: 10, do: 'stall' }],
+    })
     const source = watched(server, { idleTimeoutMs: 150 })
     const subscription = source.events$.subscribe()
     // Three times the timeout, in pings: each third of it has one.
     await source.when(() => (server.connections[0]?.pings ?? 0) >= 9)
-    expect(source.metrics).toMatchObject({ connection: { state: 'open' }, reconnects: 0, delivered: 10 })
+    expect(source.metrics).toMatchObject({
+      connection: { state: 'open' },
+      reconnects: 0,
+      delivered: 10,
+    })
     expect(server.fired).toHaveLength(1)
     subscription.unsubscribe()
     await server.closed()
@@ -139,13 +182,20 @@ describe('pings that are far apart', () => {
     const source = watched(server, { idleTimeoutMs: 150, dids: ['did:plc:nobody'] })
     const subscription = source.events$.subscribe()
     await source.when(() => (server.connections[0]?.pings ?? 0) >= 9)
-    expect(source.metrics).toMatchObject({ connection: { state: 'open' }, reconnects: 0, frames: 0 })
+    expect(source.metrics).toMatchObject({
+      connection: { state: 'open' },
+      reconnects: 0,
+      frames: 0,
+    })
     subscription.unsubscribe()
     await server.closed()
   })
 
   it('a server that waits for a hello and does not ping meanwhile is sent it at once', async () => {
-    const dids = Array.from({ length: 300 }, (_, index) => `did:plc:${String(index).padStart(24, 'a')}`)
+    const dids = Array.from(
+      { length: 300 },
+      (_, index) => `did:plc:${String(index).padStart(24, 'a')}`,
+    )
     await using server = await fakeJetstream({ events: 50 })
     const subscription = watched(server, { dids }).events$.subscribe()
     const connection = await server.connected()
@@ -164,12 +214,17 @@ describe('a paused reader that is cut', () => {
     const gate = new Promise<void>((resolve) => {
       release = resolve
     })
-    const events = first(3000, source.events$.pipe(boundedMergeMap((event) => gate.then(() => event), { capacity: 100 })))
+    const events = first(
+      3000,
+      source.events$.pipe(boundedMergeMap((event) => gate.then(() => event), { capacity: 100 })),
+    )
     const closed = await server.closed()
     expect(closed.closed?.code).toBe(1000)
     expect(source.metrics.connection.state).toBe('paused')
     release()
-    expect(timesOf((await events) as ReturnType<typeof generated>)).toEqual(timesOf(generated(3000)))
+    expect(timesOf((await events) as ReturnType<typeof generated>)).toEqual(
+      timesOf(generated(3000)),
+    )
     expect(source.metrics.reconnects).toBeGreaterThan(0)
     expect(source.gaps).toEqual([])
   })
@@ -184,7 +239,12 @@ describe('a paused reader that is cut', () => {
     const gate = new Promise<void>((resolve) => {
       release = resolve
     })
-    const events = first(4000, source.events$.pipe(boundedMergeMap((event) => gate.then(() => event.time_us), { capacity: 100 })))
+    const events = first(
+      4000,
+      source.events$.pipe(
+        boundedMergeMap((event) => gate.then(() => event.time_us), { capacity: 100 }),
+      ),
+    )
     const cut = await server.closed()
     expect(cut.closed?.code).toBe(1006)
     release()
@@ -209,25 +269,43 @@ describe('a 503 without Retry-After', () => {
   it('is tried again after the first, short delay', async () => {
     await using server = await fakeJetstream({
       events: 10,
-      faults: [{ onConnect: 1, do: 'refuse', status: 503, body: 'service not ready: cursor replay warming up\n' }],
+      faults: [
+        {
+          onConnect: 1,
+          do: 'refuse',
+          status: 503,
+          body: 'service not ready: cursor replay warming up\n',
+        },
+      ],
     })
     const source = watched(server, { reconnect: { initialDelayMs: 30, jitter: 'none' } })
     expect(await first(10, source.events$)).toEqual(generated(10))
     expect(server.fired).toHaveLength(1)
     const [refused, accepted] = server.attempts
     expect((accepted?.startedAt ?? 0) - (refused?.startedAt ?? 0)).toBeLessThan(1000)
-    expect(source.snapshots.find(({ connection }) => connection.state === 'waiting')?.connection).toMatchObject({
+    expect(
+      source.snapshots.find(({ connection }) => connection.state === 'waiting')?.connection,
+    ).toMatchObject({
       attempt: 1,
-      reason: { code: 'REFUSED', status: 503, body: 'service not ready: cursor replay warming up\n' },
+      reason: {
+        code: 'REFUSED',
+        status: 503,
+        body: 'service not ready: cursor replay warming up\n',
+      },
     })
   })
 
   it('with it is left alone for as long as it says', async () => {
-    await using server = await fakeJetstream({ events: 10, faults: [{ onConnect: 1, do: 'refuse', headers: { 'retry-after': '1' } }] })
+    await using server = await fakeJetstream({
+      events: 10,
+      faults: [{ onConnect: 1, do: 'refuse', headers: { 'retry-after': '1' } }],
+    })
     const source = watched(server)
     await first(10, source.events$)
     const [refused, accepted] = server.attempts
     expect((accepted?.startedAt ?? 0) - (refused?.startedAt ?? 0)).toBeGreaterThanOrEqual(990)
-    expect(source.snapshots.find(({ connection }) => connection.state === 'waiting')?.currentBackoffMs).toBe(1000)
+    expect(
+      source.snapshots.find(({ connection }) => connection.state === 'waiting')?.currentBackoffMs,
+    ).toBe(1000)
   })
 })

@@ -11,33 +11,52 @@ import {
   rawText,
   streamMetrics,
 } from '../../src/index.js'
-import { type FakeJetstream, type FakeJetstreamOptions, fakeJetstream } from '../../src/testing/index.js'
+import {
+  type FakeJetstream,
+  type FakeJetstreamOptions,
+  fakeJetstream,
+} from '../../src/testing/index.js'
 import { first, generated, watched } from './watched.js'
 
 // Compression is shown beside its decoders.
 type Option = Exclude<keyof JetstreamConfig, 'compress' | 'zstdDictionary'>
 
 const posts = (count: number) =>
-  generated(count).filter((event) => event.kind === 'commit' && event.commit.collection === 'app.bsky.feed.post')
+  generated(count).filter(
+    (event) => event.kind === 'commit' && event.commit.collection === 'app.bsky.feed.post',
+  )
 const [first$] = generated(1)
 
-async function withServer(options: FakeJetstreamOptions, body: (server: FakeJetstream) => Promise<void>): Promise<void> {
+async function withServer(
+  options: FakeJetstreamOptions,
+  body: (server: FakeJetstream) => Promise<void>,
+): Promise<void> {
   await using server = await fakeJetstream(options)
   await body(server)
 }
 
 /** The time of dialling again after one refusal. */
-const retryMs = (config: JetstreamConfig, faults: FakeJetstreamOptions['faults'] = [{ onConnect: 1, do: 'refuse' }]) =>
-  fakeJetstream({ events: 1, generate: { startUs: Date.now() * 1000 }, faults }).then(async (server) => {
-    await first(1, watched(server, config).events$)
-    const [one, two] = server.attempts
-    await server.close()
-    return (two?.startedAt ?? 0) - (one?.startedAt ?? 0)
-  })
+const retryMs = (
+  config: JetstreamConfig,
+  faults: FakeJetstreamOptions['faults'] = [{ onConnect: 1, do: 'refuse' }],
+) =>
+  fakeJetstream({ events: 1, generate: { startUs: Date.now() * 1000 }, faults }).then(
+    async (server) => {
+      await first(1, watched(server, config).events$)
+      const [one, two] = server.attempts
+      await server.close()
+      return (two?.startedAt ?? 0) - (one?.startedAt ?? 0)
+    },
+  )
 
 // A line for each option, which the compiler asks for.
 const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
-  host: () => withServer({ events: 1 }, async (server) => void expect(await first(1, jetstream$({ host: server.url }))).toHaveLength(1)),
+  host: () =>
+    withServer(
+      { events: 1 },
+      async (server) =>
+        void expect(await first(1, jetstream$({ host: server.url }))).toHaveLength(1),
+    ),
   wire: () =>
     withServer({ events: 2, server: 'v2' }, async (server) => {
       await first(1, watched(server, { wire: 'v1' }).events$)
@@ -53,31 +72,42 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
       await withServer({ events: 1, faults: [{ onConnect: 1, do: 'refuse' }] }, async (server) => {
         const source = watched(server, { reconnect: { initialDelayMs, jitter: 'none' } })
         await first(1, source.events$)
-        expect(Math.max(...source.snapshots.map(({ currentBackoffMs }) => currentBackoffMs))).toBe(initialDelayMs)
+        expect(Math.max(...source.snapshots.map(({ currentBackoffMs }) => currentBackoffMs))).toBe(
+          initialDelayMs,
+        )
       })
     }
   },
   connectTimeoutMs: async () => {
-    expect(await retryMs({ connectTimeoutMs: 150 }, [{ onConnect: 1, do: 'hang' }])).toBeLessThan(8_000)
+    expect(await retryMs({ connectTimeoutMs: 150 }, [{ onConnect: 1, do: 'hang' }])).toBeLessThan(
+      8_000,
+    )
   },
   idleTimeoutMs: async () => {
-    expect(await retryMs({ idleTimeoutMs: 120 }, [{ after: 0, do: 'silence' }])).toBeLessThan(15_000)
+    expect(await retryMs({ idleTimeoutMs: 120 }, [{ after: 0, do: 'silence' }])).toBeLessThan(
+      15_000,
+    )
   },
   pauseCloseMs: () =>
     withServer({ events: 200 }, async (server) => {
       const gate = new Subject<void>()
       const source = watched(server, { pauseCloseMs: 30 })
-      const subscription = source.events$.pipe(boundedMergeMap(() => gate, { capacity: 10 })).subscribe()
+      const subscription = source.events$
+        .pipe(boundedMergeMap(() => gate, { capacity: 10 }))
+        .subscribe()
       expect((await server.closed()).closed?.code).toBe(1000)
       subscription.unsubscribe()
     }),
   maxFrameBytes: () => {
     const large = JSON.stringify({ ...generated(2)[1], padding: 'x'.repeat(5000) })
-    return withServer({ events: [JSON.stringify(generated(1)[0]), large, JSON.stringify(generated(3)[2])] }, async (server) => {
-      const source = watched(server, { maxFrameBytes: 4000 })
-      expect(await first(2, source.events$)).toEqual([generated(1)[0], generated(3)[2]])
-      expect(source.gaps).toMatchObject([{ reason: 'frame-too-large' }])
-    })
+    return withServer(
+      { events: [JSON.stringify(generated(1)[0]), large, JSON.stringify(generated(3)[2])] },
+      async (server) => {
+        const source = watched(server, { maxFrameBytes: 4000 })
+        expect(await first(2, source.events$)).toEqual([generated(1)[0], generated(3)[2]])
+        expect(source.gaps).toMatchObject([{ reason: 'frame-too-large' }])
+      },
+    )
   },
   headers: () =>
     withServer({ events: 1 }, async (server) => {
@@ -100,7 +130,10 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
   rejects: () =>
     withServer({ events: 2, faults: [{ after: 1, do: 'garbage', frame: 'x' }] }, async (server) => {
       const rejects: RejectedFrame[] = []
-      await first(2, watched(server, { rejects: { next: (rejected) => rejects.push(rejected) } }).events$)
+      await first(
+        2,
+        watched(server, { rejects: { next: (rejected) => rejects.push(rejected) } }).events$,
+      )
       expect(rejects).toMatchObject([{ frame: 'x' }])
     }),
   gaps: () =>
@@ -114,14 +147,24 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
     withServer({ events: 50, stored: 'all' }, async (server) => {
       const warn = jest.fn()
       await first(1, watched(server, { cursor: 24_664_288_884, log: { warn } }).events$)
-      expect(warn.mock.calls).toEqual([[expect.stringMatching(/^ws:.*: the position was given up, going on from the oldest event: /)]])
+      expect(warn.mock.calls).toEqual([
+        [
+          expect.stringMatching(
+            /^ws:.*: the position was given up, going on from the oldest event: /,
+          ),
+        ],
+      ])
     }),
   cursor: () =>
     withServer({ events: 50, stored: 'all' }, async (server) => {
       expect(await first(50, watched(server, { cursor: 'oldest' }).events$)).toEqual(generated(50))
       const at = generated(50)[30]?.time_us ?? 0
-      expect(await first(20, watched(server, { cursor: at }).events$)).toEqual(generated(50).slice(30))
-      expect(await first(20, watched(server, { cursor: new Date(Math.floor(at / 1000)) }).events$)).toHaveLength(20)
+      expect(await first(20, watched(server, { cursor: at }).events$)).toEqual(
+        generated(50).slice(30),
+      )
+      expect(
+        await first(20, watched(server, { cursor: new Date(Math.floor(at / 1000)) }).events$),
+      ).toHaveLength(20)
     }),
   checkpoint: () =>
     withServer({ events: 50, stored: 'all' }, async (server) => {
@@ -134,8 +177,12 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
   onCursorRefused: () =>
     withServer({ events: 50, stored: 'all' }, async (server) => {
       const cursor = 24_664_288_884
-      await expect(first(1, watched(server, { cursor, onCursorRefused: 'fail' }).events$)).rejects.toMatchObject({ code: 'CURSOR_REFUSED' })
-      expect(await first(1, watched(server, { cursor, onCursorRefused: 'oldest' }).events$)).toEqual(generated(1))
+      await expect(
+        first(1, watched(server, { cursor, onCursorRefused: 'fail' }).events$),
+      ).rejects.toMatchObject({ code: 'CURSOR_REFUSED' })
+      expect(
+        await first(1, watched(server, { cursor, onCursorRefused: 'oldest' }).events$),
+      ).toEqual(generated(1))
     }),
   collections: () =>
     withServer({ events: 500 }, async (server) => {
@@ -161,15 +208,22 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
   maxMessageSizeBytes: () =>
     withServer({ events: 200 }, async (server) => {
       const events = await first(20, watched(server, { maxMessageSizeBytes: 400 }).events$)
-      expect(Math.max(...events.map((event) => JSON.stringify(event).length))).toBeLessThanOrEqual(400)
+      expect(Math.max(...events.map((event) => JSON.stringify(event).length))).toBeLessThanOrEqual(
+        400,
+      )
       expect((await server.connected()).params.get('maxMessageSizeBytes')).toBe('400')
     }),
   filters$: () =>
     withServer({ events: 1 }, async (server) => {
-      const source = watched(server, { collections: ['app.bsky.feed.post'], filters$: of({ collections: ['app.bsky.feed.like'] }) })
+      const source = watched(server, {
+        collections: ['app.bsky.feed.post'],
+        filters$: of({ collections: ['app.bsky.feed.like'] }),
+      })
       const subscription = source.events$.subscribe()
       await source.when(({ connection }) => connection.state === 'open')
-      const asked = server.connections.flatMap(({ params, messages }) => [...params.getAll('wantedCollections'), ...messages]).at(-1)
+      const asked = server.connections
+        .flatMap(({ params, messages }) => [...params.getAll('wantedCollections'), ...messages])
+        .at(-1)
       expect(asked).toContain('app.bsky.feed.like')
       subscription.unsubscribe()
       await server.closed()
@@ -177,8 +231,13 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
   records: () =>
     withServer({ events: 500 }, async (server) => {
       const never = z.object({ text: z.never() })
-      const source = watched(server, { kinds: ['commit'], records: { 'app.bsky.feed.post': never } })
-      const rest = generated(500).filter((event) => event.kind === 'commit' && event.commit.collection !== 'app.bsky.feed.post')
+      const source = watched(server, {
+        kinds: ['commit'],
+        records: { 'app.bsky.feed.post': never },
+      })
+      const rest = generated(500).filter(
+        (event) => event.kind === 'commit' && event.commit.collection !== 'app.bsky.feed.post',
+      )
       await first(rest.length, source.events$)
       expect(source.metrics.rejected).toBeGreaterThan(50)
     }),

@@ -15,24 +15,27 @@ describe('a cursor that is tracked only if it was given', () => {
 })
 
 describe('a cursor that is frozen in the URL', () => {
-  it.each(['legacy', 'v2'] as const)('three reconnects ask a %s server for growing cursors, and repeat one event each', async (kind) => {
-    await using server = await fakeJetstream({
-      events: 400,
-      server: kind,
-      faults: [100, 200, 300].map((after) => ({ after, do: 'drop' })),
-    })
-    const source = watched(server)
-    const events = await first(400 - 3, source.events$)
-    const cursors = cursorsOf(server)
-    expect(cursors).toHaveLength(4)
-    expect(cursors[0]).toBeUndefined()
-    const [, ...asked] = cursors as readonly number[]
-    expect([...asked].sort((a, b) => a - b)).toEqual(asked)
-    expect(new Set(asked).size).toBe(3)
-    expect(source.metrics).toMatchObject({ duplicates: 3, reconnects: 3 })
-    expect(events.map(bodyOf)).toEqual(generatedOn(kind, 397))
-    expect(source.gaps).toEqual([])
-  })
+  it.each(['legacy', 'v2'] as const)(
+    'three reconnects ask a %s server for growing cursors, and repeat one event each',
+    async (kind) => {
+      await using server = await fakeJetstream({
+        events: 400,
+        server: kind,
+        faults: [100, 200, 300].map((after) => ({ after, do: 'drop' })),
+      })
+      const source = watched(server)
+      const events = await first(400 - 3, source.events$)
+      const cursors = cursorsOf(server)
+      expect(cursors).toHaveLength(4)
+      expect(cursors[0]).toBeUndefined()
+      const [, ...asked] = cursors as readonly number[]
+      expect([...asked].sort((a, b) => a - b)).toEqual(asked)
+      expect(new Set(asked).size).toBe(3)
+      expect(source.metrics).toMatchObject({ duplicates: 3, reconnects: 3 })
+      expect(events.map(bodyOf)).toEqual(generatedOn(kind, 397))
+      expect(source.gaps).toEqual([])
+    },
+  )
 
   const generatedOn = (kind: 'legacy' | 'v2', count: number) =>
     generated(count, kind === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}).map(bodyOf)
@@ -42,23 +45,29 @@ describe('a stale reconnect signal', () => {
   it.each([
     ['close', { do: 'close', code: 1001 }],
     ['drop', { do: 'drop' }],
-  ] as const)('a server that ends (%s) with 1,000 events queued sees one reconnect, and nothing comes twice', async (_, fault) => {
-    await using server = await fakeJetstream({ events: 3000, faults: [{ after: 1000, ...fault }] })
-    const source = watched(server)
-    // Busy for longer than the server needs to send and to close.
-    let busy = true
-    const work = tap<JetstreamEvent>(() => {
-      if (!busy) return
-      busy = false
-      const until = performance.now() + 200
-      while (performance.now() < until);
-    })
-    const events = await first(3000, source.events$.pipe(work))
-    expect(timesOf(events)).toEqual(timesOf(generated(3000)))
-    expect(server.fired).toHaveLength(1)
-    expect(server.attempts).toHaveLength(2)
-    expect(source.metrics).toMatchObject({ reconnects: 1, duplicates: 1 })
-  })
+  ] as const)(
+    'a server that ends (%s) with 1,000 events queued sees one reconnect, and nothing comes twice',
+    async (_, fault) => {
+      await using server = await fakeJetstream({
+        events: 3000,
+        faults: [{ after: 1000, ...fault }],
+      })
+      const source = watched(server)
+      // Busy for longer than the server needs to send and to close.
+      let busy = true
+      const work = tap<JetstreamEvent>(() => {
+        if (!busy) return
+        busy = false
+        const until = performance.now() + 200
+        while (performance.now() < until);
+      })
+      const events = await first(3000, source.events$.pipe(work))
+      expect(timesOf(events)).toEqual(timesOf(generated(3000)))
+      expect(server.fired).toHaveLength(1)
+      expect(server.attempts).toHaveLength(2)
+      expect(source.metrics).toMatchObject({ reconnects: 1, duplicates: 1 })
+    },
+  )
 })
 
 describe('a cursor that a server takes for another', () => {
@@ -68,7 +77,9 @@ describe('a cursor that a server takes for another', () => {
     await using server = await fakeJetstream({ events: 500, stored: 'all' })
     const source = watched(server, { cursor: 24_664_288_884, onCursorRefused: 'fail' })
     const seen: unknown[] = []
-    await expect(first(1, source.events$.pipe(tap((event) => seen.push(event))))).rejects.toMatchObject({ code: 'CURSOR_REFUSED' })
+    await expect(
+      first(1, source.events$.pipe(tap((event) => seen.push(event)))),
+    ).rejects.toMatchObject({ code: 'CURSOR_REFUSED' })
     expect(seen).toEqual([])
     expect(source.metrics.duplicates).toBe(1)
   })
@@ -80,7 +91,9 @@ describe('a cursor that a server takes for another', () => {
     const source = watched(server, { cursor: newest, onCursorRefused: 'fail' })
     await expect(first(1, source.events$)).rejects.toMatchObject({ code: 'CURSOR_REFUSED' })
     // The cursor itself, then 10 s, a minute, 6 and 36 minutes before it.
-    expect(cursorsOf(server).map((cursor) => (newest - (cursor ?? 0)) / 1_000_000)).toEqual([0, 10, 60, 360, 2160])
+    expect(cursorsOf(server).map((cursor) => (newest - (cursor ?? 0)) / 1_000_000)).toEqual([
+      0, 10, 60, 360, 2160,
+    ])
     expect(source.metrics).toMatchObject({ delivered: 0, gaps: 1 })
     expect(source.gaps).toMatchObject([{ reason: 'renumbered', to: newest }])
   })
@@ -120,12 +133,19 @@ describe('positions that are shared', () => {
   /** Commits of these many operations each, which share a time. */
   const groups = (sizes: readonly number[]) =>
     sizes.flatMap((size, group) =>
-      generated(size, { seed: group + 1, startUs: startUs + group * 1_000_000, repos: 1 }).map((event, index) => ({
-        ...event,
-        time_us: startUs + group * 1_000_000,
-        kind: 'commit' as const,
-        commit: { rev: `3l${group}`, operation: 'delete' as const, collection: 'app.bsky.feed.like', rkey: `r${index}` },
-      })),
+      generated(size, { seed: group + 1, startUs: startUs + group * 1_000_000, repos: 1 }).map(
+        (event, index) => ({
+          ...event,
+          time_us: startUs + group * 1_000_000,
+          kind: 'commit' as const,
+          commit: {
+            rev: `3l${group}`,
+            operation: 'delete' as const,
+            collection: 'app.bsky.feed.like',
+            rkey: `r${index}`,
+          },
+        }),
+      ),
     )
 
   it.each([
@@ -146,8 +166,12 @@ describe('positions that are shared', () => {
 
   it('a group that is cut again and again comes once', async () => {
     const log = groups([1, 120, 1])
-    // Each connection begins with the group's first event, so that these fall deeper and deeper into it.
-    await using server = await fakeJetstream({ events: log, faults: [20, 60, 120, 220].map((after) => ({ after, do: 'drop' })) })
+    // Each connection begins with the group's first event, so that these fall deeper and deeper
+    // into it.
+    await using server = await fakeJetstream({
+      events: log,
+      faults: [20, 60, 120, 220].map((after) => ({ after, do: 'drop' })),
+    })
     const source = watched(server)
     expect(await first(log.length, source.events$)).toEqual(log)
     expect(server.fired).toHaveLength(4)
@@ -159,21 +183,35 @@ describe('positions that are handed out again', () => {
     // Its positions are times, and it gives none twice: nothing can be lost.
     ['legacy', []],
     ['v2', ['renumbered']],
-  ] as const)('a %s server that came back with fewer events skips nothing, and reports what may be lost: %p', async (kind, reasons) => {
-    await using server = await fakeJetstream({ events: 200, server: kind, generate: { everyUs: 1000 } })
-    const source = watched(server)
-    const seen = new Set<string>()
-    const done = until(
-      source.events$.pipe(tap((event) => seen.add(JSON.stringify(bodyOf(event))))),
-      (event) => event.did === 'did:plc:last',
-    )
-    await source.when((metrics) => metrics.delivered === 200)
-    const late = generated(60, { seed: 9, startUs: (generated(200).at(-1)?.time_us ?? 0) + 1_000_000 })
-    const last = { ...late[0], did: 'did:plc:last', time_us: (late.at(-1)?.time_us ?? 0) + 5_000_000 } as (typeof late)[number]
-    server.restart({ lose: 50 })
-    server.emit(...late, last)
-    await done
-    for (const event of late) expect(seen).toContain(JSON.stringify(bodyOf(event)))
-    expect(source.gaps.map(({ reason }) => reason)).toEqual(reasons)
-  })
+  ] as const)(
+    'a %s server that came back with fewer events skips nothing, and reports what may be lost: %p',
+    async (kind, reasons) => {
+      await using server = await fakeJetstream({
+        events: 200,
+        server: kind,
+        generate: { everyUs: 1000 },
+      })
+      const source = watched(server)
+      const seen = new Set<string>()
+      const done = until(
+        source.events$.pipe(tap((event) => seen.add(JSON.stringify(bodyOf(event))))),
+        (event) => event.did === 'did:plc:last',
+      )
+      await source.when((metrics) => metrics.delivered === 200)
+      const late = generated(60, {
+        seed: 9,
+        startUs: (generated(200).at(-1)?.time_us ?? 0) + 1_000_000,
+      })
+      const last = {
+        ...late[0],
+        did: 'did:plc:last',
+        time_us: (late.at(-1)?.time_us ?? 0) + 5_000_000,
+      } as (typeof late)[number]
+      server.restart({ lose: 50 })
+      server.emit(...late, last)
+      await done
+      for (const event of late) expect(seen).toContain(JSON.stringify(bodyOf(event)))
+      expect(source.gaps.map(({ reason }) => reason)).toEqual(reasons)
+    },
+  )
 })

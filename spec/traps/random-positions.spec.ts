@@ -56,7 +56,10 @@ class Judge {
     this.grow()
   }
 
-  /** What was lost comes again, under new times; others come before it, so that the numbers are of other events. */
+  /**
+   * What was lost comes again, under new times; others come before it, so that the numbers are of
+   * other events.
+   */
   #crash(): void {
     this.crashes += 1
     const lost = this.#log.splice(-1 - integer(this.#next, 30))
@@ -104,9 +107,17 @@ async function run(wire: 'v1' | 'v2', kind: 'legacy' | 'v2', seed: number) {
   const store = memoryCursorStore()
   const sources: Watched[] = []
   const start = (): { readonly source: Watched; readonly reading: Subscription } => {
-    const source = watched(server, { wire, host: server.host, cursor: 'oldest', collections: [LIKE], checkpoint: { store, everyMs: 5 } })
+    const source = watched(server, {
+      wire,
+      host: server.host,
+      cursor: 'oldest',
+      collections: [LIKE],
+      checkpoint: { store, everyMs: 5 },
+    })
     sources.push(source)
-    const note = tap<JetstreamEvent>(({ did }) => judge.seen.set(did, (judge.seen.get(did) ?? 0) + 1))
+    const note = tap<JetstreamEvent>(({ did }) =>
+      judge.seen.set(did, (judge.seen.get(did) ?? 0) + 1),
+    )
     return { source, reading: source.events$.pipe(note).subscribe() }
   }
   for (let n = 0; n < 4; n++) judge.grow()
@@ -114,7 +125,9 @@ async function run(wire: 'v1' | 'v2', kind: 'legacy' | 'v2', seed: number) {
   for (let round = 0; round < 8; round++) {
     judge.grow()
     await server.idle()
-    await now.source.when(({ connection, delivered }) => connection.state === 'open' && delivered > 0)
+    await now.source.when(
+      ({ connection, delivered }) => connection.state === 'open' && delivered > 0,
+    )
     if (judge.chance < 0.4) {
       now.reading.unsubscribe()
       judge.restarts += 1

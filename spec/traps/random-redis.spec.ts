@@ -5,7 +5,10 @@ const SEED = Number(process.env.SEED ?? 5)
 const CUTS = 12
 
 describeRedis('random runs through Redis, the writer or the reader cut at any moment', () => {
-  it.each(['jetstream$ into Redis and out, ids of positions', 'jetstream$ into Redis and out, ids of Redis, partitions'])(
+  it.each([
+    'jetstream$ into Redis and out, ids of positions',
+    'jetstream$ into Redis and out, ids of Redis, partitions',
+  ])(
     '%s: each event is written once, and handled in order',
     async (name) => {
       const { wrong, kills, killsAtWork, faults } = await randomRun(name, SEED, CUTS)

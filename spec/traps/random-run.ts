@@ -13,7 +13,12 @@ import type { Defect } from '../../soak/work.js'
 import { type CursorStore, memoryCursorStore } from '../../src/index.js'
 
 /** Runs a scenario of the soak with readers that live in this process, and are cut at random. */
-export async function randomRun(name: string, seed: number, kills: number, defect?: Defect): Promise<Report> {
+export async function randomRun(
+  name: string,
+  seed: number,
+  kills: number,
+  defect?: Defect,
+): Promise<Report> {
   const plan = SCENARIOS.find((scenario) => scenario.name === name)
   if (plan === undefined) throw new Error(`no scenario is named ${name}`)
   const folder = mkdtempSync(join(tmpdir(), 'random-'))
@@ -22,7 +27,15 @@ export async function randomRun(name: string, seed: number, kills: number, defec
     const milliseconds = Number.POSITIVE_INFINITY
     // A defect leaves something undone for good: nobody waits for that.
     const stuckAfterMs = defect === undefined ? undefined : 1000
-    return await runScenario(plan, { seed, kills, milliseconds, folder, world, defect, stuckAfterMs })
+    return await runScenario(plan, {
+      seed,
+      kills,
+      milliseconds,
+      folder,
+      world,
+      defect,
+      stuckAfterMs,
+    })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

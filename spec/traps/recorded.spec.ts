@@ -36,7 +36,11 @@ const WHOLE: Readonly<Record<string, number>> = {
 }
 const SHAPES_OF_2024 = 'jetstream/examples_redacted_oct2024_dual_shape.json'
 const REFORMATTED = 'jetstream/real_v1_reformatted.ndjson'
-const ODD = ['jetstream/handmade.ndjson', 'jetstream/real_v1_2024_type_shape.ndjson', 'derived/v1_from_cars.ndjson']
+const ODD = [
+  'jetstream/handmade.ndjson',
+  'jetstream/real_v1_2024_type_shape.ndjson',
+  'derived/v1_from_cars.ndjson',
+]
 
 describe('recorded events', () => {
   it.each(present(...Object.keys(WHOLE), 'jetstream/real_v1_unattributed.ndjson'))(
@@ -54,13 +58,19 @@ describe('recorded events', () => {
   it.each(['simulator/v1.ndjson', ...present(...ODD)])(
     'of %s, one in seven of them broken, are delivered unchanged or are one reject each: none is lost, and the stream goes on',
     async (file) => {
-      const lines = linesOf(file).map((line, index) => (index % 7 === 3 ? line.slice(0, -1 - (index % 40)) : line))
+      const lines = linesOf(file).map((line, index) =>
+        index % 7 === 3 ? line.slice(0, -1 - (index % 40)) : line,
+      )
       expect(lines.length).toBeGreaterThan(0)
       const { delivered, rejects } = await replay(lines)
       const rejected = new Set(rejects.map(({ frame }) => frame))
       expect(rejects.length).toBeGreaterThanOrEqual(Math.floor(lines.length / 7))
       expect(delivered.length + rejects.length).toBe(lines.length)
-      expect(delivered).toEqual(lines.filter((line) => !rejected.has(line.slice(0, 65_536))).map((line) => JSON.parse(line)))
+      expect(delivered).toEqual(
+        lines
+          .filter((line) => !rejected.has(line.slice(0, 65_536)))
+          .map((line) => JSON.parse(line)),
+      )
     },
   )
 
@@ -72,7 +82,9 @@ describe('recorded events', () => {
       const isOld = (line: string) => !('kind' in (JSON.parse(line) as object))
       const reformatted = await replay(lines)
       expect(reformatted.rejects.map(({ frame }) => frame)).toEqual(lines.filter(isOld))
-      expect(reformatted.delivered).toEqual(lines.filter((line) => !isOld(line)).map((line) => JSON.parse(line)))
+      expect(reformatted.delivered).toEqual(
+        lines.filter((line) => !isOld(line)).map((line) => JSON.parse(line)),
+      )
       const events = eventsIn(jsonOf(SHAPES_OF_2024))
       expect(events.length).toBeGreaterThan(3)
       const { delivered, rejects } = await replay(events.map((event) => JSON.stringify(event)))
@@ -85,12 +97,24 @@ describe('recorded events', () => {
     // A server that numbers its events.
     { file: 'simulator/v1.ndjson', server: 'v2' },
     ...present('jetstream/real_v1.ndjson').map((file) => ({ file, server: 'legacy' }) as const),
-  ] as const)('of $file come once each when the connection is cut after every twentieth', async ({ file, server: style }) => {
-    const lines = linesOf(file)
-    const events = style === 'v2' ? lines : [...lines].sort((a, b) => JSON.parse(a).time_us - JSON.parse(b).time_us)
-    await using server = await fakeJetstream({ server: style, events, faults: [{ after: 20, times: 9, do: 'drop' }] })
-    const source = watched(server)
-    expect(await first(events.length, source.events$)).toEqual(events.map((line) => JSON.parse(line)))
-    expect(server.fired).toHaveLength(9)
-  })
+  ] as const)(
+    'of $file come once each when the connection is cut after every twentieth',
+    async ({ file, server: style }) => {
+      const lines = linesOf(file)
+      const events =
+        style === 'v2'
+          ? lines
+          : [...lines].sort((a, b) => JSON.parse(a).time_us - JSON.parse(b).time_us)
+      await using server = await fakeJetstream({
+        server: style,
+        events,
+        faults: [{ after: 20, times: 9, do: 'drop' }],
+      })
+      const source = watched(server)
+      expect(await first(events.length, source.events$)).toEqual(
+        events.map((line) => JSON.parse(line)),
+      )
+      expect(server.fired).toHaveLength(9)
+    },
+  )
 })

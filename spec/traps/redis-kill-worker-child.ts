@@ -7,7 +7,8 @@ import { GROUP, nameOf, PARTITIONS, STREAM, WORKED } from './redis-kill.js'
 /** Run by redis-kill.spec.ts: one of the processes that work on the events, until it is killed. */
 const [, , url = '', consumer = ''] = process.argv
 const JOB_MS = 10
-// Longer than a busy machine keeps a process waiting: who loses a lease to another in the midst of its work does it twice, and this is not about that.
+// Longer than a busy machine keeps a process waiting: who loses a lease to another in the midst of
+// its work does it twice, and this is not about that.
 const LEASE_MS = 2000
 
 async function run(): Promise<void> {
@@ -20,7 +21,12 @@ async function run(): Promise<void> {
     await client.rPush(WORKED, JSON.stringify([did, what]))
   }
   // A process that dies is none that fails: what it had comes again without an end.
-  const config = { partitions: PARTITIONS, leaseMs: LEASE_MS, claimIdleMs: LEASE_MS, maxDeliveries: 1_000 }
+  const config = {
+    partitions: PARTITIONS,
+    leaseMs: LEASE_MS,
+    claimIdleMs: LEASE_MS,
+    maxDeliveries: 1_000,
+  }
   redisStream$({ client, stream: STREAM, group: GROUP, consumer, ...config })
     .pipe(ingest({ '*': work }, { concurrency: 4, orderBy: ({ did }: FirehoseEvent) => did }))
     .subscribe()

@@ -5,7 +5,12 @@ import { createClient } from '@redis/client'
 import { buildSync } from 'esbuild'
 import { exhaustMap, filter, firstValueFrom, throwError, timeout, timer } from 'rxjs'
 import { integer, pick } from '../../src/testing/generate/random.js'
-import { type FakeFirehose, fakeFirehose, generateCommits, random } from '../../src/testing/index.js'
+import {
+  type FakeFirehose,
+  fakeFirehose,
+  generateCommits,
+  random,
+} from '../../src/testing/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { runs } from '../helpers/thick.js'
 import { temporaryFolder } from '../socket/bundle.js'
@@ -25,7 +30,9 @@ const folder = temporaryFolder()
 
 beforeAll(() => {
   buildSync({
-    entryPoints: ['ingester', 'worker'].map((name) => join(__dirname, `redis-kill-${name}-child.ts`)),
+    entryPoints: ['ingester', 'worker'].map((name) =>
+      join(__dirname, `redis-kill-${name}-child.ts`),
+    ),
     outdir: folder.path,
     bundle: true,
     platform: 'node',
@@ -66,7 +73,9 @@ abstract class Victim {
   }
 
   protected fork(): ChildProcess {
-    return fork(join(folder.path, `redis-kill-${this.program}-child.cjs`), [...this.arguments], { execArgv: [] })
+    return fork(join(folder.path, `redis-kill-${this.program}-child.cjs`), [...this.arguments], {
+      execArgv: [],
+    })
   }
 
   protected abstract readonly program: string
@@ -74,7 +83,10 @@ abstract class Victim {
   protected abstract readonly arguments: readonly string[]
   /** How much it is to have when it is killed, at least. */
   abstract readonly leastInHand: number
-  /** How much it has received that is not settled. After its death that is what was in hand when it died. */
+  /**
+   * How much it has received that is not settled. After its death that is what was in hand when it
+   * died.
+   */
   abstract inHand(): Promise<number>
 }
 
@@ -95,7 +107,9 @@ class Ingester extends Victim {
     })
   }
 
-  /** More than it received in the time that a write takes, so that some is written and some is not. */
+  /**
+   * More than it received in the time that a write takes, so that some is written and some is not.
+   */
   get leastInHand(): number {
     return 4 + integer(this.pipe.next, 8)
   }
@@ -188,7 +202,9 @@ class Pipe implements AsyncDisposable {
   async pendingOf(consumer: string): Promise<number> {
     const counts = await Promise.all(
       this.streams.map(async (stream) => {
-        const pending = await this.client.xPendingRange(stream, GROUP, '-', '+', 1000, { consumer }).catch(() => [])
+        const pending = await this.client
+          .xPendingRange(stream, GROUP, '-', '+', 1000, { consumer })
+          .catch(() => [])
         return pending.length
       }),
     )
@@ -201,22 +217,32 @@ class Pipe implements AsyncDisposable {
 
   /** What each stream holds, in order. */
   async held(): Promise<readonly Named[]> {
-    const entries = await Promise.all(this.streams.map((stream) => this.client.xRange(stream, '-', '+')))
+    const entries = await Promise.all(
+      this.streams.map((stream) => this.client.xRange(stream, '-', '+')),
+    )
     return entries.flat().map((entry) => nameOf(JSON.parse(entry?.message.event ?? '')))
   }
 
   async worked(): Promise<readonly Named[]> {
     const done = await this.client.lRange(WORKED, 0, -1)
-    return done.map((text) => JSON.parse(text) as [string, string]).map(([did, what]) => ({ did, what }))
+    return done
+      .map((text) => JSON.parse(text) as [string, string])
+      .map(([did, what]) => ({ did, what }))
   }
 
-  /** Kills one of them in the midst of its work, after a while that the seed says, and starts it again. */
+  /**
+   * Kills one of them in the midst of its work, after a while that the seed says, and starts it
+   * again.
+   */
   async killOne(victim: Victim): Promise<void> {
     const wanted = (await this.client.lLen(WORKED)) + integer(this.next, MOST_BETWEEN)
     await until('more work', async () => (await this.client.lLen(WORKED)) >= wanted)
     const least = victim.leastInHand
     for (let inHand = 0; inHand === 0; ) {
-      await until(`work in the hands of the ${victim.title}`, async () => (await victim.inHand()) >= least)
+      await until(
+        `work in the hands of the ${victim.title}`,
+        async () => (await victim.inHand()) >= least,
+      )
       await victim.kill()
       inHand = await victim.inHand()
       if (victim === this.ingester) this.writtenBeyond += await this.#beyondCheckpoint()
@@ -235,7 +261,10 @@ class Pipe implements AsyncDisposable {
     this.endOffering()
     await this.server.idle()
     const sent = this.server.frames.flatMap(namesIn)
-    await until('the rest of the work', async () => new Set((await this.worked()).map(({ what }) => what)).size >= sent.length)
+    await until(
+      'the rest of the work',
+      async () => new Set((await this.worked()).map(({ what }) => what)).size >= sent.length,
+    )
     return sent
   }
 }
@@ -251,7 +280,10 @@ const until = (what: string, condition: () => Promise<boolean>): Promise<unknown
     timer(0, 5).pipe(
       exhaustMap(condition),
       filter((holds) => holds),
-      timeout({ first: STUCK_AFTER_MS, with: () => throwError(() => new Error(`waited in vain for ${what}`)) }),
+      timeout({
+        first: STUCK_AFTER_MS,
+        with: () => throwError(() => new Error(`waited in vain for ${what}`)),
+      }),
     ),
   )
 
@@ -274,7 +306,9 @@ describeRedis('kill -9', () => {
     `of the ingester and of workers, by ids of '%s', %i times (seed ${SEED}): every event is in the stream once, and worked on, in the order of its DID`,
     async (ids, kills) => {
       await using pipe = await Pipe.make(ids)
-      const halves = Array.from({ length: kills }, (_, n) => (n % 2 === 0 ? pipe.ingester : pick(pipe.next, pipe.workers)))
+      const halves = Array.from({ length: kills }, (_, n) =>
+        n % 2 === 0 ? pipe.ingester : pick(pipe.next, pipe.workers),
+      )
       for (const victim of shuffled(pipe.next, halves)) await pipe.killOne(victim)
       const sent = await pipe.finish()
       const held = await pipe.held()

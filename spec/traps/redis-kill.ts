@@ -16,14 +16,29 @@ export interface Named {
 
 export function nameOf(event: FirehoseEvent): Named {
   const { did, cursor, kind } = event
-  return { did, what: kind === 'commit' ? `${cursor} ${event.commit.operation} ${pathOf(event.commit)}` : `${cursor} ${kind}` }
+  return {
+    did,
+    what:
+      kind === 'commit'
+        ? `${cursor} ${event.commit.operation} ${pathOf(event.commit)}`
+        : `${cursor} ${kind}`,
+  }
 }
 
-const pathOf = ({ collection, rkey }: { readonly collection: string; readonly rkey: string }): string => `${collection}/${rkey}`
+const pathOf = ({
+  collection,
+  rkey,
+}: {
+  readonly collection: string
+  readonly rkey: string
+}): string => `${collection}/${rkey}`
 
 /** The events that a frame stands for. */
 export function namesIn(frame: Uint8Array): readonly Named[] {
   const { t, body } = decodeMessage(frame)
   if (t !== '#commit') return [{ did: body.did, what: `${body.seq} ${t.slice(1)}` }]
-  return body.ops.map(({ action, path }) => ({ did: body.repo, what: `${body.seq} ${action} ${path}` }))
+  return body.ops.map(({ action, path }) => ({
+    did: body.repo,
+    what: `${body.seq} ${action} ${path}`,
+  }))
 }

@@ -14,15 +14,24 @@ describe('nothing is lost over a restart', () => {
   const folder = temporaryFolder()
   afterAll(() => folder[Symbol.dispose]())
 
-  /** One run of a program: takes so many events, works on them out of order, and ends in the midst of it. */
-  async function run(server: FakeJetstream, store: CursorStore, count: number, done: Set<number>): Promise<void> {
+  /**
+   * One run of a program: takes so many events, works on them out of order, and ends in the midst
+   * of it.
+   */
+  async function run(
+    server: FakeJetstream,
+    store: CursorStore,
+    count: number,
+    done: Set<number>,
+  ): Promise<void> {
     const { events$, when } = watched(server, { cursor: 'oldest', checkpoint: store })
     let turn = 0
     const work = ingest<JetstreamEvent, '*'>(
       {
         '*': async (event) => {
           // One in three takes longer than those behind it.
-          for (let ticks = turn++ % 3 === 0 ? 5 : 1; ticks > 0; ticks--) await new Promise(setImmediate)
+          for (let ticks = turn++ % 3 === 0 ? 5 : 1; ticks > 0; ticks--)
+            await new Promise(setImmediate)
           done.add(event.time_us)
         },
       },
@@ -33,7 +42,10 @@ describe('nothing is lost over a restart', () => {
     await when(({ open, connection }) => open === 0 && connection.state === 'closed')
   }
 
-  const stores: readonly (readonly [string, () => { readonly open: () => CursorStore & Partial<AsyncDisposable> }])[] = [
+  const stores: readonly (readonly [
+    string,
+    () => { readonly open: () => CursorStore & Partial<AsyncDisposable> },
+  ])[] = [
     [
       'memory',
       () => {
@@ -44,26 +56,30 @@ describe('nothing is lost over a restart', () => {
     ['file', () => ({ open: () => fileCursorStore(join(folder.path, 'runs.json')) })],
   ]
 
-  it.each(stores)('with a %s store, over ten runs that each end in the middle of work', async (_, make) => {
-    const { open } = make()
-    await using server = await fakeJetstream({ events: 2000, stored: 'all' })
-    const done = new Set<number>()
-    for (let n = 0; n < 10; n++) {
+  it.each(stores)(
+    'with a %s store, over ten runs that each end in the middle of work',
+    async (_, make) => {
+      const { open } = make()
+      await using server = await fakeJetstream({ events: 2000, stored: 'all' })
+      const done = new Set<number>()
+      for (let n = 0; n < 10; n++) {
+        const store = open()
+        await run(server, store, 100, done)
+        await store[Symbol.asyncDispose]?.()
+      }
+      const furthest = Math.max(...done)
+      const expected = timesOf(generated(2000)).filter((time) => time <= furthest)
+      // What the very last run had begun and not finished may be missing; a next run would bring
+      // it.
+      const missing = expected.filter((time) => !done.has(time))
+      expect(missing.length).toBeLessThan(16)
       const store = open()
       await run(server, store, 100, done)
       await store[Symbol.asyncDispose]?.()
-    }
-    const furthest = Math.max(...done)
-    const expected = timesOf(generated(2000)).filter((time) => time <= furthest)
-    // What the very last run had begun and not finished may be missing; a next run would bring it.
-    const missing = expected.filter((time) => !done.has(time))
-    expect(missing.length).toBeLessThan(16)
-    const store = open()
-    await run(server, store, 100, done)
-    await store[Symbol.asyncDispose]?.()
-    expect(missing.filter((time) => !done.has(time))).toEqual([])
-    expect(new Set(server.connections.map(({ cursor }) => cursor)).size).toBe(11)
-  })
+      expect(missing.filter((time) => !done.has(time))).toEqual([])
+      expect(new Set(server.connections.map(({ cursor }) => cursor)).size).toBe(11)
+    },
+  )
 
   it('with a file store, of a process that is killed at five random points', async () => {
     const child = await program(
@@ -99,7 +115,9 @@ describe('nothing is lost over a restart', () => {
     expect(cursors.at(-1)).toBeGreaterThan(events[0] ?? 0)
 
     function start(): ChildProcess {
-      return spawn(process.execPath, [child, server.url, join(folder.path, 'killed.json')], { stdio: ['ignore', 'pipe', 'inherit'] })
+      return spawn(process.execPath, [child, server.url, join(folder.path, 'killed.json')], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
     }
 
     async function killedAfter(lines: number, kill: number): Promise<void> {

@@ -3,13 +3,16 @@ import { fakeTap, generateTapEvents } from '../../src/testing/index.js'
 import { ALICE, BOB, idsOf, record, records, rkeysOf, tapped, Work } from '../sources/tap/tapped.js'
 import { connect } from '../testing/fake-tap-client.js'
 
-const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) => acks.map(({ id }) => id)
+const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) =>
+  acks.map(({ id }) => id)
 
 describe('an ack before delivery', () => {
   it('nothing is acked while the handlers run: a crash then loses nothing', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 33, false) })
     const [source, work] = [tapped(tap), new Work()]
-    const subscription = source.events$.pipe(boundedMergeMap(work.handle, { concurrency: 33 })).subscribe()
+    const subscription = source.events$
+      .pipe(boundedMergeMap(work.handle, { concurrency: 33 }))
+      .subscribe()
     await work.startedSo(33)
     expect(tap.connections[0]?.messages).toEqual([])
     for (let n = 1; n <= 33; n += 1) work.end(n)
@@ -51,9 +54,12 @@ describe('a handler that dies in silence', () => {
       slow.push(id)
       heard()
     }
-    const handle = (event: TapEvent) => (event.did === ALICE ? new Promise(() => {}) : Promise.resolve())
+    const handle = (event: TapEvent) =>
+      event.did === ALICE ? new Promise(() => {}) : Promise.resolve()
     const source = tapped(tap)
-    const subscription = source.events$.pipe(boundedMergeMap(handle, { concurrency: 2, slowAfterMs: 20, onSlow })).subscribe()
+    const subscription = source.events$
+      .pipe(boundedMergeMap(handle, { concurrency: 2, slowAfterMs: 20, onSlow }))
+      .subscribe()
     await tap.acked(20)
     await told
     expect(slow[0]).toBe(1)
@@ -64,7 +70,10 @@ describe('a handler that dies in silence', () => {
 
 describe('a connection that ends while a handler runs', () => {
   it('is dialled again meanwhile, and the event is acked when it comes again, without handling it twice', async () => {
-    await using tap = await fakeTap({ events: records(ALICE, 2), faults: [{ after: 1, do: 'drop' }] })
+    await using tap = await fakeTap({
+      events: records(ALICE, 2),
+      faults: [{ after: 1, do: 'drop' }],
+    })
     const [source, work] = [tapped(tap), new Work()]
     const subscription = source.events$.pipe(boundedMergeMap(work.handle)).subscribe()
     await work.startedSo(1)
@@ -84,9 +93,14 @@ describe('a connection that ends while a handler runs', () => {
   })
 
   it('may end while the event comes again: it is handled once, and acked when that is over', async () => {
-    await using tap = await fakeTap({ events: records(ALICE, 1), faults: [{ after: 1, do: 'drop' }] })
+    await using tap = await fakeTap({
+      events: records(ALICE, 1),
+      faults: [{ after: 1, do: 'drop' }],
+    })
     const [source, work] = [tapped(tap), new Work()]
-    const subscription = source.events$.pipe(boundedMergeMap(work.handle, { concurrency: 5 })).subscribe()
+    const subscription = source.events$
+      .pipe(boundedMergeMap(work.handle, { concurrency: 5 }))
+      .subscribe()
     await work.startedSo(1)
     await tap.connected(2)
     tap.redeliver()
@@ -101,16 +115,23 @@ describe('a connection that ends while a handler runs', () => {
 
 describe('acks that are carried over a reconnect', () => {
   it('a server that counts from 1 again gets no stale ack: its new events are handled, and none is destroyed', async () => {
-    await using tap = await fakeTap({ events: [record(ALICE, 'old-1', false), record(ALICE, 'old-2', false)], ackFlushMs: 0 })
+    await using tap = await fakeTap({
+      events: [record(ALICE, 'old-1', false), record(ALICE, 'old-2', false)],
+      ackFlushMs: 0,
+    })
     const [source, work] = [tapped(tap), new Work()]
-    const subscription = source.events$.pipe(boundedMergeMap(work.handle, { concurrency: 10 })).subscribe()
+    const subscription = source.events$
+      .pipe(boundedMergeMap(work.handle, { concurrency: 10 }))
+      .subscribe()
     await work.startedSo(2)
     // Somebody else has done these: the outbox is empty when the server dies.
     await using other = await connect(tap.url)
     other.ack(1, 2)
     await tap.acked(2)
     tap.restart()
-    expect(tap.emit(record(BOB, 'new-1'), record(BOB, 'new-2'), record(BOB, 'new-3'))).toEqual([1, 2, 3])
+    expect(tap.emit(record(BOB, 'new-1'), record(BOB, 'new-2'), record(BOB, 'new-3'))).toEqual([
+      1, 2, 3,
+    ])
     await tap.connected(3)
     await work.startedSo(3)
     work.end(1)
@@ -121,7 +142,9 @@ describe('acks that are carried over a reconnect', () => {
     }
     await tap.drained()
     expect(rkeysOf(work.started)).toEqual(['old-1', 'old-2', 'new-1', 'new-2', 'new-3'])
-    expect(tap.acks.slice(2)).toEqual([1, 2, 3].map((id) => ({ id, connection: 3, delivery: 1, stray: false })))
+    expect(tap.acks.slice(2)).toEqual(
+      [1, 2, 3].map((id) => ({ id, connection: 3, delivery: 1, stray: false })),
+    )
     subscription.unsubscribe()
     await tap.closed(3)
   })
@@ -148,11 +171,15 @@ describe('acks that are carried over a reconnect', () => {
       await new Promise((resolve) => setImmediate(resolve))
       seen.push(event)
     }
-    const subscription = source.events$.pipe(boundedMergeMap(handle, { concurrency: 8, orderBy: ({ did }) => did })).subscribe()
+    const subscription = source.events$
+      .pipe(boundedMergeMap(handle, { concurrency: 8, orderBy: ({ did }) => did }))
+      .subscribe()
     await tap.drained()
     expect(tap.acks.filter(({ stray, delivery }) => stray || delivery === 0)).toEqual([])
     // What was in hand at a drop may be handled again; nothing else is.
-    expect([...new Set(idsOf(seen))].sort((a, b) => a - b)).toEqual(all.map((_, index) => index + 1))
+    expect([...new Set(idsOf(seen))].sort((a, b) => a - b)).toEqual(
+      all.map((_, index) => index + 1),
+    )
     expect(seen.length - all.length).toBeLessThanOrEqual(8 * faults.length)
     subscription.unsubscribe()
     await tap.closed(6)
@@ -169,13 +196,21 @@ describe('copies, reader or no reader', () => {
     expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
     subscription.unsubscribe()
     await tap.closed()
-    expect(source.metrics).toMatchObject({ frames: 110, events: 110, duplicates: 99, delivered: 11, done: 11 })
+    expect(source.metrics).toMatchObject({
+      frames: 110,
+      events: 110,
+      duplicates: 99,
+      delivered: 11,
+      done: 11,
+    })
   })
 
   it('copies of what is in hand are not handled, and acked with it', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 2, false) })
     const [source, work] = [tapped(tap), new Work()]
-    const subscription = source.events$.pipe(boundedMergeMap(work.handle, { concurrency: 10 })).subscribe()
+    const subscription = source.events$
+      .pipe(boundedMergeMap(work.handle, { concurrency: 10 }))
+      .subscribe()
     await work.startedSo(2)
     for (let tick = 0; tick < 4; tick += 1) tap.redeliver()
     await source.when(({ duplicates }) => duplicates === 8)
@@ -200,7 +235,10 @@ describe('an event that always fails', () => {
     const onDeadLetter = async (event: TapEvent) => {
       letters.push(event)
     }
-    const work = ingest<TapEvent, '*'>({ '*': handle }, { attempts: 3, backoff: { initialDelayMs: 1 }, onDeadLetter })
+    const work = ingest<TapEvent, '*'>(
+      { '*': handle },
+      { attempts: 3, backoff: { initialDelayMs: 1 }, onDeadLetter },
+    )
     const subscription = tapped(tap).events$.pipe(work).subscribe()
     await tap.drained()
     expect([idsOf(handled), idsOf(letters)]).toEqual([[1, 3], [2]])
@@ -214,7 +252,10 @@ describe('an event that always fails', () => {
     const handle = () => {
       throw new Error('always')
     }
-    const work = ingest<TapEvent, '*'>({ '*': handle }, { attempts: 2, backoff: { initialDelayMs: 1 } })
+    const work = ingest<TapEvent, '*'>(
+      { '*': handle },
+      { attempts: 2, backoff: { initialDelayMs: 1 } },
+    )
     const error = await new Promise<unknown>((resolve) => {
       tapped(tap).events$.pipe(work).subscribe({ error: resolve })
     })
@@ -226,7 +267,10 @@ describe('an event that always fails', () => {
 
   it('whose dead letter fails is not acked either', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 1) })
-    const options = { onError: 'skip', onDeadLetter: async () => Promise.reject(new Error('no room')) } as const
+    const options = {
+      onError: 'skip',
+      onDeadLetter: async () => Promise.reject(new Error('no room')),
+    } as const
     const work = ingest<TapEvent, '*'>({ '*': () => Promise.reject(new Error('always')) }, options)
     const error = await new Promise<unknown>((resolve) => {
       tapped(tap).events$.pipe(work).subscribe({ error: resolve })

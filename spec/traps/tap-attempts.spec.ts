@@ -9,19 +9,32 @@ const endOf = (source: ReturnType<typeof tapped>): Promise<Error> =>
   })
 
 describe('off by one in attempts, and what is tried for ever', () => {
-  it.each([0, 1, 3])('maxAttempts: %i is so many retries, and then the end', async (maxAttempts) => {
-    await using tap = await fakeTap({ faults: [{ onConnect: 1, times: maxAttempts + 1, do: 'refuse', status: 503 }] })
-    const source = tapped(tap, { reconnect: { initialDelayMs: 1, jitter: 'none', maxAttempts } })
-    const error = await endOf(source)
-    expect(error).toBeInstanceOf(ReconnectExhaustedError)
-    expect(error.cause).toBeInstanceOf(RefusedError)
-    expect(tap.attempts).toHaveLength(maxAttempts + 1)
-    expect(source.metrics.connection).toMatchObject({ state: 'closed', reason: { code: 'RECONNECT_EXHAUSTED' } })
-  })
+  it.each([0, 1, 3])(
+    'maxAttempts: %i is so many retries, and then the end',
+    async (maxAttempts) => {
+      await using tap = await fakeTap({
+        faults: [{ onConnect: 1, times: maxAttempts + 1, do: 'refuse', status: 503 }],
+      })
+      const source = tapped(tap, { reconnect: { initialDelayMs: 1, jitter: 'none', maxAttempts } })
+      const error = await endOf(source)
+      expect(error).toBeInstanceOf(ReconnectExhaustedError)
+      expect(error.cause).toBeInstanceOf(RefusedError)
+      expect(tap.attempts).toHaveLength(maxAttempts + 1)
+      expect(source.metrics.connection).toMatchObject({
+        state: 'closed',
+        reason: { code: 'RECONNECT_EXHAUSTED' },
+      })
+    },
+  )
 
   it('an open connection alone is no progress', async () => {
-    await using tap = await fakeTap({ events: records(ALICE, 1), faults: [{ onConnect: 1, times: 4, do: 'accept-and-drop' }] })
-    const error = await endOf(tapped(tap, { reconnect: { initialDelayMs: 1, jitter: 'none', maxAttempts: 3 } }))
+    await using tap = await fakeTap({
+      events: records(ALICE, 1),
+      faults: [{ onConnect: 1, times: 4, do: 'accept-and-drop' }],
+    })
+    const error = await endOf(
+      tapped(tap, { reconnect: { initialDelayMs: 1, jitter: 'none', maxAttempts: 3 } }),
+    )
     expect(error).toBeInstanceOf(ReconnectExhaustedError)
     expect(tap.attempts).toHaveLength(4)
   })

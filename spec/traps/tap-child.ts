@@ -1,7 +1,10 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import { boundedMergeMap, type TapEvent, tap$ } from '../../src/index.js'
 
-/** Run by tap-kill.spec.ts: one process that handles events, which is to write their rkeys into a file for good, and may die of it. */
+/**
+ * Run by tap-kill.spec.ts: one process that handles events, which is to write their rkeys into a
+ * file for good, and may die of it.
+ */
 const [, , host = '', path = '', dies = 'never', after = '0'] = process.argv
 const file = openSync(path, 'a')
 let handled = 0

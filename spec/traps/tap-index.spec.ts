@@ -20,7 +20,12 @@ async function bareIndex(emit: (tap: FakeTap) => void): Promise<readonly string[
     await using client = new TapClient(tap.url)
     client.ws.on('message', (data) => {
       const { id, record, identity } = JSON.parse(String(data))
-      index.apply({ id, type: record === undefined ? 'identity' : 'record', ...record, ...identity })
+      index.apply({
+        id,
+        type: record === undefined ? 'identity' : 'record',
+        ...record,
+        ...identity,
+      })
       client.ack(id)
     })
     await tap.drained()
@@ -33,55 +38,67 @@ async function bareIndex(emit: (tap: FakeTap) => void): Promise<readonly string[
 }
 
 describe('an index', () => {
-  it.each(HISTORIES)('over several subscriptions and a restart ends as that of a bare client: $name', async ({ actions }) => {
-    const history = actions.map((action, n) => change(ALICE, 'a', action, n + 1))
-    await using tap = await fakeTap()
-    const index = new Index()
-    // Each event is acked by a subscription of its own, and the last one sees the restart.
-    let subscription = reader(tap, index, random(1))
-    for (const [n, event] of history.entries()) {
-      await tap.connected(n + 1)
-      subscription.stop()
-      await tap.closed(n + 1)
-      subscription = reader(tap, index, random(1))
-      tap.emit(event)
-      await tap.drained()
-    }
-    tap.restart()
-    await tap.drained()
-    expect(tap.sent).toBe(2 * history.length)
-    expect(index.rows).toEqual(await bareIndex((bare) => bare.emit(...history)))
-    subscription.stop()
-  })
-
-  // An event of another account shifts the turns.
-  it.each([0, 1])('over two readers and a restart ends as that of a bare client, turns shifted by %i', async (shift) => {
-    const history = [change(ALICE, 'a', 'create', 1), change(ALICE, 'a', 'update', 2), change(ALICE, 'a', 'delete', 3)]
-    const others = Array.from({ length: shift }, (_, n) => change(BOB, `b${n}`, 'create', 10 + n))
-    for (const last of [1, 2, 3]) {
-      const events = history.slice(0, last)
+  it.each(HISTORIES)(
+    'over several subscriptions and a restart ends as that of a bare client: $name',
+    async ({ actions }) => {
+      const history = actions.map((action, n) => change(ALICE, 'a', action, n + 1))
       await using tap = await fakeTap()
       const index = new Index()
-      const first = reader(tap, index, random(1))
-      await tap.connected(1)
-      tap.emit(...events)
-      await tap.drained()
-      const second = reader(tap, index, random(2))
-      await tap.connected(2)
-      tap.emit(...others)
-      await tap.drained()
+      // Each event is acked by a subscription of its own, and the last one sees the restart.
+      let subscription = reader(tap, index, random(1))
+      for (const [n, event] of history.entries()) {
+        await tap.connected(n + 1)
+        subscription.stop()
+        await tap.closed(n + 1)
+        subscription = reader(tap, index, random(1))
+        tap.emit(event)
+        await tap.drained()
+      }
       tap.restart()
       await tap.drained()
-      expect(index.rows).toEqual(await bareIndex((bare) => bare.emit(...events, ...others)))
-      first.stop()
-      second.stop()
-    }
-  })
+      expect(tap.sent).toBe(2 * history.length)
+      expect(index.rows).toEqual(await bareIndex((bare) => bare.emit(...history)))
+      subscription.stop()
+    },
+  )
+
+  // An event of another account shifts the turns.
+  it.each([0, 1])(
+    'over two readers and a restart ends as that of a bare client, turns shifted by %i',
+    async (shift) => {
+      const history = [
+        change(ALICE, 'a', 'create', 1),
+        change(ALICE, 'a', 'update', 2),
+        change(ALICE, 'a', 'delete', 3),
+      ]
+      const others = Array.from({ length: shift }, (_, n) => change(BOB, `b${n}`, 'create', 10 + n))
+      for (const last of [1, 2, 3]) {
+        const events = history.slice(0, last)
+        await using tap = await fakeTap()
+        const index = new Index()
+        const first = reader(tap, index, random(1))
+        await tap.connected(1)
+        tap.emit(...events)
+        await tap.drained()
+        const second = reader(tap, index, random(2))
+        await tap.connected(2)
+        tap.emit(...others)
+        await tap.drained()
+        tap.restart()
+        await tap.drained()
+        expect(index.rows).toEqual(await bareIndex((bare) => bare.emit(...events, ...others)))
+        first.stop()
+        second.stop()
+      }
+    },
+  )
 
   it('over one reader, whatever restarts, is cut or is replaced, is the truth', async () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const next = random(seed)
-      const faults = [20, 60, 100].map((after) => ({ after: after + integer(next, 20), do: 'drop', optional: true }) as const)
+      const faults = [20, 60, 100].map(
+        (after) => ({ after: after + integer(next, 20), do: 'drop', optional: true }) as const,
+      )
       await using tap = await fakeTap({ faults })
       const [writer, index] = [new Writer(next, { dids: 2, reuse: 'keys' }), new Index()]
       let subscription = reader(tap, index, next)
@@ -118,7 +135,8 @@ describe('an index', () => {
         tap.emit(...events)
         const acked = before + integer(next, events.length + 1)
         await tap.when(() => tap.acks.length >= acked || tap.outbox.length === 0)
-        // What a connection takes with it comes again by the restart that follows, if it was open before.
+        // What a connection takes with it comes again by the restart that follows, if it was open
+        // before.
         await tap.when(() => openOf(tap) === 2)
         const which = integer(next, 4)
         readers[which]?.stop()
@@ -138,8 +156,17 @@ const openOf = (tap: FakeTap) => tap.connections.filter(({ closed }) => closed =
 async function settle(tap: FakeTap, holds: () => boolean): Promise<void> {
   while (!holds()) {
     if (openOf(tap) > 0) tap.redeliver()
-    const [attempts, sent, acks, open] = [tap.attempts.length, tap.sent, tap.acks.length, openOf(tap)]
-    const isChanged = () => tap.attempts.length > attempts || tap.sent > sent || tap.acks.length > acks || openOf(tap) !== open
+    const [attempts, sent, acks, open] = [
+      tap.attempts.length,
+      tap.sent,
+      tap.acks.length,
+      openOf(tap),
+    ]
+    const isChanged = () =>
+      tap.attempts.length > attempts ||
+      tap.sent > sent ||
+      tap.acks.length > acks ||
+      openOf(tap) !== open
     await tap.when(() => holds() || isChanged())
   }
 }

@@ -63,7 +63,10 @@ class Run {
     return child
   }
 
-  /** A new process that works off what is left: what died in the other one comes again by the server's timer. */
+  /**
+   * A new process that works off what is left: what died in the other one comes again by the
+   * server's timer.
+   */
   async finish(): Promise<void> {
     const child = this.start('never')
     await this.tap.drained()
@@ -117,7 +120,10 @@ describe('kill -9', () => {
       const child = run.start('never')
       const before = tap.acks.length
       const wanted = before + integer(next, 20)
-      await tap.when(() => tap.connections.length >= round && (tap.acks.length >= wanted || tap.outbox.length === 0))
+      await tap.when(
+        () =>
+          tap.connections.length >= round && (tap.acks.length >= wanted || tap.outbox.length === 0),
+      )
       child.kill('SIGKILL')
       await once(child, 'exit')
       run.expectHonest()

@@ -3,12 +3,17 @@ import { memoryCursorStore } from '../../src/index.js'
 import { type FakeJetstreamOptions, fakeJetstream } from '../../src/testing/index.js'
 import { cursorsOf, first, generated, until, watched } from './watched.js'
 
-const unnumbered = (events: readonly { cursor?: number }[]) => events.map(({ cursor, ...event }) => event)
-const serve = (options: FakeJetstreamOptions = {}) => fakeJetstream({ server: 'v2', firstSeq: 1_000, ...options })
+const unnumbered = (events: readonly { cursor?: number }[]) =>
+  events.map(({ cursor, ...event }) => event)
+const serve = (options: FakeJetstreamOptions = {}) =>
+  fakeJetstream({ server: 'v2', firstSeq: 1_000, ...options })
 
 describe('the cursor of every dial, on wire v2', () => {
   it('is the number of the last event received, and each event comes once, those of one commit too', async () => {
-    await using server = await serve({ events: 400, faults: [100, 200, 300].map((after) => ({ after, do: 'drop' })) })
+    await using server = await serve({
+      events: 400,
+      faults: [100, 200, 300].map((after) => ({ after, do: 'drop' })),
+    })
     const source = watched(server, { wire: 'v2', host: server.host })
     const events = await first(397, source.events$)
     expect(events.map(({ cursor }) => cursor)).toEqual(events.map((_, index) => 1_000 + index))
@@ -19,7 +24,12 @@ describe('the cursor of every dial, on wire v2', () => {
   it('is the checkpoint after a restart, and that is before what was not done', async () => {
     const store = memoryCursorStore()
     await using server = await serve({ events: 100, stored: 'all' })
-    const config = { wire: 'v2', host: server.host, checkpoint: { store, everyMs: 10 }, cursor: 'oldest' } as const
+    const config = {
+      wire: 'v2',
+      host: server.host,
+      checkpoint: { store, everyMs: 10 },
+      cursor: 'oldest',
+    } as const
     await first(60, watched(server, config).events$)
     const again = await first(41, watched(server, config).events$)
     expect(cursorsOf(server)[1]).toBe(1_059)
@@ -34,7 +44,9 @@ describe('positions that are handed out again, on wire v2', () => {
     const seen = new Set<string>()
     const late = generated(80, {
       seed: 9,
-      startUs: (generated(200, { operationsPerCommit: 3, sharedTime: true }).at(-1)?.time_us ?? 0) + 1_000_000,
+      startUs:
+        (generated(200, { operationsPerCommit: 3, sharedTime: true }).at(-1)?.time_us ?? 0) +
+        1_000_000,
     })
     const last = late.at(-1)
     const done = until(
@@ -71,11 +83,22 @@ describe('another host', () => {
     const startUs = (Date.now() - 120_000) * 1000
     const log = generated(200, { startUs, everyUs: 100_000 })
     const gone = { onConnect: 2, times: Number.POSITIVE_INFINITY, do: 'refuse' } as const
-    await using one = await serve({ events: log.slice(0, 100), faults: [{ after: 100, do: 'drop' }, gone] })
-    await using two = await serve({ events: log, stored: 'all', firstSeq: 900_000, faults: [{ after: 120, do: 'drop' }] })
+    await using one = await serve({
+      events: log.slice(0, 100),
+      faults: [{ after: 100, do: 'drop' }, gone],
+    })
+    await using two = await serve({
+      events: log,
+      stored: 'all',
+      firstSeq: 900_000,
+      faults: [{ after: 120, do: 'drop' }],
+    })
     const source = watched(one, { wire: 'v2', host: [one.host, two.host] })
     const times = new Set<number>()
-    await until(source.events$.pipe(tap(({ time_us }) => times.add(time_us))), ({ time_us }) => time_us === log.at(-1)?.time_us)
+    await until(
+      source.events$.pipe(tap(({ time_us }) => times.add(time_us))),
+      ({ time_us }) => time_us === log.at(-1)?.time_us,
+    )
     for (const { time_us } of log) expect(times).toContain(time_us)
     const [byTime, byNumber] = cursorsOf(two)
     expect(byTime).toBe((log[99]?.time_us ?? 0) - 10_000_000)

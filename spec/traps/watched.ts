@@ -8,7 +8,11 @@ import {
   type StreamMetrics,
   streamMetrics,
 } from '../../src/index.js'
-import { type FakeJetstream, type GenerateEventsOptions, generateEvents } from '../../src/testing/index.js'
+import {
+  type FakeJetstream,
+  type GenerateEventsOptions,
+  generateEvents,
+} from '../../src/testing/index.js'
 import { expectBalanced } from '../helpers/streams.js'
 
 export { first } from '../helpers/streams.js'
@@ -28,7 +32,8 @@ const all: Watched[] = []
 
 // At the end of every spec, and at every snapshot before it.
 afterEach(() => {
-  for (const watched of all.splice(0)) for (const snapshot of watched.snapshots) expectBalanced(snapshot)
+  for (const watched of all.splice(0))
+    for (const snapshot of watched.snapshots) expectBalanced(snapshot)
 })
 
 /** Wire v1 of this server, dialled again at once, with an eye on its ledger. */
@@ -62,7 +67,10 @@ export function watched(server: Pick<FakeJetstream, 'url'>, config: JetstreamCon
 }
 
 /** All values up to the one that this is true of. */
-export const until = <T>(source$: Observable<T>, isLast: (value: T) => boolean): Promise<readonly T[]> =>
+export const until = <T>(
+  source$: Observable<T>,
+  isLast: (value: T) => boolean,
+): Promise<readonly T[]> =>
   lastValueFrom(
     source$.pipe(
       takeWhile((value) => !isLast(value), true),
@@ -70,14 +78,19 @@ export const until = <T>(source$: Observable<T>, isLast: (value: T) => boolean):
     ),
   )
 
-export const generated = (count: number, options: GenerateEventsOptions = {}): readonly JetstreamEvent[] => [
-  ...generateEvents({ ...options, count }),
-]
+export const generated = (
+  count: number,
+  options: GenerateEventsOptions = {},
+): readonly JetstreamEvent[] => [...generateEvents({ ...options, count })]
 
-export const timesOf = (events: readonly JetstreamEvent[]): readonly number[] => events.map((event) => event.time_us)
+export const timesOf = (events: readonly JetstreamEvent[]): readonly number[] =>
+  events.map((event) => event.time_us)
 
 /** What the event says without its position, which a server may hand out anew. */
-export const bodyOf = ({ did, time_us: _, cursor: __, ...body }: JetstreamEvent): unknown => ({ did, ...body })
+export const bodyOf = ({ did, time_us: _, cursor: __, ...body }: JetstreamEvent): unknown => ({
+  did,
+  ...body,
+})
 
 /** The cursors that the server was asked for, by each connection that it accepted. */
 export const cursorsOf = (server: FakeJetstream): readonly (number | undefined)[] =>

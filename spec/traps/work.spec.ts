@@ -29,7 +29,11 @@ describe('a cursor that moves before the work', () => {
     const seen = new Map<number, Release>()
     const { events$, when } = watched(server, {
       checkpoint: {
-        store: { load: store.load, save: async (key, text) => store.save(key, text).then(() => void saves.push(positionIn(store))) },
+        store: {
+          load: store.load,
+          save: async (key, text) =>
+            store.save(key, text).then(() => void saves.push(positionIn(store))),
+        },
         everyMs: 5,
       },
     })
@@ -38,7 +42,8 @@ describe('a cursor that moves before the work', () => {
     const time = (index: number) => events[index]?.time_us ?? 0
     const finish = async (index: number, expected: number) => {
       seen.get(time(index))?.()
-      if (positionIn(store) !== time(expected)) await when(({ checkpoint }) => checkpoint === time(expected))
+      if (positionIn(store) !== time(expected))
+        await when(({ checkpoint }) => checkpoint === time(expected))
     }
     for (let index = 39; index > 20; index--) seen.get(time(index))?.()
     await finish(0, 1)
@@ -50,7 +55,9 @@ describe('a cursor that moves before the work', () => {
     await when(({ open }) => open === 0)
     await new Promise(setImmediate)
     expect(positionIn(store)).toBe(time(6))
-    expect(saves.every((position, index) => index === 0 || (position ?? 0) >= (saves[index - 1] ?? 0))).toBe(true)
+    expect(
+      saves.every((position, index) => index === 0 || (position ?? 0) >= (saves[index - 1] ?? 0)),
+    ).toBe(true)
   })
 })
 
@@ -67,7 +74,10 @@ describe('a poison message', () => {
       {
         frame: poison,
         length: poison.length,
-        error: { code: 'FRAME', place: { position: events[500]?.time_us, time_us: events[500]?.time_us } },
+        error: {
+          code: 'FRAME',
+          place: { position: events[500]?.time_us, time_us: events[500]?.time_us },
+        },
       },
     ])
     expect(server.connections).toHaveLength(1)
@@ -77,7 +87,10 @@ describe('a poison message', () => {
     const events = generated(10)
     const { did, time_us } = events[9] ?? {}
     const poison = JSON.stringify({ did, time_us, kind: 'commit' })
-    await using server = await fakeJetstream({ events: [...events.slice(0, 9), poison], faults: [{ after: 10, do: 'drop' }] })
+    await using server = await fakeJetstream({
+      events: [...events.slice(0, 9), poison],
+      faults: [{ after: 10, do: 'drop' }],
+    })
     const store = memoryCursorStore()
     const source = watched(server, { checkpoint: store })
     const subscription = source.events$.subscribe()
@@ -97,7 +110,10 @@ describe('a poison message', () => {
     ['an array 100,000 deep', '['.repeat(100_000), 'text'],
     ['a megabyte of noise', 'x'.repeat(1_000_000), 'text'],
   ] as const)('of %s is a reject, cut to what can be kept', async (_, frame, as) => {
-    await using server = await fakeJetstream({ events: 20, faults: [{ after: 10, do: 'garbage', frame, as }] })
+    await using server = await fakeJetstream({
+      events: 20,
+      faults: [{ after: 10, do: 'garbage', frame, as }],
+    })
     const source = watched(server)
     expect(await first(20, source.events$)).toEqual(generated(20))
     expect(source.rejects).toHaveLength(1)
@@ -144,11 +160,18 @@ describe('the silent death of a worker', () => {
         capacity: 1000,
         onDeadLetter: (event: unknown) => void letters.push(event),
       }
-      const done = await first(300, source.events$.pipe(ingest({ 'app.bsky.feed.post': handler, '*': () => undefined }, options)))
+      const done = await first(
+        300,
+        source.events$.pipe(
+          ingest({ 'app.bsky.feed.post': handler, '*': () => undefined }, options),
+        ),
+      )
       expect(done).toHaveLength(300)
       expect(letters).toEqual(
         expect.arrayContaining(
-          generated(300).filter((event) => event.kind === 'commit' && event.commit.collection === 'app.bsky.feed.post'),
+          generated(300).filter(
+            (event) => event.kind === 'commit' && event.commit.collection === 'app.bsky.feed.post',
+          ),
         ),
       )
     },
@@ -159,7 +182,12 @@ describe('the silent death of a worker', () => {
     const slow: number[] = []
     const hanging = ingest(
       { '*': () => new Promise(() => undefined) },
-      { slowAfterMs: 20, onSlow: (_, runningMs) => slow.push(runningMs), timeoutMs: 100, onError: 'fail' },
+      {
+        slowAfterMs: 20,
+        onSlow: (_, runningMs) => slow.push(runningMs),
+        timeoutMs: 100,
+        onError: 'fail',
+      },
     )
     await expect(lastValueFrom(watched(server).events$.pipe(hanging))).rejects.toMatchObject({
       code: 'INGEST',
@@ -172,10 +200,14 @@ describe('the silent death of a worker', () => {
 describe('identity events without a handle, and a queue without a bound', () => {
   it('every identity event comes, with a handle or without one', async () => {
     const identities = generated(3000).filter((event) => event.kind === 'identity')
-    const bare = identities.filter((event) => event.kind === 'identity' && event.identity.handle === undefined)
+    const bare = identities.filter(
+      (event) => event.kind === 'identity' && event.identity.handle === undefined,
+    )
     expect(bare.length).toBeGreaterThan(5)
     await using server = await fakeJetstream({ events: 3000 })
-    expect(await first(identities.length, watched(server, { kinds: ['identity'] }).events$)).toEqual(identities)
+    expect(
+      await first(identities.length, watched(server, { kinds: ['identity'] }).events$),
+    ).toEqual(identities)
   })
 
   it('never more than `capacity` wait, however fast the server is, and every event is handled', async () => {
@@ -208,7 +240,11 @@ describe('filters that wipe each other, sockets that leak, handlers all at once'
     await server.when(() => connection.messages.length === 1)
     expect(JSON.parse(connection.messages[0] ?? '')).toEqual({
       type: 'options_update',
-      payload: { wantedCollections: ['app.bsky.feed.like'], wantedDids: [did], maxMessageSizeBytes: 900 },
+      payload: {
+        wantedCollections: ['app.bsky.feed.like'],
+        wantedDids: [did],
+        maxMessageSizeBytes: 900,
+      },
     })
     expect(server.connections).toHaveLength(1)
     subscription.unsubscribe()
@@ -218,10 +254,17 @@ describe('filters that wipe each other, sockets that leak, handlers all at once'
   it('a change while a connection is being made is not lost', async () => {
     const filters$ = new Subject<JetstreamFilters>()
     await using server = await fakeJetstream({ events: 200, stored: 'all' })
-    const source = watched(server, { collections: ['app.bsky.feed.post'], kinds: ['commit'], cursor: 'oldest', filters$ })
+    const source = watched(server, {
+      collections: ['app.bsky.feed.post'],
+      kinds: ['commit'],
+      cursor: 'oldest',
+      filters$,
+    })
     const subscription = source.events$.subscribe()
     filters$.next({ collections: ['app.bsky.feed.like'], kinds: ['commit'] })
-    const likes = generated(200).filter((event) => event.kind === 'commit' && event.commit.collection === 'app.bsky.feed.like')
+    const likes = generated(200).filter(
+      (event) => event.kind === 'commit' && event.commit.collection === 'app.bsky.feed.like',
+    )
     const { delivered } = await source.when((metrics) => metrics.delivered + metrics.filtered > 10)
     subscription.unsubscribe()
     await server.closed()
@@ -262,7 +305,9 @@ describe('the programs of a user', () => {
   it('typed and checked records: what a schema refuses is a reject, what it changes is delivered', async () => {
     const post = z.object({ text: z.string().max(30), langs: z.array(z.string()).default(['und']) })
     const posts = generated(600).flatMap((event) =>
-      event.kind === 'commit' && event.commit.operation === 'create' && event.commit.collection === 'app.bsky.feed.post'
+      event.kind === 'commit' &&
+      event.commit.operation === 'create' &&
+      event.commit.collection === 'app.bsky.feed.post'
         ? [event.commit]
         : [],
     )
@@ -320,7 +365,10 @@ describe('the programs of a user', () => {
     const source = watched(server, { checkpoint: { store, everyMs: 60_000 } })
     const work = ingest<JetstreamEvent, '*'>(
       {
-        '*': (event) => new Promise<void>((resolve) => setImmediate(() => resolve(void handled.push(event.time_us)))),
+        '*': (event) =>
+          new Promise<void>((resolve) =>
+            setImmediate(() => resolve(void handled.push(event.time_us))),
+          ),
       },
       { drainMs: 5000 },
     )
@@ -329,7 +377,12 @@ describe('the programs of a user', () => {
     stop$.next()
     await done
     expect(positionIn(store)).toBe(Math.max(...handled))
-    expect(source.metrics).toMatchObject({ connection: { state: 'closed' }, open: 0, failed: 0, done: handled.length })
+    expect(source.metrics).toMatchObject({
+      connection: { state: 'closed' },
+      open: 0,
+      failed: 0,
+      done: handled.length,
+    })
   })
 
   it('stop well, with `drainMs` over: what was not finished comes again', async () => {
@@ -339,7 +392,10 @@ describe('the programs of a user', () => {
     const stop$ = new Subject<void>()
     const source = watched(server, { checkpoint: store })
     let count = 0
-    const work = ingest({ '*': () => (++count <= 20 ? undefined : NEVER) }, { drainMs: 50, capacity: 200 })
+    const work = ingest(
+      { '*': () => (++count <= 20 ? undefined : NEVER) },
+      { drainMs: 50, capacity: 200 },
+    )
     const done = lastValueFrom(source.events$.pipe(takeUntil(stop$), work))
     await source.when(({ delivered }) => delivered === 100)
     stop$.next()

@@ -1,4 +1,5 @@
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
 /** `exactly<A, B>(true)` compiles where A and B are the same type. */
 export const exactly = <A, B>(_same: Equal<A, B>): void => {}

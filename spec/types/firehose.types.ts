@@ -1,5 +1,14 @@
 import { filter, type Observable } from 'rxjs'
-import { type FirehoseEvent, firehose$, ingest, isCommit, isCreate, isDelete, isIdentity, type JetstreamEvent } from 'rxjs-atproto'
+import {
+  type FirehoseEvent,
+  firehose$,
+  ingest,
+  isCommit,
+  isCreate,
+  isDelete,
+  isIdentity,
+  type JetstreamEvent,
+} from 'rxjs-atproto'
 import { exactly, type Like, type Post, type Records } from './expect-type.js'
 
 const event = null as unknown as FirehoseEvent<Records>
@@ -38,9 +47,16 @@ plain.commit
 
 firehose$<Records>().pipe(
   filter(isCommit),
-  ingest({ 'app.bsky.feed.like': ({ commit }) => void exactly<typeof commit.collection, 'app.bsky.feed.like'>(true), '*': () => {} }),
+  ingest({
+    'app.bsky.feed.like': ({ commit }) =>
+      void exactly<typeof commit.collection, 'app.bsky.feed.like'>(true),
+    '*': () => {},
+  }),
 )
-exactly<ReturnType<typeof firehose$<{ 'app.bsky.feed.like': Like }>>, Observable<FirehoseEvent<{ 'app.bsky.feed.like': Like }>>>(true)
+exactly<
+  ReturnType<typeof firehose$<{ 'app.bsky.feed.like': Like }>>,
+  Observable<FirehoseEvent<{ 'app.bsky.feed.like': Like }>>
+>(true)
 
 // @ts-expect-error an option of Jetstream
 firehose$({ wire: 'v1' })

@@ -22,7 +22,8 @@ jetstream$<Records>().pipe(
       // @ts-expect-error a delete has no record
       event.commit.record.text
     },
-    'app.bsky.feed.*': (event) => exactly<typeof event.commit.collection, 'app.bsky.feed.post' | 'app.bsky.feed.like'>(true),
+    'app.bsky.feed.*': (event) =>
+      exactly<typeof event.commit.collection, 'app.bsky.feed.post' | 'app.bsky.feed.like'>(true),
     account: (event) => exactly<typeof event, AccountEvent>(true),
     '*': (event) => exactly<typeof event, Event>(true),
   }),

@@ -1,10 +1,15 @@
 import { type LabelEvent, labels$, listRepos$, type RepoEvent, streamMetrics } from 'rxjs-atproto'
 
-export const repos$ = listRepos$({ host: ['a.example', 'b.example'], limit: 100, metrics$: () => streamMetrics() })
+export const repos$ = listRepos$({
+  host: ['a.example', 'b.example'],
+  limit: 100,
+  metrics$: () => streamMetrics(),
+})
 export const labelled$ = labels$({ host: 'mod.bsky.app', cursor: 5 })
 
 // A status that nobody knows is a text all the same, and what a server may leave out may be absent.
-export const read = ({ status, active }: RepoEvent): string => `${status?.length} ${active === undefined}`
+export const read = ({ status, active }: RepoEvent): string =>
+  `${status?.length} ${active === undefined}`
 export const unsigned = ({ seq: _seq, sig: _sig, ...signed }: LabelEvent): object => signed
 
 export const refused = [

@@ -5,10 +5,18 @@ import { exactly } from './expect-type.js'
 const numbers$ = of(1, 2, 3)
 
 // The result has the type of the work's values.
-numbers$.pipe(boundedMergeMap(async (value) => String(value))).subscribe((value) => exactly<typeof value, string>(true))
-numbers$.pipe(boundedMergeMap((value) => of(value, 'a'))).subscribe((value) => exactly<typeof value, number | string>(true))
-numbers$.pipe(boundedBatchMap((values) => of(values))).subscribe((values) => exactly<typeof values, readonly number[]>(true))
-numbers$.pipe(mergeMap(held(async (value) => value > 1))).subscribe((value) => exactly<typeof value, boolean>(true))
+numbers$
+  .pipe(boundedMergeMap(async (value) => String(value)))
+  .subscribe((value) => exactly<typeof value, string>(true))
+numbers$
+  .pipe(boundedMergeMap((value) => of(value, 'a')))
+  .subscribe((value) => exactly<typeof value, number | string>(true))
+numbers$
+  .pipe(boundedBatchMap((values) => of(values)))
+  .subscribe((values) => exactly<typeof values, readonly number[]>(true))
+numbers$
+  .pipe(mergeMap(held(async (value) => value > 1)))
+  .subscribe((value) => exactly<typeof value, boolean>(true))
 
 // Work is something to wait for.
 // @ts-expect-error a number is not
@@ -25,7 +33,11 @@ numbers$.pipe(
     onDrop: (value) => exactly<typeof value, number>(true),
   }),
 )
-numbers$.pipe(boundedBatchMap(async () => 0, { onDrop: (values) => exactly<typeof values, readonly number[]>(true) }))
+numbers$.pipe(
+  boundedBatchMap(async () => 0, {
+    onDrop: (values) => exactly<typeof values, readonly number[]>(true),
+  }),
+)
 // @ts-expect-error a batch belongs to several operators at once when it is changed
 numbers$.pipe(boundedBatchMap(async (values) => values.push(4)))
 

@@ -13,10 +13,15 @@ describe('what must not compile', () => {
     }
     expect(scripts.typecheck).toContain('tsc -p tsconfig.json')
     const compiler = resolve(root, 'node_modules/typescript/bin/tsc')
-    const listed = execFileSync(process.execPath, [compiler, '-p', 'tsconfig.json', '--listFilesOnly'], { cwd: root, encoding: 'utf8' })
+    const listed = execFileSync(
+      process.execPath,
+      [compiler, '-p', 'tsconfig.json', '--listFilesOnly'],
+      { cwd: root, encoding: 'utf8' },
+    )
     const compiled = new Set(listed.split('\n').map((line) => line.trim()))
     expect(fixtures.length).toBeGreaterThan(2)
-    for (const name of fixtures) expect([name, compiled.has(resolve(__dirname, name))]).toEqual([name, true])
+    for (const name of fixtures)
+      expect([name, compiled.has(resolve(__dirname, name))]).toEqual([name, true])
   })
 
   it.each(fixtures)('has at least three examples in %s, each with its reason', (name) => {

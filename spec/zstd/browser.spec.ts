@@ -16,7 +16,10 @@ let origin: string
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'rxjs-atproto-'))
-  copyFileSync(join(dirname(resolvePackage('@bokuweb/zstd-wasm')), 'zstd.wasm'), join(folder, 'zstd.wasm'))
+  copyFileSync(
+    join(dirname(resolvePackage('@bokuweb/zstd-wasm')), 'zstd.wasm'),
+    join(folder, 'zstd.wasm'),
+  )
   server = createServer((request, response) => {
     if (request.url === '/zstd.wasm') response.end(readFileSync(join(folder, 'zstd.wasm')))
     else response.writeHead(404).end()

@@ -10,21 +10,29 @@ import { describeDictionaryDecoder } from './describe-dictionary-decoder.js'
 import { dictionaryOf, ONE } from './frames.js'
 
 const { resolve } = createRequire(__filename)
-const file = () => new Uint8Array(readFileSync(join(dirname(resolve('@bokuweb/zstd-wasm')), 'zstd.wasm')))
+const file = () =>
+  new Uint8Array(readFileSync(join(dirname(resolve('@bokuweb/zstd-wasm')), 'zstd.wasm')))
 
 describeDictionaryDecoder('WebAssembly', nodeWasmDecoder)
 
-describeDictionaryDecoder('WebAssembly, where the file gives no prepared dictionary,', async (dictionary) =>
-  wasmDecoder(await WebAssembly.compile(file()), dictionary, textOf),
+describeDictionaryDecoder(
+  'WebAssembly, where the file gives no prepared dictionary,',
+  async (dictionary) => wasmDecoder(await WebAssembly.compile(file()), dictionary, textOf),
 )
 
 if (zlibDecoder(dictionaryOf(ONE)) !== undefined)
   describeDictionaryDecoder('node:zlib', async (dictionary) => present(zlibDecoder(dictionary)))
-else describe.skip(`the node:zlib decoder: Node ${process.version} has none that uses dictionaries`, () => it('is skipped', () => {}))
+else
+  describe.skip(`the node:zlib decoder: Node ${process.version} has none that uses dictionaries`, () =>
+    it('is skipped', () => {}))
 
 if (isInstalled('zstd-napi/binding.js'))
-  describeDictionaryDecoder('zstd-napi', async (dictionary) => present(await napiDecoder(dictionary)))
-else describe.skip('the zstd-napi decoder: zstd-napi is not installed', () => it('is skipped', () => {}))
+  describeDictionaryDecoder('zstd-napi', async (dictionary) =>
+    present(await napiDecoder(dictionary)),
+  )
+else
+  describe.skip('the zstd-napi decoder: zstd-napi is not installed', () =>
+    it('is skipped', () => {}))
 
 function present<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('the decoder is not present')

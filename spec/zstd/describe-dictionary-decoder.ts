@@ -4,7 +4,16 @@ import { generateEvents } from '../../src/testing/index.js'
 import type { DictionaryDecoder } from '../../src/zstd/decoders/dictionary-decoder.js'
 import { framesOf, linesOf } from '../helpers/recordings.js'
 import { runs } from '../helpers/thick.js'
-import { bomb, craft, dictionaryOf, encoder, MAX_BLOCK_BYTES, ONE, TWO, withoutContentSize } from './frames.js'
+import {
+  bomb,
+  craft,
+  dictionaryOf,
+  encoder,
+  MAX_BLOCK_BYTES,
+  ONE,
+  TWO,
+  withoutContentSize,
+} from './frames.js'
 
 const MAX_BYTES = 5 * 2 ** 20
 const MEBIBYTE = 2 ** 20
@@ -17,7 +26,10 @@ const PACKED = framesOf('zstd/v1_1111.bin')
 const PACKED_TEXTS = linesOf('simulator/v1.ndjson').slice(0, PACKED.length)
 
 /** What every decoder does, whatever is below it. */
-export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8Array) => Promise<DictionaryDecoder>): void {
+export function describeDictionaryDecoder(
+  name: string,
+  make: (dictionary: Uint8Array) => Promise<DictionaryDecoder>,
+): void {
   describe(`the ${name} decoder`, () => {
     let decoder: DictionaryDecoder
     let encode: (text: string) => Uint8Array
@@ -59,7 +71,10 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
     })
 
     it('says its name and its dictionary', () => {
-      expect(decoder).toMatchObject({ name: expect.stringMatching(/^(wasm|zlib|napi)$/), dictionaryId: ONE })
+      expect(decoder).toMatchObject({
+        name: expect.stringMatching(/^(wasm|zlib|napi)$/),
+        dictionaryId: ONE,
+      })
     })
 
     it('reads text that is not ASCII, a byte order mark, and nothing at all', () => {
@@ -93,14 +108,18 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
 
     it('refuses every shorter piece of a frame', () => {
       const frame = good()
-      for (let length = 0; length < frame.length; length += 1) expect(() => decode(frame.subarray(0, length))).toThrow(/truncated/)
+      for (let length = 0; length < frame.length; length += 1)
+        expect(() => decode(frame.subarray(0, length))).toThrow(/truncated/)
       refuses(frame.subarray(0, 40), /truncated/)
     })
 
     it('refuses what comes behind a frame, be it a frame', () => {
       const frame = good()
       refuses(Uint8Array.from([...frame, 0]), /followed by 1 bytes/)
-      refuses(Uint8Array.from([...frame, ...frame]), new RegExp(`followed by ${frame.length} bytes`))
+      refuses(
+        Uint8Array.from([...frame, ...frame]),
+        new RegExp(`followed by ${frame.length} bytes`),
+      )
     })
 
     it('refuses text, a skippable frame, a reserved bit, a reserved block and a window without bounds', () => {
@@ -110,12 +129,18 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
         good().map((byte, at) => (at === 4 ? byte | 0b1000 : byte)),
         /reserved bit/,
       )
-      refuses(Uint8Array.from([...craft({ dictionaryId: ONE, blocks: [] }), 0b111, 0, 0]), /no such block/)
+      refuses(
+        Uint8Array.from([...craft({ dictionaryId: ONE, blocks: [] }), 0b111, 0, 0]),
+        /no such block/,
+      )
       refuses(craft({ ...ABC, window: 0xff }), /window/)
     })
 
     it('refuses content that is not UTF-8', () => {
-      refuses(craft({ dictionaryId: ONE, blocks: [Uint8Array.from([0x7b, 0xff, 0x7d])] }), /not UTF-8/)
+      refuses(
+        craft({ dictionaryId: ONE, blocks: [Uint8Array.from([0x7b, 0xff, 0x7d])] }),
+        /not UTF-8/,
+      )
     })
 
     it('refuses content above the cap, and reads what is just as large as that', () => {
@@ -154,7 +179,10 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
     })
 
     it('reads the frames of two dictionaries in turn', async () => {
-      const [second, encodeSecond] = [await make(dictionaryOf(TWO)), await encoder(dictionaryOf(TWO))]
+      const [second, encodeSecond] = [
+        await make(dictionaryOf(TWO)),
+        await encoder(dictionaryOf(TWO)),
+      ]
       for (const one of texts.slice(0, 50)) {
         expect(decode(encode(one))).toBe(one)
         expect(second.decode(encodeSecond(one), MAX_BYTES)).toBe(one)
@@ -168,9 +196,13 @@ export function describeDictionaryDecoder(name: string, make: (dictionary: Uint8
           fc.boolean(),
           fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }),
         )
-        .map(([one, isBare, changes]) => change(isBare ? withoutContentSize(encode(one)) : encode(one), changes))
+        .map(([one, isBare, changes]) =>
+          change(isBare ? withoutContentSize(encode(one)) : encode(one), changes),
+        )
       const random = fc.uint8Array({ maxLength: 300 })
-      const framed = random.map((body) => Uint8Array.from([...craft({ dictionaryId: ONE, blocks: [] }), ...compressedBlock(body)]))
+      const framed = random.map((body) =>
+        Uint8Array.from([...craft({ dictionaryId: ONE, blocks: [] }), ...compressedBlock(body)]),
+      )
       fc.assert(
         fc.property(fc.oneof(mutated, random, framed), (frame) => {
           expect(outcome(() => decode(frame, 1000))).toMatch(/^(string|FrameError)$/)
@@ -206,4 +238,9 @@ function change(frame: Uint8Array, changes: readonly (readonly [number, number])
   return changed
 }
 
-const compressedBlock = (body: Uint8Array): readonly number[] => [((body.length << 3) & 0xff) | 0b101, body.length >> 5, 0, ...body]
+const compressedBlock = (body: Uint8Array): readonly number[] => [
+  ((body.length << 3) & 0xff) | 0b101,
+  body.length >> 5,
+  0,
+  ...body,
+]

@@ -7,7 +7,10 @@ import { pathToFileURL } from 'node:url'
 import { DictionaryError } from '../../src/errors.js'
 import { checkDictionary } from '../../src/zstd/dictionary/dictionary.js'
 import { cacheFolder, loadDictionary } from '../../src/zstd/dictionary/node-source.js'
-import { loadDictionary as loadInBrowser, v2DictionaryUrl } from '../../src/zstd/dictionary/source.js'
+import {
+  loadDictionary as loadInBrowser,
+  v2DictionaryUrl,
+} from '../../src/zstd/dictionary/source.js'
 import { dictionaryOf, ONE, TWO } from './frames.js'
 
 const dictionary = dictionaryOf(ONE)
@@ -67,14 +70,22 @@ describe('loadDictionary', () => {
   it('takes bytes, a path, a file URL and a URL', async () => {
     const path = join(folder, 'dictionary')
     writeFileSync(path, dictionary)
-    for (const source of [dictionary, path, pathToFileURL(path), pathToFileURL(path).href, url, url.href]) {
+    for (const source of [
+      dictionary,
+      path,
+      pathToFileURL(path),
+      pathToFileURL(path).href,
+      url,
+      url.href,
+    ]) {
       expect(Buffer.compare(await loadDictionary(source), dictionary)).toBe(0)
     }
     expect(requests).toBe(2)
   })
 
   it('takes the first of several URLs that has it', async () => {
-    answer = (request, response) => (request.url === '/b' ? response.end(dictionary) : response.writeHead(404).end())
+    answer = (request, response) =>
+      request.url === '/b' ? response.end(dictionary) : response.writeHead(404).end()
     const urls = ['/a', '/b', '/c'].map((path) => new URL(path, url))
     expect(Buffer.compare(await loadDictionary(urls), dictionary)).toBe(0)
     expect(requests).toBe(2)
@@ -137,49 +148,83 @@ describe('loadDictionary', () => {
   })
 
   it.each<[string, RequestListener, RegExp]>([
-    ['404', (_, response) => response.writeHead(404).end('{"error":"DictionaryNotFound","message":"current is 7"}'), /404 .*current is 7/],
-    ['500', (_, response) => response.writeHead(500).end(), /there is no dictionary at http:\/\/127\.0\.0\.1:\d+\/dictionary: 500/],
+    [
+      '404',
+      (_, response) =>
+        response.writeHead(404).end('{"error":"DictionaryNotFound","message":"current is 7"}'),
+      /404 .*current is 7/,
+    ],
+    [
+      '500',
+      (_, response) => response.writeHead(500).end(),
+      /there is no dictionary at http:\/\/127\.0\.0\.1:\d+\/dictionary: 500/,
+    ],
     ['HTML', (_, response) => response.end(html), /no zstd dictionary/],
     ['a body without an end', (_, response) => flood(response), /at most 1048576 bytes/],
     ['silence', () => {}, /cannot be fetched/],
-    ['half a body and silence', (_, response) => response.write(dictionary.subarray(0, 100)), /cannot be fetched/],
     [
-      'half a body',
-      (_, response) => response.writeHead(200, { 'content-length': 4096 }).write('x', () => response.destroy()),
+      'half a body and silence',
+      (_, response) => response.write(dictionary.subarray(0, 100)),
       /cannot be fetched/,
     ],
-    ['a redirect to a file', (_, response) => response.writeHead(302, { location: 'file:///etc/hosts' }).end(), /cannot be fetched/],
+    [
+      'half a body',
+      (_, response) =>
+        response.writeHead(200, { 'content-length': 4096 }).write('x', () => response.destroy()),
+      /cannot be fetched/,
+    ],
+    [
+      'a redirect to a file',
+      (_, response) => response.writeHead(302, { location: 'file:///etc/hosts' }).end(),
+      /cannot be fetched/,
+    ],
   ])('answers %s with a DictionaryError', async (_, listener, message) => {
     answer = listener
     for (const get of [loadDictionary, loadInBrowser]) {
       const failure = await get(url, { timeoutMs: 300 }).catch((error: unknown) => error)
       expect(failure).toBeInstanceOf(DictionaryError)
-      expect(failure).toMatchObject({ code: 'DICTIONARY', retryable: true, message: expect.stringMatching(message) })
+      expect(failure).toMatchObject({
+        code: 'DICTIONARY',
+        retryable: true,
+        message: expect.stringMatching(message),
+      })
     }
   })
 
   it('follows no redirect, also not to a host that has the dictionary: neither headers nor a password go there', async () => {
     answer = (request, response) =>
-      request.url === '/dictionary' ? response.writeHead(302, { location: '/elsewhere' }).end() : response.end(dictionary)
+      request.url === '/dictionary'
+        ? response.writeHead(302, { location: '/elsewhere' }).end()
+        : response.end(dictionary)
     for (const get of [loadDictionary, loadInBrowser]) {
-      await expect(get(url, { headers: { authorization: 'secret' } })).rejects.toThrow(/cannot be fetched from .*: .*redirect/)
+      await expect(get(url, { headers: { authorization: 'secret' } })).rejects.toThrow(
+        /cannot be fetched from .*: .*redirect/,
+      )
     }
     expect(requests).toBe(2)
   })
 
   it('refuses what cannot be read, and says where it was looked for', async () => {
-    await expect(loadDictionary(join(folder, 'absent'))).rejects.toThrow(/cannot be read from .*absent/)
+    await expect(loadDictionary(join(folder, 'absent'))).rejects.toThrow(
+      /cannot be read from .*absent/,
+    )
     await expect(loadDictionary(folder)).rejects.toThrow(DictionaryError)
     await expect(loadDictionary('/dev/zero')).rejects.toThrow(DictionaryError)
-    await expect(loadDictionary(new URL('ftp://host/dictionary'))).rejects.toThrow(/http or https, not ftp:/)
+    await expect(loadDictionary(new URL('ftp://host/dictionary'))).rejects.toThrow(
+      /http or https, not ftp:/,
+    )
     await expect(loadInBrowser('a path')).rejects.toThrow(/no URL/)
-    await expect(loadDictionary(new URL('http://user:secret@127.0.0.1:1/'))).rejects.toThrow(/^((?!secret).)*$/)
+    await expect(loadDictionary(new URL('http://user:secret@127.0.0.1:1/'))).rejects.toThrow(
+      /^((?!secret).)*$/,
+    )
   })
 })
 
 describe('the known dictionaries', () => {
   it('of wire v2 are at the server', () => {
-    expect(v2DictionaryUrl('wss://a.example/').href).toBe('https://a.example/xrpc/network.bsky.jetstream.getZstdDictionary')
+    expect(v2DictionaryUrl('wss://a.example/').href).toBe(
+      'https://a.example/xrpc/network.bsky.jetstream.getZstdDictionary',
+    )
     expect(v2DictionaryUrl('ws://127.0.0.1:8080/subscribe?a=b', 20260811).href).toBe(
       'http://127.0.0.1:8080/xrpc/network.bsky.jetstream.getZstdDictionary?id=20260811',
     )
@@ -190,7 +235,9 @@ describe('cacheFolder', () => {
   it('is where the system keeps such things', () => {
     expect(cacheFolder('linux', {})).toBe(join(homedir(), '.cache', 'rxjs-atproto'))
     expect(cacheFolder('linux', { XDG_CACHE_HOME: '/x' })).toBe(join('/x', 'rxjs-atproto'))
-    expect(cacheFolder('darwin', { XDG_CACHE_HOME: '/x' })).toBe(join(homedir(), 'Library', 'Caches', 'rxjs-atproto'))
+    expect(cacheFolder('darwin', { XDG_CACHE_HOME: '/x' })).toBe(
+      join(homedir(), 'Library', 'Caches', 'rxjs-atproto'),
+    )
     expect(cacheFolder('win32', { LOCALAPPDATA: '/l' })).toBe(join('/l', 'rxjs-atproto'))
   })
 })

@@ -7,7 +7,8 @@ import { readFrameHeader } from '../../src/zstd/frame/frame-header.js'
 export const ONE = 1111
 export const TWO = 2222
 
-export const dictionaryOf = (id: number): Uint8Array => new Uint8Array(readFileSync(join(__dirname, 'dictionaries', `${id}.zdict`)))
+export const dictionaryOf = (id: number): Uint8Array =>
+  new Uint8Array(readFileSync(join(__dirname, 'dictionaries', `${id}.zdict`)))
 
 // Once a process, or the package breaks.
 const ready = init()
@@ -33,9 +34,21 @@ export interface Parts {
 
 export const MAX_BLOCK_BYTES = 128 * 1024
 
-/** A frame by hand: with a window, a dictionary id of four bytes, and a content size of eight or none. */
-export function craft({ dictionaryId, contentBytes, window = 0b0011_1000, checksum, blocks }: Parts): Uint8Array {
-  const descriptor = (contentBytes === undefined ? 0 : 0b1100_0000) | (checksum ? 0b100 : 0) | (dictionaryId === undefined ? 0 : 0b11)
+/**
+ * A frame by hand: with a window, a dictionary id of four bytes, and a content size of eight or
+ * none.
+ */
+export function craft({
+  dictionaryId,
+  contentBytes,
+  window = 0b0011_1000,
+  checksum,
+  blocks,
+}: Parts): Uint8Array {
+  const descriptor =
+    (contentBytes === undefined ? 0 : 0b1100_0000) |
+    (checksum ? 0b100 : 0) |
+    (dictionaryId === undefined ? 0 : 0b11)
   return Uint8Array.from([
     ...[0x28, 0xb5, 0x2f, 0xfd, descriptor, window],
     ...(dictionaryId === undefined ? [] : littleEndian(dictionaryId, 4)),
@@ -56,9 +69,15 @@ const littleEndian = (value: number, bytes: number): number[] =>
 
 /** 200 MiB in 6.4 KB, saying so, lying or silent. */
 export const bomb = (dictionaryId: number, contentBytes?: number): Uint8Array =>
-  craft({ dictionaryId, contentBytes, blocks: Array.from({ length: 1600 }, () => ({ byte: 0x61, times: MAX_BLOCK_BYTES })) })
+  craft({
+    dictionaryId,
+    contentBytes,
+    blocks: Array.from({ length: 1600 }, () => ({ byte: 0x61, times: MAX_BLOCK_BYTES })),
+  })
 
-/** The same blocks under a header without a content size, as the servers write it below 256 bytes. */
+/**
+ * The same blocks under a header without a content size, as the servers write it below 256 bytes.
+ */
 export function withoutContentSize(frame: Uint8Array): Uint8Array {
   const { bytes, dictionaryId } = readFrameHeader(frame)
   const header = craft({ dictionaryId, blocks: [] })

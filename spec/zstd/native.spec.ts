@@ -42,9 +42,14 @@ describe('a native decoder', () => {
       throw new Error('Dictionary mismatch')
     }
     expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: ignoring })).toBeUndefined()
-    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => new Uint8Array(32) })).toBeUndefined()
+    expect(
+      zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => new Uint8Array(32) }),
+    ).toBeUndefined()
     expect(zlib.zlibDecoder(dictionary, {})).toBeUndefined()
-    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => tail })).toMatchObject({ name: 'zlib', dictionaryId: ONE })
+    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => tail })).toMatchObject({
+      name: 'zlib',
+      dictionaryId: ONE,
+    })
   })
 
   it('of zstd-napi is taken only where it is installed, built, and uses the dictionary', async () => {
@@ -60,9 +65,16 @@ describe('a native decoder', () => {
     })
     expect(await napi.napiDecoder(dictionary, absent)).toBeUndefined()
     expect(await napi.napiDecoder(dictionary, async () => ({ default: {} }))).toBeUndefined()
-    expect(await napi.napiDecoder(dictionary, async () => binding(new Uint8Array(32)))).toBeUndefined()
-    expect(await napi.napiDecoder(dictionary, async () => binding(tail))).toMatchObject({ name: 'napi', dictionaryId: ONE })
-    expect(await napi.napiDecoder(dictionary, async () => ({ default: binding(tail) }))).toMatchObject({ name: 'napi' })
+    expect(
+      await napi.napiDecoder(dictionary, async () => binding(new Uint8Array(32))),
+    ).toBeUndefined()
+    expect(await napi.napiDecoder(dictionary, async () => binding(tail))).toMatchObject({
+      name: 'napi',
+      dictionaryId: ONE,
+    })
+    expect(
+      await napi.napiDecoder(dictionary, async () => ({ default: binding(tail) })),
+    ).toMatchObject({ name: 'napi' })
   })
 
   it('of zstd-napi is looked up from the program, where this package cannot see it', async () => {
@@ -111,13 +123,19 @@ describe('the best decoder', () => {
   })
 
   it('is one for each dictionary of a process, also for those who ask at once', async () => {
-    const [one, two, same] = await Promise.all([bestDecoder(dictionary), bestDecoder(dictionaryOf(TWO)), bestDecoder(dictionary.slice())])
+    const [one, two, same] = await Promise.all([
+      bestDecoder(dictionary),
+      bestDecoder(dictionaryOf(TWO)),
+      bestDecoder(dictionary.slice()),
+    ])
     expect(same).toBe(one)
     expect(two).not.toBe(one)
     expect([one.dictionaryId, two.dictionaryId]).toEqual([ONE, TWO])
   })
 
   it('is refused for bytes that are no dictionary', async () => {
-    await expect(bestDecoder(Buffer.from('<!doctype html>'.repeat(9)))).rejects.toThrow(DictionaryError)
+    await expect(bestDecoder(Buffer.from('<!doctype html>'.repeat(9)))).rejects.toThrow(
+      DictionaryError,
+    )
   })
 })

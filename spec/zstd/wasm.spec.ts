@@ -10,11 +10,17 @@ import { WasmInstance, WRAPPER } from '../../src/zstd/decoders/wasm-instance.js'
 import { prepareDictionary } from '../../src/zstd/dictionary/prepared.js'
 import { dictionaryOf, encoder, ONE, TWO } from './frames.js'
 
-const file = new Uint8Array(readFileSync(join(dirname(createRequire(__filename).resolve('@bokuweb/zstd-wasm')), 'zstd.wasm')))
+const file = new Uint8Array(
+  readFileSync(join(dirname(createRequire(__filename).resolve('@bokuweb/zstd-wasm')), 'zstd.wasm')),
+)
 const dictionary = dictionaryOf(ONE)
 const MAX_BYTES = 2 ** 20
 
-const load = (zstd: WasmInstance, bytes: Uint8Array, id = ONE) => ({ address: zstd.put(bytes), bytes: bytes.length, id })
+const load = (zstd: WasmInstance, bytes: Uint8Array, id = ONE) => ({
+  address: zstd.put(bytes),
+  bytes: bytes.length,
+  id,
+})
 
 afterEach(() => jest.restoreAllMocks())
 
@@ -29,7 +35,9 @@ describe('the file of the package', () => {
     expect(exposePrepared(file, WRAPPER)?.length).toBeGreaterThan(file.length)
     expect(exposePrepared(file, 'l')).toBeUndefined()
     expect(exposePrepared(file, 'absent')).toBeUndefined()
-    expect(exposePrepared(Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]), WRAPPER)).toBeUndefined()
+    expect(
+      exposePrepared(Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]), WRAPPER),
+    ).toBeUndefined()
     const plain = new WasmInstance(await WebAssembly.compile(file))
     expect(prepareDictionary(plain, plain.createDCtx(), load(plain, dictionary))).toBeUndefined()
   })
@@ -45,7 +53,8 @@ describe('the WebAssembly decoder', () => {
     const put = jest.spyOn(WasmInstance.prototype, 'put')
     const encode = await encoder(dictionary)
     const decoder = await nodeWasmDecoder(dictionary)
-    for (let n = 0; n < 1000; n += 1) expect(decoder.decode(encode(`{"n":${n}}`), MAX_BYTES)).toBe(`{"n":${n}}`)
+    for (let n = 0; n < 1000; n += 1)
+      expect(decoder.decode(encode(`{"n":${n}}`), MAX_BYTES)).toBe(`{"n":${n}}`)
     expect(put.mock.calls.filter(([bytes]) => bytes.length === dictionary.length)).toHaveLength(1)
   })
 
@@ -56,7 +65,9 @@ describe('the WebAssembly decoder', () => {
       throw new WebAssembly.RuntimeError('unreachable')
     })
     const put = jest.spyOn(WasmInstance.prototype, 'put')
-    expect(() => decoder.decode(frame, MAX_BYTES)).toThrow(/^the zstd frame is corrupt: unreachable$/)
+    expect(() => decoder.decode(frame, MAX_BYTES)).toThrow(
+      /^the zstd frame is corrupt: unreachable$/,
+    )
     expect(heap).toHaveBeenCalledTimes(1)
     expect(decoder.decode(frame, MAX_BYTES)).toBe('{"after":"trap"}')
     expect(put).toHaveBeenCalledWith(dictionary)

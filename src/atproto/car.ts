@@ -5,7 +5,10 @@ import { Heads } from './cbor-skimmer.js'
 /** The lexicon's bound on the block section of a commit. */
 export const MAX_BLOCKS_BYTES = 2_000_000
 
-/** The block section of a message: a CAR, gone over once. What stands before the place where it breaks can be had all the same. */
+/**
+ * The block section of a message: a CAR, gone over once. What stands before the place where it
+ * breaks can be had all the same.
+ */
 export class Blocks {
   /** The CID of the first root, where the header could be read. */
   readonly root: Uint8Array | undefined
@@ -37,7 +40,8 @@ export class Blocks {
   #add(entry: CarEntry): void {
     const number = numberOf(entry.cid.bytes)
     const known = this.#blocks.get(number)
-    if (known === undefined || isSame(known.cid.bytes, entry.cid.bytes)) this.#blocks.set(number, entry)
+    if (known === undefined || isSame(known.cid.bytes, entry.cid.bytes))
+      this.#blocks.set(number, entry)
     else this.#others.push(entry)
   }
 }

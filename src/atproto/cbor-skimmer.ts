@@ -1,4 +1,10 @@
-import { BoundsError, MAX_DEPTH, MAX_MEMBERS, TOO_DEEP, TOO_MANY } from '../internal/content-bounds.js'
+import {
+  BoundsError,
+  MAX_DEPTH,
+  MAX_MEMBERS,
+  TOO_DEEP,
+  TOO_MANY,
+} from '../internal/content-bounds.js'
 
 /** The major types of RFC 8949 section 3.1 that matter to who does not decode. */
 const UNSIGNED = 0
@@ -13,10 +19,13 @@ const FALSE = 20
 // Names, paths and times are short; what is not is read by a decoder.
 const MAX_ASCII = 1000
 
-// How many items each array or map that is open still waits for. Shared by all, since nothing runs in between.
+// How many items each array or map that is open still waits for. Shared by all, since nothing runs
+// in between.
 const waiting = new Float64Array(MAX_DEPTH + 1)
 
-/** Goes over CBOR by the heads of its items: where they end, how deep they are. Nothing is decoded. */
+/**
+ * Goes over CBOR by the heads of its items: where they end, how deep they are. Nothing is decoded.
+ */
 export class Heads {
   type = 0
   /** A number's value, or how many bytes or items follow. */
@@ -85,7 +94,10 @@ export class Heads {
     return this.at <= this.bytes.length
   }
 
-  /** Passes over a map; `take` passes over the value of each member, whose name {@link nameIs} tells. False where `take` once was, or the map is none. */
+  /**
+   * Passes over a map; `take` passes over the value of each member, whose name {@link nameIs}
+   * tells. False where `take` once was, or the map is none.
+   */
   eachMember(take: () => boolean): boolean {
     if (!this.#opens(MAP)) return false
     this.#count(this.argument)
@@ -110,7 +122,8 @@ export class Heads {
   /** Whether the member at hand has this name. */
   nameIs(ascii: string): boolean {
     if (this.#nameLength !== ascii.length) return false
-    for (let i = 0; i < ascii.length; i += 1) if (this.bytes[this.#name + i] !== ascii.charCodeAt(i)) return false
+    for (let i = 0; i < ascii.length; i += 1)
+      if (this.bytes[this.#name + i] !== ascii.charCodeAt(i)) return false
     return true
   }
 
@@ -119,10 +132,18 @@ export class Heads {
     return this.passAscii() ? ascii(this.bytes, this.at - this.argument, this.at) : undefined
   }
 
-  /** Passes over such a text, of which {@link argument} is the length. Answers whether it was one. */
+  /**
+   * Passes over such a text, of which {@link argument} is the length. Answers whether it was one.
+   */
   passAscii(): boolean {
-    if (!this.#opens(TEXT) || this.argument > MAX_ASCII || this.at + this.argument > this.bytes.length) return false
-    for (const end = this.at + this.argument; this.at < end; this.at += 1) if ((this.bytes[this.at] as number) > 127) return false
+    if (
+      !this.#opens(TEXT) ||
+      this.argument > MAX_ASCII ||
+      this.at + this.argument > this.bytes.length
+    )
+      return false
+    for (const end = this.at + this.argument; this.at < end; this.at += 1)
+      if ((this.bytes[this.at] as number) > 127) return false
     return true
   }
 
@@ -149,7 +170,8 @@ export class Heads {
     const size = info > 27 ? Number.POSITIVE_INFINITY : 1 << (info - 24)
     if (this.at + size > this.bytes.length) return false
     this.argument = 0
-    for (const end = this.at + size; this.at < end; this.at += 1) this.argument = this.argument * 256 + (this.bytes[this.at] as number)
+    for (const end = this.at + size; this.at < end; this.at += 1)
+      this.argument = this.argument * 256 + (this.bytes[this.at] as number)
     return true
   }
 }
@@ -161,12 +183,20 @@ function ends(depth: number): boolean {
   return left === 0
 }
 
-/** The text of bytes that are ASCII. Four at a time: each piece costs as much as the making of a string. */
+/**
+ * The text of bytes that are ASCII. Four at a time: each piece costs as much as the making of a
+ * string.
+ */
 function ascii(bytes: Uint8Array, from: number, to: number): string {
   let text = ''
   let at = from
   for (; at + 4 <= to; at += 4)
-    text += String.fromCharCode(bytes[at] as number, bytes[at + 1] as number, bytes[at + 2] as number, bytes[at + 3] as number)
+    text += String.fromCharCode(
+      bytes[at] as number,
+      bytes[at + 1] as number,
+      bytes[at + 2] as number,
+      bytes[at + 3] as number,
+    )
   for (; at < to; at += 1) text += String.fromCharCode(bytes[at] as number)
   return text
 }

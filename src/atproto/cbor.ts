@@ -2,8 +2,9 @@ import { decodeFirst } from '@atcute/cbor'
 import { Heads } from './cbor-skimmer.js'
 
 /**
- * Decodes one DAG-CBOR item, in the strict form of AT Protocol: shortest lengths, sorted keys, no tag but that of links, whole numbers within 2^53. A float that is
- * finite passes, although the data model has none. Throws an `Error` that says what is wrong.
+ * Decodes one DAG-CBOR item, in the strict form of AT Protocol: shortest lengths, sorted keys, no
+ * tag but that of links, whole numbers within 2^53. A float that is finite passes, although the
+ * data model has none. Throws an `Error` that says what is wrong.
  *
  * What is beyond the bounds on content is refused before the decoder builds anything: a
  * {@link BoundsError}.

@@ -13,4 +13,5 @@ export function isCidOf(cid: Uint8Array, block: Uint8Array): boolean {
 }
 
 /** The text of a link. Its own `$link` keeps what it made, which costs more than to make it. */
-export const linkText = (link: CidLinkWrapper): string => textOf(link as unknown as Pick<Cid, 'bytes'> as Cid)
+export const linkText = (link: CidLinkWrapper): string =>
+  textOf(link as unknown as Pick<Cid, 'bytes'> as Cid)

@@ -4,9 +4,14 @@ import { hashOf } from '../internal/hash.js'
 import { type Issues, shown } from '../options/shapes.js'
 import { isDid, isNsid, isNsidPrefix } from './syntax.js'
 
-/** What a stream of events is limited to. The filters are ANDed; what is left out, or an empty list, limits nothing. */
+/**
+ * What a stream of events is limited to. The filters are ANDed; what is left out, or an empty list,
+ * limits nothing.
+ */
 export interface EventFilters {
-  /** NSIDs, or prefixes such as `app.bsky.feed.*`. Limits commits, and nothing else. @default all */
+  /**
+   * NSIDs, or prefixes such as `app.bsky.feed.*`. Limits commits, and nothing else. @default all
+   */
   readonly collections?: readonly string[] | undefined
   /** Repositories, for events of every kind. @default all */
   readonly dids?: readonly string[] | undefined
@@ -18,15 +23,27 @@ export const eventFiltersShape = {
   collections: z.optional(z.array(z.string('must be a string'), 'must be a list of NSIDs')),
   dids: z.optional(z.array(z.string('must be a string'), 'must be a list of DIDs')),
   kinds: z.optional(
-    z.array(z.enum(['commit', 'identity', 'account', 'sync'], "must be 'commit', 'identity', 'account' or 'sync'"), 'must be a list'),
+    z.array(
+      z.enum(
+        ['commit', 'identity', 'account', 'sync'],
+        "must be 'commit', 'identity', 'account' or 'sync'",
+      ),
+      'must be a list',
+    ),
   ),
 }
 
 /** Adds what is no name, and what can never apply. */
-export function checkEventFilters({ collections = [], dids = [], kinds = [] }: EventFilters, issues: Issues): void {
+export function checkEventFilters(
+  { collections = [], dids = [], kinds = [] }: EventFilters,
+  issues: Issues,
+): void {
   collections.forEach((collection, index) => {
     if (!isNsid(collection) && !isNsidPrefix(collection)) {
-      issues.add(`collections.${index}`, `must be an NSID or a prefix such as app.bsky.feed.*, not ${shown(collection)}`)
+      issues.add(
+        `collections.${index}`,
+        `must be an NSID or a prefix such as app.bsky.feed.*, not ${shown(collection)}`,
+      )
     }
   })
   dids.forEach((did, index) => {
@@ -37,19 +54,29 @@ export function checkEventFilters({ collections = [], dids = [], kinds = [] }: E
   }
 }
 
-/** The filters as a checkpoint's key names them. A limit on size is no filter of its own: it leaves no place out. */
-export function filtersKey({ collections = [], dids = [], kinds = [] }: EventFilters): readonly string[] {
+/**
+ * The filters as a checkpoint's key names them. A limit on size is no filter of its own: it leaves
+ * no place out.
+ */
+export function filtersKey({
+  collections = [],
+  dids = [],
+  kinds = [],
+}: EventFilters): readonly string[] {
   return [
     ...[...new Set(collections)].sort().map((nsid) => `collection=${nsid}`),
     ...[...new Set(kinds)].sort().map((kind) => `kind=${kind}`),
-    ...(dids.length === 0 ? [] : [`dids=${new Set(dids).size}:${hashOf([...new Set(dids)].sort().join())}`]),
+    ...(dids.length === 0
+      ? []
+      : [`dids=${new Set(dids).size}:${hashOf([...new Set(dids)].sort().join())}`]),
   ]
 }
 
 /** The filters as a server applies them: collections to commits, the others to every kind. */
 export function matcher(filters: EventFilters): (event: JetstreamEvent) => boolean {
   const wanted = wantedBy(filters)
-  return (event) => wanted(event.kind, event.did, event.kind === 'commit' ? event.commit.collection : undefined)
+  return (event) =>
+    wanted(event.kind, event.did, event.kind === 'commit' ? event.commit.collection : undefined)
 }
 
 /** Whether an event of this kind and repository is wanted; `collection` is that of a commit. */
@@ -60,9 +87,15 @@ export function wantedBy({ collections = [], dids = [], kinds = [] }: EventFilte
   const wantedKinds = kinds.length > 0 ? new Set<string>(kinds) : undefined
   const wantedDids = dids.length > 0 ? new Set(dids) : undefined
   const names = collections.length > 0 ? new Set(collections) : undefined
-  const prefixes = collections.filter((nsid) => nsid.endsWith('.*')).map((nsid) => nsid.slice(0, -1))
-  if (wantedKinds === undefined && wantedDids === undefined && names === undefined) return () => true
-  const isIn = (nsid: string) => (names?.has(nsid) ?? true) || prefixes.some((prefix) => nsid.startsWith(prefix))
+  const prefixes = collections
+    .filter((nsid) => nsid.endsWith('.*'))
+    .map((nsid) => nsid.slice(0, -1))
+  if (wantedKinds === undefined && wantedDids === undefined && names === undefined)
+    return () => true
+  const isIn = (nsid: string) =>
+    (names?.has(nsid) ?? true) || prefixes.some((prefix) => nsid.startsWith(prefix))
   return (kind, did, collection) =>
-    (wantedKinds?.has(kind) ?? true) && (wantedDids?.has(did) ?? true) && (collection === undefined || isIn(collection))
+    (wantedKinds?.has(kind) ?? true) &&
+    (wantedDids?.has(did) ?? true) &&
+    (collection === undefined || isIn(collection))
 }

@@ -8,7 +8,10 @@ import { timeUs } from './time.js'
 /** A decoded object: links and bytes in it are the decoder's wrappers, until `toJson`. */
 export type Body = Readonly<Record<string, unknown>>
 
-/** A frame of an event stream. What `op` and `t` mean is for the reader: those it does not know are to be passed over. */
+/**
+ * A frame of an event stream. What `op` and `t` mean is for the reader: those it does not know are
+ * to be passed over.
+ */
 export interface XrpcFrame {
   /** 1 for a message. */
   readonly op: number
@@ -27,11 +30,12 @@ const MAX_MESSAGE = 300
  * (https://atproto.com/specs/event-stream). Throws {@link ServerError} for an error frame, and
  * {@link FrameError} for what cannot be read, with its place where the body's `seq` can.
  *
- * `list`: the member of the body whose items are each content of its own. One beyond the bounds is a
- * {@link BoundsError} in its place, and does not cost its neighbours.
+ * `list`: the member of the body whose items are each content of its own. One beyond the bounds is
+ * a {@link BoundsError} in its place, and does not cost its neighbours.
  */
 export function readFrame(frame: string | Uint8Array, list?: string): XrpcFrame {
-  if (typeof frame === 'string') throw new FrameError('the frame is text, and an event stream is binary')
+  if (typeof frame === 'string')
+    throw new FrameError('the frame is text, and an event stream is binary')
   // Node's buffers are slower to cut up than the plain arrays they are.
   const bytes = new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength)
   const [header, rest] = readObject(bytes, 'header')
@@ -49,7 +53,10 @@ export function placeOf({ seq, time }: Body): FrameError['place'] {
   return Number.isSafeInteger(seq) ? { position: seq as number, time_us: timeUs(time) } : undefined
 }
 
-/** The place of a message of which only the beginning is known. Names are sorted by their length, so that `seq` comes before all that can be large. */
+/**
+ * The place of a message of which only the beginning is known. Names are sorted by their length, so
+ * that `seq` comes before all that can be large.
+ */
 export function placeOfHead(head: string | Uint8Array): FrameError['place'] {
   if (typeof head === 'string') return undefined
   const heads = new Heads(head, 0)
@@ -58,7 +65,11 @@ export function placeOfHead(head: string | Uint8Array): FrameError['place'] {
 
 type Item = readonly [item: unknown, rest: Uint8Array]
 
-function readObject(bytes: Uint8Array, what: 'header' | 'body', list?: string): readonly [object: Body, rest: Uint8Array] {
+function readObject(
+  bytes: Uint8Array,
+  what: 'header' | 'body',
+  list?: string,
+): readonly [object: Body, rest: Uint8Array] {
   const [item, rest] = decode(bytes, what, list)
   if (!isObject(item)) throw new FrameError(`the ${what} is no object`)
   return [item, rest]

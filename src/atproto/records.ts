@@ -10,21 +10,31 @@ import { isNsid } from './syntax.js'
 export type Schemas = Readonly<Record<string, StandardSchema | undefined>>
 
 const isSchema = (value: unknown): boolean =>
-  (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
+  (typeof value === 'object' || typeof value === 'function') &&
+  value !== null &&
+  '~standard' in value
 
 /** The option `records`. */
 export const recordsShape = z.optional(
-  z.record(z.string(), z.custom(isSchema, 'must be a Standard Schema'), 'must be an object with a Standard Schema for each NSID'),
+  z.record(
+    z.string(),
+    z.custom(isSchema, 'must be a Standard Schema'),
+    'must be an object with a Standard Schema for each NSID',
+  ),
 )
 
 /** Adds what is no name of a collection. */
 export function checkRecordNames(records: object = {}, issues: Issues): void {
-  for (const nsid of Object.keys(records)) if (!isNsid(nsid)) issues.add(`records.${nsid}`, 'must be named by an NSID')
+  for (const nsid of Object.keys(records))
+    if (!isNsid(nsid)) issues.add(`records.${nsid}`, 'must be named by an NSID')
 }
 
 type Checked = JetstreamEvent | FirehoseEvent
 
-/** Checks the record of an event whose collection has a schema, and puts the schema's output in its place. */
+/**
+ * Checks the record of an event whose collection has a schema, and puts the schema's output in its
+ * place.
+ */
 export interface RecordChecker {
   /** Whether the event has a record, and its collection a schema. */
   checks(event: Checked): boolean
@@ -36,7 +46,9 @@ export function recordChecker(records: Schemas = {}): RecordChecker {
   const schemas = new Map(Object.entries(records))
   if (schemas.size === 0) return { checks: () => false, check: () => undefined }
   const schemaOf = (event: Checked) =>
-    event.kind === 'commit' && 'record' in event.commit ? schemas.get(event.commit.collection) : undefined
+    event.kind === 'commit' && 'record' in event.commit
+      ? schemas.get(event.commit.collection)
+      : undefined
   return {
     checks: (event) => schemaOf(event) !== undefined,
     check(event) {
@@ -47,15 +59,21 @@ export function recordChecker(records: Schemas = {}): RecordChecker {
 }
 
 function checked(event: Checked, schema: StandardSchema): FrameError | undefined {
-  const { commit } = event as { readonly commit: { record: unknown; readonly collection: string; readonly rkey: string } }
+  const { commit } = event as {
+    readonly commit: { record: unknown; readonly collection: string; readonly rkey: string }
+  }
   const { did, cursor, time_us } = event
   const wrong = (message: string, options?: ErrorOptions): FrameError =>
     new FrameError(message, { position: cursor ?? time_us, time_us }, options)
   const what = `the record of ${did}/${commit.collection}/${commit.rkey}`
   try {
     const result = schema['~standard'].validate(commit.record)
-    if (result instanceof Promise) return wrong(`the schema of ${commit.collection} is asynchronous; give one that answers at once`)
-    if (result.issues !== undefined) return wrong(`${what} is no ${commit.collection}: ${result.issues.map(textOf).join('; ')}`)
+    if (result instanceof Promise)
+      return wrong(
+        `the schema of ${commit.collection} is asynchronous; give one that answers at once`,
+      )
+    if (result.issues !== undefined)
+      return wrong(`${what} is no ${commit.collection}: ${result.issues.map(textOf).join('; ')}`)
     commit.record = result.value
     return undefined
   } catch (error) {
@@ -63,8 +81,15 @@ function checked(event: Checked, schema: StandardSchema): FrameError | undefined
   }
 }
 
-const textOf = ({ message, path }: { readonly message: string; readonly path?: readonly unknown[] | undefined }): string =>
-  `${path?.map(nameOf).join('.') ?? ''} ${message}`.trim()
+const textOf = ({
+  message,
+  path,
+}: {
+  readonly message: string
+  readonly path?: readonly unknown[] | undefined
+}): string => `${path?.map(nameOf).join('.') ?? ''} ${message}`.trim()
 
 const nameOf = (segment: unknown): string =>
-  String(typeof segment === 'object' && segment !== null && 'key' in segment ? segment.key : segment)
+  String(
+    typeof segment === 'object' && segment !== null && 'key' in segment ? segment.key : segment,
+  )

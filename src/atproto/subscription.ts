@@ -1,8 +1,8 @@
 import { RefusedError, ServerError } from '../errors.js'
 
 /**
- * The URL that asks for the event at `cursor`. Servers send what lies behind a cursor: one less brings the event at ours again, the proof that the log
- * is the one we know.
+ * The URL that asks for the event at `cursor`. Servers send what lies behind a cursor: one less
+ * brings the event at ours again, the proof that the log is the one we know.
  */
 export function urlAt(host: string, cursor: number | undefined): string {
   const url = new URL(host)
@@ -10,7 +10,10 @@ export function urlAt(host: string, cursor: number | undefined): string {
   return url.href
 }
 
-/** Servers in TypeScript refuse after the handshake, in a frame: what they say of our request is as final there as a 400 would be. */
+/**
+ * Servers in TypeScript refuse after the handshake, in a frame: what they say of our request is as
+ * final there as a 400 would be.
+ */
 export function refused(error: unknown): 'future' | RefusedError | undefined {
   if (!(error instanceof ServerError || error instanceof RefusedError)) return undefined
   if (error.error === 'FutureCursor') return 'future'

@@ -1,5 +1,7 @@
-// https://atproto.com/specs/nsid: at least three segments, the last one a name without a hyphen, 317 characters.
-const NSID = /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\.[a-z][a-z0-9]{0,62}$/i
+// https://atproto.com/specs/nsid: at least three segments, the last one a name without a hyphen,
+// 317 characters.
+const NSID =
+  /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\.[a-z][a-z0-9]{0,62}$/i
 // The head of an NSID and `.*`.
 const NSID_PREFIX = /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.\*$/i
 // https://atproto.com/specs/did: 2,048 characters.

@@ -6,7 +6,10 @@ const MINUTE_LENGTH = '2026-08-11T12:49:'.length
 const [ZERO, NINE, DOT, Z] = [0x30, 0x39, 0x2e, 0x5a]
 let minute = { text: '????-??-??T??:??:', us: Number.NaN }
 
-/** Unix microseconds of a datetime, of which a `Date` would keep the milliseconds; 0 for what is none. */
+/**
+ * Unix microseconds of a datetime, of which a `Date` would keep the milliseconds; 0 for what is
+ * none.
+ */
 export function timeUs(time: unknown): number {
   if (typeof time !== 'string') return 0
   if (!time.startsWith(minute.text)) return parsed(time)
@@ -24,7 +27,8 @@ function sinceMinute(time: string): number {
   if (time.charCodeAt(at) === DOT && isDigit(time.charCodeAt(at + 1))) {
     at += 1
     // Digits behind the sixth are passed over.
-    for (let unit = 100_000; isDigit(time.charCodeAt(at)); at += 1, unit = Math.floor(unit / 10)) us += (time.charCodeAt(at) - ZERO) * unit
+    for (let unit = 100_000; isDigit(time.charCodeAt(at)); at += 1, unit = Math.floor(unit / 10))
+      us += (time.charCodeAt(at) - ZERO) * unit
   }
   return time.charCodeAt(at) === Z && at + 1 === time.length ? us : Number.NaN
 }

@@ -17,7 +17,10 @@ export class NeverConnectedError extends Error {
   readonly code = 'NEVER_CONNECTED'
 
   constructor(timeoutMs: number, cause: StreamError | undefined) {
-    super(`no connection within ${duration(timeoutMs)} (--connect-timeout)${cause === undefined ? '' : `: ${cause.message}`}`, { cause })
+    super(
+      `no connection within ${duration(timeoutMs)} (--connect-timeout)${cause === undefined ? '' : `: ${cause.message}`}`,
+      { cause },
+    )
   }
 }
 
@@ -44,7 +47,8 @@ export interface Failure {
 
 /** `connected`: whether a connection was ever open. */
 export function failureOf(error: unknown, connected: boolean): Failure {
-  if (error instanceof ConfigError) return { exitCode: EXIT.config, messages: configMessages(error) }
+  if (error instanceof ConfigError)
+    return { exitCode: EXIT.config, messages: configMessages(error) }
   if (error instanceof SinkError && error.readerGone) return { exitCode: EXIT.done, messages: [] }
   return { exitCode: exitCodeOf(error, connected), messages: [messageOf(error)] }
 }
@@ -52,15 +56,19 @@ export function failureOf(error: unknown, connected: boolean): Failure {
 function exitCodeOf(error: unknown, connected: boolean): ExitCode {
   if (error instanceof SinkError) return EXIT.sink
   if (error instanceof NeverConnectedError) return EXIT.neverConnected
-  if (error instanceof CursorStoreError || isOfRedis(error)) return connected ? EXIT.sink : EXIT.config
+  if (error instanceof CursorStoreError || isOfRedis(error))
+    return connected ? EXIT.sink : EXIT.config
   if (isOfConnecting(error)) return connected ? EXIT.ended : EXIT.neverConnected
   return error instanceof StreamError ? EXIT.ended : EXIT.unexpected
 }
 
 const isOfConnecting = (error: unknown): boolean =>
-  error instanceof RefusedError || error instanceof ConnectError || error instanceof RequestTimeoutError
+  error instanceof RefusedError ||
+  error instanceof ConnectError ||
+  error instanceof RequestTimeoutError
 
-const isOfRedis = (error: unknown): boolean => error instanceof RedisRefusedError || error instanceof RedisConflictError
+const isOfRedis = (error: unknown): boolean =>
+  error instanceof RedisRefusedError || error instanceof RedisConflictError
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
@@ -73,10 +81,12 @@ function messageOf(error: unknown): string {
 function remedyOf(error: Error): string | undefined {
   if (error instanceof NeverConnectedError) return 'check --host and the network'
   // Of these, the message says what to check.
-  if (error instanceof RefusedError) return [401, 403, 404].includes(error.status) ? undefined : 'check the host and the filters'
+  if (error instanceof RefusedError)
+    return [401, 403, 404].includes(error.status) ? undefined : 'check the host and the filters'
   if (error instanceof ReconnectExhaustedError) return 'raise --retries, or check the host'
   if (error instanceof RedisRefusedError) return 'check REDIS_URL, and the rights of its user'
-  if (error instanceof SinkError) return 'make room there, or write elsewhere; a --cursor-file is before what was not written'
+  if (error instanceof SinkError)
+    return 'make room there, or write elsewhere; a --cursor-file is before what was not written'
   return error instanceof StreamError ? `see ${error.docs}` : undefined
 }
 

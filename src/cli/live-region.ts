@@ -7,7 +7,10 @@ export interface TerminalStream {
 const CLEAR_TO_END_OF_LINE = '\u001b[K'
 const CLEAR_BELOW = '\u001b[J'
 
-/** The last lines of a terminal, drawn anew in place. Without `ansi` only the first line is drawn, with spaces to wipe it. */
+/**
+ * The last lines of a terminal, drawn anew in place. Without `ansi` only the first line is drawn,
+ * with spaces to wipe it.
+ */
 export class LiveRegion {
   #drawn: readonly string[] = []
 
@@ -22,7 +25,9 @@ export class LiveRegion {
     const cut = lines.map((line) => line.slice(0, width))
     const [first = ''] = cut
     this.stream.write(
-      this.ansi ? `${this.#home()}${cut.map((line) => line + CLEAR_TO_END_OF_LINE).join('\n')}${CLEAR_BELOW}` : `\r${first.padEnd(width)}`,
+      this.ansi
+        ? `${this.#home()}${cut.map((line) => line + CLEAR_TO_END_OF_LINE).join('\n')}${CLEAR_BELOW}`
+        : `\r${first.padEnd(width)}`,
     )
     this.#drawn = this.ansi ? cut : [first.padEnd(width)]
   }
@@ -31,7 +36,9 @@ export class LiveRegion {
   clear(): void {
     const [first] = this.#drawn
     if (first === undefined) return
-    this.stream.write(this.ansi ? `${this.#home()}${CLEAR_BELOW}` : `\r${' '.repeat(first.length)}\r`)
+    this.stream.write(
+      this.ansi ? `${this.#home()}${CLEAR_BELOW}` : `\r${' '.repeat(first.length)}\r`,
+    )
     this.#drawn = []
   }
 

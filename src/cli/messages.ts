@@ -27,7 +27,8 @@ export class Messages {
     environment: Environment,
   ) {
     this.isTerminal = stderr.isTTY === true
-    this.ansi = this.isTerminal && options.color && !environment.NO_COLOR && environment.TERM !== 'dumb'
+    this.ansi =
+      this.isTerminal && options.color && !environment.NO_COLOR && environment.TERM !== 'dumb'
     this.region = new LiveRegion(stderr, this.ansi)
   }
 

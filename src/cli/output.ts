@@ -11,7 +11,10 @@ export interface LineSink {
   write(line: string): Promise<void>
 }
 
-/** Every event as one line of JSON. `beforeWrite` is called before each: a terminal shows other things too. */
+/**
+ * Every event as one line of JSON. `beforeWrite` is called before each: a terminal shows other
+ * things too.
+ */
 export class NdjsonSink implements LineSink {
   written = 0
 
@@ -39,8 +42,8 @@ export class NdjsonSink implements LineSink {
 }
 
 /**
- * stdout, where a write that has ended is out of our hands. On a file Node's own would block the process at each line, and take a short write
- * for a whole one.
+ * stdout, where a write that has ended is out of our hands. On a file Node's own would block the
+ * process at each line, and take a short write for a whole one.
  */
 export const stdout = (): Writable & { readonly isTTY?: boolean } =>
   fstatSync(1).isFile() ? createWriteStream('', { fd: 1, autoClose: false }) : process.stdout

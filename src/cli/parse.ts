@@ -1,7 +1,13 @@
 import { InvalidArgumentError } from 'commander'
 import type { CursorStart, JetstreamConfig } from '../index.js'
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
 const KINDS = ['commit', 'identity', 'account', 'sync'] as const
 
 type Kind = NonNullable<JetstreamConfig['kinds']>[number]
@@ -9,14 +15,16 @@ type Kind = NonNullable<JetstreamConfig['kinds']>[number]
 /** `500ms`, `10s`, `5m`, `1h`, `2d`, `1h30m`: in milliseconds. */
 export function parseDuration(text: string): number {
   const ms = durationOf(text)
-  if (ms === undefined) throw new InvalidArgumentError('Write a duration such as 10s, 5m, 1h or 1h30m.')
+  if (ms === undefined)
+    throw new InvalidArgumentError('Write a duration such as 10s, 5m, 1h or 1h30m.')
   return ms
 }
 
 /** A whole number above 0. */
 export function parseCount(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0
-  if (value < 1 || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Write a whole number above 0.')
+  if (value < 1 || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('Write a whole number above 0.')
   return value
 }
 
@@ -32,12 +40,18 @@ export function parseList(text: string, earlier: readonly string[] = []): readon
 
 /** A flag that may be given once: of two, one would be passed over in silence. */
 export function once(text: string, earlier?: string): string {
-  if (earlier !== undefined) throw new InvalidArgumentError(`It is ${JSON.stringify(earlier)} already, and can be one alone.`)
+  if (earlier !== undefined)
+    throw new InvalidArgumentError(
+      `It is ${JSON.stringify(earlier)} already, and can be one alone.`,
+    )
   return text
 }
 
 /** A flag that may be given again. */
-export const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text]
+export const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [
+  ...earlier,
+  text,
+]
 
 export function parseKinds(text: string, earlier: readonly Kind[] = []): readonly Kind[] {
   return [...earlier, ...parseList(text).map(kindOf)]
@@ -51,7 +65,9 @@ export function parseCursor(text: string): CursorStart {
   if (ago !== undefined) return { ago }
   const date = new Date(text)
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date
-  throw new InvalidArgumentError('Write live, oldest, a position, an ISO date, or a duration back such as 10m.')
+  throw new InvalidArgumentError(
+    'Write live, oldest, a position, an ISO date, or a duration back such as 10m.',
+  )
 }
 
 /** Where a stream begins that counts in sequence numbers. */
@@ -73,5 +89,8 @@ function kindOf(text: string): Kind {
 function durationOf(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined
   const parts = text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)
-  return [...parts].reduce((total, [, value, unit]) => total + Number(value) * (UNIT_MS[unit ?? ''] ?? 0), 0)
+  return [...parts].reduce(
+    (total, [, value, unit]) => total + Number(value) * (UNIT_MS[unit ?? ''] ?? 0),
+    0,
+  )
 }

@@ -35,7 +35,10 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
 ]
 
 /** Runs the command line, and answers with the exit code. */
-export async function runProgram(argv: readonly string[], io: Omit<CommandContext, 'exit'>): Promise<ExitCode> {
+export async function runProgram(
+  argv: readonly string[],
+  io: Omit<CommandContext, 'exit'>,
+): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.done
   const program = newProgram()
   for (const add of COMMANDS) add(program, { ...io, exit: (code) => (exitCode = code) })
@@ -56,5 +59,9 @@ const newProgram = (): Command =>
     .addHelpText('after', HELP)
     .exitOverride()
 
-/** Asking for help or the version is no mistake. Without any command the help is printed, and that is one. */
-const usageExit = ({ code, exitCode }: CommanderError): ExitCode => (exitCode === 0 && code !== 'commander.error' ? EXIT.done : EXIT.usage)
+/**
+ * Asking for help or the version is no mistake. Without any command the help is printed, and that
+ * is one.
+ */
+const usageExit = ({ code, exitCode }: CommanderError): ExitCode =>
+  exitCode === 0 && code !== 'commander.error' ? EXIT.done : EXIT.usage

@@ -27,7 +27,15 @@ export const plainLines = (messages: Messages): View => ({
 export function metricsLines(messages: Messages): View {
   const print = ({ metrics, events, perSecond, elapsedMs }: Reading) =>
     messages.print(
-      JSON.stringify({ elapsedMs: Math.round(elapsedMs), written: events, perSecond: Math.round(perSecond), ...metrics }, errorsToo),
+      JSON.stringify(
+        {
+          elapsedMs: Math.round(elapsedMs),
+          written: events,
+          perSecond: Math.round(perSecond),
+          ...metrics,
+        },
+        errorsToo,
+      ),
     )
   return { when: (metrics$) => whenTold(LINE_EVERY_MS, [metrics$]), show: print, end: print }
 }
@@ -36,7 +44,13 @@ export function metricsLines(messages: Messages): View {
 export function statusOf({ metrics, events, perSecond }: Reading): string {
   const { dropped, lagMs } = metrics
   const lag = lagMs === undefined ? '-' : duration(lagMs)
-  return [counted(events, 'event'), `${count(perSecond)}/s`, `lag ${lag}`, `${count(dropped)} dropped`, stateOf(metrics)].join('  ')
+  return [
+    counted(events, 'event'),
+    `${count(perSecond)}/s`,
+    `lag ${lag}`,
+    `${count(dropped)} dropped`,
+    stateOf(metrics),
+  ].join('  ')
 }
 
 export function stateOf({ connection }: Reading['metrics']): string {
@@ -50,7 +64,12 @@ export function stateOf({ connection }: Reading['metrics']): string {
 export function summaryOf({ metrics, events, unread, elapsedMs }: Reading): string {
   const { dropped, gaps, reconnects } = metrics
   const rate = count((events * 1000) / Math.max(1, elapsedMs))
-  const losses = [`${count(dropped)} dropped`, `${count(unread)} rejected`, counted(gaps, 'gap'), counted(reconnects, 'reconnect')]
+  const losses = [
+    `${count(dropped)} dropped`,
+    `${count(unread)} rejected`,
+    counted(gaps, 'gap'),
+    counted(reconnects, 'reconnect'),
+  ]
   return [`${counted(events, 'event')} in ${duration(elapsedMs)} (${rate}/s)`, ...losses].join(', ')
 }
 

@@ -4,7 +4,9 @@ import { ConfigError } from '../index.js'
 
 const CHUNK_BYTES = 1 << 20
 
-/** The lines of an NDJSON file, read as they are asked for: a recording may be larger than memory. */
+/**
+ * The lines of an NDJSON file, read as they are asked for: a recording may be larger than memory.
+ */
 export class Recording {
   /** How many lines there are: known before the last one is handed out. */
   total: number | undefined
@@ -40,7 +42,8 @@ export class Recording {
   *#chunks(): Generator<Uint8Array, void, undefined> {
     const chunk = new Uint8Array(CHUNK_BYTES)
     try {
-      for (let size = readSync(this.#fd, chunk); size > 0; size = readSync(this.#fd, chunk)) yield chunk.subarray(0, size)
+      for (let size = readSync(this.#fd, chunk); size > 0; size = readSync(this.#fd, chunk))
+        yield chunk.subarray(0, size)
     } finally {
       closeSync(this.#fd)
     }
@@ -56,6 +59,8 @@ function openForReading(path: string): number {
     readSync(fd, new Uint8Array(1), 0, 0, 0)
     return fd
   } catch (error) {
-    throw new ConfigError('demo', [{ option: 'replay', message: `cannot be read: ${(error as Error).message}` }])
+    throw new ConfigError('demo', [
+      { option: 'replay', message: `cannot be read: ${(error as Error).message}` },
+    ])
   }
 }

@@ -13,7 +13,10 @@ import type { Watch } from './watch.js'
 
 /** A command whose events are lines of JSON on stdout. */
 export interface LineRun<E> {
-  /** Hands the watch's observers to a source, and the cursor file where there is one. May throw what is wrong with its config. */
+  /**
+   * Hands the watch's observers to a source, and the cursor file where there is one. May throw what
+   * is wrong with its config.
+   */
   readonly source: (watch: Watch, checkpoint: CursorStore | undefined) => Observable<E>
   readonly options: StreamOptions & CursorFileOptions
   /** What stands on a terminal in the place of the lines; without it they go there too. */
@@ -28,13 +31,20 @@ export interface Table<E> {
 }
 
 /** Reads, writes lines, and says how it ended. */
-export async function runLines<E>({ source, options, table }: LineRun<E>, { stderr, environment }: CommandContext): Promise<ExitCode> {
+export async function runLines<E>(
+  { source, options, table }: LineRun<E>,
+  { stderr, environment }: CommandContext,
+): Promise<ExitCode> {
   const messages = new Messages(stderr, options, environment)
-  const shown = table !== undefined && process.stdout.isTTY ? asTable(table, messages) : asLines(messages)
+  const shown =
+    table !== undefined && process.stdout.isTTY ? asTable(table, messages) : asLines(messages)
   let store: FileCursorStore | undefined
   const exitCode = await runStream<E>({
     source: (watch) => {
-      store = options.cursorFile === undefined ? undefined : fileCursorStore(options.cursorFile, { log: watch.log })
+      store =
+        options.cursorFile === undefined
+          ? undefined
+          : fileCursorStore(options.cursorFile, { log: watch.log })
       return source(watch, store).pipe(tap(shown.seen))
     },
     options,
@@ -55,5 +65,9 @@ const asLines = (messages: Messages) => ({
 function asTable<E>({ nameOf, toFile }: Table<E>, messages: Messages) {
   const counts = new Counts(nameOf)
   const hint = `Lines of JSON go to a pipe or a file: ${toFile}`
-  return { seen: (event: E) => counts.add(event), sink: undefined, view: liveTable(messages, counts, hint) }
+  return {
+    seen: (event: E) => counts.add(event),
+    sink: undefined,
+    view: liveTable(messages, counts, hint),
+  }
 }

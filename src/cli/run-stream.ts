@@ -34,7 +34,8 @@ export interface StreamRun<E> {
   readonly view?: View | undefined
 }
 
-// Lines that may be on their way to the system at once. What is in flight is not done: the checkpoint waits for it.
+// Lines that may be on their way to the system at once. What is in flight is not done: the
+// checkpoint waits for it.
 const WRITES_AT_ONCE = 256
 // After a signal: how long stdout may take for what waits.
 const DRAIN_MS = 5000
@@ -78,7 +79,13 @@ class StreamReader<E> {
   get reading(): Reading {
     const elapsedMs = performance.now() - this.#startedAt
     const { metrics, unread } = this.watch
-    return { metrics, events: this.#passed, unread, perSecond: this.#rate.sample(this.#passed, elapsedMs), elapsedMs }
+    return {
+      metrics,
+      events: this.#passed,
+      unread,
+      perSecond: this.#rate.sample(this.#passed, elapsedMs),
+      elapsedMs,
+    }
   }
 
   async read(): Promise<void> {
@@ -127,7 +134,9 @@ class StreamReader<E> {
     try {
       return JSON.stringify(event)
     } catch (error) {
-      this.watch.cannotRead(`an event is left out, since it cannot be written as JSON: ${(error as Error).message}`)
+      this.watch.cannotRead(
+        `an event is left out, since it cannot be written as JSON: ${(error as Error).message}`,
+      )
       return undefined
     }
   }
@@ -144,7 +153,11 @@ class StreamReader<E> {
   #drainedTooLong$(): Observable<unknown> {
     return this.#stop$.pipe(
       switchMap(() => timer(DRAIN_MS)),
-      tap(() => this.run.messages.warn(`stdout did not take what waits within ${duration(DRAIN_MS)}; a --cursor-file is before it`)),
+      tap(() =>
+        this.run.messages.warn(
+          `stdout did not take what waits within ${duration(DRAIN_MS)}; a --cursor-file is before it`,
+        ),
+      ),
     )
   }
 }

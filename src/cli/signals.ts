@@ -8,13 +8,18 @@ export const SIGNAL_EXIT = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm } as con
 // npm passes a signal on that the terminal has given to both of us: one key, two signals.
 const SAME_KEY_MS = 300
 
-const received = (signal: StopSignal): Observable<StopSignal> => fromEvent(process, signal).pipe(map(() => signal))
+const received = (signal: StopSignal): Observable<StopSignal> =>
+  fromEvent(process, signal).pipe(map(() => signal))
 
-/** Calls `stop` at the first signal; a later one ends the process at once. Answers with how to stop listening. */
+/**
+ * Calls `stop` at the first signal; a later one ends the process at once. Answers with how to stop
+ * listening.
+ */
 export function onStopSignal(stop: (signal: StopSignal) => void): () => void {
   let firstAt: number | undefined
   const subscription = merge(received('SIGINT'), received('SIGTERM')).subscribe((signal) => {
-    if (firstAt !== undefined && performance.now() - firstAt >= SAME_KEY_MS) process.exit(SIGNAL_EXIT[signal])
+    if (firstAt !== undefined && performance.now() - firstAt >= SAME_KEY_MS)
+      process.exit(SIGNAL_EXIT[signal])
     if (firstAt !== undefined) return
     firstAt = performance.now()
     stop(signal)

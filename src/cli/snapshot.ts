@@ -23,8 +23,14 @@ export interface View {
   end(reading: Reading): void
 }
 
-/** Each `everyMs`, as soon as all of `numbers` (subjects) are told anew: what they hold until then is as old. Where one is told no more, `everyMs` later. */
-export const whenTold = (everyMs: number, numbers: readonly Observable<unknown>[]): Observable<unknown> => {
+/**
+ * Each `everyMs`, as soon as all of `numbers` (subjects) are told anew: what they hold until then
+ * is as old. Where one is told no more, `everyMs` later.
+ */
+export const whenTold = (
+  everyMs: number,
+  numbers: readonly Observable<unknown>[],
+): Observable<unknown> => {
   const next$ = numbers.map((told$) => told$.pipe(skip(1), take(1)))
   return interval(everyMs).pipe(exhaustMap(() => race(forkJoin(next$), timer(everyMs))))
 }
@@ -38,8 +44,11 @@ export class Rate {
   /** `at` in milliseconds since the start. */
   sample(count: number, at: number): number {
     this.#samples.push({ at, count })
-    while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) <= at - WINDOW_MS) this.#samples.shift()
+    while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) <= at - WINDOW_MS)
+      this.#samples.shift()
     const [first] = this.#samples
-    return first === undefined || first.at === at ? 0 : ((count - first.count) * 1000) / (at - first.at)
+    return first === undefined || first.at === at
+      ? 0
+      : ((count - first.count) * 1000) / (at - first.at)
   }
 }

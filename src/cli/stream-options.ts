@@ -21,23 +21,37 @@ export interface CursorFileOptions {
 /** The flags of every command whose events are limited to some. */
 export const withFilters = (command: Command): Command =>
   command
-    .option('--collections <nsids>', 'commits of these only: NSIDs, or prefixes such as app.bsky.feed.*, with commas or again', parseList)
+    .option(
+      '--collections <nsids>',
+      'commits of these only: NSIDs, or prefixes such as app.bsky.feed.*, with commas or again',
+      parseList,
+    )
     .option('--dids <dids>', 'repositories, with commas or again', parseList)
     .option('--kinds <kinds>', 'some of commit, identity, account, sync', parseKinds)
 
 export const withCursorFile = (command: Command): Command =>
-  command.option('--cursor-file <path>', 'keep the position there, and go on from it; wins over --cursor')
+  command.option(
+    '--cursor-file <path>',
+    'keep the position there, and go on from it; wins over --cursor',
+  )
 
 export const withStreamOptions = (command: Command): Command =>
   command
     .option('--limit <n>', 'end after so many events', parseCount)
     .option('--for <duration>', 'end after so long, such as 10s, 5m or 1h', parseDuration)
     .addOption(
-      new Option('--connect-timeout <duration>', 'give up (exit 4) when no connection was ever open for so long; 0s: never')
+      new Option(
+        '--connect-timeout <duration>',
+        'give up (exit 4) when no connection was ever open for so long; 0s: never',
+      )
         .argParser(parseDuration)
         .default(30_000, '30s'),
     )
-    .option('--retries <n>', 'give up (exit 5) when so many retries in a row brought nothing (default: never)', parseWhole)
+    .option(
+      '--retries <n>',
+      'give up (exit 5) when so many retries in a row brought nothing (default: never)',
+      parseWhole,
+    )
     .option('--strict', 'exit 6 when anything was lost: a gap, or a frame that could not be read')
     .option('--metrics', 'a line of JSON with all metrics on stderr, each second and at the end')
     .option('-q, --quiet', 'errors only on stderr')

@@ -33,8 +33,15 @@ export class Counts<E> {
   }
 }
 
-/** A table, rewritten in place on a terminal that can; a line each second elsewhere, and the table at the end. Nothing with `--quiet`. */
-export function liveTable<E>(messages: Messages, counts: Counts<E>, hint?: string): View | undefined {
+/**
+ * A table, rewritten in place on a terminal that can; a line each second elsewhere, and the table
+ * at the end. Nothing with `--quiet`.
+ */
+export function liveTable<E>(
+  messages: Messages,
+  counts: Counts<E>,
+  hint?: string,
+): View | undefined {
   if (messages.options.quiet) return undefined
   const hints = hint === undefined ? [] : ['', hint]
   if (!messages.ansi) {
@@ -54,7 +61,10 @@ export function liveTable<E>(messages: Messages, counts: Counts<E>, hint?: strin
   }
 }
 
-export function tableOf<E>({ metrics, events, perSecond, elapsedMs }: Reading, counts: Counts<E>): readonly string[] {
+export function tableOf<E>(
+  { metrics, events, perSecond, elapsedMs }: Reading,
+  counts: Counts<E>,
+): readonly string[] {
   const { rows } = counts
   const total = rows.reduce((sum, [, n]) => sum + n, 0)
   const lag = metrics.lagMs === undefined ? '-' : duration(metrics.lagMs)

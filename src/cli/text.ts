@@ -5,8 +5,10 @@ const UNITS = [
   ['s', 1000],
 ] as const
 
-// Controls drive a terminal. The others turn the order of a line around, change its shapes, or begin a new one: UAX #9 section 2, and the format characters
-// that Unicode deprecates. Absent on purpose: U+200C, U+200D and tags, without which words of some languages and some emoji fall apart. A server chooses the text.
+// Controls drive a terminal. The others turn the order of a line around, change its shapes, or
+// begin a new one: UAX #9 section 2, and the format characters that Unicode deprecates. Absent on
+// purpose: U+200C, U+200D and tags, without which words of some languages and some emoji fall
+// apart. A server chooses the text.
 const UNSAFE = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\u206a-\u206f\ufff9-\ufffb]/gu
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
@@ -21,7 +23,8 @@ const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 export const count = (value: number): string => grouped.format(value)
 
 /** `events` for any number of them but one. */
-export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+export const counted = (value: number, noun: string): string =>
+  `${count(value)} ${noun}${value === 1 ? '' : 's'}`
 
 /** `850 ms`, `4.2 s`, `3 h`. */
 export function duration(ms: number): string {
@@ -32,4 +35,5 @@ export function duration(ms: number): string {
 }
 
 /** A host's URL, short enough for a line. */
-export const shortHost = (url: string): string => plain(url).replace(/\/(subscribe|xrpc\/[\w.]+)$/, '')
+export const shortHost = (url: string): string =>
+  plain(url).replace(/\/(subscribe|xrpc\/[\w.]+)$/, '')

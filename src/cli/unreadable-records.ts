@@ -6,7 +6,9 @@ import type { Watch } from './watch.js'
  * Reads each record, which may fail: strangers write them. Its event goes on without it, with
  * `problem: 'record-unreadable'`, and counts as lost.
  */
-export const readRecords = <E extends FirehoseEvent | JetstreamEvent>(watch: Watch): MonoTypeOperatorFunction<E> =>
+export const readRecords = <E extends FirehoseEvent | JetstreamEvent>(
+  watch: Watch,
+): MonoTypeOperatorFunction<E> =>
   tap((event) => {
     if (event.kind !== 'commit') return
     const error = recordError(event.commit)

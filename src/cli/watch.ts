@@ -1,4 +1,15 @@
-import { distinctUntilChanged, filter, map, NEVER, type Observable, switchMap, take, takeUntil, throwError, timer } from 'rxjs'
+import {
+  distinctUntilChanged,
+  filter,
+  map,
+  NEVER,
+  type Observable,
+  switchMap,
+  take,
+  takeUntil,
+  throwError,
+  timer,
+} from 'rxjs'
 import {
   type ConnectionStatus,
   type Gap,
@@ -60,10 +71,16 @@ export class Watch {
   #became(status: ConnectionStatus): void {
     if (status.state === 'open') this.connected = true
     if (status.state === 'waiting') this.#waits(status)
-    else if (status.host !== undefined) this.messages.detail(`${status.state} ${shortHost(status.host)}`)
+    else if (status.host !== undefined)
+      this.messages.detail(`${status.state} ${shortHost(status.host)}`)
   }
 
-  #waits({ reason, nextAttemptAt, attempt, host }: Extract<ConnectionStatus, { state: 'waiting' }>): void {
+  #waits({
+    reason,
+    nextAttemptAt,
+    attempt,
+    host,
+  }: Extract<ConnectionStatus, { state: 'waiting' }>): void {
     this.#reason = reason
     const delayMs = Math.max(0, nextAttemptAt - Date.now())
     const text = `${reason.code}: ${reason.message}; retry ${attempt} of ${shortHost(host)} in ${duration(delayMs)}`
@@ -75,7 +92,9 @@ export class Watch {
   #gap({ host, from, to, reason, count, recoverable }: Gap): void {
     const size = count === undefined ? '' : ` (${count})`
     const again = recoverable ? remedy(reason, from) : ''
-    this.messages.warn(`gap: ${reason}${size} from ${from} to ${to ?? 'unknown'} on ${shortHost(host)}${again}`)
+    this.messages.warn(
+      `gap: ${reason}${size} from ${from} to ${to ?? 'unknown'} on ${shortHost(host)}${again}`,
+    )
   }
 
   #rejected({ error, host, length }: RejectedFrame): void {
@@ -85,7 +104,10 @@ export class Watch {
   /** The first one is worth a line, each of a million is not. */
   cannotRead(text: string): void {
     this.unread += 1
-    if (this.unread === 1) this.messages.warn(`${text}${this.messages.options.verbose ? '' : '; others are counted (-v shows them)'}`)
+    if (this.unread === 1)
+      this.messages.warn(
+        `${text}${this.messages.options.verbose ? '' : '; others are counted (-v shows them)'}`,
+      )
     else this.messages.detail(text)
   }
 }

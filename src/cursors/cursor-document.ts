@@ -15,17 +15,25 @@ export function formatCursorDocument({ key, position }: CursorDocument): string 
   return `${JSON.stringify({ format: FORMAT, version: VERSION, key, position }, null, 2)}\n`
 }
 
-/** Reads what {@link formatCursorDocument} wrote. `path` is for the messages: everything else is a {@link CursorStoreError}. */
+/**
+ * Reads what {@link formatCursorDocument} wrote. `path` is for the messages: everything else is a
+ * {@link CursorStoreError}.
+ */
 export function parseCursorDocument(text: string, path: string): CursorDocument {
   if (text.trim() === '') throw new CursorStoreError(`the cursor file ${path} is empty, ${REPAIR}`)
   const value = parseJson(text, path)
   if (!isRecord(value) || value.format !== FORMAT) {
-    throw new CursorStoreError(`${path} is not a cursor file of this library: give the store a path of its own`)
+    throw new CursorStoreError(
+      `${path} is not a cursor file of this library: give the store a path of its own`,
+    )
   }
   const { version, key, position } = value
-  if (version !== VERSION) throw new CursorStoreError(`the cursor file ${path} ${strangeVersion(version)}`)
+  if (version !== VERSION)
+    throw new CursorStoreError(`the cursor file ${path} ${strangeVersion(version)}`)
   if (typeof key !== 'string' || typeof position !== 'string') {
-    throw new CursorStoreError(`the cursor file ${path} lacks its \`key\` or \`position\`, ${REPAIR}`)
+    throw new CursorStoreError(
+      `the cursor file ${path} lacks its \`key\` or \`position\`, ${REPAIR}`,
+    )
   }
   return { key, position }
 }
@@ -38,7 +46,8 @@ export function foreignCursor(path: string, held: string, asked: string): Cursor
   )
 }
 
-const REPAIR = 'so its position is unknown: restore it from a backup, or delete it to begin without a position'
+const REPAIR =
+  'so its position is unknown: restore it from a backup, or delete it to begin without a position'
 
 function parseJson(text: string, path: string): unknown {
   try {

@@ -1,6 +1,11 @@
 import { CursorStoreError } from '../errors.js'
 import type { Log } from '../internal/log.js'
-import { type CursorDocument, foreignCursor, formatCursorDocument, parseCursorDocument } from './cursor-document.js'
+import {
+  type CursorDocument,
+  foreignCursor,
+  formatCursorDocument,
+  parseCursorDocument,
+} from './cursor-document.js'
 import { type LockDisk, parseLockOwner, takeLock } from './lock.js'
 import { newestWins } from './newest-wins.js'
 
@@ -8,11 +13,16 @@ import { newestWins } from './newest-wins.js'
 export interface CursorDisk extends LockDisk {
   /** Puts `text` in the place of the whole file, durably. What fails leaves a whole file behind. */
   replace(path: string, text: string): Promise<void>
-  /** Removes the file if it says `text`. Synchronous, so that it serves the `exit` event. Never throws. */
+  /**
+   * Removes the file if it says `text`. Synchronous, so that it serves the `exit` event. Never
+   * throws.
+   */
   removeIf(path: string, text: string): void
 }
 
-/** One file of this process: its lock, its key and its one writer, shared by all stores on the path. */
+/**
+ * One file of this process: its lock, its key and its one writer, shared by all stores on the path.
+ */
 export class CursorFile {
   /** Whether the lock was let go: this object is over, the next use of the path makes a new one. */
   gone = false
@@ -35,7 +45,10 @@ export class CursorFile {
     this.lockPath = `${path}.lock`
   }
 
-  /** Comes before anything is queued: the position of another stream must not take the place of one that waits. */
+  /**
+   * Comes before anything is queued: the position of another stream must not take the place of one
+   * that waits.
+   */
   claim(user: symbol, key: string): void {
     this.key ??= key
     if (key !== this.key) throw foreignCursor(this.path, this.key, key)
@@ -60,7 +73,10 @@ export class CursorFile {
     if (this.users.delete(user) && this.users.size === 0) this.forget()
   }
 
-  /** Lets go of the lock, in one step: there is no moment for another store of this process in between. */
+  /**
+   * Lets go of the lock, in one step: there is no moment for another store of this process in
+   * between.
+   */
   forget(): void {
     if (this.gone) return
     this.gone = true
@@ -76,17 +92,27 @@ export class CursorFile {
     return this.opened
   }
 
-  /** Reads also where only a save is asked for, which would otherwise overwrite the position of another stream. */
+  /**
+   * Reads also where only a save is asked for, which would otherwise overwrite the position of
+   * another stream.
+   */
   private async lockAndRead(key: string): Promise<void> {
-    const holder = await attempt('lock', this.path, () => takeLock(this.disk, this.lockPath, this.lockText, (held) => this.tookOver(held)))
+    const holder = await attempt('lock', this.path, () =>
+      takeLock(this.disk, this.lockPath, this.lockText, (held) => this.tookOver(held)),
+    )
     if (holder !== undefined) throw refusal(this.path, this.lockPath, holder)
     await this.read(key)
   }
 
-  /** The process may be one that was thought to run: two machines of one `host` name on a shared disk. */
+  /**
+   * The process may be one that was thought to run: two machines of one `host` name on a shared
+   * disk.
+   */
   private tookOver(held: string): void {
     const owner = describeHolder(held)
-    this.log.warn(`the lock of the cursor file ${this.path} was taken over from ${owner}, which runs no more`)
+    this.log.warn(
+      `the lock of the cursor file ${this.path} was taken over from ${owner}, which runs no more`,
+    )
   }
 
   private async read(key: string): Promise<string | undefined> {
@@ -100,20 +126,33 @@ export class CursorFile {
   private async write(document: CursorDocument): Promise<void> {
     await this.open(document.key)
     await this.checkLock()
-    await attempt('write', this.path, () => this.disk.replace(this.path, formatCursorDocument(document)))
+    await attempt('write', this.path, () =>
+      this.disk.replace(this.path, formatCursorDocument(document)),
+    )
   }
 
-  /** A second look at each use: whoever deletes a lock by hand, or wrongly takes us for dead, is found out here. */
+  /**
+   * A second look at each use: whoever deletes a lock by hand, or wrongly takes us for dead, is
+   * found out here.
+   */
   private async checkLock(): Promise<void> {
-    const holder = await attempt('check the lock of', this.path, () => this.disk.read(this.lockPath))
+    const holder = await attempt('check the lock of', this.path, () =>
+      this.disk.read(this.lockPath),
+    )
     if (holder === this.lockText) return
     const now = holder === undefined ? 'is gone' : `now belongs to ${describeHolder(holder)}`
-    throw new CursorStoreError(`the lock ${this.lockPath} was taken from this process and ${now}: restart one process, and only one`)
+    throw new CursorStoreError(
+      `the lock ${this.lockPath} was taken from this process and ${now}: restart one process, and only one`,
+    )
   }
 }
 
 /** Gives what the disk refuses the path, the code and a remedy. */
-export async function attempt<T>(verb: string, path: string, work: () => T | Promise<T>): Promise<Awaited<T>> {
+export async function attempt<T>(
+  verb: string,
+  path: string,
+  work: () => T | Promise<T>,
+): Promise<Awaited<T>> {
   try {
     return await work()
   } catch (error) {
@@ -125,7 +164,10 @@ export function diskError(verb: string, path: string, cause: unknown): CursorSto
   if (cause instanceof CursorStoreError) return cause
   const code = codeOf(cause)
   const remedy = REMEDIES[code ?? ''] ?? 'see the `cause`'
-  return new CursorStoreError(`cannot ${verb} the cursor file ${path} (${code ?? 'unknown error'}): ${remedy}`, { cause })
+  return new CursorStoreError(
+    `cannot ${verb} the cursor file ${path} (${code ?? 'unknown error'}): ${remedy}`,
+    { cause },
+  )
 }
 
 /** The code of a system error, such as `ENOSPC`. */
@@ -157,5 +199,7 @@ function refusal(path: string, lockPath: string, holder: string): CursorStoreErr
 
 function describeHolder(text: string): string {
   const owner = parseLockOwner(text)
-  return owner === undefined ? 'an unknown process, since its lock cannot be read' : `process ${owner.pid} on ${owner.host}`
+  return owner === undefined
+    ? 'an unknown process, since its lock cannot be read'
+    : `process ${owner.pid} on ${owner.host}`
 }

@@ -13,16 +13,18 @@ import type { LockOwner } from './lock.js'
 /** Who owns the file of {@link fileCursorStore}, and where its warnings go. */
 export interface FileCursorStoreOptions {
   /**
-   * The name of this machine in the lock. A lock that carries another name is never taken over, since nobody can tell from
-   * here whether its process lives. Containers that get a new name at each start, and of which there is only one at a time,
-   * want a fixed name here; two that may run together must not share one.
+   * The name of this machine in the lock. A lock that carries another name is never taken over,
+   * since nobody can tell from here whether its process lives. Containers that get a new name at
+   * each start, and of which there is only one at a time, want a fixed name here; two that may run
+   * together must not share one.
    *
    * @default os.hostname()
    */
   readonly host?: string
   /**
-   * Receives one line when the lock of a process that ended without closing its store is taken over.
-   * Stores of one process on the same path share the log of the first. `false`: nothing is written.
+   * Receives one line when the lock of a process that ended without closing its store is taken
+   * over. Stores of one process on the same path share the log of the first. `false`: nothing is
+   * written.
    *
    * @default console
    */
@@ -34,32 +36,37 @@ export interface FileCursorStore extends CursorStore, AsyncDisposable {
   load(key: string): Promise<string | undefined>
   save(key: string, position: string): Promise<void>
   /**
-   * Waits for saves under way and lets go of the file. Other stores of this process on the same path keep it locked. May be
-   * called twice; a closed store that is used again takes the file again.
+   * Waits for saves under way and lets go of the file. Other stores of this process on the same
+   * path keep it locked. May be called twice; a closed store that is used again takes the file
+   * again.
    */
   close(): Promise<void>
 }
 
 /**
- * Keeps one stream's position in a JSON file that is whole at any moment, also after `kill -9` or a loss of power.
+ * Keeps one stream's position in a JSON file that is whole at any moment, also after `kill -9` or a
+ * loss of power.
  *
- * **One file, one stream.** The first key that is loaded or saved owns the file; another key is an error that names both.
+ * **One file, one stream.** The first key that is loaded or saved owns the file; another key is an
+ * error that names both.
  *
- * **One file, one process.** The first `load` or `save` creates `<path>.lock`; a second process is refused. The lock goes with
- * {@link FileCursorStore.close | close()}, `await using` or the end of the process, and one left by a process that was killed
- * is taken over. Every save makes sure that the lock is still ours. It keeps no timer and no handle: it never holds up the end
- * of a program.
+ * **One file, one process.** The first `load` or `save` creates `<path>.lock`; a second process is
+ * refused. The lock goes with {@link FileCursorStore.close | close()}, `await using` or the end of
+ * the process, and one left by a process that was killed is taken over. Every save makes sure that
+ * the lock is still ours. It keeps no timer and no handle: it never holds up the end of a program.
  *
- * **Within a process** all stores on one path, links followed, share one writer. So a function that makes its store inline may
- * be called again and again.
+ * **Within a process** all stores on one path, links followed, share one writer. So a function that
+ * makes its store inline may be called again and again.
  *
- * **Saves** go to `<path>.tmp`, fsync, rename, fsync of the folder. One runs at a time; of those that wait only the newest is
- * written. A link is followed and kept; the file gets the permissions of any new file (umask).
+ * **Saves** go to `<path>.tmp`, fsync, rename, fsync of the folder. One runs at a time; of those
+ * that wait only the newest is written. A link is followed and kept; the file gets the permissions
+ * of any new file (umask).
  *
- * **Errors** are {@link CursorStoreError}s with the path, the remedy and the `cause`: a file that is empty, torn, another
- * stream's, of another version or no cursor file at all; a lock that is held; a folder that does not exist, since a
- * volume that is not mounted must not look like a first start; whatever the disk refuses. Only a missing file is `undefined`.
- * A store whose first use fails does not keep the lock. An empty `path` or `host` throws {@link ConfigError} at the call.
+ * **Errors** are {@link CursorStoreError}s with the path, the remedy and the `cause`: a file that
+ * is empty, torn, another stream's, of another version or no cursor file at all; a lock that is
+ * held; a folder that does not exist, since a volume that is not mounted must not look like a first
+ * start; whatever the disk refuses. Only a missing file is `undefined`. A store whose first use
+ * fails does not keep the lock. An empty `path` or `host` throws {@link ConfigError} at the call.
  *
  * @param path resolved against the working directory at the call.
  * @example
@@ -67,7 +74,10 @@ export interface FileCursorStore extends CursorStore, AsyncDisposable {
  * jetstream$({ checkpoint: fileCursorStore('./cursor.json') }).pipe(ingest(ingestors)).subscribe()
  * ```
  */
-export function fileCursorStore(path: string, options: FileCursorStoreOptions = {}): FileCursorStore {
+export function fileCursorStore(
+  path: string,
+  options: FileCursorStoreOptions = {},
+): FileCursorStore {
   const { host = hostname(), log } = options
   checkGiven({ path, host }, log)
   const named = resolve(path)
@@ -93,18 +103,22 @@ export function fileCursorStore(path: string, options: FileCursorStoreOptions = 
 }
 
 function checkGiven(given: Readonly<Record<'path' | 'host', unknown>>, log: unknown): void {
-  const wrong = Object.entries(given).filter(([, value]) => typeof value !== 'string' || value === '')
+  const wrong = Object.entries(given).filter(
+    ([, value]) => typeof value !== 'string' || value === '',
+  )
   const issues = wrong.map(([option, value]) => ({
     option,
     message: `is ${JSON.stringify(value)}: give a text that is not empty`,
   }))
-  if (log !== undefined && log !== false && !isLogger(log)) issues.push({ option: 'log', message: LOGGER })
+  if (log !== undefined && log !== false && !isLogger(log))
+    issues.push({ option: 'log', message: LOGGER })
   if (issues.length > 0) throw new ConfigError('fileCursorStore', issues)
 }
 
 /**
- * The files that this process holds, by real path; one for all copies of this library, since to the lock they are one process. One
- * listener serves all files, and is there only while there are any. The number is raised when {@link CursorFile} changes for its callers.
+ * The files that this process holds, by real path; one for all copies of this library, since to the
+ * lock they are one process. One listener serves all files, and is there only while there are any.
+ * The number is raised when {@link CursorFile} changes for its callers.
  */
 const held = shared('cursor-files.1', () => {
   const files = new Map<string, CursorFile>()
@@ -120,7 +134,12 @@ function sharedFile(named: string, host: string, log: Log): CursorFile {
   const known = files.get(path)
   if (known !== undefined) return known
   const start = startOf(process.pid)
-  const owner: LockOwner = { pid: process.pid, host, ...(start !== undefined && { start }), token: randomUUID() }
+  const owner: LockOwner = {
+    pid: process.pid,
+    host,
+    ...(start !== undefined && { start }),
+    token: randomUUID(),
+  }
   const file = new CursorFile(nodeDisk(host), path, `${JSON.stringify(owner)}\n`, log, () => {
     files.delete(path)
     if (files.size === 0) process.off('exit', forgetAll)
@@ -130,7 +149,10 @@ function sharedFile(named: string, host: string, log: Log): CursorFile {
   return file
 }
 
-/** Follows links, since a rename would replace the link and not the file. Synchronous: calls must not overtake each other. */
+/**
+ * Follows links, since a rename would replace the link and not the file. Synchronous: calls must
+ * not overtake each other.
+ */
 function realPath(path: string): string {
   try {
     return followLinks(path)
@@ -145,7 +167,8 @@ function followLinks(path: string): string {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
   }
-  // The file is not there yet, but its folder must be, and it may be a link to where the file will be.
+  // The file is not there yet, but its folder must be, and it may be a link to where the file will
+  // be.
   const real = join(realpathSync(dirname(path)), basename(path))
   const target = linkTarget(real)
   return target === undefined ? real : followLinks(resolve(dirname(real), target))
@@ -172,13 +195,17 @@ function nodeDisk(host: string): CursorDisk {
   }
 }
 
-/** A link appears with all of its text; a file that is opened and then written could be seen, or left behind, empty. */
+/**
+ * A link appears with all of its text; a file that is opened and then written could be seen, or
+ * left behind, empty.
+ */
 async function createWhole(path: string, text: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`
   try {
     await writeDurably(draft, text)
     await link(draft, path).catch((error: unknown) => {
-      // Some file systems (exFAT, many network mounts) have no hard links: second best is better than none.
+      // Some file systems (exFAT, many network mounts) have no hard links: second best is better
+      // than none.
       if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')) throw error
       return writeDurably(path, text)
     })
@@ -194,8 +221,10 @@ async function createWhole(path: string, text: string): Promise<boolean> {
 async function readRegularFile(path: string): Promise<string | undefined> {
   try {
     const stats = await stat(path)
-    // Reading a pipe would hang, and a save would put a file in the place of a device. A folder gets its EISDIR below.
-    if (!stats.isFile() && !stats.isDirectory()) throw new CursorStoreError(`${path} is a device or a pipe: give the path of a file`)
+    // Reading a pipe would hang, and a save would put a file in the place of a device. A folder
+    // gets its EISDIR below.
+    if (!stats.isFile() && !stats.isDirectory())
+      throw new CursorStoreError(`${path} is a device or a pipe: give the path of a file`)
     return await readFile(path, 'utf8')
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
@@ -203,7 +232,10 @@ async function readRegularFile(path: string): Promise<string | undefined> {
   }
 }
 
-/** One name for the temporary file, since the lock is ours: what a killed process left there is replaced, nothing piles up. */
+/**
+ * One name for the temporary file, since the lock is ours: what a killed process left there is
+ * replaced, nothing piles up.
+ */
 async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`
   await rm(temporary, { force: true })
@@ -255,10 +287,14 @@ function isRunning({ pid, start }: LockOwner): boolean {
   return start === undefined || running === undefined || running === start
 }
 
-/** Linux only: tells a process from another with the same pid, such as the pid 1 of each container, or one before a reboot. */
+/**
+ * Linux only: tells a process from another with the same pid, such as the pid 1 of each container,
+ * or one before a reboot.
+ */
 function startOf(pid: number): string | undefined {
   try {
-    const [, state, start] = /^.*\) (\S)(?: \S+){18} (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? []
+    const [, state, start] =
+      /^.*\) (\S)(?: \S+){18} (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? []
     if (start === undefined) return undefined
     // A zombie holds its pid until it is reaped, but nothing else.
     return state === 'Z' || state === 'X' ? 'ended' : `${bootId()}:${start}`

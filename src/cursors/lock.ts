@@ -19,12 +19,14 @@ export interface LockDisk {
 }
 
 /**
- * Takes the lock at `path` by writing `own` there. Answers `undefined` when it is ours, else the text of who has it.
+ * Takes the lock at `path` by writing `own` there. Answers `undefined` when it is ours, else the
+ * text of who has it.
  *
- * The lock of a dead process may be replaced only by who holds the lock *of the lock*, and only after a second look. Without
- * it, of two that find the same dead owner the slower would remove the lock that the faster has just taken. That second lock
- * becomes the first by a rename, so there is no moment at which neither exists, and one left by a process that died in the
- * midst of this is taken over by the same rule, one level down.
+ * The lock of a dead process may be replaced only by who holds the lock *of the lock*, and only
+ * after a second look. Without it, of two that find the same dead owner the slower would remove the
+ * lock that the faster has just taken. That second lock becomes the first by a rename, so there is
+ * no moment at which neither exists, and one left by a process that died in the midst of this is
+ * taken over by the same rule, one level down.
  *
  * `onTakeover` receives the text of the dead process's lock that was replaced.
  */
@@ -55,7 +57,13 @@ export async function takeLock(
 export function parseLockOwner(text: string): LockOwner | undefined {
   try {
     const { pid, host, start, token } = JSON.parse(text)
-    if (!Number.isSafeInteger(pid) || pid <= 0 || typeof host !== 'string' || typeof token !== 'string') return undefined
+    if (
+      !Number.isSafeInteger(pid) ||
+      pid <= 0 ||
+      typeof host !== 'string' ||
+      typeof token !== 'string'
+    )
+      return undefined
     return typeof start === 'string' ? { pid, host, start, token } : { pid, host, token }
   } catch {
     return undefined

@@ -7,16 +7,20 @@ export interface MemoryCursorStore extends CursorStore {
 }
 
 /**
- * Keeps positions for as long as the program runs: for tests, and for streams that resubscribe but need not survive a restart.
+ * Keeps positions for as long as the program runs: for tests, and for streams that resubscribe but
+ * need not survive a restart.
  *
- * @param initial pairs of key and position to begin with, such as the `positions` of another memory store. They are copied.
+ * @param initial pairs of key and position to begin with, such as the `positions` of another memory
+ * store. They are copied.
  * @example
  * ```ts
  * const store = memoryCursorStore()
  * jetstream$({ checkpoint: store }).subscribe()
  * ```
  */
-export function memoryCursorStore(initial: Iterable<readonly [key: string, position: string]> = []): MemoryCursorStore {
+export function memoryCursorStore(
+  initial: Iterable<readonly [key: string, position: string]> = [],
+): MemoryCursorStore {
   const positions = new Map(initial)
   return {
     positions,

@@ -6,7 +6,10 @@ export interface NewestWins<T> {
   idle(): Promise<void>
 }
 
-/** Serialises `write`, and lets the newest value take the place of the one that waits, so that a slow disk is asked for little. */
+/**
+ * Serialises `write`, and lets the newest value take the place of the one that waits, so that a
+ * slow disk is asked for little.
+ */
 export function newestWins<T>(write: (value: T) => Promise<void>): NewestWins<T> {
   let last = Promise.resolve()
   let waiting: { value: T; readonly done: Promise<void> } | undefined

@@ -1,6 +1,12 @@
 import { ConfigError, CursorStoreError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
-import { clientIssue, isRedisClient, type RedisClient, type RedisCommand, redisCommands } from '../redis-client/client.js'
+import {
+  clientIssue,
+  isRedisClient,
+  type RedisClient,
+  type RedisCommand,
+  redisCommands,
+} from '../redis-client/client.js'
 import type { CursorStore } from './cursor-store.js'
 import { type NewestWins, newestWins } from './newest-wins.js'
 
@@ -13,31 +19,41 @@ export interface RedisCursorStoreOptions {
 }
 
 /**
- * Keeps positions in Redis, one key for each stream. A Redis that loses its last second in a crash gives an older position: the source sends again
- * what came after it. The client stays yours to close.
+ * Keeps positions in Redis, one key for each stream. A Redis that loses its last second in a crash
+ * gives an older position: the source sends again what came after it. The client stays yours to
+ * close.
  *
- * **Errors**: {@link ConfigError} is thrown at the call, for what is no client. `CursorStoreError` for whatever Redis says or does not say: a position
- * that cannot be read is never taken for none.
+ * **Errors**: {@link ConfigError} is thrown at the call, for what is no client. `CursorStoreError`
+ * for whatever Redis says or does not say: a position that cannot be read is never taken for none.
  *
  * @example
  * ```ts
  * jetstream$({ checkpoint: redisCursorStore(redis, { prefix: 'indexer:cursor:' }) }).subscribe()
  * ```
  */
-export function redisCursorStore(client: RedisClient, options: RedisCursorStoreOptions = {}): CursorStore {
+export function redisCursorStore(
+  client: RedisClient,
+  options: RedisCursorStoreOptions = {},
+): CursorStore {
   const { prefix = 'cursor:', timeoutMs } = options
-  if (!isRedisClient(client)) throw new ConfigError('redisCursorStore', [{ option: 'client', message: clientIssue(client) }])
+  if (!isRedisClient(client))
+    throw new ConfigError('redisCursorStore', [{ option: 'client', message: clientIssue(client) }])
   const commands = redisCommands(client)
   const ask = async (verb: string, command: RedisCommand): Promise<unknown> => {
     try {
       return await commands.send(command, timeoutMs)
     } catch (cause) {
-      throw new CursorStoreError(`could not ${verb} the position under ${shown(command[1])}: ${messageOf(cause)}`, { cause })
+      throw new CursorStoreError(
+        `could not ${verb} the position under ${shown(command[1])}: ${messageOf(cause)}`,
+        { cause },
+      )
     }
   }
   const writers = new Map<string, NewestWins<string>>()
   const writerOf = (key: string): NewestWins<string> => {
-    const writer = writers.get(key) ?? newestWins(async (position) => void (await ask('save', ['SET', prefix + key, position])))
+    const writer =
+      writers.get(key) ??
+      newestWins(async (position) => void (await ask('save', ['SET', prefix + key, position])))
     writers.set(key, writer)
     return writer
   }

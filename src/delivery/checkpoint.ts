@@ -1,4 +1,15 @@
-import { asyncScheduler, defer, from, ignoreElements, interval, type Observable, retry, tap, throwError, timer } from 'rxjs'
+import {
+  asyncScheduler,
+  defer,
+  from,
+  ignoreElements,
+  interval,
+  type Observable,
+  retry,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { CursorStoreError, StreamError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
@@ -9,11 +20,14 @@ import type { Mark } from './position.js'
 export interface CheckpointOptions {
   /** Where the position is kept. */
   readonly store: CursorStore
-  /** How often at most the checkpoint is saved while the stream runs, in milliseconds. @default 1000 */
+  /**
+   * How often at most the checkpoint is saved while the stream runs, in milliseconds. @default 1000
+   */
   readonly everyMs?: number
   /**
-   * How long saving may fail before the stream ends with `CursorStoreError`, in milliseconds. A store whose error is caused by a retryable one, such as a Redis
-   * that is away, is waited for without an end. @default 60_000
+   * How long saving may fail before the stream ends with `CursorStoreError`, in milliseconds. A
+   * store whose error is caused by a retryable one, such as a Redis that is away, is waited for
+   * without an end. @default 60_000
    */
   readonly failAfterMs?: number
 }
@@ -27,8 +41,8 @@ export interface PositionFormat<Position> {
 }
 
 /**
- * Saves the checkpoint: one save in flight, the newest position next. After the stream's end it goes on by itself until all that is done is
- * saved, and needs no timer for that.
+ * Saves the checkpoint: one save in flight, the newest position next. After the stream's end it
+ * goes on by itself until all that is done is saved, and needs no timer for that.
  */
 export class Checkpoint<Position> {
   saved: Position | undefined
@@ -49,13 +63,17 @@ export class Checkpoint<Position> {
   async flush(): Promise<void> {
     const errors = this.errors
     while (this.errors === errors && this.#isBehind()) await this.save()
-    if (this.#isBehind()) throw new CursorStoreError('the last checkpoint could not be saved', { cause: this.#error })
+    if (this.#isBehind())
+      throw new CursorStoreError('the last checkpoint could not be saved', { cause: this.#error })
   }
 
   /** Yields what is stored; waits for a store that says it will be back. */
   load$(): Observable<Position | undefined> {
     return defer(() => from(this.#load())).pipe(
-      retry({ delay: (error: unknown, attempt) => (willPass(error) ? timer(backoffMs(attempt)) : throwError(() => error)) }),
+      retry({
+        delay: (error: unknown, attempt) =>
+          willPass(error) ? timer(backoffMs(attempt)) : throwError(() => error),
+      }),
     )
   }
 
@@ -78,10 +96,15 @@ export class Checkpoint<Position> {
   regularly({ everyMs = 1000, failAfterMs = 60_000 }: CheckpointOptions): Observable<never> {
     let goodAt = asyncScheduler.now()
     const save = () => {
-      // A save that never ends is no better than one that fails; one whose store says that it will be back is waited for.
-      if ((this.#error === undefined && !this.saving) || willPass(this.#error)) goodAt = asyncScheduler.now()
+      // A save that never ends is no better than one that fails; one whose store says that it will
+      // be back is waited for.
+      if ((this.#error === undefined && !this.saving) || willPass(this.#error))
+        goodAt = asyncScheduler.now()
       else if (asyncScheduler.now() - goodAt >= failAfterMs) {
-        throw new CursorStoreError(`the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`, { cause: this.#error })
+        throw new CursorStoreError(
+          `the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`,
+          { cause: this.#error },
+        )
       }
       this.save()
     }
@@ -99,13 +122,19 @@ export class Checkpoint<Position> {
       return await this.store.load(this.key)
     } catch (cause) {
       if (cause instanceof CursorStoreError) throw cause
-      throw new CursorStoreError(`the store could not load the position for ${this.key}: ${messageOf(cause)}`, { cause })
+      throw new CursorStoreError(
+        `the store could not load the position for ${this.key}: ${messageOf(cause)}`,
+        { cause },
+      )
     }
   }
 
   #isBehind(): boolean {
     const current = this.current()
-    return current !== undefined && (this.saved === undefined || !this.format.isSame(current, this.saved))
+    return (
+      current !== undefined &&
+      (this.saved === undefined || !this.format.isSame(current, this.saved))
+    )
   }
 
   #read(text: string): Position {
@@ -133,9 +162,13 @@ export class Checkpoint<Position> {
   }
 }
 
-/** Whether trying again can help, as whoever failed says: a Redis that is away, and not a file that cannot be written. */
+/**
+ * Whether trying again can help, as whoever failed says: a Redis that is away, and not a file that
+ * cannot be written.
+ */
 const willPass = (error: unknown): boolean =>
-  error instanceof StreamError && (error.retryable || (error.cause !== error && willPass(error.cause)))
+  error instanceof StreamError &&
+  (error.retryable || (error.cause !== error && willPass(error.cause)))
 
 /** Positions of a live source. */
 export const markFormat: PositionFormat<Mark> = {
@@ -143,7 +176,12 @@ export const markFormat: PositionFormat<Mark> = {
   read(text) {
     try {
       const { host, position, time_us } = JSON.parse(text) as Mark
-      if (typeof host === 'string' && Number.isSafeInteger(position) && Number.isSafeInteger(time_us)) return { host, position, time_us }
+      if (
+        typeof host === 'string' &&
+        Number.isSafeInteger(position) &&
+        Number.isSafeInteger(time_us)
+      )
+        return { host, position, time_us }
     } catch {
       // No JSON, or none of an object.
     }

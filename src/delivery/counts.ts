@@ -1,4 +1,7 @@
-/** What a stream counts by itself; the ledger and the progress have numbers of their own. Mutated for each frame, read when metrics are told. */
+/**
+ * What a stream counts by itself; the ledger and the progress have numbers of their own. Mutated
+ * for each frame, read when metrics are told.
+ */
 export class Counts {
   frames = 0
   control = 0
@@ -9,7 +12,8 @@ export class Counts {
   reconnects = 0
   /** Without those of the connection that is open. */
   bytes = 0
-  // Numbers from the beginning, and never undefined: V8 writes over such a field, and makes an object for each value of the other kind.
+  // Numbers from the beginning, and never undefined: V8 writes over such a field, and makes an
+  // object for each value of the other kind.
   #lastEventAt = -1
   #lastTimeUs = 0
 
@@ -25,6 +29,8 @@ export class Counts {
   }
 
   get lagMs(): number | undefined {
-    return this.#lastTimeUs === 0 ? undefined : Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000)
+    return this.#lastTimeUs === 0
+      ? undefined
+      : Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000)
   }
 }

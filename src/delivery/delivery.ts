@@ -17,11 +17,17 @@ export interface DeliverySource {
   /** Counted: the source goes on when each `pause` has met its `resume`. */
   pause(): void
   resume(): void
-  /** Settles when the checkpoint of all that is done is saved; `undefined` where the source has no checkpoint. */
+  /**
+   * Settles when the checkpoint of all that is done is saved; `undefined` where the source has no
+   * checkpoint.
+   */
   flush(): PromiseLike<void> | undefined
 }
 
-/** The copy of this library that opened a delivery: two of one contract understand each other's deliveries. */
+/**
+ * The copy of this library that opened a delivery: two of one contract understand each other's
+ * deliveries.
+ */
 export interface LibraryCopy {
   readonly contract: number
   readonly version: string
@@ -30,11 +36,13 @@ export interface LibraryCopy {
 export const THIS_COPY: LibraryCopy = { contract: DELIVERY_CONTRACT, version: VERSION }
 
 /**
- * One event's stay in the user's pipe (or that of several, for a batch): open until nobody holds it.
+ * One event's stay in the user's pipe (or that of several, for a batch): open until nobody holds
+ * it.
  *
- * Other copies of this library call it too. A change of this interface, of {@link DeliverySource} or of {@link Place} that an older copy
- * would misread raises `DELIVERY_CONTRACT`. `copy`, `hold()` and `release('failed')` are the same in every contract: with them a copy of
- * another contract refuses the event.
+ * Other copies of this library call it too. A change of this interface, of {@link DeliverySource}
+ * or of {@link Place} that an older copy would misread raises `DELIVERY_CONTRACT`. `copy`, `hold()`
+ * and `release('failed')` are the same in every contract: with them a copy of another contract
+ * refuses the event.
  */
 export interface Holding {
   readonly copy: LibraryCopy
@@ -49,17 +57,20 @@ export interface Holding {
 }
 
 /**
- * The open delivery. The source opens it around its call of `next`, so the call stack is the path of that one event through the pipe.
+ * The open delivery. The source opens it around its call of `next`, so the call stack is the path
+ * of that one event through the pipe.
  *
- * One for all copies of this library in a realm, whatever their contract: a package manager makes a second copy where peers differ, and a
- * module variable would hide the deliveries of one copy from the operators of the other. Looked up once, since it is used for each event.
+ * One for all copies of this library in a realm, whatever their contract: a package manager makes a
+ * second copy where peers differ, and a module variable would hide the deliveries of one copy from
+ * the operators of the other. Looked up once, since it is used for each event.
  */
 const open = shared<{ current: Holding | undefined }>('delivery', () => ({ current: undefined }))
 
 /**
  * The delivery whose call is on the stack.
  *
- * **Errors** throws {@link DuplicateLibraryError} where it belongs to a copy of this library with another contract, and fails that delivery.
+ * **Errors** throws {@link DuplicateLibraryError} where it belongs to a copy of this library with
+ * another contract, and fails that delivery.
  */
 export function currentDelivery(): Holding | undefined {
   const { current } = open
@@ -67,7 +78,10 @@ export function currentDelivery(): Holding | undefined {
   return current
 }
 
-/** Makes `holding` the current delivery, and returns what was: give that back to {@link leave}, in a `finally`. */
+/**
+ * Makes `holding` the current delivery, and returns what was: give that back to {@link leave}, in a
+ * `finally`.
+ */
 export function enter(holding: Holding | undefined): Holding | undefined {
   const outer = open.current
   open.current = holding
@@ -78,7 +92,10 @@ export function leave(outer: Holding | undefined): void {
   open.current = outer
 }
 
-/** Without the failure the event would count as done when the source's call returns, and the checkpoint would pass it. */
+/**
+ * Without the failure the event would count as done when the source's call returns, and the
+ * checkpoint would pass it.
+ */
 function refuse(holding: Holding): never {
   holding.hold()
   holding.release('failed')
@@ -95,10 +112,12 @@ export interface Release {
 }
 
 /**
- * Keeps the delivery of the event that is being emitted open until `release` is called, so that no checkpoint and no ack passes it.
+ * Keeps the delivery of the event that is being emitted open until `release` is called, so that no
+ * checkpoint and no ack passes it.
  *
- * **Errors** throws {@link HoldError} outside a delivery: when called after the emission returned, or below an operator that moved the
- * value to a later tick (`delay`, `observeOn`, `concatMap` over a promise).
+ * **Errors** throws {@link HoldError} outside a delivery: when called after the emission returned,
+ * or below an operator that moved the value to a later tick (`delay`, `observeOn`, `concatMap` over
+ * a promise).
  *
  * @example
  * ```ts
@@ -111,7 +130,9 @@ export interface Release {
 export function hold(): Release {
   const holding = currentDelivery()
   if (holding === undefined) {
-    throw new HoldError('`hold()` was called outside a delivery; call it synchronously while the source emits, or use `boundedMergeMap`')
+    throw new HoldError(
+      '`hold()` was called outside a delivery; call it synchronously while the source emits, or use `boundedMergeMap`',
+    )
   }
   holding.hold()
   return releaseOf(holding)
@@ -124,7 +145,10 @@ export function releaseOf(holding: Holding): Release {
     released = true
     holding.release(outcome)
   }
-  return Object.assign(() => settle('done'), { failed: () => settle('failed'), dropped: () => settle('dropped') })
+  return Object.assign(() => settle('done'), {
+    failed: () => settle('failed'),
+    dropped: () => settle('dropped'),
+  })
 }
 
 /** The deliveries of a batch, held and released as one. */

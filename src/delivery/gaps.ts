@@ -35,11 +35,14 @@ const WARN_EVERY_MS = 60_000
 
 /**
  * Reports gaps, and joins consecutive drops to one. Where no observer receives them, the log tells
- * what no server sends again and what was too large. Drops are what the program's `overflow` asks for.
+ * what no server sends again and what was too large. Drops are what the program's `overflow` asks
+ * for.
  */
 export class Gaps {
   count = 0
-  #drops: { host: string; from: number; to: number; count: number; recoverable: boolean } | undefined
+  #drops:
+    | { host: string; from: number; to: number; count: number; recoverable: boolean }
+    | undefined
 
   readonly #warnedAt = new Map<GapReason, number>()
 
@@ -74,10 +77,16 @@ export class Gaps {
     const now = asyncScheduler.now()
     if (now - (this.#warnedAt.get(reason) ?? Number.NEGATIVE_INFINITY) < WARN_EVERY_MS) return
     this.#warnedAt.set(reason, now)
-    const what = count === undefined ? 'events may be lost' : count === 1 ? '1 event is lost' : `${count} events are lost`
+    const what =
+      count === undefined
+        ? 'events may be lost'
+        : count === 1
+          ? '1 event is lost'
+          : `${count} events are lost`
     this.log.warn(`${host}: ${what}, from ${from} to ${to ?? 'an unknown position'} (${reason})`)
   }
 }
 
 /** A frame that was too large comes again only to who raises the limit, and knows of it. */
-const isLost = ({ reason, recoverable }: Gap): boolean => reason === 'frame-too-large' || (reason !== 'dropped' && !recoverable)
+const isLost = ({ reason, recoverable }: Gap): boolean =>
+  reason === 'frame-too-large' || (reason !== 'dropped' && !recoverable)

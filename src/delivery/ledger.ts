@@ -1,6 +1,14 @@
 import type { Subscriber } from 'rxjs'
 import { HoldError } from '../errors.js'
-import { type DeliverySource, enter, type Holding, type LibraryCopy, leave, type Outcome, THIS_COPY } from './delivery.js'
+import {
+  type DeliverySource,
+  enter,
+  type Holding,
+  type LibraryCopy,
+  leave,
+  type Outcome,
+  THIS_COPY,
+} from './delivery.js'
 import type { Place } from './position.js'
 
 /** What a source does when a delivery is settled. */
@@ -39,7 +47,8 @@ export class Delivery<Event> implements Holding, Place {
 
   hold(): void {
     // An emission that outlives its delivery: below `finalize`, say, when the work was cut.
-    if (this.holds === 0) throw new HoldError('`hold()` was called for an event that is settled already')
+    if (this.holds === 0)
+      throw new HoldError('`hold()` was called for an event that is settled already')
     this.holds += 1
     if (this.held) return
     this.held = true
@@ -47,7 +56,8 @@ export class Delivery<Event> implements Holding, Place {
   }
 
   release(outcome: Outcome): void {
-    // The worst of several outcomes stands: what one branch of a `share` failed is not done, whatever the others say.
+    // The worst of several outcomes stands: what one branch of a `share` failed is not done,
+    // whatever the others say.
     if (outcome === 'failed' || this.outcome === 'done') this.outcome = outcome
     this.holds -= 1
     if (this.holds === 0) this.ledger.settle(this, this.outcome)
@@ -63,8 +73,9 @@ export class Delivery<Event> implements Holding, Place {
 }
 
 /**
- * The book of one subscription's deliveries. At any moment `delivered = done + dropped + failed + open`, and {@link frontier} is the
- * oldest event that a restart must bring again.
+ * The book of one subscription's deliveries. At any moment
+ * `delivered = done + dropped + failed + open`, and {@link frontier} is the oldest event that a
+ * restart must bring again.
  */
 export class Ledger<Event> {
   delivered = 0
@@ -72,11 +83,15 @@ export class Ledger<Event> {
   dropped = 0
   failed = 0
   open = 0
-  /** Deliveries that anybody held: 0 beside asynchronous work is the sign of a pipe that ends its deliveries early. */
+  /**
+   * Deliveries that anybody held: 0 beside asynchronous work is the sign of a pipe that ends its
+   * deliveries early.
+   */
   held = 0
   #oldest: Delivery<Event> | undefined
   #newest: Delivery<Event> | undefined
-  // A failed delivery never becomes done, so that only the first one can matter: later ones need no memory.
+  // A failed delivery never becomes done, so that only the first one can matter: later ones need no
+  // memory.
   #firstFailed: Delivery<Event> | undefined
 
   constructor(
@@ -84,9 +99,24 @@ export class Ledger<Event> {
     private readonly settlement: Settlement<Event>,
   ) {}
 
-  deliver(event: Event, host: string, position: number, time_us: number, destination: Subscriber<Event>, index = 0): void {
+  deliver(
+    event: Event,
+    host: string,
+    position: number,
+    time_us: number,
+    destination: Subscriber<Event>,
+    index = 0,
+  ): void {
     this.delivered += 1
-    const delivery = new Delivery<Event>(this, event, this.delivered, host, position, time_us, index)
+    const delivery = new Delivery<Event>(
+      this,
+      event,
+      this.delivered,
+      host,
+      position,
+      time_us,
+      index,
+    )
     this.#link(delivery)
     const outer = enter(delivery)
     try {
@@ -100,7 +130,11 @@ export class Ledger<Event> {
   settle(delivery: Delivery<Event>, outcome: Outcome): void {
     this.#unlink(delivery)
     this[outcome] += 1
-    if (outcome === 'failed' && delivery.ordinal < (this.#firstFailed?.ordinal ?? Number.POSITIVE_INFINITY)) this.#firstFailed = delivery
+    if (
+      outcome === 'failed' &&
+      delivery.ordinal < (this.#firstFailed?.ordinal ?? Number.POSITIVE_INFINITY)
+    )
+      this.#firstFailed = delivery
     this.settlement.settled(delivery, outcome)
   }
 

@@ -6,7 +6,10 @@ export type ConnectionStatus =
   | {
       readonly state: 'connecting' | 'open' | 'paused'
       readonly host: string
-      /** Why the stream closed the last connection itself and dials again: no failure. Absent otherwise. */
+      /**
+       * Why the stream closed the last connection itself and dials again: no failure. Absent
+       * otherwise.
+       */
       readonly redialled?: string
     }
   | {
@@ -31,13 +34,16 @@ export interface CompressionStatus {
 }
 
 /**
- * A frozen snapshot of one stream. At any moment `frames = events + control + rejected`, `events = duplicates + filtered + delivered` and
- * `delivered = done + dropped + failed + open`.
+ * A frozen snapshot of one stream. At any moment `frames = events + control + rejected`,
+ * `events = duplicates + filtered + delivered` and `delivered = done + dropped + failed + open`.
  */
 export interface StreamMetrics {
   readonly connection: ConnectionStatus
   readonly compression: CompressionStatus
-  /** The wire that is spoken, of a source that has several: `jetstream$` chooses under `wire: 'auto'`. */
+  /**
+   * The wire that is spoken, of a source that has several: `jetstream$` chooses under
+   * `wire: 'auto'`.
+   */
   readonly wire: string | undefined
   /** WebSocket messages received. */
   readonly frames: number
@@ -60,7 +66,10 @@ export interface StreamMetrics {
   readonly done: number
   readonly dropped: number
   readonly failed: number
-  /** Deliveries that anybody ever held. 0 beside a checkpoint and asynchronous work is the sign of a pipe that ends them early. */
+  /**
+   * Deliveries that anybody ever held. 0 beside a checkpoint and asynchronous work is the sign of a
+   * pipe that ends them early.
+   */
   readonly held: number
   /** Values that wait in bounded operators now. */
   readonly queued: number
@@ -114,7 +123,8 @@ const NOTHING_YET: StreamMetrics = Object.freeze({
 })
 
 /**
- * Makes the subject that a source keeps up to date: `jetstream$({ metrics$ })` publishes a frozen snapshot every second and at every change
- * of the connection's state. One subject for one subscription.
+ * Makes the subject that a source keeps up to date: `jetstream$({ metrics$ })` publishes a frozen
+ * snapshot every second and at every change of the connection's state. One subject for one
+ * subscription.
  */
 export const streamMetrics = (): BehaviorSubject<StreamMetrics> => new BehaviorSubject(NOTHING_YET)

@@ -8,7 +8,10 @@ export interface Mark {
   readonly time_us: number
 }
 
-/** Where one event stands among those that share its position: the same on every host's every replay, whatever the program filters. */
+/**
+ * Where one event stands among those that share its position: the same on every host's every
+ * replay, whatever the program filters.
+ */
 export interface Place extends Mark {
   /** From 0, counted by the source. */
   readonly index: number

@@ -29,7 +29,11 @@ export function reject(
 }
 
 /** Rejects parts of one frame, which is copied once, however many they are. */
-export function rejecter(observer: Partial<Observer<RejectedFrame>> | undefined, host: string, frame: Frame): (error: FrameError) => void {
+export function rejecter(
+  observer: Partial<Observer<RejectedFrame>> | undefined,
+  host: string,
+  frame: Frame,
+): (error: FrameError) => void {
   let kept: Frame | undefined
   return (error) => {
     kept ??= cut(frame)
@@ -37,6 +41,11 @@ export function rejecter(observer: Partial<Observer<RejectedFrame>> | undefined,
   }
 }
 
-/** Bytes are copied: what the socket reads next comes into the same memory. Not by the `slice` of Node's buffers, which copies nothing. */
+/**
+ * Bytes are copied: what the socket reads next comes into the same memory. Not by the `slice` of
+ * Node's buffers, which copies nothing.
+ */
 const cut = (frame: Frame): Frame =>
-  typeof frame === 'string' ? frame.slice(0, KEPT_BYTES) : Uint8Array.prototype.slice.call(frame, 0, KEPT_BYTES)
+  typeof frame === 'string'
+    ? frame.slice(0, KEPT_BYTES)
+    : Uint8Array.prototype.slice.call(frame, 0, KEPT_BYTES)

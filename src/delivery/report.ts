@@ -30,12 +30,22 @@ export class Report {
 
   /** The next attempt, at `host`, comes after the backoff. */
   waiting(host: string, attempt: number, reason: StreamError): void {
-    this.become({ state: 'waiting', host, attempt, nextAttemptAt: asyncScheduler.now() + this.backoffMs, reason })
+    this.become({
+      state: 'waiting',
+      host,
+      attempt,
+      nextAttemptAt: asyncScheduler.now() + this.backoffMs,
+      reason,
+    })
   }
 
   /** Why the stream ends: told with its end, which follows. */
   failed(host: string, error: unknown): void {
-    this.#status = { state: 'closed', host, ...(error instanceof StreamError ? { reason: error } : {}) }
+    this.#status = {
+      state: 'closed',
+      host,
+      ...(error instanceof StreamError ? { reason: error } : {}),
+    }
   }
 
   ended(host: string): void {

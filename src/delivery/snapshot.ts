@@ -28,8 +28,24 @@ export interface Standing {
 const UNCOMPRESSED: CompressionStatus = { name: 'none' }
 
 /** All that metrics tell of a stream, frozen. */
-export function snapshotOf(numbers: Numbers, connection: ConnectionStatus, currentBackoffMs: number, standing: Standing): StreamMetrics {
-  const { frames, bytes, control, rejected, events, duplicates, filtered, reconnects, lastEventAt, lagMs } = numbers.counts
+export function snapshotOf(
+  numbers: Numbers,
+  connection: ConnectionStatus,
+  currentBackoffMs: number,
+  standing: Standing,
+): StreamMetrics {
+  const {
+    frames,
+    bytes,
+    control,
+    rejected,
+    events,
+    duplicates,
+    filtered,
+    reconnects,
+    lastEventAt,
+    lagMs,
+  } = numbers.counts
   const { delivered, open, done, dropped, failed, held, source } = numbers.ledger
   return Object.freeze({
     connection: Object.freeze(connection),

@@ -1,16 +1,27 @@
 import type { OperatorFunction, Subscriber } from 'rxjs'
 import { observe, operate } from '../internal/observe.js'
-import { currentDelivery, type DeliverySource, enter, type Holding, type LibraryCopy, leave, type Outcome } from './delivery.js'
+import {
+  currentDelivery,
+  type DeliverySource,
+  enter,
+  type Holding,
+  type LibraryCopy,
+  leave,
+  type Outcome,
+} from './delivery.js'
 import type { Place } from './position.js'
 
 /** Emits one part of a message; `index` is its place among all parts, wanted or not. */
 export type EmitPart<Part> = (part: Part, index: number) => void
 
 /**
- * Emits the parts of each message in the one delivery of the message, which is done when all of them are: so that no position lies inside a
- * message. A message that is cut, by `take(n)` say, or whose parts cannot all be made, is not done.
+ * Emits the parts of each message in the one delivery of the message, which is done when all of
+ * them are: so that no position lies inside a message. A message that is cut, by `take(n)` say, or
+ * whose parts cannot all be made, is not done.
  */
-export const parts = <Message, Part>(each: (message: Message, emit: EmitPart<Part>) => void): OperatorFunction<Message, Part> =>
+export const parts = <Message, Part>(
+  each: (message: Message, emit: EmitPart<Part>) => void,
+): OperatorFunction<Message, Part> =>
   operate((source, destination) => {
     observe(
       source,
@@ -35,7 +46,11 @@ export const parts = <Message, Part>(each: (message: Message, emit: EmitPart<Par
     )
   })
 
-function emitPart<Part>(part: Part, holding: Holding | undefined, destination: Subscriber<Part>): void {
+function emitPart<Part>(
+  part: Part,
+  holding: Holding | undefined,
+  destination: Subscriber<Part>,
+): void {
   const outer = enter(holding)
   try {
     destination.next(part)
@@ -63,7 +78,14 @@ class PartHolding implements Holding {
 
   get place(): Place | undefined {
     const { place } = this.whole
-    return place && { host: place.host, position: place.position, time_us: place.time_us, index: this.index }
+    return (
+      place && {
+        host: place.host,
+        position: place.position,
+        time_us: place.time_us,
+        index: this.index,
+      }
+    )
   }
 
   hold(): void {

@@ -1,12 +1,19 @@
-import { BoundsError, MAX_DEPTH, MAX_MEMBERS, MAX_UNCOUNTED_CHARACTERS, TOO_DEEP, TOO_MANY } from './content-bounds.js'
+import {
+  BoundsError,
+  MAX_DEPTH,
+  MAX_MEMBERS,
+  MAX_UNCOUNTED_CHARACTERS,
+  TOO_DEEP,
+  TOO_MANY,
+} from './content-bounds.js'
 
 /** Where the content is in a message: every member of the root, or what the root is itself. */
 export interface Layout {
   /** A member of the root that only wraps: its members, or items, are the content. */
   readonly wrapper?: string
   /**
-   * What is replaced by {@link Unreadable} where it is beyond the bounds: a member of the wrapper, or
-   * every item of it. Anything else beyond the bounds is an error.
+   * What is replaced by {@link Unreadable} where it is beyond the bounds: a member of the wrapper,
+   * or every item of it. Anything else beyond the bounds is an error.
    */
   readonly replaced?: string | 'every item'
   /** Whether a root is content itself, by its value. @default never */
@@ -32,16 +39,25 @@ export function parseBounded(text: string, layout: Layout): unknown {
 }
 
 /**
- * Whether a glance shows that the text is within the bounds: it is short, and has few brackets, those
- * in strings included. Nearly all messages are such. Each bracket costs a native search, so that the
- * search ends where what follows has no room for more levels.
+ * Whether a glance shows that the text is within the bounds: it is short, and has few brackets,
+ * those in strings included. Nearly all messages are such. Each bracket costs a native search, so
+ * that the search ends where what follows has no room for more levels.
  */
 export function isSurelyBounded(text: string): boolean {
   if (text.length > MAX_UNCOUNTED_CHARACTERS) return false
   // The first character is counted, whatever it is.
   let levels = 1
-  for (let at = text.indexOf('[', 1); at >= 0 && levels <= MAX_DEPTH; at = text.indexOf('[', at + 1)) levels += 1
-  for (let at = text.indexOf('{', 1); at >= 0 && levels <= MAX_DEPTH; at = text.indexOf('{', at + 1)) {
+  for (
+    let at = text.indexOf('[', 1);
+    at >= 0 && levels <= MAX_DEPTH;
+    at = text.indexOf('[', at + 1)
+  )
+    levels += 1
+  for (
+    let at = text.indexOf('{', 1);
+    at >= 0 && levels <= MAX_DEPTH;
+    at = text.indexOf('{', at + 1)
+  ) {
     levels += 1
     // One more for the innermost, which may be empty.
     if (levels + 1 + (text.length - at) / LEVEL_CHARACTERS <= MAX_DEPTH) return true
@@ -120,7 +136,8 @@ class Skimmer {
   #content(above: number, isReplaced = false): void {
     const from = this.#at
     this.#value()
-    const why = this.#depth > MAX_DEPTH ? TOO_DEEP : this.#members > MAX_MEMBERS ? TOO_MANY : undefined
+    const why =
+      this.#depth > MAX_DEPTH ? TOO_DEEP : this.#members > MAX_MEMBERS ? TOO_MANY : undefined
     if (why !== undefined && !isReplaced) throw new BoundsError(why)
     if (why !== undefined) this.#cuts.push({ from, to: this.#at, why })
     else this.#keep(this.#members, above + this.#depth, isReplaced)
@@ -257,10 +274,12 @@ function endOfString(text: string, from: number): number {
   throw notJson('a string is cut off')
 }
 
-const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+const isSpace = (code: number): boolean =>
+  code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 
 /** Whether a value without brackets ends before this. */
-const isEnd = (code: number): boolean => code === COMMA || code === CLOSE_OBJECT || code === CLOSE_ARRAY
+const isEnd = (code: number): boolean =>
+  code === COMMA || code === CLOSE_OBJECT || code === CLOSE_ARRAY
 
 /** The name of a member: a letter of it may be escaped. */
 function nameOf(quoted: string): string {

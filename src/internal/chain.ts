@@ -5,7 +5,10 @@ export interface Link<T> {
   next: Link<T> | undefined
 }
 
-/** A list in order of arrival that gives up any member at the cost of one (a `Set` does not: its first is found behind all it ever gave up). */
+/**
+ * A list in order of arrival that gives up any member at the cost of one (a `Set` does not: its
+ * first is found behind all it ever gave up).
+ */
 export class Chain<T> {
   #first: Link<T> | undefined
   #last: Link<T> | undefined

@@ -1,16 +1,16 @@
 /**
  * The bounds on what strangers write: a record, or an identity, an account, a label, a repo of a
- * listing. Every door through which such content comes applies them before anything is built, so that
- * whatever walks a value behind the door cannot overflow the stack. Counted in the JSON form, in which
- * a link and bytes are an object of one member: content is good on every wire, or on none.
+ * listing. Every door through which such content comes applies them before anything is built, so
+ * that whatever walks a value behind the door cannot overflow the stack. Counted in the JSON form,
+ * in which a link and bytes are an object of one member: content is good on every wire, or on none.
  */
 
 /** How many levels of objects and arrays, the content itself included. Real records have a few. */
 export const MAX_DEPTH = 64
 
 /**
- * How many members and items in all, at any level. An empty object costs some 56 bytes of memory and
- * three characters of JSON: without a bound 5 MB of them are 215 MB.
+ * How many members and items in all, at any level. An empty object costs some 56 bytes of memory
+ * and three characters of JSON: without a bound 5 MB of them are 215 MB.
  */
 export const MAX_MEMBERS = 131_072
 

@@ -5,15 +5,21 @@ interface Known {
   readonly text: string
 }
 
-/** Strings by their bytes, which are ASCII, where few of them come again and again, as the names of collections: each is a string that was hashed long ago. */
+/**
+ * Strings by their bytes, which are ASCII, where few of them come again and again, as the names of
+ * collections: each is a string that was hashed long ago.
+ */
 export function names(): (bytes: Uint8Array, from: number, to: number) => string {
   const known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
   return (bytes, from, to) => {
     const slot = hash(bytes, to, to - from) & (SLOTS - 1)
     const name = known[slot]
     if (name !== undefined && isAt(name.bytes, bytes, from, to)) return name.text
-    // V8 interns the names of members: to compare two strings that are interned, nobody has to look into them.
-    const [text = ''] = Object.keys({ [String.fromCharCode(...bytes.subarray(from, to))]: undefined })
+    // V8 interns the names of members: to compare two strings that are interned, nobody has to look
+    // into them.
+    const [text = ''] = Object.keys({
+      [String.fromCharCode(...bytes.subarray(from, to))]: undefined,
+    })
     known[slot] = { bytes: Uint8Array.from(bytes.subarray(from, to)), text }
     return text
   }
@@ -21,7 +27,12 @@ export function names(): (bytes: Uint8Array, from: number, to: number) => string
 
 /** Names that differ, most often differ at their end. */
 const hash = (bytes: Uint8Array, to: number, length: number): number =>
-  Math.imul(Math.imul((bytes[to - 1] as number) * 31 + (bytes[to - 2] ?? 0), 31) + (bytes[to - 4] ?? 0), 31) + (bytes[to - 6] ?? 0) + length
+  Math.imul(
+    Math.imul((bytes[to - 1] as number) * 31 + (bytes[to - 2] ?? 0), 31) + (bytes[to - 4] ?? 0),
+    31,
+  ) +
+  (bytes[to - 6] ?? 0) +
+  length
 
 function isAt(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
   if (known.length !== to - from) return false

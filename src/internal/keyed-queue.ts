@@ -1,7 +1,9 @@
 import { Chain, type Link } from './chain.js'
 import { Ring } from './ring.js'
 
-/** Values that wait for a turn. A value whose key is busy waits for it, and those behind it do not. */
+/**
+ * Values that wait for a turn. A value whose key is busy waits for it, and those behind it do not.
+ */
 export interface WorkQueue<T> {
   readonly size: number
   push(item: T): void
@@ -87,7 +89,8 @@ export class KeyedQueue<T> implements WorkQueue<T> {
   dropOldest(): T | undefined {
     const place = this.#waiting.first?.value
     if (place === undefined) return undefined
-    // The oldest of all is the oldest of its key: it is ready, or the first behind the one that runs.
+    // The oldest of all is the oldest of its key: it is ready, or the first behind the one that
+    // runs.
     const wasReady = place.ready !== undefined
     this.#leave(place)
     if (wasReady) this.finished(place.item)

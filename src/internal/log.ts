@@ -1,6 +1,6 @@
 /**
- * Where the library's few warnings go. `console`, pino, winston and Nest's `Logger` fit as they are:
- * each call passes one line of text.
+ * Where the library's few warnings go. `console`, pino, winston and Nest's `Logger` fit as they
+ * are: each call passes one line of text.
  */
 export interface Logger {
   /** Receives what an operator must know. */
@@ -28,9 +28,13 @@ export function logOf(option: false | Logger | undefined): Log {
   return { warn: (text) => warnTo(option ?? console, oneLine(text)) }
 }
 
-/** What a config schema accepts: functions too, since Nest's `Logger` is a class with static methods. */
+/**
+ * What a config schema accepts: functions too, since Nest's `Logger` is a class with static
+ * methods.
+ */
 export const isLogger = (value: unknown): value is Logger =>
-  ((typeof value === 'object' && value !== null) || typeof value === 'function') && typeof (value as { warn?: unknown }).warn === 'function'
+  ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+  typeof (value as { warn?: unknown }).warn === 'function'
 
 /** What {@link isLogger} asks for, as the message of a `ConfigError`. */
 export const LOGGER = 'must be false, or a logger: an object with a `warn` method'

@@ -1,9 +1,16 @@
 /** The first `max` bytes of an answer, and whether there are more. The rest is not read. */
-export async function readBody({ body }: Response, max: number): Promise<{ readonly bytes: Uint8Array; readonly rest: boolean }> {
+export async function readBody(
+  { body }: Response,
+  max: number,
+): Promise<{ readonly bytes: Uint8Array; readonly rest: boolean }> {
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = body?.getReader()
-  for (let chunk = await reader?.read(); chunk !== undefined && !chunk.done; chunk = await reader?.read()) {
+  for (
+    let chunk = await reader?.read();
+    chunk !== undefined && !chunk.done;
+    chunk = await reader?.read()
+  ) {
     chunks.push(chunk.value)
     size += chunk.value.length
     if (size <= max) continue

@@ -1,4 +1,7 @@
-/** A first-in-first-out queue that grows: `push` and `shift` cost the same however many wait (an array's `shift` does not). */
+/**
+ * A first-in-first-out queue that grows: `push` and `shift` cost the same however many wait (an
+ * array's `shift` does not).
+ */
 export class Ring<T> {
   #items: (T | undefined)[] = new Array(16)
   #head = 0
@@ -25,7 +28,8 @@ export class Ring<T> {
 
   #grow(): void {
     const items = new Array<T | undefined>(this.#items.length * 2)
-    for (let i = 0; i < this.#size; i += 1) items[i] = this.#items[(this.#head + i) & (this.#items.length - 1)]
+    for (let i = 0; i < this.#size; i += 1)
+      items[i] = this.#items[(this.#head + i) & (this.#items.length - 1)]
     this.#items = items
     this.#head = 0
   }

@@ -11,4 +11,9 @@ export interface StandardSchema<Output = unknown> {
 /** What a schema makes of a value: its output, or what is wrong with it. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] }
+  | {
+      readonly issues: readonly {
+        readonly message: string
+        readonly path?: readonly unknown[] | undefined
+      }[]
+    }

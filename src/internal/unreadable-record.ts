@@ -5,8 +5,8 @@ export const RECORD_UNREADABLE = 'record-unreadable'
 
 /**
  * Takes the record from a commit and says so in its `problem`. Reading `record` throws
- * {@link RecordError}, since its type promises one; whatever lists, copies or writes the commit does
- * not meet it, so that one record cannot end a program that only passes events on.
+ * {@link RecordError}, since its type promises one; whatever lists, copies or writes the commit
+ * does not meet it, so that one record cannot end a program that only passes events on.
  */
 export function makeUnreadable(commit: object, why: string): void {
   const descriptor: PropertyDescriptor & ThisType<object> = {

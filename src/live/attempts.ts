@@ -4,11 +4,15 @@ import { AskAgain, Redial } from './redial.js'
 
 /** When a lost connection is dialled again. */
 export interface ReconnectOptions extends BackoffOptions {
-  /** How many retries in a row may bring nothing, before the stream ends with `ReconnectExhaustedError`. @default Infinity */
+  /**
+   * How many retries in a row may bring nothing, before the stream ends with
+   * `ReconnectExhaustedError`. @default Infinity
+   */
   readonly maxAttempts?: number | undefined
 }
 
-// An open connection that lived for so long was a healthy one, also when a narrow filter let no event through.
+// An open connection that lived for so long was a healthy one, also when a narrow filter let no
+// event through.
 const HEALTHY_AFTER_MS = 60_000
 
 // The longest way through all questions about one position takes less.
@@ -41,7 +45,10 @@ export class Attempts {
     this.#questions = 0
   }
 
-  /** The delay before the next dial, in milliseconds. `openMs`: how long the connection was open, `undefined` when it never was. */
+  /**
+   * The delay before the next dial, in milliseconds. `openMs`: how long the connection was open,
+   * `undefined` when it never was.
+   */
   afterEnd(error: StreamError, openMs: number | undefined): number {
     if (error instanceof AskAgain) this.#questions += 1
     if (error instanceof Redial && this.#questions <= MAX_QUESTIONS) return 0
@@ -54,7 +61,8 @@ export class Attempts {
     const { maxAttempts = Number.POSITIVE_INFINITY, ...backoff } = this.options
     if (openMs !== undefined && openMs >= HEALTHY_AFTER_MS) this.progressed()
     // A host that brought events is dialled again; one that did not is no better than the next.
-    if (this.count > 0 || openMs === undefined) this.#hostIndex = (this.#hostIndex + 1) % this.hosts.length
+    if (this.count > 0 || openMs === undefined)
+      this.#hostIndex = (this.#hostIndex + 1) % this.hosts.length
     if (this.count >= maxAttempts) {
       throw new ReconnectExhaustedError(
         `${this.count} ${this.count === 1 ? 'retry' : 'retries'} in a row brought nothing (\`maxAttempts\`): ${error.message}`,

@@ -10,20 +10,31 @@ import { type LiveOptions, live } from './live.js'
 import type { CursorProtocol } from './protocol.js'
 import type { OnCursorRefused } from './resume.js'
 
-/** The options of a source whose hosts count in sequence numbers, each its own, and cannot be asked by time. */
+/**
+ * The options of a source whose hosts count in sequence numbers, each its own, and cannot be asked
+ * by time.
+ */
 export interface SequenceConfig extends EachHostConfig {
   /**
-   * Where to start when no checkpoint says it: with what happens from now on, with the oldest that the server holds, or at a sequence number, whose event
-   * comes first. With several hosts a number is refused: each counts for itself. @default 'live'
+   * Where to start when no checkpoint says it: with what happens from now on, with the oldest that
+   * the server holds, or at a sequence number, whose event comes first. With several hosts a number
+   * is refused: each counts for itself. @default 'live'
    */
   readonly cursor?: 'live' | 'oldest' | number | undefined
-  /** Where the position of what is done is kept, for the next run: a `CursorStore`, or `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none */
+  /**
+   * Where the position of what is done is kept, for the next run: a `CursorStore`, or
+   * `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none
+   */
   readonly checkpoint?: CheckpointConfig | undefined
-  /** What to do when the server's log is not the one that gave the position: end the stream, or go on from another place. A gap is reported either way. @default 'oldest' */
+  /**
+   * What to do when the server's log is not the one that gave the position: end the stream, or go
+   * on from another place. A gap is reported either way. @default 'oldest'
+   */
   readonly onCursorRefused?: OnCursorRefused | undefined
   /**
-   * What to do with a message above `maxFrameBytes`, which a server cannot be asked to leave out. `'skip'`: discard it, report a gap and a reject, and go on
-   * without a reconnect. `'fail'`: end the stream with `FrameTooLargeError`. @default 'skip'
+   * What to do with a message above `maxFrameBytes`, which a server cannot be asked to leave out.
+   * `'skip'`: discard it, report a gap and a reject, and go on without a reconnect. `'fail'`: end
+   * the stream with `FrameTooLargeError`. @default 'skip'
    */
   readonly onLargeFrame?: 'skip' | 'fail' | undefined
 }
@@ -32,31 +43,53 @@ const CURSOR = "must be 'live', 'oldest' or a sequence number"
 
 export const sequenceShape = {
   ...eachHostShape,
-  cursor: z.optional(z.union([z.literal(['live', 'oldest']), z.int(CURSOR).check(z.gte(0, CURSOR))], CURSOR)),
-  onCursorRefused: z.optional(z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'")),
+  cursor: z.optional(
+    z.union([z.literal(['live', 'oldest']), z.int(CURSOR).check(z.gte(0, CURSOR))], CURSOR),
+  ),
+  onCursorRefused: z.optional(
+    z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'"),
+  ),
   onLargeFrame: z.optional(z.enum(['skip', 'fail'], "must be 'skip' or 'fail'")),
 }
 
 /** Adds what would mix the positions or the numbers of two streams. */
-export function checkSequence(config: SequenceConfig, hosts: readonly string[], issues: Issues): void {
+export function checkSequence(
+  config: SequenceConfig,
+  hosts: readonly string[],
+  issues: Issues,
+): void {
   if (issues.all.length === 0) checkEachHost(config, hosts, issues)
   if (hosts.length > 1 && typeof config.cursor === 'number') {
-    issues.add('cursor', `must be 'live' or 'oldest' where there are several hosts, not ${config.cursor}: each counts for itself`)
+    issues.add(
+      'cursor',
+      `must be 'live' or 'oldest' where there are several hosts, not ${config.cursor}: each counts for itself`,
+    )
   }
 }
 
-/** The messages of one host. `key`: the name of its position in a store. `dial`: how a socket is opened; specs hand in their own. */
+/**
+ * The messages of one host. `key`: the name of its position in a store. `dial`: how a socket is
+ * opened; specs hand in their own.
+ */
 export function bySequence<Message>(
   protocol: CursorProtocol<Message>,
   key: string,
-  { cursor = 'live', onCursorRefused = 'oldest', onLargeFrame = 'skip', checkpoint }: SequenceConfig,
+  {
+    cursor = 'live',
+    onCursorRefused = 'oldest',
+    onLargeFrame = 'skip',
+    checkpoint,
+  }: SequenceConfig,
   options: LiveOptions,
   dial: Dial | undefined,
 ): Observable<Message> {
   const start = cursor === 'live' ? undefined : cursor
   const positions = { start, onCursorRefused, checkpoint: checkpointOptions(checkpoint), key }
   return defer(() => {
-    const checked: CursorProtocol<Message> = { ...refusingText(protocol), largeFrames: onLargeFrame }
+    const checked: CursorProtocol<Message> = {
+      ...refusingText(protocol),
+      largeFrames: onLargeFrame,
+    }
     return live<Message>({
       options,
       protocol: () => of(checked),
@@ -66,12 +99,16 @@ export function bySequence<Message>(
   })
 }
 
-/** A server whose first message is text has no other: it is one of another kind. Where binary messages came before, text is an odd one among them. */
+/**
+ * A server whose first message is text has no other: it is one of another kind. Where binary
+ * messages came before, text is an odd one among them.
+ */
 function refusingText<Message>(protocol: CursorProtocol<Message>): CursorProtocol<Message> {
   let isBinary = false
   const decode = (frame: Frame) => {
     isBinary ||= typeof frame !== 'string'
-    if (!isBinary) throw new WireError(`${protocol.host} sends text, and an event stream is binary; ${REMEDY}`)
+    if (!isBinary)
+      throw new WireError(`${protocol.host} sends text, and an event stream is binary; ${REMEDY}`)
     return protocol.decode(frame)
   }
   return { ...protocol, decode }

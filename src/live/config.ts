@@ -15,22 +15,30 @@ import type { LiveOptions } from './live.js'
 /** The options that every live source shares. */
 export interface LiveConfig {
   /**
-   * A host name (`wss`, or `ws` on a loopback address), a `ws`, `wss`, `http` or `https` URL, or a list of them: when one fails, the next is
-   * dialled. @default the public instances
+   * A host name (`wss`, or `ws` on a loopback address), a `ws`, `wss`, `http` or `https` URL, or a
+   * list of them: when one fails, the next is dialled. @default the public instances
    */
   readonly host?: string | readonly string[] | undefined
-  /** When a lost connection is dialled again. @default from 1 s to 60 s, doubled, with full jitter, for ever */
+  /**
+   * When a lost connection is dialled again. @default from 1 s to 60 s, doubled, with full jitter,
+   * for ever
+   */
   readonly reconnect?: ReconnectOptions | undefined
-  /** How long a connection may take, from DNS to the end of the handshake, in milliseconds. @default 10_000 */
+  /**
+   * How long a connection may take, from DNS to the end of the handshake, in milliseconds. @default
+   * 10_000
+   */
   readonly connectTimeoutMs?: number | undefined
   /**
-   * After so many milliseconds without a sign of life the connection is dead, even when TCP says otherwise. In Node we ping at each third of
-   * it, so a quiet filter is not silence; a browser cannot ping. @default 45_000, and 120_000 in a browser
+   * After so many milliseconds without a sign of life the connection is dead, even when TCP says
+   * otherwise. In Node we ping at each third of it, so a quiet filter is not silence; a browser
+   * cannot ping. @default 45_000, and 120_000 in a browser
    */
   readonly idleTimeoutMs?: number | undefined
   /**
-   * How long a full queue may stop the reading before the connection is closed, to be dialled again at the resume cursor when there is room,
-   * in milliseconds. Servers cut a reader that stays blocked for about 5 s. @default 5000
+   * How long a full queue may stop the reading before the connection is closed, to be dialled again
+   * at the resume cursor when there is room, in milliseconds. Servers cut a reader that stays
+   * blocked for about 5 s. @default 5000
    */
   readonly pauseCloseMs?: number | undefined
   /** The largest message to take, in bytes. @default 5_242_880 */
@@ -39,7 +47,10 @@ export interface LiveConfig {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Node only. @default rxjs-atproto/<version> */
   readonly userAgent?: string | undefined
-  /** Is told the stream's numbers, every second and at every change of the connection's state. Make one with `streamMetrics()`. @default none */
+  /**
+   * Is told the stream's numbers, every second and at every change of the connection's state. Make
+   * one with `streamMetrics()`. @default none
+   */
   readonly metrics$?: BehaviorSubject<StreamMetrics> | undefined
   /** Is told each frame that could not be read. @default none */
   readonly rejects?: Partial<Observer<RejectedFrame>> | undefined
@@ -55,12 +66,17 @@ export interface LiveConfig {
 /** A store alone means the defaults of {@link CheckpointOptions}. */
 export type CheckpointConfig = CursorStore | CheckpointOptions
 
-export const checkpointOptions = (config: CheckpointConfig | undefined): CheckpointOptions | undefined =>
+export const checkpointOptions = (
+  config: CheckpointConfig | undefined,
+): CheckpointOptions | undefined =>
   // By its methods: a store of one's own may well have a member of the name `store`.
   config !== undefined && 'load' in config ? { store: config } : config
 
 /** Fills in the defaults. */
-export function liveOptions(config: LiveConfig, hosts: readonly [string, ...string[]]): LiveOptions {
+export function liveOptions(
+  config: LiveConfig,
+  hosts: readonly [string, ...string[]],
+): LiveOptions {
   return {
     hosts,
     reconnect: config.reconnect ?? {},
@@ -77,7 +93,11 @@ export function liveOptions(config: LiveConfig, hosts: readonly [string, ...stri
 }
 
 /** The hosts of a config as URLs with a path, in order. */
-export function hostsOf(host: string | readonly string[], defaultPath: string, issues: Issues): readonly [string, ...string[]] {
+export function hostsOf(
+  host: string | readonly string[],
+  defaultPath: string,
+  issues: Issues,
+): readonly [string, ...string[]] {
   const hosts = (typeof host === 'string' ? [host] : host).map((one, index) =>
     issues.try(
       typeof host === 'string' ? 'host' : `host.${index}`,

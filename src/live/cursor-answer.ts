@@ -99,8 +99,8 @@ function judgeRepeat<Event>(
   const isNumber = !isTimeCursor(cursor)
   if (server.takesTimes && isNumber && isTimeCursor(position)) return 'renumbered'
   if (position === cursor) return judgeCopy(request, event, time_us, server)
-  // A number that is lower proves a log that was cut. A time proves nothing: a legacy server without
-  // a later row sends all that it has.
+  // A number that is lower proves a log that was cut. A time proves nothing: a legacy server
+  // without a later row sends all that it has.
   if (position < cursor) return isNumber || !server.takesTimes ? 'renumbered' : 'doubtful'
   if (answered || server.forgets) return 'new'
   if (server.takesTimes && held.time_us > 0) return 'doubtful'
@@ -108,7 +108,12 @@ function judgeRepeat<Event>(
 }
 
 /** An event at the held position: the one that stood there, or another one. */
-function judgeCopy<Event>(request: CursorRequest, event: Event | undefined, time_us: number, server: Answering<Event>): Verdict {
+function judgeCopy<Event>(
+  request: CursorRequest,
+  event: Event | undefined,
+  time_us: number,
+  server: Answering<Event>,
+): Verdict {
   const { held, answered } = request
   request.answered = true
   if (event === undefined) return 'more'
@@ -152,7 +157,12 @@ function judgeNumberedTrial<Event>(
  * them again under later times, so that nothing is missing if the log is the same. Proof in one run
  * is an event that it holds; after a restart of the program, any event from before the stored one.
  */
-function judgeTimedTrial<Event>(request: CursorRequest, event: Event | undefined, time_us: number, server: Answering<Event>): Verdict {
+function judgeTimedTrial<Event>(
+  request: CursorRequest,
+  event: Event | undefined,
+  time_us: number,
+  server: Answering<Event>,
+): Verdict {
   const { held, cursor } = request
   if (event !== undefined && held.repeats.has(server.identityOf(event))) {
     request.saw = 'held'
@@ -176,13 +186,22 @@ function judgeTimedTrial<Event>(request: CursorRequest, event: Event | undefined
 }
 
 /** A configured position or time, or a time before the held event. */
-function judgeStart<Event>(request: CursorRequest, position: number, time_us: number, server: Answering<Event>): Verdict {
+function judgeStart<Event>(
+  request: CursorRequest,
+  position: number,
+  time_us: number,
+  server: Answering<Event>,
+): Verdict {
   const { cursor } = request
   const byTime = server.takesTimes && isTimeCursor(cursor)
   if (server.takesTimes && !byTime && isTimeCursor(position)) return 'renumbered'
   const value = byTime ? time_us : position
-  if (value < cursor) return byTime && position !== time_us && isOverlap(request, time_us, server.now()) ? 'older' : 'renumbered'
-  if (request.answered || request.reachesBack || server.forgets || !isLate(request, value)) return 'new'
+  if (value < cursor)
+    return byTime && position !== time_us && isOverlap(request, time_us, server.now())
+      ? 'older'
+      : 'renumbered'
+  if (request.answered || request.reachesBack || server.forgets || !isLate(request, value))
+    return 'new'
   if (server.tellsFloor) return request.isClamped ? 'gone' : 'new'
   return 'where-is-the-floor'
 }
@@ -194,13 +213,19 @@ function isLate({ question, cursor, held }: CursorRequest, value: number): boole
 }
 
 /**
- * Asked by our own clock, since no event has told the server's. An event cannot arrive before it was
- * made, so our clock is ahead by at most as much as any event is old.
+ * Asked by our own clock, since no event has told the server's. An event cannot arrive before it
+ * was made, so our clock is ahead by at most as much as any event is old.
  */
-function judgeOpened<Event>(request: CursorRequest, position: number, time_us: number, server: Answering<Event>): Verdict {
+function judgeOpened<Event>(
+  request: CursorRequest,
+  position: number,
+  time_us: number,
+  server: Answering<Event>,
+): Verdict {
   const nowMs = server.now()
   const isOlder = time_us < request.cursor
-  if (isOlder && request.cursor - time_us >= FAR_US) return position === time_us ? 'nothing-newer' : 'older'
+  if (isOlder && request.cursor - time_us >= FAR_US)
+    return position === time_us ? 'nothing-newer' : 'older'
   if (request.reachesBack) return isOlder ? 'older' : 'new'
   const ageUs = nowMs * 1000 - time_us
   if (!isOlder && (ageUs <= OPEN_OVERLAP_MS * 1000 || ageUs >= FAR_US)) return 'new'
@@ -224,6 +249,13 @@ function isOverlap(request: CursorRequest, time_us: number, nowMs: number): bool
 }
 
 /** By time where both are known: a log that was made anew begins with low numbers. */
-function isReached<Event>(needs: Floor, position: number, time_us: number, { takesTimes }: Answering<Event>): boolean {
-  return takesTimes && needs.time_us > 0 && time_us > 0 ? time_us <= needs.time_us : position <= needs.position
+function isReached<Event>(
+  needs: Floor,
+  position: number,
+  time_us: number,
+  { takesTimes }: Answering<Event>,
+): boolean {
+  return takesTimes && needs.time_us > 0 && time_us > 0
+    ? time_us <= needs.time_us
+    : position <= needs.position
 }

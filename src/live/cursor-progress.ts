@@ -30,10 +30,16 @@ export class CursorProgress<Event> implements Progress<Event> {
       return
     }
     const current = () => context.frontier() ?? this.#resume.last
-    this.#checkpoint = new Checkpoint<Mark>(checkpoint.store, options.key, markFormat, current, () => {
-      context.changed()
-      if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
-    })
+    this.#checkpoint = new Checkpoint<Mark>(
+      checkpoint.store,
+      options.key,
+      markFormat,
+      current,
+      () => {
+        context.changed()
+        if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
+      },
+    )
     this.run$ = this.#saveRegularly(this.#checkpoint, checkpoint)
   }
 
@@ -93,7 +99,8 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   settled(): void {
-    // While the stream runs the clock saves; after its end each settlement does, as far as a save is not in flight.
+    // While the stream runs the clock saves; after its end each settlement does, as far as a save
+    // is not in flight.
     if (this.#stopped) this.#checkpoint?.save()
   }
 

@@ -61,7 +61,11 @@ export const NOTHING_HELD: Held = {
   isFilterChanged: false,
 }
 
-export function cursorRequest(question: Question, cursor: number, changes: Partial<CursorRequest> = {}): CursorRequest {
+export function cursorRequest(
+  question: Question,
+  cursor: number,
+  changes: Partial<CursorRequest> = {},
+): CursorRequest {
   return {
     question,
     cursor,

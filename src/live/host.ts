@@ -1,17 +1,21 @@
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
 /**
- * Reads a host as a user writes it: `example.com`, `example.com:443/path`, `[::1]:6008`, `::1`, or a `ws`, `wss`, `http` or `https` URL. Without a
- * scheme it is `wss`, and `ws` on a loopback address. Throws an `Error` whose message says what is wrong.
+ * Reads a host as a user writes it: `example.com`, `example.com:443/path`, `[::1]:6008`, `::1`, or
+ * a `ws`, `wss`, `http` or `https` URL. Without a scheme it is `wss`, and `ws` on a loopback
+ * address. Throws an `Error` whose message says what is wrong.
  */
 export function hostUrl(host: string): URL {
   const text = host.trim()
   // Before anything else: no other message may show it.
   if (text.includes('@')) throw new Error('must not hold a user name or a password; use `headers`')
   const url = parse(text)
-  if (url === undefined || url.hostname === '') throw new Error(`must be a host name or a URL, not ${JSON.stringify(host)}`)
+  if (url === undefined || url.hostname === '')
+    throw new Error(`must be a host name or a URL, not ${JSON.stringify(host)}`)
   if (url.search !== '' || url.hash !== '')
-    throw new Error(`must have no query and no fragment, not ${JSON.stringify(host)}; use the options`)
+    throw new Error(
+      `must have no query and no fragment, not ${JSON.stringify(host)}; use the options`,
+    )
   return url
 }
 

@@ -29,7 +29,14 @@ import type { StreamMetrics } from '../delivery/metrics.js'
 import { type RejectedFrame, reject } from '../delivery/rejects.js'
 import { Report } from '../delivery/report.js'
 import type { Standing } from '../delivery/snapshot.js'
-import { ConnectError, FrameError, FrameTooLargeError, RefusedError, ServerError, StreamError } from '../errors.js'
+import {
+  ConnectError,
+  FrameError,
+  FrameTooLargeError,
+  RefusedError,
+  ServerError,
+  StreamError,
+} from '../errors.js'
 import type { Log } from '../internal/log.js'
 import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
@@ -60,7 +67,10 @@ export interface LiveOptions {
 
 export interface LiveSource<Event> {
   readonly options: LiveOptions
-  /** How to speak to `host`: asked before every dial, so that an answer may depend on what the last dial met. */
+  /**
+   * How to speak to `host`: asked before every dial, so that an answer may depend on what the last
+   * dial met.
+   */
   readonly protocol: (host: string) => ObservableInput<Protocol<Event>>
   /** Made anew for each subscription: two subscriptions share nothing. */
   readonly progress: (gaps: Gaps, context: ProgressContext) => Progress<Event>
@@ -73,7 +83,8 @@ export interface LiveSource<Event> {
 const PUBLISH_EVERY_MS = 1000
 
 /**
- * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold; never completes; errors only where going on is pointless.
+ * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold; never
+ * completes; errors only where going on is pointless.
  */
 export const live = <Event>(source: LiveSource<Event>): Observable<Event> =>
   new Observable<Event>((subscriber) => new Stream(source, subscriber).start())
@@ -125,11 +136,18 @@ class Stream<Event> implements DeliverySource {
       changed: () => this.#report.publish(),
     })
     const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
-    this.#report = new Report(source.options.metrics$, numbers, () => this.#standing, this.#attempts.host)
+    this.#report = new Report(
+      source.options.metrics$,
+      numbers,
+      () => this.#standing,
+      this.#attempts.host,
+    )
   }
 
   start(): Subscription {
-    const connections$ = defer(() => this.#connect()).pipe(retry({ delay: (error) => this.#wait(error) }))
+    const connections$ = defer(() => this.#connect()).pipe(
+      retry({ delay: (error) => this.#wait(error) }),
+    )
     const work$ = this.#progress.run$.pipe(
       // The first value says that the checkpoint is loaded.
       connect((run$) =>
@@ -145,7 +163,9 @@ class Stream<Event> implements DeliverySource {
     const clock$ = quietly(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())))
     const changes$ = quietly(this.source.changes$?.pipe(switchMap(() => this.#change())) ?? EMPTY)
     // The changes first: what they emit at once is the filter of the first dial.
-    const subscription = merge(changes$, work$, clock$).subscribe({ error: (error) => this.#fail(error) })
+    const subscription = merge(changes$, work$, clock$).subscribe({
+      error: (error) => this.#fail(error),
+    })
     subscription.add(() => this.#stop())
     return subscription
   }
@@ -183,11 +203,18 @@ class Stream<Event> implements DeliverySource {
       binaryInPlace: protocol.keepsNoFrame,
       skipsLargeFrames: this.#skipsLargeFrames(protocol),
     })
-    return dialled$.pipe(switchMap((connection) => this.#opened(connection, protocol.hello?.(request))))
+    return dialled$.pipe(
+      switchMap((connection) => this.#opened(connection, protocol.hello?.(request))),
+    )
   }
 
-  /** A server that was asked to leave large frames out, and sends one, would send it again to every connection. */
-  #skipsLargeFrames({ largeFrames = this.#leaveOutLargeFrames ? 'skip' : undefined }: Protocol<Event>): boolean {
+  /**
+   * A server that was asked to leave large frames out, and sends one, would send it again to every
+   * connection.
+   */
+  #skipsLargeFrames({
+    largeFrames = this.#leaveOutLargeFrames ? 'skip' : undefined,
+  }: Protocol<Event>): boolean {
     return largeFrames === 'skip' || largeFrames === 'reject'
   }
 
@@ -197,7 +224,8 @@ class Stream<Event> implements DeliverySource {
     if (hello !== undefined) connection.send(hello)
     this.#progress.opened(connection)
     this.#become('open')
-    // One subscriber between the socket and us: at some hundred thousand frames a second each one more shows.
+    // One subscriber between the socket and us: at some hundred thousand frames a second each one
+    // more shows.
     const frames$ = new Observable<never>((session) => {
       observe(
         connection.frames$,
@@ -255,8 +283,10 @@ class Stream<Event> implements DeliverySource {
       }
       this.#counts.rejected += 1
       // Before the position moves, and told after it has: it may be that of another log.
-      const gap = frame instanceof LargeFrame ? this.#gapOf(protocol, error.place?.position) : undefined
-      if (error.place !== undefined) this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
+      const gap =
+        frame instanceof LargeFrame ? this.#gapOf(protocol, error.place?.position) : undefined
+      if (error.place !== undefined)
+        this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
       if (gap !== undefined) this.#gaps.report(gap)
       const kept = frame instanceof TextBytes ? frame.toFrame() : frame
       reject(this.#options.rejects, protocol.host, kept, error)
@@ -270,7 +300,10 @@ class Stream<Event> implements DeliverySource {
     return new FrameError(message, placeOfLarge?.(head))
   }
 
-  /** The gap of such a message: at its position, or, where that cannot be read, somewhere after the last one. */
+  /**
+   * The gap of such a message: at its position, or, where that cannot be read, somewhere after the
+   * last one.
+   */
   #gapOf({ host, largeFrames }: Protocol<Event>, position: number | undefined): Gap | undefined {
     const { last } = this.#progress
     const isRepeat = position !== undefined && last?.host === host && position <= last.position
@@ -303,7 +336,11 @@ class Stream<Event> implements DeliverySource {
       take(1),
       tap((protocol) => {
         const update = protocol.update?.()
-        if (update !== undefined && this.#connection !== undefined && protocol.host === this.#protocol?.host) {
+        if (
+          update !== undefined &&
+          this.#connection !== undefined &&
+          protocol.host === this.#protocol?.host
+        ) {
           this.#protocol = protocol
           this.#progress.filterChanged('in place')
           this.#connection.send(update)
@@ -348,16 +385,32 @@ class Stream<Event> implements DeliverySource {
 
   /** Events that came before are no progress, however often a server sends them. */
   get #hasProgressed(): boolean {
-    return this.#ledger.delivered > this.#deliveredAtDial && (this.#progress.hasAdvanced?.() ?? true)
+    return (
+      this.#ledger.delivered > this.#deliveredAtDial && (this.#progress.hasAdvanced?.() ?? true)
+    )
   }
 
-  /** What an error means on this wire: a refusal may be about the position, or already be dealt with. */
+  /**
+   * What an error means on this wire: a refusal may be about the position, or already be dealt
+   * with.
+   */
   #meaningOf(error: unknown): StreamError {
     if (!(error instanceof StreamError)) throw error
-    if (!(error instanceof RefusedError || error instanceof ConnectError || error instanceof ServerError)) return error
+    if (
+      !(
+        error instanceof RefusedError ||
+        error instanceof ConnectError ||
+        error instanceof ServerError
+      )
+    )
+      return error
     const meaning = this.#protocol?.refused?.(error)
     if (meaning === 'cursor' || meaning === 'future') {
-      this.#progress.refused(this.#endpoint, error.message, meaning === 'cursor' ? 'cursor-too-old' : 'renumbered')
+      this.#progress.refused(
+        this.#endpoint,
+        error.message,
+        meaning === 'cursor' ? 'cursor-too-old' : 'renumbered',
+      )
       return new Redial(error.message)
     }
     return meaning ?? error
@@ -368,10 +421,13 @@ class Stream<Event> implements DeliverySource {
     if (this.#protocol?.largeFrames === 'fail') {
       const position = this.#progress.last?.position
       const place = position === undefined ? '' : `, after position ${position}`
-      throw new FrameTooLargeError(`${error.message}${place}; raise it, or set \`onLargeFrame: 'skip'\``, {
-        cause: error,
-        retryable: false,
-      })
+      throw new FrameTooLargeError(
+        `${error.message}${place}; raise it, or set \`onLargeFrame: 'skip'\``,
+        {
+          cause: error,
+          retryable: false,
+        },
+      )
     }
     if (this.#protocol?.leavesOutLargeFrames) this.#leaveLargeFrameOut()
   }
@@ -380,7 +436,14 @@ class Stream<Event> implements DeliverySource {
     this.#leaveOutLargeFrames = true
     const from = this.#progress.last?.position
     // Without a count: until we ask for large frames again, the server leaves out every one.
-    if (from !== undefined) this.#gaps.report({ host: this.#endpoint, from, to: undefined, reason: 'frame-too-large', recoverable: true })
+    if (from !== undefined)
+      this.#gaps.report({
+        host: this.#endpoint,
+        from,
+        to: undefined,
+        reason: 'frame-too-large',
+        recoverable: true,
+      })
   }
 
   #disconnected(): void {
@@ -429,7 +492,10 @@ class Stream<Event> implements DeliverySource {
     this.subscriber.error(error)
   }
 
-  /** The progress is told of its end and not of a lost connection: the event that ended the subscription is yet to be acked. */
+  /**
+   * The progress is told of its end and not of a lost connection: the event that ended the
+   * subscription is yet to be acked.
+   */
   #stop(): void {
     this.#leave()
     this.#stopped = true
@@ -444,7 +510,11 @@ class Stream<Event> implements DeliverySource {
 
   #become(state: 'connecting' | 'open' | 'paused'): void {
     const redialled = this.#redialled
-    this.#report.become({ state, host: this.#attempts.host, ...(redialled !== undefined && { redialled }) })
+    this.#report.become({
+      state,
+      host: this.#attempts.host,
+      ...(redialled !== undefined && { redialled }),
+    })
   }
 
   get #standing(): Standing {

@@ -10,8 +10,9 @@ export interface PressureHandlers {
 }
 
 /**
- * Back pressure of all queues together. First the reading stops, and TCP pushes back to the server; since servers cut a reader that stays
- * blocked, the connection ends before they do, and comes back by cursor.
+ * Back pressure of all queues together. First the reading stops, and TCP pushes back to the server;
+ * since servers cut a reader that stays blocked, the connection ends before they do, and comes back
+ * by cursor.
  */
 export class Pressure {
   // How many queues want no more for now.
@@ -65,7 +66,8 @@ export class Pressure {
     if (this.#connection === undefined) return
     this.handlers.paused()
     this.#connection.pause()
-    if (this.#connection.canPause) this.#closing = timer(this.pauseCloseMs).subscribe(() => this.handlers.close())
+    if (this.#connection.canPause)
+      this.#closing = timer(this.pauseCloseMs).subscribe(() => this.handlers.close())
     else this.handlers.close()
   }
 }

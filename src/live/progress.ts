@@ -8,8 +8,8 @@ import type { Control } from './control.js'
 import type { Protocol } from './protocol.js'
 
 /**
- * What "where are we" and "done" mean to one subscription of a source. {@link CursorProgress} asks for positions and saves checkpoints;
- * Tap's sends acks.
+ * What "where are we" and "done" mean to one subscription of a source. {@link CursorProgress} asks
+ * for positions and saves checkpoints; Tap's sends acks.
  */
 export interface Progress<Event> extends Settlement<Event> {
   /** The position to ask for, before each dial. */
@@ -19,7 +19,10 @@ export interface Progress<Event> extends Settlement<Event> {
   disconnected(): void
   /** Whether the connection is opened for the first row of the log alone. @default false */
   readonly asksForFloor?: boolean
-  /** Whether the connection that ends brought anything beyond all before it. @default whatever it delivered */
+  /**
+   * Whether the connection that ends brought anything beyond all before it. @default whatever it
+   * delivered
+   */
   hasAdvanced?(): boolean
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
   admit(event: Event, host: string, position: number, time_us: number): boolean
@@ -33,7 +36,10 @@ export interface Progress<Event> extends Settlement<Event> {
   filterChanged(how: 'dial' | 'in place'): void
   /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
   refused(host: string, message: string, reason: GapReason): void
-  /** Loads before the first dial, then works beside the connections: completes never, errors to end the stream. Yields once it is ready. */
+  /**
+   * Loads before the first dial, then works beside the connections: completes never, errors to end
+   * the stream. Yields once it is ready.
+   */
   readonly run$: Observable<unknown>
   /** The subscription ended. Deliveries may still be settled after it. */
   stop(): void

@@ -6,7 +6,9 @@ import type { Control } from './control.js'
 
 /** All that differs between two streams: how to speak to one host. */
 export interface Protocol<Event> {
-  /** The endpoint, as positions and checkpoints name it: a position of another means nothing here. */
+  /**
+   * The endpoint, as positions and checkpoints name it: a position of another means nothing here.
+   */
   readonly host: string
   readonly subprotocol?: string
   /** What metrics call the wire, where a source has several. */
@@ -16,8 +18,10 @@ export interface Protocol<Event> {
   /** Whether the server can be asked to leave out frames above `maxFrameBytes`. @default false */
   readonly leavesOutLargeFrames?: boolean
   /**
-   * What a message above `maxFrameBytes` is, where the server cannot be asked to leave it out: a loss (`'skip'`), a reject that the server sends
-   * again (`'reject'`), or the end of the stream (`'fail'`). @default the end of the connection, and `'skip'` where one comes although it was to be left out
+   * What a message above `maxFrameBytes` is, where the server cannot be asked to leave it out: a
+   * loss (`'skip'`), a reject that the server sends again (`'reject'`), or the end of the stream
+   * (`'fail'`). @default the end of the connection, and `'skip'` where one comes although it was to
+   * be left out
    */
   readonly largeFrames?: 'skip' | 'reject' | 'fail'
   /** The place of such a message, by its beginning. */
@@ -26,16 +30,28 @@ export interface Protocol<Event> {
   url(request: Request): string
   /** What to send as soon as the connection is open. */
   hello?(request: Request): string | undefined
-  /** What to send when the filter has changed to this one; `undefined` where only a new connection can tell. */
+  /**
+   * What to send when the filter has changed to this one; `undefined` where only a new connection
+   * can tell.
+   */
   update?(): string
   /**
-   * What a failed handshake or an error frame means: the position is not in the log any more (`'cursor'`) or not yet (`'future'`), a reason to dial
-   * again or to end; `undefined` where it speaks for itself.
+   * What a failed handshake or an error frame means: the position is not in the log any more
+   * (`'cursor'`) or not yet (`'future'`), a reason to dial again or to end; `undefined` where it
+   * speaks for itself.
    */
-  refused?(error: RefusedError | ConnectError | ServerError): 'cursor' | 'future' | StreamError | undefined
-  /** Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the connection. */
+  refused?(
+    error: RefusedError | ConnectError | ServerError,
+  ): 'cursor' | 'future' | StreamError | undefined
+  /**
+   * Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the
+   * connection.
+   */
   decode(frame: Frame): Event | Control
-  /** Whether `decode` keeps nothing of a binary frame: it gets it where it lies then, and no copy. @default false */
+  /**
+   * Whether `decode` keeps nothing of a binary frame: it gets it where it lies then, and no copy.
+   * @default false
+   */
   readonly keepsNoFrame?: boolean
   /** The same for text that the socket has not decoded; without it, all text comes as strings. */
   decodeBytes?(text: TextBytes): Event | Control
@@ -48,13 +64,17 @@ export interface Protocol<Event> {
 }
 
 /**
- * A stream that is asked for by position. Cursors are inclusive: the server repeats the event at it, a free proof that its log is the one that
- * gave the cursor. A protocol whose servers send what lies behind a cursor asks for one less.
+ * A stream that is asked for by position. Cursors are inclusive: the server repeats the event at
+ * it, a free proof that its log is the one that gave the cursor. A protocol whose servers send what
+ * lies behind a cursor asks for one less.
  */
 export interface CursorProtocol<Event> extends Protocol<Event> {
   /** Whether a time in unix microseconds can be asked for in place of a position. */
   readonly takesTimes: boolean
-  /** Whether an event may leave the server's log before its time, so that a repeat that does not come tells nothing. @default false */
+  /**
+   * Whether an event may leave the server's log before its time, so that a repeat that does not
+   * come tells nothing. @default false
+   */
   readonly forgets?: boolean
   /**
    * Whether the server refuses or reports every position that its log does not reach back to. Where
@@ -79,7 +99,9 @@ export interface Request {
   readonly unfiltered?: boolean
 }
 
-/** From here on a number is unix microseconds; below it is a sequence number. The servers' own rule. */
+/**
+ * From here on a number is unix microseconds; below it is a sequence number. The servers' own rule.
+ */
 const FIRST_TIME_CURSOR = 1e15
 
 export const isTimeCursor = (cursor: number): boolean => cursor >= FIRST_TIME_CURSOR

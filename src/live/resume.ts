@@ -4,28 +4,42 @@ import type { Mark } from '../delivery/position.js'
 import { CursorRefusedError } from '../errors.js'
 import { type Log, SILENT } from '../internal/log.js'
 import { type Answering, judge, OPEN_OVERLAP_MS, type Verdict } from './cursor-answer.js'
-import { type CursorRequest, cursorRequest, type Floor, type Held, NOTHING_HELD } from './cursor-request.js'
+import {
+  type CursorRequest,
+  cursorRequest,
+  type Floor,
+  type Held,
+  NOTHING_HELD,
+} from './cursor-request.js'
 import { type CursorProtocol, isTimeCursor } from './protocol.js'
 import { AskAgain } from './redial.js'
 
-/** What to do when a server cannot serve the position asked for: end the stream, or go on from another place, with a gap. */
+/**
+ * What to do when a server cannot serve the position asked for: end the stream, or go on from
+ * another place, with a gap.
+ */
 export type OnCursorRefused = 'fail' | 'oldest' | 'live'
 
-// A position of another host, or of a log that was renumbered, is good by its time alone, and no two clocks are the same.
+// A position of another host, or of a log that was renumbered, is good by its time alone, and no
+// two clocks are the same.
 const REWIND_US = 10_000_000
 // Each time the log goes back again, so do we, further: 10 s, 1 min, 6 min, 36 min.
 const MAX_REWINDS = 4
-// Some older positions prove that a legacy server's log is still the same. They are so far apart that
-// a server that is killed hard does not lose all of them with its unsynced end.
+// Some older positions prove that a legacy server's log is still the same. They are so far apart
+// that a server that is killed hard does not lose all of them with its unsynced end.
 const ANCHOR_EVERY_US = 10_000_000
 const MAX_ANCHORS = 4
 // A time that is so much later than the one before may be a wrong one.
 const JUMP_US = 60_000_000
 // Some servers put a few hundred backfilled rows at one time. We remember at most 1,000 identities
-// for one position; events beyond that are delivered again after a reconnect, so memory stays bounded.
+// for one position; events beyond that are delivered again after a reconnect, so memory stays
+// bounded.
 const MAX_KNOWN = 1000
 
-/** Where the first connection starts when no checkpoint says it: a position, all there is, or `undefined` for the live end. */
+/**
+ * Where the first connection starts when no checkpoint says it: a position, all there is, or
+ * `undefined` for the live end.
+ */
 export type Start = number | 'oldest' | undefined
 
 export interface ResumeOptions {
@@ -35,7 +49,10 @@ export interface ResumeOptions {
   readonly now?: () => number
 }
 
-/** What is asked next, while the server's log is in doubt. `after`: what comes after the held event, and not its repeat. */
+/**
+ * What is asked next, while the server's log is in doubt. `after`: what comes after the held event,
+ * and not its repeat.
+ */
 type Inquiry = 'none' | 'trial' | 'floor' | 'after'
 
 /**
@@ -51,7 +68,8 @@ export class Resume<Event> {
   #host: string | undefined
   #position = 0
   #timeUs = 0
-  // What was received at it: how many, the first, and what the others are. The first is kept as it came, since most positions have no other.
+  // What was received at it: how many, the first, and what the others are. The first is kept as it
+  // came, since most positions have no other.
   #count = 0
   #first: Event | undefined
   readonly #others = new Set<string>()
@@ -89,7 +107,13 @@ export class Resume<Event> {
   ) {
     this.#start = options.start
     this.#now = options.now ?? (() => asyncScheduler.now())
-    this.#answering = { takesTimes: true, forgets: false, tellsFloor: false, identityOf: String, now: this.#now }
+    this.#answering = {
+      takesTimes: true,
+      forgets: false,
+      tellsFloor: false,
+      identityOf: String,
+      now: this.#now,
+    }
   }
 
   /** A stored checkpoint wins over the configured start. */
@@ -100,7 +124,9 @@ export class Resume<Event> {
 
   /** The position of the last event received. */
   get last(): Mark | undefined {
-    return this.#host === undefined ? undefined : { host: this.#host, position: this.#position, time_us: this.#timeUs }
+    return this.#host === undefined
+      ? undefined
+      : { host: this.#host, position: this.#position, time_us: this.#timeUs }
   }
 
   /** How many events came before the last one that share its position. */
@@ -116,7 +142,14 @@ export class Resume<Event> {
   /** The cursor to ask for, or `undefined` for the live end. */
   at(protocol: CursorProtocol<Event>): number | undefined {
     const { takesTimes, forgets = false, tellsFloor = false, identityOf, floorOf } = protocol
-    this.#answering = { takesTimes, forgets, tellsFloor, identityOf, now: this.#now, ...(floorOf && { floorOf }) }
+    this.#answering = {
+      takesTimes,
+      forgets,
+      tellsFloor,
+      identityOf,
+      now: this.#now,
+      ...(floorOf && { floorOf }),
+    }
     this.#advance()
     this.#advancesAtDial = this.#advances
     if (this.#inquiryHost !== protocol.host) this.#inquire('none')
@@ -151,10 +184,13 @@ export class Resume<Event> {
         return
       case 'start':
       case 'repeat':
-        // A server without times says this of a repeat that is too old, also where nothing came after it.
+        // A server without times says this of a repeat that is too old, also where nothing came
+        // after it.
         if (this.#isRepeatAlone(request)) {
           this.#inquire('after')
-          throw new AskAgain(`${host} does not hold the event at ${request.cursor}; asking for what comes after it`)
+          throw new AskAgain(
+            `${host} does not hold the event at ${request.cursor}; asking for what comes after it`,
+          )
         }
         this.#reportLoss(
           host,
@@ -164,7 +200,8 @@ export class Resume<Event> {
         )
         this.#request = undefined
         // It goes on with the oldest event by itself.
-        if (this.options.onCursorRefused !== 'oldest') this.#giveUp(host, message || 'the position is too old', 'cursor-too-old')
+        if (this.options.onCursorRefused !== 'oldest')
+          this.#giveUp(host, message || 'the position is too old', 'cursor-too-old')
     }
   }
 
@@ -173,13 +210,17 @@ export class Resume<Event> {
     return question === 'repeat' && held.knownFrom === 'this run' && !this.#answering.takesTimes
   }
 
-  /** The server said that its log ends before the cursor, and went live. Throws as {@link onEvent} does. */
+  /**
+   * The server said that its log ends before the cursor, and went live. Throws as {@link onEvent}
+   * does.
+   */
   onFutureCursor(host: string): void {
     const request = this.#request
-    // After a time nothing came yet, so that live is what was asked for; a number that was given out was taken back.
-    // Of a log that has nothing, even the oldest is still to come.
+    // After a time nothing came yet, so that live is what was asked for; a number that was given
+    // out was taken back. Of a log that has nothing, even the oldest is still to come.
     const isNumber = request?.question === 'start' || request?.question === 'repeat'
-    if (request !== undefined && isNumber && !isTimeCursor(request.cursor)) this.#wentBack(request, host, request.cursor)
+    if (request !== undefined && isNumber && !isTimeCursor(request.cursor))
+      this.#wentBack(request, host, request.cursor)
   }
 
   /** A connection opened. */
@@ -187,21 +228,30 @@ export class Resume<Event> {
     this.#openedAtUs ??= (this.#now() - OPEN_OVERLAP_MS) * 1000
   }
 
-  /** Whether the event is new. Throws {@link AskAgain} or {@link CursorRefusedError} where the server's log is not ours. */
+  /**
+   * Whether the event is new. Throws {@link AskAgain} or {@link CursorRefusedError} where the
+   * server's log is not ours.
+   */
   onEvent(event: Event, host: string, position: number, time_us: number): boolean {
-    if (this.#request !== undefined && !this.#isNew(this.#request, event, host, position, time_us)) return false
+    if (this.#request !== undefined && !this.#isNew(this.#request, event, host, position, time_us))
+      return false
     this.#recordReceived(event, position)
     this.#moveTo(host, position, time_us)
     return true
   }
 
-  /** A frame that could not be read stood at this position all the same. Throws as {@link onEvent} does. */
+  /**
+   * A frame that could not be read stood at this position all the same. Throws as {@link onEvent}
+   * does.
+   */
   onReject(host: string, position: number, time_us: number): void {
     // Inside the overlap of a reconnect it stands before what was received.
     if (this.#host === host && position < this.#position) return
     const request = this.#request
-    if (request !== undefined && (request.cursor === position || request.cursor === time_us)) request.answered = true
-    else if (request !== undefined && !this.#isNew(request, undefined, host, position, time_us)) return
+    if (request !== undefined && (request.cursor === position || request.cursor === time_us))
+      request.answered = true
+    else if (request !== undefined && !this.#isNew(request, undefined, host, position, time_us))
+      return
     if (position !== this.#position) this.#forget()
     this.#moveTo(host, position, time_us)
   }
@@ -210,7 +260,8 @@ export class Resume<Event> {
   onRefused(host: string, message: string, reason: GapReason = 'cursor-too-old'): void {
     const request = this.#request
     // Nothing is left to ask for: the server refuses whatever it is.
-    if (request === undefined || request.question === 'oldest') throw new CursorRefusedError(`${host}: ${message}`)
+    if (request === undefined || request.question === 'oldest')
+      throw new CursorRefusedError(`${host}: ${message}`)
     this.#reportLoss(host, request.cursor, this.#answering.floorOf?.(message), reason)
     this.#request = undefined
     this.#abandon(host, message, reason)
@@ -226,7 +277,8 @@ export class Resume<Event> {
       return
     }
     this.#count += 1
-    // Those that came first, since a server repeats them first: without them its log would seem another one.
+    // Those that came first, since a server repeats them first: without them its log would seem
+    // another one.
     if (this.#others.size < MAX_KNOWN - 1) this.#others.add(this.#answering.identityOf(event))
   }
 
@@ -238,7 +290,8 @@ export class Resume<Event> {
 
   #moveTo(host: string, position: number, time_us: number): void {
     const sinceUs = time_us - this.#anchorUs
-    if (sinceUs >= ANCHOR_EVERY_US || sinceUs < -ANCHOR_EVERY_US) this.#dropAnchor(position, time_us)
+    if (sinceUs >= ANCHOR_EVERY_US || sinceUs < -ANCHOR_EVERY_US)
+      this.#dropAnchor(position, time_us)
     this.#host = host
     this.#position = position
     this.#timeUs = time_us
@@ -271,7 +324,10 @@ export class Resume<Event> {
     if (this.#host === undefined) return
     const { position, time_us } = this.#furthest
     if (this.#position <= position && this.#timeUs <= time_us) return
-    this.#furthest = { position: Math.max(position, this.#position), time_us: Math.max(time_us, this.#timeUs) }
+    this.#furthest = {
+      position: Math.max(position, this.#position),
+      time_us: Math.max(time_us, this.#timeUs),
+    }
     this.#advances += 1
   }
 
@@ -279,7 +335,8 @@ export class Resume<Event> {
 
   #next(protocol: CursorProtocol<Event>): CursorRequest | undefined {
     const { host, oldest } = protocol
-    if (this.#inquiry === 'floor' && this.#doubted !== undefined) return { ...this.#doubted, question: 'floor', cursor: oldest }
+    if (this.#inquiry === 'floor' && this.#doubted !== undefined)
+      return { ...this.#doubted, question: 'floor', cursor: oldest }
     const known = this.last ?? this.#saved
     if (known === undefined) return this.#startRequest(protocol)
     if (this.#inquiry === 'after') {
@@ -291,7 +348,10 @@ export class Resume<Event> {
     if (this.#inquiry === 'trial') return this.#trial(held)
     const shared = { held, reachesBack: this.#reachesBack }
     if (rewinds === 0) return cursorRequest('repeat', held.position, { ...shared, needs: held })
-    return cursorRequest('rewind', held.time_us - rewindUs(rewinds), { ...shared, needs: { position: 0, time_us: held.time_us } })
+    return cursorRequest('rewind', held.time_us - rewindUs(rewinds), {
+      ...shared,
+      needs: { position: 0, time_us: held.time_us },
+    })
   }
 
   #startRequest({ oldest, takesTimes }: CursorProtocol<Event>): CursorRequest | undefined {
@@ -299,26 +359,45 @@ export class Resume<Event> {
     if (start === 'oldest') return cursorRequest('oldest', oldest)
     if (start !== undefined) {
       const cursor = start - rewindUs(this.#rewinds)
-      const needs = isTimeCursor(cursor) ? { position: 0, time_us: cursor } : { position: cursor, time_us: 0 }
-      return start <= 0 ? cursorRequest('oldest', oldest) : cursorRequest('start', cursor, { reachesBack: this.#reachesBack, needs })
+      const needs = isTimeCursor(cursor)
+        ? { position: 0, time_us: cursor }
+        : { position: cursor, time_us: 0 }
+      return start <= 0
+        ? cursorRequest('oldest', oldest)
+        : cursorRequest('start', cursor, { reachesBack: this.#reachesBack, needs })
     }
-    if (this.#openedAtUs === undefined || this.#openedAtUs === Number.POSITIVE_INFINITY || !takesTimes) return undefined
+    if (
+      this.#openedAtUs === undefined ||
+      this.#openedAtUs === Number.POSITIVE_INFINITY ||
+      !takesTimes
+    )
+      return undefined
     return cursorRequest('opened', this.#openedAtUs, { reachesBack: this.#isClockChecked })
   }
 
   #trial(held: Held): CursorRequest {
-    // A position that we hold is better proof than a time, and can be asked for where positions are times.
+    // A position that we hold is better proof than a time, and can be asked for where positions are
+    // times.
     const anchor = isTimeCursor(held.position) && this.#rewinds === 0 ? held.anchors[0] : undefined
-    const asked = { cursor: anchor ?? held.time_us - rewindUs(this.#rewinds + 1), saw: 'nothing' as const }
+    const asked = {
+      cursor: anchor ?? held.time_us - rewindUs(this.#rewinds + 1),
+      saw: 'nothing' as const,
+    }
     // Where connections are short, a trial that began again each time would never end.
     const { cursor, saw } = this.#tried ?? asked
-    return cursorRequest('trial', cursor, { held, needs: held, reachesBack: this.#reachesBack, saw })
+    return cursorRequest('trial', cursor, {
+      held,
+      needs: held,
+      reachesBack: this.#reachesBack,
+      saw,
+    })
   }
 
   /** `askedBy`: a time that jumped is a good position still, and no good time. */
   #held(known: Mark, askedBy: 'position' | 'time'): Held {
     const isFilterChanged = this.#filter !== 'same'
-    if (this.#host === undefined) return { ...NOTHING_HELD, repeats: new Set(), ...known, isFilterChanged }
+    if (this.#host === undefined)
+      return { ...NOTHING_HELD, repeats: new Set(), ...known, isFilterChanged }
     const repeats = new Set(this.#others)
     if (this.#first !== undefined) repeats.add(this.#answering.identityOf(this.#first))
     const anchors = this.#anchors.filter((anchor) => anchor < known.position)
@@ -327,12 +406,20 @@ export class Resume<Event> {
     if (plausible === undefined) return held
     this.#furthest = plausible
     const { position, time_us } = plausible
-    return isTimeCursor(known.position) ? { ...held, position, time_us, anchors: [position] } : { ...held, time_us }
+    return isTimeCursor(known.position)
+      ? { ...held, position, time_us, anchors: [position] }
+      : { ...held, time_us }
   }
 
   // --- What the answer shows ---
 
-  #isNew(request: CursorRequest, event: Event | undefined, host: string, position: number, time_us: number): boolean {
+  #isNew(
+    request: CursorRequest,
+    event: Event | undefined,
+    host: string,
+    position: number,
+    time_us: number,
+  ): boolean {
     const verdict = judge(request, event, position, time_us, this.#answering)
     switch (verdict) {
       case 'new':
@@ -368,7 +455,13 @@ export class Resume<Event> {
         this.#reportRenumbered(host, request.held.position, position)
         return this.#settle(host)
       case 'clock-unproven':
-        this.gaps.report({ host, from: cursor - this.#aheadUs(time_us), to: cursor, reason: 'cursor-too-old', recoverable: true })
+        this.gaps.report({
+          host,
+          from: cursor - this.#aheadUs(time_us),
+          to: cursor,
+          reason: 'cursor-too-old',
+          recoverable: true,
+        })
         return this.#settle(host)
       case 'renumbered':
       case 'further-back':
@@ -378,7 +471,9 @@ export class Resume<Event> {
         throw new AskAgain(`${host} does not repeat the event at ${cursor}; asking from before it`)
       case 'where-is-the-floor':
         this.#inquire('floor', request)
-        throw new AskAgain(`${host} answers ${cursor} with a later event; asking where its log begins`)
+        throw new AskAgain(
+          `${host} answers ${cursor} with a later event; asking where its log begins`,
+        )
       case 'reaches-back':
         return this.#reached(host)
       case 'gone':
@@ -419,7 +514,11 @@ export class Resume<Event> {
     const isNumber = needs.position > 0 && !isTimeCursor(needs.position)
     const [from, to] = isNumber ? [needs.position, position] : [needs.time_us, time_us]
     if (this.#rewinds === 0 || !this.#isReported) this.#reportLoss(host, from, to, 'cursor-too-old')
-    return this.#giveUp(host, `the position ${from} is older than the server's log, which begins at ${to}`, 'cursor-too-old')
+    return this.#giveUp(
+      host,
+      `the position ${from} is older than the server's log, which begins at ${to}`,
+      'cursor-too-old',
+    )
   }
 
   #aheadUs(time_us: number): number {
@@ -430,14 +529,20 @@ export class Resume<Event> {
     const aheadUs = this.#aheadUs(time_us)
     this.#openedAtUs = (this.#openedAtUs ?? 0) - aheadUs
     this.#isClockChecked = true
-    throw new AskAgain(`our clock is up to ${Math.round(aheadUs / 1_000_000)} s ahead of that of ${host}; asking from earlier`)
+    throw new AskAgain(
+      `our clock is up to ${Math.round(aheadUs / 1_000_000)} s ahead of that of ${host}; asking from earlier`,
+    )
   }
 
-  /** The server's log does not hold what we had from it. Ask by time, each time further back; then as the policy says. */
+  /**
+   * The server's log does not hold what we had from it. Ask by time, each time further back; then
+   * as the policy says.
+   */
   #wentBack(request: CursorRequest, host: string, value: number): never {
     const { cursor, question } = request
     const isTrial = question === 'trial' && value < cursor
-    if (!isTrial) this.#reportRenumbered(host, value, question === 'trial' ? request.held.position : cursor)
+    if (!isTrial)
+      this.#reportRenumbered(host, value, question === 'trial' ? request.held.position : cursor)
     if (!isTrial) this.#inquire('none')
     this.#rewinds += 1
     this.#tried = undefined
@@ -463,7 +568,13 @@ export class Resume<Event> {
     if (this.#isReported) return
     this.#advancesAtReport = this.#advances
     const [from, to] = one < other ? [one, other] : [other, one]
-    this.gaps.report({ host, from, to, reason: 'renumbered', recoverable: this.#answering.takesTimes })
+    this.gaps.report({
+      host,
+      from,
+      to,
+      reason: 'renumbered',
+      recoverable: this.#answering.takesTimes,
+    })
   }
 
   #reportLoss(host: string, from: number, to: number | undefined, reason: GapReason): void {
@@ -480,7 +591,9 @@ export class Resume<Event> {
     const { onCursorRefused } = this.options
     if (onCursorRefused === 'fail') {
       const other = reason === 'renumbered' ? 'an older' : 'a newer'
-      throw new CursorRefusedError(`${host}: ${message}; choose ${other} \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``)
+      throw new CursorRefusedError(
+        `${host}: ${message}; choose ${other} \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``,
+      )
     }
     const next = onCursorRefused === 'oldest' ? 'the oldest event' : 'the live end'
     this.log.warn(`${host}: the position was given up, going on from ${next}: ${message}`)

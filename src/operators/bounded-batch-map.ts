@@ -1,12 +1,25 @@
-import { type ObservableInput, type OperatorFunction, type Subscriber, type Subscription, timer } from 'rxjs'
+import {
+  type ObservableInput,
+  type OperatorFunction,
+  type Subscriber,
+  type Subscription,
+  timer,
+} from 'rxjs'
 import * as z from 'zod/mini'
 import { currentDelivery, enter, type Holding, holdingOf, leave } from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
 import { boundedMergeMap } from './bounded-merge-map.js'
-import { checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'
+import {
+  checkOptions,
+  count,
+  milliseconds,
+  type QueueOptions,
+  queueShape,
+} from './queue-options.js'
 
 /** How {@link boundedBatchMap} makes batches, and bounds what waits. */
-export interface BoundedBatchMapOptions<T> extends Omit<QueueOptions<readonly T[]>, 'orderBy' | 'maxLag'> {
+export interface BoundedBatchMapOptions<T>
+  extends Omit<QueueOptions<readonly T[]>, 'orderBy' | 'maxLag'> {
   /** How many values make a batch. @default 100 */
   readonly size?: number | undefined
   /** How long the first value of a batch waits for the others, in milliseconds. @default 1000 */
@@ -14,13 +27,18 @@ export interface BoundedBatchMapOptions<T> extends Omit<QueueOptions<readonly T[
 }
 
 const { orderBy: _orderBy, maxLag: _maxLag, ...shape } = queueShape
-const schema = z.strictObject({ ...shape, size: z.optional(count), maxWaitMs: z.optional(milliseconds) })
+const schema = z.strictObject({
+  ...shape,
+  size: z.optional(count),
+  maxWaitMs: z.optional(milliseconds),
+})
 
 /**
- * Works on values in batches, by count or time. Like `bufferTime` and `mergeMap`, but bounded, and each event's delivery stays open until the
- * work of its batch has ended.
+ * Works on values in batches, by count or time. Like `bufferTime` and `mergeMap`, but bounded, and
+ * each event's delivery stays open until the work of its batch has ended.
  *
- * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else as with {@link boundedMergeMap}.
+ * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else as with
+ * {@link boundedMergeMap}.
  *
  * ```
  * source    -a-b-c-d----|
@@ -40,7 +58,10 @@ export function boundedBatchMap<T, R>(
   checkOptions('boundedBatchMap', schema, options)
   const { size = 100, maxWaitMs = 1000, capacity = 1024, ...queue } = options
   return (source) =>
-    source.pipe(batch(size, maxWaitMs), boundedMergeMap(project, { ...queue, capacity: Math.max(1, Math.ceil(capacity / size)) }))
+    source.pipe(
+      batch(size, maxWaitMs),
+      boundedMergeMap(project, { ...queue, capacity: Math.max(1, Math.ceil(capacity / size)) }),
+    )
 }
 
 /** Collects values to batches; the deliveries of a batch are one. */

@@ -9,14 +9,16 @@ export type BoundedMergeMapOptions<T> = QueueOptions<T>
 const schema = z.strictObject(queueShape)
 
 /**
- * Works on each value, with a bound on how many run and how many wait. Like RxJS's `mergeMap`, but it pauses its source, or drops and says so,
- * where `mergeMap` queues for ever; and each event's delivery stays open until its work has ended.
+ * Works on each value, with a bound on how many run and how many wait. Like RxJS's `mergeMap`, but
+ * it pauses its source, or drops and says so, where `mergeMap` queues for ever; and each event's
+ * delivery stays open until its work has ended.
  *
- * **Order**: work starts in order of arrival, for each key with `orderBy`; results come as they come.
- * **Loss**: none under `overflow: 'pause'` (the default); what another policy drops is counted and reported.
- * **Completion**: when the source has completed, all work has ended, and the checkpoint of it is saved.
- * **Errors**: work that fails errors the result; its delivery counts as failed. {@link ConfigError} at the call.
- * **Unsubscription**: gives up what waits: those deliveries count as failed, and a restart brings them again.
+ * **Order**: work starts in order of arrival, for each key with `orderBy`; results come as they
+ * come. **Loss**: none under `overflow: 'pause'` (the default); what another policy drops is
+ * counted and reported. **Completion**: when the source has completed, all work has ended, and the
+ * checkpoint of it is saved. **Errors**: work that fails errors the result; its delivery counts as
+ * failed. {@link ConfigError} at the call. **Unsubscription**: gives up what waits: those
+ * deliveries count as failed, and a restart brings them again.
  *
  * ```
  * source    -a-b-c------|

@@ -1,4 +1,11 @@
-import { from, type ObservableInput, type OperatorFunction, type Subscriber, type Subscription, timer } from 'rxjs'
+import {
+  from,
+  type ObservableInput,
+  type OperatorFunction,
+  type Subscriber,
+  type Subscription,
+  timer,
+} from 'rxjs'
 import { currentDelivery, enter, type Holding, leave, type Outcome } from '../delivery/delivery.js'
 import { QueueOverflowError } from '../errors.js'
 import { FifoQueue, KeyedQueue, type WorkQueue } from '../internal/keyed-queue.js'
@@ -9,7 +16,9 @@ import { Sources } from './sources.js'
 /** What is done with each value. */
 export interface Work<T, R> {
   start(value: T, index: number): unknown
-  /** What to emit when the work is done, whatever it yields. Without it, what it yields is emitted. */
+  /**
+   * What to emit when the work is done, whatever it yields. Without it, what it yields is emitted.
+   */
   result?(value: T): R
   /** What to do, once, about work that failed. Without it, the failure is the stream's. */
   recover?(value: T, error: unknown): ObservableInput<R>
@@ -22,7 +31,10 @@ export const GIVEN_UP = Symbol('given up')
 export const isWork = (answer: unknown): boolean => typeof answer === 'object' && answer !== null
 
 /** The engine of the bounded operators: a queue with a bound, in front of work with a bound. */
-export const boundedWork = <T, R>(work: Work<T, R>, options: QueueOptions<T>): OperatorFunction<T, R> =>
+export const boundedWork = <T, R>(
+  work: Work<T, R>,
+  options: QueueOptions<T>,
+): OperatorFunction<T, R> =>
   operate((source, destination) => {
     const bounded = new BoundedWork(work, options, destination)
     destination.add(() => bounded.abandon())
@@ -64,7 +76,8 @@ class BoundedWork<T, R> {
   ) {
     this.#capacity = options.capacity ?? 1024
     this.#concurrency = options.concurrency ?? 1
-    this.#queue = options.orderBy === undefined ? new FifoQueue() : new KeyedQueue((item) => item.key)
+    this.#queue =
+      options.orderBy === undefined ? new FifoQueue() : new KeyedQueue((item) => item.key)
   }
 
   take(value: T): void {
@@ -126,7 +139,9 @@ class BoundedWork<T, R> {
     if (overflow === 'drop-newest') this.#drop(item)
     else {
       this.#settle(item, 'failed')
-      this.destination.error(new QueueOverflowError(`${this.#capacity} values wait already (\`capacity\`)`))
+      this.destination.error(
+        new QueueOverflowError(`${this.#capacity} values wait already (\`capacity\`)`),
+      )
     }
     return false
   }
@@ -152,7 +167,10 @@ class BoundedWork<T, R> {
 
   // --- Work ---
 
-  /** A loop and not a recursion: 50,000 values whose work ends at once must not need 50,000 stack frames. */
+  /**
+   * A loop and not a recursion: 50,000 values whose work ends at once must not need 50,000 stack
+   * frames.
+   */
   #drain(): void {
     if (this.#draining) return
     this.#draining = true
@@ -204,7 +222,9 @@ class BoundedWork<T, R> {
       from(work as ObservableInput<R>),
       this.destination,
       result === undefined ? (value) => this.#emit(item, value) : () => {},
-      result === undefined ? () => this.#finish(item, slow) : () => this.#end(item, undefined, slow),
+      result === undefined
+        ? () => this.#finish(item, slow)
+        : () => this.#end(item, undefined, slow),
       (error) => this.#fail(item, error, slow),
     )
   }
@@ -250,7 +270,12 @@ class BoundedWork<T, R> {
     this.#finish(item, slow)
   }
 
-  #recover(recover: NonNullable<Work<T, R>['recover']>, item: Item<T>, error: unknown, slow: Subscription | undefined): void {
+  #recover(
+    recover: NonNullable<Work<T, R>['recover']>,
+    item: Item<T>,
+    error: unknown,
+    slow: Subscription | undefined,
+  ): void {
     item.recovering = true
     const outer = enter(item.holding)
     try {
@@ -281,7 +306,8 @@ class BoundedWork<T, R> {
   // --- The end ---
 
   #completeIfIdle(): void {
-    if (!this.#completing || this.#running > 0 || this.#queue.size > 0 || this.destination.closed) return
+    if (!this.#completing || this.#running > 0 || this.#queue.size > 0 || this.destination.closed)
+      return
     this.#completing = false
     this.#sources.complete(this.destination)
   }

@@ -3,8 +3,14 @@ import { currentDelivery } from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
 import { Sources } from './sources.js'
 
-/** Gives `work` so long after the end of its source; cuts it then, and completes when what is done is saved. */
-export const drain = <T>(work: MonoTypeOperatorFunction<T>, drainMs: number): MonoTypeOperatorFunction<T> =>
+/**
+ * Gives `work` so long after the end of its source; cuts it then, and completes when what is done
+ * is saved.
+ */
+export const drain = <T>(
+  work: MonoTypeOperatorFunction<T>,
+  drainMs: number,
+): MonoTypeOperatorFunction<T> =>
   operate((source, destination) => {
     const values$ = new Subject<T>()
     const sources = new Sources()

@@ -11,11 +11,17 @@ type OperationOf<E, C extends string, Op extends string> = E extends {
   readonly commit: { readonly collection: infer Known extends string }
 }
   ? C extends Known
-    ? E & { readonly commit: Extract<E['commit' & keyof E], { readonly operation: Op }> & { readonly collection: C } }
+    ? E & {
+        readonly commit: Extract<E['commit' & keyof E], { readonly operation: Op }> & {
+          readonly collection: C
+        }
+      }
     : never
   : never
 
-type Guard<C extends string, Op extends string> = <E extends Kinded>(event: E) => event is E & OperationOf<E, C, Op>
+type Guard<C extends string, Op extends string> = <E extends Kinded>(
+  event: E,
+) => event is E & OperationOf<E, C, Op>
 
 interface CommitLike extends Kinded {
   readonly commit?: { readonly operation?: unknown; readonly collection?: unknown }
@@ -36,7 +42,8 @@ const isOperation =
  * jetstream$().pipe(filter(isCommit), map(({ commit }) => commit.collection))
  * ```
  */
-export const isCommit = <E extends Kinded>(event: E): event is Committed<E> => event.kind === 'commit'
+export const isCommit = <E extends Kinded>(event: E): event is Committed<E> =>
+  event.kind === 'commit'
 
 /**
  * Creations in the collection `nsid`: narrows `event.commit.record` to its type.
@@ -47,7 +54,8 @@ export const isCommit = <E extends Kinded>(event: E): event is Committed<E> => e
  *   .pipe(filter(isCreate('com.example.note')), map(({ commit }) => commit.record.text))
  * ```
  */
-export const isCreate = <C extends string>(nsid: C): Guard<C, 'create'> => isOperation(nsid, 'create')
+export const isCreate = <C extends string>(nsid: C): Guard<C, 'create'> =>
+  isOperation(nsid, 'create')
 
 /**
  * Updates in the collection `nsid`: the record is the new one.
@@ -57,7 +65,8 @@ export const isCreate = <C extends string>(nsid: C): Guard<C, 'create'> => isOpe
  * jetstream$().pipe(filter(isUpdate('app.bsky.actor.profile')), map(({ did, commit }) => [did, commit.cid]))
  * ```
  */
-export const isUpdate = <C extends string>(nsid: C): Guard<C, 'update'> => isOperation(nsid, 'update')
+export const isUpdate = <C extends string>(nsid: C): Guard<C, 'update'> =>
+  isOperation(nsid, 'update')
 
 /**
  * Deletions in the collection `nsid`: no record, no cid.
@@ -67,7 +76,8 @@ export const isUpdate = <C extends string>(nsid: C): Guard<C, 'update'> => isOpe
  * jetstream$().pipe(filter(isDelete('app.bsky.feed.like')), map(({ did, commit }) => `${did}/${commit.rkey}`))
  * ```
  */
-export const isDelete = <C extends string>(nsid: C): Guard<C, 'delete'> => isOperation(nsid, 'delete')
+export const isDelete = <C extends string>(nsid: C): Guard<C, 'delete'> =>
+  isOperation(nsid, 'delete')
 
 /**
  * The DID document or the handle of an account changed.
@@ -77,7 +87,9 @@ export const isDelete = <C extends string>(nsid: C): Guard<C, 'delete'> => isOpe
  * jetstream$().pipe(filter(isIdentity), map(({ did, identity }) => [did, identity.handle]))
  * ```
  */
-export const isIdentity = <E extends Kinded>(event: E): event is Extract<E, { readonly kind: 'identity' }> => event.kind === 'identity'
+export const isIdentity = <E extends Kinded>(
+  event: E,
+): event is Extract<E, { readonly kind: 'identity' }> => event.kind === 'identity'
 
 /**
  * The status of an account changed: `active`, and why not.
@@ -87,14 +99,19 @@ export const isIdentity = <E extends Kinded>(event: E): event is Extract<E, { re
  * jetstream$().pipe(filter(isAccount), filter(({ account }) => !account.active))
  * ```
  */
-export const isAccount = <E extends Kinded>(event: E): event is Extract<E, { readonly kind: 'account' }> => event.kind === 'account'
+export const isAccount = <E extends Kinded>(
+  event: E,
+): event is Extract<E, { readonly kind: 'account' }> => event.kind === 'account'
 
 /**
- * A repository was set to another state in one step, and no commits tell how. Jetstream has these events on wire v2 alone.
+ * A repository was set to another state in one step, and no commits tell how. Jetstream has these
+ * events on wire v2 alone.
  *
  * @example
  * ```ts
  * firehose$().pipe(filter(isSync), map(({ did, sync }) => [did, sync.rev]))
  * ```
  */
-export const isSync = <E extends Kinded>(event: E): event is Extract<E, { readonly kind: 'sync' }> => event.kind === 'sync'
+export const isSync = <E extends Kinded>(
+  event: E,
+): event is Extract<E, { readonly kind: 'sync' }> => event.kind === 'sync'

@@ -1,14 +1,24 @@
 import { from, Observable, type ObservableInput, type ObservedValueOf } from 'rxjs'
-import { currentDelivery, enter, type Holding, hold, leave, type Release } from '../delivery/delivery.js'
+import {
+  currentDelivery,
+  enter,
+  type Holding,
+  hold,
+  leave,
+  type Release,
+} from '../delivery/delivery.js'
 import { observe } from '../internal/observe.js'
 
 /**
- * Makes a `project` for RxJS's own operators that keeps the event's delivery open until its work settles: `mergeMap(held(async (event) => …))`.
+ * Makes a `project` for RxJS's own operators that keeps the event's delivery open until its work
+ * settles: `mergeMap(held(async (event) => …))`.
  *
- * The delivery is failed when the work fails, or is unsubscribed before its end (as `switchMap` does).
+ * The delivery is failed when the work fails, or is unsubscribed before its end (as `switchMap`
+ * does).
  *
- * **Errors**: throws {@link HoldError} where the operator calls it late, after the delivery has ended: `concatMap`, or `mergeMap` with a
- * concurrency, over asynchronous work. Use {@link boundedMergeMap} there.
+ * **Errors**: throws {@link HoldError} where the operator calls it late, after the delivery has
+ * ended: `concatMap`, or `mergeMap` with a concurrency, over asynchronous work. Use
+ * {@link boundedMergeMap} there.
  *
  * ```
  * source    -a-b-c------|
@@ -27,7 +37,11 @@ export function held<T, O extends ObservableInput<unknown>>(
   return (value, index) => {
     const release = hold()
     try {
-      return releasing(from(project(value, index)) as Observable<ObservedValueOf<O>>, currentDelivery(), release)
+      return releasing(
+        from(project(value, index)) as Observable<ObservedValueOf<O>>,
+        currentDelivery(),
+        release,
+      )
     } catch (error) {
       release.failed()
       throw error
@@ -35,7 +49,11 @@ export function held<T, O extends ObservableInput<unknown>>(
   }
 }
 
-const releasing = <T>(work: Observable<T>, holding: Holding | undefined, release: Release): Observable<T> =>
+const releasing = <T>(
+  work: Observable<T>,
+  holding: Holding | undefined,
+  release: Release,
+): Observable<T> =>
   new Observable<T>((destination) => {
     destination.add(() => release.failed())
     observe(

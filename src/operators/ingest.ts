@@ -24,20 +24,32 @@ import { type BackoffOptions, backoffMs } from '../options/backoff.js'
 import { Issues, shown } from '../options/shapes.js'
 import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
 import { drain } from './drain.js'
-import { callback, checkOptions, count, milliseconds, type QueueOptions, queueShape } from './queue-options.js'
+import {
+  callback,
+  checkOptions,
+  count,
+  milliseconds,
+  type QueueOptions,
+  queueShape,
+} from './queue-options.js'
 import { type Routable, type RoutedTo, router } from './route.js'
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that only calls another, such as `console.log`, is typed `void`
 type Answer = void | PromiseLike<unknown> | ObservableInput<unknown>
 
-/** Handles one event. It is done when this returns, or when the promise or observable that it returns has ended. */
+/**
+ * Handles one event. It is done when this returns, or when the promise or observable that it
+ * returns has ended.
+ */
 export type Ingestor<E> = (event: E) => Answer
 
 /**
- * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`, `account`, `sync`, and `'*'` for what no other key
- * takes. An event goes to the one whose key fits it most closely.
+ * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`,
+ * `account`, `sync`, and `'*'` for what no other key takes. An event goes to the one whose key fits
+ * it most closely.
  *
- * For an object of its own, name the keys: `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`.
+ * For an object of its own, name the keys:
+ * `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`.
  */
 export type Ingestors<E, Keys extends string> = {
   // The source says what an event is, and an ingestor only agrees.
@@ -46,20 +58,30 @@ export type Ingestors<E, Keys extends string> = {
 
 /** How {@link ingest} queues, retries and gives up. */
 export interface IngestOptions<E> extends QueueOptions<E> {
-  /** `'retry'`: up to `attempts`, then the dead letter. `'skip'`: the dead letter at once. `'fail'`: the stream ends at once. @default 'retry' */
+  /**
+   * `'retry'`: up to `attempts`, then the dead letter. `'skip'`: the dead letter at once. `'fail'`:
+   * the stream ends at once. @default 'retry'
+   */
   readonly onError?: 'retry' | 'skip' | 'fail' | undefined
   /** How often an ingestor may try an event, the first time included. @default 3 */
   readonly attempts?: number | undefined
-  /** The delays between attempts. @default { initialDelayMs: 1000, maxDelayMs: 60_000, multiplier: 2, jitter: 'full' } */
+  /**
+   * The delays between attempts. @default { initialDelayMs: 1000, maxDelayMs: 60_000, multiplier:
+   * 2, jitter: 'full' }
+   */
   readonly backoff?: BackoffOptions | undefined
   /**
-   * Takes an event whose attempts are used up; when it is done, so is the event. Without it, the stream ends with `IngestError` under `'retry'`,
-   * and the event is dropped, with a gap, under `'skip'`.
+   * Takes an event whose attempts are used up; when it is done, so is the event. Without it, the
+   * stream ends with `IngestError` under `'retry'`, and the event is dropped, with a gap, under
+   * `'skip'`.
    */
   readonly onDeadLetter?: ((event: E, error: unknown) => Answer) | undefined
   /** How long one attempt may take, in milliseconds. @default no limit */
   readonly timeoutMs?: number | undefined
-  /** How long to work on what waits, after the source has completed, in milliseconds. What is left then counts as failed. @default no limit */
+  /**
+   * How long to work on what waits, after the source has completed, in milliseconds. What is left
+   * then counts as failed. @default no limit
+   */
   readonly drainMs?: number | undefined
   /** Is told of each event that no ingestor takes; `metrics$` counts them. */
   readonly onUnrouted?: ((event: E) => void) | undefined
@@ -87,14 +109,16 @@ const schema = z.strictObject({
 })
 
 /**
- * Sends each event to the ingestor of its collection or kind, and emits it when that is done with it. Each ingestor has its own queue with the
- * bounds of {@link boundedMergeMap}, so that a slow one stands in nobody's way until its queue is full.
+ * Sends each event to the ingestor of its collection or kind, and emits it when that is done with
+ * it. Each ingestor has its own queue with the bounds of {@link boundedMergeMap}, so that a slow
+ * one stands in nobody's way until its queue is full.
  *
- * **Order**: that of arrival for each ingestor with `concurrency: 1`, and for each key with `orderBy`; none between two ingestors.
- * **Loss**: none: an event that fails is tried again, then taken by the dead letter, or ends the stream.
- * **Completion**: when the source has completed and the queues are empty or `drainMs` is over, and the checkpoint is saved.
- * **Errors**: `IngestError` with the event and the cause. {@link ConfigError} at the call.
- * **Unsubscription**: gives up what waits: a restart brings it again.
+ * **Order**: that of arrival for each ingestor with `concurrency: 1`, and for each key with
+ * `orderBy`; none between two ingestors. **Loss**: none: an event that fails is tried again, then
+ * taken by the dead letter, or ends the stream. **Completion**: when the source has completed and
+ * the queues are empty or `drainMs` is over, and the checkpoint is saved. **Errors**: `IngestError`
+ * with the event and the cause. {@link ConfigError} at the call. **Unsubscription**: gives up what
+ * waits: a restart brings it again.
  *
  * ```
  * source    -p-l-p-----|
@@ -125,7 +149,9 @@ export function ingest<E extends Routable, Keys extends string>(
       groupBy((event) => keyOf(event) as Keys | undefined),
       mergeMap((group) => {
         if (group.key === undefined) return group.pipe(tap(unrouted), ignoreElements())
-        return group.pipe(boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, options), options))
+        return group.pipe(
+          boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, options), options),
+        )
       }),
     )
   // Those that no ingestor wants are counted, and done with.
@@ -143,9 +169,13 @@ function ingestorIssues(ingestors: unknown): Issues {
   if (typeof ingestors !== 'object' || ingestors === null)
     issues.add('ingestors', `must be an object of functions, not ${shown(ingestors)}`)
   for (const [key, ingestor] of Object.entries(ingestors ?? {})) {
-    if (typeof ingestor !== 'function') issues.add(key, `must be a function, not ${shown(ingestor)}`)
+    if (typeof ingestor !== 'function')
+      issues.add(key, `must be a function, not ${shown(ingestor)}`)
     if (!['identity', 'account', 'sync', '*'].includes(key) && !isNsid(key) && !isNsidPrefix(key))
-      issues.add(key, "must be an NSID, a prefix such as app.bsky.feed.*, 'identity', 'account', 'sync' or '*'")
+      issues.add(
+        key,
+        "must be an NSID, a prefix such as app.bsky.feed.*, 'identity', 'account', 'sync' or '*'",
+      )
   }
   return issues
 }
@@ -154,25 +184,38 @@ function ingestorIssues(ingestors: unknown): Issues {
 function workOf<E>(key: string, ingestor: Ingestor<E>, options: IngestOptions<E>): Work<E, E> {
   const { onError = 'retry', attempts = 3, backoff, timeoutMs } = options
   const retries = onError === 'retry' ? attempts - 1 : 0
-  const start = timeoutMs === undefined ? ingestor : (event: E) => inTime(ingestor(event), key, timeoutMs)
+  const start =
+    timeoutMs === undefined ? ingestor : (event: E) => inTime(ingestor(event), key, timeoutMs)
   const again$ = (event: E) =>
-    defer(() => ended(start(event))).pipe(retry({ count: retries - 1, delay: (_, times) => timer(backoffMs(times + 1, backoff)) }))
+    defer(() => ended(start(event))).pipe(
+      retry({ count: retries - 1, delay: (_, times) => timer(backoffMs(times + 1, backoff)) }),
+    )
   return {
     start,
     result: (event) => event,
     recover: (event, error) => {
-      const retried$ = retries === 0 ? throwError(() => error) : timer(backoffMs(1, backoff)).pipe(mergeMap(() => again$(event)))
+      const retried$ =
+        retries === 0
+          ? throwError(() => error)
+          : timer(backoffMs(1, backoff)).pipe(mergeMap(() => again$(event)))
       return retried$.pipe(catchError((last: unknown) => giveUp(event, last, key, options)))
     },
   }
 }
 
 /** Completes when the work has ended. */
-const ended = (work: unknown): Observable<never> => (isWork(work) ? from(work as ObservableInput<unknown>).pipe(ignoreElements()) : EMPTY)
+const ended = (work: unknown): Observable<never> =>
+  isWork(work) ? from(work as ObservableInput<unknown>).pipe(ignoreElements()) : EMPTY
 
 const inTime = (work: unknown, key: string, timeoutMs: number): unknown => {
   if (!isWork(work)) return undefined
-  const tooLate = () => throwError(() => new IngestTimeoutError(`the ingestor of ${key} took longer than \`timeoutMs\` (${timeoutMs} ms)`))
+  const tooLate = () =>
+    throwError(
+      () =>
+        new IngestTimeoutError(
+          `the ingestor of ${key} took longer than \`timeoutMs\` (${timeoutMs} ms)`,
+        ),
+    )
   return ended(work).pipe(timeout({ first: timeoutMs, with: tooLate }))
 }
 
@@ -184,10 +227,14 @@ function giveUp<E>(
   { onError = 'retry', attempts = 3, onDeadLetter }: IngestOptions<E>,
 ): Observable<never> {
   const failed = (what: string, cause: unknown) =>
-    throwError(() => new IngestError(`the ${what} of ${key} failed: ${messageOf(cause)}`, event, { cause }))
+    throwError(
+      () => new IngestError(`the ${what} of ${key} failed: ${messageOf(cause)}`, event, { cause }),
+    )
   if (onError === 'fail') return failed('ingestor', error)
   if (onDeadLetter !== undefined)
-    return defer(() => ended(onDeadLetter(event, error))).pipe(catchError((cause) => failed('dead letter', cause)))
+    return defer(() => ended(onDeadLetter(event, error))).pipe(
+      catchError((cause) => failed('dead letter', cause)),
+    )
   if (onError === 'skip') return throwError(() => GIVEN_UP)
   return failed(`ingestor (${attempts} attempts, and no \`onDeadLetter\`)`, error)
 }

@@ -1,9 +1,14 @@
-/** What {@link ingest} can route: an event of Jetstream or the firehose (`kind`), or one of Tap (`type`). */
+/**
+ * What {@link ingest} can route: an event of Jetstream or the firehose (`kind`), or one of Tap
+ * (`type`).
+ */
 export type Routable =
   | { readonly kind: string; readonly commit?: { readonly collection: string } }
   | { readonly type: string; readonly collection?: string }
 
-type Prefixed<Pattern extends string> = Pattern extends `${infer Head}.*` ? `${Head}.${string}` : Pattern
+type Prefixed<Pattern extends string> = Pattern extends `${infer Head}.*`
+  ? `${Head}.${string}`
+  : Pattern
 
 type InCollection<E, Pattern extends string> = E extends
   | { readonly kind: 'commit'; readonly commit: { readonly collection: infer C } }
@@ -23,8 +28,9 @@ export type RoutedTo<E, Key extends string> = Key extends '*'
     : InCollection<E, Key>
 
 /**
- * Finds the key for an event: its collection, else the longest prefix of that (`app.bsky.feed.*` takes `app.bsky.feed.post`, and not
- * `app.bsky.feedback.x`), or its kind; else `'*'`. `undefined` when none is wanted.
+ * Finds the key for an event: its collection, else the longest prefix of that (`app.bsky.feed.*`
+ * takes `app.bsky.feed.post`, and not `app.bsky.feedback.x`), or its kind; else `'*'`. `undefined`
+ * when none is wanted.
  */
 export function router(keys: readonly string[]): (event: Routable) => string | undefined {
   // A collection has a dot: one that a stranger calls `account` is none of the ingestor's.
@@ -32,10 +38,13 @@ export function router(keys: readonly string[]): (event: Routable) => string | u
   const kinds = new Set(keys.filter((key) => !key.includes('.')))
   const prefixes = keys.filter((key) => key.endsWith('.*')).sort((a, b) => b.length - a.length)
   const others = kinds.has('*') ? '*' : undefined
-  // A server has some hundred collections, and a stranger may make up more: past a bound they are looked up each time.
+  // A server has some hundred collections, and a stranger may make up more: past a bound they are
+  // looked up each time.
   const known = new Map<string, string | undefined>()
   const find = (collection: string) =>
-    collections.has(collection) ? collection : (prefixes.find((prefix) => collection.startsWith(prefix.slice(0, -1))) ?? others)
+    collections.has(collection)
+      ? collection
+      : (prefixes.find((prefix) => collection.startsWith(prefix.slice(0, -1))) ?? others)
   return (event) => {
     const collection = collectionOf(event)
     if (collection === undefined) return kinds.has(kindOf(event)) ? kindOf(event) : others

@@ -26,7 +26,10 @@ export class Sources {
     for (const source of paused) source.resume()
   }
 
-  /** Completes when the sources have saved the checkpoint of what is done, so that a program may exit then. */
+  /**
+   * Completes when the sources have saved the checkpoint of what is done, so that a program may
+   * exit then.
+   */
   complete(destination: Subscriber<unknown>): void {
     const saving = [...this.#all].flatMap((source) => source.flush() ?? [])
     if (saving.length === 0) destination.complete()

@@ -6,7 +6,10 @@ export interface BackoffOptions {
   readonly maxDelayMs?: number | undefined
   /** What each retry multiplies the delay by. @default 2 */
   readonly multiplier?: number | undefined
-  /** `'full'`: a random part of the delay, so that many clients do not come back at once. @default 'full' */
+  /**
+   * `'full'`: a random part of the delay, so that many clients do not come back at once. @default
+   * 'full'
+   */
   readonly jitter?: 'full' | 'none' | undefined
   /** Where chance comes from: a number in [0, 1). @default Math.random */
   readonly random?: (() => number) | undefined
@@ -14,8 +17,18 @@ export interface BackoffOptions {
 
 /** The delay before retry number `attempt`, from 1, in milliseconds. */
 export function backoffMs(attempt: number, options: BackoffOptions = {}): number {
-  const { initialDelayMs = 1000, maxDelayMs = 60_000, multiplier = 2, jitter = 'full', random = Math.random } = options
-  // The power is Infinity after some thousand attempts, and that times a first delay of 0 is no number.
-  const delay = Math.min(maxDelayMs, initialDelayMs * Math.min(multiplier ** (attempt - 1), Number.MAX_VALUE))
+  const {
+    initialDelayMs = 1000,
+    maxDelayMs = 60_000,
+    multiplier = 2,
+    jitter = 'full',
+    random = Math.random,
+  } = options
+  // The power is Infinity after some thousand attempts, and that times a first delay of 0 is no
+  // number.
+  const delay = Math.min(
+    maxDelayMs,
+    initialDelayMs * Math.min(multiplier ** (attempt - 1), Number.MAX_VALUE),
+  )
   return jitter === 'none' ? delay : delay * random()
 }

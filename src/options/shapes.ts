@@ -6,34 +6,51 @@ import { isLogger, LOGGER, type Logger } from '../internal/log.js'
 // A timer that is asked for more fires at once.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 const TOO_LONG = `must be at most ${LONGEST_TIMER_MS}`
-const positive = z.number('must be a number').check(z.positive('must be above 0'), z.lte(LONGEST_TIMER_MS, TOO_LONG))
-const delayMs = z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'), z.lte(LONGEST_TIMER_MS, TOO_LONG))
+const positive = z
+  .number('must be a number')
+  .check(z.positive('must be above 0'), z.lte(LONGEST_TIMER_MS, TOO_LONG))
+const delayMs = z
+  .number('must be a number of milliseconds')
+  .check(z.gte(0, 'must not be negative'), z.lte(LONGEST_TIMER_MS, TOO_LONG))
 
 /** A whole number from `least`, or Infinity. */
 const countFrom = (least: 0 | 1, message: string) =>
-  z.union([z.int(message).check(z.gte(least, message)), z.literal(Number.POSITIVE_INFINITY)], message)
+  z.union(
+    [z.int(message).check(z.gte(least, message)), z.literal(Number.POSITIVE_INFINITY)],
+    message,
+  )
 
 // RFC 9110 section 5.5, and 5.6.2 for the name. What breaks it would throw at every dial.
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-const headerValue = z.string('must be a string').check(z.regex(HEADER_VALUE, 'must be one line of Latin-1 text'))
+const headerValue = z
+  .string('must be a string')
+  .check(z.regex(HEADER_VALUE, 'must be one line of Latin-1 text'))
 
 const hasMethods = (value: unknown, ...names: readonly string[]): boolean =>
-  typeof value === 'object' && value !== null && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+  typeof value === 'object' &&
+  value !== null &&
+  names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
 
 const isObserver = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && typeof ((value as { next?: unknown }).next ?? (() => {})) === 'function'
+  typeof value === 'object' &&
+  value !== null &&
+  typeof ((value as { next?: unknown }).next ?? (() => {})) === 'function'
 
 export const logOption = z.union([z.literal(false), z.custom<Logger>(isLogger)], LOGGER)
 
-export const observer = <T>() => z.custom<T>(isObserver, 'must be an observer: an object with a `next` method')
+export const observer = <T>() =>
+  z.custom<T>(isObserver, 'must be an observer: an object with a `next` method')
 
 const store = z.custom<CursorStore>(
   (value) => hasMethods(value, 'load', 'save'),
   'must be a cursor store: an object with `load` and `save`',
 )
 const checkpoint = z.union(
-  [store, z.strictObject({ store, everyMs: z.optional(positive), failAfterMs: z.optional(positive) })],
+  [
+    store,
+    z.strictObject({ store, everyMs: z.optional(positive), failAfterMs: z.optional(positive) }),
+  ],
   'must be a cursor store, or `{ store, everyMs, failAfterMs }`',
 )
 
@@ -42,7 +59,9 @@ const reconnect = z.strictObject({
   maxDelayMs: z.optional(delayMs),
   multiplier: z.optional(z.number('must be a number').check(z.gte(1, 'must be at least 1'))),
   jitter: z.optional(z.enum(['full', 'none'], "must be 'full' or 'none'")),
-  random: z.optional(z.custom<() => number>((value) => typeof value === 'function', 'must be a function')),
+  random: z.optional(
+    z.custom<() => number>((value) => typeof value === 'function', 'must be a function'),
+  ),
   maxAttempts: z.optional(countFrom(0, 'must be a whole number, or Infinity')),
 })
 
@@ -109,16 +128,26 @@ export function checkShape(schema: z.ZodMiniType, config: unknown, issues: Issue
 
 function messageOf({ path, message }: z.core.$ZodIssue, config: unknown): string {
   // A header may hold a password.
-  return path[0] === 'adminPassword' || path[0] === 'headers' ? message : `${message}, not ${shown(valueAt(config, path))}`
+  return path[0] === 'adminPassword' || path[0] === 'headers'
+    ? message
+    : `${message}, not ${shown(valueAt(config, path))}`
 }
 
 function valueAt(config: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], config)
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    config,
+  )
 }
 
 /** A value, short enough for a message, without the password of a URL. */
 export function shown(value: unknown): string {
-  const whole = typeof value === 'function' ? 'a function' : typeof value === 'bigint' ? `${value}n` : (safeJson(value) ?? String(value))
+  const whole =
+    typeof value === 'function'
+      ? 'a function'
+      : typeof value === 'bigint'
+        ? `${value}n`
+        : (safeJson(value) ?? String(value))
   const text = withoutPasswords(whole)
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }

@@ -7,7 +7,10 @@ import { keyOf } from './key-of.js'
 export const isRedisClient = (value: unknown): value is RedisClient =>
   isObject(value) && 'duplicate' in value && ('sendCommand' in value || 'call' in value)
 
-/** What is wrong with something that {@link isRedisClient} refuses, as the message of a `ConfigError`. */
+/**
+ * What is wrong with something that {@link isRedisClient} refuses, as the message of a
+ * `ConfigError`.
+ */
 export const clientIssue = (value: unknown): string =>
   isObject(value) && 'idleClients' in value
     ? 'must not be a pool (`createClientPool`), which cannot be duplicated: hand in a client (`createClient`)'
@@ -21,7 +24,10 @@ export type RedisCommand = [name: string, ...args: string[]]
 /** What this library uses of a client of `@redis/client` (or `redis`). */
 export interface NodeRedisClient {
   readonly isOpen: boolean
-  sendCommand(args: string[], options?: { readonly timeout?: number; readonly chainId?: symbol }): Promise<unknown>
+  sendCommand(
+    args: string[],
+    options?: { readonly timeout?: number; readonly chainId?: symbol },
+  ): Promise<unknown>
   duplicate(): NodeRedisClient
   connect(): Promise<unknown>
   destroy(): void
@@ -44,7 +50,10 @@ export interface NodeRedisCluster {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** What this library uses of a sentinel of `@redis/client`, which follows the master through failovers. */
+/**
+ * What this library uses of a sentinel of `@redis/client`, which follows the master through
+ * failovers.
+ */
 export interface NodeRedisSentinel extends NodeRedisSentinelLease {
   readonly isOpen: boolean
   getSentinelNode(): unknown
@@ -69,25 +78,32 @@ export interface IoRedisClient {
   readonly status: string
   readonly isCluster: boolean
   call(command: string, args: string[]): Promise<unknown>
-  pipeline(commands: unknown[][]): { exec(): Promise<[error: Error | null, result: unknown][] | null> }
+  pipeline(commands: unknown[][]): {
+    exec(): Promise<[error: Error | null, result: unknown][] | null>
+  }
   duplicate(): IoRedisClient
   disconnect(): void
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** The client of Redis that you hand in: `@redis/client` and `ioredis` both serve, neither is imported here. */
+/**
+ * The client of Redis that you hand in: `@redis/client` and `ioredis` both serve, neither is
+ * imported here.
+ */
 export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoRedisClient
 
 /** One way to speak to Redis, whatever the client. */
 export interface RedisCommands {
   /**
-   * Rejects with `RedisUnavailableError` or `RedisRefusedError`. After `deadlineMs` it rejects as well, and the command may run all the same.
-   * `deadlineMs` is ours, since a client's own deadline costs a timer for each command. @default 5000
+   * Rejects with `RedisUnavailableError` or `RedisRefusedError`. After `deadlineMs` it rejects as
+   * well, and the command may run all the same. `deadlineMs` is ours, since a client's own deadline
+   * costs a timer for each command. @default 5000
    */
   send(command: RedisCommand, deadlineMs?: number): Promise<unknown>
   /**
-   * Sends the commands in one write, and answers with the reply or the error of each, in order; rejects only at the deadline. Those that fail do
-   * not stop those behind them: what must be applied together is one script.
+   * Sends the commands in one write, and answers with the reply or the error of each, in order;
+   * rejects only at the deadline. Those that fail do not stop those behind them: what must be
+   * applied together is one script.
    */
   pipeline(commands: readonly RedisCommand[], deadlineMs?: number): Promise<readonly unknown[]>
   /** Opens a connection of its own, for reads that block. */
@@ -99,7 +115,10 @@ export interface RedisConnection extends RedisCommands {
   close(): void
 }
 
-/** How long a command may take: long enough for a slow script, short enough to notice a Redis that hangs. */
+/**
+ * How long a command may take: long enough for a slow script, short enough to notice a Redis that
+ * hangs.
+ */
 export const DEADLINE_MS = 5000
 
 /** What differs between clients. */
@@ -111,7 +130,8 @@ interface Driver extends ClientState {
 }
 
 /** Speaks to Redis through the client. */
-export const redisCommands = (client: RedisClient): RedisCommands => new DriverCommands(driverOf(client))
+export const redisCommands = (client: RedisClient): RedisCommands =>
+  new DriverCommands(driverOf(client))
 
 class DriverCommands implements RedisConnection {
   constructor(private readonly driver: Driver) {}
@@ -125,8 +145,12 @@ class DriverCommands implements RedisConnection {
     )
   }
 
-  pipeline(commands: readonly RedisCommand[], deadlineMs = DEADLINE_MS): Promise<readonly unknown[]> {
-    const typed = (reply: unknown): unknown => (reply instanceof Error ? redisError(reply, this.driver) : reply)
+  pipeline(
+    commands: readonly RedisCommand[],
+    deadlineMs = DEADLINE_MS,
+  ): Promise<readonly unknown[]> {
+    const typed = (reply: unknown): unknown =>
+      reply instanceof Error ? redisError(reply, this.driver) : reply
     return within(
       deadlineMs,
       this.driver.pipeline(commands).then(
@@ -148,27 +172,38 @@ class DriverCommands implements RedisConnection {
 }
 
 const within = <T>(deadlineMs: number, reply: Promise<T>): Promise<T> =>
-  lastValueFrom(from(reply).pipe(timeout({ first: deadlineMs, with: () => Promise.reject(lateError(deadlineMs)) })))
+  lastValueFrom(
+    from(reply).pipe(
+      timeout({ first: deadlineMs, with: () => Promise.reject(lateError(deadlineMs)) }),
+    ),
+  )
 
-const lateError = (deadlineMs: number) => new RedisUnavailableError(`Redis did not answer within ${deadlineMs} ms`, 'TIMEOUT')
+const lateError = (deadlineMs: number) =>
+  new RedisUnavailableError(`Redis did not answer within ${deadlineMs} ms`, 'TIMEOUT')
 
 function driverOf(client: RedisClient): Driver {
   listen(client)
   if ('call' in client) return new IoRedisDriver(client)
   if ('nodeByAddress' in client) return new NodeRedisClusterDriver(client)
-  return 'getSentinelNode' in client ? new NodeRedisSentinelDriver(client) : new NodeRedisDriver(client)
+  return 'getSentinelNode' in client
+    ? new NodeRedisSentinelDriver(client)
+    : new NodeRedisDriver(client)
 }
 
 const heard = new WeakSet<RedisClient>()
 
-/** An `error` event that nobody listens to ends the process, while each command says by itself what became of it. */
+/**
+ * An `error` event that nobody listens to ends the process, while each command says by itself what
+ * became of it.
+ */
 function listen(client: RedisClient): void {
   if (heard.has(client)) return
   heard.add(client)
   client.on('error', () => {})
 }
 
-// The default of @redis/client 6 is an AbortSignal for each command, at three quarters of its speed.
+// The default of @redis/client 6 is an AbortSignal for each command, at three quarters of its
+// speed.
 const NO_TIMER = { timeout: 0 }
 
 /** Commands of one tick leave in one write. */
@@ -185,10 +220,15 @@ class NodeRedisDriver implements Driver {
     return this.client.sendCommand(command, NO_TIMER)
   }
 
-  /** As one chain: where the connection ends in its midst the rest is not sent on the next one. `execAsPipeline` would tell the first error only. */
+  /**
+   * As one chain: where the connection ends in its midst the rest is not sent on the next one.
+   * `execAsPipeline` would tell the first error only.
+   */
   pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
     const options = { timeout: 0, chainId: Symbol('pipeline') }
-    return Promise.all(commands.map((command) => this.client.sendCommand(command, options).catch(asReply)))
+    return Promise.all(
+      commands.map((command) => this.client.sendCommand(command, options).catch(asReply)),
+    )
   }
 
   duplicate(): Driver {
@@ -226,7 +266,10 @@ class NodeRedisClusterDriver implements Driver {
   }
 }
 
-/** A sentinel sends a command again by itself, to the next master, when the connection ends under it. */
+/**
+ * A sentinel sends a command again by itself, to the next master, when the connection ends under
+ * it.
+ */
 class NodeRedisSentinelDriver implements Driver {
   readonly isCluster = false
 
@@ -243,7 +286,11 @@ class NodeRedisSentinelDriver implements Driver {
   /** Over one connection: those of several have no order. */
   pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
     const options = { timeout: 0, chainId: Symbol('pipeline') }
-    return this.client.use((lease) => Promise.all(commands.map((command) => lease.sendCommand(false, command, options).catch(asReply))))
+    return this.client.use((lease) =>
+      Promise.all(
+        commands.map((command) => lease.sendCommand(false, command, options).catch(asReply)),
+      ),
+    )
   }
 
   duplicate(): Driver {
@@ -283,8 +330,11 @@ class IoRedisDriver implements Driver {
 
   /** A pipeline of a cluster may have keys of one node only. */
   async pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
-    if (this.client.isCluster) return Promise.all(commands.map((command) => this.send(command).catch(asReply)))
-    const replies = await this.client.pipeline(commands.map((command) => ['call', ...command])).exec()
+    if (this.client.isCluster)
+      return Promise.all(commands.map((command) => this.send(command).catch(asReply)))
+    const replies = await this.client
+      .pipeline(commands.map((command) => ['call', ...command]))
+      .exec()
     return (replies ?? []).map(([error, reply]) => error ?? reply)
   }
 

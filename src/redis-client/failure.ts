@@ -1,7 +1,8 @@
 import { RedisRefusedError, RedisUnavailableError, type StreamError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
 
-// A reply begins with a word of capitals (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
+// A reply begins with a word of capitals
+// (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
 const WORD = /^[A-Z]{2,}(?=\s|$)/
 
 // What Redis 7 says behind the error of a command in a script: where in the script it was.
@@ -11,7 +12,10 @@ const OF_SCRIPT = / script: [0-9a-f]{40}, on @user_script:\d+\.$/
 export interface ClientState {
   /** It has been closed, or was never opened: it does not come back by itself. */
   readonly closed: boolean
-  /** It follows redirections from node to node. One that does reports them only while the cluster changes. */
+  /**
+   * It follows redirections from node to node. One that does reports them only while the cluster
+   * changes.
+   */
   readonly isCluster: boolean
 }
 
@@ -34,9 +38,13 @@ const PASSING = new Set([
 ])
 
 /** Replies that say more in their text than in their word. */
-const PASSING_TEXT = /max number of clients|-(OOM|READONLY|LOADING|MISCONF|NOREPLICAS) |OOM command not allowed|read only replica/i
+const PASSING_TEXT =
+  /max number of clients|-(OOM|READONLY|LOADING|MISCONF|NOREPLICAS) |OOM command not allowed|read only replica/i
 
-/** A key is on another node. A client of a single server is told so again and again, and never goes there. */
+/**
+ * A key is on another node. A client of a single server is told so again and again, and never goes
+ * there.
+ */
 const REDIRECTIONS = new Set(['ASK', 'MOVED'])
 
 /** What a client or a server said, as an error of this library. */
@@ -47,16 +55,23 @@ export function redisError(cause: unknown, { closed, isCluster }: ClientState): 
   if (word !== undefined) {
     const isRedirected = REDIRECTIONS.has(word) && !isCluster
     const passing = !isRedirected && (PASSING.has(word) || PASSING_TEXT.test(message))
-    return passing ? new RedisUnavailableError(`Redis answered ${message}`, word, { cause }) : refusal(message, word, cause)
+    return passing
+      ? new RedisUnavailableError(`Redis answered ${message}`, word, { cause })
+      : refusal(message, word, cause)
   }
   if (closed) return closedError(cause)
-  return new RedisUnavailableError(`the connection to Redis failed: ${message || codeOf(cause)}`, 'CONNECTION', { cause })
+  return new RedisUnavailableError(
+    `the connection to Redis failed: ${message || codeOf(cause)}`,
+    'CONNECTION',
+    { cause },
+  )
 }
 
 const refusal = (message: string, word: string, cause: unknown): RedisRefusedError =>
   new RedisRefusedError(`Redis answered ${message}${REMEDIES[word] ?? ''}`, word, { cause })
 
-const ON_CLUSTER = ': this Redis is a cluster, hand in a client of one (`createCluster`, or `Cluster` of ioredis)'
+const ON_CLUSTER =
+  ': this Redis is a cluster, hand in a client of one (`createCluster`, or `Cluster` of ioredis)'
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ASK: ON_CLUSTER,
@@ -77,5 +92,7 @@ const closedError = (cause: unknown): RedisRefusedError =>
 
 /** Node's errors of several addresses have an empty message. */
 function codeOf(cause: unknown): string {
-  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown error'
+  return typeof cause === 'object' && cause !== null && 'code' in cause
+    ? String(cause.code)
+    : 'unknown error'
 }

@@ -16,20 +16,32 @@ export class Script {
    * Sends the text only to a server that does not know it: after a restart, or a failover.
    * `timeoutMs` as {@link RedisCommands.send} has it.
    */
-  run(commands: RedisCommands, keys: readonly string[], args: readonly string[], timeoutMs?: number): Promise<unknown> {
+  run(
+    commands: RedisCommands,
+    keys: readonly string[],
+    args: readonly string[],
+    timeoutMs?: number,
+  ): Promise<unknown> {
     return commands.send(this.call(keys, args), timeoutMs).catch((error: unknown) => {
       if (!isUnknownScript(error)) throw error
       return commands.send(['EVAL', this.text, ...operands(keys, args)], timeoutMs)
     })
   }
 
-  /** For a pipeline: the reply is {@link isUnknownScript} where the server does not know the text. */
+  /**
+   * For a pipeline: the reply is {@link isUnknownScript} where the server does not know the text.
+   */
   call(keys: readonly string[], args: readonly string[]): RedisCommand {
     return ['EVALSHA', this.#sha, ...operands(keys, args)]
   }
 }
 
-const operands = (keys: readonly string[], args: readonly string[]): readonly string[] => [`${keys.length}`, ...keys, ...args]
+const operands = (keys: readonly string[], args: readonly string[]): readonly string[] => [
+  `${keys.length}`,
+  ...keys,
+  ...args,
+]
 
 /** Whether a server does not know the text of a script. Nothing was done. */
-export const isUnknownScript = (reply: unknown): boolean => reply instanceof Error && 'reason' in reply && reply.reason === 'NOSCRIPT'
+export const isUnknownScript = (reply: unknown): boolean =>
+  reply instanceof Error && 'reason' in reply && reply.reason === 'NOSCRIPT'

@@ -5,10 +5,14 @@ import { messageOf } from '../internal/message-of.js'
 
 export type Json = Readonly<Record<string, unknown>>
 
-export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The first of `names` that the flat list of fields holds, with its value. */
-export function fieldOf<Name extends string>(fields: readonly string[], ...names: readonly Name[]): readonly [Name, string] | undefined {
+export function fieldOf<Name extends string>(
+  fields: readonly string[],
+  ...names: readonly Name[]
+): readonly [Name, string] | undefined {
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = names.find((one) => one === fields[i])
     if (name !== undefined) return [name, fields[i + 1] ?? '']
@@ -16,14 +20,19 @@ export function fieldOf<Name extends string>(fields: readonly string[], ...names
   return undefined
 }
 
-/** The object that a field's text is. Throws {@link FrameError}, also for what is beyond the bounds on content. */
+/**
+ * The object that a field's text is. Throws {@link FrameError}, also for what is beyond the bounds
+ * on content.
+ */
 export function parseObject(field: string, text: string, layout: Layout): Json {
   let value: unknown
   try {
     value = parseBounded(text, layout)
   } catch (error) {
     const what = error instanceof BoundsError ? 'holds what is' : 'is no JSON:'
-    throw new FrameError(`the field \`${field}\` ${what} ${messageOf(error)}`, undefined, { cause: error })
+    throw new FrameError(`the field \`${field}\` ${what} ${messageOf(error)}`, undefined, {
+      cause: error,
+    })
   }
   if (!isObject(value)) throw new FrameError(`the field \`${field}\` holds no object`)
   return value
@@ -31,12 +40,17 @@ export function parseObject(field: string, text: string, layout: Layout): Json {
 
 /** What an entry without the fields that were looked for has instead. */
 export function missing(wanted: string, fields: readonly string[]): FrameError {
-  const names = fields.filter((_, index) => index % 2 === 0).map((name) => `\`${name.slice(0, 50)}\``)
-  return new FrameError(`the entry has no field ${wanted}, but ${names.slice(0, 5).join(', ') || 'none'}`)
+  const names = fields
+    .filter((_, index) => index % 2 === 0)
+    .map((name) => `\`${name.slice(0, 50)}\``)
+  return new FrameError(
+    `the entry has no field ${wanted}, but ${names.slice(0, 5).join(', ') || 'none'}`,
+  )
 }
 
 /** Throws {@link FrameError} unless each of `members` is a string. */
 export function checkStrings(what: string, value: Json, ...members: readonly string[]): void {
   const wrong = members.filter((member) => typeof value[member] !== 'string')
-  if (wrong.length > 0) throw new FrameError(`the ${what} lacks ${wrong.map((member) => `\`${member}\``).join(', ')}`)
+  if (wrong.length > 0)
+    throw new FrameError(`the ${what} lacks ${wrong.map((member) => `\`${member}\``).join(', ')}`)
 }

@@ -3,7 +3,10 @@ import { isObject } from './fields.js'
 import { json } from './json.js'
 import { rsky } from './rsky/rsky.js'
 
-/** How an event is written to an entry of a stream: `'json'` as it is, `'rsky'` as the programs of rsky write and read it. */
+/**
+ * How an event is written to an entry of a stream: `'json'` as it is, `'rsky'` as the programs of
+ * rsky write and read it.
+ */
 export type EntryFormatName = 'json' | 'rsky'
 
 /** The fields of an entry as Redis takes them: a name, its value, the next name, and so on. */
@@ -17,11 +20,17 @@ export interface EntryFormat {
   decode(fields: FlatFields): readonly unknown[]
 }
 
-const FORMATS: Readonly<Record<EntryFormatName, EntryFormat>> = { json: tolerant(json), rsky: tolerant(rsky) }
+const FORMATS: Readonly<Record<EntryFormatName, EntryFormat>> = {
+  json: tolerant(json),
+  rsky: tolerant(rsky),
+}
 
 export const formatOf = (name: EntryFormatName): EntryFormat => FORMATS[name]
 
-/** A record that cannot be decoded stays behind, and must not keep its event behind with it: the event says so, in the firehose's own word. */
+/**
+ * A record that cannot be decoded stays behind, and must not keep its event behind with it: the
+ * event says so, in the firehose's own word.
+ */
 function tolerant(format: EntryFormat): EntryFormat {
   return {
     decode: format.decode,
@@ -40,6 +49,8 @@ function withoutRecord(event: unknown): unknown {
   if (!isObject(event) || !isObject(event.commit)) return event
   const { commit } = event
   // Not by a spread, which would read the record.
-  const rest = Object.keys(commit).flatMap((name) => (name === 'record' ? [] : [[name, commit[name]] as const]))
+  const rest = Object.keys(commit).flatMap((name) =>
+    name === 'record' ? [] : [[name, commit[name]] as const],
+  )
   return { ...event, commit: { ...Object.fromEntries(rest), problem: 'record-unreadable' } }
 }

@@ -19,5 +19,8 @@ export const json: EntryFormat = {
   },
 }
 
-/** The one place where an event becomes text: what keeps its text as it came can be passed on from here without being read. */
+/**
+ * The one place where an event becomes text: what keeps its text as it came can be passed on from
+ * here without being read.
+ */
 const textOf = (event: unknown): string => JSON.stringify(event)

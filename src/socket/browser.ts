@@ -1,16 +1,25 @@
 import { Observable, Subject, type Subscriber } from 'rxjs'
-import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, type StreamError } from '../errors.js'
+import {
+  ConnectError,
+  ConnectionClosedError,
+  ConnectTimeoutError,
+  FrameTooLargeError,
+  type StreamError,
+} from '../errors.js'
 import { HEAD_BYTES, LargeFrame } from './large-frame.js'
 import type { Connection, Dial, DialOptions, Frame } from './socket.js'
 
 /**
- * The browser's own WebSocket. It cannot set headers, cannot ping, cannot stop reading, and does not say why a handshake failed: a refusal is a
- * {@link ConnectError}.
+ * The browser's own WebSocket. It cannot set headers, cannot ping, cannot stop reading, and does
+ * not say why a handshake failed: a refusal is a {@link ConnectError}.
  */
 export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
 
 function connect(options: DialOptions, subscriber: Subscriber<Connection>): () => void {
-  const socket = new WebSocket(options.url, options.subprotocol === undefined ? [] : [options.subprotocol])
+  const socket = new WebSocket(
+    options.url,
+    options.subprotocol === undefined ? [] : [options.subprotocol],
+  )
   socket.binaryType = 'arraybuffer'
   const connection = new BrowserConnection(socket)
   let opened = false
@@ -20,7 +29,11 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     subscriber.error(error)
   }
   const deadline = setTimeout(() => {
-    end(new ConnectTimeoutError(`no handshake within \`connectTimeoutMs\` (${options.connectTimeoutMs} ms)`))
+    end(
+      new ConnectTimeoutError(
+        `no handshake within \`connectTimeoutMs\` (${options.connectTimeoutMs} ms)`,
+      ),
+    )
   }, options.connectTimeoutMs)
 
   socket.onopen = () => {
@@ -33,15 +46,22 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     const frame = typeof data === 'string' ? data : new Uint8Array(data)
     if (size <= options.maxFrameBytes) connection.receive(frame, size)
     // The whole message is in memory by then: a browser's own bound is the only one before that.
-    else if (options.skipsLargeFrames) connection.receive(new LargeFrame(frame.slice(0, HEAD_BYTES), size), size)
-    else end(new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${options.maxFrameBytes})`))
+    else if (options.skipsLargeFrames)
+      connection.receive(new LargeFrame(frame.slice(0, HEAD_BYTES), size), size)
+    else
+      end(
+        new FrameTooLargeError(
+          `a frame is larger than \`maxFrameBytes\` (${options.maxFrameBytes})`,
+        ),
+      )
   }
   const refused = () => end(new ConnectError('no connection; a browser does not say why'))
   socket.onclose = ({ code, reason }) => {
     if (opened) end(new ConnectionClosedError(code, reason))
     else refused()
   }
-  // Browsers close after an error; Node's own WebSocket leaves it at that when a handshake is refused (20.20).
+  // Browsers close after an error; Node's own WebSocket leaves it at that when a handshake is
+  // refused (20.20).
   socket.onerror = () => {
     if (!opened) refused()
   }
@@ -73,7 +93,8 @@ class BrowserConnection implements Connection {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text)
   }
 
-  // Absent on purpose: the browser has none of these. What cannot pause is closed, and comes back by cursor.
+  // Absent on purpose: the browser has none of these. What cannot pause is closed, and comes back
+  // by cursor.
   ping(): void {}
   pause(): void {}
   resume(): void {}

@@ -3,8 +3,9 @@ import { HEAD_BYTES } from './large-frame.js'
 const FIRST_BYTES = 4096
 
 /**
- * The payload of a message that arrives in pieces. Above `maxBytes` it keeps the beginning alone. One buffer that grows, and no list of the
- * pieces: a fragment of one byte would cost a hundred bytes in a list.
+ * The payload of a message that arrives in pieces. Above `maxBytes` it keeps the beginning alone.
+ * One buffer that grows, and no list of the pieces: a fragment of one byte would cost a hundred
+ * bytes in a list.
  */
 export class Gathered {
   /** The length of all frames so far, as their headers announce it. */

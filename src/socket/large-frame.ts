@@ -1,9 +1,15 @@
 import type { Frame } from './socket.js'
 
-/** How much of a message above `maxFrameBytes` is kept. A commit of 200 operations with the longest paths has its `seq` within it. */
+/**
+ * How much of a message above `maxFrameBytes` is kept. A commit of 200 operations with the longest
+ * paths has its `seq` within it.
+ */
 export const HEAD_BYTES = 1 << 18
 
-/** A message above `maxFrameBytes`: its beginning, up to {@link HEAD_BYTES}. The rest was discarded as it arrived. */
+/**
+ * A message above `maxFrameBytes`: its beginning, up to {@link HEAD_BYTES}. The rest was discarded
+ * as it arrived.
+ */
 export class LargeFrame {
   constructor(
     readonly head: Frame,

@@ -1,12 +1,19 @@
-import { type createConnection, isIP, connect as netConnect, type Socket, type TcpNetConnectOpts } from 'node:net'
+import {
+  type createConnection,
+  isIP,
+  connect as netConnect,
+  type Socket,
+  type TcpNetConnectOpts,
+} from 'node:net'
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls'
 
 // A reader that is behind finds so much in one go; memory that it does not fill is never touched.
 const BUFFER_BYTES = 1 << 18
 
 /**
- * A TCP or TLS socket that is read into one buffer, again and again: fresh memory for each chunk is more than half of what receiving costs.
- * Until somebody {@link take}s the bytes from where they lie, the socket is as any other, and gives copies.
+ * A TCP or TLS socket that is read into one buffer, again and again: fresh memory for each chunk is
+ * more than half of what receiving costs. Until somebody {@link take}s the bytes from where they
+ * lie, the socket is as any other, and gives copies.
  */
 export class Intake {
   #socket: Socket | undefined
@@ -16,10 +23,13 @@ export class Intake {
 
   /** Opens the socket, as `ws` opens its own. */
   get connect(): typeof createConnection {
-    return ((options: ConnectionOptions & TcpNetConnectOpts) => this.#open(options)) as typeof createConnection
+    return ((options: ConnectionOptions & TcpNetConnectOpts) =>
+      this.#open(options)) as typeof createConnection
   }
 
-  /** Hands `reader` the bytes where they lie: what it keeps of a chunk it has to copy in that call. */
+  /**
+   * Hands `reader` the bytes where they lie: what it keeps of a chunk it has to copy in that call.
+   */
   take(reader: (chunk: Buffer) => void): void {
     this.#reader = reader
   }
@@ -32,7 +42,8 @@ export class Intake {
   #open(options: ConnectionOptions & TcpNetConnectOpts): Socket {
     const onread = {
       buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES),
-      callback: (length: number, buffer: Uint8Array) => this.#read(buffer.subarray(0, length) as Buffer),
+      callback: (length: number, buffer: Uint8Array) =>
+        this.#read(buffer.subarray(0, length) as Buffer),
     }
     // HTTP's path is here; to a socket it would be that of a pipe.
     const opened = { ...options, path: undefined, onread }
@@ -44,11 +55,14 @@ export class Intake {
     return this.#socket
   }
 
-  /** Whether to go on reading: Node reads again after some calls also where the socket is paused. */
+  /**
+   * Whether to go on reading: Node reads again after some calls also where the socket is paused.
+   */
   #read(chunk: Buffer): boolean {
     const socket = this.#socket as Socket
     // Nothing overtakes what waits in the stream.
-    if (this.#reader === undefined || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
+    if (this.#reader === undefined || socket.readableLength > 0)
+      return socket.push(Buffer.from(chunk))
     this.#reader(chunk)
     return !socket.isPaused()
   }

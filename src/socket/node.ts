@@ -2,7 +2,14 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { Observable, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
-import { ConnectError, ConnectionClosedError, ConnectTimeoutError, FrameTooLargeError, RefusedError, type StreamError } from '../errors.js'
+import {
+  ConnectError,
+  ConnectionClosedError,
+  ConnectTimeoutError,
+  FrameTooLargeError,
+  RefusedError,
+  type StreamError,
+} from '../errors.js'
 import { LargeFrame } from './large-frame.js'
 import { Intake } from './node-intake.js'
 import { REFUSAL_BYTES, refusalOf } from './refusal.js'
@@ -17,18 +24,24 @@ export const dial: Dial = (options) => new Observable((subscriber) => connect(op
 
 function connect(options: DialOptions, subscriber: Subscriber<Connection>): () => void {
   const intake = new Intake(new URL(options.url).protocol === 'wss:')
-  const socket = new WebSocket(options.url, options.subprotocol === undefined ? [] : [options.subprotocol], {
-    createConnection: intake.connect,
-    headers: options.headers,
-    // Deflate costs the reader four times the CPU of zstd, and a v2 server refuses it beside zstd.
-    perMessageDeflate: false,
-    maxPayload: options.maxFrameBytes,
-    // A redirect would carry our headers to another host.
-    followRedirects: false,
-    // We validate while decoding, so that one bad frame is a reject and not the end of the connection.
-    skipUTF8Validation: true,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-  } as WebSocket.ClientOptions)
+  const socket = new WebSocket(
+    options.url,
+    options.subprotocol === undefined ? [] : [options.subprotocol],
+    {
+      createConnection: intake.connect,
+      headers: options.headers,
+      // Deflate costs the reader four times the CPU of zstd, and a v2 server refuses it beside
+      // zstd.
+      perMessageDeflate: false,
+      maxPayload: options.maxFrameBytes,
+      // A redirect would carry our headers to another host.
+      followRedirects: false,
+      // We validate while decoding, so that one bad frame is a reject and not the end of the
+      // connection.
+      skipUTF8Validation: true,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    } as WebSocket.ClientOptions,
+  )
   const connection = new NodeConnection(socket, options, intake)
   let failure: StreamError | undefined
 
@@ -37,7 +50,12 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     subscriber.error(error)
   }
   // Replaced by an answer that has begun: its status counts, also when its body never ends.
-  let giveUp = () => end(new ConnectTimeoutError(`no handshake within \`connectTimeoutMs\` (${options.connectTimeoutMs} ms)`))
+  let giveUp = () =>
+    end(
+      new ConnectTimeoutError(
+        `no handshake within \`connectTimeoutMs\` (${options.connectTimeoutMs} ms)`,
+      ),
+    )
   const deadline = setTimeout(() => giveUp(), options.connectTimeoutMs)
 
   socket.once('open', () => {
@@ -60,12 +78,24 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
   }
 }
 
-function failureOf(error: Error & { code?: string }, opened: boolean, { maxFrameBytes }: DialOptions): StreamError {
+function failureOf(
+  error: Error & { code?: string },
+  opened: boolean,
+  { maxFrameBytes }: DialOptions,
+): StreamError {
   if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
-    return new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${maxFrameBytes})`, { cause: error })
+    return new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${maxFrameBytes})`, {
+      cause: error,
+    })
   }
-  // The RFC 6455 codes for what the peer did wrong: 1002 protocol error. TCP's own failures have no close frame: 1006.
-  if (opened) return new ConnectionClosedError(error.code?.startsWith('WS_ERR') ? 1002 : 1006, error.message, { cause: error })
+  // The RFC 6455 codes for what the peer did wrong: 1002 protocol error. TCP's own failures have no
+  // close frame: 1006.
+  if (opened)
+    return new ConnectionClosedError(
+      error.code?.startsWith('WS_ERR') ? 1002 : 1006,
+      error.message,
+      { cause: error },
+    )
   return new ConnectError(`no connection: ${error.message || error.code}`, { cause: error })
 }
 
@@ -75,7 +105,11 @@ function readRefusal(response: IncomingMessage, end: (error: StreamError) => voi
   let size = 0
   const finish = () => {
     const body = Buffer.concat(chunks).subarray(0, REFUSAL_BYTES).toString('utf8')
-    const { message, refusal } = refusalOf(response.statusCode ?? 0, body, response.headers['retry-after'])
+    const { message, refusal } = refusalOf(
+      response.statusCode ?? 0,
+      body,
+      response.headers['retry-after'],
+    )
     end(new RefusedError(message, refusal))
     response.destroy()
   }
@@ -94,7 +128,8 @@ class NodeConnection implements Connection {
   heard = 0
   opened = false
   heardAt: number | undefined
-  // The clock is read once a chunk of the socket and not once a message: it costs as much as a delivery.
+  // The clock is read once a chunk of the socket and not once a message: it costs as much as a
+  // delivery.
   #hasTime = false
   readonly canPause = true
   #reader: Subscriber<Received> | undefined
@@ -102,7 +137,8 @@ class NodeConnection implements Connection {
   readonly frames$ = new Observable<Received>((reader) => {
     this.#reader = reader
   })
-  // What was read already is handed out also after `pause()`: one chunk of the socket, or what TLS had decrypted of one.
+  // What was read already is handed out also after `pause()`: one chunk of the socket, or what TLS
+  // had decrypted of one.
   readonly #backlog: (Frame | LargeFrame)[] = []
   #paused = false
   #closed = false
@@ -123,7 +159,9 @@ class NodeConnection implements Connection {
       this.opened = true
       if (tcp !== undefined) this.#takeWholeFrames(tcp)
     })
-    socket.on('message', (data: SliceableBytes, isBinary) => this.#receive(data, 0, data.length, isBinary))
+    socket.on('message', (data: SliceableBytes, isBinary) =>
+      this.#receive(data, 0, data.length, isBinary),
+    )
     socket.on('ping', heard)
     socket.on('pong', heard)
   }
@@ -154,7 +192,8 @@ class NodeConnection implements Connection {
     // A socket that is closed while it connects reports an error; there is nobody left to hear it.
     this.socket.on('error', () => {})
     if (!this.opened) this.socket.terminate()
-    // Not in this call: the event that ends the subscription is itself done with when the call returns, and its ack goes first.
+    // Not in this call: the event that ends the subscription is itself done with when the call
+    // returns, and its ack goes first.
     else queueMicrotask(() => this.#sayGoodbye())
   }
 
@@ -163,7 +202,10 @@ class NodeConnection implements Connection {
     this.socket.close(1000)
   }
 
-  /** Reads the socket before `ws` does, which keeps the handshake, the closing, and what is neither whole nor gathered. */
+  /**
+   * Reads the socket before `ws` does, which keeps the handshake, the closing, and what is neither
+   * whole nor gathered.
+   */
   #takeWholeFrames(tcp: Socket): void {
     const [feed, ...others] = tcp.listeners('data')
     // Whatever else a `ws` of another version does, it can do alone.
@@ -175,19 +217,28 @@ class NodeConnection implements Connection {
     }
     const close = () => {
       tcp.off('data', read)
-      // What a paused socket still holds: `ws` would read it by itself, and knows nothing of a message that we gather.
+      // What a paused socket still holds: `ws` would read it by itself, and knows nothing of a
+      // message that we gather.
       const rest: Buffer | null = tcp.readableLength > 0 ? tcp.read() : null
       if (rest !== null) frames.read(rest)
       leave()
     }
     const visit = (chunk: Buffer, from: number, to: number, isBinary: boolean) =>
       this.#receive(chunk as Buffer & SliceableBytes, from, to, isBinary)
-    const visitLarge = (head: Buffer, length: number, isBinary: boolean) => this.#receiveLarge(head, length, isBinary)
+    const visitLarge = (head: Buffer, length: number, isBinary: boolean) =>
+      this.#receiveLarge(head, length, isBinary)
     const { maxFrameBytes, skipsLargeFrames } = this.options
     const pass = (bytes: Buffer) => feed.call(tcp, Buffer.from(bytes))
-    const frames = new WholeFrames(maxFrameBytes, visit, pass, leave, skipsLargeFrames ? visitLarge : undefined)
+    const frames = new WholeFrames(
+      maxFrameBytes,
+      visit,
+      pass,
+      leave,
+      skipsLargeFrames ? visitLarge : undefined,
+    )
     const read = (chunk: Buffer) => {
-      // A message that takes longer than `idleTimeoutMs` is a sign of life all the while: no pong comes between its bytes.
+      // A message that takes longer than `idleTimeoutMs` is a sign of life all the while: no pong
+      // comes between its bytes.
       if (frames.isGathering) this.heard += 1
       frames.read(chunk)
     }
@@ -210,7 +261,8 @@ class NodeConnection implements Connection {
     this.heard += 1
     this.bytes += to - from
     if (!this.#hasTime) this.#readClock()
-    if (this.#paused || this.#backlog.length > 0) this.#backlog.push(frameOf(chunk, from, to, isBinary))
+    if (this.#paused || this.#backlog.length > 0)
+      this.#backlog.push(frameOf(chunk, from, to, isBinary))
     else this.#reader?.next(this.#handOut(chunk, from, to, isBinary))
   }
 

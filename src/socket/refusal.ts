@@ -18,7 +18,12 @@ export function refusalOf(
   const xrpc = xrpcOf(body)
   const retryAfterMs = retryAfterMsOf(retryAfter)
   const says = xrpc.message ?? (body.trimStart().startsWith('<') ? '' : body.trim().slice(0, 300))
-  const remedy = status === 401 || status === 403 ? '; check the credentials' : status === 404 ? '; check the host and its path' : ''
+  const remedy =
+    status === 401 || status === 403
+      ? '; check the credentials'
+      : status === 404
+        ? '; check the host and its path'
+        : ''
   return {
     message: `${request === undefined ? 'the server refused the connection' : `${request} was answered`} with ${[status, xrpc.error].filter(Boolean).join(' ')}${says === '' ? '' : `: ${says}`}${remedy}`,
     refusal: {
@@ -33,7 +38,10 @@ export function refusalOf(
 function xrpcOf(body: string): { error?: string; message?: string } {
   try {
     const { error, message } = JSON.parse(body) as { error?: unknown; message?: unknown }
-    return { ...(typeof error === 'string' ? { error } : {}), ...(typeof message === 'string' ? { message } : {}) }
+    return {
+      ...(typeof error === 'string' ? { error } : {}),
+      ...(typeof message === 'string' ? { message } : {}),
+    }
   } catch {
     return {}
   }

@@ -3,8 +3,9 @@ import type { LargeFrame } from './large-frame.js'
 import type { TextBytes } from './text-bytes.js'
 
 /**
- * What the socket delivers, unread: text as a string, binary as bytes. A text message that is not UTF-8 comes as bytes too, so that it can be
- * rejected alone; RFC 6455 section 8.1 would close the connection.
+ * What the socket delivers, unread: text as a string, binary as bytes. A text message that is not
+ * UTF-8 comes as bytes too, so that it can be rejected alone; RFC 6455 section 8.1 would close the
+ * connection.
  */
 export type Frame = string | Uint8Array
 
@@ -16,11 +17,20 @@ export interface DialOptions {
   /** Not in browsers. */
   readonly headers: Readonly<Record<string, string>>
   readonly subprotocol?: string | undefined
-  /** Hand text out as `TextBytes`, for whoever reads bytes faster than strings; a socket that has no bytes gives strings. @default false */
+  /**
+   * Hand text out as `TextBytes`, for whoever reads bytes faster than strings; a socket that has no
+   * bytes gives strings. @default false
+   */
   readonly textAsBytes?: boolean | undefined
-  /** Hand binary frames out where they lie, to be read in the call that brings them; else they are copies. @default false */
+  /**
+   * Hand binary frames out where they lie, to be read in the call that brings them; else they are
+   * copies. @default false
+   */
   readonly binaryInPlace?: boolean | undefined
-  /** Hand out the beginning of a message above `maxFrameBytes`, and go on. Else such a message ends the connection. @default false */
+  /**
+   * Hand out the beginning of a message above `maxFrameBytes`, and go on. Else such a message ends
+   * the connection. @default false
+   */
   readonly skipsLargeFrames?: boolean | undefined
 }
 
@@ -29,15 +39,22 @@ export type Received = Frame | TextBytes | LargeFrame
 
 /** One open socket. */
 export interface Connection {
-  /** Frames as they come; subscribe in the call that yields the connection. Never completes: every end is an error of `dial`. */
+  /**
+   * Frames as they come; subscribe in the call that yields the connection. Never completes: every
+   * end is an error of `dial`.
+   */
   readonly frames$: Observable<Received>
   /** Bytes of all frames so far. */
   readonly bytes: number
   /** Moves with every sign of life: a frame, a ping, a pong. */
   readonly heard: number
-  /** When the last frame came, in unix milliseconds; `undefined` where the socket keeps no clock. */
+  /**
+   * When the last frame came, in unix milliseconds; `undefined` where the socket keeps no clock.
+   */
   readonly heardAt?: number | undefined
-  /** Whether {@link pause} stops the peer (Node), or only an end of the connection does (browsers). */
+  /**
+   * Whether {@link pause} stops the peer (Node), or only an end of the connection does (browsers).
+   */
   readonly canPause: boolean
   send(text: string): void
   /** Asks for a sign of life. Browsers cannot. */
@@ -47,5 +64,8 @@ export interface Connection {
   resume(): void
 }
 
-/** Opens a socket: yields the connection once, errors with a `StreamError` at every end, closes on unsubscription. */
+/**
+ * Opens a socket: yields the connection once, errors with a `StreamError` at every end, closes on
+ * unsubscription.
+ */
 export type Dial = (options: DialOptions) => Observable<Connection>

@@ -13,7 +13,8 @@ const FIN_PING = 0x89
 const FIN_PONG = 0x8a
 const LONGEST_CONTROL = 125
 
-// RFC 6455 section 5.2: in place of a length it says that the length comes behind, in two bytes; 127 says in eight.
+// RFC 6455 section 5.2: in place of a length it says that the length comes behind, in two bytes;
+// 127 says in eight.
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 
@@ -21,16 +22,19 @@ const LENGTH_64 = 127
 export type VisitLarge = (head: Buffer, length: number, isBinary: boolean) => void
 
 /**
- * Takes the messages that lie whole in a chunk of the socket out of it, in a fifth of the time that a parser needs which must be ready for anything.
- * It also joins fragments, and passes over messages that are too large. `ws` gets every other byte. With the first frame that ends the connection
- * (a close, a violation of RFC 6455, a message that is too large where none may be) it gets all that follows.
+ * Takes the messages that lie whole in a chunk of the socket out of it, in a fifth of the time that
+ * a parser needs which must be ready for anything. It also joins fragments, and passes over
+ * messages that are too large. `ws` gets every other byte. With the first frame that ends the
+ * connection (a close, a violation of RFC 6455, a message that is too large where none may be) it
+ * gets all that follows.
  */
 export class WholeFrames {
   // What `ws` still has to get of the frame that it reads.
   #owed = 0
   // The beginning of a header that does not say yet how long its frame is.
   #head: Buffer | undefined
-  // The message whose frames we gather, since it is fragmented or too large. `ws` sees nothing of it.
+  // The message whose frames we gather, since it is fragmented or too large. `ws` sees nothing of
+  // it.
   #message: Gathered | undefined
   // How much of its frame at hand is still to come, and whether that frame is the last one.
   #left = 0
@@ -41,7 +45,9 @@ export class WholeFrames {
     private readonly visit: Visit,
     private readonly pass: (bytes: Buffer) => void,
     private readonly leave: () => void,
-    /** Without it, a message above `maxFrameBytes` is an error of `ws`, which ends the connection. */
+    /**
+     * Without it, a message above `maxFrameBytes` is an error of `ws`, which ends the connection.
+     */
     private readonly visitLarge?: VisitLarge,
   ) {}
 
@@ -62,22 +68,28 @@ export class WholeFrames {
   #frame(chunk: Buffer, at: number): number {
     const first = chunk[at] as number
     const second = chunk[at + 1]
-    if (second !== undefined && !isPlain(first, second)) return this.#fragment(chunk, at, first, second)
+    if (second !== undefined && !isPlain(first, second))
+      return this.#fragment(chunk, at, first, second)
     const from = at + headerBytes(second)
     if (from > chunk.length) return this.#keepBack(chunk, at)
     const to = from + lengthOf(chunk, at)
     const isData = first === FIN_TEXT || first === FIN_BINARY
-    if (isData && (to - from > this.maxFrameBytes || this.#message !== undefined)) return this.#large(chunk, at, from, to - from)
+    if (isData && (to - from > this.maxFrameBytes || this.#message !== undefined))
+      return this.#large(chunk, at, from, to - from)
     if (to > chunk.length || !isData) return this.#passFrom(chunk, at, to - at)
     this.visit(chunk, from, to, first === FIN_BINARY)
     return to
   }
 
-  /** RFC 6455 section 5.4: the first fragment names the type, the others continue it, and only control frames come in between. */
+  /**
+   * RFC 6455 section 5.4: the first fragment names the type, the others continue it, and only
+   * control frames come in between.
+   */
   #fragment(chunk: Buffer, at: number, first: number, second: number): number {
     const begins = first === TEXT || first === BINARY
     const continues = first === CONTINUATION || first === FIN_CONTINUATION
-    if (second > LENGTH_64 || !(this.#message === undefined ? begins : continues)) return this.#handOver(chunk, at)
+    if (second > LENGTH_64 || !(this.#message === undefined ? begins : continues))
+      return this.#handOver(chunk, at)
     const from = at + headerBytes(second)
     if (from > chunk.length) return this.#keepBack(chunk, at)
     const length = lengthOf(chunk, at)
@@ -88,7 +100,8 @@ export class WholeFrames {
 
   /** A whole message that is too large, or one inside a fragmented one, which RFC 6455 forbids. */
   #large(chunk: Buffer, at: number, from: number, length: number): number {
-    const isWanted = this.visitLarge !== undefined && this.#message === undefined && Number.isSafeInteger(length)
+    const isWanted =
+      this.visitLarge !== undefined && this.#message === undefined && Number.isSafeInteger(length)
     if (!isWanted) return this.#handOver(chunk, at)
     this.#message = new Gathered(chunk[at] === FIN_BINARY, this.maxFrameBytes)
     return this.#begin(chunk, from, length, true)
@@ -120,7 +133,10 @@ export class WholeFrames {
     else this.visit(bytes, 0, bytes.length, isBinary)
   }
 
-  /** Has `ws` say that the message is too large. It has seen nothing of it, so that a header is enough. */
+  /**
+   * Has `ws` say that the message is too large. It has seen nothing of it, so that a header is
+   * enough.
+   */
   #refuse(chunk: Buffer): number {
     const header = Buffer.from([FIN_BINARY, LENGTH_64, 0, 0, 0, 0, 0, 0, 0, 0])
     header.writeBigUInt64BE(BigInt(this.maxFrameBytes) + 1n, 2)
@@ -150,9 +166,14 @@ export class WholeFrames {
   }
 }
 
-/** No fragment, no reserved bit, no opcode that is unknown, no mask, no long control frame, no close. */
+/**
+ * No fragment, no reserved bit, no opcode that is unknown, no mask, no long control frame, no
+ * close.
+ */
 const isPlain = (first: number, second: number): boolean =>
-  first === FIN_TEXT || first === FIN_BINARY ? second < 0x80 : (first === FIN_PING || first === FIN_PONG) && second <= LONGEST_CONTROL
+  first === FIN_TEXT || first === FIN_BINARY
+    ? second < 0x80
+    : (first === FIN_PING || first === FIN_PONG) && second <= LONGEST_CONTROL
 
 const headerBytes = (second = 0): number => (second < LENGTH_16 ? 2 : second === LENGTH_16 ? 4 : 10)
 

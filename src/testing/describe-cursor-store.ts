@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import { ConfigError } from '../errors.js'
 
-/** The two functions that the suite is written with: those of jest, vitest, mocha or `node:test`. */
+/**
+ * The two functions that the suite is written with: those of jest, vitest, mocha or `node:test`.
+ */
 export interface SuiteGlobals {
   describe(name: string, body: () => void): unknown
   it(name: string, body: () => Promise<void>): unknown
@@ -12,7 +14,8 @@ export interface SuiteGlobals {
 /** What {@link describeCursorStore} checks, and with whose `describe` and `it`. */
 export interface DescribeCursorStoreOptions {
   /**
-   * Whether a second store on the same place finds what the first one saved. `false` for a store that lives in memory.
+   * Whether a second store on the same place finds what the first one saved. `false` for a store
+   * that lives in memory.
    *
    * @default true
    */
@@ -28,9 +31,10 @@ export interface DescribeCursorStoreOptions {
 /**
  * Registers the suite that every {@link CursorStore} passes, for a store of your own.
  *
- * `make` is called with the name of a place (letters and digits): a file name, a key prefix, a table row. Two calls with one
- * name are two stores on the same data, another name is an empty place. A store that is `AsyncDisposable` is disposed of after
- * its case. Assertions are those of `node:assert`. Without `describe` and `it` the call throws {@link ConfigError}.
+ * `make` is called with the name of a place (letters and digits): a file name, a key prefix, a
+ * table row. Two calls with one name are two stores on the same data, another name is an empty
+ * place. A store that is `AsyncDisposable` is disposed of after its case. Assertions are those of
+ * `node:assert`. Without `describe` and `it` the call throws {@link ConfigError}.
  *
  * @example
  * ```ts
@@ -82,7 +86,15 @@ const CASES: readonly Case[] = [
     async (open) => {
       const key = 'jetstream v2 wss://host:443/?a=b&c=* {"dids":["did:web:a.b"]} \n__proto__ é 💙'
       const store = await open()
-      for (const position of ['0', '007', ' 1 ', '9007199254740993', 'a"b\\c\n', 'é 💙', 'x'.repeat(10_000)]) {
+      for (const position of [
+        '0',
+        '007',
+        ' 1 ',
+        '9007199254740993',
+        'a"b\\c\n',
+        'é 💙',
+        'x'.repeat(10_000),
+      ]) {
         await store.save(key, position)
         strictEqual(await store.load(key), position)
       }
@@ -142,7 +154,10 @@ const DURABLE_CASES: readonly Case[] = [
   ],
 ]
 
-async function runCase(make: (place: string) => CursorStore | PromiseLike<CursorStore>, body: Case[1]): Promise<void> {
+async function runCase(
+  make: (place: string) => CursorStore | PromiseLike<CursorStore>,
+  body: Case[1],
+): Promise<void> {
   const place = `place${randomUUID().replaceAll('-', '')}`
   const opened: CursorStore[] = []
   try {
@@ -173,8 +188,12 @@ async function unlessRefused<T>(work: () => PromiseLike<T>, refused: T): Promise
   try {
     return await work()
   } catch (error) {
-    // By its code and not its class: the suite and the store may come from two copies of this package.
-    ok(error instanceof Error && 'code' in error && error.code === 'CURSOR_STORE', `expected a CursorStoreError, not ${error}`)
+    // By its code and not its class: the suite and the store may come from two copies of this
+    // package.
+    ok(
+      error instanceof Error && 'code' in error && error.code === 'CURSOR_STORE',
+      `expected a CursorStoreError, not ${error}`,
+    )
     return refused
   }
 }
@@ -182,6 +201,7 @@ async function unlessRefused<T>(work: () => PromiseLike<T>, refused: T): Promise
 function globalSuite(): SuiteGlobals {
   const { describe, it }: Partial<SuiteGlobals> = globalThis as Partial<SuiteGlobals>
   if (describe !== undefined && it !== undefined) return { describe, it }
-  const message = 'is needed, since this runner makes no `describe` and `it` global: pass `{ describe, it }`'
+  const message =
+    'is needed, since this runner makes no `describe` and `it` global: pass `{ describe, it }`'
   throw new ConfigError('describeCursorStore', [{ option: 'globals', message }])
 }

@@ -2,7 +2,14 @@ export * from './describe-cursor-store.js'
 export type * from './event-stream/fake-event-stream.js'
 export * from './event-stream/fake-firehose.js'
 export * from './event-stream/fake-labels.js'
-export type { AccountBody, CommitBody, FirehoseMessage, FirehoseOp, IdentityBody, SyncBody } from './event-stream/firehose-message.js'
+export type {
+  AccountBody,
+  CommitBody,
+  FirehoseMessage,
+  FirehoseOp,
+  IdentityBody,
+  SyncBody,
+} from './event-stream/firehose-message.js'
 export { decodeMessage, encodeMessage } from './event-stream/firehose-message.js'
 export type { FakeLabel, LabelsBody } from './event-stream/label-message.js'
 export { encodeLabels, labelsOf } from './event-stream/label-message.js'

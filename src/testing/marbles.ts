@@ -3,8 +3,8 @@ import { inspect } from 'node:util'
 import { type RunHelpers, TestScheduler } from 'rxjs/testing'
 
 /**
- * The body of a test in virtual time, with RxJS's marble helpers. The function returned takes no arguments, since Jest
- * would take a parameter for its `done`.
+ * The body of a test in virtual time, with RxJS's marble helpers. The function returned takes no
+ * arguments, since Jest would take a parameter for its `done`.
  *
  * **Errors**: what differs is thrown after `body`, with both sides listed frame by frame.
  *
@@ -25,7 +25,9 @@ function compare(actual: unknown, expected: unknown): void {
     deepStrictEqual(actual, expected)
   } catch {
     // A plain error: a runner prints an AssertionError its own way, and the marbles drown in it.
-    throw new Error(`the marbles differ\n\nactual\n${lines(actual)}\n\nexpected\n${lines(expected)}`)
+    throw new Error(
+      `the marbles differ\n\nactual\n${lines(actual)}\n\nexpected\n${lines(expected)}`,
+    )
   }
 }
 
@@ -34,15 +36,26 @@ function lines(side: unknown): string {
   return side.length === 0 ? '  (nothing)' : side.map((message) => `  ${line(message)}`).join('\n')
 }
 
-/** A subscription log has `subscribedFrame`, an emission `frame` and `notification`; both come untyped from the scheduler. */
+/**
+ * A subscription log has `subscribedFrame`, an emission `frame` and `notification`; both come
+ * untyped from the scheduler.
+ */
 function line(message: unknown): string {
-  const { frame, notification } = message as { frame?: number; notification?: { kind: string; value?: unknown; error?: unknown } }
+  const { frame, notification } = message as {
+    frame?: number
+    notification?: { kind: string; value?: unknown; error?: unknown }
+  }
   if (notification === undefined) return inspect(message, { breakLength: Number.POSITIVE_INFINITY })
   return `${String(frame).padStart(6)}  ${said(notification)}`
 }
 
 function said({ kind, value, error }: { kind: string; value?: unknown; error?: unknown }): string {
   if (kind === 'C') return '|'
-  const shown = inspect(kind === 'N' ? value : error, { depth: 6, breakLength: Number.POSITIVE_INFINITY })
-  return kind === 'N' ? shown : `# ${error instanceof Error ? `${error.name}: ${error.message}` : shown}`
+  const shown = inspect(kind === 'N' ? value : error, {
+    depth: 6,
+    breakLength: Number.POSITIVE_INFINITY,
+  })
+  return kind === 'N'
+    ? shown
+    : `# ${error instanceof Error ? `${error.name}: ${error.message}` : shown}`
 }

@@ -8,7 +8,10 @@ export { loadDictionary } from './dictionary/source.js'
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 let compiled: Promise<WebAssembly.Module> | undefined
 
-/** The decoder of browsers. Rejects with `DictionaryError` where its file, `zstd.wasm`, does not lie beside the module or the bundle. */
+/**
+ * The decoder of browsers. Rejects with `DictionaryError` where its file, `zstd.wasm`, does not lie
+ * beside the module or the bundle.
+ */
 export const bestDecoder = onePerDictionary(async (dictionary) => {
   compiled ??= fetchZstd().then(compileZstd)
   try {
@@ -33,6 +36,9 @@ async function fetchZstd(): Promise<Uint8Array<ArrayBuffer>> {
   const answer = await fetch(url).catch((cause: unknown) => {
     throw new DictionaryError(`the decoder cannot be loaded from ${url.href}`, { cause })
   })
-  if (!answer.ok) throw new DictionaryError(`the decoder is not at ${url.href}: ${answer.status}; copy zstd.wasm beside the bundle`)
+  if (!answer.ok)
+    throw new DictionaryError(
+      `the decoder is not at ${url.href}: ${answer.status}; copy zstd.wasm beside the bundle`,
+    )
   return new Uint8Array(await answer.arrayBuffer())
 }

@@ -7,8 +7,10 @@ import { onePerDictionary } from './decoders/one-per-dictionary.js'
 export { loadDictionary } from './dictionary/node-source.js'
 
 /**
- * The fastest decoder there is, by what bench/how-fast-is-zstd.ts measured: `zstd-napi` where it is installed, since it prepares the dictionary and is
- * native; else WebAssembly, which prepares it too; and Node's own only where WebAssembly is forbidden, since it loads the dictionary for each frame.
+ * The fastest decoder there is, by what bench/how-fast-is-zstd.ts measured: `zstd-napi` where it is
+ * installed, since it prepares the dictionary and is native; else WebAssembly, which prepares it
+ * too; and Node's own only where WebAssembly is forbidden, since it loads the dictionary for each
+ * frame.
  */
 export const bestDecoder = onePerDictionary(async (dictionary) => {
   const native = await napiDecoder(dictionary)

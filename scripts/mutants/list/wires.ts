@@ -44,7 +44,11 @@ export const WIRES: readonly Mutant[] = [
     find: '${rev} ${collection}',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the code's own text
     replace: '${collection}',
-    specs: ['spec/live/resume.spec.ts', 'spec/traps/positions.spec.ts', 'spec/sources/jetstream/v1.spec.ts'],
+    specs: [
+      'spec/live/resume.spec.ts',
+      'spec/traps/positions.spec.ts',
+      'spec/sources/jetstream/v1.spec.ts',
+    ],
   },
   {
     name: 'the page of a listing is saved before its repos are done',

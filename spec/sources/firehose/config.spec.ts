@@ -10,7 +10,9 @@ function issuesOf(config: unknown): readonly string[] {
   return []
 }
 
-const schema = { '~standard': { version: 1, vendor: 'spec', validate: (value: unknown) => ({ value }) } }
+const schema = {
+  '~standard': { version: 1, vendor: 'spec', validate: (value: unknown) => ({ value }) },
+}
 
 describe('a config of firehose$', () => {
   it('may be empty, and dials nothing until there is a subscriber', () => {
@@ -25,12 +27,22 @@ describe('a config of firehose$', () => {
     ['the ends of the log', { cursor: 'oldest' }],
     [
       'filters',
-      { collections: ['app.bsky.feed.post', 'app.bsky.graph.*'], dids: ['did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'], kinds: ['commit', 'sync'] },
+      {
+        collections: ['app.bsky.feed.post', 'app.bsky.graph.*'],
+        dids: ['did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'],
+        kinds: ['commit', 'sync'],
+      },
     ],
     ['a subject of metrics', { metrics$: streamMetrics() }],
-    ['a subject for each host', { host: ['a.example', 'b.example'], metrics$: () => streamMetrics() }],
+    [
+      'a subject for each host',
+      { host: ['a.example', 'b.example'], metrics$: () => streamMetrics() },
+    ],
     ['schemas', { records: { 'app.bsky.feed.post': schema } }],
-    ['options that are given as undefined', { cursor: undefined, host: undefined, checkpoint: undefined, collections: undefined }],
+    [
+      'options that are given as undefined',
+      { cursor: undefined, host: undefined, checkpoint: undefined, collections: undefined },
+    ],
   ])('takes %s', (_, config) => {
     expect(issuesOf(config)).toEqual([])
   })
@@ -44,12 +56,24 @@ describe('a config of firehose$', () => {
     ['no host', { host: [] }, ['host']],
     ['one host twice', { host: ['bsky.network', 'wss://bsky.network'] }, ['host']],
     ['one number for several hosts', { host: ['a.example', 'b.example'], cursor: 5 }, ['cursor']],
-    ['one subject for several hosts', { host: ['a.example', 'b.example'], metrics$: streamMetrics() }, ['metrics$']],
+    [
+      'one subject for several hosts',
+      { host: ['a.example', 'b.example'], metrics$: streamMetrics() },
+      ['metrics$'],
+    ],
     ['a password in a URL', { host: 'wss://me:secret@pds.example.com' }, ['host']],
-    ['no NSID', { collections: ['posts'], records: { posts: schema } }, ['collections.0', 'records.posts']],
+    [
+      'no NSID',
+      { collections: ['posts'], records: { posts: schema } },
+      ['collections.0', 'records.posts'],
+    ],
     ['no DID', { dids: ['alice.test'] }, ['dids.0']],
     ['no kind', { kinds: ['commits'] }, ['kinds.0']],
-    ['a filter that never applies', { collections: ['app.bsky.feed.post'], kinds: ['identity'] }, ['collections']],
+    [
+      'a filter that never applies',
+      { collections: ['app.bsky.feed.post'], kinds: ['identity'] },
+      ['collections'],
+    ],
     ['no policy', { onCursorRefused: 'ask' }, ['onCursorRefused']],
     ['no schema', { records: { 'app.bsky.feed.post': {} } }, ['records.app.bsky.feed.post']],
   ])('with %s is refused at the call', (_, config, options) => {
@@ -57,12 +81,9 @@ describe('a config of firehose$', () => {
   })
 
   it('tells all its mistakes at once', () => {
-    expect(issuesOf({ cursor: 'now', kinds: ['x'], maxFrameBytes: 0, onLargeFrame: 'drop' })).toEqual([
-      'maxFrameBytes',
-      'cursor',
-      'onLargeFrame',
-      'kinds.0',
-    ])
+    expect(
+      issuesOf({ cursor: 'now', kinds: ['x'], maxFrameBytes: 0, onLargeFrame: 'drop' }),
+    ).toEqual(['maxFrameBytes', 'cursor', 'onLargeFrame', 'kinds.0'])
     expect(() => firehose$({ cursor: -1 })).toThrow(ConfigError)
   })
 })

@@ -1,5 +1,14 @@
 import { type CidLinkWrapper, encode, toBytes } from '@atcute/cbor'
-import { type FirehoseEvent, FrameError, isAccount, isCommit, isCreate, isDelete, isIdentity, isUpdate } from '../../../src/index.js'
+import {
+  type FirehoseEvent,
+  FrameError,
+  isAccount,
+  isCommit,
+  isCreate,
+  isDelete,
+  isIdentity,
+  isUpdate,
+} from '../../../src/index.js'
 import {
   carOf,
   commitBody,
@@ -31,7 +40,14 @@ describe('a commit', () => {
     const commits = commitsIn(commitFrame(7, OPS, { since: 'rev6' }))
     const shared = { rev: 'rev7', since: 'rev6', commit: expect.stringMatching(/^bafyrei/) }
     expect(commits).toEqual([
-      { ...shared, operation: 'create', collection: POST, rkey: 'a', record: { text: 'a' }, cid: linkTo(encode({ text: 'a' })).$link },
+      {
+        ...shared,
+        operation: 'create',
+        collection: POST,
+        rkey: 'a',
+        record: { text: 'a' },
+        cid: linkTo(encode({ text: 'a' })).$link,
+      },
       {
         ...shared,
         operation: 'update',
@@ -43,7 +59,15 @@ describe('a commit', () => {
       },
       { ...shared, operation: 'delete', collection: POST, rkey: 'c', prev: old.$link },
     ])
-    expect(Object.keys(commits[2] ?? {})).toEqual(['rev', 'operation', 'collection', 'rkey', 'prev', 'since', 'commit'])
+    expect(Object.keys(commits[2] ?? {})).toEqual([
+      'rev',
+      'operation',
+      'collection',
+      'rkey',
+      'prev',
+      'since',
+      'commit',
+    ])
   })
 
   it('without operations is no event: the first of every repository is one', () => {
@@ -53,7 +77,9 @@ describe('a commit', () => {
   it('is told apart by the guards', () => {
     const events = [...eventsIn(commitFrame(7, OPS)), ...eventsIn(identityFrame(8))]
     expect(
-      [isCommit, isCreate(POST), isUpdate(LIKE), isDelete(POST), isIdentity, isAccount].map((guard) => events.filter(guard).length),
+      [isCommit, isCreate(POST), isUpdate(LIKE), isDelete(POST), isIdentity, isAccount].map(
+        (guard) => events.filter(guard).length,
+      ),
     ).toEqual([3, 1, 1, 1, 1, 0])
   })
 
@@ -77,14 +103,31 @@ describe('a commit', () => {
   })
 
   it('has the members that a server adds to the operation or to the commit, which never replace ours', () => {
-    const ops = [{ action: 'create', path: `${POST}/a`, record: { text: 'a' }, reason: { by: old }, rkey: 'mine', problem: 'no' }]
+    const ops = [
+      {
+        action: 'create',
+        path: `${POST}/a`,
+        record: { text: 'a' },
+        reason: { by: old },
+        rkey: 'mine',
+        problem: 'no',
+      },
+    ]
     const [commit] = commitsIn(commitFrame(7, ops, { epoch: 3, operation: 'mine', prevData: old }))
-    expect(commit).toMatchObject({ operation: 'create', rkey: 'a', record: { text: 'a' }, reason: { by: { $link: old.$link } }, epoch: 3 })
+    expect(commit).toMatchObject({
+      operation: 'create',
+      rkey: 'a',
+      record: { text: 'a' },
+      reason: { by: { $link: old.$link } },
+      epoch: 3,
+    })
     expect(commit).not.toHaveProperty('prevData')
   })
 
   it('passes operations on that nobody knows yet', () => {
-    const [commit] = commitsIn(commitFrame(7, [{ action: 'merge', path: `${POST}/a`, record: { text: 'a' } }]))
+    const [commit] = commitsIn(
+      commitFrame(7, [{ action: 'merge', path: `${POST}/a`, record: { text: 'a' } }]),
+    )
     expect(commit).toMatchObject({ operation: 'merge', record: { text: 'a' } })
   })
 
@@ -114,7 +157,12 @@ describe('a commit', () => {
         sync: { did: DID, rev: 'rev7', seq: 7, time: timeOf(7), tooBig: true },
       },
     ])
-    expect(eventsIn(commitFrame(7, OPS, { tooBig: true })).map(({ kind }) => kind)).toEqual(['commit', 'commit', 'commit', 'sync'])
+    expect(eventsIn(commitFrame(7, OPS, { tooBig: true })).map(({ kind }) => kind)).toEqual([
+      'commit',
+      'commit',
+      'commit',
+      'sync',
+    ])
   })
 })
 
@@ -133,7 +181,8 @@ describe('what is wrong with a record is said by its event, and its neighbours c
   const withCar = (car: Uint8Array) => withBlocks(toBytes(car))
 
   /** What each of the three operations says, and whether it has its record. */
-  const problemsOf = (frame: Uint8Array) => commitsIn(frame).map((commit) => [commit.problem, 'record' in commit])
+  const problemsOf = (frame: Uint8Array) =>
+    commitsIn(frame).map((commit) => [commit.problem, 'record' in commit])
 
   const good = [undefined, true]
   const deleted = [undefined, false]
@@ -144,7 +193,11 @@ describe('what is wrong with a record is said by its event, and its neighbours c
   })
 
   it('a block that is not there', () => {
-    expect(problemsOf(withCar(carOf(root, entries.slice(0, 2))))).toEqual([good, lacking('record-missing'), deleted])
+    expect(problemsOf(withCar(carOf(root, entries.slice(0, 2))))).toEqual([
+      good,
+      lacking('record-missing'),
+      deleted,
+    ])
   })
 
   it('a block whose hash is not its CID', () => {
@@ -160,10 +213,16 @@ describe('what is wrong with a record is said by its event, and its neighbours c
       expect(problems[2]).toEqual(deleted)
       // A cut between two blocks leaves a CAR that is whole, and lacks them.
       for (const [problem, hasRecord] of problems.slice(0, 2))
-        expect(hasRecord ? problem === undefined : /^(record-missing|blocks-unreadable)$/.test(String(problem))).toBe(true)
+        expect(
+          hasRecord
+            ? problem === undefined
+            : /^(record-missing|blocks-unreadable)$/.test(String(problem)),
+        ).toBe(true)
       seen.add(JSON.stringify(problems))
     }
-    expect([...seen]).toContain(JSON.stringify([lacking('blocks-unreadable'), lacking('blocks-unreadable'), deleted]))
+    expect([...seen]).toContain(
+      JSON.stringify([lacking('blocks-unreadable'), lacking('blocks-unreadable'), deleted]),
+    )
     expect([...seen]).toContain(JSON.stringify([good, lacking('blocks-unreadable'), deleted]))
   })
 
@@ -173,12 +232,20 @@ describe('what is wrong with a record is said by its event, and its neighbours c
     ['empty', toBytes(new Uint8Array())],
     ['noise', toBytes(new Uint8Array(500).fill(0xa5))],
   ])('a section that is %s', (_, blocks) => {
-    expect(problemsOf(withBlocks(blocks))).toEqual([lacking('blocks-unreadable'), lacking('blocks-unreadable'), deleted])
+    expect(problemsOf(withBlocks(blocks))).toEqual([
+      lacking('blocks-unreadable'),
+      lacking('blocks-unreadable'),
+      deleted,
+    ])
   })
 
   it('a section of more than 2,000,000 bytes', () => {
     const filler = new Uint8Array(2_000_001 - whole.length)
-    expect(problemsOf(withCar(Buffer.concat([whole, filler])))).toEqual([lacking('blocks-too-large'), lacking('blocks-too-large'), deleted])
+    expect(problemsOf(withCar(Buffer.concat([whole, filler])))).toEqual([
+      lacking('blocks-too-large'),
+      lacking('blocks-too-large'),
+      deleted,
+    ])
   })
 
   it('a section of another commit: the records are those of their CIDs all the same', () => {
@@ -206,7 +273,11 @@ describe('the other messages', () => {
 
   it('of an identity, with a handle or without', () => {
     expect(eventsIn(frameOf('#identity', { ...body, handle: 'a.test' }))).toEqual([
-      { ...envelope, kind: 'identity', identity: { did: DID, handle: 'a.test', seq: 7, time: timeOf(7) } },
+      {
+        ...envelope,
+        kind: 'identity',
+        identity: { did: DID, handle: 'a.test', seq: 7, time: timeOf(7) },
+      },
     ])
     expect(eventsIn(frameOf('#identity', body))).toEqual([
       { ...envelope, kind: 'identity', identity: { did: DID, seq: 7, time: timeOf(7) } },
@@ -216,28 +287,45 @@ describe('the other messages', () => {
   it('of an account, with whatever status', () => {
     const account = (members: object) => eventsIn(frameOf('#account', { ...body, ...members }))
     expect(account({ active: true })).toEqual([
-      { ...envelope, kind: 'account', account: { active: true, did: DID, seq: 7, time: timeOf(7) } },
+      {
+        ...envelope,
+        kind: 'account',
+        account: { active: true, did: DID, seq: 7, time: timeOf(7) },
+      },
     ])
     for (const status of ['takendown', 'a status of tomorrow']) {
-      expect(account({ active: false, status })).toMatchObject([{ account: { active: false, status } }])
+      expect(account({ active: false, status })).toMatchObject([
+        { account: { active: false, status } },
+      ])
     }
   })
 
   it('of a sync, with its block as atproto JSON', () => {
-    const events = eventsIn(frameOf('#sync', { ...body, rev: 'rev7', blocks: toBytes(Uint8Array.of(1, 2, 3)) }))
+    const events = eventsIn(
+      frameOf('#sync', { ...body, rev: 'rev7', blocks: toBytes(Uint8Array.of(1, 2, 3)) }),
+    )
     expect(events).toStrictEqual([
-      { ...envelope, kind: 'sync', sync: { did: DID, rev: 'rev7', seq: 7, time: timeOf(7), blocks: { $bytes: 'AQID' } } },
+      {
+        ...envelope,
+        kind: 'sync',
+        sync: { did: DID, rev: 'rev7', seq: 7, time: timeOf(7), blocks: { $bytes: 'AQID' } },
+      },
     ])
   })
 
   it('that are no events: notices, what the lexicon has no more, and what it will have', () => {
-    expect(read(frameOf('#info', { name: 'OutdatedCursor', message: 'possibly missing events' }))).toBe('OutdatedCursor')
-    for (const t of ['#handle', '#migrate', '#tombstone', '#tomorrow', '']) expect(read(frameOf(t, body))).toBe(t)
+    expect(
+      read(frameOf('#info', { name: 'OutdatedCursor', message: 'possibly missing events' })),
+    ).toBe('OutdatedCursor')
+    for (const t of ['#handle', '#migrate', '#tombstone', '#tomorrow', ''])
+      expect(read(frameOf(t, body))).toBe(t)
     expect(read(frameOf('#commit', commitBody(7, OPS), 2))).toBe('op 2')
   })
 
   it('whose time cannot be read have no time of their own, and keep what was written', () => {
-    expect(eventsIn(frameOf('#identity', { ...body, time: 'soon' }))).toMatchObject([{ time_us: 0, time: 'soon' }])
+    expect(eventsIn(frameOf('#identity', { ...body, time: 'soon' }))).toMatchObject([
+      { time_us: 0, time: 'soon' },
+    ])
   })
 })
 
@@ -266,7 +354,12 @@ describe('a message that lacks what every event has', () => {
     ['its operations', '#commit', { ...commit, ops: null }, place],
     ['an operation that is one', '#commit', { ...commit, ops: [null] }, place],
     ['what an operation does', '#commit', { ...commit, ops: [{ path: 'a/b', cid: null }] }, place],
-    ['where an operation does it', '#commit', { ...commit, ops: [{ action: 'delete', cid: null }] }, place],
+    [
+      'where an operation does it',
+      '#commit',
+      { ...commit, ops: [{ action: 'delete', cid: null }] },
+      place,
+    ],
     ['whether an account is active', '#account', { ...other, active: 'yes' }, place],
   ])('— %s — is a reject, at its place', (_, t, body, expected) => {
     const error = thrownBy(t, body)
@@ -294,6 +387,8 @@ describe('filters', () => {
     const kinds = (events: readonly FirehoseEvent[]) => events.map(({ kind }) => kind)
     expect(kinds(eventsIn(identityFrame(8), { collections: [POST] }))).toEqual(['identity'])
     expect(kinds(eventsIn(identityFrame(8), { kinds: ['commit'] }))).toEqual([])
-    expect(kinds(eventsIn(commitFrame(7, OPS, { tooBig: true }), { kinds: ['sync'] }))).toEqual(['sync'])
+    expect(kinds(eventsIn(commitFrame(7, OPS, { tooBig: true }), { kinds: ['sync'] }))).toEqual([
+      'sync',
+    ])
   })
 })

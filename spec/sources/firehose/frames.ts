@@ -7,14 +7,19 @@ import { eachEvent } from '../../../src/sources/firehose/events.js'
 import { readMessage } from '../../../src/sources/firehose/message.js'
 
 /** Bytes after one another. */
-export const join = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(Buffer.concat(parts))
+export const join = (...parts: readonly Uint8Array[]): Uint8Array =>
+  Uint8Array.from(Buffer.concat(parts))
 
-export const frameOf = (t: string, body: object, op = 1): Uint8Array => join(encode({ op, t }), encode(body))
-export const errorFrame = (error: string, message = ''): Uint8Array => join(encode({ op: -1 }), encode({ error, message }))
+export const frameOf = (t: string, body: object, op = 1): Uint8Array =>
+  join(encode({ op, t }), encode(body))
+export const errorFrame = (error: string, message = ''): Uint8Array =>
+  join(encode({ op: -1 }), encode({ error, message }))
 
 /** A link to a block of DAG-CBOR. */
 export const linkTo = (block: Uint8Array): CidLinkWrapper =>
-  new CidLinkWrapper(join(Uint8Array.of(1, 0x71, 0x12, 32), createHash('sha256').update(block).digest()))
+  new CidLinkWrapper(
+    join(Uint8Array.of(1, 0x71, 0x12, 32), createHash('sha256').update(block).digest()),
+  )
 
 function varint(value: number): Uint8Array {
   const bytes: number[] = []
@@ -25,12 +30,19 @@ function varint(value: number): Uint8Array {
 }
 
 /** A CAR, in the plainest way there is: blocks may be given under CIDs that are not theirs. */
-export const carOf = (root: CidLinkWrapper, blocks: readonly (readonly [CidLinkWrapper, Uint8Array])[]): Uint8Array => {
+export const carOf = (
+  root: CidLinkWrapper,
+  blocks: readonly (readonly [CidLinkWrapper, Uint8Array])[],
+): Uint8Array => {
   const header = encode({ version: 1, roots: [root] })
   return join(
     varint(header.length),
     header,
-    ...blocks.flatMap(([link, block]) => [varint(link.bytes.length + block.length), link.bytes, block]),
+    ...blocks.flatMap(([link, block]) => [
+      varint(link.bytes.length + block.length),
+      link.bytes,
+      block,
+    ]),
   )
 }
 
@@ -43,15 +55,27 @@ export interface WrittenOp {
 }
 
 export const DID = 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'
-/** 2026-01-01T00:00:00Z in unix microseconds; a message's time is so many seconds after it as its `seq` says. */
+/**
+ * 2026-01-01T00:00:00Z in unix microseconds; a message's time is so many seconds after it as its
+ * `seq` says.
+ */
 export const T0 = 1_767_225_600_000_000
 export const timeOf = (seq: number): string => new Date(T0 / 1000 + seq * 1000).toISOString()
 
 /** The body of a commit whose blocks are in order. */
-export function commitBody(seq: number, ops: readonly WrittenOp[], changes: object = {}): Record<string, unknown> {
+export function commitBody(
+  seq: number,
+  ops: readonly WrittenOp[],
+  changes: object = {},
+): Record<string, unknown> {
   const root = encode({ did: DID, version: 3, rev: `rev${seq}` })
-  const written = ops.map(({ record, ...op }) => ({ op, block: record === undefined ? undefined : encode(record) }))
-  const blocks = written.flatMap(({ block }) => (block === undefined ? [] : [[linkTo(block), block] as const]))
+  const written = ops.map(({ record, ...op }) => ({
+    op,
+    block: record === undefined ? undefined : encode(record),
+  }))
+  const blocks = written.flatMap(({ block }) =>
+    block === undefined ? [] : [[linkTo(block), block] as const],
+  )
   return {
     seq,
     repo: DID,
@@ -60,7 +84,10 @@ export function commitBody(seq: number, ops: readonly WrittenOp[], changes: obje
     time: timeOf(seq),
     commit: linkTo(root),
     blocks: toBytes(carOf(linkTo(root), [[linkTo(root), root], ...blocks])),
-    ops: written.map(({ op, block }) => ({ cid: block === undefined ? null : linkTo(block), ...op })),
+    ops: written.map(({ op, block }) => ({
+      cid: block === undefined ? null : linkTo(block),
+      ...op,
+    })),
     blobs: [],
     rebase: false,
     tooBig: false,
@@ -68,8 +95,11 @@ export function commitBody(seq: number, ops: readonly WrittenOp[], changes: obje
   }
 }
 
-export const commitFrame = (seq: number, ops: readonly WrittenOp[], changes: object = {}): Uint8Array =>
-  frameOf('#commit', commitBody(seq, ops, changes))
+export const commitFrame = (
+  seq: number,
+  ops: readonly WrittenOp[],
+  changes: object = {},
+): Uint8Array => frameOf('#commit', commitBody(seq, ops, changes))
 
 /** A commit of `count` posts: the n-th says `<seq>.<n>`. */
 export const posts = (seq: number, count = 1): Uint8Array =>
@@ -82,10 +112,14 @@ export const posts = (seq: number, count = 1): Uint8Array =>
     })),
   )
 
-export const identityFrame = (seq: number): Uint8Array => frameOf('#identity', { seq, did: DID, time: timeOf(seq), handle: 'a.test' })
+export const identityFrame = (seq: number): Uint8Array =>
+  frameOf('#identity', { seq, did: DID, time: timeOf(seq), handle: 'a.test' })
 
 /** What a frame is read as, without a connection: its events, or the name of what is no event. */
-export function read(frame: Uint8Array, filters: EventFilters = {}): readonly FirehoseEvent[] | string {
+export function read(
+  frame: Uint8Array,
+  filters: EventFilters = {},
+): readonly FirehoseEvent[] | string {
   const message = readMessage(frame)
   if (message instanceof Control) return message.name
   const events: FirehoseEvent[] = []

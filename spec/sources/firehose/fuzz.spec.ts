@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { filter, firstValueFrom } from 'rxjs'
-import { FrameError, firehose$, RecordError, type RejectedFrame, ServerError, StreamError, streamMetrics } from '../../../src/index.js'
+import {
+  FrameError,
+  firehose$,
+  RecordError,
+  type RejectedFrame,
+  ServerError,
+  StreamError,
+  streamMetrics,
+} from '../../../src/index.js'
 import { fakeFirehose } from '../../../src/testing/event-stream/fake-firehose.js'
 import { encodeMessage } from '../../../src/testing/event-stream/firehose-message.js'
 import { generateCommits } from '../../../src/testing/generate/generate-commits.js'
@@ -45,7 +53,12 @@ const position = fc.nat(999_999).map((millionths) => millionths / 1e6)
 
 /** Some bits of a frame are flipped, or some bytes cut out, doubled or set. */
 const mutation = fc.oneof(
-  fc.record({ kind: fc.constant('flip' as const), at: position, bit: fc.nat(7), length: fc.constant(0) }),
+  fc.record({
+    kind: fc.constant('flip' as const),
+    at: position,
+    bit: fc.nat(7),
+    length: fc.constant(0),
+  }),
   fc.record({
     kind: fc.constantFrom('cut' as const, 'double' as const, 'fill' as const),
     at: position,
@@ -54,7 +67,10 @@ const mutation = fc.oneof(
   }),
 )
 
-function mutated(bytes: Uint8Array, { kind, at, bit, length }: { kind: string; at: number; bit: number; length: number }): Uint8Array {
+function mutated(
+  bytes: Uint8Array,
+  { kind, at, bit, length }: { kind: string; at: number; bit: number; length: number },
+): Uint8Array {
   const start = Math.floor(at * bytes.length)
   const end = start + length
   switch (kind) {
@@ -107,12 +123,22 @@ describe('a frame with errors in it', () => {
       .map(([bytes, one]) => mutated(bytes, one))
       // What a server says of its end, it ends with.
       .filter((bytes) => use(bytes) !== 'server')
-    await using server = await fakeFirehose({ events: [...broken, identityFrame(5)], stored: 'all' })
+    await using server = await fakeFirehose({
+      events: [...broken, identityFrame(5)],
+      stored: 'all',
+    })
     const metrics$ = streamMetrics()
     const rejects: RejectedFrame[] = []
-    const events$ = firehose$({ host: server.url, cursor: 'oldest', metrics$, rejects: { next: (rejected) => rejects.push(rejected) } })
+    const events$ = firehose$({
+      host: server.url,
+      cursor: 'oldest',
+      metrics$,
+      rejects: { next: (rejected) => rejects.push(rejected) },
+    })
     const subscription = events$.subscribe()
-    const { frames, rejected, events } = await firstValueFrom(metrics$.pipe(filter((metrics) => metrics.frames === broken.length + 1)))
+    const { frames, rejected, events } = await firstValueFrom(
+      metrics$.pipe(filter((metrics) => metrics.frames === broken.length + 1)),
+    )
     subscription.unsubscribe()
     expectBalanced(metrics$.value)
     expect(rejects).toHaveLength(rejected)

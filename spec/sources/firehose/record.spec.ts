@@ -22,7 +22,9 @@ const plain = {
   },
 }
 
-const eventOf = (bytes = frame): FirehoseEvent & { readonly commit: { record: unknown; cid: string; operation: string } } =>
+const eventOf = (
+  bytes = frame,
+): FirehoseEvent & { readonly commit: { record: unknown; cid: string; operation: string } } =>
   eventsIn(bytes)[0] as never
 
 /** A commit of one create whose block is these bytes, under their own CID. */
@@ -44,7 +46,10 @@ describe('a record', () => {
   it('is a member like any other to whoever looks at the event, read before or not', () => {
     const { commit, ...rest } = plain
     const cid = eventOf().commit.cid
-    const expected = { ...rest, commit: { ...commit, commit: (eventOf() as { commit: { commit: string } }).commit.commit } }
+    const expected = {
+      ...rest,
+      commit: { ...commit, commit: (eventOf() as { commit: { commit: string } }).commit.commit },
+    }
     expect(cid).toBe(commit.cid)
     for (const read of [false, true]) {
       const fresh = () => {
@@ -92,15 +97,27 @@ describe('a record', () => {
   })
 
   it('says so when its accessors were copied without it', () => {
-    const copy = Object.defineProperties({}, Object.getOwnPropertyDescriptors(eventOf().commit)) as { record: unknown }
+    const copy = Object.defineProperties(
+      {},
+      Object.getOwnPropertyDescriptors(eventOf().commit),
+    ) as { record: unknown }
     expect(() => copy.record).toThrow(RecordError)
   })
 
   it('has links and bytes as plain JSON', () => {
     const link = linkTo(encode({}))
-    const bytes = commitFrame(7, [{ action: 'create', path: 'a.b.c/d', record: { link, list: [toBytes(Uint8Array.of(1, 2, 3, 4))] } }])
+    const bytes = commitFrame(7, [
+      {
+        action: 'create',
+        path: 'a.b.c/d',
+        record: { link, list: [toBytes(Uint8Array.of(1, 2, 3, 4))] },
+      },
+    ])
     const [commit] = commitsIn(bytes)
-    expect(commit?.record).toStrictEqual({ link: { $link: link.$link }, list: [{ $bytes: 'AQIDBA' }] })
+    expect(commit?.record).toStrictEqual({
+      link: { $link: link.$link },
+      list: [{ $bytes: 'AQIDBA' }],
+    })
     expect(structuredClone(commit)?.record).toStrictEqual(commit?.record)
   })
 
@@ -109,16 +126,25 @@ describe('a record', () => {
     ['is followed by more', Uint8Array.of(...encode({}), 0), /follow/],
     ['is no object', encode([1]), /no object/],
     ['is too deep', new Uint8Array(1000).fill(0x81, 0, 999), /64 levels deep/],
-    ['holds a number beyond 2^53', Uint8Array.from(Buffer.from('a161611b0020000000000001', 'hex')), /safe integer/],
-  ])('that %s throws when it is read, each time, and the event is good but for it', (_, block, message) => {
-    const event = eventOf(withBlock(block))
-    expect(event).toMatchObject({ did: DID, cursor: 7 })
-    expect(event.commit).toMatchObject({ operation: 'create', cid: linkTo(block).$link })
-    expect('problem' in event.commit).toBe(false)
-    for (const _again of [1, 2]) expect(() => event.commit.record).toThrow(message)
-    expect(() => JSON.stringify(event)).toThrow(RecordError)
-    expect(() => event.commit.record).toThrow(expect.objectContaining({ code: 'RECORD', retryable: false }))
-  })
+    [
+      'holds a number beyond 2^53',
+      Uint8Array.from(Buffer.from('a161611b0020000000000001', 'hex')),
+      /safe integer/,
+    ],
+  ])(
+    'that %s throws when it is read, each time, and the event is good but for it',
+    (_, block, message) => {
+      const event = eventOf(withBlock(block))
+      expect(event).toMatchObject({ did: DID, cursor: 7 })
+      expect(event.commit).toMatchObject({ operation: 'create', cid: linkTo(block).$link })
+      expect('problem' in event.commit).toBe(false)
+      for (const _again of [1, 2]) expect(() => event.commit.record).toThrow(message)
+      expect(() => JSON.stringify(event)).toThrow(RecordError)
+      expect(() => event.commit.record).toThrow(
+        expect.objectContaining({ code: 'RECORD', retryable: false }),
+      )
+    },
+  )
 })
 
 describe('rawFrame', () => {

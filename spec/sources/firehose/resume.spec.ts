@@ -1,7 +1,12 @@
 import { take, tap } from 'rxjs'
 import { currentDelivery } from '../../../src/delivery/delivery.js'
 import type { Place } from '../../../src/delivery/position.js'
-import { CursorRefusedError, type FirehoseConfig, type FirehoseEvent, RefusedError } from '../../../src/index.js'
+import {
+  CursorRefusedError,
+  type FirehoseConfig,
+  type FirehoseEvent,
+  RefusedError,
+} from '../../../src/index.js'
 import { marbles } from '../../../src/testing/index.js'
 import { bytesOf, jsonOf } from '../../helpers/recordings.js'
 import { expectBalanced, runFor } from '../../live/sessions.js'
@@ -21,7 +26,13 @@ describe('a firehose that is cut', () => {
       expect(seen.map(nameOf)).toEqual(['5-0', '5-1', '8-0', '8-1', '8-2', 'identity 9', '12-0'])
       expect(cursorsOf(sessions)).toEqual([null, '7', '8'])
       expect(gaps).toEqual([])
-      expect(metrics$.value).toMatchObject({ frames: 6, events: 6, duplicates: 2, delivered: 4, cursor: 12 })
+      expect(metrics$.value).toMatchObject({
+        frames: 6,
+        events: 6,
+        duplicates: 2,
+        delivered: 4,
+        cursor: 12,
+      })
       expectBalanced(metrics$.value)
     }),
   )
@@ -34,28 +45,45 @@ describe('a firehose that is cut', () => {
         runFor(helpers, 10, events$)
         return cursorsOf(sessions)[0]
       }
-      expect((['live', 'oldest', 0, 1, 26_000_000_000] as const).map(cursorFor)).toEqual([null, '0', '0', '0', '25999999999'])
+      expect((['live', 'oldest', 0, 1, 26_000_000_000] as const).map(cursorFor)).toEqual([
+        null,
+        '0',
+        '0',
+        '0',
+        '25999999999',
+      ])
     }),
   )
 
   it(
     'reports a gap where the last message is not in the log any more: relays are silent about it',
     marbles((helpers) => {
-      const { events$, sessions, gaps } = firehoseOver(helpers, ['oa#', 'ob'], { frames: { a: posts(5), b: posts(90) } })
+      const { events$, sessions, gaps } = firehoseOver(helpers, ['oa#', 'ob'], {
+        frames: { a: posts(5), b: posts(90) },
+      })
       expect(runFor(helpers, 5000, events$).seen.map(nameOf)).toEqual(['5-0', '90-0'])
       // The position, the first row that the log has, and then all of it.
       expect(cursorsOf(sessions)).toEqual([null, '4', '0', '0'])
-      expect(gaps).toEqual([{ host: HOST, from: 5, to: 90, reason: 'cursor-too-old', recoverable: false }])
+      expect(gaps).toEqual([
+        { host: HOST, from: 5, to: 90, reason: 'cursor-too-old', recoverable: false },
+      ])
     }),
   )
 
   it(
     'reports a gap where the server says so, and one alone',
     marbles((helpers) => {
-      const outdated = frameOf('#info', { name: 'OutdatedCursor', message: 'Requested cursor exceeded limit. Possibly missing events' })
-      const { events$, gaps, metrics$ } = firehoseOver(helpers, ['oa#', 'oib'], { frames: { a: posts(5), i: outdated, b: posts(90) } })
+      const outdated = frameOf('#info', {
+        name: 'OutdatedCursor',
+        message: 'Requested cursor exceeded limit. Possibly missing events',
+      })
+      const { events$, gaps, metrics$ } = firehoseOver(helpers, ['oa#', 'oib'], {
+        frames: { a: posts(5), i: outdated, b: posts(90) },
+      })
       expect(runFor(helpers, 5000, events$).seen.map(nameOf)).toEqual(['5-0', '90-0'])
-      expect(gaps).toEqual([{ host: HOST, from: 5, to: undefined, reason: 'cursor-too-old', recoverable: false }])
+      expect(gaps).toEqual([
+        { host: HOST, from: 5, to: undefined, reason: 'cursor-too-old', recoverable: false },
+      ])
       // Of the repeat, and of what comes after it.
       expect(metrics$.value).toMatchObject({ control: 2, gaps: 1 })
     }),
@@ -77,7 +105,12 @@ describe('a firehose that is cut', () => {
     'comes back at once to a server that found it too slow, and is no failure',
     marbles((helpers) => {
       const { events$, sessions, metrics$, gaps } = firehoseOver(helpers, ['oax', 'oabx', 'oac'], {
-        frames: { a: posts(5), b: posts(6), c: posts(7), x: errorFrame('ConsumerTooSlow', 'Stream consumer too slow') },
+        frames: {
+          a: posts(5),
+          b: posts(6),
+          c: posts(7),
+          x: errorFrame('ConsumerTooSlow', 'Stream consumer too slow'),
+        },
       })
       // The repeat of the third connection is that of b.
       const { seen } = runFor(helpers, 100, events$.pipe(take(2)))
@@ -98,11 +131,17 @@ describe('a firehose that is cut', () => {
       ] as const) {
         const { events$, sessions, gaps } = firehoseOver(helpers, ['oa#', 'ox', 'ob'], {
           onCursorRefused,
-          frames: { a: posts(9000), x: errorFrame('FutureCursor', 'Cursor in the future.'), b: posts(3) },
+          frames: {
+            a: posts(9000),
+            x: errorFrame('FutureCursor', 'Cursor in the future.'),
+            b: posts(3),
+          },
         })
         expect(runFor(helpers, 5000, events$).seen.map(nameOf)).toEqual(['9000-0', '3-0'])
         expect(cursorsOf(sessions)).toEqual([null, '8999', cursor])
-        expect(gaps).toEqual([{ host: HOST, from: 9000, to: undefined, reason: 'renumbered', recoverable: false }])
+        expect(gaps).toEqual([
+          { host: HOST, from: 9000, to: undefined, reason: 'renumbered', recoverable: false },
+        ])
       }
     }),
   )
@@ -130,7 +169,9 @@ describe('a firehose that is cut', () => {
       })
       expect(runFor(helpers, 5000, events$).seen.map(nameOf)).toEqual(['9000-0', '1-0', '12-0'])
       expect(cursorsOf(sessions)).toEqual([null, '8999', '0'])
-      expect(gaps).toEqual([{ host: HOST, from: 12, to: 9000, reason: 'renumbered', recoverable: false }])
+      expect(gaps).toEqual([
+        { host: HOST, from: 12, to: 9000, reason: 'renumbered', recoverable: false },
+      ])
     }),
   )
 
@@ -176,9 +217,13 @@ describe('the events of one commit', () => {
       const ops = ['a.b.x/1', 'a.b.y/2', 'a.b.x/3'].map((path) => ({ action: 'delete', path }))
       const places = (config: FirehoseConfig) => {
         const seen: unknown[] = []
-        const { events$ } = firehoseOver(helpers, ['oa'], { frames: { a: commitFrame(6, ops) }, ...config })
+        const { events$ } = firehoseOver(helpers, ['oa'], {
+          frames: { a: commitFrame(6, ops) },
+          ...config,
+        })
         const look = (event: FirehoseEvent) => {
-          const { host, position, time_us, index } = (currentDelivery()?.place ?? {}) as Partial<Place>
+          const { host, position, time_us, index } = (currentDelivery()?.place ??
+            {}) as Partial<Place>
           seen.push([nameOf(event), host, position, time_us, index])
         }
         runFor(helpers, 100, events$.pipe(tap(look)))
@@ -209,7 +254,13 @@ describe('the events of one commit', () => {
         },
       })
       expect(runFor(helpers, 100, events$).seen.map(nameOf)).toEqual(['y', 'identity 8'])
-      expect(metrics$.value).toMatchObject({ frames: 4, events: 4, filtered: 2, delivered: 2, cursor: 8 })
+      expect(metrics$.value).toMatchObject({
+        frames: 4,
+        events: 4,
+        filtered: 2,
+        delivered: 2,
+        cursor: 8,
+      })
     }),
   )
 })
@@ -239,7 +290,9 @@ describe('text', () => {
   it(
     'is a reject also where it comes first on a connection, if binary messages came on an earlier one',
     marbles((helpers) => {
-      const { events$, rejects, sessions } = firehoseOver(helpers, ['oa#', 'onab'], { frames: { a: posts(5), b: posts(6), n: 'text' } })
+      const { events$, rejects, sessions } = firehoseOver(helpers, ['oa#', 'onab'], {
+        frames: { a: posts(5), b: posts(6), n: 'text' },
+      })
       const { seen, error } = runFor(helpers, 5000, events$)
       expect([seen.map(nameOf), error]).toEqual([['5-0', '6-0'], undefined])
       expect(rejects.map(({ frame }) => frame)).toEqual(['text'])
@@ -250,7 +303,9 @@ describe('text', () => {
   it(
     'ends the stream where nothing else came on any connection, and each subscription looks for itself',
     marbles((helpers) => {
-      const { events$, sessions } = firehoseOver(helpers, ['o#', 'on', 'oa'], { frames: { a: posts(5), n: 'text' } })
+      const { events$, sessions } = firehoseOver(helpers, ['o#', 'on', 'oa'], {
+        frames: { a: posts(5), n: 'text' },
+      })
       expect(runFor(helpers, 5000, events$).error).toMatchObject({ code: 'WIRE' })
       expect(sessions.dials).toHaveLength(2)
       expect(runFor(helpers, 5000, events$).seen.map(nameOf)).toEqual(['5-0'])
@@ -269,7 +324,9 @@ describe('a record that is to be checked', () => {
           : { issues: [{ message: 'must be text', path: ['text'] }] },
     },
   }
-  const async = { '~standard': { ...schema['~standard'], validate: async (value: unknown) => ({ value }) } }
+  const async = {
+    '~standard': { ...schema['~standard'], validate: async (value: unknown) => ({ value }) },
+  }
   const throwing = {
     '~standard': {
       ...schema['~standard'],
@@ -303,7 +360,9 @@ describe('a record that is to be checked', () => {
         expect.stringMatching(/asynchronous/),
         expect.stringMatching(/a\.b\.thrown\/5 cannot be checked: no schema today/),
       ])
-      expect(rejects.map(({ error }) => error.place)).toEqual(Array(3).fill({ position: 5, time_us: us(5) }))
+      expect(rejects.map(({ error }) => error.place)).toEqual(
+        Array(3).fill({ position: 5, time_us: us(5) }),
+      )
       expect(metrics$.value).toMatchObject({ frames: 1, delivered: 1, done: 1, rejected: 0 })
     }),
   )
@@ -316,10 +375,16 @@ interface Refusal {
 }
 
 describe('what servers were seen to say', () => {
-  const refusals = jsonOf<readonly Partial<Refusal>[]>('local/refusals.json').filter(({ request }) => request?.includes('subscribeRepos'))
+  const refusals = jsonOf<readonly Partial<Refusal>[]>('local/refusals.json').filter(
+    ({ request }) => request?.includes('subscribeRepos'),
+  )
   const framesOf = (name: string) =>
     refusals
-      .flatMap(({ frames = [] }) => frames.flatMap(({ hex }) => (hex === undefined ? [] : [Uint8Array.from(Buffer.from(hex, 'hex'))])))
+      .flatMap(({ frames = [] }) =>
+        frames.flatMap(({ hex }) =>
+          hex === undefined ? [] : [Uint8Array.from(Buffer.from(hex, 'hex'))],
+        ),
+      )
       .filter((frame) => Buffer.from(frame).includes(name))
 
   it.each([
@@ -335,7 +400,9 @@ describe('what servers were seen to say', () => {
       marbles((helpers) => {
         // OutdatedCursor is said of the repeat, and once more of what comes after it.
         const sessions = name === 'OutdatedCursor' ? ['oa#', 'ox', 'ox', 'o'] : ['oa#', 'ox', 'o']
-        const { events$, gaps } = firehoseOver(helpers, sessions, { frames: { a: posts(5), x: frame } })
+        const { events$, gaps } = firehoseOver(helpers, sessions, {
+          frames: { a: posts(5), x: frame },
+        })
         const { error } = runFor(helpers, 5000, events$)
         expect(gaps.map(({ reason }) => reason)).toEqual(reasons)
         expect((error as { code?: string } | undefined)?.code).toBe(code)

@@ -8,10 +8,15 @@ export { cursorsOf } from '../over-sessions.js'
 export const HOST = 'wss://relay.test/xrpc/com.atproto.sync.subscribeRepos'
 
 /** The firehose over scripted sessions, and all that it told. */
-export function firehoseOver(helpers: RunHelpers, diagrams: readonly string[], { frames, errors, ...config }: FirehoseConfig & Scripted) {
+export function firehoseOver(
+  helpers: RunHelpers,
+  diagrams: readonly string[],
+  { frames, errors, ...config }: FirehoseConfig & Scripted,
+) {
   const { options, told } = overSessions(helpers, HOST, diagrams, { frames, errors })
   return { ...told, events$: eventsOf(HOST, config, options, told.sessions.dial) }
 }
 
 /** `<seq>` of an event, with `-<n>` of a post's key. */
-export const nameOf = (event: FirehoseEvent): string => (event.kind === 'commit' ? event.commit.rkey : `${event.kind} ${event.cursor}`)
+export const nameOf = (event: FirehoseEvent): string =>
+  event.kind === 'commit' ? event.commit.rkey : `${event.kind} ${event.cursor}`

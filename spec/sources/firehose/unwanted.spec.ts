@@ -22,7 +22,9 @@ const FILTERS: readonly EventFilters[] = [
   { kinds: ['identity', 'account'] },
 ]
 const CORPUS: readonly Uint8Array[] = [
-  ...[...generateCommits({ seed: 5, count: 300, flaws: [{ do: 'too-big', every: 20 }] })].map(encodeMessage),
+  ...[...generateCommits({ seed: 5, count: 300, flaws: [{ do: 'too-big', every: 20 }] })].map(
+    encodeMessage,
+  ),
   ...framesOf('local/firehose_frames.bin'),
   identityFrame(3),
   posts(4, 5),
@@ -30,7 +32,15 @@ const CORPUS: readonly Uint8Array[] = [
 ]
 
 /** What a message is to the machine; its body is not. */
-const outline = ({ kind, did, seq, time, time_us, frame, body: { rev } }: Message) => ({ kind, did, seq, time, time_us, frame, rev })
+const outline = ({ kind, did, seq, time, time_us, frame, body: { rev } }: Message) => ({
+  kind,
+  did,
+  seq,
+  time,
+  time_us,
+  frame,
+  rev,
+})
 
 function readWhole(frame: Uint8Array): Message | undefined {
   try {
@@ -49,7 +59,9 @@ describe('a message of which nothing is wanted', () => {
       // A commit that was too big may be a sync event: it is read whole.
       if (whole.body.tooBig === true) expect(glance).toBeUndefined()
       else expect(glance === undefined).toBe(wantsAny(whole, wanted))
-      return glance === undefined ? [] : [[outline(glance), outline(whole), wantsAny(glance, wanted)]]
+      return glance === undefined
+        ? []
+        : [[outline(glance), outline(whole), wantsAny(glance, wanted)]]
     })
     expect(unwanted.length).toBeGreaterThan(0)
     for (const [glance, whole, isWanted] of unwanted) {
@@ -97,15 +109,21 @@ describe('a message of which nothing is wanted', () => {
     for (const round of [1, 2]) {
       for (const [n, name] of names.entries()) {
         const frame = commitFrame(round, [{ action: 'delete', path: `${name}/a` }])
-        expect(unwantedMessage(frame, (_kind, _did, collection) => collection === name)).toBeUndefined()
-        expect(unwantedMessage(frame, (_kind, _did, collection) => collection === names[n - 1])).toBeDefined()
+        expect(
+          unwantedMessage(frame, (_kind, _did, collection) => collection === name),
+        ).toBeUndefined()
+        expect(
+          unwantedMessage(frame, (_kind, _did, collection) => collection === names[n - 1]),
+        ).toBeDefined()
       }
     }
   })
 
   it('is known by the whole of a path that has no slash', () => {
     const frame = commitFrame(5, [{ action: 'delete', path: 'a.b.c' }])
-    expect(unwantedMessage(frame, (_kind, _did, collection) => collection === 'a.b.c')).toBeUndefined()
+    expect(
+      unwantedMessage(frame, (_kind, _did, collection) => collection === 'a.b.c'),
+    ).toBeUndefined()
     expect(unwantedMessage(frame, (_kind, _did, collection) => collection === '')).toBeDefined()
   })
 

@@ -1,5 +1,15 @@
 import { encode } from '@atcute/cbor'
-import { filter, firstValueFrom, lastValueFrom, mergeMap, type Observable, take, takeWhile, timer, toArray } from 'rxjs'
+import {
+  filter,
+  firstValueFrom,
+  lastValueFrom,
+  mergeMap,
+  type Observable,
+  take,
+  takeWhile,
+  timer,
+  toArray,
+} from 'rxjs'
 import { timeUs } from '../../../src/atproto/time.js'
 import {
   boundedMergeMap,
@@ -16,7 +26,12 @@ import {
   streamMetrics,
 } from '../../../src/index.js'
 import { decodeMessage } from '../../../src/testing/event-stream/firehose-message.js'
-import { type FakeFirehose, fakeFirehose, fakeJetstream, generateCommits } from '../../../src/testing/index.js'
+import {
+  type FakeFirehose,
+  fakeFirehose,
+  fakeJetstream,
+  generateCommits,
+} from '../../../src/testing/index.js'
 import { framesOf } from '../../helpers/recordings.js'
 import { expectBalanced, first } from '../../helpers/streams.js'
 import { refusing } from '../../socket/servers.js'
@@ -37,7 +52,8 @@ function watched(server: Pick<FakeFirehose, 'url'>, config: FirehoseConfig = {})
     rejects: { next: (rejected) => rejects.push(rejected) },
     ...config,
   })
-  const when = (holds: (metrics: StreamMetrics) => boolean) => firstValueFrom(metrics$.pipe(filter(holds)))
+  const when = (holds: (metrics: StreamMetrics) => boolean) =>
+    firstValueFrom(metrics$.pipe(filter(holds)))
   return { events$, gaps, rejects, metrics$, snapshots, when }
 }
 
@@ -45,7 +61,9 @@ function watched(server: Pick<FakeFirehose, 'url'>, config: FirehoseConfig = {})
 function linesOf(frame: Uint8Array): readonly string[] {
   const { t, body } = decodeMessage(frame)
   if (t !== '#commit') return [`${body.seq} ${t} ${body.did}`]
-  return body.ops.map(({ action, path, cid }) => `${body.seq} ${body.repo} ${action} ${path} ${cid?.$link}`)
+  return body.ops.map(
+    ({ action, path, cid }) => `${body.seq} ${body.repo} ${action} ${path} ${cid?.$link}`,
+  )
 }
 
 const lineOf = (event: FirehoseEvent): string => {
@@ -63,7 +81,8 @@ const upTo = (seq: number, events$: Observable<FirehoseEvent>): Promise<readonly
     ),
   )
 
-const endpoint = ({ url }: Pick<FakeFirehose, 'url'>): string => `${url}/xrpc/com.atproto.sync.subscribeRepos`
+const endpoint = ({ url }: Pick<FakeFirehose, 'url'>): string =>
+  `${url}/xrpc/com.atproto.sync.subscribeRepos`
 
 const marker = (seq: number): Uint8Array => posts(seq)
 
@@ -101,7 +120,9 @@ describe.each(['pds', 'relay'] as const)('a firehose of a %s', (style) => {
     await firstValueFrom(timer(0, 5).pipe(filter(() => seen.at(-1)?.cursor === 80)))
     subscription.unsubscribe()
     // Nothing of the new log is taken for old: the policy reads it from its beginning.
-    const after = seen.slice(seen.findIndex(({ cursor }, at) => cursor < (seen[at - 1]?.cursor ?? 0)))
+    const after = seen.slice(
+      seen.findIndex(({ cursor }, at) => cursor < (seen[at - 1]?.cursor ?? 0)),
+    )
     expect(after.map(lineOf)).toEqual(server.frames.flatMap(linesOf))
     expect(gaps).toEqual([expect.objectContaining({ reason: 'renumbered', recoverable: false })])
   })
@@ -116,7 +137,9 @@ describe.each(['pds', 'relay'] as const)('a firehose of a %s', (style) => {
     const { events$, rejects, metrics$ } = watched(server, { cursor: 'oldest' })
     server.emit(marker(1001))
     const numbers = new Set((await upTo(1001, events$)).map(({ cursor }) => cursor))
-    expect(Array.from({ length: 1000 }, (_, n) => n + 1).filter((seq) => !numbers.has(seq))).toEqual([500, 1000])
+    expect(
+      Array.from({ length: 1000 }, (_, n) => n + 1).filter((seq) => !numbers.has(seq)),
+    ).toEqual([500, 1000])
     expect(rejects.map(({ error }) => error.place?.position)).toEqual([500, 1000])
     expect(metrics$.value).toMatchObject({ rejected: 2, gaps: 0 })
     expect(server.connections).toHaveLength(1)
@@ -136,7 +159,9 @@ describe('the records of a commit', () => {
     server.emit(marker(201))
     const events = await upTo(201, events$)
     const commits = events.filter((event) => event.kind === 'commit')
-    expect(commits.map(lineOf)).toEqual(server.frames.flatMap(linesOf).filter((line) => !/ #|^201 /.test(line)))
+    expect(commits.map(lineOf)).toEqual(
+      server.frames.flatMap(linesOf).filter((line) => !/ #|^201 /.test(line)),
+    )
     const problems = new Set(commits.map(({ commit }) => commit.problem))
     expect(problems).toEqual(new Set([undefined, 'record-missing', 'record-mismatch']))
     const tooBig = events.filter((event) => event.kind === 'sync' && event.sync.tooBig === true)
@@ -147,7 +172,10 @@ describe('the records of a commit', () => {
 
 describe('a commit of several operations', () => {
   it('is one delivery: a cut inside it leaves the checkpoint before it, and a restart brings them all', async () => {
-    await using server = await fakeFirehose({ events: [posts(5), posts(6, 4), posts(7)], stored: 'all' })
+    await using server = await fakeFirehose({
+      events: [posts(5), posts(6, 4), posts(7)],
+      stored: 'all',
+    })
     const checkpoint = memoryCursorStore()
     const one = watched(server, { cursor: 'oldest', checkpoint })
     expect((await first(3, one.events$)).map(nameOf)).toEqual(['5-0', '6-0', '6-1'])
@@ -158,14 +186,23 @@ describe('a commit of several operations', () => {
     const again = watched(server, { checkpoint })
     expect((await first(5, again.events$)).map(nameOf)).toEqual(['6-0', '6-1', '6-2', '6-3', '7-0'])
     expect(again.gaps).toEqual([])
-    expect(server.attempts.map(({ url }) => new URL(url, server.url).searchParams.get('cursor'))).toEqual(['0', '5'])
+    expect(
+      server.attempts.map(({ url }) => new URL(url, server.url).searchParams.get('cursor')),
+    ).toEqual(['0', '5'])
   })
 
   it('holds the checkpoint until the last of them is done, in whatever order they end', async () => {
-    await using server = await fakeFirehose({ events: [posts(5), posts(6, 3), posts(7)], stored: 'all' })
-    const { events$, when, metrics$ } = watched(server, { cursor: 'oldest', checkpoint: { store: memoryCursorStore(), everyMs: 5 } })
+    await using server = await fakeFirehose({
+      events: [posts(5), posts(6, 3), posts(7)],
+      stored: 'all',
+    })
+    const { events$, when, metrics$ } = watched(server, {
+      cursor: 'oldest',
+      checkpoint: { store: memoryCursorStore(), everyMs: 5 },
+    })
     const finish = new Map<string, () => void>()
-    const work = (event: FirehoseEvent) => new Promise<void>((resolve) => finish.set(nameOf(event), resolve))
+    const work = (event: FirehoseEvent) =>
+      new Promise<void>((resolve) => finish.set(nameOf(event), resolve))
     const subscription = events$.pipe(boundedMergeMap(work, { concurrency: 10 })).subscribe()
     await when(({ delivered }) => delivered === 3)
     for (const name of ['7-0', '6-2', '5-0', '6-0']) finish.get(name)?.()
@@ -177,14 +214,22 @@ describe('a commit of several operations', () => {
   })
 
   it('stops the checkpoint when the work on one of them fails', async () => {
-    await using server = await fakeFirehose({ events: [posts(5), posts(6, 3), posts(7)], stored: 'all' })
-    const { events$, when } = watched(server, { cursor: 'oldest', checkpoint: { store: memoryCursorStore(), everyMs: 5 } })
+    await using server = await fakeFirehose({
+      events: [posts(5), posts(6, 3), posts(7)],
+      stored: 'all',
+    })
+    const { events$, when } = watched(server, {
+      cursor: 'oldest',
+      checkpoint: { store: memoryCursorStore(), everyMs: 5 },
+    })
     const seen: string[] = []
     const work = async (event: FirehoseEvent): Promise<void> => {
       seen.push(nameOf(event))
       if (nameOf(event) === '6-1') throw new Error('no')
     }
-    const ended = lastValueFrom(events$.pipe(ingest({ '*': work }, { onError: 'fail' })), { defaultValue: undefined })
+    const ended = lastValueFrom(events$.pipe(ingest({ '*': work }, { onError: 'fail' })), {
+      defaultValue: undefined,
+    })
     await expect(ended).rejects.toThrow('no')
     const { checkpoint } = await when(({ checkpoint: saved }) => saved !== undefined)
     expect(checkpoint).toBe(6)
@@ -210,15 +255,22 @@ describe('what a server refuses', () => {
   })
 
   it('is a request by its status: the stream ends', async () => {
-    await using server = await refusing((_, response) => response.writeHead(404).end('{"error":"Not Found"}'))
-    const error = await lastValueFrom(firehose$({ host: server.url })).catch((failure: unknown) => failure)
+    await using server = await refusing((_, response) =>
+      response.writeHead(404).end('{"error":"Not Found"}'),
+    )
+    const error = await lastValueFrom(firehose$({ host: server.url })).catch(
+      (failure: unknown) => failure,
+    )
     expect(error).toBeInstanceOf(RefusedError)
     expect(error).toMatchObject({ status: 404 })
   })
 
   it('is a reader that is behind, however fast: what was cut off comes by the cursor, at once', async () => {
     await using server = await fakeFirehose({ events: [posts(1)], stored: 'all' })
-    const { events$, gaps, metrics$ } = watched(server, { cursor: 'oldest', reconnect: { initialDelayMs: 60_000, jitter: 'none' } })
+    const { events$, gaps, metrics$ } = watched(server, {
+      cursor: 'oldest',
+      reconnect: { initialDelayMs: 60_000, jitter: 'none' },
+    })
     const seen: string[] = []
     const subscription = events$.subscribe((event) => seen.push(nameOf(event)))
     await firstValueFrom(timer(0, 5).pipe(filter(() => seen.length === 1)))
@@ -237,33 +289,74 @@ describe('what a server refuses', () => {
 describe('a message above `maxFrameBytes`', () => {
   const MAX = 4000
   const large = (seq: number, changes: object = {}) =>
-    commitFrame(seq, [{ action: 'create', path: 'app.bsky.feed.post/large', record: { text: 'x'.repeat(300_000) } }], changes)
+    commitFrame(
+      seq,
+      [
+        {
+          action: 'create',
+          path: 'app.bsky.feed.post/large',
+          record: { text: 'x'.repeat(300_000) },
+        },
+      ],
+      changes,
+    )
 
-  it.each([{}, { collections: ['app.bsky.feed.post'] }])('is one gap and one reject, and the connection stays (%j)', async (filters) => {
-    await using server = await fakeFirehose({ events: [posts(5), large(6), posts(7)], stored: 'all' })
-    const { events$, gaps, rejects, metrics$, snapshots } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, ...filters })
-    expect((await first(2, events$)).map(nameOf)).toEqual(['5-0', '7-0'])
-    const [frame] = server.frames.slice(1) as [Uint8Array]
-    expect(gaps).toEqual([{ host: endpoint(server), from: 6, to: 6, reason: 'frame-too-large', recoverable: true, count: 1 }])
-    expect(rejects).toMatchObject([{ length: frame.length, error: { place: { position: 6, time_us: timeUs(timeOf(6)) } } }])
-    expect(rejects[0]?.frame).toEqual(frame.slice(0, 65_536))
-    expect(metrics$.value).toMatchObject({ rejected: 1, gaps: 1, reconnects: 0 })
-    expect(server.connections).toHaveLength(1)
-    for (const snapshot of snapshots) expectBalanced(snapshot)
-  })
+  it.each([{}, { collections: ['app.bsky.feed.post'] }])(
+    'is one gap and one reject, and the connection stays (%j)',
+    async (filters) => {
+      await using server = await fakeFirehose({
+        events: [posts(5), large(6), posts(7)],
+        stored: 'all',
+      })
+      const { events$, gaps, rejects, metrics$, snapshots } = watched(server, {
+        cursor: 'oldest',
+        maxFrameBytes: MAX,
+        ...filters,
+      })
+      expect((await first(2, events$)).map(nameOf)).toEqual(['5-0', '7-0'])
+      const [frame] = server.frames.slice(1) as [Uint8Array]
+      expect(gaps).toEqual([
+        {
+          host: endpoint(server),
+          from: 6,
+          to: 6,
+          reason: 'frame-too-large',
+          recoverable: true,
+          count: 1,
+        },
+      ])
+      expect(rejects).toMatchObject([
+        { length: frame.length, error: { place: { position: 6, time_us: timeUs(timeOf(6)) } } },
+      ])
+      expect(rejects[0]?.frame).toEqual(frame.slice(0, 65_536))
+      expect(metrics$.value).toMatchObject({ rejected: 1, gaps: 1, reconnects: 0 })
+      expect(server.connections).toHaveLength(1)
+      for (const snapshot of snapshots) expectBalanced(snapshot)
+    },
+  )
 
   it('moves the checkpoint past it; as the last message before a cut it is asked for again, and is no second gap', async () => {
     const faults = [{ after: 2, do: 'drop' }] as const
-    await using server = await fakeFirehose({ events: [posts(5), large(6), posts(7)], stored: 'all', faults })
+    await using server = await fakeFirehose({
+      events: [posts(5), large(6), posts(7)],
+      stored: 'all',
+      faults,
+    })
     const checkpoint = { store: memoryCursorStore(), everyMs: 5 }
-    const { events$, gaps, when } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, checkpoint })
+    const { events$, gaps, when } = watched(server, {
+      cursor: 'oldest',
+      maxFrameBytes: MAX,
+      checkpoint,
+    })
     const seen: FirehoseEvent[] = []
     const subscription = events$.subscribe((event) => seen.push(event))
     await when(({ checkpoint: saved }) => saved === 7)
     subscription.unsubscribe()
     expect(seen.map(nameOf)).toEqual(['5-0', '7-0'])
     expect(gaps).toMatchObject([{ from: 6, to: 6, reason: 'frame-too-large' }])
-    expect(server.attempts.map(({ url }) => new URL(url, server.url).searchParams.get('cursor'))).toEqual(['0', '5'])
+    expect(
+      server.attempts.map(({ url }) => new URL(url, server.url).searchParams.get('cursor')),
+    ).toEqual(['0', '5'])
     expect(server.fired).toHaveLength(1)
   })
 
@@ -284,7 +377,11 @@ describe('a message above `maxFrameBytes`', () => {
 
   it('without a `seq` that can be read is a gap from the last position on', async () => {
     // Names in another order than that of DAG-CBOR: the blocks come first.
-    const odd = join(encode({ op: 1, t: '#commit' }), Uint8Array.of(0xa1, 0x61, 0x61), encode('x'.repeat(300_000)))
+    const odd = join(
+      encode({ op: 1, t: '#commit' }),
+      Uint8Array.of(0xa1, 0x61, 0x61),
+      encode('x'.repeat(300_000)),
+    )
     await using server = await fakeFirehose({ events: [posts(5), odd, posts(7)], stored: 'all' })
     const { events$, gaps, rejects } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX })
     expect((await first(2, events$)).map(nameOf)).toEqual(['5-0', '7-0'])
@@ -293,10 +390,21 @@ describe('a message above `maxFrameBytes`', () => {
   })
 
   it("ends the stream under `onLargeFrame: 'fail'`, and says where", async () => {
-    await using server = await fakeFirehose({ events: [posts(5), large(6), posts(7)], stored: 'all' })
-    const { events$, gaps } = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, onLargeFrame: 'fail' })
+    await using server = await fakeFirehose({
+      events: [posts(5), large(6), posts(7)],
+      stored: 'all',
+    })
+    const { events$, gaps } = watched(server, {
+      cursor: 'oldest',
+      maxFrameBytes: MAX,
+      onLargeFrame: 'fail',
+    })
     const error = await lastValueFrom(events$).catch((failure: unknown) => failure)
-    expect(error).toMatchObject({ code: 'FRAME_TOO_LARGE', retryable: false, message: expect.stringContaining('after position 5') })
+    expect(error).toMatchObject({
+      code: 'FRAME_TOO_LARGE',
+      retryable: false,
+      message: expect.stringContaining('after position 5'),
+    })
     expect(gaps).toEqual([])
     expect(server.connections).toHaveLength(1)
   })
@@ -313,14 +421,21 @@ describe('text', () => {
         message: expect.stringMatching(`${server.url} sends text.*\`jetstream\\$\``),
       })
       expect(rejects).toEqual([])
-      expect(snapshots.at(-1)).toMatchObject({ frames: 1, control: 1, connection: { state: 'closed', reason: { code: 'WIRE' } } })
+      expect(snapshots.at(-1)).toMatchObject({
+        frames: 1,
+        control: 1,
+        connection: { state: 'closed', reason: { code: 'WIRE' } },
+      })
     }
     expect(server.attempts).toHaveLength(2)
   })
 
   it('is a reject among binary messages', async () => {
     const faults = [{ after: 1, do: 'garbage', frame: '{"kind":"commit"}', times: 3 }] as const
-    await using server = await fakeFirehose({ events: [posts(5), posts(6), posts(7), posts(8)], faults })
+    await using server = await fakeFirehose({
+      events: [posts(5), posts(6), posts(7), posts(8)],
+      faults,
+    })
     const { events$, rejects } = watched(server)
     expect((await first(4, events$)).map(nameOf)).toEqual(['5-0', '6-0', '7-0', '8-0'])
     expect(rejects.map(({ frame, error }) => [frame, error.message])).toEqual(
@@ -333,14 +448,25 @@ describe('text', () => {
 describe('several hosts', () => {
   it('are read side by side, each with its own position, key and numbers', async () => {
     await using a = await fakeFirehose({ events: [posts(5), posts(6)], stored: 'all' })
-    await using b = await fakeFirehose({ events: [posts(905), posts(906), posts(907)], stored: 'all', style: 'relay' })
+    await using b = await fakeFirehose({
+      events: [posts(905), posts(906), posts(907)],
+      stored: 'all',
+      style: 'relay',
+    })
     const store = memoryCursorStore()
     const numbers = new Map([a, b].map(({ endpoint }) => [endpoint, streamMetrics()]))
-    const events$ = firehose$({ host: [a.url, b.url], cursor: 'oldest', checkpoint: store, metrics$: (host) => numbers.get(host) })
+    const events$ = firehose$({
+      host: [a.url, b.url],
+      cursor: 'oldest',
+      checkpoint: store,
+      metrics$: (host) => numbers.get(host),
+    })
     const names = (await first(5, events$)).map(nameOf)
     expect([...names].sort()).toEqual(['5-0', '6-0', '905-0', '906-0', '907-0'])
     await firstValueFrom(timer(0, 5).pipe(filter(() => store.positions.size === 2)))
-    expect([...store.positions.keys()].sort()).toEqual([a, b].map(({ endpoint }) => `firehose ${endpoint}`).sort())
+    expect([...store.positions.keys()].sort()).toEqual(
+      [a, b].map(({ endpoint }) => `firehose ${endpoint}`).sort(),
+    )
     expect([a, b].map(({ endpoint }) => numbers.get(endpoint)?.value.cursor)).toEqual([6, 907])
   })
 })
@@ -371,7 +497,8 @@ describe('the frames of a PDS, through a socket', () => {
       kinds: ['commit'],
     })
     const events = await upTo(73, events$.pipe(mergeMap((event) => [event])))
-    const isWanted = (event: FirehoseEvent) => event.kind === 'commit' && /^app\.bsky\.(graph\.|feed\.post$)/.test(event.commit.collection)
+    const isWanted = (event: FirehoseEvent) =>
+      event.kind === 'commit' && /^app\.bsky\.(graph\.|feed\.post$)/.test(event.commit.collection)
     expect(events).toEqual(frames.flatMap((frame) => eventsIn(frame)).filter(isWanted))
     expect(metrics$.value.filtered).toBeGreaterThan(20)
     expectBalanced(metrics$.value)
@@ -384,13 +511,20 @@ it.each([{}, { collections: ['app.bsky.feed.post'] }])(
     const frames = Array.from({ length: 50 }, (_, n) => posts(n + 1))
     await using server = await fakeFirehose({ events: frames, stored: 'all' })
     const events = await first(50, watched(server, { cursor: 'oldest', ...filters }).events$)
-    expect(events.map((event) => rawFrame(event)?.length)).toEqual(frames.map(({ length }) => length))
-    for (const event of events) expect(rawFrame(event)?.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize)
+    expect(events.map((event) => rawFrame(event)?.length)).toEqual(
+      frames.map(({ length }) => length),
+    )
+    for (const event of events)
+      expect(rawFrame(event)?.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize)
   },
 )
 
 it('a firehose that is unsubscribed from inside of a commit sends nothing more', async () => {
   await using server = await fakeFirehose({ events: [posts(5, 10)], stored: 'all' })
-  expect((await lastValueFrom(watched(server, { cursor: 'oldest' }).events$.pipe(take(4), toArray()))).map(nameOf)).toHaveLength(4)
+  expect(
+    (
+      await lastValueFrom(watched(server, { cursor: 'oldest' }).events$.pipe(take(4), toArray()))
+    ).map(nameOf),
+  ).toHaveLength(4)
   await server.closed()
 })

@@ -4,19 +4,31 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
-import { type FakeJetstreamOptions, fakeJetstream, type JetstreamFault } from '../../../src/testing/index.js'
-import { loadDictionary as loadInBrowser, V1_DICTIONARY } from '../../../src/zstd/dictionary/source.js'
+import {
+  type FakeJetstreamOptions,
+  fakeJetstream,
+  type JetstreamFault,
+} from '../../../src/testing/index.js'
+import {
+  loadDictionary as loadInBrowser,
+  V1_DICTIONARY,
+} from '../../../src/zstd/dictionary/source.js'
 import { bytesOf, itWith } from '../../helpers/recordings.js'
 import { first, generated, watched } from '../../traps/watched.js'
 import { bomb, craft, dictionaryOf, encoder, ONE, TWO } from '../../zstd/frames.js'
 
 const EVENTS = generated(200)
-const unnumbered = (events: readonly { cursor?: number }[]) => events.map(({ cursor, ...event }) => event)
+const unnumbered = (events: readonly { cursor?: number }[]) =>
+  events.map(({ cursor, ...event }) => event)
 const serve = (options: FakeJetstreamOptions = {}) =>
   fakeJetstream({ server: 'v2', events: EVENTS, dictionary: dictionaryOf(ONE), ...options })
 
 const DECODER = /^(wasm|napi|zlib)$/
-const zstd = (dictionaryId: number) => ({ name: 'zstd', decoder: expect.stringMatching(DECODER), dictionaryId })
+const zstd = (dictionaryId: number) => ({
+  name: 'zstd',
+  decoder: expect.stringMatching(DECODER),
+  dictionaryId,
+})
 const dictionariesOf = (server: { attempts: readonly { params: URLSearchParams }[] }) =>
   server.attempts.map(({ params }) => params.get('zstdDictionary'))
 
@@ -26,9 +38,13 @@ describe.each([true, 'auto'] as const)('`compress: %p` on wire v2', (compress) =
     const source = watched(server, { wire: 'v2', host: server.host, compress })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
     expect(source.metrics.compression).toEqual(zstd(ONE))
-    expect(source.metrics.bytes).toBeLessThan(0.6 * Buffer.byteLength(EVENTS.map((event) => JSON.stringify(event)).join('')))
+    expect(source.metrics.bytes).toBeLessThan(
+      0.6 * Buffer.byteLength(EVENTS.map((event) => JSON.stringify(event)).join('')),
+    )
     expect(dictionariesOf(server)).toEqual([String(ONE)])
-    expect(server.requests.map(({ url }) => url)).toEqual(['/xrpc/network.bsky.jetstream.getZstdDictionary'])
+    expect(server.requests.map(({ url }) => url)).toEqual([
+      '/xrpc/network.bsky.jetstream.getZstdDictionary',
+    ])
   })
 
   it('fetches a dictionary that was retired once more, at once, and goes on compressed', async () => {
@@ -55,29 +71,50 @@ describe.each([true, 'auto'] as const)('`compress: %p` on wire v2', (compress) =
     })
     const source = watched(server, { wire: 'v2', host: server.host, compress })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
-    expect(source.metrics.compression).toMatchObject({ name: 'none', reason: { code: 'REFUSED', error: 'UnknownZstdDictionary' } })
+    expect(source.metrics.compression).toMatchObject({
+      name: 'none',
+      reason: { code: 'REFUSED', error: 'UnknownZstdDictionary' },
+    })
     expect(dictionariesOf(server)).toEqual([String(ONE), String(ONE), null, null])
-    expect(source.snapshots.filter(({ connection }) => connection.state === 'waiting').every(({ events }) => events > 0)).toBe(true)
+    expect(
+      source.snapshots
+        .filter(({ connection }) => connection.state === 'waiting')
+        .every(({ events }) => events > 0),
+    ).toBe(true)
   })
 
   it('offers no permessage-deflate, on either wire', async () => {
     await using server = await serve()
     await first(1, watched(server, { wire: 'v2', host: server.host, compress }).events$)
-    await first(1, watched(server, { compress, zstdDictionary: dictionaryOf(ONE), cursor: 'oldest' }).events$)
-    for (const { headers } of server.attempts) expect(headers['sec-websocket-extensions']).toBeUndefined()
+    await first(
+      1,
+      watched(server, { compress, zstdDictionary: dictionaryOf(ONE), cursor: 'oldest' }).events$,
+    )
+    for (const { headers } of server.attempts)
+      expect(headers['sec-websocket-extensions']).toBeUndefined()
     expect(server.connections).toHaveLength(2)
   })
 
   it('takes a dictionary that it is given on wire v2 too', async () => {
     await using server = await serve()
-    const source = watched(server, { wire: 'v2', host: server.host, compress, zstdDictionary: dictionaryOf(ONE) })
+    const source = watched(server, {
+      wire: 'v2',
+      host: server.host,
+      compress,
+      zstdDictionary: dictionaryOf(ONE),
+    })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
     expect(server.requests).toEqual([])
   })
 
   it('finds out that a server has wire v1 alone', async () => {
     await using server = await fakeJetstream({ events: EVENTS, dictionary: dictionaryOf(ONE) })
-    const source = watched(server, { wire: 'auto', host: server.host, compress, zstdDictionary: await fileOf(dictionaryOf(ONE)) })
+    const source = watched(server, {
+      wire: 'auto',
+      host: server.host,
+      compress,
+      zstdDictionary: await fileOf(dictionaryOf(ONE)),
+    })
     expect(await first(200, source.events$)).toEqual(EVENTS)
     expect(source.metrics.compression).toEqual(zstd(ONE))
     expect(server.attempts.at(-1)?.params.get('compress')).toBe('true')
@@ -91,24 +128,33 @@ describe("`compress: 'auto'` never fails the stream", () => {
     ['answers 500', { onDictionary: 1, do: 'refuse', status: 500, body: 'oops' }, /500 oops/],
     [
       'answers with a page',
-      { onDictionary: 1, do: 'refuse', status: 200, body: `<html>${' '.repeat(300)}`, headers: html },
+      {
+        onDictionary: 1,
+        do: 'refuse',
+        status: 200,
+        body: `<html>${' '.repeat(300)}`,
+        headers: html,
+      },
       /no zstd dictionary/,
     ],
     ['answers with a gigabyte', { onDictionary: 1, do: 'flood' }, /at most 1048576 bytes/],
     ['does not answer', { onDictionary: 1, do: 'hang' }, /timeout/],
   ]
 
-  it.each(FAULTS)('where the endpoint of the dictionary %s: it goes on plain, and says why', async (_, fault, message) => {
-    await using server = await serve({ faults: [fault] })
-    const source = watched(server, { wire: 'v2', host: server.host, compress: 'auto' })
-    expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
-    expect(source.metrics.compression).toMatchObject({
-      name: 'none',
-      reason: { code: 'DICTIONARY', message: expect.stringMatching(message) },
-    })
-    expect(dictionariesOf(server)).toEqual([null])
-    expect(server.fired).toHaveLength(1)
-  })
+  it.each(FAULTS)(
+    'where the endpoint of the dictionary %s: it goes on plain, and says why',
+    async (_, fault, message) => {
+      await using server = await serve({ faults: [fault] })
+      const source = watched(server, { wire: 'v2', host: server.host, compress: 'auto' })
+      expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
+      expect(source.metrics.compression).toMatchObject({
+        name: 'none',
+        reason: { code: 'DICTIONARY', message: expect.stringMatching(message) },
+      })
+      expect(dictionariesOf(server)).toEqual([null])
+      expect(server.fired).toHaveLength(1)
+    },
+  )
 
   it('and has the dictionary with the next connection', async () => {
     await using server = await serve({
@@ -132,7 +178,10 @@ describe("`compress: 'auto'` never fails the stream", () => {
     await using server = await fakeJetstream({ events: EVENTS })
     const source = watched(server, { compress: 'auto', zstdDictionary: '/no/such/dictionary' })
     expect(await first(200, source.events$)).toEqual(EVENTS)
-    expect(source.metrics.compression).toMatchObject({ name: 'none', reason: { code: 'DICTIONARY' } })
+    expect(source.metrics.compression).toMatchObject({
+      name: 'none',
+      reason: { code: 'DICTIONARY' },
+    })
   })
 })
 
@@ -141,7 +190,9 @@ describe('`compress: true`', () => {
     await using server = await serve({ faults: [{ onDictionary: 1, times: 2, do: 'refuse' }] })
     const source = watched(server, { wire: 'v2', host: server.host, compress: true })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
-    const waits = source.snapshots.flatMap(({ connection }) => (connection.state === 'waiting' ? [connection] : []))
+    const waits = source.snapshots.flatMap(({ connection }) =>
+      connection.state === 'waiting' ? [connection] : [],
+    )
     expect(waits.map(({ attempt, reason }) => [attempt, reason.code])).toEqual([
       [1, 'DICTIONARY'],
       [2, 'DICTIONARY'],
@@ -151,7 +202,12 @@ describe('`compress: true`', () => {
 
   it("knows the wire of a server whose dictionary cannot be had, under `wire: 'auto'`", async () => {
     await using server = await serve({ faults: [{ onDictionary: 1, times: 2, do: 'refuse' }] })
-    const source = watched(server, { wire: 'auto', host: server.host, compress: true, cursor: 'oldest' })
+    const source = watched(server, {
+      wire: 'auto',
+      host: server.host,
+      compress: true,
+      cursor: 'oldest',
+    })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
     expect(source.metrics.compression).toEqual(zstd(ONE))
     // One to find the wire out, which brings nothing, and the one that is read.
@@ -185,9 +241,19 @@ describe('`compress: true`', () => {
   )
 
   it('ends the stream when its attempts are used up', async () => {
-    await using server = await serve({ faults: [{ onDictionary: 1, times: 3, do: 'refuse', status: 404 }] })
-    const source = watched(server, { wire: 'v2', host: server.host, compress: true, reconnect: { maxAttempts: 2, initialDelayMs: 1 } })
-    await expect(first(1, source.events$)).rejects.toMatchObject({ code: 'RECONNECT_EXHAUSTED', cause: { code: 'DICTIONARY' } })
+    await using server = await serve({
+      faults: [{ onDictionary: 1, times: 3, do: 'refuse', status: 404 }],
+    })
+    const source = watched(server, {
+      wire: 'v2',
+      host: server.host,
+      compress: true,
+      reconnect: { maxAttempts: 2, initialDelayMs: 1 },
+    })
+    await expect(first(1, source.events$)).rejects.toMatchObject({
+      code: 'RECONNECT_EXHAUSTED',
+      cause: { code: 'DICTIONARY' },
+    })
   })
 
   it('can be ended while the dictionary is fetched', async () => {
@@ -219,7 +285,9 @@ describe('the dictionary of wire v1', () => {
   it.each(Object.keys(sources))('comes from %s', async (name) => {
     const http = createServer((_, response) => response.end(dictionaryOf(ONE)))
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-    const zstdDictionary = (await sources[name]?.(`http://127.0.0.1:${(http.address() as AddressInfo).port}/x.zdict`)) ?? ''
+    const zstdDictionary =
+      (await sources[name]?.(`http://127.0.0.1:${(http.address() as AddressInfo).port}/x.zdict`)) ??
+      ''
     for (const kind of ['legacy', 'v2'] as const) {
       await using server = await serve({ server: kind })
       const source = watched(server, { compress: true, zstdDictionary })
@@ -238,7 +306,10 @@ describe('the dictionary of wire v1', () => {
       response.end(dictionaryOf(ONE))
     })
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-    await using server = await serve({ server: 'legacy', faults: [50, 100, 150].map((after) => ({ after, do: 'drop' })) })
+    await using server = await serve({
+      server: 'legacy',
+      faults: [50, 100, 150].map((after) => ({ after, do: 'drop' })),
+    })
     const zstdDictionary = `http://127.0.0.1:${(http.address() as AddressInfo).port}/x.zdict`
     await first(200, watched(server, { compress: true, zstdDictionary }).events$)
     expect(server.connections).toHaveLength(4)
@@ -255,40 +326,58 @@ describe('a compressed stream', () => {
     broken[readHeaderBytes] = (broken[readHeaderBytes] ?? 0) | 0b110
     return broken
   }
-  // Magic, descriptor, window or none, four bytes of id, two of size: what the encoder writes for a text of 256 to 65,791 bytes.
+  // Magic, descriptor, window or none, four bytes of id, two of size: what the encoder writes for a
+  // text of 256 to 65,791 bytes.
   const readHeaderBytes = 4 + 1 + 4 + 2
 
-  it.each(['v1', 'v2'] as const)('on wire %s rejects what is wrong with a frame, each with its bytes, and goes on', async (wire) => {
-    const [one, two] = [await encoder(dictionaryOf(ONE)), await encoder(dictionaryOf(TWO))]
-    const text = JSON.stringify(EVENTS[0])
-    const frames: readonly (readonly [string, Uint8Array, RegExp])[] = [
-      ['truncated', one(text).subarray(0, -5), /truncated/],
-      ['corrupt', corrupt(one(text)), /corrupt/],
-      ['of another dictionary', two(text), /dictionary 2222, not 1111/],
-      ['no frame', Buffer.from('{"kind":"commit"}'), /zstd/],
-      ['empty', new Uint8Array(), /truncated/],
-      ['a bomb', bomb(ONE), /larger than `maxFrameBytes`/],
-      ['a bomb that says so', bomb(ONE, 200 * 2 ** 20), /larger than `maxFrameBytes`/],
-      ['a bomb that lies', bomb(ONE, 1000), /./],
-      ['no UTF-8', craft({ dictionaryId: ONE, blocks: [Uint8Array.of(0xff, 0xfe)] }), /UTF-8/],
-      ['no JSON', one('{"did":'), /no JSON/],
-    ]
-    await using server = await serve({
-      faults: frames.map(([, frame], index) => ({ after: (index + 1) * 10, do: 'garbage', frame, as: 'binary' })),
-    })
-    const before = process.memoryUsage().rss
-    const source = watched(server, { wire, host: server.host, compress: true, zstdDictionary: dictionaryOf(ONE) })
-    expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
-    expect(source.rejects.map(({ error }) => error.message)).toEqual(frames.map(([, , message]) => expect.stringMatching(message)))
-    expect(source.rejects.map(({ error }) => error.code)).toEqual(frames.map(() => 'FRAME'))
-    expect(server.connections).toHaveLength(1)
-    expect(server.fired).toHaveLength(frames.length)
-    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20)
-  })
+  it.each(['v1', 'v2'] as const)(
+    'on wire %s rejects what is wrong with a frame, each with its bytes, and goes on',
+    async (wire) => {
+      const [one, two] = [await encoder(dictionaryOf(ONE)), await encoder(dictionaryOf(TWO))]
+      const text = JSON.stringify(EVENTS[0])
+      const frames: readonly (readonly [string, Uint8Array, RegExp])[] = [
+        ['truncated', one(text).subarray(0, -5), /truncated/],
+        ['corrupt', corrupt(one(text)), /corrupt/],
+        ['of another dictionary', two(text), /dictionary 2222, not 1111/],
+        ['no frame', Buffer.from('{"kind":"commit"}'), /zstd/],
+        ['empty', new Uint8Array(), /truncated/],
+        ['a bomb', bomb(ONE), /larger than `maxFrameBytes`/],
+        ['a bomb that says so', bomb(ONE, 200 * 2 ** 20), /larger than `maxFrameBytes`/],
+        ['a bomb that lies', bomb(ONE, 1000), /./],
+        ['no UTF-8', craft({ dictionaryId: ONE, blocks: [Uint8Array.of(0xff, 0xfe)] }), /UTF-8/],
+        ['no JSON', one('{"did":'), /no JSON/],
+      ]
+      await using server = await serve({
+        faults: frames.map(([, frame], index) => ({
+          after: (index + 1) * 10,
+          do: 'garbage',
+          frame,
+          as: 'binary',
+        })),
+      })
+      const before = process.memoryUsage().rss
+      const source = watched(server, {
+        wire,
+        host: server.host,
+        compress: true,
+        zstdDictionary: dictionaryOf(ONE),
+      })
+      expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
+      expect(source.rejects.map(({ error }) => error.message)).toEqual(
+        frames.map(([, , message]) => expect.stringMatching(message)),
+      )
+      expect(source.rejects.map(({ error }) => error.code)).toEqual(frames.map(() => 'FRAME'))
+      expect(server.connections).toHaveLength(1)
+      expect(server.fired).toHaveLength(frames.length)
+      expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20)
+    },
+  )
 
   it('reads text all the same', async () => {
     const event = { ...EVENTS[0], did: 'did:web:text', cursor: 23_999_999_999 }
-    await using server = await serve({ faults: [{ after: 0, do: 'garbage', frame: JSON.stringify(event) }] })
+    await using server = await serve({
+      faults: [{ after: 0, do: 'garbage', frame: JSON.stringify(event) }],
+    })
     const source = watched(server, { compress: true, zstdDictionary: dictionaryOf(ONE) })
     const events = await first(201, source.events$)
     expect(events[0]).toEqual(event)
@@ -307,19 +396,36 @@ describe('a compressed stream', () => {
     const large = {
       ...EVENTS[100],
       time_us: (EVENTS[99]?.time_us ?? 0) + 1,
-      commit: { rev: 'x', operation: 'create', collection: 'a.b.c', rkey: 'r', cid: 'c', record: { text: 'x'.repeat(20_000) } },
+      commit: {
+        rev: 'x',
+        operation: 'create',
+        collection: 'a.b.c',
+        rkey: 'r',
+        cid: 'c',
+        record: { text: 'x'.repeat(20_000) },
+      },
       kind: 'commit',
     } as (typeof EVENTS)[number]
-    await using server = await serve({ events: [...EVENTS.slice(0, 100), large, ...EVENTS.slice(100)] })
-    const source = watched(server, { compress: true, zstdDictionary: dictionaryOf(ONE), maxFrameBytes: 10_000 })
+    await using server = await serve({
+      events: [...EVENTS.slice(0, 100), large, ...EVENTS.slice(100)],
+    })
+    const source = watched(server, {
+      compress: true,
+      zstdDictionary: dictionaryOf(ONE),
+      maxFrameBytes: 10_000,
+    })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
-    expect(source.rejects).toMatchObject([{ error: { message: expect.stringContaining('`maxFrameBytes` (10000)') } }])
+    expect(source.rejects).toMatchObject([
+      { error: { message: expect.stringContaining('`maxFrameBytes` (10000)') } },
+    ])
   })
 })
 
 describe('the decoders of many streams', () => {
   it('are one for each dictionary in the process', async () => {
-    const made = await Promise.all([1, 2, 3].map(() => new Compressions(true, dictionaryOf(ONE)).v1('ws://a')))
+    const made = await Promise.all(
+      [1, 2, 3].map(() => new Compressions(true, dictionaryOf(ONE)).v1('ws://a')),
+    )
     expect(new Set(made.map(({ decoder }) => decoder)).size).toBe(1)
   })
 })

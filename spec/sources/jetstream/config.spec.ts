@@ -1,5 +1,10 @@
 import { EMPTY } from 'rxjs'
-import { ConfigError, type JetstreamConfig, jetstream$, memoryCursorStore } from '../../../src/index.js'
+import {
+  ConfigError,
+  type JetstreamConfig,
+  jetstream$,
+  memoryCursorStore,
+} from '../../../src/index.js'
 
 /** The issues of a config that is not valid, one line each. */
 function issuesOf(config: unknown): readonly string[] {
@@ -12,14 +17,22 @@ function issuesOf(config: unknown): readonly string[] {
   }
 }
 
-const nsids = (count: number) => Array.from({ length: count }, (_, index) => `com.example.c${index}`)
+const nsids = (count: number) =>
+  Array.from({ length: count }, (_, index) => `com.example.c${index}`)
 const dids = (count: number) => Array.from({ length: count }, (_, index) => `did:plc:${index}`)
 
 describe('the config of jetstream$', () => {
   it('may be absent, empty, or full of undefined', () => {
     expect(issuesOf(undefined)).toEqual([])
     expect(issuesOf({})).toEqual([])
-    expect(issuesOf({ host: undefined, collections: undefined, metrics$: undefined, reconnect: undefined })).toEqual([])
+    expect(
+      issuesOf({
+        host: undefined,
+        collections: undefined,
+        metrics$: undefined,
+        reconnect: undefined,
+      }),
+    ).toEqual([])
   })
 
   it('is checked at the call, before anybody subscribes', () => {
@@ -27,7 +40,12 @@ describe('the config of jetstream$', () => {
   })
 
   it('is told all its mistakes at once, one line each, with the option and the value', () => {
-    const config = { wire: 'v3', collections: 'app.bsky.feed.post', reconnect: { maxAttempts: -1, jitter: 'some' }, idleTimeoutMs: '45s' }
+    const config = {
+      wire: 'v3',
+      collections: 'app.bsky.feed.post',
+      reconnect: { maxAttempts: -1, jitter: 'some' },
+      idleTimeoutMs: '45s',
+    }
     let message = ''
     try {
       jetstream$(config as unknown as JetstreamConfig)
@@ -44,13 +62,26 @@ describe('the config of jetstream$', () => {
   })
 
   it('tells mistakes in lists and hosts at once as well', () => {
-    const issues = issuesOf({ collections: ['nope', 'app.bsky.feed.post'], dids: ['x'], host: ['ok.example', 'ftp://x'], cursor: 1.7e12 })
-    expect(issues.map((issue) => issue.split(':')[0])).toEqual(['collections.0', 'dids.0', 'cursor', 'host.1'])
+    const issues = issuesOf({
+      collections: ['nope', 'app.bsky.feed.post'],
+      dids: ['x'],
+      host: ['ok.example', 'ftp://x'],
+      cursor: 1.7e12,
+    })
+    expect(issues.map((issue) => issue.split(':')[0])).toEqual([
+      'collections.0',
+      'dids.0',
+      'cursor',
+      'host.1',
+    ])
   })
 
   it('may not hold an option that does not exist', () => {
     expect(issuesOf({ colections: [], reconnect: { maxRetries: 3 } })).toEqual(
-      expect.arrayContaining(['colections: is not an option', 'reconnect.maxRetries: is not an option']),
+      expect.arrayContaining([
+        'colections: is not an option',
+        'reconnect.maxRetries: is not an option',
+      ]),
     )
   })
 
@@ -101,20 +132,31 @@ describe('the config of jetstream$', () => {
   )
 
   it('refuses delays between attempts that no timer can wait for', () => {
-    expect(issuesOf({ reconnect: { initialDelayMs: 2 ** 31, maxDelayMs: 2 ** 31 } })).toHaveLength(2)
-    expect(issuesOf({ checkpoint: { store: memoryCursorStore(), everyMs: 2 ** 31 } })).toHaveLength(1)
+    expect(issuesOf({ reconnect: { initialDelayMs: 2 ** 31, maxDelayMs: 2 ** 31 } })).toHaveLength(
+      2,
+    )
+    expect(issuesOf({ checkpoint: { store: memoryCursorStore(), everyMs: 2 ** 31 } })).toHaveLength(
+      1,
+    )
   })
 
   it('takes 100 collections and 10,000 DIDs, counted once each, and no more', () => {
     expect(issuesOf({ collections: nsids(100), dids: dids(10_000) })).toEqual([])
     expect(issuesOf({ collections: [...nsids(100), ...nsids(100)] })).toEqual([])
-    expect(issuesOf({ collections: nsids(101) })).toEqual(['collections: has 101 entries; servers take 100'])
-    expect(issuesOf({ dids: dids(10_001) })).toEqual(['dids: has 10001 entries; servers take 10000'])
+    expect(issuesOf({ collections: nsids(101) })).toEqual([
+      'collections: has 101 entries; servers take 100',
+    ])
+    expect(issuesOf({ dids: dids(10_001) })).toEqual([
+      'dids: has 10001 entries; servers take 10000',
+    ])
   })
 
-  it.each(['app.bsky.feed.post', 'app.bsky.*', 'app.*', 'com.example.a-b.fooBar', 'a.b.c'])('takes the collection %s', (nsid) => {
-    expect(issuesOf({ collections: [nsid] })).toEqual([])
-  })
+  it.each(['app.bsky.feed.post', 'app.bsky.*', 'app.*', 'com.example.a-b.fooBar', 'a.b.c'])(
+    'takes the collection %s',
+    (nsid) => {
+      expect(issuesOf({ collections: [nsid] })).toEqual([])
+    },
+  )
 
   it.each([
     '',
@@ -128,14 +170,28 @@ describe('the config of jetstream$', () => {
     'app.bsky.feed.po-st',
     `app.bsky.${'x'.repeat(320)}`,
   ])('refuses the collection %p', (nsid) => {
-    expect(issuesOf({ collections: [nsid] })).toEqual([expect.stringMatching(/^collections\.0: must be an NSID or a prefix/)])
+    expect(issuesOf({ collections: [nsid] })).toEqual([
+      expect.stringMatching(/^collections\.0: must be an NSID or a prefix/),
+    ])
   })
 
-  it.each(['did:plc:ewvi7nxzyoun6zhxrhs64oiz', 'did:web:example.com', 'did:web:localhost%3A2583'])('takes the DID %s', (did) => {
-    expect(issuesOf({ dids: [did] })).toEqual([])
-  })
+  it.each(['did:plc:ewvi7nxzyoun6zhxrhs64oiz', 'did:web:example.com', 'did:web:localhost%3A2583'])(
+    'takes the DID %s',
+    (did) => {
+      expect(issuesOf({ dids: [did] })).toEqual([])
+    },
+  )
 
-  it.each(['', 'did', 'did:plc', 'did:plc:', 'alice.example', 'DID:plc:x', 'did:plc:a b', 'did:web:x:'])('refuses the DID %p', (did) => {
+  it.each([
+    '',
+    'did',
+    'did:plc',
+    'did:plc:',
+    'alice.example',
+    'DID:plc:x',
+    'did:plc:a b',
+    'did:web:x:',
+  ])('refuses the DID %p', (did) => {
     expect(issuesOf({ dids: [did] })).toEqual([expect.stringMatching(/^dids\.0: must be a DID/)])
   })
 
@@ -148,15 +204,20 @@ describe('the config of jetstream$', () => {
     expect(issuesOf({ cursor })).toEqual([expect.stringMatching(message)])
   })
 
-  it.each(['live', 'oldest', 0, 24_664_288_884, Date.now() * 1000, new Date(0), { ago: 60_000 }])('takes the cursor %p', (cursor) => {
-    expect(issuesOf({ cursor })).toEqual([])
-  })
+  it.each(['live', 'oldest', 0, 24_664_288_884, Date.now() * 1000, new Date(0), { ago: 60_000 }])(
+    'takes the cursor %p',
+    (cursor) => {
+      expect(issuesOf({ cursor })).toEqual([])
+    },
+  )
 
   it('refuses the endpoint of another wire, and endpoints of two', () => {
     const v2 = 'wss://example.com/xrpc/network.bsky.jetstream.subscribeEvents'
     expect(issuesOf({ host: v2 })).toEqual([])
     expect(issuesOf({ host: v2, wire: 'v1' })).toEqual([expect.stringContaining('wire v1 and v2')])
-    expect(issuesOf({ host: [v2, 'wss://example.com/subscribe'] })).toEqual([expect.stringContaining('wire v1 and v2')])
+    expect(issuesOf({ host: [v2, 'wss://example.com/subscribe'] })).toEqual([
+      expect.stringContaining('wire v1 and v2'),
+    ])
   })
 
   it.each([
@@ -169,7 +230,9 @@ describe('the config of jetstream$', () => {
   })
 
   it('refuses a path that is no endpoint', () => {
-    expect(issuesOf({ host: 'wss://example.com/jetstream' })).toEqual([expect.stringContaining('/jetstream')])
+    expect(issuesOf({ host: 'wss://example.com/jetstream' })).toEqual([
+      expect.stringContaining('/jetstream'),
+    ])
   })
 
   it.each<[Record<string, string>, string]>([
@@ -184,7 +247,9 @@ describe('the config of jetstream$', () => {
   })
 
   it('takes any subject, observer or part of one', () => {
-    expect(issuesOf({ gaps: {}, rejects: { next: () => undefined, error: () => undefined } })).toEqual([])
+    expect(
+      issuesOf({ gaps: {}, rejects: { next: () => undefined, error: () => undefined } }),
+    ).toEqual([])
   })
 
   it('takes new filters from an observable, and from nothing else', () => {

@@ -1,6 +1,11 @@
 import { BehaviorSubject, NEVER, of, Subject, tap } from 'rxjs'
 import type { JetstreamFilters } from '../../../src/index.js'
-import { type FakeJetstream, type FakeJetstreamOptions, fakeJetstream, generateEvents } from '../../../src/testing/index.js'
+import {
+  type FakeJetstream,
+  type FakeJetstreamOptions,
+  fakeJetstream,
+  generateEvents,
+} from '../../../src/testing/index.js'
 import { first, generated, type Watched, watched } from '../../traps/watched.js'
 
 const LIKES = { collections: ['app.bsky.feed.like'], kinds: ['commit'] } as const
@@ -10,7 +15,8 @@ const ofCollection = (nsid: string, count: number, seed = 1, startUs?: number) =
     .filter((event) => event.kind === 'commit' && event.commit.collection === nsid)
     .slice(0, count)
 
-const collectionOf = (event: { kind: string; commit?: { collection: string } }) => event.commit?.collection ?? event.kind
+const collectionOf = (event: { kind: string; commit?: { collection: string } }) =>
+  event.commit?.collection ?? event.kind
 
 /** The servers of both kinds, and how each is read. */
 const SERVERS = [
@@ -49,7 +55,10 @@ describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
   })
 
   it.each([
-    ['before the first dial has ended', (filters: JetstreamFilters) => new BehaviorSubject(filters)],
+    [
+      'before the first dial has ended',
+      (filters: JetstreamFilters) => new BehaviorSubject(filters),
+    ],
     ['and end there', (filters: JetstreamFilters) => of(filters)],
   ])('that come %s hold for that connection too', async (_when, filtersOf) => {
     await using server = await serve()
@@ -61,13 +70,17 @@ describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
   })
 
   it('that come while nothing is connected hold for the next connection', async () => {
-    await using server = await serve({ faults: [{ onConnect: 1, times: 2, do: 'refuse', status: 503 }] })
+    await using server = await serve({
+      faults: [{ onConnect: 1, times: 2, do: 'refuse', status: 503 }],
+    })
     const filters$ = new Subject<JetstreamFilters>()
     const source = reading(server, wire, { ...LIKES, filters$ })
     const events = first(10, source.events$)
     await source.when(({ connection }) => connection.state === 'waiting')
     filters$.next(POSTS)
-    await server.when(() => server.connections.some((connection) => connection.url.includes('feed.post')))
+    await server.when(() =>
+      server.connections.some((connection) => connection.url.includes('feed.post')),
+    )
     server.emit(...generated(300))
     expect(new Set((await events).map(collectionOf))).toEqual(new Set(['app.bsky.feed.post']))
   })
@@ -84,7 +97,10 @@ describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
         tap(() => {
           seen += 1
           // Not in the call of `next`: a source's own events must not change it midway.
-          if (seen % 60 === 0) setImmediate(() => filters$.next({ ...LIKES, collections: [...LIKES.collections, `a.b.c${seen}`] }))
+          if (seen % 60 === 0)
+            setImmediate(() =>
+              filters$.next({ ...LIKES, collections: [...LIKES.collections, `a.b.c${seen}`] }),
+            )
         }),
       ),
     )
@@ -104,7 +120,9 @@ describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
     filters$.next(POSTS)
     await changed(server, wire)
     server.emit(...ofCollection('app.bsky.feed.post', 10, 5, Date.UTC(2026, 0, 2) * 1000))
-    expect((await events).map(collectionOf).slice(20)).toEqual(Array.from({ length: 10 }, () => 'app.bsky.feed.post'))
+    expect((await events).map(collectionOf).slice(20)).toEqual(
+      Array.from({ length: 10 }, () => 'app.bsky.feed.post'),
+    )
     expect(source.gaps).toEqual([])
   })
 
@@ -130,25 +148,41 @@ describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
 })
 
 describe('an update on wire v1', () => {
-  it.each(['legacy', 'v2'] as const)('is one whole message, and no new connection, on a %s server', async (kind) => {
-    await using server = await fakeJetstream({ server: kind })
-    const filters$ = new Subject<JetstreamFilters>()
-    const source = watched(server, { collections: ['a.b.c'], dids: ['did:web:x'], filters$ })
-    const events = first(1, source.events$)
-    await source.when(({ connection }) => connection.state === 'open')
-    filters$.next({ collections: ['app.bsky.feed.post'], maxMessageSizeBytes: 100_000 })
-    filters$.next({ dids: ['did:web:y'] })
-    filters$.next({})
-    await server.when(() => server.connections[0]?.messages.length === 3)
-    expect(server.connections[0]?.messages.map((text) => JSON.parse(text))).toEqual([
-      { type: 'options_update', payload: { wantedCollections: ['app.bsky.feed.post'], wantedDids: [], maxMessageSizeBytes: 100_000 } },
-      { type: 'options_update', payload: { wantedCollections: [], wantedDids: ['did:web:y'], maxMessageSizeBytes: 0 } },
-      { type: 'options_update', payload: { wantedCollections: [], wantedDids: [], maxMessageSizeBytes: 0 } },
-    ])
-    server.emit(...generated(1))
-    await events
-    expect(server.attempts).toHaveLength(1)
-  })
+  it.each(['legacy', 'v2'] as const)(
+    'is one whole message, and no new connection, on a %s server',
+    async (kind) => {
+      await using server = await fakeJetstream({ server: kind })
+      const filters$ = new Subject<JetstreamFilters>()
+      const source = watched(server, { collections: ['a.b.c'], dids: ['did:web:x'], filters$ })
+      const events = first(1, source.events$)
+      await source.when(({ connection }) => connection.state === 'open')
+      filters$.next({ collections: ['app.bsky.feed.post'], maxMessageSizeBytes: 100_000 })
+      filters$.next({ dids: ['did:web:y'] })
+      filters$.next({})
+      await server.when(() => server.connections[0]?.messages.length === 3)
+      expect(server.connections[0]?.messages.map((text) => JSON.parse(text))).toEqual([
+        {
+          type: 'options_update',
+          payload: {
+            wantedCollections: ['app.bsky.feed.post'],
+            wantedDids: [],
+            maxMessageSizeBytes: 100_000,
+          },
+        },
+        {
+          type: 'options_update',
+          payload: { wantedCollections: [], wantedDids: ['did:web:y'], maxMessageSizeBytes: 0 },
+        },
+        {
+          type: 'options_update',
+          payload: { wantedCollections: [], wantedDids: [], maxMessageSizeBytes: 0 },
+        },
+      ])
+      server.emit(...generated(1))
+      await events
+      expect(server.attempts).toHaveLength(1)
+    },
+  )
 })
 
 /** The server has heard of the new filter. */
@@ -156,5 +190,10 @@ async function changed(server: FakeJetstream, wire: 'v1' | 'v2'): Promise<void> 
   await server.when(() => server.connections.some((connection) => serves(connection, wire)))
 }
 
-const serves = ({ url, messages, closed }: FakeJetstream['connections'][number], wire: 'v1' | 'v2') =>
-  closed === undefined && (url.includes('feed.post') || (wire === 'v1' && messages.some((text) => text.includes('feed.post'))))
+const serves = (
+  { url, messages, closed }: FakeJetstream['connections'][number],
+  wire: 'v1' | 'v2',
+) =>
+  closed === undefined &&
+  (url.includes('feed.post') ||
+    (wire === 'v1' && messages.some((text) => text.includes('feed.post'))))

@@ -33,8 +33,10 @@ const IDENTITY: DictionaryDecoder = {
 }
 const COMPRESSION: Compression = { decoder: IDENTITY, status: { name: 'none' } }
 
-const v1With = (decoding: Decoding) => v1('ws://h/subscribe', {}, { maxFrameBytes: 5_000_000, decoding, compression: COMPRESSION })
-const v2With = (decoding: Decoding) => v2('ws://h/xrpc/x', {}, { maxFrameBytes: 5_000_000, decoding, compression: COMPRESSION })
+const v1With = (decoding: Decoding) =>
+  v1('ws://h/subscribe', {}, { maxFrameBytes: 5_000_000, decoding, compression: COMPRESSION })
+const v2With = (decoding: Decoding) =>
+  v2('ws://h/xrpc/x', {}, { maxFrameBytes: 5_000_000, decoding, compression: COMPRESSION })
 
 const WIRES = {
   v1: { eager: v1With(eager(CHECKER)), lazy: v1With(lazy(CHECKER)), reader: lazyV1() },
@@ -62,28 +64,46 @@ function outcome(read: () => JetstreamEvent | Control | undefined): unknown {
 
 /** The one difference there may be: a record that is no JSON is found out when it is touched. */
 function isRecordThatFails(event: unknown, expected: unknown): boolean {
-  if (!(event as { commit?: object }).commit || !/^the frame is no JSON/.test((expected as FrameError).message)) return false
+  if (
+    !(event as { commit?: object }).commit ||
+    !/^the frame is no JSON/.test((expected as FrameError).message)
+  )
+    return false
   expect(() => (event as { commit: { record: unknown } }).commit.record).toThrow(RecordError)
   return true
 }
 
 /** Compressed frames are binary, and their text is a chunk of its own. */
 function expectSameInflated(wire: Wire, bytes: Uint8Array, isByHand: boolean): void {
-  const [expected, lazily] = [outcome(() => wire.eager.decode(bytes)), outcome(() => wire.lazy.decode(Uint8Array.from(bytes)))]
+  const [expected, lazily] = [
+    outcome(() => wire.eager.decode(bytes)),
+    outcome(() => wire.lazy.decode(Uint8Array.from(bytes))),
+  ]
   if (isByHand && isRecordThatFails(lazily, expected)) return
   deepStrictEqual(lazily, expected)
 }
 
-function expectSame(wire: Wire, bytes: Uint8Array, behind?: Uint8Array): 'by hand' | 'parsed' | 'late' {
+function expectSame(
+  wire: Wire,
+  bytes: Uint8Array,
+  behind?: Uint8Array,
+): 'by hand' | 'parsed' | 'late' {
   const message = messageOf(bytes, behind)
   const frame: Frame = message.toFrame()
-  const [expected, lazily] = [outcome(() => wire.eager.decode(frame)), outcome(() => wire.lazy.decodeBytes?.(message))]
+  const [expected, lazily] = [
+    outcome(() => wire.eager.decode(frame)),
+    outcome(() => wire.lazy.decodeBytes?.(message)),
+  ]
   const byHand = wire.reader(messageOf(bytes, behind))
   expectSameInflated(wire, bytes, byHand !== undefined)
   if (byHand !== undefined && isRecordThatFails(lazily, expected)) return 'late'
   deepStrictEqual(lazily, expected)
   expect(JSON.stringify(lazily)).toBe(JSON.stringify(expected))
-  if (typeof frame === 'string' && !(expected instanceof Control) && 'did' in (expected as object)) {
+  if (
+    typeof frame === 'string' &&
+    !(expected instanceof Control) &&
+    'did' in (expected as object)
+  ) {
     expect(rawText(lazily as JetstreamEvent)).toBe(frame)
   }
   return byHand === undefined ? 'parsed' : 'by hand'
@@ -91,14 +111,29 @@ function expectSame(wire: Wire, bytes: Uint8Array, behind?: Uint8Array): 'by han
 
 const GENERATED = [...generateEvents({ count: 400, seed: 5 })].map((event) => JSON.stringify(event))
 /** As a newer server writes it. */
-const witnessed = (text: string): string => text.replace(/("time":"[^"]*")\}\}$/, '$1,"witnessedAt":"2026-09-01T00:00:00.000001Z"}}')
+const witnessed = (text: string): string =>
+  text.replace(/("time":"[^"]*")\}\}$/, '$1,"witnessedAt":"2026-09-01T00:00:00.000001Z"}}')
 /** With a member that nobody knows yet. */
 const added = (text: string): string => text.replace(',"rev":', ',"reason":{"a":[1]},"rev":')
-const V2 = GENERATED.map((text, index) => toV2(text, 1000 + index, 1_700_000_000_000_000 + index) ?? text)
+const V2 = GENERATED.map(
+  (text, index) => toV2(text, 1000 + index, 1_700_000_000_000_000 + index) ?? text,
+)
 const CORPUS: Readonly<Record<keyof typeof WIRES, readonly string[]>> = {
-  v1: [...GENERATED, ...present('simulator/v1.ndjson', 'jetstream/real_v1.ndjson', 'jetstream/handmade.ndjson').flatMap(linesOf)],
+  v1: [
+    ...GENERATED,
+    ...present(
+      'simulator/v1.ndjson',
+      'jetstream/real_v1.ndjson',
+      'jetstream/handmade.ndjson',
+    ).flatMap(linesOf),
+  ],
   v2: [
-    ...[...V2, ...V2.slice(0, 150).map(witnessed), ...V2.slice(0, 20).map(added), ...V2.slice(20, 30).map(witnessed).map(added)],
+    ...[
+      ...V2,
+      ...V2.slice(0, 150).map(witnessed),
+      ...V2.slice(0, 20).map(added),
+      ...V2.slice(20, 30).map(witnessed).map(added),
+    ],
     ...present('simulator/v2.ndjson', 'jetstream/real_v2_frames.ndjson').flatMap(linesOf),
   ],
 }
@@ -133,7 +168,16 @@ const token = fc.constantFrom(
     '-',
     '0',
   ],
-  ...['"cid":"x",', ',"cid":"y"', '"record":{},', '"record":null', ',"__proto__":{"a":1}', '"did":"did:a:b",', '{"a":[{"b":"}"}]}', 'null'],
+  ...[
+    '"cid":"x",',
+    ',"cid":"y"',
+    '"record":{},',
+    '"record":null',
+    ',"__proto__":{"a":1}',
+    '"did":"did:a:b",',
+    '{"a":[{"b":"}"}]}',
+    'null',
+  ],
   ...[
     '9007199254740991',
     '9007199254740992',
@@ -167,8 +211,12 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
         return flipped
       },
   ),
-  fc.tuple(at, fc.integer({ min: 1, max: 12 })).map(([where, gone]) => splice(where, gone, Buffer.of())),
-  fc.tuple(at, fc.integer({ min: 0, max: 2 }), token).map(([where, gone, text]) => splice(where, gone, Buffer.from(text))),
+  fc
+    .tuple(at, fc.integer({ min: 1, max: 12 }))
+    .map(([where, gone]) => splice(where, gone, Buffer.of())),
+  fc
+    .tuple(at, fc.integer({ min: 0, max: 2 }), token)
+    .map(([where, gone, text]) => splice(where, gone, Buffer.from(text))),
   fc.tuple(at, fc.uint8Array({ maxLength: 4 })).map(([where, put]) => splice(where, 0, put)),
   // A number of the envelope becomes another.
   token.map(
@@ -185,7 +233,11 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
     .map(
       ([name, text]): Edit =>
         (bytes) => {
-          return Buffer.from(bytes.toString().replace(new RegExp(`"${name}":"[^"]*"`), () => `"${name}":${JSON.stringify(text)}`))
+          return Buffer.from(
+            bytes
+              .toString()
+              .replace(new RegExp(`"${name}":"[^"]*"`), () => `"${name}":${JSON.stringify(text)}`),
+          )
         },
     ),
   // One letter of a member's name is escaped.
@@ -207,7 +259,9 @@ const rewritten = fc.tuple(fc.integer(), fc.constantFrom(0, 1, '\t')).map(
   ([seed, space]): Edit =>
     (bytes) => {
       try {
-        return Buffer.from(JSON.stringify(shuffled(JSON.parse(bytes.toString()), Math.abs(seed)), null, space))
+        return Buffer.from(
+          JSON.stringify(shuffled(JSON.parse(bytes.toString()), Math.abs(seed)), null, space),
+        )
       } catch {
         return bytes
       }
@@ -217,9 +271,12 @@ const rewritten = fc.tuple(fc.integer(), fc.constantFrom(0, 1, '\t')).map(
 function shuffled(value: unknown, seed: number): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const entries = Object.entries(value).map(
-    ([name, member], index) => [name, shuffled(member, seed + index), (seed * (index + 7)) % 5] as const,
+    ([name, member], index) =>
+      [name, shuffled(member, seed + index), (seed * (index + 7)) % 5] as const,
   )
-  return Object.fromEntries([...entries].sort((a, b) => a[2] - b[2]).map(([name, member]) => [name, member]))
+  return Object.fromEntries(
+    [...entries].sort((a, b) => a[2] - b[2]).map(([name, member]) => [name, member]),
+  )
 }
 
 const edits = fc.oneof(
@@ -261,15 +318,23 @@ describe.each(names)('on wire %s a lazy event is the parsed one', (name) => {
       }
   })
 
-  it.each(['0', '1', '-1', '1.0', '9007199254740991', '9007199254740992', '01700000000000000', '1e15'])(
-    'for the number %s in its envelope',
-    (number) => {
-      for (const text of frames) expectSame(wire, Buffer.from(text.replace(/(?<="(?:time_us|cursor|seq)":)\d+/g, number)))
-    },
-  )
+  it.each([
+    '0',
+    '1',
+    '-1',
+    '1.0',
+    '9007199254740991',
+    '9007199254740992',
+    '01700000000000000',
+    '1e15',
+  ])('for the number %s in its envelope', (number) => {
+    for (const text of frames)
+      expectSame(wire, Buffer.from(text.replace(/(?<="(?:time_us|cursor|seq)":)\d+/g, number)))
+  })
 
   it.each(['6023', '0023', '1970', '0000', '+002'])('for the year %s in its time', (year) => {
-    for (const text of frames) expectSame(wire, Buffer.from(text.replace(/(?<="time":")\d{4}(?=[^"]*"\}\}$)/, year)))
+    for (const text of frames)
+      expectSame(wire, Buffer.from(text.replace(/(?<="time":")\d{4}(?=[^"]*"\}\}$)/, year)))
   })
 
   it('for frames that were edited at random', () => {
@@ -289,7 +354,8 @@ describe.each(names)('on wire %s a lazy event is the parsed one', (name) => {
 
   it('for records of any JSON', () => {
     const json = fc.json({ maxDepth: 4, noUnicodeString: false } as fc.JsonSharedConstraints)
-    const template = frames.find((text) => /"operation":"create"/.test(text) && text.includes('"record":{')) ?? ''
+    const template =
+      frames.find((text) => /"operation":"create"/.test(text) && text.includes('"record":{')) ?? ''
     const [head, tail] = [
       template.slice(0, template.indexOf('"record":') + 9),
       template.slice(template.lastIndexOf(name === 'v1' ? ',"cid"' : ',"rev"')),
@@ -304,6 +370,7 @@ describe.each(names)('on wire %s a lazy event is the parsed one', (name) => {
       },
     )
     fc.assert(property, { seed: SEED, numRuns: runs(400, 2000) })
-    for (const depth of [1, 100, 2000]) expectSame(wire, Buffer.from(`${head}{"a":${'['.repeat(depth)}${']'.repeat(depth)}}${tail}`))
+    for (const depth of [1, 100, 2000])
+      expectSame(wire, Buffer.from(`${head}{"a":${'['.repeat(depth)}${']'.repeat(depth)}}${tail}`))
   })
 })

@@ -21,15 +21,23 @@ const textWith = (record: string, time_us = 1_700_000_000_000_000) =>
 const TEXT = textWith(RECORD)
 const DELETE =
   '{"did":"did:plc:a","time_us":1700000000000009,"kind":"commit","commit":{"rev":"3l","operation":"delete","collection":"a.b.c","rkey":"self"}}'
-const IDENTITY = '{"did":"did:plc:a","time_us":1700000000000010,"kind":"identity","identity":{"did":"did:plc:a","seq":1,"time":"x"}}'
+const IDENTITY =
+  '{"did":"did:plc:a","time_us":1700000000000010,"kind":"identity","identity":{"did":"did:plc:a","seq":1,"time":"x"}}'
 
 type Post = CommitEvent & { readonly commit: Commit }
 type Commit = Omit<CommitCreate, 'record'> & { record: unknown }
 
-async function read(events: readonly string[], config: JetstreamConfig = {}, server: FakeJetstreamOptions = {}) {
+async function read(
+  events: readonly string[],
+  config: JetstreamConfig = {},
+  server: FakeJetstreamOptions = {},
+) {
   await using fake = await fakeJetstream({ events, ...server })
   const host = server.server === 'v2' ? fake.host : fake.url
-  return await first(events.length, jetstream$({ host, decode: 'lazy', cursor: 'oldest', ...config }))
+  return await first(
+    events.length,
+    jetstream$({ host, decode: 'lazy', cursor: 'oldest', ...config }),
+  )
 }
 
 /** A lazy event that nobody has touched, and the same one parsed. */
@@ -60,29 +68,79 @@ describe('a lazy event', () => {
     ['Object.assign', (event) => Object.assign({}, event.commit)],
     ['structuredClone', (event) => structuredClone(event)],
     ['a message to another thread', (event) => deserialize(serialize(event))],
-    ['its keys', (event) => [Object.keys(event), Object.keys(event.commit), Reflect.ownKeys(event.commit)]],
+    [
+      'its keys',
+      (event) => [Object.keys(event), Object.keys(event.commit), Reflect.ownKeys(event.commit)],
+    ],
     ['its entries', (event) => Object.entries(event.commit)],
     ['for … in', (event) => forIn(event.commit)],
     [
       'its prototypes',
-      (event) => [Object.getPrototypeOf(event), Object.getPrototypeOf(event.commit)].map((one) => one === Object.prototype),
+      (event) =>
+        [Object.getPrototypeOf(event), Object.getPrototypeOf(event.commit)].map(
+          (one) => one === Object.prototype,
+        ),
     ],
     [
       'its own and enumerable record',
-      ({ commit }) => [Object.hasOwn(commit, 'record'), Object.prototype.propertyIsEnumerable.call(commit, 'record')],
+      ({ commit }) => [
+        Object.hasOwn(commit, 'record'),
+        Object.prototype.propertyIsEnumerable.call(commit, 'record'),
+      ],
     ],
     ['String', (event) => [String(event), Object.prototype.toString.call(event.commit)]],
     ['destructuring', ({ commit: { record, ...rest } }) => [record, rest]],
-    ['a delete', ({ commit }) => [Reflect.deleteProperty(commit, 'record'), 'record' in commit, commit, Object.keys(commit)]],
-    ['an assignment', ({ commit }) => [assign(commit, { x: 1 }), commit.record, Object.keys(commit), JSON.stringify(commit)]],
-    ['an assignment after a look', ({ commit }) => [commit.record, assign(commit, null), commit.record]],
-    ['a definition', ({ commit }) => [Object.defineProperty(commit, 'record', { value: 7 }).record, Object.keys(commit)]],
+    [
+      'a delete',
+      ({ commit }) => [
+        Reflect.deleteProperty(commit, 'record'),
+        'record' in commit,
+        commit,
+        Object.keys(commit),
+      ],
+    ],
+    [
+      'an assignment',
+      ({ commit }) => [
+        assign(commit, { x: 1 }),
+        commit.record,
+        Object.keys(commit),
+        JSON.stringify(commit),
+      ],
+    ],
+    [
+      'an assignment after a look',
+      ({ commit }) => [commit.record, assign(commit, null), commit.record],
+    ],
+    [
+      'a definition',
+      ({ commit }) => [
+        Object.defineProperty(commit, 'record', { value: 7 }).record,
+        Object.keys(commit),
+      ],
+    ],
     ['what inherits it', ({ commit }) => [Object.create(commit).record]],
     ['an assignment to what inherits it', ({ commit }) => inheritor(commit)],
-    ['freeze', ({ commit }) => [Object.isFrozen(Object.freeze(commit)), commit.record, Object.is(commit.record, commit.record)]],
-    ['an assignment to what is frozen', ({ commit }) => thrown(() => assign(Object.freeze(commit) as Commit, 1))],
-    ['an assignment to what is sealed', ({ commit }) => [assign(Object.seal(commit), 1), commit.record]],
-    ['preventExtensions', ({ commit }) => [Object.isExtensible(Object.preventExtensions(commit)), commit]],
+    [
+      'freeze',
+      ({ commit }) => [
+        Object.isFrozen(Object.freeze(commit)),
+        commit.record,
+        Object.is(commit.record, commit.record),
+      ],
+    ],
+    [
+      'an assignment to what is frozen',
+      ({ commit }) => thrown(() => assign(Object.freeze(commit) as Commit, 1)),
+    ],
+    [
+      'an assignment to what is sealed',
+      ({ commit }) => [assign(Object.seal(commit), 1), commit.record],
+    ],
+    [
+      'preventExtensions',
+      ({ commit }) => [Object.isExtensible(Object.preventExtensions(commit)), commit],
+    ],
   ])('cannot be told from a parsed one by %s', async (_, look) => {
     const { lazy, parsed } = await both()
     expect(accessorOf(lazy.commit)).toBeDefined()
@@ -105,7 +163,10 @@ describe('a lazy event', () => {
   })
 
   it('whose record is balanced but no JSON throws when it is touched, each time, and not before', async () => {
-    const [broken, next] = await read([textWith('{"text":tru}'), textWith('{}', 1_700_000_000_000_001)])
+    const [broken, next] = await read([
+      textWith('{"text":tru}'),
+      textWith('{}', 1_700_000_000_000_001),
+    ])
     const { commit } = broken as Post
     expect([commit.rkey, commit.cid]).toEqual(['3lbhtyteurk2y', 'bafyreidblutgvj75o4q4akzyy'])
     for (let time = 0; time < 2; time++) expect(() => commit.record).toThrow(RecordError)
@@ -119,7 +180,9 @@ describe('a lazy event', () => {
     const { lazy } = await both()
     const proxy = new Proxy(lazy.commit, {})
     expect(() => proxy.record).toThrow(RecordError)
-    expect(new Proxy(lazy.commit, { get: (target, name) => Reflect.get(target, name) }).record).toEqual(JSON.parse(RECORD))
+    expect(
+      new Proxy(lazy.commit, { get: (target, name) => Reflect.get(target, name) }).record,
+    ).toEqual(JSON.parse(RECORD))
   })
 })
 
@@ -167,7 +230,14 @@ describe('rawText', () => {
       time_us: 1786452540398794,
       cursor: 24000000000,
       kind: 'commit',
-      commit: { rev: '3l', operation: 'create', collection: 'a.b.c', rkey: 'self', record: { n: 1 }, cid: 'bafy' },
+      commit: {
+        rev: '3l',
+        operation: 'create',
+        collection: 'a.b.c',
+        rkey: 'self',
+        record: { n: 1 },
+        cid: 'bafy',
+      },
     })
   })
 
@@ -188,16 +258,26 @@ describe('rawText', () => {
 
 describe('decode: lazy', () => {
   it('checks the collections that have a schema, with its output in place of the record, and keeps no text of them', async () => {
-    const other = TEXT.replace('app.bsky.feed.post","rkey', 'app.bsky.feed.like","rkey').replace('000000,"kind', '000001,"kind')
-    const records = { 'app.bsky.feed.post': z.object({ text: z.string().transform((text) => text.length) }) }
+    const other = TEXT.replace('app.bsky.feed.post","rkey', 'app.bsky.feed.like","rkey').replace(
+      '000000,"kind',
+      '000001,"kind',
+    )
+    const records = {
+      'app.bsky.feed.post': z.object({ text: z.string().transform((text) => text.length) }),
+    }
     const [post, like] = (await read([TEXT, other], { records })) as readonly Post[]
     expect(post?.commit.record).toEqual({ text: 14 })
-    expect([post, like].map((event) => rawText(event as JetstreamEvent))).toEqual([undefined, other])
+    expect([post, like].map((event) => rawText(event as JetstreamEvent))).toEqual([
+      undefined,
+      other,
+    ])
     expect(accessorOf(post?.commit as object)).toBeUndefined()
   })
 
   it('rejects a record that fails its schema, and one that is no JSON but has a schema, and goes on', async () => {
-    await using server = await fakeJetstream({ events: [textWith('{"text":1}'), textWith('{"text":tru}'), textWith(RECORD)] })
+    await using server = await fakeJetstream({
+      events: [textWith('{"text":1}'), textWith('{"text":tru}'), textWith(RECORD)],
+    })
     const records = { 'app.bsky.feed.post': z.object({ text: z.string() }) }
     const source = watched(server, { decode: 'lazy', records })
     expect(await first(1, source.events$)).toHaveLength(1)
@@ -208,18 +288,32 @@ describe('decode: lazy', () => {
   })
 
   it('rejects what eager rejects, with the text of the frame', async () => {
-    await using server = await fakeJetstream({ events: ['{"did":', TEXT.replace('"kind":"commit"', '"kind":7'), TEXT] })
+    await using server = await fakeJetstream({
+      events: ['{"did":', TEXT.replace('"kind":"commit"', '"kind":7'), TEXT],
+    })
     const source = watched(server, { decode: 'lazy' })
     await first(1, source.events$)
-    expect(source.rejects.map(({ frame }) => frame)).toEqual(['{"did":', TEXT.replace('"kind":"commit"', '"kind":7')])
+    expect(source.rejects.map(({ frame }) => frame)).toEqual([
+      '{"did":',
+      TEXT.replace('"kind":"commit"', '"kind":7'),
+    ])
   })
 
   it('counts, filters and resumes as eager does', async () => {
     const count = 300
     const runs = ['lazy', 'eager'].map(async (decode) => {
-      await using server = await fakeJetstream({ events: count, stored: 'all', faults: [{ after: 100, do: 'reset' }] })
+      await using server = await fakeJetstream({
+        events: count,
+        stored: 'all',
+        faults: [{ after: 100, do: 'reset' }],
+      })
       const metrics$ = streamMetrics()
-      const config = { decode, metrics$, cursor: 'oldest', reconnect: { initialDelayMs: 1 } } as JetstreamConfig
+      const config = {
+        decode,
+        metrics$,
+        cursor: 'oldest',
+        reconnect: { initialDelayMs: 1 },
+      } as JetstreamConfig
       const events = await first(count, jetstream$({ host: server.url, ...config }))
       const { frames, duplicates, rejected, bytes } = metrics$.value
       return { events, frames, duplicates, rejected, bytes }
@@ -233,26 +327,32 @@ describe('decode: lazy', () => {
 it.each([
   [false, 'left as text'],
   [true, 'parsed'],
-])('where WebAssembly is forbidden (%s), as a content security policy does it, a record is %s', async (isForbidden, _) => {
-  const { Module } = WebAssembly
-  jest.resetModules()
-  if (isForbidden) {
-    WebAssembly.Module = class {
-      constructor() {
-        throw new WebAssembly.CompileError('Wasm code generation disallowed by embedder')
-      }
-    } as unknown as typeof Module
-  }
-  try {
-    // A scanner is made once a process, or once for each time that the module is loaded.
-    const { jetstream$ } = await import('../../../src/sources/jetstream/jetstream.js')
-    await using fake = await fakeJetstream({ events: [TEXT] })
-    const [event] = await first(1, jetstream$({ host: fake.url, decode: 'lazy', cursor: 'oldest' }))
-    const { commit } = event as Post
-    expect(Object.getOwnPropertyDescriptor(commit, 'record')?.get === undefined).toBe(isForbidden)
-    expect(commit.record).toEqual(JSON.parse(RECORD))
-  } finally {
-    WebAssembly.Module = Module
+])(
+  'where WebAssembly is forbidden (%s), as a content security policy does it, a record is %s',
+  async (isForbidden, _) => {
+    const { Module } = WebAssembly
     jest.resetModules()
-  }
-})
+    if (isForbidden) {
+      WebAssembly.Module = class {
+        constructor() {
+          throw new WebAssembly.CompileError('Wasm code generation disallowed by embedder')
+        }
+      } as unknown as typeof Module
+    }
+    try {
+      // A scanner is made once a process, or once for each time that the module is loaded.
+      const { jetstream$ } = await import('../../../src/sources/jetstream/jetstream.js')
+      await using fake = await fakeJetstream({ events: [TEXT] })
+      const [event] = await first(
+        1,
+        jetstream$({ host: fake.url, decode: 'lazy', cursor: 'oldest' }),
+      )
+      const { commit } = event as Post
+      expect(Object.getOwnPropertyDescriptor(commit, 'record')?.get === undefined).toBe(isForbidden)
+      expect(commit.record).toEqual(JSON.parse(RECORD))
+    } finally {
+      WebAssembly.Module = Module
+      jest.resetModules()
+    }
+  },
+)

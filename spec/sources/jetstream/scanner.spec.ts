@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import wabt from 'wabt'
 import { type SliceableBytes, TextBytes } from '../../../src/socket/text-bytes.js'
-import { number, object, type Scanner, type Shape, sharedScanner, string } from '../../../src/sources/jetstream/lazy/scanner.js'
+import {
+  number,
+  object,
+  type Scanner,
+  type Shape,
+  sharedScanner,
+  string,
+} from '../../../src/sources/jetstream/lazy/scanner.js'
 import { SCANNER_WASM } from '../../../src/sources/jetstream/lazy/scanner-wasm.js'
 import { runs } from '../../helpers/thick.js'
 
@@ -17,7 +24,8 @@ function scanner(): Scanner {
 
 /** A message between two others, as in a chunk of the socket. */
 function messageOf(bytes: Uint8Array, before = 'x'.repeat(5), behind = '"}]}\u{1f30a}'): TextBytes {
-  const chunk = Buffer.concat([Buffer.from(before), bytes, Buffer.from(behind)]) as Buffer & SliceableBytes
+  const chunk = Buffer.concat([Buffer.from(before), bytes, Buffer.from(behind)]) as Buffer &
+    SliceableBytes
   return new TextBytes(chunk, Buffer.byteLength(before), Buffer.byteLength(before) + bytes.length)
 }
 
@@ -80,15 +88,23 @@ describe('a string of a shape', () => {
       for (const at of [0, 15, 16, 40]) {
         const text = Buffer.from(`{"a":"${'y'.repeat(50)}"}`)
         text[6 + at] = byte
-        expect(matches(A_STRING, text)).toBe(byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c)
+        expect(matches(A_STRING, text)).toBe(
+          byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c,
+        )
       }
     }
   })
 
   it('too long for all strings together is none', () => {
     const shape = ['["', string(0), '","', string(1), '"]']
-    const both = (one: number, two: number) => matches(shape, `["${'a'.repeat(one)}","${'b'.repeat(two)}"]`)
-    expect([both(1400, 1400), both(2900, 10), both(1400, 1500), both(10, 200_000)]).toEqual([true, false, false, false])
+    const both = (one: number, two: number) =>
+      matches(shape, `["${'a'.repeat(one)}","${'b'.repeat(two)}"]`)
+    expect([both(1400, 1400), both(2900, 10), both(1400, 1500), both(10, 200_000)]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ])
   })
 })
 
@@ -118,7 +134,23 @@ describe('a number of a shape', () => {
 })
 
 describe('an object of a shape', () => {
-  const token = fc.constantFrom('{', '}', '[', ']', '"', '\\', '\\"', '\\\\', 'a', ':', ',', 'abcdefghijklmnop', '"b":', 'é', '\u{1f30a}')
+  const token = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    '\\',
+    '\\"',
+    '\\\\',
+    'a',
+    ':',
+    ',',
+    'abcdefghijklmnop',
+    '"b":',
+    'é',
+    '\u{1f30a}',
+  )
   const soup = fc.array(token, { maxLength: 60 }).map((tokens) => `{${tokens.join('')}`)
   const sound = fc.object({ maxDepth: 4 }).map((value) => JSON.stringify(value))
 
@@ -131,42 +163,61 @@ describe('an object of a shape', () => {
       const message = messageOf(bytes)
       expect(scanner().matches(scanner().prepare(BEHIND_A_STRING), message)).toBe(isWhole)
       ways[isWhole ? 'found' : 'none'] += 1
-      if (isWhole) expect([scanner().from(0) - message.from, scanner().to(0) - message.from]).toEqual([before + 2, end])
+      if (isWhole)
+        expect([scanner().from(0) - message.from, scanner().to(0) - message.from]).toEqual([
+          before + 2,
+          end,
+        ])
     })
     fc.assert(property, { seed: 1, numRuns: runs(1500, 4000) })
     expect(Math.min(ways.found, ways.none)).toBeGreaterThan(500)
   })
 
-  it.each(['', '\\n'])('is none where it ends behind its message, also as the last of its shape (with %j)', (escaped) => {
-    const shapes: readonly [Shape, Shape] = [
-      [`["${escaped}",`, object(0), ']'],
-      [`["${escaped}",`, object(0)],
-    ]
-    for (let length = 0; length < 80; length++) {
-      const message = messageOf(Buffer.from(`["${escaped}",{"b":"${escaped}${'x'.repeat(length)}`), '', '"}]')
-      expect(scanner().matches(scanner().prepare(shapes[0]), message)).toBe(false)
-      expect(scanner().matches(scanner().prepare(shapes[1]), message)).toBe(false)
-    }
-  })
+  it.each(['', '\\n'])(
+    'is none where it ends behind its message, also as the last of its shape (with %j)',
+    (escaped) => {
+      const shapes: readonly [Shape, Shape] = [
+        [`["${escaped}",`, object(0), ']'],
+        [`["${escaped}",`, object(0)],
+      ]
+      for (let length = 0; length < 80; length++) {
+        const message = messageOf(
+          Buffer.from(`["${escaped}",{"b":"${escaped}${'x'.repeat(length)}`),
+          '',
+          '"}]',
+        )
+        expect(scanner().matches(scanner().prepare(shapes[0]), message)).toBe(false)
+        expect(scanner().matches(scanner().prepare(shapes[1]), message)).toBe(false)
+      }
+    },
+  )
 })
 
 describe('the text of a message', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
     fc.string({ unit: 'binary', maxLength: 40 }).map((text) => Buffer.from(text)),
-    fc.tuple(fc.string({ unit: 'binary', maxLength: 20 }), fc.nat(40), fc.nat(255)).map(([text, at, byte]) => {
-      const one = Buffer.from(text)
-      if (at < one.length) one[at] = byte
-      return one
-    }),
+    fc
+      .tuple(fc.string({ unit: 'binary', maxLength: 20 }), fc.nat(40), fc.nat(255))
+      .map(([text, at, byte]) => {
+        const one = Buffer.from(text)
+        if (at < one.length) one[at] = byte
+        return one
+      }),
   )
 
   it('matches where it is UTF-8, and says whether it is ASCII', () => {
     const ways = { ascii: 0, utf8: 0, neither: 0 }
     const property = fc.property(bytes, fc.nat(40), (some, before) => {
       // Within a string, where nothing of it can be structure.
-      const content = Buffer.from(some.map((byte) => (byte === 0x22 || byte === 0x5c ? 0x61 : byte)))
-      const text = Buffer.concat([Buffer.from(`{"a":{"b":"${'-'.repeat(before)}`), content, Buffer.from('"}}')])
+      const content = Buffer.from(
+        some.map((byte) => (byte === 0x22 || byte === 0x5c ? 0x61 : byte)),
+      )
+      const text = Buffer.concat([
+        Buffer.from(`{"a":{"b":"${'-'.repeat(before)}`),
+        content,
+        Buffer.from('"}}'),
+      ])
       const found = matches(AN_OBJECT, text)
       expect(found).toBe(isUtf8(text))
       const isAscii = text.every((byte) => byte < 0x80)
@@ -178,14 +229,27 @@ describe('the text of a message', () => {
   })
 
   it('is judged as the Unicode Standard has it, for every beginning of a character', () => {
-    const tails = [[], [0x80], [0xbf], [0x80, 0x80], [0xbf, 0xbf], [0x80, 0x80, 0x80], [0xbf, 0xbf, 0xbf]]
+    const tails = [
+      [],
+      [0x80],
+      [0xbf],
+      [0x80, 0x80],
+      [0xbf, 0xbf],
+      [0x80, 0x80, 0x80],
+      [0xbf, 0xbf, 0xbf],
+    ]
     let right = 0
     for (let first = 0x80; first < 256; first++) {
       for (let second = 0x70; second < 0xd0; second++) {
         for (const tail of tails) {
-          const text = Buffer.concat([Buffer.from('{"a":{"b":"'), Buffer.of(first, second, ...tail), Buffer.from('"}}')])
+          const text = Buffer.concat([
+            Buffer.from('{"a":{"b":"'),
+            Buffer.of(first, second, ...tail),
+            Buffer.from('"}}'),
+          ])
           const expected = isUtf8(text)
-          if (matches(AN_OBJECT, text) !== expected) throw new Error(`${text.toString('hex')} is ${expected ? '' : 'not '}UTF-8`)
+          if (matches(AN_OBJECT, text) !== expected)
+            throw new Error(`${text.toString('hex')} is ${expected ? '' : 'not '}UTF-8`)
           right += expected ? 1 : 0
         }
       }

@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { microseconds, microsecondsAt } from '../../../src/sources/jetstream/time.js'
 
-const iso = (us: number): string => `${new Date(Math.floor(us / 1000)).toISOString().slice(0, -1)}${String(us % 1000).padStart(3, '0')}Z`
+const iso = (us: number): string =>
+  `${new Date(Math.floor(us / 1000)).toISOString().slice(0, -1)}${String(us % 1000).padStart(3, '0')}Z`
 
 /** In the middle of other bytes. */
-const ofBytes = (time: unknown): number => microsecondsAt(Buffer.from(`12${time}34`), 2, 2 + String(time).length)
+const ofBytes = (time: unknown): number =>
+  microsecondsAt(Buffer.from(`12${time}34`), 2, 2 + String(time).length)
 
 describe.each([
   ['microseconds', microseconds],
@@ -12,8 +14,14 @@ describe.each([
 ])('%s', (_, read) => {
   it('reads every time, in whatever order they come', () => {
     const times = fc.array(fc.integer({ min: 0, max: 4_000_000_000_000_000 }), { minLength: 1 })
-    const near = fc.array(fc.integer({ min: 1_786_452_540_000_000, max: 1_786_452_542_000_000 }), { minLength: 1 })
-    fc.assert(fc.property(fc.oneof(times, near), (all) => expect(all.map((us) => read(iso(us)))).toEqual(all)))
+    const near = fc.array(fc.integer({ min: 1_786_452_540_000_000, max: 1_786_452_542_000_000 }), {
+      minLength: 1,
+    })
+    fc.assert(
+      fc.property(fc.oneof(times, near), (all) =>
+        expect(all.map((us) => read(iso(us)))).toEqual(all),
+      ),
+    )
   })
 
   it.each([

@@ -11,13 +11,24 @@ import { linesOf, present } from '../../helpers/recordings.js'
 const decoding = eager(recordChecker())
 
 const wire = (filters: JetstreamFilters = {}) =>
-  v1('ws://h/subscribe', filters, { maxFrameBytes: 1000, decoding, compression: { status: { name: 'none' } } })
+  v1('ws://h/subscribe', filters, {
+    maxFrameBytes: 1000,
+    decoding,
+    compression: { status: { name: 'none' } },
+  })
 const protocol = wire()
 const post = (over: object = {}) => ({
   did: 'did:plc:a',
   time_us: 1_725_911_162_329_308,
   kind: 'commit',
-  commit: { rev: '3l', operation: 'create', collection: 'app.bsky.feed.post', rkey: 'k', record: { text: 'x' }, cid: 'bafy' },
+  commit: {
+    rev: '3l',
+    operation: 'create',
+    collection: 'app.bsky.feed.post',
+    rkey: 'k',
+    record: { text: 'x' },
+    cid: 'bafy',
+  },
   ...over,
 })
 const decode = (value: unknown) => protocol.decode(JSON.stringify(value)) as JetstreamEvent
@@ -39,8 +50,14 @@ describe('wire v1', () => {
   })
 
   it.each([
-    ['an unknown kind', { did: 'did:plc:a', time_us: 1_725_911_162_329_308, kind: 'novelty', novelty: { a: 1 } }],
-    ['an unknown operation', post({ commit: { rev: '3l', operation: 'move', collection: 'a.b.c', rkey: 'k' } })],
+    [
+      'an unknown kind',
+      { did: 'did:plc:a', time_us: 1_725_911_162_329_308, kind: 'novelty', novelty: { a: 1 } },
+    ],
+    [
+      'an unknown operation',
+      post({ commit: { rev: '3l', operation: 'move', collection: 'a.b.c', rkey: 'k' } }),
+    ],
     [
       'an unknown status',
       {
@@ -51,19 +68,31 @@ describe('wire v1', () => {
       },
     ],
     ['members that are not known', post({ extra: [1], commit: { ...post().commit, more: true } })],
-    ['a delete without record and cid', post({ commit: { rev: '3l', operation: 'delete', collection: 'a.b.c', rkey: 'k' } })],
+    [
+      'a delete without record and cid',
+      post({ commit: { rev: '3l', operation: 'delete', collection: 'a.b.c', rkey: 'k' } }),
+    ],
     [
       'an identity without handle',
-      { did: 'did:plc:a', time_us: 1_725_911_162_329_308, kind: 'identity', identity: { did: 'x', seq: 1, time: '' } },
+      {
+        did: 'did:plc:a',
+        time_us: 1_725_911_162_329_308,
+        kind: 'identity',
+        identity: { did: 'x', seq: 1, time: '' },
+      },
     ],
   ])('passes %s as it is', (_, value) => {
     expect(decode(value)).toEqual(value)
   })
 
   it('leaves `__proto__` a member like any other', () => {
-    const event = protocol.decode(JSON.stringify(post()).replace('"text":"x"', '"__proto__":{"polluted":true}')) as JetstreamEvent
+    const event = protocol.decode(
+      JSON.stringify(post()).replace('"text":"x"', '"__proto__":{"polluted":true}'),
+    ) as JetstreamEvent
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
-    expect(Object.keys((event as { commit: { record: object } }).commit.record)).toEqual(['__proto__'])
+    expect(Object.keys((event as { commit: { record: object } }).commit.record)).toEqual([
+      '__proto__',
+    ])
   })
 
   it.each([
@@ -77,7 +106,10 @@ describe('wire v1', () => {
     ['no time', JSON.stringify(post({ time_us: undefined }))],
     ['a time that is no integer', JSON.stringify(post({ time_us: 1.5 }))],
     ['a time above 2^53', '{"did":"did:plc:a","time_us":9007199254740993,"kind":"commit"}'],
-    ['a cursor above 2^53', '{"did":"did:plc:a","time_us":1725911162329308,"cursor":9007199254740993,"kind":"commit"}'],
+    [
+      'a cursor above 2^53',
+      '{"did":"did:plc:a","time_us":1725911162329308,"cursor":9007199254740993,"kind":"commit"}',
+    ],
     ['a time as text', JSON.stringify(post({ time_us: '1725911162329308' }))],
   ])('rejects %s, and does not know its place', (_, frame) => {
     expect(metBy(frame).place).toBeUndefined()
@@ -93,21 +125,33 @@ describe('wire v1', () => {
     ['no account', post({ kind: 'account' })],
     ['an account without `active`', post({ kind: 'account', account: {} })],
   ])('rejects %s, and knows its place', (_, value) => {
-    expect(metBy(JSON.stringify(value)).place).toEqual({ position: 1_725_911_162_329_308, time_us: 1_725_911_162_329_308 })
+    expect(metBy(JSON.stringify(value)).place).toEqual({
+      position: 1_725_911_162_329_308,
+      time_us: 1_725_911_162_329_308,
+    })
   })
 
   it('finds the place of a frame that is torn, by time and by number', () => {
     const text = JSON.stringify(post())
-    expect(metBy(text.slice(0, -20)).place).toEqual({ position: 1_725_911_162_329_308, time_us: 1_725_911_162_329_308 })
+    expect(metBy(text.slice(0, -20)).place).toEqual({
+      position: 1_725_911_162_329_308,
+      time_us: 1_725_911_162_329_308,
+    })
     const numbered = text.replace('"kind"', '"cursor":24000000007,"kind"')
-    expect(metBy(numbered.slice(0, -20)).place).toEqual({ position: 24_000_000_007, time_us: 1_725_911_162_329_308 })
+    expect(metBy(numbered.slice(0, -20)).place).toEqual({
+      position: 24_000_000_007,
+      time_us: 1_725_911_162_329_308,
+    })
   })
 
-  it.each(present('simulator/v1.ndjson', 'jetstream/real_v1.ndjson'))('gives every event of %s a different identity', (file) => {
-    const lines = linesOf(file)
-    expect(lines.length).toBeGreaterThan(100)
-    expect(new Set(lines.map((line) => identityOf(JSON.parse(line)))).size).toBe(lines.length)
-  })
+  it.each(present('simulator/v1.ndjson', 'jetstream/real_v1.ndjson'))(
+    'gives every event of %s a different identity',
+    (file) => {
+      const lines = linesOf(file)
+      expect(lines.length).toBeGreaterThan(100)
+      expect(new Set(lines.map((line) => identityOf(JSON.parse(line)))).size).toBe(lines.length)
+    },
+  )
 })
 
 describe('the request of wire v1', () => {
@@ -121,7 +165,10 @@ describe('the request of wire v1', () => {
   })
 
   it('names collections, DIDs, cursor and size as the server does', () => {
-    const url = urlOf({ collections: ['a.b.c', 'app.bsky.*'], dids: ['did:web:x%3A1'], maxMessageSizeBytes: 900 }, 7)
+    const url = urlOf(
+      { collections: ['a.b.c', 'app.bsky.*'], dids: ['did:web:x%3A1'], maxMessageSizeBytes: 900 },
+      7,
+    )
     expect([...url.searchParams]).toEqual([
       ['wantedCollections', 'a.b.c'],
       ['wantedCollections', 'app.bsky.*'],
@@ -133,12 +180,19 @@ describe('the request of wire v1', () => {
 
   it('has the server leave out what is larger than a frame may be, once one came', () => {
     expect(urlOf({}, 7, true).searchParams.get('maxMessageSizeBytes')).toBe('1000')
-    expect(urlOf({ maxMessageSizeBytes: 900 }, 7, true).searchParams.get('maxMessageSizeBytes')).toBe('900')
-    expect(urlOf({ maxMessageSizeBytes: 2000 }, 7, true).searchParams.get('maxMessageSizeBytes')).toBe('1000')
+    expect(
+      urlOf({ maxMessageSizeBytes: 900 }, 7, true).searchParams.get('maxMessageSizeBytes'),
+    ).toBe('900')
+    expect(
+      urlOf({ maxMessageSizeBytes: 2000 }, 7, true).searchParams.get('maxMessageSizeBytes'),
+    ).toBe('1000')
   })
 
   it('sends a filter that is too long for a URL in a message, whole', () => {
-    const dids = Array.from({ length: 200 }, (_, index) => `did:plc:${String(index).padStart(24, 'a')}`)
+    const dids = Array.from(
+      { length: 200 },
+      (_, index) => `did:plc:${String(index).padStart(24, 'a')}`,
+    )
     const config = { dids, collections: ['a.b.c'], maxMessageSizeBytes: 900 }
     expect([...urlOf(config, 7).searchParams]).toEqual([
       ['requireHello', 'true'],
@@ -152,8 +206,15 @@ describe('the request of wire v1', () => {
   })
 
   it('wants of what comes before such a message only what the filter takes', () => {
-    const dids = Array.from({ length: 200 }, (_, index) => `did:plc:${String(index).padStart(24, 'a')}`)
-    const { wants } = wire({ dids, collections: ['app.bsky.feed.post', 'com.example.*'], kinds: ['commit', 'identity'] })
+    const dids = Array.from(
+      { length: 200 },
+      (_, index) => `did:plc:${String(index).padStart(24, 'a')}`,
+    )
+    const { wants } = wire({
+      dids,
+      collections: ['app.bsky.feed.post', 'com.example.*'],
+      kinds: ['commit', 'identity'],
+    })
     const [did = ''] = dids
     const of = (collection: string, from = did) =>
       decode(post({ did: from, commit: { rev: '3l', operation: 'delete', collection, rkey: 'k' } }))
@@ -162,7 +223,12 @@ describe('the request of wire v1', () => {
     expect(wants(of('com.examples.thing'))).toBe(false)
     expect(wants(of('app.bsky.feed.like'))).toBe(false)
     expect(wants(of('app.bsky.feed.post', 'did:plc:other'))).toBe(false)
-    const identity = { did, time_us: 1_725_911_162_329_308, kind: 'identity', identity: { did, seq: 1, time: '' } }
+    const identity = {
+      did,
+      time_us: 1_725_911_162_329_308,
+      kind: 'identity',
+      identity: { did, seq: 1, time: '' },
+    }
     expect(wants(decode(identity))).toBe(true)
     expect(wants(decode({ ...identity, kind: 'account', account: { active: true } }))).toBe(false)
   })

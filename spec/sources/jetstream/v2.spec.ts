@@ -10,14 +10,26 @@ import { v2 } from '../../../src/sources/jetstream/v2.js'
 const decoding = eager(recordChecker())
 
 const wire = (filters: JetstreamFilters = {}) =>
-  v2('ws://h/xrpc/x', filters, { maxFrameBytes: 1000, decoding, compression: { status: { name: 'none' } } })
+  v2('ws://h/xrpc/x', filters, {
+    maxFrameBytes: 1000,
+    decoding,
+    compression: { status: { name: 'none' } },
+  })
 const protocol = wire()
 
 const TIME = '2026-11-21T12:59:49.385439Z'
 const US = 1_795_265_989_385_439
 const NSID = 'network.bsky.jetstream.subscribeEvents'
-const frame = (kind: string, members: object) => JSON.stringify({ $type: 'message', payload: { $type: `${NSID}#${kind}`, ...members } })
-const commit = { rev: '3l', operation: 'create', collection: 'a.b.c', rkey: 'k', record: { text: 'x' }, cid: 'bafy' }
+const frame = (kind: string, members: object) =>
+  JSON.stringify({ $type: 'message', payload: { $type: `${NSID}#${kind}`, ...members } })
+const commit = {
+  rev: '3l',
+  operation: 'create',
+  collection: 'a.b.c',
+  rkey: 'k',
+  record: { text: 'x' },
+  cid: 'bafy',
+}
 const place = { seq: 7, did: 'did:plc:a', time: TIME }
 const post = (over: object = {}) => frame('commit', { ...place, ...commit, ...over })
 
@@ -42,7 +54,12 @@ describe('wire v2', () => {
   it('reads a delete without record and cid', () => {
     const { record, cid, ...gone } = { ...commit, operation: 'delete' }
     const event = protocol.decode(frame('commit', { ...place, ...gone })) as JetstreamEvent
-    expect(Object.keys(event.kind === 'commit' ? event.commit : {})).toEqual(['rev', 'operation', 'collection', 'rkey'])
+    expect(Object.keys(event.kind === 'commit' ? event.commit : {})).toEqual([
+      'rev',
+      'operation',
+      'collection',
+      'rkey',
+    ])
   })
 
   it.each([
@@ -64,14 +81,34 @@ describe('wire v2', () => {
   it('reads a commit with all members that a server adds, and `witnessedAt` as a member of the event, as on the other kinds', () => {
     const event = { did: 'did:plc:a', time_us: US, cursor: 7, kind: 'commit', commit }
     expect(protocol.decode(post({ witnessedAt: TIME }))).toEqual({ ...event, witnessedAt: TIME })
-    expect(protocol.decode(post({ prev: 'bafz' }))).toEqual({ ...event, commit: { ...commit, prev: 'bafz' } })
+    expect(protocol.decode(post({ prev: 'bafz' }))).toEqual({
+      ...event,
+      commit: { ...commit, prev: 'bafz' },
+    })
     const { record, cid, ...gone } = { ...commit, operation: 'delete' }
-    const deleted = frame('commit', { ...place, ...gone, witnessedAt: TIME, validation: { status: 'unknown' } })
-    expect(protocol.decode(deleted)).toEqual({ ...event, commit: { ...gone, validation: { status: 'unknown' } }, witnessedAt: TIME })
+    const deleted = frame('commit', {
+      ...place,
+      ...gone,
+      witnessedAt: TIME,
+      validation: { status: 'unknown' },
+    })
+    expect(protocol.decode(deleted)).toEqual({
+      ...event,
+      commit: { ...gone, validation: { status: 'unknown' } },
+      witnessedAt: TIME,
+    })
   })
 
   it('keeps members of other kinds whatever their names are, and none of them replaces the place', () => {
-    const body = { rev: '3l', cid: 'bafy', collection: 'a.b.c', record: {}, kind: 'x', cursor: 1, time_us: 2 }
+    const body = {
+      rev: '3l',
+      cid: 'bafy',
+      collection: 'a.b.c',
+      record: {},
+      kind: 'x',
+      cursor: 1,
+      time_us: 2,
+    }
     expect(protocol.decode(frame('novelty', { ...place, ...body }))).toEqual({
       ...body,
       ...{ did: 'did:plc:a', time_us: US, cursor: 7, kind: 'novelty' },
@@ -80,11 +117,18 @@ describe('wire v2', () => {
 
   it('keeps operations that are not known', () => {
     const { record, cid, ...moved } = { ...commit, operation: 'move' }
-    expect(protocol.decode(frame('commit', { ...place, ...moved }))).toMatchObject({ commit: { operation: 'move' } })
+    expect(protocol.decode(frame('commit', { ...place, ...moved }))).toMatchObject({
+      commit: { operation: 'move' },
+    })
   })
 
   it.each([
-    ['a notice', frame('info', { name: 'OutdatedCursor', message: 'starting at seq 9' }), 'OutdatedCursor', 'starting at seq 9'],
+    [
+      'a notice',
+      frame('info', { name: 'OutdatedCursor', message: 'starting at seq 9' }),
+      'OutdatedCursor',
+      'starting at seq 9',
+    ],
     ['a notice without a name', frame('novelty', {}), 'novelty', ''],
     ['an envelope that is not known', '{"$type":"later","payload":{}}', 'later', ''],
     ['a message without a payload', '{"$type":"message"}', 'message', ''],
@@ -93,13 +137,20 @@ describe('wire v2', () => {
     expect(protocol.decode(text)).toEqual(new Control(name, message))
   })
 
-  it.each(['ConsumerTooSlow', 'InternalError', 'SomeLaterError'])('ends the connection at the error frame %s', (error) => {
-    const text = JSON.stringify({ $type: 'error', error, message: 'reconnect', extra: 1 })
-    expect(() => protocol.decode(text)).toThrow(
-      expect.objectContaining({ code: 'SERVER', error, message: expect.stringContaining('reconnect') }),
-    )
-    expect(() => protocol.decode('{"$type":"error"}')).toThrow(ServerError)
-  })
+  it.each(['ConsumerTooSlow', 'InternalError', 'SomeLaterError'])(
+    'ends the connection at the error frame %s',
+    (error) => {
+      const text = JSON.stringify({ $type: 'error', error, message: 'reconnect', extra: 1 })
+      expect(() => protocol.decode(text)).toThrow(
+        expect.objectContaining({
+          code: 'SERVER',
+          error,
+          message: expect.stringContaining('reconnect'),
+        }),
+      )
+      expect(() => protocol.decode('{"$type":"error"}')).toThrow(ServerError)
+    },
+  )
 
   it.each([
     ['broken JSON', '{'],
@@ -125,11 +176,19 @@ describe('wire v2', () => {
     const known = { position: 7, time_us: US }
     const tail = `"seq":7,"time":"${TIME}"}}`
     const decoy = '"seq":99,"time":"2030-01-01T00:00:00.000000Z"'
-    expect(metBy(`{"$type":"message","payload":{"record":{"text":"\u0001"},${tail}`).place).toEqual(known)
-    expect(metBy(`{"$type":"message","payload":{"record":{"text":"\u0001",${decoy}},${tail}`).place).toEqual(known)
-    expect(metBy(`{"$type":"message","payload":{"identity":{${decoy}},"seq":7,"ti`).place).toBeUndefined()
+    expect(metBy(`{"$type":"message","payload":{"record":{"text":"\u0001"},${tail}`).place).toEqual(
+      known,
+    )
+    expect(
+      metBy(`{"$type":"message","payload":{"record":{"text":"\u0001",${decoy}},${tail}`).place,
+    ).toEqual(known)
+    expect(
+      metBy(`{"$type":"message","payload":{"identity":{${decoy}},"seq":7,"ti`).place,
+    ).toBeUndefined()
     expect(metBy(`{"$type":"message","payload":{"identity":{${decoy}`).place).toBeUndefined()
-    expect(metBy(`{"payload":{"x":"\u0001","seq":7,"time":"${TIME}","witnessedAt":"${TIME}"}}`).place).toEqual(known)
+    expect(
+      metBy(`{"payload":{"x":"\u0001","seq":7,"time":"${TIME}","witnessedAt":"${TIME}"}}`).place,
+    ).toEqual(known)
   })
 
   it('keeps all six digits of a time', () => {
@@ -137,7 +196,8 @@ describe('wire v2', () => {
     expect(microseconds('2026-11-21T12:59:49Z')).toBe(1_795_265_989_000_000)
     expect(microseconds('2026-11-21T12:59:49.5Z')).toBe(1_795_265_989_500_000)
     expect(microseconds('2026-11-21T12:59:49.385439999Z')).toBe(US)
-    for (const odd of ['2026-11-21T12:59:49.385439+01:00', 'x', undefined, 5]) expect(microseconds(odd)).toBeNaN()
+    for (const odd of ['2026-11-21T12:59:49.385439+01:00', 'x', undefined, 5])
+      expect(microseconds(odd)).toBeNaN()
   })
 })
 
@@ -173,11 +233,15 @@ describe('the request of wire v2', () => {
 
   it('refuses filters that no URL of the server can hold, with the remedy', () => {
     const dids = Array.from({ length: 9_998 }, (_, index) => `did:web:a${index}`)
-    expect(() => wire({ dids })).toThrow(expect.objectContaining({ code: 'WIRE', message: expect.stringContaining("`wire: 'v1'`") }))
+    expect(() => wire({ dids })).toThrow(
+      expect.objectContaining({ code: 'WIRE', message: expect.stringContaining("`wire: 'v1'`") }),
+    )
     expect(urlOf({ dids: dids.slice(1) }, 7).searchParams.size).toBe(9_998)
     expect(() => wire({ collections: ['app.bsky.*', 'app.*'] })).toThrow(
       expect.objectContaining({ code: 'WIRE', message: expect.stringContaining('app.*') }),
     )
-    expect(urlOf({ collections: ['app.bsky.*'] }, 7).searchParams.get('collections')).toBe('app.bsky.*')
+    expect(urlOf({ collections: ['app.bsky.*'] }, 7).searchParams.get('collections')).toBe(
+      'app.bsky.*',
+    )
   })
 })

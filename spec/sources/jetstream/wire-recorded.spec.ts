@@ -25,7 +25,10 @@ const V2 = linesOf('simulator/v2.ndjson')
 const ON_V1 = V1.map((line) => JSON.parse(line) as JetstreamEvent)
 const ON_V1_BY_CURSOR = new Map(ON_V1.map((event) => [event.cursor, event]))
 
-/** Events of wire v2 are those of wire v1, and what only v2 has: repositories set anew, and the rows that follow. */
+/**
+ * Events of wire v2 are those of wire v1, and what only v2 has: repositories set anew, and the rows
+ * that follow.
+ */
 function expectSameEvents(events: readonly JetstreamEvent[]): void {
   expect(events.map(({ cursor }) => cursor)).toEqual(V2.map((line) => JSON.parse(line).payload.seq))
   expect(events.filter(({ cursor }) => ON_V1_BY_CURSOR.has(cursor))).toEqual(ON_V1)
@@ -48,21 +51,32 @@ function decodeText(protocol: CursorProtocol<JetstreamEvent>, line: string) {
 
 /** Whether a record was left as text. */
 const isLazy = (event: JetstreamEvent | Control): boolean =>
-  'kind' in event && event.kind === 'commit' && Object.getOwnPropertyDescriptor(event.commit, 'record')?.get !== undefined
+  'kind' in event &&
+  event.kind === 'commit' &&
+  Object.getOwnPropertyDescriptor(event.commit, 'record')?.get !== undefined
 
-const DECODERS: Readonly<Record<string, (dictionary: Uint8Array) => Promise<DictionaryDecoder | undefined>>> = {
+const DECODERS: Readonly<
+  Record<string, (dictionary: Uint8Array) => Promise<DictionaryDecoder | undefined>>
+> = {
   wasm: nodeWasmDecoder,
   napi: napiDecoder,
   zlib: async (dictionary) => zlibDecoder(dictionary),
 }
 
 const optionsOf = (decode: keyof typeof DECODINGS) => (decoder?: DictionaryDecoder) => {
-  const compression: Compression = { ...(decoder && { decoder }), status: { name: decoder ? 'zstd' : 'none' } }
+  const compression: Compression = {
+    ...(decoder && { decoder }),
+    status: { name: decoder ? 'zstd' : 'none' },
+  }
   return { maxFrameBytes: 1_000_000, decoding: DECODINGS[decode], compression }
 }
 
 /** Every event of a server, through a socket. */
-async function read(server: FakeJetstreamOptions, config: (server: { url: string; host: string }) => JetstreamConfig, count: number) {
+async function read(
+  server: FakeJetstreamOptions,
+  config: (server: { url: string; host: string }) => JetstreamConfig,
+  count: number,
+) {
   await using fake = await fakeJetstream({ stored: 'all', ...server })
   return await first(count, jetstream$({ cursor: 'oldest', ...config(fake) }))
 }
@@ -84,25 +98,44 @@ describe.each(decodings)('what a running server sent, decoded %s,', (decode) => 
     expectSameEvents(V2.map((line) => decodeText(two, line) as JetstreamEvent))
   })
 
-  it.each(Object.keys(DECODERS))('is the same events compressed, by the decoder %s where it is present', async (name) => {
-    const decoder = await DECODERS[name]?.(dictionaryOf(ONE))
-    if (decoder === undefined) {
-      console.log(`the decoder ${name} is not present on this Node`)
-      return
-    }
-    const two = v2('ws://h/xrpc/x', {}, options(decoder))
-    const events = frames.map((frame) => two.decode(frame) as JetstreamEvent)
-    expect(events.filter(isLazy).length > events.length / 2).toBe(decode === 'lazy')
-    expectSameEvents(events)
-    const packed = framesOf('zstd/v1_1111.bin').map((frame) => v1('ws://h/subscribe', {}, options(decoder)).decode(frame))
-    expect(packed).toEqual(ON_V1.slice(0, 120))
-  })
+  it.each(Object.keys(DECODERS))(
+    'is the same events compressed, by the decoder %s where it is present',
+    async (name) => {
+      const decoder = await DECODERS[name]?.(dictionaryOf(ONE))
+      if (decoder === undefined) {
+        console.log(`the decoder ${name} is not present on this Node`)
+        return
+      }
+      const two = v2('ws://h/xrpc/x', {}, options(decoder))
+      const events = frames.map((frame) => two.decode(frame) as JetstreamEvent)
+      expect(events.filter(isLazy).length > events.length / 2).toBe(decode === 'lazy')
+      expectSameEvents(events)
+      const packed = framesOf('zstd/v1_1111.bin').map((frame) =>
+        v1('ws://h/subscribe', {}, options(decoder)).decode(frame),
+      )
+      expect(packed).toEqual(ON_V1.slice(0, 120))
+    },
+  )
 
   it('comes through a socket on wire v1, wire v2 and wire v2 compressed, byte for byte what was sent', async () => {
-    expect(await read({ server: 'v2', events: V1 }, ({ url }) => ({ host: url, decode }), V1.length)).toEqual(ON_V1)
-    expectSameEvents((await read(v2Events, ({ host }) => ({ host, decode }), V2.length)) as readonly JetstreamEvent[])
+    expect(
+      await read({ server: 'v2', events: V1 }, ({ url }) => ({ host: url, decode }), V1.length),
+    ).toEqual(ON_V1)
+    expectSameEvents(
+      (await read(
+        v2Events,
+        ({ host }) => ({ host, decode }),
+        V2.length,
+      )) as readonly JetstreamEvent[],
+    )
     const compressed = { ...v2Events, dictionary: dictionaryOf(ONE), compress: packed(frames, V2) }
-    expectSameEvents((await read(compressed, ({ host }) => ({ host, decode, compress: true }), V2.length)) as readonly JetstreamEvent[])
+    expectSameEvents(
+      (await read(
+        compressed,
+        ({ host }) => ({ host, decode, compress: true }),
+        V2.length,
+      )) as readonly JetstreamEvent[],
+    )
   })
 
   it('is a reject for every frame that is cut short anywhere, and nothing else', async () => {
@@ -126,12 +159,20 @@ const PUBLISHED = [
 describeWith(PUBLISHED, 'what servers of the network sent', () => {
   const [v2Dictionary, v2Frames, v1Dictionary, v1Lines, v1Frames, v2Lines] = PUBLISHED
 
-  it.each(decodings.flatMap((decode) => Object.keys(DECODERS).map((name) => [decode, name] as const)))(
+  it.each(
+    decodings.flatMap((decode) => Object.keys(DECODERS).map((name) => [decode, name] as const)),
+  )(
     'is the same events under the published dictionaries, decoded %s, by the decoder %s where it is present',
     async (decode, name) => {
-      const [forV2, forV1] = [await DECODERS[name]?.(bytesOf(v2Dictionary)), await DECODERS[name]?.(bytesOf(v1Dictionary))]
+      const [forV2, forV1] = [
+        await DECODERS[name]?.(bytesOf(v2Dictionary)),
+        await DECODERS[name]?.(bytesOf(v1Dictionary)),
+      ]
       if (forV2 === undefined || forV1 === undefined) return
-      const [two, one] = [v2('ws://h/xrpc/x', {}, optionsOf(decode)(forV2)), v1('ws://h/subscribe', {}, optionsOf(decode)(forV1))]
+      const [two, one] = [
+        v2('ws://h/xrpc/x', {}, optionsOf(decode)(forV2)),
+        v1('ws://h/subscribe', {}, optionsOf(decode)(forV1)),
+      ]
       expectSameEvents(framesOf(v2Frames).map((frame) => two.decode(frame) as JetstreamEvent))
       const events = framesOf(v1Frames).map((frame) => one.decode(frame))
       expect(events.filter(isLazy).length > events.length / 2).toBe(decode === 'lazy')
@@ -140,34 +181,50 @@ describeWith(PUBLISHED, 'what servers of the network sent', () => {
   )
 
   it.each(decodings)('comes through a socket byte for byte, decoded %s', async (decode) => {
-    const onV2 = { server: 'v2', events: V2, dictionary: bytesOf(v2Dictionary), compress: packed(framesOf(v2Frames), V2) } as const
+    const onV2 = {
+      server: 'v2',
+      events: V2,
+      dictionary: bytesOf(v2Dictionary),
+      compress: packed(framesOf(v2Frames), V2),
+    } as const
     const events = await read(onV2, ({ host }) => ({ host, decode, compress: true }), V2.length)
     expectSameEvents(events as readonly JetstreamEvent[])
     const lines = linesOf(v1Lines)
     const onV1 = { events: lines, compress: packed(framesOf(v1Frames), lines) }
     const config = { decode, compress: true, zstdDictionary: bytesOf(v1Dictionary) } as const
-    expect(await read(onV1, ({ url }) => ({ host: url, ...config }), lines.length)).toEqual(lines.map((line) => JSON.parse(line)))
+    expect(await read(onV1, ({ url }) => ({ host: url, ...config }), lines.length)).toEqual(
+      lines.map((line) => JSON.parse(line)),
+    )
   })
 
-  it.each(decodings)('in August 2026 differs by nothing but its cursor from what a v1 reader got, decoded %s', (decode) => {
-    const [one, two] = [v1('ws://h/subscribe', {}, optionsOf(decode)()), v2('ws://h/xrpc/x', {}, optionsOf(decode)())]
-    const events = linesOf(v2Lines).map((line) => decodeText(two, line) as JetstreamEvent)
-    expect(events.map(({ cursor, time_us }) => [cursor, time_us])).toEqual([
-      [35_610, 1_786_452_540_398_794],
-      [88_893, 1_786_452_649_794_236],
-      [91_107, 1_786_452_655_801_900],
-    ])
-    expect(events.map((event) => decodeText(one, JSON.stringify(event)))).toEqual(events)
-    const payloads = linesOf(v2Lines).map((line) => JSON.parse(line).payload)
-    for (const [index, event] of events.entries()) {
-      const { $type, seq, did, time, ...rest } = payloads[index]
-      expect(event).toMatchObject({ kind: 'commit', did, commit: rest })
-    }
-  })
+  it.each(decodings)(
+    'in August 2026 differs by nothing but its cursor from what a v1 reader got, decoded %s',
+    (decode) => {
+      const [one, two] = [
+        v1('ws://h/subscribe', {}, optionsOf(decode)()),
+        v2('ws://h/xrpc/x', {}, optionsOf(decode)()),
+      ]
+      const events = linesOf(v2Lines).map((line) => decodeText(two, line) as JetstreamEvent)
+      expect(events.map(({ cursor, time_us }) => [cursor, time_us])).toEqual([
+        [35_610, 1_786_452_540_398_794],
+        [88_893, 1_786_452_649_794_236],
+        [91_107, 1_786_452_655_801_900],
+      ])
+      expect(events.map((event) => decodeText(one, JSON.stringify(event)))).toEqual(events)
+      const payloads = linesOf(v2Lines).map((line) => JSON.parse(line).payload)
+      for (const [index, event] of events.entries()) {
+        const { $type, seq, did, time, ...rest } = payloads[index]
+        expect(event).toMatchObject({ kind: 'commit', did, commit: rest })
+      }
+    },
+  )
 })
 
 /** The bytes that were made of each line beforehand, checksums and windows included. */
-function packed(frames: readonly Uint8Array[], lines: readonly string[]): (json: Uint8Array) => Uint8Array {
+function packed(
+  frames: readonly Uint8Array[],
+  lines: readonly string[],
+): (json: Uint8Array) => Uint8Array {
   const byLine = new Map(frames.map((frame, index) => [lines[index], frame]))
   return (json) => byLine.get(Buffer.from(json).toString()) ?? new Uint8Array()
 }

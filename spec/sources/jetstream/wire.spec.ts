@@ -15,7 +15,13 @@ import { live } from '../../../src/live/live.js'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
 import { eager } from '../../../src/sources/jetstream/decoding.js'
 import { Wires } from '../../../src/sources/jetstream/wire.js'
-import { type FakeJetstream, fakeFirehose, fakeJetstream, generateEvents, marbles } from '../../../src/testing/index.js'
+import {
+  type FakeJetstream,
+  fakeFirehose,
+  fakeJetstream,
+  generateEvents,
+  marbles,
+} from '../../../src/testing/index.js'
 import { fromLive, quiet, runFor, Sessions } from '../../live/sessions.js'
 import { wsServer } from '../../socket/servers.js'
 import { first, generated, watched } from '../../traps/watched.js'
@@ -29,16 +35,23 @@ const attemptsOf = (server: FakeJetstream) =>
   server.attempts.map(({ url, status }) => `${url.startsWith('/xrpc/') ? 'v2' : 'v1'} ${status}`)
 
 /** Without the number that wire v1 has on v2 servers alone. */
-const unnumbered = (events: readonly JetstreamEvent[]) => events.map(({ cursor, ...event }) => event)
+const unnumbered = (events: readonly JetstreamEvent[]) =>
+  events.map(({ cursor, ...event }) => event)
 
 describe("`wire: 'auto'`", () => {
   it('speaks v2 where the server has it, with its subprotocol', async () => {
-    await using server = await fakeJetstream({ events: 50, server: 'v2', generate: { operationsPerCommit: 1, sharedTime: false } })
+    await using server = await fakeJetstream({
+      events: 50,
+      server: 'v2',
+      generate: { operationsPerCommit: 1, sharedTime: false },
+    })
     const events = await first(50, watched(server, { wire: 'auto', host: server.host }).events$)
     expect(attemptsOf(server)).toEqual(['v2 101'])
     expect(server.attempts[0]?.headers['sec-websocket-protocol']).toBe('xrpc.v1.json')
     expect(unnumbered(events)).toEqual(generated(50))
-    expect(events.map(({ cursor }) => cursor)).toEqual(events.map((_, index) => 24_000_000_000 + index))
+    expect(events.map(({ cursor }) => cursor)).toEqual(
+      events.map((_, index) => 24_000_000_000 + index),
+    )
   })
 
   it('speaks v1 where the handshake shows that the server has no v2, at once, and remembers it', async () => {
@@ -58,7 +71,10 @@ describe("`wire: 'auto'`", () => {
 
   it('takes 501 for the same answer', async () => {
     const body = '{"error":"MethodNotImplemented","message":"method not implemented"}'
-    await using server = await fakeJetstream({ events: 5, faults: [{ onConnect: 1, do: 'refuse', status: 501, body }] })
+    await using server = await fakeJetstream({
+      events: 5,
+      faults: [{ onConnect: 1, do: 'refuse', status: 501, body }],
+    })
     await first(5, watched(server, { wire: 'auto', host: server.host }).events$)
     expect(attemptsOf(server)).toEqual(['v2 501', 'v1 101'])
   })
@@ -66,19 +82,28 @@ describe("`wire: 'auto'`", () => {
   it.each([
     [404, []],
     [501, [{ onConnect: 1, do: 'refuse', status: 501, body: '{"error":"MethodNotImplemented"}' }]],
-  ] as const)('does not count a probe that met %i: it is no attempt, no reconnect and no wait', async (status, faults) => {
-    await using server = await fakeJetstream({ events: 5, faults: [...faults] })
-    const reconnect = { initialDelayMs: 60_000, jitter: 'none', maxAttempts: 0 } as const
-    const source = watched(server, { wire: 'auto', host: server.host, reconnect })
-    await first(5, source.events$)
-    expect(attemptsOf(server)).toEqual([`v2 ${status}`, 'v1 101'])
-    expect(new Set(source.snapshots.map(({ connection }) => connection.state))).toEqual(new Set(['closed', 'connecting', 'open']))
-    expect(source.snapshots.filter(({ connection }) => 'reason' in connection)).toEqual([])
-    expect(source.snapshots.map(({ reconnects, currentBackoffMs }) => reconnects + currentBackoffMs)).toEqual(source.snapshots.map(() => 0))
-  })
+  ] as const)(
+    'does not count a probe that met %i: it is no attempt, no reconnect and no wait',
+    async (status, faults) => {
+      await using server = await fakeJetstream({ events: 5, faults: [...faults] })
+      const reconnect = { initialDelayMs: 60_000, jitter: 'none', maxAttempts: 0 } as const
+      const source = watched(server, { wire: 'auto', host: server.host, reconnect })
+      await first(5, source.events$)
+      expect(attemptsOf(server)).toEqual([`v2 ${status}`, 'v1 101'])
+      expect(new Set(source.snapshots.map(({ connection }) => connection.state))).toEqual(
+        new Set(['closed', 'connecting', 'open']),
+      )
+      expect(source.snapshots.filter(({ connection }) => 'reason' in connection)).toEqual([])
+      expect(
+        source.snapshots.map(({ reconnects, currentBackoffMs }) => reconnects + currentBackoffMs),
+      ).toEqual(source.snapshots.map(() => 0))
+    },
+  )
 
   it('counts what was lost, before a probe and after it', async () => {
-    await using gone = await fakeJetstream({ faults: [{ onConnect: 1, times: Number.POSITIVE_INFINITY, do: 'refuse', status: 503 }] })
+    await using gone = await fakeJetstream({
+      faults: [{ onConnect: 1, times: Number.POSITIVE_INFINITY, do: 'refuse', status: 503 }],
+    })
     await using server = await fakeJetstream({ events: 50, faults: [{ after: 20, do: 'drop' }] })
     const source = watched(server, { wire: 'auto', host: [gone.host, server.host] })
     await first(50, source.events$)
@@ -89,7 +114,11 @@ describe("`wire: 'auto'`", () => {
   })
 
   it('does not take a server that starts for one without v2', async () => {
-    await using server = await fakeJetstream({ events: 5, server: 'v2', faults: [{ onConnect: 1, times: 2, do: 'refuse', status: 503 }] })
+    await using server = await fakeJetstream({
+      events: 5,
+      server: 'v2',
+      faults: [{ onConnect: 1, times: 2, do: 'refuse', status: 503 }],
+    })
     await first(5, watched(server, { wire: 'auto', host: server.host }).events$)
     expect(attemptsOf(server)).toEqual(['v2 503', 'v2 503', 'v2 101'])
   })
@@ -106,7 +135,10 @@ describe("`wire: 'auto'`", () => {
 
   it('speaks v1 where a prefix is too short for v2', async () => {
     await using server = await fakeJetstream({ events: 50, server: 'v2' })
-    await first(5, watched(server, { wire: 'auto', host: server.host, collections: ['app.*'] }).events$)
+    await first(
+      5,
+      watched(server, { wire: 'auto', host: server.host, collections: ['app.*'] }).events$,
+    )
     expect(attemptsOf(server)).toEqual(['v1 101'])
   })
 
@@ -114,7 +146,11 @@ describe("`wire: 'auto'`", () => {
     await using server = await fakeJetstream({ events: 5, server: 'v2' })
     await first(5, watched(server, { wire: 'auto' }).events$)
     expect(attemptsOf(server)).toEqual(['v1 101'])
-    await first(1, watched(server, { wire: 'auto', host: `ws://${server.host}${V2_PATH}`, cursor: 'oldest' }).events$)
+    await first(
+      1,
+      watched(server, { wire: 'auto', host: `ws://${server.host}${V2_PATH}`, cursor: 'oldest' })
+        .events$,
+    )
     expect(attemptsOf(server)).toEqual(['v1 101', 'v2 101'])
   })
 
@@ -123,7 +159,9 @@ describe("`wire: 'auto'`", () => {
     async (how) => {
       await using server = await fakeJetstream({ events: 5 })
       const config =
-        how === 'v2' ? ({ wire: 'v2', host: server.host } as const) : ({ wire: 'auto', host: `ws://${server.host}${V2_PATH}` } as const)
+        how === 'v2'
+          ? ({ wire: 'v2', host: server.host } as const)
+          : ({ wire: 'auto', host: `ws://${server.host}${V2_PATH}` } as const)
       await expect(first(1, watched(server, config).events$)).rejects.toMatchObject({
         code: 'WIRE',
         message: expect.stringContaining("`wire: 'v1'`"),
@@ -134,21 +172,28 @@ describe("`wire: 'auto'`", () => {
 })
 
 describe('a server that sends an event stream in CBOR', () => {
-  it.each(['v1', 'v2'] as const)('ends the stream on wire %s, and its reader is named', async (wire) => {
-    await using firehose = await fakeFirehose({ events: 3, stored: 'all' })
-    await using server = await wsServer((ws) => {
-      for (const frame of firehose.frames) ws.send(frame)
-    })
-    for (const decode of ['eager', 'lazy'] as const) {
-      const source = watched(server, { wire, decode })
-      await expect(first(1, source.events$)).rejects.toMatchObject({
-        code: 'WIRE',
-        message: expect.stringContaining('`firehose$`'),
+  it.each(['v1', 'v2'] as const)(
+    'ends the stream on wire %s, and its reader is named',
+    async (wire) => {
+      await using firehose = await fakeFirehose({ events: 3, stored: 'all' })
+      await using server = await wsServer((ws) => {
+        for (const frame of firehose.frames) ws.send(frame)
       })
-      expect(source.rejects).toEqual([])
-      expect(source.metrics).toMatchObject({ frames: 1, control: 1, connection: { state: 'closed', reason: { code: 'WIRE' } } })
-    }
-  })
+      for (const decode of ['eager', 'lazy'] as const) {
+        const source = watched(server, { wire, decode })
+        await expect(first(1, source.events$)).rejects.toMatchObject({
+          code: 'WIRE',
+          message: expect.stringContaining('`firehose$`'),
+        })
+        expect(source.rejects).toEqual([])
+        expect(source.metrics).toMatchObject({
+          frames: 1,
+          control: 1,
+          connection: { state: 'closed', reason: { code: 'WIRE' } },
+        })
+      }
+    },
+  )
 
   it.each(['#commit', undefined])('is known by its header, be it of %p', async (t) => {
     const header = encode(t === undefined ? { op: -1 } : { op: 1, t })
@@ -157,7 +202,12 @@ describe('a server that sends an event stream in CBOR', () => {
   })
 
   it('is no Jetstream that sends another binary frame, which is a reject', async () => {
-    const frames = [Uint8Array.of(), Uint8Array.of(0xa2), Uint8Array.of(0xa1, 0x62, 0x61), Uint8Array.of(0xa0, 0x61, 0x74)]
+    const frames = [
+      Uint8Array.of(),
+      Uint8Array.of(0xa2),
+      Uint8Array.of(0xa1, 0x62, 0x61),
+      Uint8Array.of(0xa0, 0x61, 0x74),
+    ]
     const faults = frames.map((frame, index) => ({ after: index, do: 'garbage', frame }) as const)
     await using server = await fakeJetstream({ events: 20, faults })
     const source = watched(server)
@@ -170,10 +220,17 @@ describe('a list of hosts that speak different wires', () => {
   const gone = { onConnect: 2, times: Number.POSITIVE_INFINITY, do: 'refuse' } as const
 
   it('is refused when a legacy server follows one with v2', async () => {
-    await using two = await fakeJetstream({ events: 20, server: 'v2', faults: [{ after: 20, do: 'drop' }, gone] })
+    await using two = await fakeJetstream({
+      events: 20,
+      server: 'v2',
+      faults: [{ after: 20, do: 'drop' }, gone],
+    })
     await using one = await fakeJetstream({ events: 20 })
     const source = watched(two, { wire: 'auto', host: [two.host, one.host] })
-    await expect(first(30, source.events$)).rejects.toMatchObject({ code: 'WIRE', message: expect.stringContaining("`wire: 'v1'`") })
+    await expect(first(30, source.events$)).rejects.toMatchObject({
+      code: 'WIRE',
+      message: expect.stringContaining("`wire: 'v1'`"),
+    })
     expect(attemptsOf(one)).toEqual(['v2 404'])
   })
 
@@ -187,7 +244,10 @@ describe('a list of hosts that speak different wires', () => {
     })
     await using two = await fakeJetstream({ events: 20, server: 'v2' })
     const source = watched(one, { wire: 'auto', host: [one.host, two.host] })
-    await expect(first(30, source.events$)).rejects.toMatchObject({ code: 'WIRE', message: expect.stringContaining("`wire: 'v1'`") })
+    await expect(first(30, source.events$)).rejects.toMatchObject({
+      code: 'WIRE',
+      message: expect.stringContaining("`wire: 'v1'`"),
+    })
     expect(one.sent).toBe(20)
     expect(source.metrics.delivered).toBe(20)
   })
@@ -199,7 +259,11 @@ describe('a list of hosts that speak different wires', () => {
   })
 
   it('has the wire that one of its URLs names', async () => {
-    await using one = await fakeJetstream({ events: 20, server: 'v2', faults: [{ after: 20, do: 'drop' }, gone] })
+    await using one = await fakeJetstream({
+      events: 20,
+      server: 'v2',
+      faults: [{ after: 20, do: 'drop' }, gone],
+    })
     await using two = await fakeJetstream({ events: generateEvents({ count: 40 }), server: 'v2' })
     const source = watched(one, { wire: 'auto', host: [one.url, two.host] })
     await first(60, source.events$)
@@ -211,7 +275,10 @@ describe('a list of hosts that speak different wires', () => {
     await using two = await fakeJetstream({ events: generateEvents({ count: 40 }), server: 'v2' })
     const source = watched(one, { wire: 'v1', host: [one.host, two.host] })
     // Ten seconds of the first host's events come again.
-    expect(unnumbered(await first(60, source.events$))).toEqual([...generated(20), ...generated(40)])
+    expect(unnumbered(await first(60, source.events$))).toEqual([
+      ...generated(20),
+      ...generated(40),
+    ])
   })
 })
 
@@ -246,7 +313,12 @@ describe('a position', () => {
         { onConnect: 2, times: Number.POSITIVE_INFINITY, do: 'refuse' },
       ],
     })
-    await using far = await fakeJetstream({ events: log, stored: 'all', server: 'v2', firstSeq: 70_000 })
+    await using far = await fakeJetstream({
+      events: log,
+      stored: 'all',
+      server: 'v2',
+      firstSeq: 70_000,
+    })
     const source = watched(near, { wire: 'auto', host: [near.host, far.host] })
     const since = (log[59]?.time_us ?? 0) - 10_000_000
     const repeated = log.slice(0, 60).filter(({ time_us }) => time_us >= since).length
@@ -265,7 +337,10 @@ describe('a handshake that fails without a word, as in a browser', () => {
     hosts: readonly [string, ...string[]] = ['ws://a/'],
     filters: JetstreamFilters = {},
   ) => {
-    const wires = new Wires('auto', new Compressions(false, undefined), { maxFrameBytes: 1000, decoding })
+    const wires = new Wires('auto', new Compressions(false, undefined), {
+      maxFrameBytes: 1000,
+      decoding,
+    })
     const sessions = new Sessions(helpers, diagrams, { errors: [opaque] })
     const protocol = (host: string) => {
       const made = wires.protocol(host, filters)
@@ -275,10 +350,16 @@ describe('a handshake that fails without a word, as in a browser', () => {
     const snapshots: StreamMetrics[] = []
     metrics$.subscribe((snapshot) => snapshots.push(snapshot))
     const options = { ...quiet, hosts, metrics$ }
-    const progress: Parameters<typeof live<JetstreamEvent>>[0]['progress'] = (gaps, context) => new CursorProgress(fromLive, gaps, context)
-    return { sessions, snapshots, events$: live<JetstreamEvent>({ options, protocol, progress, dial: sessions.dial }) }
+    const progress: Parameters<typeof live<JetstreamEvent>>[0]['progress'] = (gaps, context) =>
+      new CursorProgress(fromLive, gaps, context)
+    return {
+      sessions,
+      snapshots,
+      events$: live<JetstreamEvent>({ options, protocol, progress, dial: sessions.dial }),
+    }
   }
-  const wiresOf = (sessions: Sessions) => sessions.urls.map((url) => (url.includes('/xrpc/') ? 'v2' : 'v1'))
+  const wiresOf = (sessions: Sessions) =>
+    sessions.urls.map((url) => (url.includes('/xrpc/') ? 'v2' : 'v1'))
 
   it(
     'is tried on the other wire at once, and then on both in turn, with the usual delays',
@@ -296,7 +377,9 @@ describe('a handshake that fails without a word, as in a browser', () => {
       const { sessions, events$, snapshots } = started(helpers, ['#', 'o'])
       runFor(helpers, 10_000, events$)
       expect(wiresOf(sessions)).toEqual(['v2', 'v1'])
-      expect(new Set(snapshots.map(({ connection }) => connection.state))).toEqual(new Set(['closed', 'connecting', 'open']))
+      expect(new Set(snapshots.map(({ connection }) => connection.state))).toEqual(
+        new Set(['closed', 'connecting', 'open']),
+      )
       expect(snapshots.at(-1)?.reconnects).toBe(0)
     }),
   )
@@ -317,10 +400,25 @@ describe('a handshake that fails without a word, as in a browser', () => {
   it(
     'does not change a wire that was ever open, and takes another host to speak it too',
     marbles((helpers) => {
-      const { sessions, events$ } = started(helpers, ['#', '#', '#', 'o#', '#'], ['ws://a/', 'ws://b/'])
+      const { sessions, events$ } = started(
+        helpers,
+        ['#', '#', '#', 'o#', '#'],
+        ['ws://a/', 'ws://b/'],
+      )
       runFor(helpers, 200_000, events$)
-      const dials = sessions.urls.map((url) => `${new URL(url).host} ${url.includes('/xrpc/') ? 'v2' : 'v1'}`)
-      expect(dials.slice(0, 8)).toEqual(['a v2', 'a v1', 'b v2', 'b v1', 'a v2', 'b v1', 'a v1', 'b v1'])
+      const dials = sessions.urls.map(
+        (url) => `${new URL(url).host} ${url.includes('/xrpc/') ? 'v2' : 'v1'}`,
+      )
+      expect(dials.slice(0, 8)).toEqual([
+        'a v2',
+        'a v1',
+        'b v2',
+        'b v1',
+        'a v2',
+        'b v1',
+        'a v1',
+        'b v1',
+      ])
     }),
   )
 })

@@ -24,7 +24,9 @@ const failureOf = (frame: Uint8Array): FrameError => {
 describe('a frame of labels', () => {
   it('is one event for each label, with all members as the wire wrote them, and the seq of the frame', () => {
     const whole = { cid: 'bafy', neg: true, exp: '2026-02-01T00:00:00+01:00', sig: signature() }
-    const { labels, seq, time_us } = read(labelsFrame(7, label('a', whole), label('b', { cts: '2026-01-01T00:00:00.123456789Z' })))
+    const { labels, seq, time_us } = read(
+      labelsFrame(7, label('a', whole), label('b', { cts: '2026-01-01T00:00:00.123456789Z' })),
+    )
     expect([seq, time_us]).toEqual([7, T0])
     expect(labels).toEqual([
       {
@@ -43,14 +45,23 @@ describe('a frame of labels', () => {
             .replace(/=+$/, ''),
         },
       },
-      { seq: 7, ver: 1, src: SRC, uri: 'did:plc:bbbbbbbbbbbbbbbbbbbbbbbb', val: 'b', cts: '2026-01-01T00:00:00.123456789Z' },
+      {
+        seq: 7,
+        ver: 1,
+        src: SRC,
+        uri: 'did:plc:bbbbbbbbbbbbbbbbbbbbbbbb',
+        val: 'b',
+        cts: '2026-01-01T00:00:00.123456789Z',
+      },
     ])
   })
 
   it('keeps a label without `ver` or `sig`, an unknown value, and members that a labeler adds', () => {
     const { ver: _ver, ...plain } = label('x-made-up')
     const { labels } = read(labelsFrame(1, { ...plain, note: { by: 'us', bytes: signature() } }))
-    expect(labels).toEqual([{ seq: 1, ...plain, note: { by: 'us', bytes: { $bytes: expect.any(String) } } }])
+    expect(labels).toEqual([
+      { seq: 1, ...plain, note: { by: 'us', bytes: { $bytes: expect.any(String) } } },
+    ])
   })
 
   it('gives a label no other seq than that of its frame, and no other prototype', () => {
@@ -81,21 +92,36 @@ describe('a frame of labels', () => {
   ])('does not lose its other labels by one that is %s', (_, bad, message) => {
     const written = typeof bad === 'object' && bad !== null ? JSON.parse(JSON.stringify(bad)) : bad
     const { labels } = read(labelsFrame(9, 'a', written, 'c'))
-    expect(labels.map((one) => (one instanceof FrameError ? one.message : one.val))).toEqual(['a', expect.stringMatching(message), 'c'])
+    expect(labels.map((one) => (one instanceof FrameError ? one.message : one.val))).toEqual([
+      'a',
+      expect.stringMatching(message),
+      'c',
+    ])
     expect(labels[1]).toMatchObject({ place: { position: 9, time_us: T0 + 9_000_000 } })
     // All of it, where it is the only one.
-    expect(failureOf(labelsFrame(9, written))).toMatchObject({ place: { position: 9 }, message: expect.stringMatching(message) })
+    expect(failureOf(labelsFrame(9, written))).toMatchObject({
+      place: { position: 9 },
+      message: expect.stringMatching(message),
+    })
   })
 
   it('cannot be read without a `seq` or `labels`', () => {
     expect(failureOf(frameOf('#labels', { labels: [] })).place).toBeUndefined()
-    expect(failureOf(frameOf('#labels', { seq: -1, labels: [] })).message).toMatch(/`seq` is no position: -1/)
-    expect(failureOf(frameOf('#labels', { seq: 4, labels: 'a' }))).toMatchObject({ place: { position: 4, time_us: 0 } })
-    expect(failureOf(join(encode({ op: 1, t: '#labels' }), Uint8Array.of(0xff))).message).toMatch(/DAG-CBOR/)
+    expect(failureOf(frameOf('#labels', { seq: -1, labels: [] })).message).toMatch(
+      /`seq` is no position: -1/,
+    )
+    expect(failureOf(frameOf('#labels', { seq: 4, labels: 'a' }))).toMatchObject({
+      place: { position: 4, time_us: 0 },
+    })
+    expect(failureOf(join(encode({ op: 1, t: '#labels' }), Uint8Array.of(0xff))).message).toMatch(
+      /DAG-CBOR/,
+    )
   })
 
   it('of another kind is a notice, and an error frame an error', () => {
-    expect(readMessage(frameOf('#info', { name: 'OutdatedCursor', message: 'gone' }))).toEqual(new Control('OutdatedCursor', 'gone'))
+    expect(readMessage(frameOf('#info', { name: 'OutdatedCursor', message: 'gone' }))).toEqual(
+      new Control('OutdatedCursor', 'gone'),
+    )
     expect(readMessage(frameOf('#info', {}))).toEqual(new Control('', ''))
     expect(readMessage(frameOf('#later', { seq: 4 }))).toEqual(new Control('#later'))
     expect(readMessage(frameOf('#labels', { seq: 4 }, 7))).toEqual(new Control('op 7'))

@@ -15,23 +15,39 @@ interface Expected {
 
 interface Refusal {
   readonly server: string
-  readonly frames?: readonly { readonly hex: string; readonly body?: { readonly error?: string; readonly message?: string } }[]
+  readonly frames?: readonly {
+    readonly hex: string
+    readonly body?: { readonly error?: string; readonly message?: string }
+  }[]
 }
 
 type Documents = Readonly<
-  Record<string, { readonly verificationMethod: readonly { readonly id: string; readonly publicKeyMultibase: string }[] }>
+  Record<
+    string,
+    {
+      readonly verificationMethod: readonly {
+        readonly id: string
+        readonly publicKeyMultibase: string
+      }[]
+    }
+  >
 >
 
 const frames = framesOf('local/label_frames.bin')
-const expected = linesOf('local/label_frames.expected.ndjson').map((line) => JSON.parse(line) as Expected)
+const expected = linesOf('local/label_frames.expected.ndjson').map(
+  (line) => JSON.parse(line) as Expected,
+)
 const events = expected.flatMap(({ seq, labels }) => labels.map((label) => ({ seq, ...label })))
 
 describe('the labels of ozone', () => {
   it('are what an independent decoder made of them, all six', () => {
     expect(frames).toHaveLength(6)
-    const read = frames.map(readMessage).flatMap((message) => (message instanceof Control ? [] : message.labels))
+    const read = frames
+      .map(readMessage)
+      .flatMap((message) => (message instanceof Control ? [] : message.labels))
     expect(read).toEqual(events)
-    // Plain as JSON.parse makes them: a class would not be equal to what a clone or a store gives back.
+    // Plain as JSON.parse makes them: a class would not be equal to what a clone or a store gives
+    // back.
     expect(structuredClone(read)).toStrictEqual(read)
     expect(JSON.parse(JSON.stringify(read))).toStrictEqual(read)
   })
@@ -52,19 +68,33 @@ describe('the labels of ozone', () => {
   })
 
   it('verify: nothing that was signed is missing or changed', () => {
-    const [document] = Object.values(jsonOf<Documents>('local/plc_docs.json')).flatMap(({ verificationMethod }) =>
-      verificationMethod.filter(({ id }) => id === '#atproto_label'),
+    const [document] = Object.values(jsonOf<Documents>('local/plc_docs.json')).flatMap(
+      ({ verificationMethod }) => verificationMethod.filter(({ id }) => id === '#atproto_label'),
     )
     const key = publicKeyOf(document?.publicKeyMultibase ?? '')
     const isGood = ({ seq: _seq, sig, ...signed }: LabelEvent): boolean =>
-      sig !== undefined && verify('sha256', encode(signed), { key, dsaEncoding: 'ieee-p1363' }, fromBytes(sig))
-    const read = frames.map(readMessage).flatMap((message) => (message instanceof Control ? [] : message.labels)) as readonly LabelEvent[]
+      sig !== undefined &&
+      verify('sha256', encode(signed), { key, dsaEncoding: 'ieee-p1363' }, fromBytes(sig))
+    const read = frames
+      .map(readMessage)
+      .flatMap((message) =>
+        message instanceof Control ? [] : message.labels,
+      ) as readonly LabelEvent[]
     expect(read.map(isGood)).toEqual([true, true, true, true, true, true])
-    expect(read.map((event) => isGood({ ...event, val: 'other' }))).toEqual([false, false, false, false, false, false])
+    expect(read.map((event) => isGood({ ...event, val: 'other' }))).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+      false,
+    ])
   })
 
   it('are refused with error frames that are a policy for the future, and an end for a bad request', () => {
-    const refusals = jsonOf<readonly Refusal[]>('local/refusals.json').filter(({ server }) => server === 'ozone')
+    const refusals = jsonOf<readonly Refusal[]>('local/refusals.json').filter(
+      ({ server }) => server === 'ozone',
+    )
     const meanings = refusals.map(({ frames: [frame] = [] }) => {
       try {
         return readMessage(Buffer.from(frame?.hex ?? '', 'hex'))
@@ -85,6 +115,11 @@ function publicKeyOf(multibase: string) {
   let number = 0n
   for (const digit of multibase.slice(1)) number = number * 58n + BigInt(BASE58.indexOf(digit))
   const bytes = Buffer.from(number.toString(16).padStart(130, '0'), 'hex')
-  const [x, y] = [bytes.subarray(1, 33), bytes.subarray(33)].map((part) => part.toString('base64url'))
-  return createPublicKey({ key: { kty: 'EC', crv: 'secp256k1', x: x ?? '', y: y ?? '' }, format: 'jwk' })
+  const [x, y] = [bytes.subarray(1, 33), bytes.subarray(33)].map((part) =>
+    part.toString('base64url'),
+  )
+  return createPublicKey({
+    key: { kty: 'EC', crv: 'secp256k1', x: x ?? '', y: y ?? '' },
+    format: 'jwk',
+  })
 }

@@ -13,12 +13,23 @@ describe('a stream of labels', () => {
     'asks for one before the last label after a cut, and takes its repeat out',
     marbles((helpers) => {
       const { labels$, sessions, gaps, metrics$ } = labelsOver(helpers, ['oab#', 'obc#', 'ocd'], {
-        frames: { a: labelsFrame(5, 'a'), b: labelsFrame(8, 'b', 'c'), c: labelsFrame(9, 'd'), d: labelsFrame(12, 'e') },
+        frames: {
+          a: labelsFrame(5, 'a'),
+          b: labelsFrame(8, 'b', 'c'),
+          c: labelsFrame(9, 'd'),
+          d: labelsFrame(12, 'e'),
+        },
       })
       expect(vals(runFor(helpers, 10_000, labels$).seen)).toBe('abcde')
       expect(cursorsOf(sessions)).toEqual([null, '7', '8'])
       expect(gaps).toEqual([])
-      expect(metrics$.value).toMatchObject({ frames: 6, events: 6, duplicates: 2, delivered: 4, cursor: 12 })
+      expect(metrics$.value).toMatchObject({
+        frames: 6,
+        events: 6,
+        duplicates: 2,
+        delivered: 4,
+        cursor: 12,
+      })
       expectBalanced(metrics$.value)
     }),
   )
@@ -43,14 +54,23 @@ describe('a stream of labels', () => {
         runFor(helpers, 10, labels$)
         return cursorsOf(sessions)[0]
       }
-      expect((['live', 'oldest', 0, 1, 26_000] as const).map(cursorFor)).toEqual([null, '0', '0', '0', '25999'])
+      expect((['live', 'oldest', 0, 1, 26_000] as const).map(cursorFor)).toEqual([
+        null,
+        '0',
+        '0',
+        '0',
+        '25999',
+      ])
     }),
   )
 
   it(
     'emits the label at the number that it was told to start at',
     marbles((helpers) => {
-      const { labels$ } = labelsOver(helpers, ['oab'], { cursor: 5, frames: { a: labelsFrame(5, 'a'), b: labelsFrame(6, 'b') } })
+      const { labels$ } = labelsOver(helpers, ['oab'], {
+        cursor: 5,
+        frames: { a: labelsFrame(5, 'a'), b: labelsFrame(6, 'b') },
+      })
       expect(vals(runFor(helpers, 50, labels$).seen)).toBe('ab')
     }),
   )
@@ -64,11 +84,17 @@ describe('a stream of labels', () => {
       ] as const) {
         const { labels$, sessions, gaps } = labelsOver(helpers, ['oa#', 'ox', 'ob'], {
           onCursorRefused,
-          frames: { a: labelsFrame(9000, 'a'), x: errorFrame('FutureCursor', 'Cursor in the future.'), b: labelsFrame(3, 'b') },
+          frames: {
+            a: labelsFrame(9000, 'a'),
+            x: errorFrame('FutureCursor', 'Cursor in the future.'),
+            b: labelsFrame(3, 'b'),
+          },
         })
         expect(vals(runFor(helpers, 5000, labels$).seen)).toBe('ab')
         expect(cursorsOf(sessions)).toEqual([null, '8999', cursor])
-        expect(gaps).toEqual([{ host: HOST, from: 9000, to: undefined, reason: 'renumbered', recoverable: false }])
+        expect(gaps).toEqual([
+          { host: HOST, from: 9000, to: undefined, reason: 'renumbered', recoverable: false },
+        ])
       }
     }),
   )
@@ -97,7 +123,9 @@ describe('a stream of labels', () => {
         [labelsFrame(9, label('a', { cid: 'bafy', cts: timeOf(9) })), { from: 9, to: 9 }],
         [labelsFrame(2, 'a'), { from: 2, to: 9 }],
       ] as const) {
-        const { labels$, gaps, sessions } = labelsOver(helpers, ['oa#', 'ob', 'o'], { frames: { a: labelsFrame(9, 'a'), b: other } })
+        const { labels$, gaps, sessions } = labelsOver(helpers, ['oa#', 'ob', 'o'], {
+          frames: { a: labelsFrame(9, 'a'), b: other },
+        })
         runFor(helpers, 5000, labels$)
         expect(gaps).toEqual([{ host: HOST, ...gap, reason: 'renumbered', recoverable: false }])
         expect(cursorsOf(sessions)).toEqual([null, '8', '0'])
@@ -109,10 +137,16 @@ describe('a stream of labels', () => {
     'reports a gap where the labeler says that its log begins later',
     marbles((helpers) => {
       const { labels$, gaps, metrics$ } = labelsOver(helpers, ['oa#', 'oib'], {
-        frames: { a: labelsFrame(5, 'a'), i: frameOf('#info', { name: 'OutdatedCursor' }), b: labelsFrame(90, 'b') },
+        frames: {
+          a: labelsFrame(5, 'a'),
+          i: frameOf('#info', { name: 'OutdatedCursor' }),
+          b: labelsFrame(90, 'b'),
+        },
       })
       expect(vals(runFor(helpers, 5000, labels$).seen)).toBe('ab')
-      expect(gaps).toEqual([{ host: HOST, from: 5, to: undefined, reason: 'cursor-too-old', recoverable: false }])
+      expect(gaps).toEqual([
+        { host: HOST, from: 5, to: undefined, reason: 'cursor-too-old', recoverable: false },
+      ])
       // Of the repeat, and of what comes after it.
       expect(metrics$.value).toMatchObject({ control: 2, gaps: 1 })
     }),
@@ -122,7 +156,11 @@ describe('a stream of labels', () => {
     'comes back at once to a labeler that found it too slow',
     marbles((helpers) => {
       const { labels$, sessions, gaps } = labelsOver(helpers, ['oax', 'oab'], {
-        frames: { a: labelsFrame(5, 'a'), b: labelsFrame(6, 'b'), x: errorFrame('ConsumerTooSlow', 'Stream consumer too slow') },
+        frames: {
+          a: labelsFrame(5, 'a'),
+          b: labelsFrame(6, 'b'),
+          x: errorFrame('ConsumerTooSlow', 'Stream consumer too slow'),
+        },
       })
       expect(vals(runFor(helpers, 100, labels$).seen)).toBe('ab')
       expect(sessions.times).toEqual([0, 2])
@@ -139,7 +177,11 @@ describe('a stream of labels', () => {
       })
       const { error } = runFor(helpers, 5000, labels$)
       expect(error).toBeInstanceOf(RefusedError)
-      expect(error).toMatchObject({ status: 400, error: 'InvalidRequest', message: expect.stringMatching(/Expected integer/) })
+      expect(error).toMatchObject({
+        status: 400,
+        error: 'InvalidRequest',
+        message: expect.stringMatching(/Expected integer/),
+      })
       expect(sessions.dials).toHaveLength(1)
     }),
   )
@@ -172,7 +214,9 @@ describe('the labels of one frame', () => {
     'know their place in it, bad ones counted',
     marbles((helpers) => {
       const places: unknown[] = []
-      const { labels$, rejects } = labelsOver(helpers, ['oa'], { frames: { a: labelsFrame(6, 'a', 5, 'c') } })
+      const { labels$, rejects } = labelsOver(helpers, ['oa'], {
+        frames: { a: labelsFrame(6, 'a', 5, 'c') },
+      })
       const look = ({ val }: LabelEvent) => {
         const place = currentDelivery()?.place
         places.push([val, place?.host, place?.position, place?.time_us, place?.index])

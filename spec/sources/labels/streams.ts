@@ -21,11 +21,15 @@ export const label = (val: string, changes: object = {}): FakeLabel => ({
   ...changes,
 })
 
-export const signature = (first = 1): Bytes => toBytes(Uint8Array.from({ length: 64 }, (_, n) => first + n))
+export const signature = (first = 1): Bytes =>
+  toBytes(Uint8Array.from({ length: 64 }, (_, n) => first + n))
 
 /** A frame of labels, each by its `val` or as a whole. */
 export const labelsFrame = (seq: number, ...labels: readonly unknown[]): Uint8Array =>
-  frameOf('#labels', { seq, labels: labels.map((one) => (typeof one === 'string' ? label(one, { cts: timeOf(seq) }) : one)) })
+  frameOf('#labels', {
+    seq,
+    labels: labels.map((one) => (typeof one === 'string' ? label(one, { cts: timeOf(seq) }) : one)),
+  })
 
 /** The labels of one host over scripted sessions, and all that it told. */
 export function labelsOver(
@@ -34,5 +38,8 @@ export function labelsOver(
   { frames, errors, ...config }: Omit<LabelsConfig, 'host'> & Scripted,
 ) {
   const { options, told } = overSessions(helpers, HOST, diagrams, { frames, errors })
-  return { ...told, labels$: labelsOf(HOST, { host: HOST, ...config }, options, told.sessions.dial) }
+  return {
+    ...told,
+    labels$: labelsOf(HOST, { host: HOST, ...config }, options, told.sessions.dial),
+  }
 }

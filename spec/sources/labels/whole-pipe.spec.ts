@@ -1,5 +1,13 @@
 import { lastValueFrom, take, toArray } from 'rxjs'
-import { boundedMergeMap, hold, type LabelEvent, labels$, memoryCursorStore, type Release, streamMetrics } from '../../../src/index.js'
+import {
+  boundedMergeMap,
+  hold,
+  type LabelEvent,
+  labels$,
+  memoryCursorStore,
+  type Release,
+  streamMetrics,
+} from '../../../src/index.js'
 import { type FakeLabels, fakeJetstream, fakeLabels, labelsOf } from '../../../src/testing/index.js'
 import { expectBalanced } from '../../helpers/streams.js'
 import { label } from './streams.js'
@@ -14,9 +22,15 @@ const unplaced = ({ seq: _seq, ...rest }: LabelEvent): object => rest
 describe('labels$', () => {
   it('emits every label of a labeler, signed or not, with all its members', async () => {
     // Nothing is taken back: what a server replaces it does not replay.
-    await using server = await fakeLabels({ events: 500, stored: 'all', generate: { unsigned: 0.5, negations: 0 } })
+    await using server = await fakeLabels({
+      events: 500,
+      stored: 'all',
+      generate: { unsigned: 0.5, negations: 0 },
+    })
     const metrics$ = streamMetrics()
-    const read = await lastValueFrom(labels$({ host: server.url, cursor: 'oldest', metrics$ }).pipe(take(500), toArray()))
+    const read = await lastValueFrom(
+      labels$({ host: server.url, cursor: 'oldest', metrics$ }).pipe(take(500), toArray()),
+    )
     expect(read.map(unplaced)).toEqual(sentBy(server))
     expect(read.map(({ seq }) => seq)).toEqual(Array.from({ length: 500 }, (_, n) => n + 1))
     expect(new Set(read.map(({ sig }) => sig === undefined)).size).toBe(2)
@@ -35,7 +49,12 @@ describe('labels$', () => {
         { after: 260, do: 'close', code: 1001 },
       ],
     })
-    const read = await lastValueFrom(labels$({ host: server.url, cursor: 'oldest', reconnect: RECONNECT }).pipe(take(400), toArray()))
+    const read = await lastValueFrom(
+      labels$({ host: server.url, cursor: 'oldest', reconnect: RECONNECT }).pipe(
+        take(400),
+        toArray(),
+      ),
+    )
     expect(read.map(({ seq }) => seq)).toEqual(Array.from({ length: 400 }, (_, n) => n + 1))
     expect(read.map(unplaced)).toEqual(sentBy(server))
     expect(server.fired).toHaveLength(4)
@@ -43,7 +62,10 @@ describe('labels$', () => {
 
   it('passes over a frame above `maxFrameBytes`: one gap at its position, and no reconnect', async () => {
     const large = label('large', { cid: 'x'.repeat(50_000) })
-    await using server = await fakeLabels({ events: [label('a'), large, label('b')], stored: 'all' })
+    await using server = await fakeLabels({
+      events: [label('a'), large, label('b')],
+      stored: 'all',
+    })
     const [gaps, metrics$] = [[] as unknown[], streamMetrics()]
     const config = {
       host: server.url,
@@ -54,16 +76,29 @@ describe('labels$', () => {
     } as const
     const read = await lastValueFrom(labels$(config).pipe(take(2), toArray()))
     expect(read.map(({ seq }) => seq)).toEqual([1, 3])
-    expect(gaps).toMatchObject([{ from: 2, to: 2, reason: 'frame-too-large', recoverable: true, count: 1 }])
+    expect(gaps).toMatchObject([
+      { from: 2, to: 2, reason: 'frame-too-large', recoverable: true, count: 1 },
+    ])
     expect(metrics$.value).toMatchObject({ rejected: 1, reconnects: 0 })
-    const failing = labels$({ host: server.url, cursor: 'oldest', maxFrameBytes: 2000, onLargeFrame: 'fail' })
-    await expect(lastValueFrom(failing)).rejects.toMatchObject({ code: 'FRAME_TOO_LARGE', retryable: false })
+    const failing = labels$({
+      host: server.url,
+      cursor: 'oldest',
+      maxFrameBytes: 2000,
+      onLargeFrame: 'fail',
+    })
+    await expect(lastValueFrom(failing)).rejects.toMatchObject({
+      code: 'FRAME_TOO_LARGE',
+      retryable: false,
+    })
   })
 
   it('ends where the server sends text, as a Jetstream does', async () => {
     await using server = await fakeJetstream({ events: 20 })
     const labels = lastValueFrom(labels$({ host: server.url, reconnect: RECONNECT }))
-    await expect(labels).rejects.toMatchObject({ code: 'WIRE', message: expect.stringContaining('`jetstream$`') })
+    await expect(labels).rejects.toMatchObject({
+      code: 'WIRE',
+      message: expect.stringContaining('`jetstream$`'),
+    })
     expect(server.attempts).toHaveLength(1)
   })
 
@@ -91,14 +126,28 @@ describe('labels$', () => {
   })
 
   it('reads several labelers side by side, each at its own position', async () => {
-    await using one = await fakeLabels({ events: 30, stored: 'all', firstSeq: 1000, generate: { seed: 1, negations: 0 } })
-    await using two = await fakeLabels({ events: 20, stored: 'all', generate: { seed: 2, negations: 0 } })
+    await using one = await fakeLabels({
+      events: 30,
+      stored: 'all',
+      firstSeq: 1000,
+      generate: { seed: 1, negations: 0 },
+    })
+    await using two = await fakeLabels({
+      events: 20,
+      stored: 'all',
+      generate: { seed: 2, negations: 0 },
+    })
     const store = memoryCursorStore()
     const host = [one.url, two.url]
-    const read = await lastValueFrom(labels$({ host, cursor: 'oldest', checkpoint: store }).pipe(take(50), toArray()))
+    const read = await lastValueFrom(
+      labels$({ host, cursor: 'oldest', checkpoint: store }).pipe(take(50), toArray()),
+    )
     expect(new Set(read.map(({ src }) => src)).size).toBe(2)
     await turn()
-    const saved = [...store.positions].map(([key, text]) => [key, (JSON.parse(text) as { position: number }).position])
+    const saved = [...store.positions].map(([key, text]) => [
+      key,
+      (JSON.parse(text) as { position: number }).position,
+    ])
     expect(saved.sort()).toEqual(
       [
         [`labels ${one.url}/xrpc/com.atproto.label.subscribeLabels`, 1029],
@@ -127,15 +176,24 @@ describe('labels$', () => {
       return read.map(({ val }) => val).join('')
     }
     expect(await vals(3)).toBe('abc')
-    expect([...store.positions.values()].map((text) => (JSON.parse(text) as { position: number }).position)).toEqual([2])
+    expect(
+      [...store.positions.values()].map(
+        (text) => (JSON.parse(text) as { position: number }).position,
+      ),
+    ).toEqual([2])
     expect(await vals(3)).toBe('bcd')
   })
 
   it('keeps a frame open until each of its labels is let go', async () => {
-    await using server = await fakeLabels({ events: [{ labels: [label('a'), label('b')] }], stored: 'all' })
+    await using server = await fakeLabels({
+      events: [{ labels: [label('a'), label('b')] }],
+      stored: 'all',
+    })
     const metrics$ = streamMetrics()
     const holds: Release[] = []
-    const subscription = labels$({ host: server.url, cursor: 'oldest', metrics$ }).subscribe(() => holds.push(hold()))
+    const subscription = labels$({ host: server.url, cursor: 'oldest', metrics$ }).subscribe(() =>
+      holds.push(hold()),
+    )
     await server.idle()
     while (holds.length < 2) await turn()
     subscription.unsubscribe()
@@ -147,8 +205,15 @@ describe('labels$', () => {
   })
 
   it('asks a labeler for its own numbers only, and ends where it does not know the method', async () => {
-    await using server = await fakeLabels({ faults: [{ onConnect: 1, do: 'refuse', status: 404, body: '{"error":"Not Found"}' }] })
-    await expect(lastValueFrom(labels$({ host: server.url }))).rejects.toMatchObject({ code: 'REFUSED', status: 404 })
-    expect(server.attempts.map(({ url }) => url)).toEqual(['/xrpc/com.atproto.label.subscribeLabels'])
+    await using server = await fakeLabels({
+      faults: [{ onConnect: 1, do: 'refuse', status: 404, body: '{"error":"Not Found"}' }],
+    })
+    await expect(lastValueFrom(labels$({ host: server.url }))).rejects.toMatchObject({
+      code: 'REFUSED',
+      status: 404,
+    })
+    expect(server.attempts.map(({ url }) => url)).toEqual([
+      '/xrpc/com.atproto.label.subscribeLabels',
+    ])
   })
 })

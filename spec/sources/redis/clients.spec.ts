@@ -9,7 +9,12 @@ describeRedis('redisStream$ over a client that keeps no queue while it is not co
     [
       '@redis/client',
       async (url: string) => {
-        const client = createClient({ url, disableOfflineQueue: true, pingInterval: 5000, socket: { socketTimeout: 15_000 } })
+        const client = createClient({
+          url,
+          disableOfflineQueue: true,
+          pingInterval: 5000,
+          socket: { socketTimeout: 15_000 },
+        })
         return client.on('error', () => {}).connect()
       },
     ],

@@ -28,7 +28,14 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     subscription.unsubscribe()
     await source.when(({ connection }) => connection.state === 'closed')
     await until(async () => (await pendingIn(server)) === 0)
-    expect(source.metrics).toMatchObject({ delivered: 1210, done: 1210, open: 0, rejected: 0, gaps: 0, cursor: 1210 })
+    expect(source.metrics).toMatchObject({
+      delivered: 1210,
+      done: 1210,
+      open: 0,
+      rejected: 0,
+      gaps: 0,
+      cursor: 1210,
+    })
     expectBalanced(source.metrics)
   })
 
@@ -39,7 +46,9 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     const gates = new Map([0, 1, 2].map((n) => [n, new Subject<never>()]))
     const done = new Collected<number>()
     const subscription = source.events$
-      .pipe(boundedMergeMap(({ n }) => (gates.get(n) ?? EMPTY).pipe(endWith(n)), { concurrency: 3 }))
+      .pipe(
+        boundedMergeMap(({ n }) => (gates.get(n) ?? EMPTY).pipe(endWith(n)), { concurrency: 3 }),
+      )
       .subscribe(done.add)
     await source.when(({ open }) => open === 3)
     expect(await pendingIn(server)).toBe(3)
@@ -67,7 +76,17 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     expect(seen.filter((n) => n === 0)).toHaveLength(3)
     expect(seen.filter((n) => n > 0)).toEqual(numbers(1, 50))
     const letter = await server.cli('XRANGE', 's:dead', '-', '+')
-    for (const part of ['event', '"n":0', 'dead:id', bad, 'dead:stream', 'dead:deliveries', '3', 'dead:reason', 'its work failed 3 times'])
+    for (const part of [
+      'event',
+      '"n":0',
+      'dead:id',
+      bad,
+      'dead:stream',
+      'dead:deliveries',
+      '3',
+      'dead:reason',
+      'its work failed 3 times',
+    ])
       expect(letter).toContain(part)
     subscription.unsubscribe()
     expect(source.metrics).toMatchObject({ delivered: 52, failed: 3, done: 49, rejected: 0 })
@@ -83,7 +102,11 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     const events = await lastValueFrom(source.events$.pipe(take(999), toArray()))
     expect(events.map(({ n }) => n)).toEqual(numbers(0, 1000).filter((n) => n !== 500))
     expect(source.rejects).toHaveLength(1)
-    expect(source.rejects[0]).toMatchObject({ host: 's', frame: '["event","no json"]', error: { place: { position: 501 } } })
+    expect(source.rejects[0]).toMatchObject({
+      host: 's',
+      frame: '["event","no json"]',
+      error: { place: { position: 501 } },
+    })
     await until(async () => (await server.cli('XLEN', 's:dead')) === ':1')
     await until(async () => (await pendingIn(server)) === 0)
   })
@@ -110,8 +133,33 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     await write(server, 0, 3)
     await server.cli('XGROUP', 'CREATE', 's', 'g', '0')
     await server.cli('XREADGROUP', 'GROUP', 'g', 'dead', 'COUNT', '3', 'STREAMS', 's', '>')
-    await server.cli('XCLAIM', 's', 'g', 'dead', '0', '2-0', 'RETRYCOUNT', '5', 'IDLE', '60000', 'JUSTID')
-    await server.cli('XCLAIM', 's', 'g', 'dead', '0', '1-0', '3-0', 'RETRYCOUNT', '4', 'IDLE', '60000', 'JUSTID')
+    await server.cli(
+      'XCLAIM',
+      's',
+      'g',
+      'dead',
+      '0',
+      '2-0',
+      'RETRYCOUNT',
+      '5',
+      'IDLE',
+      '60000',
+      'JUSTID',
+    )
+    await server.cli(
+      'XCLAIM',
+      's',
+      'g',
+      'dead',
+      '0',
+      '1-0',
+      '3-0',
+      'RETRYCOUNT',
+      '4',
+      'IDLE',
+      '60000',
+      'JUSTID',
+    )
     await using opened = await connect(server.url)
     const source = watched(opened.client, { claimIdleMs: 300 })
     const seen = new Collected<number>()
@@ -119,7 +167,9 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     await until(async () => (await server.cli('XLEN', 's:dead')) === ':1')
     await until(async () => (await pendingIn(server)) === 0)
     expect(seen.items).toEqual([0, 2])
-    expect(source.rejects.map(({ error }) => error.message)).toEqual([expect.stringContaining('delivered 5 times, and never ended')])
+    expect(source.rejects.map(({ error }) => error.message)).toEqual([
+      expect.stringContaining('delivered 5 times, and never ended'),
+    ])
     subscription.unsubscribe()
   })
 
@@ -140,8 +190,21 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
   })
 
   it('reads what rsky writes; the labels of one entry are one delivery, done when all of them are', async () => {
-    const label = { src: 'did:plc:l', uri: 'at://did:plc:a', cid: null, val: 'spam', neg: null, cts: '2026-01-01T00:00:00Z' }
-    await server.cli('XADD', 's', '5-2', 'labels', JSON.stringify({ seq: 9, labels: [label, { ...label, val: 'porn' }] }))
+    const label = {
+      src: 'did:plc:l',
+      uri: 'at://did:plc:a',
+      cid: null,
+      val: 'spam',
+      neg: null,
+      cts: '2026-01-01T00:00:00Z',
+    }
+    await server.cli(
+      'XADD',
+      's',
+      '5-2',
+      'labels',
+      JSON.stringify({ seq: 9, labels: [label, { ...label, val: 'porn' }] }),
+    )
     await using opened = await connect(server.url)
     const source = watched(opened.client, { format: 'rsky' })
     const releases: (() => void)[] = []
@@ -154,7 +217,13 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
       releases.push(hold())
     })
     await until(() => releases.length === 2)
-    const read = { seq: 9, src: 'did:plc:l', uri: 'at://did:plc:a', val: 'spam', cts: '2026-01-01T00:00:00Z' }
+    const read = {
+      seq: 9,
+      src: 'did:plc:l',
+      uri: 'at://did:plc:a',
+      val: 'spam',
+      cts: '2026-01-01T00:00:00Z',
+    }
     expect(seen).toEqual([read, { ...read, val: 'porn' }])
     expect(places).toEqual([
       { host: 's', position: 5, index: 2 },

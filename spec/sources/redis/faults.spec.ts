@@ -78,7 +78,9 @@ describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connec
     await write(server, 0, 5)
     await seen.when(({ length }) => length === 15)
     expect(seen.items).toEqual([...numbers(0, 10), ...numbers(0, 5)])
-    expect(source.gaps).toEqual([{ host: 's', from: 10, to: undefined, reason: 'trimmed', recoverable: false }])
+    expect(source.gaps).toEqual([
+      { host: 's', from: 10, to: undefined, reason: 'trimmed', recoverable: false },
+    ])
 
     await server.cli('XGROUP', 'DESTROY', 's', 'g')
     await write(server, 5, 8)
@@ -132,7 +134,10 @@ describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connec
 describeRedis('redisStream$ with a mistake', () => {
   const refusal = (client: Parameters<typeof watched>[0], config = {}) =>
     new Promise<unknown>((resolve, reject) => {
-      watched(client, config).events$.subscribe({ error: resolve, next: () => reject(new Error('an event came')) })
+      watched(client, config).events$.subscribe({
+        error: resolve,
+        next: () => reject(new Error('an event came')),
+      })
     })
 
   it('ends at once with what Redis refused', async () => {
@@ -143,7 +148,11 @@ describeRedis('redisStream$ with a mistake', () => {
       expect(await refusal(client)).toMatchObject({ code: 'REDIS_REFUSED', reason: 'WRONGTYPE' })
       await server.cli('DEL', 's')
       await server.cli('ACL', 'SETUSER', 'reader', 'on', '>pw', '~*', '+@all', '-xack')
-      const reader = await createClient({ url: server.url, username: 'reader', password: 'pw' }).connect()
+      const reader = await createClient({
+        url: server.url,
+        username: 'reader',
+        password: 'pw',
+      }).connect()
       expect(await refusal(reader)).toMatchObject({ reason: 'NOPERM' })
       reader.destroy()
       await server.cli('CONFIG', 'SET', 'requirepass', 'secret')
@@ -172,10 +181,21 @@ describeRedis('redisStream$ with a mistake', () => {
     }
     const call = () => redisStream$(wrong as never)
     expect(call).toThrow(ConfigError)
-    for (const option of ['client', 'stream', 'consumer', 'from', 'format', 'partitions', 'maxDeliveries', 'typo'])
+    for (const option of [
+      'client',
+      'stream',
+      'consumer',
+      'from',
+      'format',
+      'partitions',
+      'maxDeliveries',
+      'typo',
+    ])
       expect(call).toThrow(new RegExp(`\`${option}\``))
     expect(() => redisStream$(undefined as never)).toThrow(ConfigError)
     const client = { sendCommand() {}, duplicate() {} } as never
-    expect(() => redisStream$({ client, stream: 's', group: 'g', consumer: 'c', deadLetter: 's' })).toThrow(/deadLetter/)
+    expect(() =>
+      redisStream$({ client, stream: 's', group: 'g', consumer: 'c', deadLetter: 's' }),
+    ).toThrow(/deadLetter/)
   })
 })

@@ -56,7 +56,9 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     await write(server, 0, 3, 's{0}')
     // Its read has come back, whatever it brought.
     await until(async () => !(await server.cli('CLIENT', 'LIST')).includes('flags=b'))
-    expect(await server.cli('XREADGROUP', 'GROUP', 'g', 'another', 'STREAMS', 's{0}', '>')).toContain('"n":0')
+    expect(
+      await server.cli('XREADGROUP', 'GROUP', 'g', 'another', 'STREAMS', 's{0}', '>'),
+    ).toContain('"n":0')
     expect(await server.cli('XPENDING', 's{0}', 'g', '-', '+', '10', 'me')).toBe('*0')
     expect(seen.items).toEqual([])
     subscription.unsubscribe()
@@ -72,7 +74,9 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     const seen = new Collected<number>()
     const subscription = source.events$.subscribe(({ n }) => seen.add(n))
     await seen.when(({ length }) => length === 4)
-    expect(source.gaps).toEqual([{ host: 's{0}', from: 2, to: 7, reason: 'trimmed', recoverable: false, count: 4 }])
+    expect(source.gaps).toEqual([
+      { host: 's{0}', from: 2, to: 7, reason: 'trimmed', recoverable: false, count: 4 },
+    ])
     await until(async () => (await pendingIn(server, 's{0}')) === 0)
     await server.cli('XGROUP', 'DESTROY', 's{0}', 'g')
     await write(server, 10, 12, 's{0}')
@@ -105,8 +109,13 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
       seen += 1
       if (seen === 5) stop$.next()
     }
-    const hangUp = () => ('destroy' in opened.client ? opened.client.destroy() : opened.client.disconnect())
-    const pipe$ = source.events$.pipe(takeUntil(stop$), boundedMergeMap(work), tap({ complete: hangUp }))
+    const hangUp = () =>
+      'destroy' in opened.client ? opened.client.destroy() : opened.client.disconnect()
+    const pipe$ = source.events$.pipe(
+      takeUntil(stop$),
+      boundedMergeMap(work),
+      tap({ complete: hangUp }),
+    )
     await lastValueFrom(pipe$, { defaultValue: undefined })
     expect(await server.cli('EXISTS', LEASE, 's:members:g')).toBe(':0')
     expect(seen).toBeGreaterThanOrEqual(5)
@@ -120,7 +129,14 @@ describeRedis('the lease of another process', () => {
     if (connect === undefined) throw new Error('no client')
     await using opened = await connect(server.url)
     const leaseOf = (process: string) =>
-      new Lease(0, 's{0}', LEASE, { process, name: `${process} 1` }, redisCommands(opened.client), 60_000)
+      new Lease(
+        0,
+        's{0}',
+        LEASE,
+        { process, name: `${process} 1` },
+        redisCommands(opened.client),
+        60_000,
+      )
     const [one, other] = [leaseOf('one'), leaseOf('other')]
     expect([await one.take(), await other.take()]).toEqual([true, false])
     expect(await server.cli('GET', LEASE)).toContain('one 1')
@@ -159,23 +175,28 @@ describeRedis('two leases of one process', () => {
   })
 })
 
-describeRedis.each(clients.slice(0, 1))('a partition that is lost in trouble, over %s', (_, connect) => {
-  it('is in trouble no more when it is read again', async () => {
-    await using server = await redisServer()
-    await using opened = await connect(server.url)
-    const source = watched(opened.client, { partitions: 1, leaseMs: 200 })
-    const seen = new Collected<number>()
-    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
-    await write(server, 0, 1, 's{0}')
-    await seen.when(({ length }) => length === 1)
-    await server.kill()
-    // Lost by the clock of this process, before Redis is back.
-    const lostAt = performance.now() + 400
-    await source.when(({ connection }) => connection.state === 'waiting' && performance.now() > lostAt)
-    await server.start()
-    await write(server, 1, 2, 's{0}')
-    await seen.when(({ length }) => length === 2)
-    await source.when(({ connection }) => connection.state === 'open')
-    subscription.unsubscribe()
-  })
-})
+describeRedis.each(clients.slice(0, 1))(
+  'a partition that is lost in trouble, over %s',
+  (_, connect) => {
+    it('is in trouble no more when it is read again', async () => {
+      await using server = await redisServer()
+      await using opened = await connect(server.url)
+      const source = watched(opened.client, { partitions: 1, leaseMs: 200 })
+      const seen = new Collected<number>()
+      const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+      await write(server, 0, 1, 's{0}')
+      await seen.when(({ length }) => length === 1)
+      await server.kill()
+      // Lost by the clock of this process, before Redis is back.
+      const lostAt = performance.now() + 400
+      await source.when(
+        ({ connection }) => connection.state === 'waiting' && performance.now() > lostAt,
+      )
+      await server.start()
+      await write(server, 1, 2, 's{0}')
+      await seen.when(({ length }) => length === 2)
+      await source.when(({ connection }) => connection.state === 'open')
+      subscription.unsubscribe()
+    })
+  },
+)

@@ -1,5 +1,11 @@
 import { concatMap, EMPTY, endWith, NEVER, type Observable, Subject, take, tap } from 'rxjs'
-import { boundedBatchMap, boundedMergeMap, type CommitEvent, hold, ingest } from '../../../src/index.js'
+import {
+  boundedBatchMap,
+  boundedMergeMap,
+  type CommitEvent,
+  hold,
+  ingest,
+} from '../../../src/index.js'
 import { redisSinkMetrics, toRedisStream } from '../../../src/redis.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { expectBalanced } from '../../helpers/streams.js'
@@ -91,7 +97,11 @@ describeRedis('redisStream$ under pressure', () => {
     const source = watched(opened.client, { claimIdleMs: 50_000 })
     const first = new Collected<number>()
     const subscription = source.events$
-      .pipe(boundedMergeMap(({ n }) => (n < 5 ? EMPTY.pipe(endWith(n)) : new Subject<number>()), { capacity: 20 }))
+      .pipe(
+        boundedMergeMap(({ n }) => (n < 5 ? EMPTY.pipe(endWith(n)) : new Subject<number>()), {
+          capacity: 20,
+        }),
+      )
       .subscribe(first.add)
     await source.when(({ connection, done }) => connection.state === 'paused' && done === 5)
     subscription.unsubscribe()
@@ -99,7 +109,9 @@ describeRedis('redisStream$ under pressure', () => {
     expect(source.metrics).toMatchObject({ delivered: 26, failed: 21, done: 5 })
     expectBalanced(source.metrics)
     // Another consumer may have them at once, and not when `claimIdleMs` are over.
-    await until(async () => (await server.cli('XPENDING', 's', 'g', 'IDLE', '50000', '-', '+', '200')).startsWith('*95'))
+    await until(async () =>
+      (await server.cli('XPENDING', 's', 'g', 'IDLE', '50000', '-', '+', '200')).startsWith('*95'),
+    )
     const other = watched(opened.client, { consumer: 'other', claimIdleMs: 600 })
     const second = new Collected<number>()
     const rest = other.events$.subscribe(({ n }) => second.add(n))
@@ -111,27 +123,34 @@ describeRedis('redisStream$ under pressure', () => {
   it.each([
     ['goes on all the same', () => new Promise<number>(() => {})],
     ['is cut', () => NEVER],
-  ])('counts the failure of the event that ended the stream, and of no other whose work %s', async (_, work) => {
-    await write(server, 0, 20)
-    await using opened = await connect(server.url)
-    const source = watched(opened.client, { maxDeliveries: 2 })
-    const ended = new Collected<unknown>()
-    for (const round of [1, 2]) {
-      source.events$
-        .pipe(boundedMergeMap(({ n }) => (n === 7 ? Promise.reject(new Error('poison')) : work()), { concurrency: 20 }))
-        .subscribe({ error: ended.add })
-      await ended.when(({ length }) => length === round)
-      // Those in the pipe are given back, but for the one that is buried.
-      await until(async () => (await server.cli('XLEN', 's:dead')) === `:${round - 1}`)
-    }
-    expect(await server.cli('XRANGE', 's:dead', '-', '+')).toContain('"n":7')
-    await until(async () => (await pendingIn(server)) === 19)
-    const rest = new Collected<number>()
-    const subscription = source.events$.subscribe(({ n }) => rest.add(n))
-    await rest.when(({ length }) => length === 19)
-    expect(await server.cli('XLEN', 's:dead')).toBe(':1')
-    subscription.unsubscribe()
-  })
+  ])(
+    'counts the failure of the event that ended the stream, and of no other whose work %s',
+    async (_, work) => {
+      await write(server, 0, 20)
+      await using opened = await connect(server.url)
+      const source = watched(opened.client, { maxDeliveries: 2 })
+      const ended = new Collected<unknown>()
+      for (const round of [1, 2]) {
+        source.events$
+          .pipe(
+            boundedMergeMap(({ n }) => (n === 7 ? Promise.reject(new Error('poison')) : work()), {
+              concurrency: 20,
+            }),
+          )
+          .subscribe({ error: ended.add })
+        await ended.when(({ length }) => length === round)
+        // Those in the pipe are given back, but for the one that is buried.
+        await until(async () => (await server.cli('XLEN', 's:dead')) === `:${round - 1}`)
+      }
+      expect(await server.cli('XRANGE', 's:dead', '-', '+')).toContain('"n":7')
+      await until(async () => (await pendingIn(server)) === 19)
+      const rest = new Collected<number>()
+      const subscription = source.events$.subscribe(({ n }) => rest.add(n))
+      await rest.when(({ length }) => length === 19)
+      expect(await server.cli('XLEN', 's:dead')).toBe(':1')
+      subscription.unsubscribe()
+    },
+  )
 
   it('feeds `ingest`, and a stream below it at the places that it gives', async () => {
     const ids = await write(server, 0, 200)

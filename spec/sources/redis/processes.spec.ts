@@ -43,9 +43,13 @@ class Fleet {
   ) {}
 
   start(consumer: string, workMs = 1): ChildProcess {
-    const child = spawn(process.execPath, [program, this.server.url, consumer, `${this.partitions}`, `${workMs}`], {
-      stdio: ['pipe', 'inherit', 'inherit'],
-    })
+    const child = spawn(
+      process.execPath,
+      [program, this.server.url, consumer, `${this.partitions}`, `${workMs}`],
+      {
+        stdio: ['pipe', 'inherit', 'inherit'],
+      },
+    )
     children.add(child)
     child.once('exit', () => children.delete(child))
     return child
@@ -62,7 +66,9 @@ class Fleet {
   }
 
   get streams(): readonly string[] {
-    return this.partitions === 0 ? ['s'] : numbers(0, this.partitions).map((partition) => `s{${partition}}`)
+    return this.partitions === 0
+      ? ['s']
+      : numbers(0, this.partitions).map((partition) => `s{${partition}}`)
   }
 
   async pending(): Promise<number> {
@@ -72,7 +78,10 @@ class Fleet {
 
   /** Whether each of the numbers below `count` was handled, and all is acked. */
   async isDone(count: number): Promise<boolean> {
-    return new Set((await this.handled()).map(({ n }) => n)).size === count && (await this.pending()) === 0
+    return (
+      new Set((await this.handled()).map(({ n }) => n)).size === count &&
+      (await this.pending()) === 0
+    )
   }
 
   /** Twelve DIDs; each in one partition. */
@@ -82,7 +91,13 @@ class Fleet {
       .connect()
     for (let n = from; n < to; n += 1) {
       const stream = this.streams[(n % 12) % this.streams.length] ?? ''
-      await client.sendCommand(['XADD', stream, '*', 'event', JSON.stringify({ did: `did:plc:${n % 12}`, n })])
+      await client.sendCommand([
+        'XADD',
+        stream,
+        '*',
+        'event',
+        JSON.stringify({ did: `did:plc:${n % 12}`, n }),
+      ])
     }
     client.destroy()
   }
@@ -107,7 +122,8 @@ function expectOrdered(handled: readonly Handled[]): void {
   }
 }
 
-// Quiet, each is done within some seconds; where the machine is busy, a program takes that long to start.
+// Quiet, each is done within some seconds; where the machine is busy, a program takes that long to
+// start.
 describeRedis('the processes of a group', () => {
   it('take over what a killed one had, and each entry is handled', async () => {
     await using server = await redisServer()

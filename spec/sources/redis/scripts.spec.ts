@@ -39,22 +39,25 @@ describeRedis.each(clients)('the scripts of redisStream$ over %s', (_, connect) 
   it.each([
     ['s', undefined],
     ['s{0}', 1],
-  ])('are sent again where Redis forgot them: %s is read on, and nothing is lost or told', async (stream, partitions) => {
-    await using opened = await connect(server.url)
-    const source = watched(opened.client, { partitions, batchSize: 5 })
-    const seen = new Collected<number>()
-    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
-    for (let from = 0; from < 60; from += 20) {
-      await write(server, from, from + 20, stream)
-      await seen.when(({ length }) => length === from + 20)
-      await server.cli('SCRIPT', 'FLUSH')
-    }
-    await until(async () => (await pendingIn(server, stream)) === 0)
-    subscription.unsubscribe()
-    expect(seen.items).toEqual(numbers(0, 60))
-    expect(source.gaps).toEqual([])
-    expect(source.metrics.reconnects).toBe(0)
-  })
+  ])(
+    'are sent again where Redis forgot them: %s is read on, and nothing is lost or told',
+    async (stream, partitions) => {
+      await using opened = await connect(server.url)
+      const source = watched(opened.client, { partitions, batchSize: 5 })
+      const seen = new Collected<number>()
+      const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+      for (let from = 0; from < 60; from += 20) {
+        await write(server, from, from + 20, stream)
+        await seen.when(({ length }) => length === from + 20)
+        await server.cli('SCRIPT', 'FLUSH')
+      }
+      await until(async () => (await pendingIn(server, stream)) === 0)
+      subscription.unsubscribe()
+      expect(seen.items).toEqual(numbers(0, 60))
+      expect(source.gaps).toEqual([])
+      expect(source.metrics.reconnects).toBe(0)
+    },
+  )
 
   it('find what was trimmed at the first read of a connection', async () => {
     await write(server, 0, 10)

@@ -44,7 +44,8 @@ export function watched(client: RedisClient, config: Partial<RedisStreamConfig> 
     get metrics(): StreamMetrics {
       return metrics$.value
     },
-    when: (condition: (metrics: StreamMetrics) => boolean) => firstValueFrom(metrics$.pipe(filter(condition))),
+    when: (condition: (metrics: StreamMetrics) => boolean) =>
+      firstValueFrom(metrics$.pipe(filter(condition))),
   }
 }
 
@@ -70,7 +71,13 @@ export class Collected<T> {
 }
 
 /** Entries of the numbers from `from` up to `to`, ten DIDs in turn. Answers their ids. */
-export async function write(server: RedisServer, from: number, to: number, stream = 's', didOf = (n: number) => `did:plc:${n % 10}`) {
+export async function write(
+  server: RedisServer,
+  from: number,
+  to: number,
+  stream = 's',
+  didOf = (n: number) => `did:plc:${n % 10}`,
+) {
   // A server that has just started may be loading still what it kept.
   await until(async () => (await server.cli('PING')) === '+PONG')
   const client = await createClient({ url: server.url })
@@ -94,7 +101,10 @@ export async function pendingIn(server: RedisServer, stream = 's'): Promise<numb
   return Number(/^\*4\r\n:(\d+)/.exec(answer)?.[1] ?? Number.NaN)
 }
 
-/** Redis answers nothing for so long, and then `atLast` is called while it still does not. (`DEBUG SLEEP` is refused from Redis 7 on.) */
+/**
+ * Redis answers nothing for so long, and then `atLast` is called while it still does not.
+ * (`DEBUG SLEEP` is refused from Redis 7 on.)
+ */
 export async function hang(server: RedisServer, ms: number, atLast = () => {}): Promise<void> {
   await server.freeze()
   const over = performance.now() + ms
@@ -114,4 +124,5 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
   )
 }
 
-export const numbers = (from: number, to: number): readonly number[] => Array.from({ length: to - from }, (_, i) => from + i)
+export const numbers = (from: number, to: number): readonly number[] =>
+  Array.from({ length: to - from }, (_, i) => from + i)

@@ -31,7 +31,9 @@ describeRedis('a stream that is trimmed', () => {
     const reading = after.events$.subscribe(({ n }) => late.add(n))
     await late.when(({ length }) => length === 20)
     expect(late.items).toEqual(numbers(80, 100))
-    expect(after.gaps).toEqual([{ host: 's', from: 10, to: 81, reason: 'trimmed', recoverable: false, count: 70 }])
+    expect(after.gaps).toEqual([
+      { host: 's', from: 10, to: 81, reason: 'trimmed', recoverable: false, count: 70 },
+    ])
     await write(server, 100, 110)
     await late.when(({ length }) => length === 30)
     await until(async () => (await pendingIn(server)) === 0)
@@ -52,7 +54,9 @@ describeRedis('a stream that is trimmed', () => {
   it('is a gap while it runs: told by one of the consumers, and every entry is read or in the gap', async () => {
     await write(server, 0, 200)
     await using opened = await connect(server.url)
-    const both = ['one', 'two'].map((consumer) => watched(opened.client, { consumer, batchSize: 5, maxInHand: 10 }))
+    const both = ['one', 'two'].map((consumer) =>
+      watched(opened.client, { consumer, batchSize: 5, maxInHand: 10 }),
+    )
     const seen = new Collected<number>()
     const releases: (() => void)[] = []
     const subscriptions = both.map(({ events$ }) =>
@@ -63,10 +67,16 @@ describeRedis('a stream that is trimmed', () => {
     )
     await seen.when(({ length }) => length === 20)
     await server.cli('XTRIM', 's', 'MAXLEN', '50')
-    for (; releases.length > 0; await seen.when(({ length }) => length === 70 || releases.length > 0))
+    for (
+      ;
+      releases.length > 0;
+      await seen.when(({ length }) => length === 70 || releases.length > 0)
+    )
       for (const release of releases.splice(0)) release()
     expect([...seen.items].sort((a, b) => a - b)).toEqual([...numbers(0, 20), ...numbers(150, 200)])
-    expect(both.flatMap(({ gaps }) => gaps)).toEqual([{ host: 's', from: 20, to: 151, reason: 'trimmed', recoverable: false, count: 130 }])
+    expect(both.flatMap(({ gaps }) => gaps)).toEqual([
+      { host: 's', from: 20, to: 151, reason: 'trimmed', recoverable: false, count: 130 },
+    ])
     for (const subscription of subscriptions) subscription.unsubscribe()
   })
 
@@ -101,7 +111,9 @@ describeRedis('a stream that is trimmed', () => {
     const reading = second.events$.subscribe(({ n }) => seen.add(n))
     await seen.when(({ length }) => length === 4)
     expect(seen.items).toEqual(numbers(6, 10))
-    expect(second.gaps).toEqual([{ host: 's', from: 1, to: 6, reason: 'trimmed', recoverable: false, count: 6 }])
+    expect(second.gaps).toEqual([
+      { host: 's', from: 1, to: 6, reason: 'trimmed', recoverable: false, count: 6 },
+    ])
     await until(async () => (await pendingIn(server)) === 0)
     reading.unsubscribe()
   })

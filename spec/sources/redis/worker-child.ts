@@ -3,8 +3,16 @@ import { timer } from 'rxjs'
 import { boundedMergeMap, streamMetrics } from '../../../src/index.js'
 import { redisStream$ } from '../../../src/redis.js'
 
-/** A worker process: handles entries of `s`, writes each to the list `handled`, and ends in good order when its input does. */
-async function main(url: string, consumer: string, partitions: string, workMs: string): Promise<void> {
+/**
+ * A worker process: handles entries of `s`, writes each to the list `handled`, and ends in good
+ * order when its input does.
+ */
+async function main(
+  url: string,
+  consumer: string,
+  partitions: string,
+  workMs: string,
+): Promise<void> {
   const client = await createClient({ url, socket: { reconnectStrategy: 50 } })
     .on('error', () => {})
     .connect()

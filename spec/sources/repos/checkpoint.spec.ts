@@ -46,12 +46,15 @@ function holding(listed: Listed) {
 }
 
 describe('the checkpoint of listRepos$', () => {
-  it.each(['relay', 'pds'] as const)('says that the listing of a %s is completed', async (style) => {
-    await using server = await fakeRepos({ repos: 25, style })
-    const store = memoryCursorStore()
-    await lastValueFrom(new Listed(server, { checkpoint: store }).repos$)
-    expect([...store.positions]).toEqual([[keyOf(server), '{"pages":3,"completed":true}']])
-  })
+  it.each(['relay', 'pds'] as const)(
+    'says that the listing of a %s is completed',
+    async (style) => {
+      await using server = await fakeRepos({ repos: 25, style })
+      const store = memoryCursorStore()
+      await lastValueFrom(new Listed(server, { checkpoint: store }).repos$)
+      expect([...store.positions]).toEqual([[keyOf(server), '{"pages":3,"completed":true}']])
+    },
+  )
 
   it('moves when the repos of a page are done, and says the end only after the last one', async () => {
     await using server = await fakeRepos({ repos: 25 })
@@ -61,7 +64,8 @@ describe('the checkpoint of listRepos$', () => {
     const released = async (from: number, to: number, checkpoint: number | undefined) => {
       for (const release of holds.slice(from, to)) release()
       await ticks(3)
-      if (checkpoint !== undefined) await listed.when((metrics) => metrics.checkpoint === checkpoint)
+      if (checkpoint !== undefined)
+        await listed.when((metrics) => metrics.checkpoint === checkpoint)
       return saves.at(-1)
     }
     await listed.received(25)
@@ -92,10 +96,14 @@ describe('the checkpoint of listRepos$', () => {
     const store = memoryCursorStore()
     const config = { checkpoint: store, onCompleted: 'restart' } as const
     await lastValueFrom(new Listed(server, config).repos$)
-    expect(await lastValueFrom(new Listed(server, config).repos$.pipe(take(12), toArray()))).toEqual(server.repos.slice(0, 12))
+    expect(
+      await lastValueFrom(new Listed(server, config).repos$.pipe(take(12), toArray())),
+    ).toEqual(server.repos.slice(0, 12))
     await turn()
     expect([...store.positions.values()]).toEqual(['{"pages":1,"cursor":"10"}'])
-    expect(await lastValueFrom(new Listed(server, config).repos$.pipe(toArray()))).toEqual(server.repos.slice(10))
+    expect(await lastValueFrom(new Listed(server, config).repos$.pipe(toArray()))).toEqual(
+      server.repos.slice(10),
+    )
     expect([...store.positions.values()]).toEqual(['{"pages":3,"completed":true}'])
   })
 
@@ -122,7 +130,9 @@ describe('the checkpoint of listRepos$', () => {
     await listed.when(({ connection }) => connection.state === 'closed')
     expect(state.completed).toBe(true)
     expect([...store.positions.values()]).toEqual(['{"pages":1,"cursor":"10"}'])
-    expect(await lastValueFrom(new Listed(server, { checkpoint: store }).repos$.pipe(toArray()))).toEqual(server.repos.slice(10))
+    expect(
+      await lastValueFrom(new Listed(server, { checkpoint: store }).repos$.pipe(toArray())),
+    ).toEqual(server.repos.slice(10))
   })
 
   it('moves past a page of bad repos alone', async () => {
@@ -175,15 +185,32 @@ describe('the checkpoint of listRepos$', () => {
       },
     }
     const listed = new Listed(server, { checkpoint: store })
-    expect(await lastValueFrom(listed.repos$.pipe(take(11), toArray()))).toEqual(server.repos.slice(10, 21))
+    expect(await lastValueFrom(listed.repos$.pipe(take(11), toArray()))).toEqual(
+      server.repos.slice(10, 21),
+    )
     await turn()
     expect(redis.get('repo_backfill:cursor:host')).toBe('20')
-    expect(await lastValueFrom(new Listed(server, { checkpoint: store }).repos$.pipe(toArray()))).toEqual(server.repos.slice(20))
+    expect(
+      await lastValueFrom(new Listed(server, { checkpoint: store }).repos$.pipe(toArray())),
+    ).toEqual(server.repos.slice(20))
     expect(redis.get('!ingester-done')).toBe('1')
-    expect(await lastValueFrom(new Listed(server, { checkpoint: store }).repos$.pipe(toArray()))).toEqual([])
+    expect(
+      await lastValueFrom(new Listed(server, { checkpoint: store }).repos$.pipe(toArray())),
+    ).toEqual([])
   })
 
-  it.each(['', 'nonsense', '7', 'null', '[]', '{}', '{"cursor":""}', '{"cursor":5}', '{"pages":-1,"cursor":"a"}', '{"completed":"yes"}'])(
+  it.each([
+    '',
+    'nonsense',
+    '7',
+    'null',
+    '[]',
+    '{}',
+    '{"cursor":""}',
+    '{"cursor":5}',
+    '{"pages":-1,"cursor":"a"}',
+    '{"completed":"yes"}',
+  ])(
     'errors with CursorStoreError for a position that this library did not save: %p',
     async (text) => {
       await using server = await fakeRepos({ repos: 5 })
@@ -191,14 +218,19 @@ describe('the checkpoint of listRepos$', () => {
       const listed = new Listed(server, { checkpoint: store })
       await expect(lastValueFrom(listed.repos$)).rejects.toThrow(CursorStoreError)
       expect(server.requests).toHaveLength(0)
-      expect(listed.metrics.connection).toMatchObject({ state: 'closed', reason: { code: 'CURSOR_STORE' } })
+      expect(listed.metrics.connection).toMatchObject({
+        state: 'closed',
+        reason: { code: 'CURSOR_STORE' },
+      })
     },
   )
 
   it('errors when the store cannot load', async () => {
     await using server = await fakeRepos({ repos: 5 })
     const store = { ...memoryCursorStore(), load: () => Promise.reject(new Error('disk on fire')) }
-    await expect(lastValueFrom(new Listed(server, { checkpoint: store }).repos$)).rejects.toThrow(/disk on fire/)
+    await expect(lastValueFrom(new Listed(server, { checkpoint: store }).repos$)).rejects.toThrow(
+      /disk on fire/,
+    )
   })
 
   it('is tried again when a save fails, and the listing completes only when the end is saved', async () => {
@@ -244,7 +276,9 @@ describe('a crash of a listing', () => {
     const survived = memoryCursorStore(positions)
     subscription.unsubscribe()
     const finished = new Set(order.map((index) => didsOf(server.repos)[index]))
-    const again = await lastValueFrom(new Listed(server, { checkpoint: survived }).repos$.pipe(toArray()))
+    const again = await lastValueFrom(
+      new Listed(server, { checkpoint: survived }).repos$.pipe(toArray()),
+    )
     for (const { did } of again) finished.add(did)
     expect(finished).toEqual(new Set(didsOf(server.repos)))
     expect([...survived.positions.values()]).toEqual(['{"pages":3,"completed":true}'])
@@ -269,7 +303,8 @@ describe('a crash of a listing', () => {
         return count
       })
       const listed = new Listed(server, { checkpoint: often(store) })
-      // Frozen at the crash: what is done after it is not in the set, and what is saved after it not in the store.
+      // Frozen at the crash: what is done after it is not in the set, and what is saved after it
+      // not in the store.
       let frozen: ReadonlyMap<string, string> | undefined
       await new Promise<void>((resolve, reject) => {
         const subscription = listed.repos$.pipe(mergeMap(work)).subscribe({

@@ -10,7 +10,8 @@ const issuesOf = (config: unknown): readonly string[] => {
     return error.issues.map(({ option, message }) => `${option} ${message}`)
   }
 }
-const hostsOf = (host: string | readonly string[]) => checkListReposConfig({ host }).map((options) => options.host)
+const hostsOf = (host: string | readonly string[]) =>
+  checkListReposConfig({ host }).map((options) => options.host)
 
 describe('the config of listRepos$', () => {
   it('is good as it is, and lists the public relay', () => {
@@ -26,12 +27,16 @@ describe('the config of listRepos$', () => {
 
   it('takes a host in every form', () => {
     expect(hostsOf('pds.example')).toEqual(['https://pds.example/xrpc/com.atproto.sync.listRepos'])
-    expect(hostsOf('localhost:2583')).toEqual(['http://localhost:2583/xrpc/com.atproto.sync.listRepos'])
+    expect(hostsOf('localhost:2583')).toEqual([
+      'http://localhost:2583/xrpc/com.atproto.sync.listRepos',
+    ])
     expect(hostsOf(['http://a.example', 'wss://b.example/'])).toEqual([
       'http://a.example/xrpc/com.atproto.sync.listRepos',
       'https://b.example/xrpc/com.atproto.sync.listRepos',
     ])
-    expect(hostsOf('https://proxy.example/relay/list')).toEqual(['https://proxy.example/relay/list'])
+    expect(hostsOf('https://proxy.example/relay/list')).toEqual([
+      'https://proxy.example/relay/list',
+    ])
   })
 
   it('names every mistake at once', () => {
@@ -58,12 +63,18 @@ describe('the config of listRepos$', () => {
       expect.stringMatching(/^maxPageBytes must be a whole number above 0/),
       'wire is not an option',
     ])
-    expect(issuesOf({ limit: 1001 })).toEqual(['limit must be a whole number from 1 to 1000, not 1001'])
+    expect(issuesOf({ limit: 1001 })).toEqual([
+      'limit must be a whole number from 1 to 1000, not 1001',
+    ])
   })
 
   it('refuses a host twice, and what several hosts cannot share', () => {
-    expect(issuesOf({ host: ['a.example', 'https://a.example'] })).toEqual(['host names a host twice'])
-    expect(issuesOf({ host: ['a.example', 'b.example'], cursor: '5', metrics$: streamMetrics() })).toEqual([
+    expect(issuesOf({ host: ['a.example', 'https://a.example'] })).toEqual([
+      'host names a host twice',
+    ])
+    expect(
+      issuesOf({ host: ['a.example', 'b.example'], cursor: '5', metrics$: streamMetrics() }),
+    ).toEqual([
       expect.stringMatching(/^metrics\$ must be a function of the host/),
       'cursor means something to one host alone, and there are several',
     ])

@@ -47,17 +47,25 @@ describe('the paging of listRepos$', () => {
       running -= 1
       return repo.did
     }
-    const done = await lastValueFrom(listed.repos$.pipe(boundedMergeMap(work, { capacity: 8, concurrency: 4 }), toArray()))
+    const done = await lastValueFrom(
+      listed.repos$.pipe(boundedMergeMap(work, { capacity: 8, concurrency: 4 }), toArray()),
+    )
     expect([...done].sort()).toEqual([...didsOf(server.repos)].sort())
     expect(most).toBeLessThanOrEqual(12)
     expect(listed.states).toContain('paused')
   })
 
   it('takes a page that was under way when the queue filled up, and no other', async () => {
-    await using server = await fakeRepos({ repos: 60, faults: [{ onRequest: 2, do: 'slow', delayMs: 1 }] })
+    await using server = await fakeRepos({
+      repos: 60,
+      faults: [{ onRequest: 2, do: 'slow', delayMs: 1 }],
+    })
     const listed = new Listed(server)
     const holds: Release[] = []
-    const work = boundedMergeMap(() => new Promise<void>(() => {}), { capacity: 10, concurrency: 1 })
+    const work = boundedMergeMap(() => new Promise<void>(() => {}), {
+      capacity: 10,
+      concurrency: 1,
+    })
     const subscription = listed.repos$
       .pipe(
         map((repo) => {
@@ -77,7 +85,9 @@ describe('the paging of listRepos$', () => {
 
   it('does not wait for ever for a batch that is waiting for more', async () => {
     await using server = await fakeRepos({ repos: 25 })
-    const batches$ = new Listed(server).repos$.pipe(boundedBatchMap((repos) => [repos.length], { size: 10, maxWaitMs: 5 }))
+    const batches$ = new Listed(server).repos$.pipe(
+      boundedBatchMap((repos) => [repos.length], { size: 10, maxWaitMs: 5 }),
+    )
     expect(await lastValueFrom(batches$.pipe(toArray()))).toEqual([10, 10, 5])
   })
 
@@ -111,7 +121,9 @@ describe('the paging of listRepos$', () => {
     await listed.when(({ dropped }) => dropped === 7)
     gate.complete()
     await over
-    expect(listed.gaps).toEqual([expect.objectContaining({ from: 1, to: 1, reason: 'dropped', recoverable: false, count: 7 })])
+    expect(listed.gaps).toEqual([
+      expect.objectContaining({ from: 1, to: 1, reason: 'dropped', recoverable: false, count: 7 }),
+    ])
     expectBalanced(listed.metrics)
   })
 })

@@ -8,7 +8,13 @@ import {
   RefusedError,
   RequestTimeoutError,
 } from '../../../src/index.js'
-import { type FakeRepos, fakeRepos, generateRepos, type ReposFault, type ReposFaultAction } from '../../../src/testing/index.js'
+import {
+  type FakeRepos,
+  fakeRepos,
+  generateRepos,
+  type ReposFault,
+  type ReposFaultAction,
+} from '../../../src/testing/index.js'
 import { expectBalanced } from '../../helpers/streams.js'
 import { didsOf, Listed } from './listed.js'
 
@@ -20,7 +26,10 @@ const failure = (listed: Listed): Promise<unknown> =>
   )
 
 /** A server whose second request meets `fault`, and what became of a listing of its 25 repos. */
-async function meeting(fault: ReposFaultAction & { times?: number }, config: ConstructorParameters<typeof Listed>[1] = {}) {
+async function meeting(
+  fault: ReposFaultAction & { times?: number },
+  config: ConstructorParameters<typeof Listed>[1] = {},
+) {
   const server = await fakeRepos({ repos: 25, faults: [{ ...fault, onRequest: 2 } as ReposFault] })
   return { server, listed: new Listed(server, config), [Symbol.asyncDispose]: () => server.close() }
 }
@@ -45,7 +54,10 @@ describe('a listing waits and goes on at the same page', () => {
     ['a page whose cursor is a number', { do: 'garbage', body: '{"cursor":20,"repos":[]}' }],
     ['a page that is a list', { do: 'garbage', body: '[]' }],
     ['a page that is null', { do: 'garbage', body: 'null' }],
-    ['a page that is not UTF-8', { do: 'garbage', body: Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d) }],
+    [
+      'a page that is not UTF-8',
+      { do: 'garbage', body: Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d) },
+    ],
     ['a body that never ends', { do: 'flood' }],
   ])('after %s', async (_, fault) => {
     await using met = await meeting(fault, { maxPageBytes: 100_000 })
@@ -53,22 +65,35 @@ describe('a listing waits and goes on at the same page', () => {
     const times = fault.times ?? 1
     expect(met.server.fired).toHaveLength(times)
     expect(met.listed.metrics.reconnects).toBe(times)
-    expect(met.server.requests.map(({ cursor }) => cursor)).toEqual([undefined, ...Array(times + 1).fill('10'), '20'])
+    expect(met.server.requests.map(({ cursor }) => cursor)).toEqual([
+      undefined,
+      ...Array(times + 1).fill('10'),
+      '20',
+    ])
   })
 
-  it.each(['hang', 'stall'] as const)('after an answer that does not come within `timeoutMs` (%s)', async (fault) => {
-    await using met = await meeting({ do: fault }, { timeoutMs: 60, reconnect: { initialDelayMs: 100, jitter: 'none' } })
-    const over = all(met.listed, met.server)
-    expect((await met.listed.waiting()).reason).toBeInstanceOf(RequestTimeoutError)
-    await over
-    expect(met.server.requests[1]?.aborted).toBe(true)
-  })
+  it.each(['hang', 'stall'] as const)(
+    'after an answer that does not come within `timeoutMs` (%s)',
+    async (fault) => {
+      await using met = await meeting(
+        { do: fault },
+        { timeoutMs: 60, reconnect: { initialDelayMs: 100, jitter: 'none' } },
+      )
+      const over = all(met.listed, met.server)
+      expect((await met.listed.waiting()).reason).toBeInstanceOf(RequestTimeoutError)
+      await over
+      expect(met.server.requests[1]?.aborted).toBe(true)
+    },
+  )
 
   it('when nobody listens, and nobody ever did', async () => {
     const server = await fakeRepos()
     const { url } = server
     await server.close()
-    const listed = new Listed({ url }, { reconnect: { ...{ initialDelayMs: 1, jitter: 'none' }, maxAttempts: 2 } })
+    const listed = new Listed(
+      { url },
+      { reconnect: { ...{ initialDelayMs: 1, jitter: 'none' }, maxAttempts: 2 } },
+    )
     const error = await failure(listed)
     expect(error).toBeInstanceOf(ReconnectExhaustedError)
     expect((error as ReconnectExhaustedError).cause).toBeInstanceOf(ConnectError)
@@ -82,10 +107,22 @@ describe('back pressure of the server', () => {
     ['`Retry-After` in seconds', { 'retry-after': '7' }, 7000],
     ['`Retry-After` of a day, capped at 15 minutes', { 'retry-after': '86400' }, 900_000],
     ['`ratelimit-reset` in seconds from now', { 'ratelimit-reset': '12' }, 12_000],
-    ['`ratelimit-reset` far in the future, capped at 15 minutes', { 'ratelimit-reset': String(SOON * 10) }, 900_000],
-    ['`Retry-After` rather than `ratelimit-reset`', { 'retry-after': '3', 'ratelimit-reset': '700' }, 3000],
+    [
+      '`ratelimit-reset` far in the future, capped at 15 minutes',
+      { 'ratelimit-reset': String(SOON * 10) },
+      900_000,
+    ],
+    [
+      '`Retry-After` rather than `ratelimit-reset`',
+      { 'retry-after': '3', 'ratelimit-reset': '700' },
+      3000,
+    ],
     ['no header: the first backoff', {}, 50],
-    ['a header that is none: the first backoff', { 'retry-after': 'soon', 'ratelimit-reset': 'later' }, 50],
+    [
+      'a header that is none: the first backoff',
+      { 'retry-after': 'soon', 'ratelimit-reset': 'later' },
+      50,
+    ],
   ])('is waited out: %s', async (_, headers, ms) => {
     await using met = await meeting(
       { do: 'refuse', status: 429, headers },
@@ -100,7 +137,11 @@ describe('back pressure of the server', () => {
 
   it('reads `ratelimit-reset` as a unix time where it is one', async () => {
     const at = Math.ceil(Date.now() / 1000) + 100
-    await using met = await meeting({ do: 'refuse', status: 429, headers: { 'ratelimit-reset': String(at) } })
+    await using met = await meeting({
+      do: 'refuse',
+      status: 429,
+      headers: { 'ratelimit-reset': String(at) },
+    })
     const subscription = met.listed.repos$.subscribe()
     const { ms } = await met.listed.waiting()
     expect(ms).toBeGreaterThan(90_000)
@@ -118,7 +159,10 @@ describe('back pressure of the server', () => {
   })
 
   it('makes the waits grow where no header says how long', async () => {
-    await using met = await meeting({ do: 'refuse', status: 429, times: 4 }, { reconnect: { initialDelayMs: 2, jitter: 'none' } })
+    await using met = await meeting(
+      { do: 'refuse', status: 429, times: 4 },
+      { reconnect: { initialDelayMs: 2, jitter: 'none' } },
+    )
     const waits: number[] = []
     met.listed.metrics$.subscribe(({ connection, currentBackoffMs }) => {
       if (connection.state === 'waiting' && currentBackoffMs > 0) waits.push(currentBackoffMs)
@@ -137,7 +181,11 @@ describe('back pressure of the server', () => {
 
 describe('a listing ends', () => {
   it.each([
-    [400, '{"error":"InvalidRequest","message":"Malformed cursor"}', /400 InvalidRequest: Malformed cursor/],
+    [
+      400,
+      '{"error":"InvalidRequest","message":"Malformed cursor"}',
+      /400 InvalidRequest: Malformed cursor/,
+    ],
     [401, '{"error":"AuthMissing"}', /401 AuthMissing.*; check the credentials/],
     [404, '{"error":"Not Found"}', /404 Not Found.*; check the host and its path/],
     [501, '', /501/],
@@ -147,12 +195,20 @@ describe('a listing ends', () => {
     expect(error).toBeInstanceOf(RefusedError)
     expect(error).toMatchObject({ status, body, message: expect.stringMatching(message) })
     expect(met.listed.seen).toHaveLength(10)
-    expect(met.listed.metrics.connection).toEqual({ state: 'closed', host: expect.any(String), reason: error })
+    expect(met.listed.metrics.connection).toEqual({
+      state: 'closed',
+      host: expect.any(String),
+      reason: error,
+    })
   })
 
   it('with RefusedError at a redirect, which is not followed', async () => {
     await using elsewhere = await fakeRepos({ repos: 5 })
-    await using met = await meeting({ do: 'refuse', status: 302, headers: { location: elsewhere.url } })
+    await using met = await meeting({
+      do: 'refuse',
+      status: 302,
+      headers: { location: elsewhere.url },
+    })
     const error = await failure(met.listed)
     expect(error).toBeInstanceOf(RefusedError)
     expect(error).toMatchObject({ status: 302, message: expect.stringContaining(elsewhere.url) })
@@ -165,7 +221,11 @@ describe('a listing ends', () => {
   })
 
   it('with PageError after five pages in a row that cannot be read', async () => {
-    await using met = await meeting({ do: 'garbage', body: '<html>down for maintenance</html>', times: 5 })
+    await using met = await meeting({
+      do: 'garbage',
+      body: '<html>down for maintenance</html>',
+      times: 5,
+    })
     const error = await failure(met.listed)
     expect(error).toBeInstanceOf(PageError)
     expect((error as PageError).message).toContain('down for maintenance')
@@ -174,12 +234,17 @@ describe('a listing ends', () => {
 
   it('with PageError at pages larger than `maxPageBytes`, of which no more is read', async () => {
     await using met = await meeting({ do: 'flood', times: 5 }, { maxPageBytes: 20_000 })
-    expect(await failure(met.listed)).toMatchObject({ code: 'PAGE', message: expect.stringContaining('`maxPageBytes` (20000)') })
+    expect(await failure(met.listed)).toMatchObject({
+      code: 'PAGE',
+      message: expect.stringContaining('`maxPageBytes` (20000)'),
+    })
     await met.server.when(() => met.server.requests.slice(1).every(({ aborted }) => aborted))
   })
 
   it('not at bad pages that are not in a row', async () => {
-    const faults = [1, 2, 3, 5, 6, 7, 9, 10].map((onRequest) => ({ onRequest, do: 'garbage', body: 'no' }) as const)
+    const faults = [1, 2, 3, 5, 6, 7, 9, 10].map(
+      (onRequest) => ({ onRequest, do: 'garbage', body: 'no' }) as const,
+    )
     await using server = await fakeRepos({ repos: 25, faults })
     await all(new Listed(server), server)
   })
@@ -232,8 +297,16 @@ describe('a page that is not as it should be', () => {
     ['one whose DID is none', { did: 'plc:a', head: 'a', rev: 'b' }, /`did`/],
     ['one without a head', { did: 'did:plc:a', rev: 'b' }, /`head`/],
     ['one without a rev', { did: 'did:plc:a', head: 'a' }, /`rev`/],
-    ['one whose `active` is a text', { did: 'did:plc:a', head: 'a', rev: 'b', active: 'yes' }, /`active`/],
-    ['one whose `status` is a number', { did: 'did:plc:a', head: 'a', rev: 'b', status: 4 }, /`status`/],
+    [
+      'one whose `active` is a text',
+      { did: 'did:plc:a', head: 'a', rev: 'b', active: 'yes' },
+      /`active`/,
+    ],
+    [
+      'one whose `status` is a number',
+      { did: 'did:plc:a', head: 'a', rev: 'b', status: 4 },
+      /`status`/,
+    ],
   ])('rejects a bad repo with its JSON, and lists its neighbours: %s', async (_, repo, message) => {
     await using met = await meeting({ do: 'spoil', index: 4, repo })
     const repos = await lastValueFrom(met.listed.repos$.pipe(toArray()))
@@ -243,7 +316,11 @@ describe('a page that is not as it should be', () => {
         host: `${met.server.url}/xrpc/com.atproto.sync.listRepos`,
         frame: JSON.stringify(repo),
         length: JSON.stringify(repo).length,
-        error: expect.objectContaining({ code: 'FRAME', place: { position: 2, time_us: 0 }, message: expect.stringMatching(message) }),
+        error: expect.objectContaining({
+          code: 'FRAME',
+          place: { position: 2, time_us: 0 },
+          message: expect.stringMatching(message),
+        }),
       },
     ])
     expect(met.listed.metrics).toMatchObject({ rejected: 1, frames: 25, events: 24 })
@@ -254,7 +331,9 @@ describe('a page that is not as it should be', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     const [repo] = generateRepos({ count: 1 })
     await using server = await fakeRepos({
-      faults: [{ onRequest: 1, do: 'garbage', body: `{"repos":[${deep},${JSON.stringify(repo)}]}` }],
+      faults: [
+        { onRequest: 1, do: 'garbage', body: `{"repos":[${deep},${JSON.stringify(repo)}]}` },
+      ],
     })
     const listed = new Listed(server)
     expect(await lastValueFrom(listed.repos$.pipe(toArray()))).toEqual([repo])
@@ -270,7 +349,10 @@ describe('a page that is not as it should be', () => {
   it('passes over the repos that a page repeats of the page before', async () => {
     await using server = await fakeRepos({ repos: 20 })
     // A server whose cursors are inclusive, but for one that moved on meanwhile.
-    const [last, moved] = [server.repos[8], { ...(server.repos[9] as object), rev: '3zzzzzzzzzzzz' }]
+    const [last, moved] = [
+      server.repos[8],
+      { ...(server.repos[9] as object), rev: '3zzzzzzzzzzzz' },
+    ]
     const overlap = { cursor: '20', repos: [last, moved, ...server.repos.slice(10, 18)] }
     await using twice = await fakeRepos({
       repos: server.repos,
@@ -278,7 +360,9 @@ describe('a page that is not as it should be', () => {
     })
     const listed = new Listed(twice)
     const repos = await lastValueFrom(listed.repos$.pipe(toArray()))
-    expect(didsOf(repos)).toEqual(didsOf([...server.repos.slice(0, 10), moved, ...server.repos.slice(10, 18)]))
+    expect(didsOf(repos)).toEqual(
+      didsOf([...server.repos.slice(0, 10), moved, ...server.repos.slice(10, 18)]),
+    )
     expect(listed.metrics).toMatchObject({ duplicates: 1, events: 20 })
     expectBalanced(listed.metrics)
   })

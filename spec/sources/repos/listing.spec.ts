@@ -6,41 +6,66 @@ import { expectBalanced } from '../../helpers/streams.js'
 import { didsOf, Listed } from './listed.js'
 
 describe('listRepos$', () => {
-  it.each(['relay', 'pds'] as const)('lists every repo of a %s in order, and completes', async (style) => {
-    await using server = await fakeRepos({ repos: 95, style })
-    const listed = new Listed(server)
-    const repos = await lastValueFrom(listed.repos$.pipe(toArray()))
-    expect(repos).toEqual(server.repos)
-    expect(listed.states).toEqual(['closed', 'connecting', 'open', 'closed'])
-    expectBalanced(listed.metrics)
-    expect(listed.metrics).toMatchObject({ frames: 95, events: 95, delivered: 95, done: 95, open: 0, cursor: 10, reconnects: 0 })
-    expect(listed.metrics.bytes).toBeGreaterThan(95 * 100)
-  })
+  it.each(['relay', 'pds'] as const)(
+    'lists every repo of a %s in order, and completes',
+    async (style) => {
+      await using server = await fakeRepos({ repos: 95, style })
+      const listed = new Listed(server)
+      const repos = await lastValueFrom(listed.repos$.pipe(toArray()))
+      expect(repos).toEqual(server.repos)
+      expect(listed.states).toEqual(['closed', 'connecting', 'open', 'closed'])
+      expectBalanced(listed.metrics)
+      expect(listed.metrics).toMatchObject({
+        frames: 95,
+        events: 95,
+        delivered: 95,
+        done: 95,
+        open: 0,
+        cursor: 10,
+        reconnects: 0,
+      })
+      expect(listed.metrics.bytes).toBeGreaterThan(95 * 100)
+    },
+  )
 
   it.each([
     ['relay', 20],
     ['pds', 20],
     ['relay', 0],
     ['pds', 0],
-  ] as const)('ends a listing of a %s at %d repos, where an empty page is all that says so', async (style, count) => {
-    await using server = await fakeRepos({ repos: count, style })
-    const listed = new Listed(server)
-    expect(await lastValueFrom(listed.repos$.pipe(toArray()))).toHaveLength(count)
-    expect(server.requests).toHaveLength(count / 10 + 1)
-    expect(listed.metrics.cursor).toBe(count === 0 ? undefined : 2)
-  })
+  ] as const)(
+    'ends a listing of a %s at %d repos, where an empty page is all that says so',
+    async (style, count) => {
+      await using server = await fakeRepos({ repos: count, style })
+      const listed = new Listed(server)
+      expect(await lastValueFrom(listed.repos$.pipe(toArray()))).toHaveLength(count)
+      expect(server.requests).toHaveLength(count / 10 + 1)
+      expect(listed.metrics.cursor).toBe(count === 0 ? undefined : 2)
+    },
+  )
 
   it('takes an empty list that a Go server writes as null for an end', async () => {
-    await using server = await fakeRepos({ repos: 10, faults: [{ onRequest: 2, do: 'garbage', body: '{"repos":null}\n' }] })
+    await using server = await fakeRepos({
+      repos: 10,
+      faults: [{ onRequest: 2, do: 'garbage', body: '{"repos":null}\n' }],
+    })
     expect(await lastValueFrom(new Listed(server).repos$.pipe(toArray()))).toHaveLength(10)
   })
 
   it('passes on statuses and members that it does not know', async () => {
     const [repo] = generateRepos({ count: 1 })
-    const strange = { ...repo, active: false, status: 'hibernating', extra: { of: 'a later version' } }
+    const strange = {
+      ...repo,
+      active: false,
+      status: 'hibernating',
+      extra: { of: 'a later version' },
+    }
     const { active: _, ...silent } = repo as { active: boolean; did: string }
     await using server = await fakeRepos({ repos: [strange, silent] })
-    expect(await lastValueFrom(new Listed(server).repos$.pipe(toArray()))).toEqual([strange, silent])
+    expect(await lastValueFrom(new Listed(server).repos$.pipe(toArray()))).toEqual([
+      strange,
+      silent,
+    ])
   })
 
   it('asks for 1000 at a time, as this library, with the headers that were given', async () => {
@@ -48,7 +73,11 @@ describe('listRepos$', () => {
     await lastValueFrom(listRepos$({ host: server.url, headers: { 'x-key': 'a' } }))
     await lastValueFrom(listRepos$({ host: server.host, userAgent: 'me/1', limit: 7 }))
     const [one, other] = server.requests
-    expect(one).toMatchObject({ limit: '1000', cursor: undefined, headers: { 'user-agent': `rxjs-atproto/${VERSION}`, 'x-key': 'a' } })
+    expect(one).toMatchObject({
+      limit: '1000',
+      cursor: undefined,
+      headers: { 'user-agent': `rxjs-atproto/${VERSION}`, 'x-key': 'a' },
+    })
     expect(other).toMatchObject({ limit: '7', headers: { 'user-agent': 'me/1' } })
   })
 
@@ -77,9 +106,15 @@ describe('listRepos$', () => {
       metrics.set(host, subject)
       return subject
     }
-    const repos = await lastValueFrom(listRepos$({ host: [one.url, two.url], limit: 10, metrics$ }).pipe(toArray()))
+    const repos = await lastValueFrom(
+      listRepos$({ host: [one.url, two.url], limit: 10, metrics$ }).pipe(toArray()),
+    )
     expect([...didsOf(repos)].sort()).toEqual([...didsOf([...one.repos, ...two.repos])].sort())
-    const delivered = [...metrics].map(([host, { value }]) => [host, value.delivered, value.connection])
+    const delivered = [...metrics].map(([host, { value }]) => [
+      host,
+      value.delivered,
+      value.connection,
+    ])
     const pathOf = (url: string) => `${url}/xrpc/com.atproto.sync.listRepos`
     expect(delivered).toEqual([
       [pathOf(one.url), 25, { state: 'closed', host: pathOf(one.url) }],
@@ -109,7 +144,11 @@ describe('listRepos$', () => {
 
   it('lists 50,000 repos in pages of 1000 without growing the stack', async () => {
     await using server = await fakeRepos({
-      repos: Array.from({ length: 50_000 }, (_, n) => ({ did: `did:web:${n}.example`, head: '', rev: '' })),
+      repos: Array.from({ length: 50_000 }, (_, n) => ({
+        did: `did:web:${n}.example`,
+        head: '',
+        rev: '',
+      })),
     })
     const listed = new Listed(server, { limit: 1000 })
     let count = 0
@@ -122,7 +161,10 @@ describe('listRepos$', () => {
 
   it('lists the recorded page of a PDS', async () => {
     const body = bytesOf('local/list_repos.json')
-    await using server = await fakeRepos({ style: 'pds', faults: [{ onRequest: 1, do: 'garbage', body }] })
+    await using server = await fakeRepos({
+      style: 'pds',
+      faults: [{ onRequest: 1, do: 'garbage', body }],
+    })
     const listed = new Listed(server)
     const repos = await lastValueFrom(listed.repos$.pipe(toArray()))
     const page = JSON.parse(body.toString()) as { cursor: string; repos: object[] }

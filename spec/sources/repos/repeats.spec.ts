@@ -3,16 +3,25 @@ import type { RepoEvent } from '../../../src/sources/repos/events.js'
 import { Repeats } from '../../../src/sources/repos/repeats.js'
 
 const repo = (n: number): RepoEvent => ({ did: `did:web:${n}.example`, head: 'h', rev: `r${n}` })
-const page = (next: string | undefined, ...numbers: readonly number[]) => ({ next, repos: numbers.map(repo) })
+const page = (next: string | undefined, ...numbers: readonly number[]) => ({
+  next,
+  repos: numbers.map(repo),
+})
 
-/** How many pages are taken of a listing that goes `tail` pages straight, and then round over `cycle` pages. */
+/**
+ * How many pages are taken of a listing that goes `tail` pages straight, and then round over
+ * `cycle` pages.
+ */
 function pagesUntilFound(tail: number, cycle: number, byCursor: boolean): number {
   const repeats = new Repeats()
   for (let n = 0, step = 0; step < 10_000; step += 1) {
     const next = n + 1 < tail + cycle ? n + 1 : tail
     const asked = byCursor ? `c${n}` : `c${step}`
     try {
-      repeats.check(asked, page(byCursor ? `c${next}` : `c${step + 1}`, ...(byCursor ? [step] : [n])))
+      repeats.check(
+        asked,
+        page(byCursor ? `c${next}` : `c${step + 1}`, ...(byCursor ? [step] : [n])),
+      )
     } catch (error) {
       expect(error).toBeInstanceOf(CursorLoopError)
       return step + 1
@@ -30,7 +39,9 @@ describe('Repeats', () => {
   it('finds the page before once more, though its cursor leads on', () => {
     const repeats = new Repeats()
     repeats.check(undefined, page('a', 1, 2))
-    expect(() => repeats.check('a', page('b', 1, 2))).toThrow(/the page before the cursor b came twice/)
+    expect(() => repeats.check('a', page('b', 1, 2))).toThrow(
+      /the page before the cursor b came twice/,
+    )
   })
 
   it.each([
@@ -41,17 +52,21 @@ describe('Repeats', () => {
     [100, 3],
     [1, 64],
     [50, 200],
-  ])('finds a round of cursors and of pages, %d pages in and %d long, within three times as many', (tail, cycle) => {
-    for (const byCursor of [true, false]) {
-      const taken = pagesUntilFound(tail, cycle, byCursor)
-      expect(taken).toBeGreaterThan(tail + cycle - 1)
-      expect(taken).toBeLessThanOrEqual(3 * (tail + cycle) + 3)
-    }
-  })
+  ])(
+    'finds a round of cursors and of pages, %d pages in and %d long, within three times as many',
+    (tail, cycle) => {
+      for (const byCursor of [true, false]) {
+        const taken = pagesUntilFound(tail, cycle, byCursor)
+        expect(taken).toBeGreaterThan(tail + cycle - 1)
+        expect(taken).toBeLessThanOrEqual(3 * (tail + cycle) + 3)
+      }
+    },
+  )
 
   it('finds nothing in 100,000 pages of a listing that goes on', () => {
     const repeats = new Repeats()
-    for (let n = 0; n < 100_000; n += 1) repeats.check(n === 0 ? undefined : `${n}`, page(`${n + 1}`, n))
+    for (let n = 0; n < 100_000; n += 1)
+      repeats.check(n === 0 ? undefined : `${n}`, page(`${n + 1}`, n))
     expect(() => repeats.check('100000', page(undefined, 100_000))).not.toThrow()
   })
 

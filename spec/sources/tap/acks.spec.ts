@@ -18,7 +18,14 @@ const post = (id: number, rkey: string, rev = '3kb3fge5lm32x'): TapRecordEvent =
   live: true,
 })
 
-const identity = (id: number, handle: string): TapEvent => ({ id, type: 'identity', did: DID, handle, isActive: true, status: 'active' })
+const identity = (id: number, handle: string): TapEvent => ({
+  id,
+  type: 'identity',
+  did: DID,
+  handle,
+  isActive: true,
+  status: 'active',
+})
 
 /** Acks, and the ids that each connection was sent. */
 class Desk {
@@ -159,7 +166,10 @@ describe('Acks', () => {
   })
 
   describe('copies that another process acked', () => {
-    const change = (id: number, action: 'update' | 'delete', rkey = 'a') => ({ ...post(id, rkey, `rev-${id}`), action })
+    const change = (id: number, action: 'update' | 'delete', rkey = 'a') => ({
+      ...post(id, rkey, `rev-${id}`),
+      action,
+    })
 
     it('handles again what was acked on an earlier connection', () => {
       const desk = new Desk()
@@ -171,16 +181,19 @@ describe('Acks', () => {
       expect(desk.connections).toEqual([[7], [7]])
     })
 
-    it.each(['update', 'delete'] as const)('handles an %s again that ended after its connection', (action) => {
-      const desk = new Desk()
-      desk.acks.admit(change(7, action))
-      desk.reconnect()
-      desk.settle(change(7, action))
-      expect(desk.acks.remembered).toBe(0)
-      expect(desk.acks.admit(change(7, action))).toBe(true)
-      desk.settle(change(7, action))
-      expect(desk.connections).toEqual([[], [7]])
-    })
+    it.each(['update', 'delete'] as const)(
+      'handles an %s again that ended after its connection',
+      (action) => {
+        const desk = new Desk()
+        desk.acks.admit(change(7, action))
+        desk.reconnect()
+        desk.settle(change(7, action))
+        expect(desk.acks.remembered).toBe(0)
+        expect(desk.acks.admit(change(7, action))).toBe(true)
+        desk.settle(change(7, action))
+        expect(desk.connections).toEqual([[], [7]])
+      },
+    )
 
     it('handles an identity event again that is in hand from an earlier connection', () => {
       const desk = new Desk()

@@ -42,7 +42,9 @@ describe('the config of tap$', () => {
   })
 
   it('has no checkpoint and no list of hosts: the server alone knows where we are', () => {
-    const { issues } = mistakeOf(() => tap$(wrong({ host: ['a', 'b'], checkpoint: { load: () => {}, save: () => {} }, cursor: 5 })))
+    const { issues } = mistakeOf(() =>
+      tap$(wrong({ host: ['a', 'b'], checkpoint: { load: () => {}, save: () => {} }, cursor: 5 })),
+    )
     expect(issues.map(({ option }) => option).sort()).toEqual(['checkpoint', 'cursor', 'host'])
   })
 
@@ -50,7 +52,11 @@ describe('the config of tap$', () => {
     ['a password that is no string', { adminPassword: 12_345_678 }, '12345678'],
     ['a password in a list', { adminPassword: [SECRET] }, SECRET],
     ['a password in the URL', { host: `ws://admin:${SECRET}@localhost:2480` }, SECRET],
-    ['a password in a URL that cannot be read', { host: `ws://admin:${SECRET}@localhost:port` }, SECRET],
+    [
+      'a password in a URL that cannot be read',
+      { host: `ws://admin:${SECRET}@localhost:port` },
+      SECRET,
+    ],
     ['a password in a URL of another scheme', { host: `ftp://admin:${SECRET}@localhost` }, SECRET],
     ['a password in a URL in a list', { host: [`ws://admin:${SECRET}@localhost`] }, SECRET],
     ['a password in a header', { headers: { authorization: `Basic ${SECRET}\n` } }, SECRET],
@@ -66,7 +72,9 @@ describe('the config of tap$', () => {
 
 describe('the config of tapAdmin', () => {
   it('is checked at the call', () => {
-    const { callee, issues } = mistakeOf(() => tapAdmin(wrong({ host: 'ftp://x', timeoutMs: 0, retries: 3 })))
+    const { callee, issues } = mistakeOf(() =>
+      tapAdmin(wrong({ host: 'ftp://x', timeoutMs: 0, retries: 3 })),
+    )
     expect(callee).toBe('tapAdmin')
     expect(issues.map(({ option }) => option).sort()).toEqual(['retries', 'timeoutMs'])
     expect(mistakeOf(() => tapAdmin({ host: 'ftp://x' })).issues).toEqual([

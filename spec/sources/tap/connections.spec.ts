@@ -1,5 +1,11 @@
 import { inspect } from 'node:util'
-import { boundedMergeMap, ConnectTimeoutError, IdleTimeoutError, RefusedError, type TapEvent } from '../../../src/index.js'
+import {
+  boundedMergeMap,
+  ConnectTimeoutError,
+  IdleTimeoutError,
+  RefusedError,
+  type TapEvent,
+} from '../../../src/index.js'
 import { fakeTap, type TapFault } from '../../../src/testing/index.js'
 import { connect } from '../../testing/fake-tap-client.js'
 import { ALICE, BOB, first, idsOf, record, records, rkeysOf, tapped, Work } from './tapped.js'
@@ -25,7 +31,9 @@ describe('a refusal', () => {
     const error = await endOf(tapped(tap))
     expect(error).toBeInstanceOf(RefusedError)
     expect(error).toMatchObject({ status: 400, retryable: false })
-    expect(error.message).toContain(`${tap.url}/channel posts its events to a webhook; start that Tap without \`TAP_WEBHOOK_URL\``)
+    expect(error.message).toContain(
+      `${tap.url}/channel posts its events to a webhook; start that Tap without \`TAP_WEBHOOK_URL\``,
+    )
     expect(error.message).toContain('websocket not available in webhook mode')
     expect(error).toMatchObject({ body: '{"message":"websocket not available in webhook mode"}\n' })
     expect(tap.attempts).toHaveLength(1)
@@ -45,7 +53,10 @@ describe('a refusal', () => {
   it('never shows the password, nor does a metric or a status', async () => {
     const adminPassword = 'p4ss-w0rd'
     const inBase64 = Buffer.from(`admin:${adminPassword}`).toString('base64')
-    await using tap = await fakeTap({ adminPassword: 'another', faults: [{ onConnect: 1, do: 'refuse' }] })
+    await using tap = await fakeTap({
+      adminPassword: 'another',
+      faults: [{ onConnect: 1, do: 'refuse' }],
+    })
     const source = tapped(tap, { adminPassword })
     const error = await endOf(source)
     const shown = inspect([error, error.cause, source.snapshots], { depth: 10, showHidden: true })
@@ -56,25 +67,34 @@ describe('a refusal', () => {
 })
 
 describe('the password', () => {
-  it.each(['plain', 'with spaces: and colons', 'naïve ✨ 待って', 'line\nbreak', ''])('may be %j', async (adminPassword) => {
-    await using tap = await fakeTap({ events: 1, adminPassword })
-    expect(await first(1, tapped(tap, { adminPassword }).events$)).toHaveLength(1)
-  })
+  it.each(['plain', 'with spaces: and colons', 'naïve ✨ 待って', 'line\nbreak', ''])(
+    'may be %j',
+    async (adminPassword) => {
+      await using tap = await fakeTap({ events: 1, adminPassword })
+      expect(await first(1, tapped(tap, { adminPassword }).events$)).toHaveLength(1)
+    },
+  )
 })
 
 describe('an end of the connection', () => {
   const ends: readonly (readonly [string, TapFault])[] = [
     ['a drop (1006)', { after: 3, do: 'drop' }],
     ['a reset', { after: 3, do: 'reset' }],
-    ...[1000, 1001, 1011, 1012].map((code) => [`a close with ${code}`, { after: 3, do: 'close', code }] as const),
+    ...[1000, 1001, 1011, 1012].map(
+      (code) => [`a close with ${code}`, { after: 3, do: 'close', code }] as const,
+    ),
   ]
 
   it.each(ends)('is followed by a reconnect, and never by completion: %s', async (_, fault) => {
     await using tap = await fakeTap({ events: records(ALICE, 6, false), faults: [fault] })
     const source = tapped(tap)
     const [events, completed]: [TapEvent[], jest.Mock] = [[], jest.fn()]
-    const subscription = source.events$.subscribe({ next: (event) => events.push(event), complete: completed })
-    // An ack that was on its way at the end is lost with the connection: its event is handled again.
+    const subscription = source.events$.subscribe({
+      next: (event) => events.push(event),
+      complete: completed,
+    })
+    // An ack that was on its way at the end is lost with the connection: its event is handled
+    // again.
     await tap.connected(2)
     tap.redeliver()
     await tap.drained()
@@ -86,7 +106,10 @@ describe('an end of the connection', () => {
   })
 
   it('is found by silence', async () => {
-    await using tap = await fakeTap({ events: records(ALICE, 2, false), faults: [{ after: 1, do: 'silence' }] })
+    await using tap = await fakeTap({
+      events: records(ALICE, 2, false),
+      faults: [{ after: 1, do: 'silence' }],
+    })
     const source = tapped(tap, { idleTimeoutMs: 200 })
     const waiting = source.when(({ connection }) => connection.state === 'waiting')
     const events = first(2, source.events$)
@@ -122,14 +145,18 @@ describe('two clients', () => {
     await using tap = await fakeTap()
     const sources = [tapped(tap), tapped(tap)]
     const seen: TapEvent[][] = [[], []]
-    const subscriptions = sources.map(({ events$ }, index) => events$.subscribe((event) => seen[index]?.push(event)))
+    const subscriptions = sources.map(({ events$ }, index) =>
+      events$.subscribe((event) => seen[index]?.push(event)),
+    )
     await tap.connected(2)
     tap.emit(...records(ALICE, 40, false), ...records(BOB, 40))
     await tap.drained()
     const [one, two] = seen.map((events) => events.map(({ id }) => id))
     expect(one?.length).toBeGreaterThan(20)
     expect(two?.length).toBeGreaterThan(20)
-    expect([...(one ?? []), ...(two ?? [])].sort((a, b) => a - b)).toEqual(Array.from({ length: 80 }, (_, index) => index + 1))
+    expect([...(one ?? []), ...(two ?? [])].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 80 }, (_, index) => index + 1),
+    )
     expect(tap.acks.some(({ stray }) => stray)).toBe(false)
     for (const subscription of subscriptions) subscription.unsubscribe()
     await tap.closed(2)

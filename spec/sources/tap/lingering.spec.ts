@@ -2,7 +2,12 @@ import { NEVER, Observable, Subject } from 'rxjs'
 import type { Connection, Dial, DialOptions } from '../../../src/socket/socket.js'
 import { lingering } from '../../../src/sources/tap/lingering.js'
 
-const options: DialOptions = { url: 'ws://nowhere', connectTimeoutMs: 1, maxFrameBytes: 1, headers: {} }
+const options: DialOptions = {
+  url: 'ws://nowhere',
+  connectTimeoutMs: 1,
+  maxFrameBytes: 1,
+  headers: {},
+}
 const microtask = () => Promise.resolve()
 
 /** A socket that says what became of it. */

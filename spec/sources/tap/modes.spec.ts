@@ -3,7 +3,8 @@ import { boundedMergeMap, hold, ingest, type TapEvent } from '../../../src/index
 import { fakeTap } from '../../../src/testing/index.js'
 import { ALICE, BOB, first, idsOf, record, records, tapped, Work } from './tapped.js'
 
-const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) => acks.map(({ id }) => id)
+const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) =>
+  acks.map(({ id }) => id)
 
 describe("ack: 'done'", () => {
   it('acks an event when the work on it has ended, in whatever order, and nothing before', async () => {
@@ -39,7 +40,9 @@ describe("ack: 'done'", () => {
     const [work, source] = [new Work(), tapped(tap)]
     const dropped: TapEvent[] = []
     const onDrop = (event: TapEvent) => dropped.push(event)
-    const subscription = source.events$.pipe(boundedMergeMap(work.handle, { capacity: 1, overflow: 'drop-oldest', onDrop })).subscribe()
+    const subscription = source.events$
+      .pipe(boundedMergeMap(work.handle, { capacity: 1, overflow: 'drop-oldest', onDrop }))
+      .subscribe()
     await tap.acked(3)
     expect(idsOf(dropped)).toEqual([2, 3, 4])
     expect(ackedIds(tap)).toEqual([2, 3, 4])
@@ -100,7 +103,9 @@ describe("ack: 'done'", () => {
       letters.push([event.id, (error as Error).message])
     }
     const options = { attempts: 2, backoff: { initialDelayMs: 1 }, onDeadLetter }
-    expect(idsOf(await first(2, tapped(tap).events$.pipe(ingest({ '*': handle }, options))))).toEqual([1, 2])
+    expect(
+      idsOf(await first(2, tapped(tap).events$.pipe(ingest({ '*': handle }, options)))),
+    ).toEqual([1, 2])
     await tap.drained()
     expect(letters).toEqual([[1, 'poison']])
   })
@@ -110,7 +115,9 @@ describe("ack: 'receipt'", () => {
   it('acks an event as it comes in, whatever becomes of it', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 3) })
     const work = new Work()
-    const subscription = tapped(tap, { ack: 'receipt' }).events$.pipe(boundedMergeMap(work.handle)).subscribe()
+    const subscription = tapped(tap, { ack: 'receipt' })
+      .events$.pipe(boundedMergeMap(work.handle))
+      .subscribe()
     await tap.drained()
     expect(ackedIds(tap)).toEqual([1, 2, 3])
     expect(work.ended).toEqual([])

@@ -13,14 +13,19 @@ function gate() {
 }
 
 // 8 MB: more than the buffers of both sides.
-const large = records(ALICE, 800, false).map((event) => ({ ...event, record: { text: 'x'.repeat(10_000) } }))
+const large = records(ALICE, 800, false).map((event) => ({
+  ...event,
+  record: { text: 'x'.repeat(10_000) },
+}))
 
 describe('a full queue behind tap$', () => {
   it('stops the reading, and TCP stops the server', async () => {
     await using tap = await fakeTap({ events: large })
     const { open, handle } = gate()
     const [source, ids] = [tapped(tap), [] as number[]]
-    const subscription = source.events$.pipe(boundedMergeMap(handle, { capacity: 20 })).subscribe(({ id }) => ids.push(id))
+    const subscription = source.events$
+      .pipe(boundedMergeMap(handle, { capacity: 20 }))
+      .subscribe(({ id }) => ids.push(id))
     await source.when(({ connection }) => connection.state === 'paused')
     await source.when(({ queued }) => queued >= 20)
     expect(source.metrics.frames).toBeLessThan(200)
@@ -48,7 +53,9 @@ describe('a full queue behind tap$', () => {
     try {
       await using tap = await fakeTap({ events: records(ALICE, 100, false) })
       const source = tapped(tap)
-      const subscription = source.events$.pipe(boundedMergeMap(() => NEVER, { capacity: 5 })).subscribe()
+      const subscription = source.events$
+        .pipe(boundedMergeMap(() => NEVER, { capacity: 5 }))
+        .subscribe()
       await source.when(({ connection }) => connection.state === 'paused')
       jest.advanceTimersByTime(599_000)
       expect(source.metrics.connection.state).toBe('paused')
@@ -65,7 +72,9 @@ describe('a full queue behind tap$', () => {
     await using tap = await fakeTap({ events: large, retryTimeoutMs: 100 })
     const { open, handle } = gate()
     const [source, ids] = [tapped(tap, { pauseCloseMs: 50 }), [] as number[]]
-    const subscription = source.events$.pipe(boundedMergeMap(handle, { capacity: 20 })).subscribe(({ id }) => ids.push(id))
+    const subscription = source.events$
+      .pipe(boundedMergeMap(handle, { capacity: 20 }))
+      .subscribe(({ id }) => ids.push(id))
     const closed = await tap.closed()
     expect(closed.closed?.code).toBe(1000)
     expect(source.metrics.connection.state).toBe('paused')
@@ -97,7 +106,10 @@ describe('order and concurrency behind tap$', () => {
       seen.push(event)
     }
     const source = tapped(tap)
-    const work = ingest<TapEvent, '*'>({ '*': handle }, { concurrency: 16, orderBy: (event) => event.did })
+    const work = ingest<TapEvent, '*'>(
+      { '*': handle },
+      { concurrency: 16, orderBy: (event) => event.did },
+    )
     const subscription = source.events$.pipe(work).subscribe()
     await tap.drained()
     subscription.unsubscribe()
@@ -105,11 +117,13 @@ describe('order and concurrency behind tap$', () => {
     expect(clashes).toEqual([])
     expect(most).toBeGreaterThan(8)
     expect(seen).toHaveLength(600)
-    // Of one repository: live events after all that came before them. Ids are in the order of the log.
+    // Of one repository: live events after all that came before them. Ids are in the order of the
+    // log.
     for (const did of new Set(seen.map((event) => event.did))) {
       const own = seen.filter((event) => event.did === did)
       own.forEach((event, index) => {
-        if (event.type === 'record' && event.live) expect(Math.max(0, ...idsOf(own.slice(0, index)))).toBeLessThan(event.id)
+        if (event.type === 'record' && event.live)
+          expect(Math.max(0, ...idsOf(own.slice(0, index)))).toBeLessThan(event.id)
       })
     }
   })

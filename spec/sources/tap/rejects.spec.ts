@@ -2,8 +2,10 @@ import { fakeTap, type TapFault } from '../../../src/testing/index.js'
 import { ALICE, BOB, first, idsOf, record, records, tapped } from './tapped.js'
 
 /** A live record of this repository that breaks off. */
-const broken = (did: string, id: number) => `{"id":${id},"type":"record","record":{"live":true,"did":"${did}","rev":`
-const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) => acks.map(({ id }) => id)
+const broken = (did: string, id: number) =>
+  `{"id":${id},"type":"record","record":{"live":true,"did":"${did}","rev":`
+const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) =>
+  acks.map(({ id }) => id)
 
 describe('a message that cannot be read', () => {
   it('is a reject with its bytes and its id, and everything else comes', async () => {
@@ -73,7 +75,11 @@ describe('a message that cannot be read', () => {
     ['an id that is a string', '{"id":"5","type":"identity"}', undefined],
     ['an id that is too large', '{"id":99999999999999999999,"type":"identity"}', undefined],
     ['a negative id', '{"id":-5,"type":"identity"}', undefined],
-    ['a DID that is a number', '{"id":5,"type":"identity","identity":{"did":1,"handle":"","is_active":true,"status":""}}', 5],
+    [
+      'a DID that is a number',
+      '{"id":5,"type":"identity","identity":{"did":1,"handle":"","is_active":true,"status":""}}',
+      5,
+    ],
     [
       'a record that is a string',
       '{"id":5,"type":"record","record":{"live":true,"did":"d","rev":"r","collection":"c","rkey":"k","action":"create","record":"x"}}',
@@ -100,7 +106,10 @@ describe('a message that cannot be read', () => {
     const source = tapped(tap, { onReject: 'ack' })
     const subscription = source.events$.subscribe()
     await tap.drained()
-    expect(source.rejects[0]).toMatchObject({ length: frame.length, error: { message: expect.any(String) } })
+    expect(source.rejects[0]).toMatchObject({
+      length: frame.length,
+      error: { message: expect.any(String) },
+    })
     expect(source.rejects[0]?.frame.length).toBe(65_536)
     expect(source.rejects[0]?.error.message.length).toBeLessThan(1000)
     subscription.unsubscribe()
@@ -118,16 +127,24 @@ describe('a large message', () => {
     expect(event).toMatchObject({ record: { text } })
   })
 
-  it.each(['leave', 'ack'] as const)('above maxFrameBytes is a reject with its id, and the connection stays (%s)', async (onReject) => {
-    const large = { ...record(ALICE, 'large'), record: { text: 'x'.repeat(5000) } }
-    await using tap = await fakeTap({ events: [large, record(BOB, 'b')] })
-    const source = tapped(tap, { maxFrameBytes: 2000, onReject })
-    expect(idsOf(await first(1, source.events$))).toEqual([2])
-    expect(source.rejects).toMatchObject([
-      { error: { place: { position: 1 }, message: expect.stringContaining('`maxFrameBytes` (2000)') } },
-    ])
-    expect(source.metrics).toMatchObject({ rejected: 1, reconnects: 0, gaps: 0 })
-    await tap.closed()
-    expect(tap.acks.map(({ id }) => id)).toEqual(onReject === 'ack' ? [1, 2] : [2])
-  })
+  it.each(['leave', 'ack'] as const)(
+    'above maxFrameBytes is a reject with its id, and the connection stays (%s)',
+    async (onReject) => {
+      const large = { ...record(ALICE, 'large'), record: { text: 'x'.repeat(5000) } }
+      await using tap = await fakeTap({ events: [large, record(BOB, 'b')] })
+      const source = tapped(tap, { maxFrameBytes: 2000, onReject })
+      expect(idsOf(await first(1, source.events$))).toEqual([2])
+      expect(source.rejects).toMatchObject([
+        {
+          error: {
+            place: { position: 1 },
+            message: expect.stringContaining('`maxFrameBytes` (2000)'),
+          },
+        },
+      ])
+      expect(source.metrics).toMatchObject({ rejected: 1, reconnects: 0, gaps: 0 })
+      await tap.closed()
+      expect(tap.acks.map(({ id }) => id)).toEqual(onReject === 'ack' ? [1, 2] : [2])
+    },
+  )
 })

@@ -13,9 +13,20 @@ import { repoChanges } from '../../../src/sources/tap/repo-changes.js'
 import { fakeTap, marbles } from '../../../src/testing/index.js'
 import { ALICE, BOB } from './tapped.js'
 
-const infoOf = (did: string, state: string): TapRepoInfo => ({ did, handle: '', state, rev: '', error: '', retries: 0, records: 0 })
+const infoOf = (did: string, state: string): TapRepoInfo => ({
+  did,
+  handle: '',
+  state,
+  rev: '',
+  error: '',
+  retries: 0,
+  records: 0,
+})
 
-/** Answers each look at a repository with the next of its states; `404` and `500` as the server would. */
+/**
+ * Answers each look at a repository with the next of its states; `404` and `500` as the server
+ * would.
+ */
 function scripted(states: Readonly<Record<string, readonly string[]>>) {
   const looks = new Map<string, number>()
   return (did: string): Observable<TapRepoInfo | undefined> => {
@@ -23,7 +34,10 @@ function scripted(states: Readonly<Record<string, readonly string[]>>) {
     looks.set(did, look + 1)
     const state = states[did]?.[look] ?? 'active'
     if (state === '404') return of(undefined)
-    if (/^\d+$/.test(state)) return throwError(() => new RefusedError(`answered with ${state}`, { status: Number(state), body: '' }))
+    if (/^\d+$/.test(state))
+      return throwError(
+        () => new RefusedError(`answered with ${state}`, { status: Number(state), body: '' }),
+      )
     return of(infoOf(did, state))
   }
 }
@@ -36,7 +50,12 @@ function changesWithin(ms: number, changes$: Observable<TapRepoChange>): string[
   marbles(({ expectObservable }) => {
     expectObservable(
       new Observable<never>((subscriber) => {
-        subscriber.add(changes$.subscribe({ next: (change) => seen.push(brief(change)), error: (error) => seen.push(String(error.code)) }))
+        subscriber.add(
+          changes$.subscribe({
+            next: (change) => seen.push(brief(change)),
+            error: (error) => seen.push(String(error.code)),
+          }),
+        )
       }),
       `${ms}ms !`,
     ).toBe('-')
@@ -46,10 +65,17 @@ function changesWithin(ms: number, changes$: Observable<TapRepoChange>): string[
 
 describe('tapRepos$', () => {
   it('looks at once and every `everyMs`, and emits the changes of `state` alone', () => {
-    const ask = scripted({ a: ['pending', 'pending', 'resyncing', 'active', 'error'], b: ['active'] })
+    const ask = scripted({
+      a: ['pending', 'pending', 'resyncing', 'active', 'error'],
+      b: ['active'],
+    })
     const changes$ = repoChanges(['a', 'b'], 1000, ask)
     expect(changesWithin(1, changes$)).toEqual(['a: new > pending', 'b: new > active'])
-    const again = repoChanges(['a', 'b'], 1000, scripted({ a: ['pending', 'pending', 'resyncing', 'active', 'error'] }))
+    const again = repoChanges(
+      ['a', 'b'],
+      1000,
+      scripted({ a: ['pending', 'pending', 'resyncing', 'active', 'error'] }),
+    )
     expect(changesWithin(4001, again)).toEqual([
       'a: new > pending',
       'b: new > active',
@@ -82,7 +108,9 @@ describe('tapRepos$', () => {
     const seen: TapRepoChange[] = []
     const ask = scripted({ a: ['500'], b: ['throttled'], c: ['404'] })
     marbles((helpers) => {
-      const subscription = repoChanges(['a', 'b', 'c'], 1000, ask).subscribe((change) => seen.push(change))
+      const subscription = repoChanges(['a', 'b', 'c'], 1000, ask).subscribe((change) =>
+        seen.push(change),
+      )
       helpers.cold('-|').subscribe({ complete: () => subscription.unsubscribe() })
     })()
     expect(seen).toEqual([
@@ -93,7 +121,10 @@ describe('tapRepos$', () => {
   })
 
   it.each(['401', '403'])('errors where the password is refused with %s', (status) => {
-    expect(changesWithin(5000, repoChanges(['a', 'b'], 1000, scripted({ b: [status] })))).toEqual(['a: new > active', 'REFUSED'])
+    expect(changesWithin(5000, repoChanges(['a', 'b'], 1000, scripted({ b: [status] })))).toEqual([
+      'a: new > active',
+      'REFUSED',
+    ])
   })
 
   it('takes an answer without a state for a failed look', () => {
@@ -166,9 +197,16 @@ describe('tapRepos$ of a server', () => {
   }
 
   it('tells of a repository from its tracking to its error', async () => {
-    await using tap = await fakeTap({ adminPassword: 'right', repos: [{ did: BOB, state: 'active', handle: 'bob.test' }] })
+    await using tap = await fakeTap({
+      adminPassword: 'right',
+      repos: [{ did: BOB, state: 'active', handle: 'bob.test' }],
+    })
     const server = { host: tap.host, adminPassword: 'right' }
-    const { seen, subscription, arrived } = changes({ ...server, dids: [ALICE, BOB, ALICE], everyMs: 20 })
+    const { seen, subscription, arrived } = changes({
+      ...server,
+      dids: [ALICE, BOB, ALICE],
+      everyMs: 20,
+    })
     await arrived(2)
     await tapAdmin(server).addRepos([ALICE])
     await arrived(3)
@@ -215,7 +253,9 @@ describe('tapRepos$ of a server', () => {
   it('ends with the refusal of a wrong password', async () => {
     await using tap = await fakeTap({ adminPassword: 'right' })
     const error = await new Promise((resolve) =>
-      tapRepos$({ host: tap.host, adminPassword: 'wrong', dids: [ALICE] }).subscribe({ error: resolve }),
+      tapRepos$({ host: tap.host, adminPassword: 'wrong', dids: [ALICE] }).subscribe({
+        error: resolve,
+      }),
     )
     expect(error).toMatchObject({ code: 'REFUSED', status: 401, retryable: false })
   })
@@ -231,7 +271,9 @@ describe('tapRepos$ of a server', () => {
     [{ dids: [ALICE], checkpoint: 1 } as never, '`checkpoint` is not an option'],
   ])('is not made with %j', (config, message) => {
     expect(() => tapRepos$(config as TapReposConfig)).toThrow(ConfigError)
-    expect(() => tapRepos$(config as TapReposConfig)).toThrow(`tapRepos$: the config is not valid\n  ${message}`)
+    expect(() => tapRepos$(config as TapReposConfig)).toThrow(
+      `tapRepos$: the config is not valid\n  ${message}`,
+    )
   })
 })
 

@@ -27,7 +27,8 @@ const all: Tapped[] = []
 
 // At the end of every spec, for every snapshot before it.
 afterEach(() => {
-  for (const { snapshots } of all.splice(0)) for (const snapshot of snapshots) expectBalanced(snapshot)
+  for (const { snapshots } of all.splice(0))
+    for (const snapshot of snapshots) expectBalanced(snapshot)
 })
 
 /** `tap$` on this server, dialled again at once, with an eye on its ledger. */
@@ -116,7 +117,11 @@ export const record = (did: string, rkey: string, live = true): Omit<TapRecordEv
   cid: 'bafyreibssssdvmgcbgfok7ozj7tfmzgkjbxdhj2ssmas7bjpxlaxgpvt5u',
 })
 
-export const records = (did: string, count: number, live = true): readonly Omit<TapRecordEvent, 'id'>[] =>
+export const records = (
+  did: string,
+  count: number,
+  live = true,
+): readonly Omit<TapRecordEvent, 'id'>[] =>
   Array.from({ length: count }, (_, index) => record(did, `r${index + 1}`, live))
 
 export const idsOf = (events: readonly TapEvent[]): readonly number[] => events.map(({ id }) => id)

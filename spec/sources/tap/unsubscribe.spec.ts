@@ -3,7 +3,8 @@ import { boundedMergeMap } from '../../../src/index.js'
 import { fakeTap } from '../../../src/testing/index.js'
 import { ALICE, first, idsOf, records, tapped, Work } from './tapped.js'
 
-const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) => acks.map(({ id }) => id)
+const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] }) =>
+  acks.map(({ id }) => id)
 
 describe('the end of a subscription to tap$', () => {
   it('by take(n) acks the last event too', async () => {
@@ -26,7 +27,9 @@ describe('the end of a subscription to tap$', () => {
     const [stop$, work] = [new Subject<void>(), new Work()]
     const source = tapped(tap)
     const ended = new Promise<void>((complete) => {
-      source.events$.pipe(takeUntil(stop$), boundedMergeMap(work.handle, { concurrency: 3 })).subscribe({ complete })
+      source.events$
+        .pipe(takeUntil(stop$), boundedMergeMap(work.handle, { concurrency: 3 }))
+        .subscribe({ complete })
     })
     await work.startedSo(3)
     stop$.next()

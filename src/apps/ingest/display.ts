@@ -18,7 +18,9 @@ export interface Shown {
 export function shown(board: Board, messages: Messages, metricsLines: boolean): Shown {
   if (metricsLines)
     return repeated(whenTold(METRICS_EVERY_MS, board.numbers), () =>
-      messages.print(JSON.stringify({ elapsedMs: Math.round(board.elapsedMs), ...board.state }, errorsToo)),
+      messages.print(
+        JSON.stringify({ elapsedMs: Math.round(board.elapsedMs), ...board.state }, errorsToo),
+      ),
     )
   if (messages.options.quiet) return { end: () => {} }
   if (!messages.ansi) return repeated(interval(LINE_EVERY_MS), () => messages.info(statusOf(board)))

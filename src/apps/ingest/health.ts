@@ -8,6 +8,11 @@ export interface Part {
   readonly away: Away
 }
 
-/** What is wrong, one clause each: what has been away for longer than `limitMs`. A short absence is no concern, it mends itself. */
+/**
+ * What is wrong, one clause each: what has been away for longer than `limitMs`. A short absence is
+ * no concern, it mends itself.
+ */
 export const ailments = (parts: readonly Part[], limitMs: number): readonly string[] =>
-  parts.flatMap(({ name, away: { forMs } }) => (forMs > limitMs ? [`${name} has been away for ${duration(forMs)}`] : []))
+  parts.flatMap(({ name, away: { forMs } }) =>
+    forMs > limitMs ? [`${name} has been away for ${duration(forMs)}`] : [],
+  )

@@ -13,7 +13,10 @@ const QUIET_MS = 10_000
 /** One host that is read into one stream, and what is known of it. */
 export class Feed {
   readonly watch: Watch
-  /** Away while there is no connection. One that is paused is there: readers of the stream are behind, and that is their concern. */
+  /**
+   * Away while there is no connection. One that is paused is there: readers of the stream are
+   * behind, and that is their concern.
+   */
   readonly away = new Away()
   /** The host has no more: a backfill alone has an end. */
   completed = false
@@ -36,12 +39,14 @@ export class Feed {
         distinctUntilChanged(),
       )
       // The connection of a host that has no more is closed behind its completion.
-      .subscribe((state) => this.away.tell(!this.completed && state !== 'open' && state !== 'paused'))
+      .subscribe((state) =>
+        this.away.tell(!this.completed && state !== 'open' && state !== 'paused'),
+      )
   }
 
   /**
-   * How far behind the events are, in milliseconds. A host that has nothing more to send is caught up
-   * with, however old its last event was: a quiet labeler would else be days behind for ever.
+   * How far behind the events are, in milliseconds. A host that has nothing more to send is caught
+   * up with, however old its last event was: a quiet labeler would else be days behind for ever.
    */
   get lagMs(): number | undefined {
     const { lagMs, lastEventAt, connection, open } = this.watch.metrics

@@ -19,7 +19,11 @@ export interface PageServer {
 }
 
 /** Serves `pages` by GET and HEAD. Rejects where the port cannot be had. */
-export async function servePages(pages: Pages, port: number, address: string | undefined): Promise<PageServer> {
+export async function servePages(
+  pages: Pages,
+  port: number,
+  address: string | undefined,
+): Promise<PageServer> {
   const server = createServer(answering(pages))
   server.listen(port, address)
   await once(server, 'listening')
@@ -46,4 +50,8 @@ function pageFor(pages: Pages, method: string, path: string): Page {
   return page?.() ?? text(404, `${Object.keys(pages).join('\n')}\n`)
 }
 
-const text = (status: number, body: string): Page => ({ status, type: 'text/plain; charset=utf-8', body })
+const text = (status: number, body: string): Page => ({
+  status,
+  type: 'text/plain; charset=utf-8',
+  body,
+})

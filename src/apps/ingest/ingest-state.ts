@@ -28,7 +28,10 @@ export class Board {
 
   /** All that is told as time goes on. */
   get numbers(): readonly Observable<unknown>[] {
-    return [...this.feeds.map(({ watch }) => watch.metrics$), ...this.lanes.map(({ sink }) => sink.metrics$)]
+    return [
+      ...this.feeds.map(({ watch }) => watch.metrics$),
+      ...this.lanes.map(({ sink }) => sink.metrics$),
+    ]
   }
 
   /** Whose end `error` is: one host ends them all. */
@@ -38,7 +41,10 @@ export class Board {
 
   /** Whether what failed had been there before: the host that ended with it, or else Redis. */
   hasReached(error: unknown): boolean {
-    return this.#failing(error)?.watch.connected ?? this.lanes.some(({ sink }) => sink.metrics.written + sink.metrics.duplicates > 0)
+    return (
+      this.#failing(error)?.watch.connected ??
+      this.lanes.some(({ sink }) => sink.metrics.written + sink.metrics.duplicates > 0)
+    )
   }
 
   /** What has been away for too long. */
@@ -47,8 +53,14 @@ export class Board {
     // Where Redis is away, nothing else can be there, and that says nothing of it.
     const found = ailments([redis], this.settings.healthyWithin)
     if (found.length > 0) return found
-    const hosts = this.feeds.map(({ stream, host, away }) => ({ name: `${host} (${stream})`, away }))
-    const sinks = this.lanes.map(({ stream, sink }) => ({ name: `writing ${stream}`, away: sink.away }))
+    const hosts = this.feeds.map(({ stream, host, away }) => ({
+      name: `${host} (${stream})`,
+      away,
+    }))
+    const sinks = this.lanes.map(({ stream, sink }) => ({
+      name: `writing ${stream}`,
+      away: sink.away,
+    }))
     return ailments([...hosts, ...sinks], this.settings.healthyWithin)
   }
 
@@ -64,7 +76,11 @@ export class Board {
   /** For a person who asks why, and for `--metrics`. */
   get state(): object {
     return {
-      hosts: this.feeds.map(({ stream, host, watch: { metrics } }) => ({ stream, host, ...metrics })),
+      hosts: this.feeds.map(({ stream, host, watch: { metrics } }) => ({
+        stream,
+        host,
+        ...metrics,
+      })),
       streams: this.lanes.map(({ stream, sink: { metrics } }) => ({ stream, ...metrics })),
     }
   }

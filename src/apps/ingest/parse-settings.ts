@@ -18,7 +18,8 @@ export function parseMode(text: string): Mode {
 
 export function parseBatchSize(text: string): number {
   const size = parseCount(text)
-  if (size > LARGEST_BATCH) throw new InvalidArgumentError(`Write a whole number up to ${LARGEST_BATCH}.`)
+  if (size > LARGEST_BATCH)
+    throw new InvalidArgumentError(`Write a whole number up to ${LARGEST_BATCH}.`)
   return size
 }
 
@@ -39,7 +40,8 @@ export function parseWait(text: string): number {
 export function parseMetricsPort(text: string): number | 'off' {
   if (text === 'off') return text
   const port = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (!(port <= HIGHEST_PORT)) throw new InvalidArgumentError(`Write a port up to ${HIGHEST_PORT}, or off.`)
+  if (!(port <= HIGHEST_PORT))
+    throw new InvalidArgumentError(`Write a port up to ${HIGHEST_PORT}, or off.`)
   return port
 }
 
@@ -52,21 +54,32 @@ export function parseRedisUrl(text: string): URL {
   if (!isEncoded(url.username) || !isEncoded(url.password)) {
     throw new InvalidArgumentError('A % in the user or the password of Redis is written %25.')
   }
-  if (!/^\/?\d*$/.test(url.pathname)) throw new InvalidArgumentError('Behind the port of Redis comes the number of a database, or nothing.')
+  if (!/^\/?\d*$/.test(url.pathname))
+    throw new InvalidArgumentError(
+      'Behind the port of Redis comes the number of a database, or nothing.',
+    )
   return url
 }
 
 /** Each host as it was written, since the key of its position is. */
 export function parseHosts(text: string): readonly string[] {
   const hosts = parseList(text.replace(/,\s*$/, ''))
-  for (const host of hosts) if (!isHost(host)) throw new InvalidArgumentError('Write host names or URLs, with commas between them.')
+  for (const host of hosts)
+    if (!isHost(host))
+      throw new InvalidArgumentError('Write host names or URLs, with commas between them.')
   return [...new Set(hosts)]
 }
 
 function isHost(text: string): boolean {
   const url = urlOf(text.includes('://') ? text : `wss://${text}`)
   if (url === undefined || !/^(wss?|https?):$/.test(url.protocol)) return false
-  return url.hostname !== '' && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+  return (
+    url.hostname !== '' &&
+    url.username === '' &&
+    url.password === '' &&
+    url.search === '' &&
+    url.hash === ''
+  )
 }
 
 /** Whether each `%` begins an escape. */

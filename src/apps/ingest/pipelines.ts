@@ -29,7 +29,9 @@ const STREAMS: Readonly<Record<Mode, readonly StreamName[]>> = {
 
 /** The lanes of a mode, but for those without hosts. */
 export const lanesOf = (settings: Settings, messages: Messages): readonly Lane[] =>
-  STREAMS[settings.mode].map((stream) => laneOf(stream, settings, messages)).filter(({ feeds }) => feeds.length > 0)
+  STREAMS[settings.mode]
+    .map((stream) => laneOf(stream, settings, messages))
+    .filter(({ feeds }) => feeds.length > 0)
 
 function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lane {
   const hosts = stream === 'label_live' ? settings.labelerHosts : settings.relayHosts
@@ -38,23 +40,42 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lan
     stream,
     feeds,
     sink: new Sink(stream, settings, messages),
-    read: (store) => merge(...feeds.map((feed) => watched(feed, () => SOURCES[stream](feed, store, settings)))),
+    read: (store) =>
+      merge(...feeds.map((feed) => watched(feed, () => SOURCES[stream](feed, store, settings)))),
   }
 }
 
-/** One source for each host: its position has a key of its own, and one that ends does not end the others. */
-const SOURCES: Readonly<Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>> = {
+/**
+ * One source for each host: its position has a key of its own, and one that ends does not end the
+ * others.
+ */
+const SOURCES: Readonly<
+  Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>
+> = {
   firehose_live: (feed, store, { cursor, collections }) =>
-    firehose$({ ...observersOf(feed), cursor, collections, checkpoint: checkpointOf(feed, store, SEQ) }),
-  label_live: (feed, store, { cursor }) => labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
-  repo_backfill: (feed, store) => listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, PAGE) }),
+    firehose$({
+      ...observersOf(feed),
+      cursor,
+      collections,
+      checkpoint: checkpointOf(feed, store, SEQ),
+    }),
+  label_live: (feed, store, { cursor }) =>
+    labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
+  repo_backfill: (feed, store) =>
+    listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, PAGE) }),
 }
 
 /** A mistake in a config is an end like any other. */
 const watched = (feed: Feed, source: () => Observable<unknown>): Observable<unknown> =>
   defer(source).pipe(tap({ complete: () => feed.complete(), error: (error) => feed.fail(error) }))
 
-const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: Feed) => ({ host, metrics$, gaps, rejects, log })
+const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: Feed) => ({
+  host,
+  metrics$,
+  gaps,
+  rejects,
+  log,
+})
 
 const checkpointOf = (feed: Feed, store: CursorStore, translation: Translation) => ({
   store: rskyCursors(

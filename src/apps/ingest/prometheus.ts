@@ -13,18 +13,26 @@ export interface Family {
   readonly samples: readonly Sample[]
 }
 
-/** Prometheus' text format 0.0.4: each family once, with its help and type, also while it has no samples. */
-export const prometheusText = (families: readonly Family[]): string => families.map(familyText).join('')
+/**
+ * Prometheus' text format 0.0.4: each family once, with its help and type, also while it has no
+ * samples.
+ */
+export const prometheusText = (families: readonly Family[]): string =>
+  families.map(familyText).join('')
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 function familyText({ name, type, help, samples }: Family): string {
-  const lines = samples.flatMap(({ labels = {}, value }) => (value === undefined ? [] : [`${name}${labelsText(labels)} ${value}`]))
+  const lines = samples.flatMap(({ labels = {}, value }) =>
+    value === undefined ? [] : [`${name}${labelsText(labels)} ${value}`],
+  )
   return `${[`# HELP ${name} ${escaped(help)}`, `# TYPE ${name} ${type}`, ...lines].join('\n')}\n`
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value).replaceAll('"', '\\"')}"`)
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name}="${escaped(value).replaceAll('"', '\\"')}"`,
+  )
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }
 

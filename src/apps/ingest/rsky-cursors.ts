@@ -12,22 +12,32 @@ export interface Translation {
 const DONE = '!ingester-done'
 
 /**
- * A seq, the last one that is done: rsky asks for what lies behind it. Our position is the oldest event that may not be done, and is asked for
- * again; so it is one more, and nothing is lost either way.
+ * A seq, the last one that is done: rsky asks for what lies behind it. Our position is the oldest
+ * event that may not be done, and is asked for again; so it is one more, and nothing is lost either
+ * way.
  */
 export const SEQ: Translation = {
   toOurs(text, key) {
     const seq = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    return Number.isSafeInteger(seq + 1) ? JSON.stringify({ host: hostIn(key), position: seq + 1, time_us: 0 }) : undefined
+    return Number.isSafeInteger(seq + 1)
+      ? JSON.stringify({ host: hostIn(key), position: seq + 1, time_us: 0 })
+      : undefined
   },
-  toTheirs: (position) => String(Math.max(0, (JSON.parse(position) as { readonly position: number }).position - 1)),
+  toTheirs: (position) =>
+    String(Math.max(0, (JSON.parse(position) as { readonly position: number }).position - 1)),
 }
 
 /** The cursor of a page, whose text is the server's own. */
 export const PAGE: Translation = {
-  toOurs: (text) => (text === '' ? undefined : JSON.stringify(text === DONE ? { pages: 0, completed: true } : { pages: 0, cursor: text })),
+  toOurs: (text) =>
+    text === ''
+      ? undefined
+      : JSON.stringify(text === DONE ? { pages: 0, completed: true } : { pages: 0, cursor: text }),
   toTheirs(position) {
-    const { cursor, completed } = JSON.parse(position) as { readonly cursor?: string; readonly completed?: boolean }
+    const { cursor, completed } = JSON.parse(position) as {
+      readonly cursor?: string
+      readonly completed?: boolean
+    }
     return completed ? DONE : (cursor ?? '')
   },
 }
@@ -36,7 +46,11 @@ export const PAGE: Translation = {
 export const cursorKey = ({ stream, host }: Feed): string => `${stream}:cursor:${host}`
 
 /** Positions of `feed` in `store`, such that rsky-ingester goes on from ours, and we from its. */
-export const rskyCursors = (store: CursorStore, feed: Feed, { toOurs, toTheirs }: Translation): CursorStore => ({
+export const rskyCursors = (
+  store: CursorStore,
+  feed: Feed,
+  { toOurs, toTheirs }: Translation,
+): CursorStore => ({
   async load(key) {
     const text = await store.load(cursorKey(feed))
     if (text === undefined) return undefined

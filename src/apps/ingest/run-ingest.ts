@@ -1,4 +1,15 @@
-import { lastValueFrom, merge, type Observable, race, Subject, switchMap, take, takeUntil, tap, timer } from 'rxjs'
+import {
+  lastValueFrom,
+  merge,
+  type Observable,
+  race,
+  Subject,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+  timer,
+} from 'rxjs'
 import { EXIT, type ExitCode } from '../../cli/exit-codes.js'
 import { failureOf } from '../../cli/failure.js'
 import type { Messages } from '../../cli/messages.js'
@@ -13,7 +24,11 @@ import { serveState } from './serve-state.js'
 import type { Settings } from './settings.js'
 
 /** Reads until a signal, or until nothing is left to read, and says how it ended. */
-export async function runIngest(settings: Settings, messages: Messages, metricsLines: boolean): Promise<ExitCode> {
+export async function runIngest(
+  settings: Settings,
+  messages: Messages,
+  metricsLines: boolean,
+): Promise<ExitCode> {
   const lanes = lanesOf(settings, messages)
   const link = new RedisLink(settings.redis, messages)
   const board = new Board(settings, lanes, link)
@@ -67,7 +82,9 @@ class IngestRun {
 
   #lanes$(redis: Redis): Observable<unknown> {
     const store = redisCursorStore(redis, { prefix: '' })
-    const lanes$ = this.lanes.map(({ read, sink }) => read(store).pipe(takeUntil(this.#stop$), sink.write(redis)))
+    const lanes$ = this.lanes.map(({ read, sink }) =>
+      read(store).pipe(takeUntil(this.#stop$), sink.write(redis)),
+    )
     return merge(...lanes$).pipe(takeUntil(this.#drainedTooLong$()))
   }
 
@@ -81,7 +98,11 @@ class IngestRun {
     const { drain } = this.settings
     return this.#stop$.pipe(
       switchMap(() => timer(drain)),
-      tap(() => this.messages.warn(`Redis did not take what is in hand within ${duration(drain)} (--drain); the positions are before it`)),
+      tap(() =>
+        this.messages.warn(
+          `Redis did not take what is in hand within ${duration(drain)} (--drain); the positions are before it`,
+        ),
+      ),
     )
   }
 }

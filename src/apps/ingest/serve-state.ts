@@ -8,7 +8,10 @@ import type { Settings } from './settings.js'
 
 const DEFAULT_PORT = 9090
 
-/** Serves `/metrics` and `/healthz`. A port that was asked for must be had; the default one need not. */
+/**
+ * Serves `/metrics` and `/healthz`. A port that was asked for must be had; the default one need
+ * not.
+ */
 export async function serveState(
   board: Board,
   { metricsPort, metricsAddress }: Pick<Settings, 'metricsPort' | 'metricsAddress'>,
@@ -21,7 +24,10 @@ export async function serveState(
     return server
   } catch (error) {
     const { message } = error as Error
-    if (metricsPort !== undefined) throw new ConfigError('ingest', [{ option: 'metrics-port', message: `cannot be had: ${message}` }])
+    if (metricsPort !== undefined)
+      throw new ConfigError('ingest', [
+        { option: 'metrics-port', message: `cannot be had: ${message}` },
+      ])
     messages.warn(`/metrics and /healthz are not served: ${message} (--metrics-port)`)
     return undefined
   }

@@ -1,5 +1,11 @@
 import { InvalidArgumentError } from 'commander'
-import { parseCount, parseDuration, parseList, parseSeqStart, type SeqStart } from '../../cli/parse.js'
+import {
+  parseCount,
+  parseDuration,
+  parseList,
+  parseSeqStart,
+  type SeqStart,
+} from '../../cli/parse.js'
 import { ConfigError, type ConfigIssue } from '../../index.js'
 import {
   type Mode,
@@ -16,7 +22,10 @@ import {
 interface Setting<T> {
   /** As the help shows it: `--batch-size <n>`. */
   readonly flag: string
-  /** The environment's names for it. The first that is set wins over the others; the flag wins over all. */
+  /**
+   * The environment's names for it. The first that is set wins over the others; the flag wins over
+   * all.
+   */
   readonly variables: readonly string[]
   readonly help: string
   readonly fallback: T
@@ -139,26 +148,43 @@ export type Flags = { readonly [N in Name]?: string | undefined }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Flags win over the environment. Throws all mistakes at once, each with the name of the flag or variable that holds it. */
+/**
+ * Flags win over the environment. Throws all mistakes at once, each with the name of the flag or
+ * variable that holds it.
+ */
 export function readSettings(flags: Flags, environment: Environment): Settings {
   const issues: ConfigIssue[] = []
-  const read = ([name, { flag, variables, parse, fallback, secret }]: [string, Setting<unknown>]): [string, unknown] => {
+  const read = ([name, { flag, variables, parse, fallback, secret }]: [string, Setting<unknown>]): [
+    string,
+    unknown,
+  ] => {
     const [source, text] = givenBy(flagName(flag), flags[name as Name], variables, environment)
     if (text === undefined) return [name, fallback]
     try {
       return [name, parse(text)]
     } catch (error) {
       if (!(error instanceof InvalidArgumentError)) throw error
-      issues.push({ option: source, message: `${secret ? 'is no good' : `is ${JSON.stringify(text)}`}. ${error.message}` })
+      issues.push({
+        option: source,
+        message: `${secret ? 'is no good' : `is ${JSON.stringify(text)}`}. ${error.message}`,
+      })
       return [name, fallback]
     }
   }
-  const settings = Object.fromEntries(Object.entries<Setting<unknown>>(SETTINGS).map(read)) as unknown as Settings
+  const settings = Object.fromEntries(
+    Object.entries<Setting<unknown>>(SETTINGS).map(read),
+  ) as unknown as Settings
   if (settings.mode === 'labeler' && settings.labelerHosts.length === 0) {
-    issues.push({ option: 'labeler-hosts', message: 'is needed for the mode labeler (or INGESTER_LABELER_HOSTS)' })
+    issues.push({
+      option: 'labeler-hosts',
+      message: 'is needed for the mode labeler (or INGESTER_LABELER_HOSTS)',
+    })
   }
   if (typeof settings.cursor === 'number' && liveHosts(settings) > 1) {
-    issues.push({ option: 'cursor', message: 'can be a seq for one host alone: each counts for itself' })
+    issues.push({
+      option: 'cursor',
+      message: 'can be a seq for one host alone: each counts for itself',
+    })
   }
   if (issues.length > 0) throw new ConfigError('ingest', issues)
   return settings
@@ -166,14 +192,19 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
 
 /** Hosts that are read by seq. */
 const liveHosts = ({ mode, relayHosts, labelerHosts }: Settings): number =>
-  (mode === 'all' || mode === 'firehose' ? relayHosts.length : 0) + (mode === 'all' || mode === 'labeler' ? labelerHosts.length : 0)
+  (mode === 'all' || mode === 'firehose' ? relayHosts.length : 0) +
+  (mode === 'all' || mode === 'labeler' ? labelerHosts.length : 0)
 
 /** Variables that are set, and do not count since another one does: one line for each. */
 export function ignoredVariables(flags: Flags, environment: Environment): readonly string[] {
   return Object.entries<Setting<unknown>>(SETTINGS).flatMap(([name, { flag, variables }]) => {
     const [source, text] = givenBy(flagName(flag), flags[name as Name], variables, environment)
-    const others = variables.filter((variable) => variable !== source && (environment[variable] || text) !== text)
-    return others.map((variable) => `${variable} is not used: ${source} has another value, and wins`)
+    const others = variables.filter(
+      (variable) => variable !== source && (environment[variable] || text) !== text,
+    )
+    return others.map(
+      (variable) => `${variable} is not used: ${source} has another value, and wins`,
+    )
   })
 }
 

@@ -9,7 +9,10 @@ import type { Settings } from './settings.js'
 
 /** How one stream of Redis is written, and what is known of it. */
 export class Sink {
-  /** Away while Redis takes nothing. A sink that waits for readers is there: they are what is behind. */
+  /**
+   * Away while Redis takes nothing. A sink that waits for readers is there: they are what is
+   * behind.
+   */
   readonly away = new Away()
   readonly metrics$ = redisSinkMetrics()
 
@@ -55,4 +58,5 @@ export class Sink {
 }
 
 /** Redis' own word for it where there is one: `OOM` says more than the code of our error. */
-const causeOf = (error: StreamError): string => (error instanceof RedisUnavailableError ? error.reason : error.code)
+const causeOf = (error: StreamError): string =>
+  error instanceof RedisUnavailableError ? error.reason : error.code

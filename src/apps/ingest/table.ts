@@ -3,7 +3,10 @@ import type { Feed } from './host-feed.js'
 import type { Board } from './ingest-state.js'
 import type { Lane } from './pipelines.js'
 
-/** The widths of the columns; a negative one is aligned to the left. What a narrow terminal cuts off comes last. */
+/**
+ * The widths of the columns; a negative one is aligned to the left. What a narrow terminal cuts off
+ * comes last.
+ */
 const WIDTHS = [-14, -22, 9, 7, -24, -15] as const
 
 /** A line for each host, and one for each stream of Redis. */
@@ -18,22 +21,45 @@ export const tableOf = (board: Board): readonly string[] => [
 ]
 
 /** `firehose_live 1,003/s lag 1.2 s, 4,213 written; …`. */
-export const statusOf = (board: Board): string => board.lanes.map((lane) => laneStatus(lane, board.elapsedMs)).join('; ')
+export const statusOf = (board: Board): string =>
+  board.lanes.map((lane) => laneStatus(lane, board.elapsedMs)).join('; ')
 
 function feedRow(feed: Feed, elapsedMs: number): string {
   const { cursor } = feed.watch.metrics
   const position = cursor === undefined ? '-' : count(cursor)
-  return row(feed.stream, plain(feed.host), `${count(feed.rateAt(elapsedMs))}/s`, lagOf(feed), feedState(feed), position)
+  return row(
+    feed.stream,
+    plain(feed.host),
+    `${count(feed.rateAt(elapsedMs))}/s`,
+    lagOf(feed),
+    feedState(feed),
+    position,
+  )
 }
 
 const sinkRow = ({ stream, sink: { metrics, word } }: Lane): string =>
-  row(stream, count(metrics.written), count(metrics.duplicates), count(metrics.retries), word, count(metrics.unread))
+  row(
+    stream,
+    count(metrics.written),
+    count(metrics.duplicates),
+    count(metrics.retries),
+    word,
+    count(metrics.unread),
+  )
 
 function laneStatus({ stream, feeds, sink: { metrics, word } }: Lane, elapsedMs: number): string {
   const rate = feeds.reduce((sum, feed) => sum + feed.rateAt(elapsedMs), 0)
-  const away = feeds.filter(({ away: { forMs } }) => forMs > 0).map((feed) => `${plain(feed.host)} ${feedState(feed)}`)
+  const away = feeds
+    .filter(({ away: { forMs } }) => forMs > 0)
+    .map((feed) => `${plain(feed.host)} ${feedState(feed)}`)
   const repeats = metrics.duplicates === 0 ? [] : [`${count(metrics.duplicates)} there already`]
-  return [`${stream} ${count(rate)}/s`, `${count(metrics.written)} written`, ...repeats, word, ...away].join(', ')
+  return [
+    `${stream} ${count(rate)}/s`,
+    `${count(metrics.written)} written`,
+    ...repeats,
+    word,
+    ...away,
+  ].join(', ')
 }
 
 const lagOf = ({ lagMs }: Feed): string => (lagMs === undefined ? '-' : duration(lagMs))
@@ -48,4 +74,5 @@ function feedState({ completed, watch: { metrics } }: Feed): string {
 const row = (...cells: readonly string[]): string =>
   `  ${cells.map((cell, index) => padded(cell, WIDTHS[index] ?? 0)).join('  ')}`.trimEnd()
 
-const padded = (text: string, width: number): string => (width < 0 ? text.slice(0, -width).padEnd(-width) : text.padStart(width))
+const padded = (text: string, width: number): string =>
+  width < 0 ? text.slice(0, -width).padEnd(-width) : text.padStart(width)

@@ -11,7 +11,14 @@ import {
   takeUntil,
   takeWhile,
 } from 'rxjs'
-import { type Ingestor, ingest, type JetstreamConfig, type JetstreamEvent, jetstream$, type RejectedFrame } from '../../index.js'
+import {
+  type Ingestor,
+  ingest,
+  type JetstreamConfig,
+  type JetstreamEvent,
+  jetstream$,
+  type RejectedFrame,
+} from '../../index.js'
 import { type FakeJetstream, fakeJetstream, generateEvents } from '../../testing/index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
@@ -49,14 +56,25 @@ Examples:
   $ rxjs-atproto demo --host jetstream.us-east.bsky.network
 ${EXIT_CODES_HELP}`
 
-/** `rxjs-atproto demo`: a server and its reader in one, to see the package work without a network. */
+/**
+ * `rxjs-atproto demo`: a server and its reader in one, to see the package work without a network.
+ */
 export function addDemo(program: Command, context: CommandContext): void {
   const command = program
     .command('demo')
     .summary('see it work: a Jetstream on this machine, and its reader')
-    .description('Starts a Jetstream on this machine, reads it through the library, and shows what comes.')
-    .addOption(new Option('--host <host>', 'read this Jetstream instead').argParser(collect).conflicts('replay'))
-    .option('--replay <file>', 'serve the events of an NDJSON file, as they are, and end with the last one')
+    .description(
+      'Starts a Jetstream on this machine, reads it through the library, and shows what comes.',
+    )
+    .addOption(
+      new Option('--host <host>', 'read this Jetstream instead')
+        .argParser(collect)
+        .conflicts('replay'),
+    )
+    .option(
+      '--replay <file>',
+      'serve the events of an NDJSON file, as they are, and end with the last one',
+    )
     .option('--rate <n>', 'events a second', parseCount, 1000)
     .option('--seed <n>', 'the same seed gives the same events', parseCount, 1)
   withStreamOptions(command)
@@ -74,7 +92,9 @@ function demo(given: DemoOptions, { stderr, environment }: CommandContext): Prom
     options,
     messages,
     sink,
-    view: options.metrics ? metricsLines(messages) : liveTable(messages, counts, sink === undefined ? HINT : undefined),
+    view: options.metrics
+      ? metricsLines(messages)
+      : liveTable(messages, counts, sink === undefined ? HINT : undefined),
   })
 }
 
@@ -83,30 +103,51 @@ function counted(counts: Counts<JetstreamEvent>): MonoTypeOperatorFunction<Jetst
   const add: Ingestor<JetstreamEvent> = (event) => {
     counts.add(event)
   }
-  return ingest({ 'app.bsky.feed.*': add, 'app.bsky.graph.*': add, 'app.bsky.actor.*': add, identity: add, account: add, '*': add })
+  return ingest({
+    'app.bsky.feed.*': add,
+    'app.bsky.graph.*': add,
+    'app.bsky.actor.*': add,
+    identity: add,
+    account: add,
+    '*': add,
+  })
 }
 
 // --- Where the events come from ---
 
-function events$({ host, replay, rate, seed, retries }: DemoOptions, watch: Watch): Observable<JetstreamEvent> {
+function events$(
+  { host, replay, rate, seed, retries }: DemoOptions,
+  watch: Watch,
+): Observable<JetstreamEvent> {
   const { metrics$, gaps, rejects, log } = watch
   const config = { metrics$, gaps, rejects, log, reconnect: { maxAttempts: retries } }
   if (host !== undefined) return jetstream$({ ...config, host })
   if (replay !== undefined) return replay$(new Recording(replay), config)
-  const server = fakeJetstream({ events: liveEvents(seed, rate), ratePerSecond: rate, retainEvents: KEPT_EVENTS })
+  const server = fakeJetstream({
+    events: liveEvents(seed, rate),
+    ratePerSecond: rate,
+    retainEvents: KEPT_EVENTS,
+  })
   return served$(server, ({ url }) => jetstream$({ ...config, host: url }))
 }
 
 /** Plausible events that happen now. */
 function* liveEvents(seed: number, rate: number): Generator<JetstreamEvent, void, undefined> {
   let time_us = 0
-  for (const event of generateEvents({ seed, startUs: Date.now() * 1000, everyUs: 1_000_000 / rate })) {
+  for (const event of generateEvents({
+    seed,
+    startUs: Date.now() * 1000,
+    everyUs: 1_000_000 / rate,
+  })) {
     time_us = Math.max(time_us + 1, Date.now() * 1000)
     yield { ...event, time_us }
   }
 }
 
-/** Every line of the file: as an event, or as a reject. Nobody hurries a slow reader, and nobody leaves anything out. */
+/**
+ * Every line of the file: as an event, or as a reject. Nobody hurries a slow reader, and nobody
+ * leaves anything out.
+ */
 function replay$(recording: Recording, config: JetstreamConfig): Observable<JetstreamEvent> {
   const server = fakeJetstream({
     events: recording.lines(),
@@ -119,7 +160,10 @@ function replay$(recording: Recording, config: JetstreamConfig): Observable<Jets
     rejects$.subscribe(config.rejects)
     const empty$ = from(played.idle()).pipe(filter(() => recording.total === 0))
     let through = 0
-    return merge(jetstream$({ ...config, host: played.url, pauseCloseMs: FOREVER_MS, rejects: rejects$ }), rejects$).pipe(
+    return merge(
+      jetstream$({ ...config, host: played.url, pauseCloseMs: FOREVER_MS, rejects: rejects$ }),
+      rejects$,
+    ).pipe(
       takeWhile(() => ++through !== recording.total, true),
       takeUntil(empty$),
       filter((item): item is JetstreamEvent => !('frame' in item)),
@@ -127,5 +171,8 @@ function replay$(recording: Recording, config: JetstreamConfig): Observable<Jets
   })
 }
 
-const served$ = (starting: Promise<FakeJetstream>, read: (server: FakeJetstream) => Observable<JetstreamEvent>) =>
+const served$ = (
+  starting: Promise<FakeJetstream>,
+  read: (server: FakeJetstream) => Observable<JetstreamEvent>,
+) =>
   from(starting).pipe(switchMap((server) => read(server).pipe(finalize(() => void server.close()))))

@@ -4,7 +4,13 @@ import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { once, parseSeqStart, type SeqStart } from '../parse.js'
 import { runLines } from '../run-lines.js'
-import { type CursorFileOptions, type StreamOptions, withCursorFile, withFilters, withStreamOptions } from '../stream-options.js'
+import {
+  type CursorFileOptions,
+  type StreamOptions,
+  withCursorFile,
+  withFilters,
+  withStreamOptions,
+} from '../stream-options.js'
 import { nameOfEvent } from '../table.js'
 import { readRecords } from '../unreadable-records.js'
 
@@ -32,9 +38,15 @@ export function addFirehose(program: Command, context: CommandContext): void {
   const command = program
     .command('firehose')
     .summary('read the firehose of a relay or a PDS as lines of JSON')
-    .description('Reads com.atproto.sync.subscribeRepos, reconnects by itself, and writes each event as a line of JSON.')
+    .description(
+      'Reads com.atproto.sync.subscribeRepos, reconnects by itself, and writes each event as a line of JSON.',
+    )
     .option('--host <host>', 'a relay or a PDS: a host name or a URL (default: bsky.network)', once)
-  withFilters(command).option('--cursor <start>', 'where to start: live, oldest, or a seq, whose event comes first', parseSeqStart)
+  withFilters(command).option(
+    '--cursor <start>',
+    'where to start: live, oldest, or a seq, whose event comes first',
+    parseSeqStart,
+  )
   withStreamOptions(withCursorFile(command))
     .addHelpText('after', HELP)
     .action(async (options: FirehoseOptions) => context.exit(await firehose(options, context)))
@@ -45,7 +57,9 @@ const firehose = (options: FirehoseOptions, context: CommandContext): Promise<Ex
     {
       source: (watch, checkpoint) => {
         const { metrics$, gaps, rejects, log } = watch
-        return firehose$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(readRecords(watch))
+        return firehose$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(
+          readRecords(watch),
+        )
       },
       options,
       table: { nameOf: nameOfEvent, toFile: 'rxjs-atproto firehose > events.ndjson' },
@@ -53,7 +67,14 @@ const firehose = (options: FirehoseOptions, context: CommandContext): Promise<Ex
     context,
   )
 
-const configOf = ({ host, collections, dids, kinds, cursor, retries }: FirehoseOptions): FirehoseConfig => ({
+const configOf = ({
+  host,
+  collections,
+  dids,
+  kinds,
+  cursor,
+  retries,
+}: FirehoseOptions): FirehoseConfig => ({
   host,
   collections,
   dids,

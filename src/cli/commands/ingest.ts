@@ -1,6 +1,12 @@
 import type { Command } from 'commander'
 import { runIngest } from '../../apps/ingest/run-ingest.js'
-import { type Flags, ignoredVariables, readSettings, SETTINGS, type Settings } from '../../apps/ingest/settings.js'
+import {
+  type Flags,
+  ignoredVariables,
+  readSettings,
+  SETTINGS,
+  type Settings,
+} from '../../apps/ingest/settings.js'
 import type { CommandContext } from '../context.js'
 import type { ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
@@ -14,7 +20,10 @@ const HELP = `
 The environment of rsky-ingester is understood; a flag wins over its variable:
 ${Object.values(SETTINGS)
   .filter(({ variables }) => variables.length > 0)
-  .map(({ flag, variables }) => `  ${flag.replace(/ .*/, '').padEnd(20)}${variables.join(', or else ')}`)
+  .map(
+    ({ flag, variables }) =>
+      `  ${flag.replace(/ .*/, '').padEnd(20)}${variables.join(', or else ')}`,
+  )
   .join('\n')}
 
 Entries go to the Redis streams firehose_live, repo_backfill and label_live, positions to <stream>:cursor:<host>, as
@@ -38,7 +47,9 @@ export function addIngest(program: Command, context: CommandContext): void {
   const command = program
     .command('ingest')
     .summary('write firehoses, repositories and labels to Redis')
-    .description('Reads relays and labelers, and writes what they send to Redis streams: a drop-in for rsky-ingester.')
+    .description(
+      'Reads relays and labelers, and writes what they send to Redis streams: a drop-in for rsky-ingester.',
+    )
   for (const { flag, help, list } of Object.values(SETTINGS)) {
     if (list) command.option(flag, help, joined)
     else command.option(flag, help)
@@ -52,9 +63,13 @@ export function addIngest(program: Command, context: CommandContext): void {
     .action(async (options: IngestOptions) => context.exit(await ingest(options, context)))
 }
 
-const joined = (text: string, earlier?: string): string => (earlier === undefined ? text : `${earlier},${text}`)
+const joined = (text: string, earlier?: string): string =>
+  earlier === undefined ? text : `${earlier},${text}`
 
-async function ingest(options: IngestOptions, { stderr, environment }: CommandContext): Promise<ExitCode> {
+async function ingest(
+  options: IngestOptions,
+  { stderr, environment }: CommandContext,
+): Promise<ExitCode> {
   const messages = new Messages(stderr, options, environment)
   const settings = settingsOf(options, environment, messages)
   if (typeof settings === 'number') return settings
@@ -62,7 +77,11 @@ async function ingest(options: IngestOptions, { stderr, environment }: CommandCo
   return runIngest(settings, messages, options.metrics ?? false)
 }
 
-function settingsOf(options: IngestOptions, environment: CommandContext['environment'], messages: Messages): Settings | ExitCode {
+function settingsOf(
+  options: IngestOptions,
+  environment: CommandContext['environment'],
+  messages: Messages,
+): Settings | ExitCode {
   try {
     return readSettings(options, environment)
   } catch (error) {

@@ -1,10 +1,21 @@
 import type { Command } from 'commander'
-import { type CursorStart, type EventFilters, type JetstreamConfig, jetstream$ } from '../../index.js'
+import {
+  type CursorStart,
+  type EventFilters,
+  type JetstreamConfig,
+  jetstream$,
+} from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { collect, parseCursor } from '../parse.js'
 import { runLines } from '../run-lines.js'
-import { type CursorFileOptions, type StreamOptions, withCursorFile, withFilters, withStreamOptions } from '../stream-options.js'
+import {
+  type CursorFileOptions,
+  type StreamOptions,
+  withCursorFile,
+  withFilters,
+  withStreamOptions,
+} from '../stream-options.js'
 import { readRecords } from '../unreadable-records.js'
 
 interface JetstreamOptions extends StreamOptions, CursorFileOptions, EventFilters {
@@ -31,8 +42,14 @@ export function addJetstream(program: Command, context: CommandContext): void {
   const command = program
     .command('jetstream')
     .summary('read a Jetstream as lines of JSON')
-    .description('Reads a Jetstream, reconnects by itself, and writes each event as a line of JSON.')
-    .option('--host <host>', 'a host name or a URL; again for hosts to fail over to (default: the public instances)', collect)
+    .description(
+      'Reads a Jetstream, reconnects by itself, and writes each event as a line of JSON.',
+    )
+    .option(
+      '--host <host>',
+      'a host name or a URL; again for hosts to fail over to (default: the public instances)',
+      collect,
+    )
   withFilters(command).option(
     '--cursor <start>',
     'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m',
@@ -48,14 +65,23 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
     {
       source: (watch, checkpoint) => {
         const { metrics$, gaps, rejects, log } = watch
-        return jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(readRecords(watch))
+        return jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(
+          readRecords(watch),
+        )
       },
       options,
     },
     context,
   )
 
-const configOf = ({ host, collections, dids, kinds, cursor, retries }: JetstreamOptions): JetstreamConfig => ({
+const configOf = ({
+  host,
+  collections,
+  dids,
+  kinds,
+  cursor,
+  retries,
+}: JetstreamOptions): JetstreamConfig => ({
   host,
   collections,
   dids,

@@ -4,7 +4,12 @@ import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { once, parseSeqStart, type SeqStart } from '../parse.js'
 import { runLines } from '../run-lines.js'
-import { type CursorFileOptions, type StreamOptions, withCursorFile, withStreamOptions } from '../stream-options.js'
+import {
+  type CursorFileOptions,
+  type StreamOptions,
+  withCursorFile,
+  withStreamOptions,
+} from '../stream-options.js'
 
 interface LabelsOptions extends StreamOptions, CursorFileOptions {
   readonly host: string
@@ -29,9 +34,15 @@ export function addLabels(program: Command, context: CommandContext): void {
   const command = program
     .command('labels')
     .summary('read the labels of a labeler as lines of JSON')
-    .description('Reads com.atproto.label.subscribeLabels, reconnects by itself, and writes each label as a line of JSON.')
+    .description(
+      'Reads com.atproto.label.subscribeLabels, reconnects by itself, and writes each label as a line of JSON.',
+    )
     .requiredOption('--host <host>', 'a labeler: a host name or a URL, such as mod.bsky.app', once)
-    .option('--cursor <start>', 'where to start: live, oldest, or a seq, whose label comes first', parseSeqStart)
+    .option(
+      '--cursor <start>',
+      'where to start: live, oldest, or a seq, whose label comes first',
+      parseSeqStart,
+    )
   withStreamOptions(withCursorFile(command))
     .addHelpText('after', HELP)
     .action(async (options: LabelsOptions) => context.exit(await labels(options, context)))
@@ -40,7 +51,8 @@ export function addLabels(program: Command, context: CommandContext): void {
 const labels = (options: LabelsOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, gaps, rejects, log }, checkpoint) => labels$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
+      source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
+        labels$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
       options,
       table: { nameOf, toFile: 'rxjs-atproto labels … > labels.ndjson' },
     },
@@ -49,4 +61,8 @@ const labels = (options: LabelsOptions, context: CommandContext): Promise<ExitCo
 
 const nameOf = ({ val, neg }: LabelEvent): string => (neg ? `${val} (taken back)` : val)
 
-const configOf = ({ host, cursor, retries }: LabelsOptions): LabelsConfig => ({ host, cursor, reconnect: { maxAttempts: retries } })
+const configOf = ({ host, cursor, retries }: LabelsOptions): LabelsConfig => ({
+  host,
+  cursor,
+  reconnect: { maxAttempts: retries },
+})

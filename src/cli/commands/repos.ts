@@ -4,7 +4,12 @@ import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { once, parseCount } from '../parse.js'
 import { runLines } from '../run-lines.js'
-import { type CursorFileOptions, type StreamOptions, withCursorFile, withStreamOptions } from '../stream-options.js'
+import {
+  type CursorFileOptions,
+  type StreamOptions,
+  withCursorFile,
+  withStreamOptions,
+} from '../stream-options.js'
 
 interface ReposOptions extends StreamOptions, CursorFileOptions {
   readonly host?: string
@@ -31,10 +36,23 @@ export function addRepos(program: Command, context: CommandContext): void {
   const command = program
     .command('repos')
     .summary('list the repositories of a relay or a PDS as lines of JSON')
-    .description('Reads com.atproto.sync.listRepos page by page to its end, and writes each repository as a line of JSON.')
-    .option('--host <host>', 'a relay or a PDS: a host name or a URL (default: relay1.us-east.bsky.network)', once)
-    .option('--cursor <cursor>', 'the page to start with: a cursor that the same host gave (default: the first page)')
-    .option('--page-size <n>', 'repositories to ask for at once, up to 1000 (default: 1000)', parseCount)
+    .description(
+      'Reads com.atproto.sync.listRepos page by page to its end, and writes each repository as a line of JSON.',
+    )
+    .option(
+      '--host <host>',
+      'a relay or a PDS: a host name or a URL (default: relay1.us-east.bsky.network)',
+      once,
+    )
+    .option(
+      '--cursor <cursor>',
+      'the page to start with: a cursor that the same host gave (default: the first page)',
+    )
+    .option(
+      '--page-size <n>',
+      'repositories to ask for at once, up to 1000 (default: 1000)',
+      parseCount,
+    )
     .option('--restart', 'list all anew where the cursor file says that the list was through')
   withStreamOptions(withCursorFile(command))
     .addHelpText('after', HELP)

@@ -25,7 +25,10 @@ type Task = (admin: TapAdmin, dids: readonly string[]) => Promise<string | undef
 
 /** `rxjs-atproto tap repos add|remove|info`: what a Tap tracks. */
 export function addTapRepos(tap: Command, context: CommandContext): void {
-  const repos = tap.command('repos').summary('tell a Tap what to track').description('Tells a Tap which repositories to track.')
+  const repos = tap
+    .command('repos')
+    .summary('tell a Tap what to track')
+    .description('Tells a Tap which repositories to track.')
   const add = (name: string, description: string, task: Task) =>
     repos
       .command(name)
@@ -41,11 +44,19 @@ export function addTapRepos(tap: Command, context: CommandContext): void {
     await admin.addRepos(dids)
     return `${count(dids.length)} added`
   })
-  add('remove', 'Tracks repositories no longer. What is buffered still comes.', async (admin, dids) => {
-    await admin.removeRepos(dids)
-    return `${count(dids.length)} removed`
-  })
-  add('info', 'Writes what the server knows of each, one JSON object a line; null for one that is not tracked.', info)
+  add(
+    'remove',
+    'Tracks repositories no longer. What is buffered still comes.',
+    async (admin, dids) => {
+      await admin.removeRepos(dids)
+      return `${count(dids.length)} removed`
+    },
+  )
+  add(
+    'info',
+    'Writes what the server knows of each, one JSON object a line; null for one that is not tracked.',
+    info,
+  )
 }
 
 const info: Task = async (admin, dids) => {
@@ -54,15 +65,24 @@ const info: Task = async (admin, dids) => {
   return undefined
 }
 
-async function perform(task: Task, dids: readonly string[], options: ReposOptions, context: CommandContext): Promise<ExitCode> {
+async function perform(
+  task: Task,
+  dids: readonly string[],
+  options: ReposOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
   const messages = new Messages(context.stderr, options, context.environment)
   try {
-    const said = await task(tapAdmin({ host: options.host, adminPassword: adminPassword(options, context) }), dids)
+    const said = await task(
+      tapAdmin({ host: options.host, adminPassword: adminPassword(options, context) }),
+      dids,
+    )
     if (said !== undefined) messages.info(said)
     return EXIT.done
   } catch (error) {
     const failure = failureOf(error, false)
-    for (const message of failure.messages) messages.error(message.replace('--dids', 'the argument'))
+    for (const message of failure.messages)
+      messages.error(message.replace('--dids', 'the argument'))
     return failure.exitCode
   }
 }

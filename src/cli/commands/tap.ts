@@ -29,7 +29,9 @@ export function addTap(program: Command, context: CommandContext): void {
   const command = program
     .command('tap')
     .summary('read a Tap as lines of JSON, or tell it what to track')
-    .description('Reads a Tap, reconnects by itself, writes each event as a line of JSON, and acks what is written.')
+    .description(
+      'Reads a Tap, reconnects by itself, writes each event as a line of JSON, and acks what is written.',
+    )
   withTapServer(command)
   withStreamOptions(command)
     .addHelpText('after', HELP)
@@ -41,7 +43,10 @@ export function addTap(program: Command, context: CommandContext): void {
 export const withTapServer = (command: Command): Command =>
   command
     .option('--host <host>', 'a host name with a port, or a URL (default: localhost:2480)', once)
-    .option('--password-file <path>', 'read the password from its first line, and not from TAP_ADMIN_PASSWORD')
+    .option(
+      '--password-file <path>',
+      'read the password from its first line, and not from TAP_ADMIN_PASSWORD',
+    )
 
 const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
@@ -57,4 +62,7 @@ const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
     context,
   )
 
-const configOf = ({ host, retries }: TapOptions): TapConfig => ({ host, reconnect: { maxAttempts: retries } })
+const configOf = ({ host, retries }: TapOptions): TapConfig => ({
+  host,
+  reconnect: { maxAttempts: retries },
+})

@@ -6,18 +6,23 @@ const NO_POSITION = -1
 const STATUSES = ['takendown', 'suspended', 'deleted', 'deactivated', 'desynchronized', 'throttled']
 
 /**
- * An event as rsky's readers know it. They know no `since`, `prev` or `time_us`, which stay behind; and they know a commit by its CID, so that
- * an event without one (a Jetstream's) is written as they write a backfilled record: with the position -1.
+ * An event as rsky's readers know it. They know no `since`, `prev` or `time_us`, which stay behind;
+ * and they know a commit by its CID, so that an event without one (a Jetstream's) is written as
+ * they write a backfilled record: with the position -1.
  */
 export function encodeEvent(event: Json): Json {
   const { kind, commit, identity, account, sync } = event
   const base = { seq: positionOf(event), time: timeOf(event), did: event.did }
   if (kind === 'commit' && isObject(commit)) return commitOf(commit, base)
   // Without a handle rsky's readers cannot read the event; they do not look at what it is.
-  if (kind === 'identity' && isObject(identity)) return { type: 'identity', ...base, handle: identity.handle ?? '' }
-  if (kind === 'account' && isObject(account)) return { type: 'account', ...base, ...pick(account, 'active', 'status') }
-  // They know no sync: to them it is a repository that is now at this commit. `sync` is what we read it back from.
-  if (kind === 'sync' && isObject(sync)) return { type: 'repo', ...base, commit: sync.commit ?? '', rev: sync.rev, sync }
+  if (kind === 'identity' && isObject(identity))
+    return { type: 'identity', ...base, handle: identity.handle ?? '' }
+  if (kind === 'account' && isObject(account))
+    return { type: 'account', ...base, ...pick(account, 'active', 'status') }
+  // They know no sync: to them it is a repository that is now at this commit. `sync` is what we
+  // read it back from.
+  if (kind === 'sync' && isObject(sync))
+    return { type: 'repo', ...base, commit: sync.commit ?? '', rev: sync.rev, sync }
   const { kind: _kind, ...unknown } = event
   return { type: kind, ...unknown }
 }
@@ -32,7 +37,8 @@ function commitOf(commit: Json, { seq, time, did }: Json): Json {
 }
 
 function positionOf({ kind, cursor, commit, identity, account }: Json): unknown {
-  if (kind === 'commit') return (isObject(commit) && commit.commit !== undefined ? cursor : undefined) ?? NO_POSITION
+  if (kind === 'commit')
+    return (isObject(commit) && commit.commit !== undefined ? cursor : undefined) ?? NO_POSITION
   const inner = isObject(identity) ? identity : account
   return cursor ?? (isObject(inner) ? inner.seq : undefined) ?? NO_POSITION
 }
@@ -54,10 +60,19 @@ function timeText(time_us: unknown): string {
 export function decodeEvent(value: Json): Json {
   checkStrings('event', value, 'type', 'did')
   const { type, seq, time, did, rev, collection, rkey } = value
-  const base = { did, time_us: timeUs(time), ...(typeof seq === 'number' && seq >= 0 ? { cursor: seq } : {}), ...pick(value, 'time') }
+  const base = {
+    did,
+    time_us: timeUs(time),
+    ...(typeof seq === 'number' && seq >= 0 ? { cursor: seq } : {}),
+    ...pick(value, 'time'),
+  }
   switch (type) {
     case 'identity':
-      return { ...base, kind: type, identity: { did, ...(value.handle ? { handle: value.handle } : {}), seq, time } }
+      return {
+        ...base,
+        kind: type,
+        identity: { did, ...(value.handle ? { handle: value.handle } : {}), seq, time },
+      }
     case 'account':
       return { ...base, kind: type, account: accountOf(value) }
     case 'repo':
@@ -91,7 +106,13 @@ function readCommit({ type, rev, commit, collection, rkey, cid, record }: Json):
 function accountOf({ active, did, seq, status, time }: Json): Json {
   // rsky's ingester writes the names of its own enum, and before 2025 no `active`.
   const wire = STATUSES.find((known) => known === String(status).toLowerCase()) ?? status
-  return { active: active ?? (status === undefined || status === null), did, seq, ...(wire ? { status: wire } : {}), time }
+  return {
+    active: active ?? (status === undefined || status === null),
+    did,
+    seq,
+    ...(wire ? { status: wire } : {}),
+    time,
+  }
 }
 
 function unknownEvent({ type, ...rest }: Json): Json {
@@ -99,5 +120,9 @@ function unknownEvent({ type, ...rest }: Json): Json {
 }
 
 function pick(value: Json, ...members: readonly string[]): Json {
-  return Object.fromEntries(members.filter((member) => value[member] !== undefined).map((member) => [member, value[member]]))
+  return Object.fromEntries(
+    members
+      .filter((member) => value[member] !== undefined)
+      .map((member) => [member, value[member]]),
+  )
 }

@@ -1,7 +1,8 @@
 import { FrameError } from '../../errors.js'
 import { checkStrings, isObject, type Json } from '../fields.js'
 
-export const isLabel = ({ src, uri, val, cts }: Json): boolean => [src, uri, val, cts].every((member) => typeof member === 'string')
+export const isLabel = ({ src, uri, val, cts }: Json): boolean =>
+  [src, uri, val, cts].every((member) => typeof member === 'string')
 
 /** A frame of one label. The position is beside the label and not in it, as on the wire. */
 export function encodeLabel({ seq, ...label }: Json): Json {
@@ -19,4 +20,5 @@ export function decodeLabels({ seq, labels }: Json): readonly Json[] {
 }
 
 /** rsky writes what a label lacks as `null`; on the wire it is absent. */
-const present = (label: Json): Json => Object.fromEntries(Object.entries(label).filter(([, value]) => value !== null))
+const present = (label: Json): Json =>
+  Object.fromEntries(Object.entries(label).filter(([, value]) => value !== null))

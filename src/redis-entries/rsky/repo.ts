@@ -3,9 +3,22 @@ import { checkStrings, type Json } from '../fields.js'
 export const isRepo = ({ kind, did, rev, head }: Json): boolean =>
   kind === undefined && [did, rev, head].every((member) => typeof member === 'string')
 
-/** A repository to fetch. `active` is always there: its readers take an entry without it for a broken one. */
-export function encodeRepo({ did, host, rev, status, active, head }: Json, from: string | undefined): Json {
-  return { did, host: originOf(host ?? from), rev, ...(status === undefined ? {} : { status }), active: active ?? true, head }
+/**
+ * A repository to fetch. `active` is always there: its readers take an entry without it for a
+ * broken one.
+ */
+export function encodeRepo(
+  { did, host, rev, status, active, head }: Json,
+  from: string | undefined,
+): Json {
+  return {
+    did,
+    host: originOf(host ?? from),
+    rev,
+    ...(status === undefined ? {} : { status }),
+    active: active ?? true,
+    head,
+  }
 }
 
 export function decodeRepo(value: Json): Json {
@@ -25,5 +38,7 @@ export function decodeRepo(value: Json): Json {
 function originOf(host: unknown): string {
   if (typeof host !== 'string') return ''
   const url = URL.canParse(host) ? new URL(host) : undefined
-  return url === undefined ? `https://${host}` : `${url.protocol.replace(/^ws/, 'http')}//${url.host}`
+  return url === undefined
+    ? `https://${host}`
+    : `${url.protocol.replace(/^ws/, 'http')}//${url.host}`
 }

@@ -5,11 +5,12 @@ import { decodeEvent, encodeEvent } from './event.js'
 import { decodeLabels, encodeLabel, isLabel } from './label.js'
 import { decodeRepo, encodeRepo, isRepo } from './repo.js'
 
-const DECODERS: Readonly<Record<'event' | 'repo' | 'labels', (value: Json) => readonly unknown[]>> = {
-  event: (value) => [decodeEvent(value)],
-  repo: (value) => [decodeRepo(value)],
-  labels: decodeLabels,
-}
+const DECODERS: Readonly<Record<'event' | 'repo' | 'labels', (value: Json) => readonly unknown[]>> =
+  {
+    event: (value) => [decodeEvent(value)],
+    repo: (value) => [decodeRepo(value)],
+    labels: decodeLabels,
+  }
 
 const LAYOUTS: Readonly<Record<keyof typeof DECODERS, Layout>> = {
   event: {},
@@ -18,13 +19,16 @@ const LAYOUTS: Readonly<Record<keyof typeof DECODERS, Layout>> = {
 }
 
 /**
- * What rsky's readers know (blacksky-algorithms/rsky, rsky-ingester and rsky-indexer, October 2025): a field `event` in `firehose_live`, `repo` in
- * `repo_backfill`, `labels` in `label_live`. Its ingester writes words and bytes of its own ("Takendown", arrays of numbers, links as bare
- * strings); here they are the wire's: `takendown`, `{ $bytes }`, `{ $link }`. What that ingester wrote is read all the same.
+ * What rsky's readers know (blacksky-algorithms/rsky, rsky-ingester and rsky-indexer, October
+ * 2025): a field `event` in `firehose_live`, `repo` in `repo_backfill`, `labels` in `label_live`.
+ * Its ingester writes words and bytes of its own ("Takendown", arrays of numbers, links as bare
+ * strings); here they are the wire's: `takendown`, `{ $bytes }`, `{ $link }`. What that ingester
+ * wrote is read all the same.
  */
 export const rsky: EntryFormat = {
   encode(event, host) {
-    if (!isObject(event)) throw new TypeError('an entry in the format of rsky holds an event, a repo or a label')
+    if (!isObject(event))
+      throw new TypeError('an entry in the format of rsky holds an event, a repo or a label')
     // Nearly all there is, and known by one member.
     if (typeof event.kind === 'string') return ['event', JSON.stringify(encodeEvent(event))]
     if (isLabel(event)) return ['labels', JSON.stringify(encodeLabel(event))]

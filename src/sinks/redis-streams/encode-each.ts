@@ -13,7 +13,10 @@ import type { Settings } from './options.js'
  * Makes an entry of each event. An event that none can be made of becomes a dead letter or is
  * dropped, and the stream goes on: what a stranger wrote must not end it.
  */
-export const encodeEach = <Event>(settings: Settings<Event>, counts: SinkCounts): OperatorFunction<Event, Entry<Event>> =>
+export const encodeEach = <Event>(
+  settings: Settings<Event>,
+  counts: SinkCounts,
+): OperatorFunction<Event, Entry<Event>> =>
   operate((source, destination) => {
     const entries = new Entries(settings)
     const letters = new DeadLetters(settings, counts, destination)
@@ -30,7 +33,11 @@ export const encodeEach = <Event>(settings: Settings<Event>, counts: SinkCounts)
     )
   })
 
-function encoded<Event>(event: Event, entries: Entries<Event>, letters: DeadLetters<Event>): Entry<Event> | undefined {
+function encoded<Event>(
+  event: Event,
+  entries: Entries<Event>,
+  letters: DeadLetters<Event>,
+): Entry<Event> | undefined {
   try {
     return entries.of(event)
   } catch (error) {
@@ -75,14 +82,20 @@ class DeadLetters<Event> {
     holding?.release('dropped')
   }
 
-  #hand(event: Event, error: unknown, onDeadLetter: NonNullable<Settings<Event>['onDeadLetter']>): void {
+  #hand(
+    event: Event,
+    error: unknown,
+    onDeadLetter: NonNullable<Settings<Event>['onDeadLetter']>,
+  ): void {
     const holding = currentDelivery()
     holding?.hold()
     this.#open += 1
     const failed = (cause: unknown) => {
       holding?.release('failed')
       const what = `the dead letter of \`${this.settings.stream}\``
-      this.destination.error(new IngestError(`${what} failed: ${messageOf(cause)}`, event, { cause }))
+      this.destination.error(
+        new IngestError(`${what} failed: ${messageOf(cause)}`, event, { cause }),
+      )
     }
     const done = () => {
       holding?.release('done')
@@ -91,7 +104,8 @@ class DeadLetters<Event> {
     }
     try {
       const answer: unknown = onDeadLetter(event, error)
-      if (isWork(answer)) from(answer as PromiseLike<unknown>).subscribe({ error: failed, complete: done })
+      if (isWork(answer))
+        from(answer as PromiseLike<unknown>).subscribe({ error: failed, complete: done })
       else done()
     } catch (cause) {
       failed(cause)

@@ -29,7 +29,12 @@ export class Entries<Event> {
     try {
       const place = this.#placeOf(event, holding)
       const partition = this.#partitionOf(event)
-      return { event, holding, partition, row: { place, fields: this.#encode(event, place.host), id: '' } }
+      return {
+        event,
+        holding,
+        partition,
+        row: { place, fields: this.#encode(event, place.host), id: '' },
+      }
     } catch (error) {
       if (error instanceof EncodeError) throw error
       // Nobody else has it yet: what throws here is not done.
@@ -62,21 +67,36 @@ export class Entries<Event> {
     this.#countCopies(holding)
     if (this.settings.ids === 'position') this.#checkHost(place.host, holding)
     // The place may be the delivery itself, which must not be kept.
-    return checked({ host: place.host, position: place.position, index: place.index, copy: this.#copy })
+    return checked({
+      host: place.host,
+      position: place.position,
+      index: place.index,
+      copy: this.#copy,
+    })
   }
 
   #countCopies(holding: Holding): void {
     this.#copy = holding === this.#last ? this.#copy + 1 : 0
     this.#last = holding
     if (this.#copy === 0 || this.settings.ids === 'redis') return
-    throw new HoldError("two values came of one event, and cannot share its id; give each its own with `id`, or choose `ids: 'redis'`")
+    throw new HoldError(
+      "two values came of one event, and cannot share its id; give each its own with `id`, or choose `ids: 'redis'`",
+    )
   }
 
-  /** A source that fails over from host to host is one writer; a second source beside it, of another host, is not. */
+  /**
+   * A source that fails over from host to host is one writer; a second source beside it, of another
+   * host, is not.
+   */
   #checkHost(host: string, holding: Holding): void {
     if (host === this.#host && this.#source?.closed === false) return
     holding.eachSource((source) => {
-      if (this.#host !== undefined && host !== this.#host && source !== this.#source && this.#source?.closed === false) {
+      if (
+        this.#host !== undefined &&
+        host !== this.#host &&
+        source !== this.#source &&
+        this.#source?.closed === false
+      ) {
         throw new RedisConflictError(
           `${host} and ${this.#host} cannot share \`${this.settings.stream}\` with their positions for ids; give each a stream, or choose \`ids: 'redis'\``,
         )
@@ -93,7 +113,13 @@ export class Entries<Event> {
 }
 
 function checked(place: EntryPlace): EntryPlace {
-  if (Number.isSafeInteger(place.position) && place.position >= 0 && Number.isSafeInteger(place.index) && place.index >= 0) return place
+  if (
+    Number.isSafeInteger(place.position) &&
+    place.position >= 0 &&
+    Number.isSafeInteger(place.index) &&
+    place.index >= 0
+  )
+    return place
   throw new HoldError(
     `a position and an index must be whole numbers, not ${place.position} and ${place.index}; say with \`id\` where values stand`,
   )

@@ -5,8 +5,9 @@ import { listOf, pairsOf } from '../../redis-client/replies.js'
 import { Script } from '../../redis-client/script.js'
 
 /**
- * Counts the entries behind an id: what Redis itself cannot say of a group whose entries were deleted or trimmed unread, or before Redis 7.
- * ARGV: the id, the limit. Answers with the id of the last one, too.
+ * Counts the entries behind an id: what Redis itself cannot say of a group whose entries were
+ * deleted or trimmed unread, or before Redis 7. ARGV: the id, the limit. Answers with the id of the
+ * last one, too.
  */
 const COUNT = new Script(`
 local count, last = 0, ARGV[1]
@@ -20,7 +21,10 @@ return {count, last}`)
 // Some 20 ms in which Redis serves nobody else.
 const COUNTED_AT_ONCE = 10_000
 
-/** What was counted of a group, and holds until more entries leave the stream: by so many is Redis's `lag` too large. */
+/**
+ * What was counted of a group, and holds until more entries leave the stream: by so many is Redis's
+ * `lag` too large.
+ */
 interface Counted {
   readonly gone: number
   readonly excess: number
@@ -28,7 +32,10 @@ interface Counted {
 
 /** Knows whether consumers are too far behind. */
 export class HighWater {
-  /** What the slowest group has to read, of all streams together, and what was written since it was counted. */
+  /**
+   * What the slowest group has to read, of all streams together, and what was written since it was
+   * counted.
+   */
   unread = 0
   #checkedAt = Number.NEGATIVE_INFINITY
   readonly #counted = new Map<string, Counted>()
@@ -59,20 +66,29 @@ export class HighWater {
 
   async #unreadOf(stream: string): Promise<number> {
     const [length, groups] = await this.#ask(['XLEN', stream], ['XINFO', 'GROUPS', stream])
-    const unread = await Promise.all(listOf(groups).map((group) => this.#unreadBy(stream, Number(length), new Map(pairsOf(group)))))
+    const unread = await Promise.all(
+      listOf(groups).map((group) =>
+        this.#unreadBy(stream, Number(length), new Map(pairsOf(group))),
+      ),
+    )
     return unread.length === 0 ? Number(length) : Math.max(...unread)
   }
 
   /**
-   * Redis's `lag` is never too small. It is too large, for ever, by what left the stream before the group had read it: so it is believed while
-   * nothing has left, or while it holds nobody up.
+   * Redis's `lag` is never too small. It is too large, for ever, by what left the stream before the
+   * group had read it: so it is believed while nothing has left, or while it holds nobody up.
    */
-  async #unreadBy(stream: string, length: number, group: ReadonlyMap<string, unknown>): Promise<number> {
+  async #unreadBy(
+    stream: string,
+    length: number,
+    group: ReadonlyMap<string, unknown>,
+  ): Promise<number> {
     const from = String(group.get('last-delivered-id'))
     const lag = group.get('lag') ?? undefined
     if (lag === undefined) return this.#count(stream, from)
     const gone = Number(lag) + Number(group.get('entries-read')) - length
-    if (gone === 0 || Number(lag) < this.mark / this.streams.length) return Math.min(Number(lag), length)
+    if (gone === 0 || Number(lag) < this.mark / this.streams.length)
+      return Math.min(Number(lag), length)
     const name = `${stream} ${group.get('name')}`
     const known = this.#counted.get(name)
     if (known?.gone === gone) return Number(lag) - known.excess
@@ -90,7 +106,12 @@ export class HighWater {
   async #count(stream: string, from: string): Promise<number> {
     let count = 0
     for (let last = from; count < this.#enough; ) {
-      const counted = await COUNT.run(this.commands, [stream], [last, String(COUNTED_AT_ONCE)], this.timeoutMs)
+      const counted = await COUNT.run(
+        this.commands,
+        [stream],
+        [last, String(COUNTED_AT_ONCE)],
+        this.timeoutMs,
+      )
       const [more, id] = listOf(counted)
       if (Number(more) === 0) break
       count += Number(more)
@@ -107,4 +128,5 @@ export class HighWater {
 }
 
 /** A stream that nobody has written to yet is no mistake. */
-const isAbsent = (error: Error): boolean => error instanceof RedisRefusedError && error.message.includes('no such key')
+const isAbsent = (error: Error): boolean =>
+  error instanceof RedisRefusedError && error.message.includes('no such key')

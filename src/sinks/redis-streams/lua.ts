@@ -1,6 +1,9 @@
 /** Pieces that the scripts share. */
 export const LUA = {
-  /** The fields of an entry from `ARGV`: how many, then each. Answers whether the entry was added, and moves `at` behind it. */
+  /**
+   * The fields of an entry from `ARGV`: how many, then each. Answers whether the entry was added,
+   * and moves `at` behind it.
+   */
   add: `
 local function add(id, at)
   local last = at + tonumber(ARGV[at])
@@ -9,8 +12,8 @@ local function add(id, at)
 end`,
 
   /**
-   * The stream's last id, which outlives the entry, and the first entry that is left. An id that Redis always refuses, once it knows that we may
-   * add entries, finds out what forbids it.
+   * The stream's last id, which outlives the entry, and the first entry that is left. An id that
+   * Redis always refuses, once it knows that we may add entries, finds out what forbids it.
    */
   look: `
 local function look()

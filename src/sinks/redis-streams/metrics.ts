@@ -68,8 +68,8 @@ export class SinkCounts {
 }
 
 /**
- * Makes the subject that {@link toRedisStream} keeps up to date through its `metrics$`: a frozen snapshot every second, and at every change of its
- * status. One subject for one subscription.
+ * Makes the subject that {@link toRedisStream} keeps up to date through its `metrics$`: a frozen
+ * snapshot every second, and at every change of its status. One subject for one subscription.
  *
  * @example
  * ```ts
@@ -79,5 +79,7 @@ export class SinkCounts {
  */
 export function redisSinkMetrics(): BehaviorSubject<RedisSinkMetrics> {
   const { ...numbers } = new SinkCounts(undefined)
-  return new BehaviorSubject<RedisSinkMetrics>(Object.freeze({ ...numbers, status: Object.freeze({ state: 'closed' as const }) }))
+  return new BehaviorSubject<RedisSinkMetrics>(
+    Object.freeze({ ...numbers, status: Object.freeze({ state: 'closed' as const }) }),
+  )
 }

@@ -12,11 +12,14 @@ const POSITIONS = 2n ** 53n
 const LAST_EPOCH = 2047n
 
 /**
- * Adds rows whose id is above the stream's last one. One at or below it must be there with the same fields, or have been trimmed right after we wrote
- * it: it is a duplicate. Where it is neither, the script stops, and says whether the stream ends as we left it ('taken') or not ('conflict'). (Right after: what became the last one since we looked is ours, and what was
- * trimmed is older than all that is left. Clients send a script twice, too.)
+ * Adds rows whose id is above the stream's last one. One at or below it must be there with the same
+ * fields, or have been trimmed right after we wrote it: it is a duplicate. Where it is neither, the
+ * script stops, and says whether the stream ends as we left it ('taken') or not ('conflict').
+ * (Right after: what became the last one since we looked is ours, and what was trimmed is older
+ * than all that is left. Clients send a script twice, too.)
  *
- * ARGV: the last id as we know it, the length to trim to or '', then id, number of fields and fields of each row.
+ * ARGV: the last id as we know it, the length to trim to or '', then id, number of fields and
+ * fields of each row.
  */
 const APPEND = new Script(`
 local stream, known, maxlen = KEYS[1], ARGV[1], ARGV[2]
@@ -69,8 +72,9 @@ return {'done', done, start, top, written, duplicates}
 `)
 
 /**
- * Ids of positions: `<position>-<index>`. When the source's log begins anew, or the stream holds larger ids from before, ids go on in the next *epoch*,
- * with `epoch * 2^53` in front of the position, since a stream only grows. For one writer: positions of two have no order.
+ * Ids of positions: `<position>-<index>`. When the source's log begins anew, or the stream holds
+ * larger ids from before, ids go on in the next *epoch*, with `epoch * 2^53` in front of the
+ * position, since a stream only grows. For one writer: positions of two have no order.
  */
 export class PositionIds implements Ids {
   /** The stream's last id as this writer left it. */
@@ -123,7 +127,10 @@ export class PositionIds implements Ids {
     }
   }
 
-  /** The first of `rest` has an id that was given away before, by us or whoever wrote before us: positions went back. */
+  /**
+   * The first of `rest` has an id that was given away before, by us or whoever wrote before us:
+   * positions went back.
+   */
   #beginEpoch(rest: readonly Row[]): void {
     if (this.#epoch === LAST_EPOCH) {
       throw new RedisConflictError(

@@ -8,16 +8,18 @@ import { LUA } from './lua.js'
 
 /** How many of the last entries are known for certain; up to twice as many are. */
 const WINDOW = 100_000
-// Longer than a source is silent: a mark that ran out looks like a loss, and costs a look at what is known to be there.
+// Longer than a source is silent: a mark that ran out looks like a loss, and costs a look at what
+// is known to be there.
 const MARK_SECONDS = 7 * 24 * 3600
 
 /**
- * Adds rows that are in neither of two sets of names. One set fills up; then the other is emptied, and fills. Each writer keeps the number of its last
- * batch beside them, in the same step: where it is another, Redis has lost what came after it.
+ * Adds rows that are in neither of two sets of names. One set fills up; then the other is emptied,
+ * and fills. Each writer keeps the number of its last batch beside them, in the same step: where it
+ * is another, Redis has lost what came after it.
  *
- * ARGV: the number of the last batch or '', the number of this one, the window, how long a number is
- * kept, the length to trim to or '', how many entries were ever added when we looked last (which Redis
- * counts from 7 on), then name, number of fields and fields of each row.
+ * ARGV: the number of the last batch or '', the number of this one, the window, how long a number
+ * is kept, the length to trim to or '', how many entries were ever added when we looked last (which
+ * Redis counts from 7 on), then name, number of fields and fields of each row.
  */
 const APPEND = new Script(`
 local stream, one, other, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -74,13 +76,17 @@ redis.call('SET', mark, this, 'EX', seconds)
 return {'done', this, written, added()}
 `)
 
-/** Ids that Redis makes. What is known of the last entries lies beside the stream, under its hash tag. */
+/**
+ * Ids that Redis makes. What is known of the last entries lies beside the stream, under its hash
+ * tag.
+ */
 export class RedisIds implements Ids {
   readonly #keys: readonly string[]
   /** The number of the last batch that Redis said to have. */
   #known = ''
   #added = 0
-  // A batch keeps its number until Redis has answered it: so an answer that got lost is had by asking again.
+  // A batch keeps its number until Redis has answered it: so an answer that got lost is had by
+  // asking again.
   #number = 1
   readonly #hosts = new Map<string, string>()
 
@@ -92,7 +98,12 @@ export class RedisIds implements Ids {
     private readonly window = WINDOW,
   ) {
     const tagged = /\{[^}]+\}/.test(stream) ? stream : `{${stream}}`
-    this.#keys = [stream, `${tagged}:written:0`, `${tagged}:written:1`, `${tagged}:writer:${crypto.randomUUID()}`]
+    this.#keys = [
+      stream,
+      `${tagged}:written:0`,
+      `${tagged}:written:1`,
+      `${tagged}:writer:${crypto.randomUUID()}`,
+    ]
   }
 
   async open(): Promise<void> {
@@ -106,12 +117,24 @@ export class RedisIds implements Ids {
     this.#added = Number(added)
     this.#number += 1
     if (kind === 'lost') return { kind, isKept: () => false }
-    return { kind: 'done', done: rows.length, written: Number(written), duplicates: rows.length - Number(written) }
+    return {
+      kind: 'done',
+      done: rows.length,
+      written: Number(written),
+      duplicates: rows.length - Number(written),
+    }
   }
 
   async #run(rows: readonly Row[]): Promise<readonly unknown[]> {
     const maxLen = Number.isFinite(this.maxLen) ? String(this.maxLen) : ''
-    const args = [this.#known, String(this.#number), String(this.window), String(MARK_SECONDS), maxLen, String(this.#added)]
+    const args = [
+      this.#known,
+      String(this.#number),
+      String(this.window),
+      String(MARK_SECONDS),
+      maxLen,
+      String(this.#added),
+    ]
     for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
     return listOf(await APPEND.run(this.commands, this.#keys, args, this.timeoutMs))
   }

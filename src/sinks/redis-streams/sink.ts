@@ -52,7 +52,10 @@ export class Sink<Event> {
     )
   }
 
-  /** Asks Redis at once for what would be a mistake, and keeps `metrics$` up to date. Never completes; errors with the mistake. */
+  /**
+   * Asks Redis at once for what would be a mistake, and keeps `metrics$` up to date. Never
+   * completes; errors with the mistake.
+   */
   get run$(): Observable<never> {
     const publishing$ = interval(1000).pipe(
       tap(() => this.counts.publish()),
@@ -92,7 +95,9 @@ export class Sink<Event> {
     return full$.pipe(
       tap((isFull) => {
         this.counts.unread = this.#highWater.unread
-        this.counts.become(isFull ? { state: 'high-water', unread: this.counts.unread } : { state: 'writing' })
+        this.counts.become(
+          isFull ? { state: 'high-water', unread: this.counts.unread } : { state: 'writing' },
+        )
       }),
       repeat({ delay: () => timer(this.settings.checkEveryMs) }),
       takeWhile((isFull) => isFull),
@@ -102,14 +107,21 @@ export class Sink<Event> {
 
   /** Does the work, again and again while Redis cannot take it. */
   #persistently<T>(work: () => Promise<T>): Observable<T> {
-    return defer(work).pipe(retry({ delay: (error: unknown, attempt) => this.#backOff(error, attempt) }))
+    return defer(work).pipe(
+      retry({ delay: (error: unknown, attempt) => this.#backOff(error, attempt) }),
+    )
   }
 
   #backOff(error: unknown, attempt: number): Observable<unknown> {
     if (!(error instanceof RedisUnavailableError)) throw error
     const delayMs = backoffMs(attempt, this.settings.backoff)
     this.counts.retries += 1
-    this.counts.become({ state: 'waiting', attempt, nextAttemptAt: asyncScheduler.now() + delayMs, reason: error })
+    this.counts.become({
+      state: 'waiting',
+      attempt,
+      nextAttemptAt: asyncScheduler.now() + delayMs,
+      reason: error,
+    })
     return timer(delayMs)
   }
 
@@ -117,7 +129,9 @@ export class Sink<Event> {
     const { streams, stream, log } = this.settings
     const policy = await evictionPolicy(commands, streams[0] ?? stream)
     if (policy?.startsWith('allkeys-'))
-      log.warn(`Redis may delete \`${stream}\` to make room (\`maxmemory-policy\` is ${policy}): set noeviction, or entries are lost`)
+      log.warn(
+        `Redis may delete \`${stream}\` to make room (\`maxmemory-policy\` is ${policy}): set noeviction, or entries are lost`,
+      )
   }
 
   #writerOf(commands: RedisCommands, stream: string): StreamWriter {
@@ -126,13 +140,22 @@ export class Sink<Event> {
       kind === 'redis'
         ? new RedisIds(commands, stream, maxLen, timeoutMs)
         : new PositionIds(commands, stream, maxLen, timeoutMs, this.counts)
-    return new StreamWriter(commands, stream, ids, Math.ceil(rewrite / streams.length), timeoutMs, this.counts)
+    return new StreamWriter(
+      commands,
+      stream,
+      ids,
+      Math.ceil(rewrite / streams.length),
+      timeoutMs,
+      this.counts,
+    )
   }
 }
 
 /** Waits for all of them also when one fails: none may run on while it is tried again. */
 async function all(works: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(works)).filter(({ status }) => status === 'rejected') as readonly PromiseRejectedResult[]
+  const failed = (await Promise.allSettled(works)).filter(
+    ({ status }) => status === 'rejected',
+  ) as readonly PromiseRejectedResult[]
   const reasons = failed.map(({ reason }): unknown => reason)
   // A mistake says more than trouble that passes.
   const worst = reasons.find((reason) => !(reason instanceof RedisUnavailableError)) ?? reasons[0]

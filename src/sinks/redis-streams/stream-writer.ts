@@ -7,7 +7,8 @@ import { Recent } from './recent.js'
 
 // What one script may add: some milliseconds in which Redis serves nobody else,
 const ROWS_AT_ONCE = 1000
-// and so little that a slow line has it there in time: what comes too late is sent again, and would be too late for ever.
+// and so little that a slow line has it there in time: what comes too late is sent again, and would
+// be too late for ever.
 const TEXT_AT_ONCE = 4 * 1024 * 1024
 
 // How often entries are written again at once before anything new is.
@@ -57,7 +58,8 @@ export class StreamWriter {
   /** Writes all that waits. After an error it goes on where it was, called again. */
   async flush(): Promise<void> {
     if (this.#pending.length === 0) return
-    // What Redis did not answer may wait in its client still: a batch with each attempt would fill the memory.
+    // What Redis did not answer may wait in its client still: a batch with each attempt would fill
+    // the memory.
     if (this.#troubled) await this.commands.send(['EXISTS', this.stream], this.timeoutMs)
     this.#troubled = true
     while (this.#pending.length > 0) await this.#append()

@@ -8,17 +8,20 @@ import { type RedisStreamOptions, settingsOf } from './options.js'
 import { Sink } from './sink.js'
 
 /**
- * Writes each event to a Redis stream, once, and emits it when it is there. Like `boundedBatchMap` over a pipeline of `XADD`, but an event that was
- * written before (an answer got lost, the program or Redis crashed, the source sent it again) is recognised, and a Redis that is away, hangs or
- * is full is waited for.
+ * Writes each event to a Redis stream, once, and emits it when it is there. Like `boundedBatchMap`
+ * over a pipeline of `XADD`, but an event that was written before (an answer got lost, the program
+ * or Redis crashed, the source sent it again) is recognised, and a Redis that is away, hangs or is
+ * full is waited for.
  *
- * **Order**: that of the source, in each stream.
- * **Loss**: none. A full queue, a Redis in trouble and consumers that are behind pause the source; a checkpoint never passes what is not written.
- * An event that cannot be written as an entry goes to `onDeadLetter`, or is dropped, with a gap.
+ * **Order**: that of the source, in each stream. **Loss**: none. A full queue, a Redis in trouble
+ * and consumers that are behind pause the source; a checkpoint never passes what is not written. An
+ * event that cannot be written as an entry goes to `onDeadLetter`, or is dropped, with a gap.
  * **Completion**: when the source has completed, all is written, and the checkpoint of it is saved.
- * **Errors**: `RedisRefusedError` for what Redis will always refuse, asked at the start; `RedisConflictError` where another writer is in the
- * stream; `HoldError` for values that come outside a delivery. `ConfigError` at the call. The delivery of what is not written counts as failed.
- * **Unsubscription**: gives up what waits: those deliveries count as failed, and a restart brings them again. The client stays open.
+ * **Errors**: `RedisRefusedError` for what Redis will always refuse, asked at the start;
+ * `RedisConflictError` where another writer is in the stream; `HoldError` for values that come
+ * outside a delivery. `ConfigError` at the call. The delivery of what is not written counts as
+ * failed. **Unsubscription**: gives up what waits: those deliveries count as failed, and a restart
+ * brings them again. The client stays open.
  *
  * ```
  * source    -a-b-c-d----|
@@ -32,7 +35,9 @@ import { Sink } from './sink.js'
  * jetstream$({ ...config, checkpoint }).pipe(toRedisStream({ client: redis, stream: 'posts', partitions: 8 })).subscribe()
  * ```
  */
-export function toRedisStream<Event>(options: RedisStreamOptions<Event>): OperatorFunction<Event, Event> {
+export function toRedisStream<Event>(
+  options: RedisStreamOptions<Event>,
+): OperatorFunction<Event, Event> {
   const settings = settingsOf(options)
   const { size, maxWaitMs, capacity } = settings
   return (source) =>
@@ -40,7 +45,11 @@ export function toRedisStream<Event>(options: RedisStreamOptions<Event>): Operat
       const sink = new Sink(settings)
       return source.pipe(
         encodeEach(settings, sink.counts),
-        boundedBatchMap((batch: readonly Entry<Event>[]) => sink.write(batch), { size, maxWaitMs, capacity }),
+        boundedBatchMap((batch: readonly Entry<Event>[]) => sink.write(batch), {
+          size,
+          maxWaitMs,
+          capacity,
+        }),
         emitEach(),
         takeUntil(sink.run$),
         finalize(() => sink.close()),

@@ -8,14 +8,23 @@ import { hostsOf } from '../../live/config.js'
 import { checkShape, Issues } from '../../options/shapes.js'
 import { FIREHOSE_PATH } from './protocol.js'
 
-/** Which relay or PDS to read, from where, and what to keep: every option has a default. The filters are applied here, before any record is decoded. */
-export interface FirehoseConfig<Records extends RecordMap = RecordMap> extends SequenceConfig, EventFilters {
+/**
+ * Which relay or PDS to read, from where, and what to keep: every option has a default. The filters
+ * are applied here, before any record is decoded.
+ */
+export interface FirehoseConfig<Records extends RecordMap = RecordMap>
+  extends SequenceConfig,
+    EventFilters {
   /**
-   * A relay or a PDS, or several: a host name (`wss`, or `ws` on a loopback address), or a `ws`, `wss`, `http` or `https` URL. All are read side by side, each with
-   * its own connection, position and backoff. @default 'bsky.network'
+   * A relay or a PDS, or several: a host name (`wss`, or `ws` on a loopback address), or a `ws`,
+   * `wss`, `http` or `https` URL. All are read side by side, each with its own connection, position
+   * and backoff. @default 'bsky.network'
    */
   readonly host?: string | readonly string[] | undefined
-  /** A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that fails is a reject, and is decoded at once. @default none */
+  /**
+   * A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that
+   * fails is a reject, and is decoded at once. @default none
+   */
   readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined
 }
 

@@ -15,7 +15,10 @@ export function wantsAny(message: Message, wanted: Wanted): boolean {
   const { kind, did } = message
   if (kind !== 'commit') return wanted(kind, did)
   const { ops, tooBig } = commitOf(message)
-  return ops.some(({ path }) => wanted(kind, did, collectionOf(path))) || (tooBig === true && wanted('sync', did))
+  return (
+    ops.some(({ path }) => wanted(kind, did, collectionOf(path))) ||
+    (tooBig === true && wanted('sync', did))
+  )
 }
 
 /** Emits the wanted events of a message in order: of a commit, one for each operation. */
@@ -35,7 +38,8 @@ function eachOperation(message: Message, wanted: Wanted, emit: EmitPart<Firehose
     added: addedToCommit(body),
   }
   body.ops.forEach((op, index) => {
-    if (wanted(kind, did, collectionOf(op.path))) emit(eventOf(message, kind, operationOf(whole, op)), index)
+    if (wanted(kind, did, collectionOf(op.path)))
+      emit(eventOf(message, kind, operationOf(whole, op)), index)
   })
   // The server left its operations out: what the repository holds now is to be asked for.
   if (body.tooBig === true && wanted('sync', did)) emit(tooBigEvent(message), body.ops.length)
@@ -71,8 +75,12 @@ function operationOf({ body: { rev, since }, commit, finder, added }: WholeCommi
 
 const NOTHING: Found = {}
 
-/** Whether a path is a collection, a slash and a key: https://atproto.com/specs/repository#repo-data-structure-v3. */
-const isPath = (collection: string, rkey: string): boolean => collection !== '' && rkey !== '' && !rkey.includes('/')
+/**
+ * Whether a path is a collection, a slash and a key:
+ * https://atproto.com/specs/repository#repo-data-structure-v3.
+ */
+const isPath = (collection: string, rkey: string): boolean =>
+  collection !== '' && rkey !== '' && !rkey.includes('/')
 
 /** An identity, an account or a sync: the message's own members, as the v1 wire has them. */
 function plainEvent(message: Message): FirehoseEvent {
@@ -85,7 +93,17 @@ function plainEvent(message: Message): FirehoseEvent {
     case 'account':
       return eventOf(message, kind, body({ active, did, seq, ...given('status', status), time }))
     default:
-      return eventOf(message, kind, body({ did, rev, seq, time, ...(blocks instanceof BytesWrapper ? { blocks: toJson(blocks) } : {}) }))
+      return eventOf(
+        message,
+        kind,
+        body({
+          did,
+          rev,
+          seq,
+          time,
+          ...(blocks instanceof BytesWrapper ? { blocks: toJson(blocks) } : {}),
+        }),
+      )
   }
 }
 
@@ -94,7 +112,8 @@ function tooBigEvent(message: Message): FirehoseEvent {
   return eventOf(message, 'sync', { did, rev: commitOf(message).rev, seq, time, tooBig: true })
 }
 
-const given = (name: string, value: unknown): object => (typeof value === 'string' ? { [name]: value } : {})
+const given = (name: string, value: unknown): object =>
+  typeof value === 'string' ? { [name]: value } : {}
 
 function eventOf(message: Message, kind: Message['kind'], body: object): FirehoseEvent {
   const { did, time_us, seq, time } = message
@@ -109,7 +128,20 @@ type Added = Readonly<Record<string, unknown>>
 
 /** The members that the lexicon has. */
 const BODY_MEMBERS = {
-  commit: new Set(['ops', 'rev', 'seq', 'repo', 'time', 'blobs', 'since', 'blocks', 'commit', 'rebase', 'tooBig', 'prevData']),
+  commit: new Set([
+    'ops',
+    'rev',
+    'seq',
+    'repo',
+    'time',
+    'blobs',
+    'since',
+    'blocks',
+    'commit',
+    'rebase',
+    'tooBig',
+    'prevData',
+  ]),
   identity: new Set(['did', 'seq', 'time', 'handle']),
   account: new Set(['did', 'seq', 'time', 'active', 'status']),
   sync: new Set(['did', 'rev', 'seq', 'time', 'blocks']),
@@ -118,7 +150,9 @@ const OP_MEMBERS: ReadonlySet<string> = new Set(['action', 'path', 'cid', 'prev'
 
 /** Counted before any name is looked up: a dozen of look-ups take most of a microsecond. */
 function addedToCommit(body: CommitBody): Added | undefined {
-  const { blobs, since, blocks, rebase, tooBig, prevData } = body as unknown as Readonly<Record<string, unknown>>
+  const { blobs, since, blocks, rebase, tooBig, prevData } = body as unknown as Readonly<
+    Record<string, unknown>
+  >
   let known = ALWAYS_THERE
   if (blobs !== undefined) known += 1
   if (since !== undefined) known += 1
@@ -150,6 +184,7 @@ function addedTo(members: object, known: ReadonlySet<string>): Added | undefined
 
 /** With what a server adds, which never takes the place of what we say. */
 function withAdded(members: object, added: Added | undefined): object {
-  for (const name in added) if (!(name in members)) (members as Record<string, unknown>)[name] = added[name]
+  for (const name in added)
+    if (!(name in members)) (members as Record<string, unknown>)[name] = added[name]
   return members
 }

@@ -12,7 +12,12 @@ import { eachEvent } from './events.js'
 import { firehoseProtocol } from './protocol.js'
 
 /** The events of one host. `dial`: how a socket is opened; specs hand in their own. */
-export function eventsOf(host: string, config: FirehoseConfig, options: LiveOptions, dial?: Dial): Observable<FirehoseEvent> {
+export function eventsOf(
+  host: string,
+  config: FirehoseConfig,
+  options: LiveOptions,
+  dial?: Dial,
+): Observable<FirehoseEvent> {
   const wanted = wantedBy(config)
   const { check } = recordChecker(config.records as Schemas | undefined)
   // A position means nothing on another host, or under another filter.

@@ -41,8 +41,9 @@ export function collectionOf(path: string): string {
 }
 
 /**
- * Reads a frame of `com.atproto.sync.subscribeRepos`, as far as a filter must know it. Types that the lexicon has no more (`#handle`, `#migrate`,
- * `#tombstone`) and those it will have are no events. Throws {@link FrameError}, and `ServerError` for an error frame.
+ * Reads a frame of `com.atproto.sync.subscribeRepos`, as far as a filter must know it. Types that
+ * the lexicon has no more (`#handle`, `#migrate`, `#tombstone`) and those it will have are no
+ * events. Throws {@link FrameError}, and `ServerError` for an error frame.
  */
 export function readMessage(frame: string | Uint8Array): Message | Control {
   const { op, t, body } = readFrame(frame)
@@ -63,23 +64,32 @@ export function readMessage(frame: string | Uint8Array): Message | Control {
 
 function checked(kind: Message['kind'], did: unknown, body: Body, frame: Uint8Array): Message {
   const { seq, time } = body
-  if (!Number.isSafeInteger(seq) || (seq as number) < 0) throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
-  if (typeof did !== 'string') throw new FrameError(`\`${kind === 'commit' ? 'repo' : 'did'}\` is missing`, placeOf(body))
+  if (!Number.isSafeInteger(seq) || (seq as number) < 0)
+    throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
+  if (typeof did !== 'string')
+    throw new FrameError(`\`${kind === 'commit' ? 'repo' : 'did'}\` is missing`, placeOf(body))
   if (typeof time !== 'string') throw new FrameError('`time` is missing', placeOf(body))
-  if (kind === 'sync' && typeof body.rev !== 'string') throw new FrameError('`rev` is missing', placeOf(body))
-  if (kind === 'account' && typeof body.active !== 'boolean') throw new FrameError('`active` is missing', placeOf(body))
+  if (kind === 'sync' && typeof body.rev !== 'string')
+    throw new FrameError('`rev` is missing', placeOf(body))
+  if (kind === 'account' && typeof body.active !== 'boolean')
+    throw new FrameError('`active` is missing', placeOf(body))
   return { kind, did, seq: seq as number, time, time_us: timeUs(time), body, frame }
 }
 
 function checkedCommit(body: Body): Body {
   const { rev, commit, ops } = body
   if (typeof rev !== 'string') throw new FrameError('`rev` is missing', placeOf(body))
-  if (!(commit instanceof CidLinkWrapper)) throw new FrameError('`commit` is no link', placeOf(body))
+  if (!(commit instanceof CidLinkWrapper))
+    throw new FrameError('`commit` is no link', placeOf(body))
   if (!Array.isArray(ops) || !ops.every(isOp))
-    throw new FrameError('`ops` is no list of operations with an `action` and a `path`', placeOf(body))
+    throw new FrameError(
+      '`ops` is no list of operations with an `action` and a `path`',
+      placeOf(body),
+    )
   return body
 }
 
-const isOp = (op: unknown): boolean => isObject(op) && typeof op.action === 'string' && typeof op.path === 'string'
+const isOp = (op: unknown): boolean =>
+  isObject(op) && typeof op.action === 'string' && typeof op.path === 'string'
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')

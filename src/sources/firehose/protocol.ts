@@ -12,7 +12,10 @@ import { unwantedMessage } from './skim-message.js'
 
 export const FIREHOSE_PATH = '/xrpc/com.atproto.sync.subscribeRepos'
 
-/** `com.atproto.sync.subscribeRepos`, in the framing `xrpc.v0.cbor`. All filters are ours: the server has none. */
+/**
+ * `com.atproto.sync.subscribeRepos`, in the framing `xrpc.v0.cbor`. All filters are ours: the
+ * server has none.
+ */
 export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorProtocol<Message> {
   const wanted = wantedBy(filters)
   // Nothing to gain where everything is wanted.
@@ -25,7 +28,9 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     url: ({ cursor }) => urlAt(host, cursor),
     // Of most frames nothing is kept then, and of the others a copy.
     keepsNoFrame: isNarrow,
-    decode: isNarrow ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(keepable(frame)) : readMessage,
+    decode: isNarrow
+      ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(keepable(frame))
+      : readMessage,
     refused,
     wants: (message) => wantsAny(message, wanted),
     cursorOf: (message) => message.seq,
@@ -36,4 +41,5 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
 }
 
 /** An event keeps its frame. In a browser each frame has memory of its own. */
-const keepable = (frame: Frame): Frame => (typeof frame === 'string' || IN_BROWSER ? frame : copyOf(frame, 0, frame.length))
+const keepable = (frame: Frame): Frame =>
+  typeof frame === 'string' || IN_BROWSER ? frame : copyOf(frame, 0, frame.length)

@@ -23,8 +23,9 @@ export const keepFrame = (event: object, frame: Uint8Array): void => {
 }
 
 /**
- * The frame that an event of `firehose$` came in: its bytes as they were received, header and body, those of its neighbours included. `undefined` for a
- * copy of an event, and for one of another source. An event keeps its frame in memory for as long as it lives.
+ * The frame that an event of `firehose$` came in: its bytes as they were received, header and body,
+ * those of its neighbours included. `undefined` for a copy of an event, and for one of another
+ * source. An event keeps its frame in memory for as long as it lives.
  *
  * @example
  * ```ts

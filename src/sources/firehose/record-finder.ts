@@ -10,7 +10,10 @@ export interface Found {
   readonly problem?: RecordProblem | 'root-mismatch'
 }
 
-/** Finds the records of a commit in its blocks, which are gone over once, when the first one is asked for. */
+/**
+ * Finds the records of a commit in its blocks, which are gone over once, when the first one is
+ * asked for.
+ */
 export class RecordFinder {
   #blocks: Blocks | RecordProblem | undefined
 
@@ -21,10 +24,13 @@ export class RecordFinder {
     this.#blocks ??= readBlocks(this.body.blocks)
     if (!(this.#blocks instanceof Blocks)) return { problem: this.#blocks }
     const block = this.#blocks.get(cid.bytes)
-    if (block === undefined) return { problem: this.#blocks.whole ? 'record-missing' : 'blocks-unreadable' }
+    if (block === undefined)
+      return { problem: this.#blocks.whole ? 'record-missing' : 'blocks-unreadable' }
     if (!isCidOf(cid.bytes, block)) return { problem: 'record-mismatch' }
     const { root } = this.#blocks
-    return root !== undefined && isSame(root, this.body.commit.bytes) ? { block } : { block, problem: 'root-mismatch' }
+    return root !== undefined && isSame(root, this.body.commit.bytes)
+      ? { block }
+      : { block, problem: 'root-mismatch' }
   }
 }
 

@@ -7,8 +7,9 @@ import { messageOf } from '../../internal/message-of.js'
 import { Stamped } from '../../internal/private-field-host.js'
 
 /**
- * A commit's `record`, decoded when it is first read. To whoever looks at the event it is a plain member: it is listed, copied, compared and cloned as
- * one, and may be written over. One pair of accessors serves all events, which keeps them of one shape, and fast.
+ * A commit's `record`, decoded when it is first read. To whoever looks at the event it is a plain
+ * member: it is listed, copied, compared and cloned as one, and may be written over. One pair of
+ * accessors serves all events, which keeps them of one shape, and fast.
  */
 const RECORD: PropertyDescriptor & ThisType<object> = {
   enumerable: true,
@@ -17,7 +18,12 @@ const RECORD: PropertyDescriptor & ThisType<object> = {
     return LazyRecord.of(this)
   },
   set(value: unknown) {
-    Object.defineProperty(this, 'record', { value, enumerable: true, configurable: true, writable: true })
+    Object.defineProperty(this, 'record', {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
   },
 }
 
@@ -37,9 +43,12 @@ class LazyRecord extends Stamped {
   }
 
   static of(commit: object): unknown {
-    // The accessors were copied, or are called through a proxy, and what they read is neither here nor there.
+    // The accessors were copied, or are called through a proxy, and what they read is neither here
+    // nor there.
     if (!(#block in commit))
-      throw new RecordError('the event was copied or wrapped without its record; copy it by value: `{ ...event.commit }`')
+      throw new RecordError(
+        'the event was copied or wrapped without its record; copy it by value: `{ ...event.commit }`',
+      )
     if (commit.#block === undefined) return commit.#record
     commit.#record = decode(commit.#block)
     commit.#block = undefined

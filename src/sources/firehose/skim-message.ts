@@ -21,8 +21,10 @@ interface Glance {
 }
 
 /**
- * A message of which nothing is wanted, without its body: its place and its identity, found by the heads of its items at a fraction of what decoding costs. Most
- * frames are such under a narrow filter. `undefined` for all others, and for what is in the least unusual: those are to be read whole, or refused.
+ * A message of which nothing is wanted, without its body: its place and its identity, found by the
+ * heads of its items at a fraction of what decoding costs. Most frames are such under a narrow
+ * filter. `undefined` for all others, and for what is in the least unusual: those are to be read
+ * whole, or refused.
  */
 export function unwantedMessage(frame: string | Uint8Array, wanted: Wanted): Message | undefined {
   if (typeof frame === 'string') return undefined
@@ -36,11 +38,22 @@ export function unwantedMessage(frame: string | Uint8Array, wanted: Wanted): Mes
   }
 }
 
-function unwanted(glance: Glance, kind: Message['kind'], wanted: Wanted, frame: Uint8Array): Message | undefined {
+function unwanted(
+  glance: Glance,
+  kind: Message['kind'],
+  wanted: Wanted,
+  frame: Uint8Array,
+): Message | undefined {
   const { seq, did, time, rev, collections } = glance
-  if (seq === undefined || did === undefined || time === undefined || !Number.isSafeInteger(seq)) return undefined
-  const isWanted = kind === 'commit' ? collections.some((collection) => wanted(kind, did, collection)) : wanted(kind, did)
-  return isWanted ? undefined : { kind, did, seq, time, time_us: timeUs(time), body: { rev, ops: [] }, frame }
+  if (seq === undefined || did === undefined || time === undefined || !Number.isSafeInteger(seq))
+    return undefined
+  const isWanted =
+    kind === 'commit'
+      ? collections.some((collection) => wanted(kind, did, collection))
+      : wanted(kind, did)
+  return isWanted
+    ? undefined
+    : { kind, did, seq, time, time_us: timeUs(time), body: { rev, ops: [] }, frame }
 }
 
 /** The kind of event, by the header. */
@@ -58,7 +71,13 @@ function readKind(heads: Heads): Message['kind'] | undefined {
 
 /** What a filter must know of the body, which is all that is left of the frame. */
 function readBody(heads: Heads, kind: Message['kind']): Glance | undefined {
-  const glance: Glance = { seq: undefined, did: undefined, time: undefined, rev: undefined, collections: [] }
+  const glance: Glance = {
+    seq: undefined,
+    did: undefined,
+    time: undefined,
+    rev: undefined,
+    collections: [],
+  }
   const didName = kind === 'commit' ? 'repo' : 'did'
   const isRead = heads.eachMember(() => {
     if (heads.nameIs('ops')) return heads.eachItem(() => readOp(heads, glance.collections))

@@ -3,7 +3,11 @@ import type { CompressionStatus } from '../../delivery/metrics.js'
 import { DictionaryError, type StreamError } from '../../errors.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.js'
-import { type DictionarySource, V1_DICTIONARY, v2DictionaryUrl } from '../../zstd/dictionary/source.js'
+import {
+  type DictionarySource,
+  V1_DICTIONARY,
+  v2DictionaryUrl,
+} from '../../zstd/dictionary/source.js'
 
 /** `true`: as the server has it. `'auto'`: so, and plain where that cannot be had. */
 export type Compress = boolean | 'auto'
@@ -18,7 +22,8 @@ export const PLAIN: Compression = { status: { name: 'none' } }
 
 /** Finds the dictionary and the decoder for a host, before each dial. */
 export class Compressions {
-  // Hosts whose server refused its own dictionary: once is a reason to fetch it again, twice to go without.
+  // Hosts whose server refused its own dictionary: once is a reason to fetch it again, twice to go
+  // without.
   readonly #refusals = new Map<string, { count: number; last: StreamError }>()
   readonly #decoders = new Map<string, Promise<DictionaryDecoder>>()
 
@@ -29,9 +34,14 @@ export class Compressions {
 
   v1(host: string): Compression | Promise<Compression> {
     // A browser always offers deflate, and a server takes one of the two.
-    if (IN_BROWSER && this.compress !== false) return plainSince(new DictionaryError('a browser cannot ask for zstd on wire v1'))
+    if (IN_BROWSER && this.compress !== false)
+      return plainSince(new DictionaryError('a browser cannot ask for zstd on wire v1'))
     const { urls, id, sha256 } = V1_DICTIONARY
-    return this.#of(host, () => (this.source === undefined ? loadDictionary(urls, { id, sha256 }) : loadDictionary(this.source)))
+    return this.#of(host, () =>
+      this.source === undefined
+        ? loadDictionary(urls, { id, sha256 })
+        : loadDictionary(this.source),
+    )
   }
 
   v2(host: string): Compression | Promise<Compression> {
@@ -64,7 +74,10 @@ export class Compressions {
     this.#decoders.set(host, known)
     try {
       const decoder = await known
-      return { decoder, status: { name: 'zstd', decoder: decoder.name, dictionaryId: decoder.dictionaryId } }
+      return {
+        decoder,
+        status: { name: 'zstd', decoder: decoder.name, dictionaryId: decoder.dictionaryId },
+      }
     } catch (error) {
       // The next dial tries again.
       this.#decoders.delete(host)

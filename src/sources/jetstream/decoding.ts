@@ -29,7 +29,8 @@ export const eager = (checker: RecordChecker): Decoding => ({
 /** Whatever the reader does not know is parsed whole: the same events, and the same rejects. */
 export function lazy(checker: RecordChecker): Decoding {
   // A schema's output takes the record's place: the text is then no longer that of the event.
-  const finish: Finish = (event, text) => (checker.checks(event) ? checked(event, checker) : keepText(event, text))
+  const finish: Finish = (event, text) =>
+    checker.checks(event) ? checked(event, checker) : keepText(event, text)
   return {
     of(reader, parse, inflate) {
       const read = reader()
@@ -39,7 +40,8 @@ export function lazy(checker: RecordChecker): Decoding {
       }
       return {
         decode(frame) {
-          if (typeof frame === 'string' || inflate === undefined || IN_BROWSER) return parse(frame, finish)
+          if (typeof frame === 'string' || inflate === undefined || IN_BROWSER)
+            return parse(frame, finish)
           const message = viewAsText(inflate(frame))
           const event = byHand(message)
           if (event !== undefined) return event

@@ -14,15 +14,16 @@ import { type Wire, Wires, wireOfPath } from './wire.js'
 /**
  * Reads a Jetstream: everything that happens on the network, as events.
  *
- * **Cold**: each subscription opens one connection and closes it on unsubscription; `share()` lets one serve many.
- * **Order**: as the server sends, which keeps the order of each repository.
+ * **Cold**: each subscription opens one connection and closes it on unsubscription; `share()` lets
+ * one serve many. **Order**: as the server sends, which keeps the order of each repository.
  * **Loss**: none that is not reported to `gaps`; with a `checkpoint`, at least once over restarts.
- * **Resume**: a lost connection is dialled again with backoff, at the position of the last event received; what the inclusive cursor repeats is
- * recognised and not emitted again.
- * **Unsubscription**: closes the connection. What is still open may be finished; the checkpoint is saved as it is.
- * **Completion**: never by itself.
- * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError` (401, 404, a refused filter),
- * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames that cannot be read go to `rejects`.
+ * **Resume**: a lost connection is dialled again with backoff, at the position of the last event
+ * received; what the inclusive cursor repeats is recognised and not emitted again.
+ * **Unsubscription**: closes the connection. What is still open may be finished; the checkpoint is
+ * saved as it is. **Completion**: never by itself. **Errors**: {@link ConfigError} is thrown at the
+ * call. The stream errors with `RefusedError` (401, 404, a refused filter),
+ * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames that cannot be read
+ * go to `rejects`.
  *
  * Source: `bluesky-social/jetstream`, wire v1 as served in August 2026.
  *
@@ -42,11 +43,17 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const compressions = new Compressions(config.compress ?? false, config.zstdDictionary)
   const wires = new Wires(wireOf(config, hosts), compressions, {
     maxFrameBytes: options.maxFrameBytes,
-    decoding: (config.decode === 'lazy' ? lazy : eager)(recordChecker(plain.records as Schemas | undefined)),
+    decoding: (config.decode === 'lazy' ? lazy : eager)(
+      recordChecker(plain.records as Schemas | undefined),
+    ),
   })
   const checkpoint = checkpointOptions(config.checkpoint)
   // A position means nothing on another wire or host, or under another filter.
-  const key = [`jetstream/${config.wire ?? 'auto'}`, ...[...hosts].sort(), ...filtersKey(config)].join(' ')
+  const key = [
+    `jetstream/${config.wire ?? 'auto'}`,
+    ...[...hosts].sort(),
+    ...filtersKey(config),
+  ].join(' ')
   const onCursorRefused = config.onCursorRefused ?? 'oldest'
   const events$ = defer(() => {
     let filters: JetstreamFilters = config
@@ -69,5 +76,8 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
 }
 
 /** One endpoint that names its wire speaks for the bare hosts beside it: a list has one wire. */
-const wireOf = ({ wire = 'auto' }: { readonly wire?: Wire | 'auto' | undefined }, hosts: readonly string[]): Wire | 'auto' =>
+const wireOf = (
+  { wire = 'auto' }: { readonly wire?: Wire | 'auto' | undefined },
+  hosts: readonly string[],
+): Wire | 'auto' =>
   wire === 'auto' ? (hosts.map(wireOfPath).find((named) => named !== undefined) ?? 'auto') : wire

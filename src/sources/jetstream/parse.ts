@@ -5,11 +5,19 @@ import { messageOf } from '../../internal/message-of.js'
 import type { Frame } from '../../socket/socket.js'
 import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.js'
 
-/** The text of a frame: inflated, where the connection is compressed. A server sends text all the same where it likes. */
-export function textOf(frame: Frame, decoder: DictionaryDecoder | undefined, maxFrameBytes: number): string {
+/**
+ * The text of a frame: inflated, where the connection is compressed. A server sends text all the
+ * same where it likes.
+ */
+export function textOf(
+  frame: Frame,
+  decoder: DictionaryDecoder | undefined,
+  maxFrameBytes: number,
+): string {
   if (typeof frame === 'string') return frame
   if (decoder !== undefined) return decoder.decode(frame, maxFrameBytes)
-  if (isOfEventStream(frame)) throw new WireError(`the server sends an event stream in CBOR; ${REMEDY}`)
+  if (isOfEventStream(frame))
+    throw new WireError(`the server sends an event stream in CBOR; ${REMEDY}`)
   throw new FrameError('the frame is binary, or text that is not UTF-8')
 }
 
@@ -23,10 +31,14 @@ const isOfEventStream = (frame: Uint8Array): boolean =>
   HEADERS.some((header) => String.fromCharCode(...frame.subarray(0, 4)).startsWith(header))
 
 /**
- * Parses JSON. Throws {@link FrameError} for what is none, and for content beyond the bounds outside a
- * record; `placeOf` finds the place of both. A record beyond them is {@link Unreadable}.
+ * Parses JSON. Throws {@link FrameError} for what is none, and for content beyond the bounds
+ * outside a record; `placeOf` finds the place of both. A record beyond them is {@link Unreadable}.
  */
-export function parse(text: string, layout: Layout, placeOf: (text: string) => FrameError['place']): unknown {
+export function parse(
+  text: string,
+  layout: Layout,
+  placeOf: (text: string) => FrameError['place'],
+): unknown {
   try {
     return parseBounded(text, layout)
   } catch (error) {

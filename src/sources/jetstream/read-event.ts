@@ -6,15 +6,20 @@ import { makeUnreadable } from '../../internal/unreadable-record.js'
 export type Json = Readonly<Record<string, unknown>>
 
 /**
- * Checks the envelope of a v1 event, and nothing that a server may add: unknown kinds, operations, statuses and members pass as they are.
- * Throws {@link FrameError} with the event's place, where that much could be read.
+ * Checks the envelope of a v1 event, and nothing that a server may add: unknown kinds, operations,
+ * statuses and members pass as they are. Throws {@link FrameError} with the event's place, where
+ * that much could be read.
  */
 export function readEvent(value: unknown): JetstreamEvent {
   if (!isObject(value))
-    throw new FrameError(`the frame is no object but ${value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`}`)
+    throw new FrameError(
+      `the frame is no object but ${value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`}`,
+    )
   const { did, time_us, cursor, kind } = value
-  if (!Number.isSafeInteger(time_us) || (time_us as number) <= 0) throw new FrameError(`\`time_us\` is no position: ${String(time_us)}`)
-  if (cursor !== undefined && !Number.isSafeInteger(cursor)) throw new FrameError(`\`cursor\` is no position: ${String(cursor)}`)
+  if (!Number.isSafeInteger(time_us) || (time_us as number) <= 0)
+    throw new FrameError(`\`time_us\` is no position: ${String(time_us)}`)
+  if (cursor !== undefined && !Number.isSafeInteger(cursor))
+    throw new FrameError(`\`cursor\` is no position: ${String(cursor)}`)
   if (typeof did !== 'string') throw broken(value, '`did` is missing')
   if (kind !== 'commit') refuseUnreadable(value)
   switch (kind) {
@@ -26,7 +31,8 @@ export function readEvent(value: unknown): JetstreamEvent {
       break
     case 'account':
       if (!isObject(value.account)) throw broken(value, '`account` is missing')
-      if (typeof value.account.active !== 'boolean') throw broken(value, '`account.active` is missing')
+      if (typeof value.account.active !== 'boolean')
+        throw broken(value, '`account.active` is missing')
       break
     default:
       if (typeof kind !== 'string') throw broken(value, '`kind` is missing')
@@ -45,7 +51,12 @@ function checkCommit(event: Json): void {
   const commit = event.commit
   if (!isObject(commit)) throw broken(event, '`commit` is missing')
   const { rev, operation, collection, rkey } = commit
-  if (typeof rev !== 'string' || typeof operation !== 'string' || typeof collection !== 'string' || typeof rkey !== 'string') {
+  if (
+    typeof rev !== 'string' ||
+    typeof operation !== 'string' ||
+    typeof collection !== 'string' ||
+    typeof rkey !== 'string'
+  ) {
     throw broken(event, 'the commit lacks its `rev`, `operation`, `collection` or `rkey`')
   }
   if ((operation === 'create' || operation === 'update') && !isObject(commit.record))
@@ -53,7 +64,8 @@ function checkCommit(event: Json): void {
   if (commit.record instanceof Unreadable) makeUnreadable(commit, commit.record.why)
 }
 
-export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A frame whose content cannot be used, but whose place in the stream is known. */
 export function broken(event: object, message: string, options?: ErrorOptions): FrameError {

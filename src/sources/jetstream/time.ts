@@ -6,7 +6,10 @@ const [FRACTION_FROM, FRACTION_TO] = [20, 26]
 const [ZERO, NINE, Z] = [0x30, 0x39, 0x5a]
 let second = { text: '????-??-??T??:??:??.', us: Number.NaN }
 
-/** Unix microseconds of an RFC 3339 time in UTC, of which a `Date` would keep the milliseconds. NaN for anything else. */
+/**
+ * Unix microseconds of an RFC 3339 time in UTC, of which a `Date` would keep the milliseconds. NaN
+ * for anything else.
+ */
 export function microseconds(time: unknown): number {
   if (typeof time === 'string' && time.length === LENGTH && time.startsWith(second.text)) {
     const fraction = digits(time)
@@ -20,14 +23,16 @@ export function microsecondsAt(bytes: Uint8Array, from: number, to: number): num
   if (to - from === LENGTH && bytes[to - 1] === Z && isInSecond(bytes, from)) {
     let fraction = 0
     let at = from + FRACTION_FROM
-    for (; isDigit(bytes[at] as number); at += 1) fraction = fraction * 10 + (bytes[at] as number) - ZERO
+    for (; isDigit(bytes[at] as number); at += 1)
+      fraction = fraction * 10 + (bytes[at] as number) - ZERO
     if (at === to - 1) return second.us + fraction
   }
   return parsed(String.fromCharCode(...bytes.subarray(from, to)))
 }
 
 function isInSecond(bytes: Uint8Array, from: number): boolean {
-  for (let at = 0; at < FRACTION_FROM; at += 1) if (bytes[from + at] !== second.text.charCodeAt(at)) return false
+  for (let at = 0; at < FRACTION_FROM; at += 1)
+    if (bytes[from + at] !== second.text.charCodeAt(at)) return false
   return true
 }
 

@@ -27,11 +27,18 @@ const LAYOUT: Layout = { wrapper: 'commit', replaced: 'record' }
 const MAX_QUERY_LENGTH = 4000
 
 /** Wire v1: `/subscribe`, one JSON event a text frame. */
-export function v1(host: string, filters: JetstreamFilters, options: WireOptions): CursorProtocol<JetstreamEvent> {
+export function v1(
+  host: string,
+  filters: JetstreamFilters,
+  options: WireOptions,
+): CursorProtocol<JetstreamEvent> {
   const { maxFrameBytes, decoding } = options
   const { decoder, status } = options.compression
   const { collections = [], dids = [] } = filters
-  const query = new URLSearchParams([...collections.map((nsid) => ['wantedCollections', nsid]), ...dids.map((did) => ['wantedDids', did])])
+  const query = new URLSearchParams([
+    ...collections.map((nsid) => ['wantedCollections', nsid]),
+    ...dids.map((did) => ['wantedDids', did]),
+  ])
   const sendsHello = query.toString().length > MAX_QUERY_LENGTH
   // What a server queued under another filter still comes: before a hello, and after an update.
   const wants = matcher(filters)
@@ -56,7 +63,8 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
       const url = new URL(host)
       const size = largest(unfiltered ? {} : filters, leaveOutLargeFrames, maxFrameBytes)
       if (sendsHello && !unfiltered) url.searchParams.set('requireHello', 'true')
-      if (!sendsHello && !unfiltered) for (const [name, value] of query) url.searchParams.append(name, value)
+      if (!sendsHello && !unfiltered)
+        for (const [name, value] of query) url.searchParams.append(name, value)
       if (cursor !== undefined) url.searchParams.set('cursor', String(cursor))
       if (size !== undefined) url.searchParams.set('maxMessageSizeBytes', String(size))
       if (decoder !== undefined) url.searchParams.set('compress', 'true')
@@ -64,7 +72,9 @@ export function v1(host: string, filters: JetstreamFilters, options: WireOptions
     },
 
     hello: ({ leaveOutLargeFrames, unfiltered }) =>
-      sendsHello && !unfiltered ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes)) : undefined,
+      sendsHello && !unfiltered
+        ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes))
+        : undefined,
     update: () => update(filters.maxMessageSizeBytes),
     ...decoding.of(
       lazyV1,
@@ -87,5 +97,7 @@ const HEAD = /^\{"did":"[^"\\]*","time_us":(\d{16}),(?:"cursor":(\d{1,15}),)?/
 
 function placeOf(text: string): FrameError['place'] {
   const [, time, cursor] = HEAD.exec(text) ?? []
-  return time === undefined ? undefined : { position: Number(cursor ?? time), time_us: Number(time) }
+  return time === undefined
+    ? undefined
+    : { position: Number(cursor ?? time), time_us: Number(time) }
 }

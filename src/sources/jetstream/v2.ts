@@ -16,22 +16,36 @@ export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
 
 const LAYOUT: Layout = { wrapper: 'payload', replaced: 'record' }
 
-// 10,000 parameters in a URL, of which `cursor`, `maxMessageSizeBytes` and `zstdDictionary` come beside the filters.
+// 10,000 parameters in a URL, of which `cursor`, `maxMessageSizeBytes` and `zstdDictionary` come
+// beside the filters.
 const MAX_FILTERS = 9997
 
-// A timestamp before the retention is clamped, where a sequence number is refused: with cursor=0 too.
+// A timestamp before the retention is clamped, where a sequence number is refused: with cursor=0
+// too.
 const LONG_AGO = 1e15
 
-/** Wire v2: `network.bsky.jetstream.subscribeEvents`, in the framing `xrpc.v1.json`. Filters are fixed for a connection's life. */
-export function v2(host: string, filters: JetstreamFilters, options: WireOptions): CursorProtocol<JetstreamEvent> {
+/**
+ * Wire v2: `network.bsky.jetstream.subscribeEvents`, in the framing `xrpc.v1.json`. Filters are
+ * fixed for a connection's life.
+ */
+export function v2(
+  host: string,
+  filters: JetstreamFilters,
+  options: WireOptions,
+): CursorProtocol<JetstreamEvent> {
   const { maxFrameBytes, decoding } = options
   const { decoder, status } = options.compression
   const query = queryOf(filters)
   if (query.length > MAX_FILTERS) {
-    throw new WireError(`wire v2 takes ${MAX_FILTERS} filters in all, not ${query.length}; set \`wire: 'v1'\`, or list fewer \`dids\``)
+    throw new WireError(
+      `wire v2 takes ${MAX_FILTERS} filters in all, not ${query.length}; set \`wire: 'v1'\`, or list fewer \`dids\``,
+    )
   }
   const short = filters.collections?.find(isShort)
-  if (short !== undefined) throw new WireError(`wire v2 takes no prefix of one label, such as ${short}; set \`wire: 'v1'\`, or write two`)
+  if (short !== undefined)
+    throw new WireError(
+      `wire v2 takes no prefix of one label, such as ${short}; set \`wire: 'v1'\`, or write two`,
+    )
 
   return {
     host,
@@ -53,7 +67,8 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
       for (const [name, value] of query) url.searchParams.append(name, value)
       if (cursor !== undefined) url.searchParams.set('cursor', String(cursor))
       if (size !== undefined) url.searchParams.set('maxMessageSizeBytes', String(size))
-      if (decoder !== undefined) url.searchParams.set('zstdDictionary', String(decoder.dictionaryId))
+      if (decoder !== undefined)
+        url.searchParams.set('zstdDictionary', String(decoder.dictionaryId))
       return url.href
     },
 
@@ -67,7 +82,8 @@ export function v2(host: string, filters: JetstreamFilters, options: WireOptions
       decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
     ),
 
-    refused: (error) => (error instanceof RefusedError && error.error === 'CursorTooOld' ? 'cursor' : undefined),
+    refused: (error) =>
+      error instanceof RefusedError && error.error === 'CursorTooOld' ? 'cursor' : undefined,
     wants: () => true,
     cursorOf: (event) => event.cursor as number,
     timeOf: (event) => event.time_us,
@@ -82,12 +98,18 @@ function floorOf(message: string): number | undefined {
 }
 
 /** Whether wire v2 can be asked for the filters; wire v1 takes all of them. */
-export const fitsV2 = (filters: JetstreamFilters): boolean => queryOf(filters).length <= MAX_FILTERS && !filters.collections?.some(isShort)
+export const fitsV2 = (filters: JetstreamFilters): boolean =>
+  queryOf(filters).length <= MAX_FILTERS && !filters.collections?.some(isShort)
 
 /** `app.*`: the head of a prefix must be the beginning of an NSID there, which has two labels. */
-const isShort = (collection: string): boolean => collection.endsWith('.*') && collection.indexOf('.') === collection.length - 2
+const isShort = (collection: string): boolean =>
+  collection.endsWith('.*') && collection.indexOf('.') === collection.length - 2
 
-const queryOf = ({ collections = [], dids = [], kinds = [] }: JetstreamFilters): readonly (readonly [string, string])[] => [
+const queryOf = ({
+  collections = [],
+  dids = [],
+  kinds = [],
+}: JetstreamFilters): readonly (readonly [string, string])[] => [
   ...[...new Set(kinds)].map((kind) => ['kinds', kind] as const),
   ...[...new Set(collections)].map((nsid) => ['collections', nsid] as const),
   ...[...new Set(dids)].map((did) => ['dids', did] as const),
@@ -103,7 +125,10 @@ function readMessage(message: unknown): JetstreamEvent | Control {
 
 const COMMIT = 'network.bsky.jetstream.subscribeEvents#commit'
 
-/** The event as the v1 wire writes it. What servers add later passes: kinds, and members of all kinds. A message without a place is a notice. */
+/**
+ * The event as the v1 wire writes it. What servers add later passes: kinds, and members of all
+ * kinds. A message without a place is a notice.
+ */
 function readPayload(payload: Json): JetstreamEvent | Control {
   const { $type, seq } = payload
   return seq === undefined || $type !== COMMIT ? readOther(payload) : readCommit(payload)
@@ -111,18 +136,30 @@ function readPayload(payload: Json): JetstreamEvent | Control {
 
 function readCommit(payload: Json): JetstreamEvent {
   const { seq, did, time, witnessedAt } = payload
-  const event = { did, time_us: microseconds(time), cursor: seq, kind: 'commit', commit: commitOf(payload) }
+  const event = {
+    did,
+    time_us: microseconds(time),
+    cursor: seq,
+    kind: 'commit',
+    commit: commitOf(payload),
+  }
   return readEvent(witnessedAt === undefined ? event : { ...event, witnessedAt })
 }
 
-// `$type`, `seq`, `did`, `time`, `rev`, `operation`, `collection` and `rkey`, all of which a commit needs.
+// `$type`, `seq`, `did`, `time`, `rev`, `operation`, `collection` and `rkey`, all of which a commit
+// needs.
 const COMMIT_MEMBERS = 8
 
 /** What a payload says of its commit: all but the envelope. */
 function commitOf(payload: Json): Json {
   const { rev, operation, collection, rkey, record, cid } = payload
   // Nearly all there is: no rest, no spread, each of which costs as much as the parsing.
-  const commit: { record?: unknown; cid?: unknown; [name: string]: unknown } = { rev, operation, collection, rkey }
+  const commit: { record?: unknown; cid?: unknown; [name: string]: unknown } = {
+    rev,
+    operation,
+    collection,
+    rkey,
+  }
   let known = COMMIT_MEMBERS
   if (payload.witnessedAt !== undefined) known += 1
   if (record !== undefined) {
@@ -143,14 +180,16 @@ function wholeCommit(commit: Json, { $type, seq, did, time, witnessedAt, ...memb
 function readOther(payload: Json): JetstreamEvent | Control {
   const { $type, seq, did, time, ...members } = payload
   const kind = String($type).replace(/^.*#/, '')
-  if (seq === undefined) return new Control(String(payload.name ?? kind), String(payload.message ?? ''))
+  if (seq === undefined)
+    return new Control(String(payload.name ?? kind), String(payload.message ?? ''))
   if (kind === 'commit') return readCommit(payload)
   const envelope = { did, time_us: microseconds(time), cursor: seq, kind }
   // A member of such a name is nobody's position.
   return readEvent({ ...envelope, ...members, ...envelope })
 }
 
-// At the very end, after whatever others could write into an event: an identity's body has a `seq` and a `time` too.
+// At the very end, after whatever others could write into an event: an identity's body has a `seq`
+// and a `time` too.
 const PLACE = /"seq":(\d{1,15}),"time":"([^"]+)"(?:,"witnessedAt":"[^"]*")?\}\}\s*$/
 
 function placeOf(text: string): FrameError['place'] {

@@ -15,18 +15,27 @@ const READERS = [
   ['/com.atproto.label.subscribeLabels', 'labels$'],
 ] as const
 
-/** The wire that a URL's path names; `undefined` for a bare host. Throws for a path that is no endpoint. */
+/**
+ * The wire that a URL's path names; `undefined` for a bare host. Throws for a path that is no
+ * endpoint.
+ */
 export function wireOfPath(host: string): Wire | undefined {
   const { pathname } = new URL(host)
   if (pathname === '/') return undefined
   if (pathname.endsWith(V1_PATH)) return 'v1'
   const reader = READERS.find(([path]) => pathname.endsWith(path))?.[1]
-  if (reader !== undefined) throw new Error(`is the endpoint of another stream: ${pathname}; read it with \`${reader}\``)
+  if (reader !== undefined)
+    throw new Error(`is the endpoint of another stream: ${pathname}; read it with \`${reader}\``)
   if (pathname.includes('/xrpc/')) return 'v2'
-  throw new Error(`has a path that is no endpoint: ${pathname}; write the host alone, or a URL that ends in ${V1_PATH} or ${V2_PATH}`)
+  throw new Error(
+    `has a path that is no endpoint: ${pathname}; write the host alone, or a URL that ends in ${V1_PATH} or ${V2_PATH}`,
+  )
 }
 
-/** Speaks to hosts on the wire that was asked for, or on v2 until a handshake shows that a host has only v1: that is remembered. */
+/**
+ * Speaks to hosts on the wire that was asked for, or on v2 until a handshake shows that a host has
+ * only v1: that is remembered.
+ */
 export class Wires {
   readonly #known = new Map<string, Wire>()
   readonly #opened = new Set<Wire>()
@@ -37,21 +46,42 @@ export class Wires {
     private readonly options: Omit<WireOptions, 'compression'>,
   ) {}
 
-  /** How to speak to `host`; a promise where the dictionary of its compression is still to be had. */
-  protocol(host: string, filters: JetstreamFilters): CursorProtocol<JetstreamEvent> | Promise<CursorProtocol<JetstreamEvent>> {
-    const wire = wireOfPath(host) ?? (this.asked === 'auto' ? (this.#known.get(host) ?? (fitsV2(filters) ? 'v2' : 'v1')) : this.asked)
+  /**
+   * How to speak to `host`; a promise where the dictionary of its compression is still to be had.
+   */
+  protocol(
+    host: string,
+    filters: JetstreamFilters,
+  ): CursorProtocol<JetstreamEvent> | Promise<CursorProtocol<JetstreamEvent>> {
+    const wire =
+      wireOfPath(host) ??
+      (this.asked === 'auto'
+        ? (this.#known.get(host) ?? (fitsV2(filters) ? 'v2' : 'v1'))
+        : this.asked)
     const compression = this.compressions[wire](host)
-    const made = (ready: Compression) => (wire === 'v1' ? this.#v1(host, filters, ready) : this.#v2(host, filters, ready))
+    const made = (ready: Compression) =>
+      wire === 'v1' ? this.#v1(host, filters, ready) : this.#v2(host, filters, ready)
     if (!(compression instanceof Promise)) return made(compression)
-    const isProven = wire === 'v1' || this.asked !== 'auto' || wireOfPath(host) !== undefined || this.#known.has(host)
+    const isProven =
+      wire === 'v1' ||
+      this.asked !== 'auto' ||
+      wireOfPath(host) !== undefined ||
+      this.#known.has(host)
     return compression.then(made, (error: StreamError) => {
       if (isProven) throw error
       return this.#probe(host, filters, error)
     })
   }
 
-  /** A server that hands out no dictionary may be one without v2: its handshake tells. Where it has v2, the dictionary is what is missing. */
-  #probe(host: string, filters: JetstreamFilters, error: StreamError): CursorProtocol<JetstreamEvent> {
+  /**
+   * A server that hands out no dictionary may be one without v2: its handshake tells. Where it has
+   * v2, the dictionary is what is missing.
+   */
+  #probe(
+    host: string,
+    filters: JetstreamFilters,
+    error: StreamError,
+  ): CursorProtocol<JetstreamEvent> {
     const protocol = this.#v2(host, filters, PLAIN)
     const hello = (): never => {
       this.#hello(host, 'v2')
@@ -60,24 +90,35 @@ export class Wires {
     return { ...protocol, hello }
   }
 
-  #v1(host: string, filters: JetstreamFilters, compression: Compression): CursorProtocol<JetstreamEvent> {
+  #v1(
+    host: string,
+    filters: JetstreamFilters,
+    compression: Compression,
+  ): CursorProtocol<JetstreamEvent> {
     const protocol = v1(endpoint(host, V1_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
       hello: (request) => this.#hello(host, 'v1') ?? protocol.hello?.(request),
-      refused: (error) => (isOpaque(error) && fitsV2(filters) ? this.#tryOther(host, 'v2') : undefined),
+      refused: (error) =>
+        isOpaque(error) && fitsV2(filters) ? this.#tryOther(host, 'v2') : undefined,
     }
   }
 
-  #v2(host: string, filters: JetstreamFilters, compression: Compression): CursorProtocol<JetstreamEvent> {
+  #v2(
+    host: string,
+    filters: JetstreamFilters,
+    compression: Compression,
+  ): CursorProtocol<JetstreamEvent> {
     const protocol = v2(endpoint(host, V2_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
       hello: () => this.#hello(host, 'v2'),
       refused: (error) => {
-        if (!(error instanceof RefusedError)) return isOpaque(error) ? this.#tryOther(host, 'v1') : undefined
+        if (!(error instanceof RefusedError))
+          return isOpaque(error) ? this.#tryOther(host, 'v1') : undefined
         if (error.status === 404 || error.status === 501) return this.#lacksV2(host)
-        const isAboutDictionary = error.error === 'UnknownZstdDictionary' && compression.decoder !== undefined
+        const isAboutDictionary =
+          error.error === 'UnknownZstdDictionary' && compression.decoder !== undefined
         return isAboutDictionary ? this.#changesDictionary(host, error) : protocol.refused?.(error)
       },
     }
@@ -97,8 +138,8 @@ export class Wires {
   }
 
   /**
-   * A browser does not say why a handshake failed: the next dial tries the other wire, unless a connection was ever open on this one alone. The first
-   * failure is taken for that of a probe.
+   * A browser does not say why a handshake failed: the next dial tries the other wire, unless a
+   * connection was ever open on this one alone. The first failure is taken for that of a probe.
    */
   #tryOther(host: string, wire: Wire): Probed | undefined {
     if (this.asked !== 'auto' || wireOfPath(host) !== undefined) return undefined
@@ -120,11 +161,14 @@ export class Wires {
 /** A position of one wire means nothing to the other. */
 function mixed(host: string, hasV2: boolean): WireError {
   const [has, does] = hasV2 ? ['has', 'does not speak'] : ['has no', 'speaks']
-  return new WireError(`${host} ${has} wire v2, which another of the hosts ${does}; list servers of one kind, or set \`wire: 'v1'\``)
+  return new WireError(
+    `${host} ${has} wire v2, which another of the hosts ${does}; list servers of one kind, or set \`wire: 'v1'\``,
+  )
 }
 
 /** Node's sockets name a cause. */
-const isOpaque = (error: StreamError): boolean => error instanceof ConnectError && error.cause === undefined
+const isOpaque = (error: StreamError): boolean =>
+  error instanceof ConnectError && error.cause === undefined
 
 function endpoint(host: string, path: string): string {
   const url = new URL(host)

@@ -7,8 +7,9 @@ import { LABELS_PATH } from './protocol.js'
 /** Which labelers to read, and from where. */
 export interface LabelsConfig extends Omit<SequenceConfig, 'host'> {
   /**
-   * The labelers: host names (`wss`, or `ws` on a loopback address), or `ws`, `wss`, `http` or `https` URLs. There is no default: a label is
-   * somebody's opinion, and whose to hear is yours to say; Bluesky's is `mod.bsky.app`. All are read side by side, each with its own connection,
+   * The labelers: host names (`wss`, or `ws` on a loopback address), or `ws`, `wss`, `http` or
+   * `https` URLs. There is no default: a label is somebody's opinion, and whose to hear is yours to
+   * say; Bluesky's is `mod.bsky.app`. All are read side by side, each with its own connection,
    * position and backoff.
    */
   readonly host: string | readonly string[]

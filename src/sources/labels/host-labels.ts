@@ -9,8 +9,16 @@ import type { LabelsConfig } from './config.js'
 import type { LabelEvent } from './label.js'
 import { labelsProtocol } from './protocol.js'
 
-/** The labels of one host: those of one frame in one delivery. `dial`: how a socket is opened; specs hand in their own. */
-export const labelsOf = (host: string, config: LabelsConfig, options: LiveOptions, dial?: Dial): Observable<LabelEvent> =>
+/**
+ * The labels of one host: those of one frame in one delivery. `dial`: how a socket is opened; specs
+ * hand in their own.
+ */
+export const labelsOf = (
+  host: string,
+  config: LabelsConfig,
+  options: LiveOptions,
+  dial?: Dial,
+): Observable<LabelEvent> =>
   bySequence(labelsProtocol(host), `labels ${host}`, config, options, dial).pipe(
     parts(({ labels, frame }, emit) => {
       const reject = rejecter(options.rejects, host, frame)

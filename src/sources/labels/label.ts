@@ -4,8 +4,8 @@ import { toJson } from '../../atproto/json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 
 /**
- * A label, or the end of one, with the members of `com.atproto.label.defs#label` as the labeler wrote them, and its frame's `seq`. For what was
- * signed, take `seq` and `sig` away.
+ * A label, or the end of one, with the members of `com.atproto.label.defs#label` as the labeler
+ * wrote them, and its frame's `seq`. For what was signed, take `seq` and `sig` away.
  */
 export interface LabelEvent {
   /** The position of the frame in the labeler's log. The labels of one frame share it. */
@@ -38,7 +38,10 @@ const OPTIONAL = {
   sig: (value: unknown): boolean => value instanceof BytesWrapper,
 } as const
 
-/** Reads one label of a frame; members that a labeler adds stay. Returns what is wrong with one that cannot be read. */
+/**
+ * Reads one label of a frame; members that a labeler adds stay. Returns what is wrong with one that
+ * cannot be read.
+ */
 export function readLabel(value: unknown, seq: number): LabelEvent | string {
   if (value instanceof Error) return `the label is ${messageIn(value)}`
   if (!isObject(value)) return 'the label is no object'
@@ -46,11 +49,13 @@ export function readLabel(value: unknown, seq: number): LabelEvent | string {
     if (!isRight(value[name])) return `\`${name}\` of the label is missing`
   }
   for (const [name, isRight] of Object.entries(OPTIONAL)) {
-    if (value[name] !== undefined && !isRight(value[name])) return `\`${name}\` of the label is of another type`
+    if (value[name] !== undefined && !isRight(value[name]))
+      return `\`${name}\` of the label is of another type`
   }
   // A member of that name is nobody's position.
   const { seq: _, ...label } = toJson(value) as LabelEvent
   return { seq, ...label }
 }
 
-const messageIn = (error: Error): string => (error instanceof BoundsError ? error.message : `no DAG-CBOR: ${error.message}`)
+const messageIn = (error: Error): string =>
+  error instanceof BoundsError ? error.message : `no DAG-CBOR: ${error.message}`

@@ -15,7 +15,10 @@ export interface Message {
   readonly frame: Frame
 }
 
-/** Reads a frame of `com.atproto.label.subscribeLabels`. Throws {@link FrameError}, and `ServerError` for an error frame. */
+/**
+ * Reads a frame of `com.atproto.label.subscribeLabels`. Throws {@link FrameError}, and
+ * `ServerError` for an error frame.
+ */
 export function readMessage(frame: Frame): Message | Control {
   const { op, t, body } = readFrame(frame, 'labels')
   if (op !== 1) return new Control(`op ${op}`)
@@ -30,7 +33,8 @@ export function readMessage(frame: Frame): Message | Control {
 }
 
 function labelsIn({ seq, labels }: Body, frame: Frame): Message {
-  if (!Number.isSafeInteger(seq) || (seq as number) < 0) throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
+  if (!Number.isSafeInteger(seq) || (seq as number) < 0)
+    throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
   if (!Array.isArray(labels)) throw new FrameError('`labels` is no list', placeOf({ seq }))
   const time_us = timeUs((labels[0] as { readonly cts?: unknown } | null | undefined)?.cts)
   const place = { position: seq as number, time_us }
@@ -45,7 +49,11 @@ function labelsIn({ seq, labels }: Body, frame: Frame): Message {
   return { seq: place.position, time_us, labels: read, frame }
 }
 
-function errorOf(message: string, place: FrameError['place'], errors: Map<string, FrameError>): FrameError {
+function errorOf(
+  message: string,
+  place: FrameError['place'],
+  errors: Map<string, FrameError>,
+): FrameError {
   const error = errors.get(message) ?? new FrameError(message, place)
   errors.set(message, error)
   return error

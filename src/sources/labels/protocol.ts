@@ -11,7 +11,8 @@ export const LABELS_PATH = '/xrpc/com.atproto.label.subscribeLabels'
 export const labelsProtocol = (host: string): CursorProtocol<Message> => ({
   host,
   takesTimes: false,
-  // A newer label about the same takes the row's place, so that a replay lacks numbers that were sent before.
+  // A newer label about the same takes the row's place, so that a replay lacks numbers that were
+  // sent before.
   forgets: true,
   oldest: 0,
   url: ({ cursor }) => urlAt(host, cursor),
@@ -25,4 +26,6 @@ export const labelsProtocol = (host: string): CursorProtocol<Message> => ({
 })
 
 const labelKey = (label: LabelEvent | FrameError): string =>
-  label instanceof FrameError ? label.message : `${label.src} ${label.uri} ${label.cid} ${label.val} ${label.neg} ${label.cts}`
+  label instanceof FrameError
+    ? label.message
+    : `${label.src} ${label.uri} ${label.cid} ${label.val} ${label.neg} ${label.cts}`

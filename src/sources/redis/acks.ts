@@ -18,7 +18,10 @@ export interface AckHandlers {
   failed(error: unknown): void
 }
 
-/** Tells Redis what is done, and what will never be: those of a tick together, and again until they are told. Nothing waits for it. */
+/**
+ * Tells Redis what is done, and what will never be: those of a tick together, and again until they
+ * are told. Nothing waits for it.
+ */
 export class Acks {
   readonly #acks = new Set<Entry>()
   readonly #letters = new Map<Entry, readonly string[]>()
@@ -47,7 +50,10 @@ export class Acks {
     this.#write()
   }
 
-  /** Settles when everything is told; rejects where that cannot be. `undefined`: nothing is to be told. */
+  /**
+   * Settles when everything is told; rejects where that cannot be. `undefined`: nothing is to be
+   * told.
+   */
   flush(): Promise<void> | undefined {
     return this.#writing?.then(() => {
       if (this.#error !== undefined) throw this.#error

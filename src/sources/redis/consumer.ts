@@ -49,7 +49,8 @@ export class Consumer implements LeaseHandlers, DeliveriesHandlers {
   ) {
     this.#deliveries = new Deliveries(options, subscriber, this)
     this.#report = new Report(options, this.#deliveries, this)
-    if (options.partitions !== undefined) this.#leases = new Leases(commands, options, options.partitions, this, this.#changed$)
+    if (options.partitions !== undefined)
+      this.#leases = new Leases(commands, options, options.partitions, this, this.#changed$)
   }
 
   start(): Subscription {
@@ -154,7 +155,10 @@ set noeviction, or entries are lost`,
     return writing.length === 0 ? undefined : Promise.all(writing).then(() => {})
   }
 
-  /** Settles when the partitions of a subscription that has ended are free for others: whoever is told of its completion may close the client. */
+  /**
+   * Settles when the partitions of a subscription that has ended are free for others: whoever is
+   * told of its completion may close the client.
+   */
   async #left(): Promise<void> {
     if (this.#state === 'lingering') await firstValueFrom(this.#ended$, { defaultValue: undefined })
     await this.#leaving

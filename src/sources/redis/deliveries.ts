@@ -85,22 +85,38 @@ export class Deliveries implements DeliverySource {
     this.last = entry.position
     const time_us = timeOf(entry.events[0])
     this.counts.eventAt(asyncScheduler.now(), time_us)
-    this.ledger.deliver(entry, entry.hand.stream, entry.position, time_us, this.subscriber, entry.index)
+    this.ledger.deliver(
+      entry,
+      entry.hand.stream,
+      entry.position,
+      time_us,
+      this.subscriber,
+      entry.index,
+    )
     // An event lives as long as the pipe has it, and not until the ack.
     entry.events = NO_EVENTS
   }
 
-  /** Reads what the entry holds; one that cannot be read, or is never done with, goes to the dead letters. */
+  /**
+   * Reads what the entry holds; one that cannot be read, or is never done with, goes to the dead
+   * letters.
+   */
   #read(entry: Entry): boolean {
     try {
       if (entry.deliveries > this.options.maxDeliveries)
-        throw new FrameError(`the entry was delivered ${entry.deliveries - 1} times, and never ended: its processes died`)
+        throw new FrameError(
+          `the entry was delivered ${entry.deliveries - 1} times, and never ended: its processes died`,
+        )
       entry.events = this.options.format.decode(entry.fields)
       return true
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       this.counts.rejected += 1
-      const placed = new FrameError(error.message, { position: entry.position, time_us: 0 }, { cause: error.cause })
+      const placed = new FrameError(
+        error.message,
+        { position: entry.position, time_us: 0 },
+        { cause: error.cause },
+      )
       entry.hand.bury(entry, error.message)
       reject(this.options.rejects, entry.hand.stream, JSON.stringify(entry.fields), placed)
       return false
@@ -119,7 +135,10 @@ export class Deliveries implements DeliverySource {
     if (!this.handlers.isRunning) this.handlers.settledLate()
   }
 
-  /** Decided a moment later: when the stream ends by it, all others in the pipe may fail with it, and only the first is to blame. */
+  /**
+   * Decided a moment later: when the stream ends by it, all others in the pipe may fail with it,
+   * and only the first is to blame.
+   */
   #failed(entry: Entry): void {
     if (!this.handlers.isRunning) {
       entry.hand.giveBack([entry])
@@ -165,7 +184,10 @@ export class Deliveries implements DeliverySource {
     if (this.#pauses === 1) this.handlers.pause()
   }
 
-  /** Goes on a moment later: an operator that ends resumes us as well, and our own end follows at once. */
+  /**
+   * Goes on a moment later: an operator that ends resumes us as well, and our own end follows at
+   * once.
+   */
   resume(): void {
     this.#pauses -= 1
     if (this.paused) return

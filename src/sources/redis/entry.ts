@@ -3,8 +3,8 @@ import { placeOf } from './entry-id.js'
 import type { Hand } from './pending-entries.js'
 
 /**
- * `waiting`: to be delivered, for the first time or again. `delivered`: in the pipe. `failed`: it was, and what becomes of it is decided next.
- * `ended`: to be acked or buried, or given back.
+ * `waiting`: to be delivered, for the first time or again. `delivered`: in the pipe. `failed`: it
+ * was, and what becomes of it is decided next. `ended`: to be acked or buried, or given back.
  */
 export type EntryState = 'waiting' | 'delivered' | 'failed' | 'ended'
 

@@ -12,7 +12,10 @@ export interface Trouble {
   readonly reason: StreamError
 }
 
-/** Who of a subscription's readers and writers is in trouble: each has its own backoff, and metrics tell the oldest. */
+/**
+ * Who of a subscription's readers and writers is in trouble: each has its own backoff, and metrics
+ * tell the oldest.
+ */
 export class Troubles {
   readonly #current = new Map<object, Trouble>()
 
@@ -26,7 +29,12 @@ export class Troubles {
   begin(who: object, reason: StreamError): number {
     const attempt = (this.#current.get(who)?.attempt ?? 0) + 1
     const delayMs = backoffMs(attempt, this.backoff)
-    this.#current.set(who, { attempt, delayMs, nextAttemptAt: asyncScheduler.now() + delayMs, reason })
+    this.#current.set(who, {
+      attempt,
+      delayMs,
+      nextAttemptAt: asyncScheduler.now() + delayMs,
+      reason,
+    })
     return delayMs
   }
 

@@ -7,13 +7,19 @@ const CONNECT_MS = 5000
 const CONNECT_EVERY_MS = 20
 const RETRIES = CONNECT_MS / CONNECT_EVERY_MS
 
-/** Settles when the connection answers: a client that keeps no queue refuses commands until then. */
+/**
+ * Settles when the connection answers: a client that keeps no queue refuses commands until then.
+ */
 export async function opened(connection: RedisConnection, isWanted: () => boolean): Promise<void> {
-  const isConnecting = (error: unknown) => error instanceof RedisUnavailableError && error.reason === 'CONNECTION' && isWanted()
+  const isConnecting = (error: unknown) =>
+    error instanceof RedisUnavailableError && error.reason === 'CONNECTION' && isWanted()
   await lastValueFrom(
     defer(() => connection.send(['PING'])).pipe(
       retry({
-        delay: (error, attempt) => (attempt <= RETRIES && isConnecting(error) ? timer(CONNECT_EVERY_MS) : throwError(() => error)),
+        delay: (error, attempt) =>
+          attempt <= RETRIES && isConnecting(error)
+            ? timer(CONNECT_EVERY_MS)
+            : throwError(() => error),
       }),
     ),
   ).catch(lost)

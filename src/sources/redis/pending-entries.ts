@@ -8,7 +8,10 @@ import { Group, type Handed } from './group.js'
 
 /** What a hand tells, and asks. */
 export interface HandHandlers {
-  /** Settles when to try again; rejects when that is pointless. `who` is in trouble until it is well. */
+  /**
+   * Settles when to try again; rejects when that is pointless. `who` is in trouble until it is
+   * well.
+   */
   trouble(who: object, error: unknown): Promise<unknown>
   well(who: object): void
   fatal(error: unknown): void
@@ -18,14 +21,18 @@ export interface HandHandlers {
 
 /** Who reads a stream into a hand. */
 export interface HandReader {
-  /** Whether what is read may be delivered: the subscription goes on, and nobody else reads the stream. */
+  /**
+   * Whether what is read may be delivered: the subscription goes on, and nobody else reads the
+   * stream.
+   */
   readonly isReading: boolean
   stop(): void
 }
 
 /**
- * What this process has of one stream: entries that are read, until Redis knows how they ended. It outlives its reader: where a partition is lost and
- * taken up again, what is in the pipe still is not delivered a second time.
+ * What this process has of one stream: entries that are read, until Redis knows how they ended. It
+ * outlives its reader: where a partition is lost and taken up again, what is in the pipe still is
+ * not delivered a second time.
  */
 export class Hand {
   readonly group: Group
@@ -61,7 +68,9 @@ export class Hand {
 
   /** Whether nothing is in the pipe, and Redis knows all that has ended. */
   get idle(): boolean {
-    return this.#acks.idle && ![...this.#entries.values()].some(({ state }) => state === 'delivered')
+    return (
+      this.#acks.idle && ![...this.#entries.values()].some(({ state }) => state === 'delivered')
+    )
   }
 
   /** There may be room for more. */
@@ -94,9 +103,14 @@ export class Hand {
     return this.group.keep([...this.#entries.values()])
   }
 
-  /** Nobody reads any more. What is in the pipe can still end; what is not yet there is given back. That it is cut short is no fault of either. */
+  /**
+   * Nobody reads any more. What is in the pipe can still end; what is not yet there is given back.
+   * That it is cut short is no fault of either.
+   */
   cut(): void {
-    const cut = [...this.#entries.values()].filter(({ state }) => state === 'waiting' || state === 'delivered')
+    const cut = [...this.#entries.values()].filter(
+      ({ state }) => state === 'waiting' || state === 'delivered',
+    )
     for (const entry of cut) entry.deliveries -= 1
     this.giveBack(cut.filter(({ state }) => state === 'waiting'))
     this.group.keep(cut.filter(({ state }) => state === 'delivered')).catch(() => {})

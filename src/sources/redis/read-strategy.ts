@@ -20,8 +20,14 @@ export interface Reads {
   later(count: number, blockMs: number): Promise<readonly Handed[]>
 }
 
-export const readsOf = (group: Group, connection: RedisConnection, lease: Lease | undefined): Reads =>
-  lease === undefined ? new SharedReads(group, connection) : new LeasedReads(group, connection, lease)
+export const readsOf = (
+  group: Group,
+  connection: RedisConnection,
+  lease: Lease | undefined,
+): Reads =>
+  lease === undefined
+    ? new SharedReads(group, connection)
+    : new LeasedReads(group, connection, lease)
 
 // A read that blocks may be answered a little late.
 const LATE_MS = 5000
@@ -42,8 +48,8 @@ class SharedReads implements Reads {
       [...this.#read(count), 'STREAMS', this.group.stream, '>'],
     ])
     const entries = handedOf(checked(read))
-    // The server forgot the script (a failover that the client hid, `SCRIPT FLUSH`), and has read all
-    // the same: here alone the look comes after the read.
+    // The server forgot the script (a failover that the client hid, `SCRIPT FLUSH`), and has read
+    // all the same: here alone the look comes after the read.
     const trimmed = isUnknownScript(looked) ? await this.#look() : trimmedOf(checked(looked))
     return { trimmed, entries }
   }
@@ -60,7 +66,14 @@ class SharedReads implements Reads {
   }
 
   async later(count: number, blockMs: number): Promise<readonly Handed[]> {
-    const read: RedisCommand = [...this.#read(count), 'BLOCK', `${blockMs}`, 'STREAMS', this.group.stream, '>']
+    const read: RedisCommand = [
+      ...this.#read(count),
+      'BLOCK',
+      `${blockMs}`,
+      'STREAMS',
+      this.group.stream,
+      '>',
+    ]
     return handedOf(await this.connection.send(read, blockMs + LATE_MS).catch(rethrow))
   }
 
@@ -70,8 +83,9 @@ class SharedReads implements Reads {
 }
 
 /**
- * By who has the lease, and looks at that in the same step: a read that Redis serves late, since it hung or this process did, must take nothing that
- * the next owner would then be without. One that blocks cannot look, so that it only waits for something to come.
+ * By who has the lease, and looks at that in the same step: a read that Redis serves late, since it
+ * hung or this process did, must take nothing that the next owner would then be without. One that
+ * blocks cannot look, so that it only waits for something to come.
  */
 class LeasedReads implements Reads {
   // The last entry that the group has read.
@@ -95,7 +109,16 @@ class LeasedReads implements Reads {
   }
 
   async later(_: number, blockMs: number): Promise<readonly Handed[]> {
-    const wait: RedisCommand = ['XREAD', 'COUNT', '1', 'BLOCK', `${blockMs}`, 'STREAMS', this.group.stream, this.#last]
+    const wait: RedisCommand = [
+      'XREAD',
+      'COUNT',
+      '1',
+      'BLOCK',
+      `${blockMs}`,
+      'STREAMS',
+      this.group.stream,
+      this.#last,
+    ]
     await this.connection.send(wait, blockMs + LATE_MS)
     return []
   }
@@ -104,5 +127,9 @@ class LeasedReads implements Reads {
 function trimmedOf(reply: unknown): Trimmed | undefined {
   const [from, to, count] = listOf(reply)
   if (from === undefined) return undefined
-  return { from: String(from), to: String(to), count: Number(count) < 0 ? undefined : Number(count) }
+  return {
+    from: String(from),
+    to: String(to),
+    count: Number(count) < 0 ? undefined : Number(count),
+  }
 }

@@ -1,4 +1,15 @@
-import { defer, exhaustMap, filter, firstValueFrom, ignoreElements, merge, type Observable, retry, startWith, timer } from 'rxjs'
+import {
+  defer,
+  exhaustMap,
+  filter,
+  firstValueFrom,
+  ignoreElements,
+  merge,
+  type Observable,
+  retry,
+  startWith,
+  timer,
+} from 'rxjs'
 import { StreamError } from '../../errors.js'
 import type { RedisCommands, RedisConnection } from '../../redis-client/client.js'
 import type { StreamOptions } from './config.js'
@@ -22,7 +33,10 @@ export interface ReaderHandlers extends HandHandlers {
   readonly paused: boolean
 }
 
-/** Reads one stream of a group into a hand: first what the consumer has already, then what nobody has, bounded by what is in the hand. */
+/**
+ * Reads one stream of a group into a hand: first what the consumer has already, then what nobody
+ * has, bounded by what is in the hand.
+ */
 export class Reader implements HandReader {
   #connection: RedisConnection | undefined
   #stopped = false
@@ -37,7 +51,10 @@ export class Reader implements HandReader {
     private readonly commands: RedisCommands,
     private readonly options: StreamOptions,
     private readonly handlers: ReaderHandlers,
-    /** With it, this consumer is the only one that reads the stream, and takes over at once what others had. */
+    /**
+     * With it, this consumer is the only one that reads the stream, and takes over at once what
+     * others had.
+     */
     private readonly lease: Lease | undefined,
   ) {
     hand.reader = this
@@ -45,7 +62,9 @@ export class Reader implements HandReader {
 
   /** Reads, and keeps what is in hand. Never completes; errors when going on is pointless. */
   run$(): Observable<never> {
-    const reading$ = defer(() => this.#read()).pipe(retry({ delay: (error) => this.handlers.trouble(this, error) }))
+    const reading$ = defer(() => this.#read()).pipe(
+      retry({ delay: (error) => this.handlers.trouble(this, error) }),
+    )
     return merge(reading$.pipe(ignoreElements()), this.#tending$())
   }
 
@@ -89,10 +108,17 @@ export class Reader implements HandReader {
   }
 
   async #begin(): Promise<void> {
-    const begun = await this.hand.group.begin(this.options.from, this.#began ? (this.#lastRead ?? '0-0') : undefined)
+    const begun = await this.hand.group.begin(
+      this.options.from,
+      this.#began ? (this.#lastRead ?? '0-0') : undefined,
+    )
     this.#began = true
     if ((begun === 'again' || begun === 'anew') && this.#lastRead !== undefined)
-      this.handlers.trimmed(this.hand.stream, { from: this.#lastRead, to: begun === 'again' ? this.#lastRead : '', count: undefined })
+      this.handlers.trimmed(this.hand.stream, {
+        from: this.#lastRead,
+        to: begun === 'again' ? this.#lastRead : '',
+        count: undefined,
+      })
     this.handlers.began()
   }
 
@@ -102,7 +128,9 @@ export class Reader implements HandReader {
   async #takeOwn(): Promise<void> {
     let after = ''
     while (await this.#hasRoom()) {
-      const { last, entries } = await this.hand.group.own(after, this.#wanted, (id) => this.hand.has(id))
+      const { last, entries } = await this.hand.group.own(after, this.#wanted, (id) =>
+        this.hand.has(id),
+      )
       this.#take(entries)
       if (last === undefined) return
       after = last
@@ -125,7 +153,10 @@ export class Reader implements HandReader {
     this.handlers.well(this)
     if (trimmed !== undefined) this.handlers.trimmed(this.hand.stream, trimmed)
     // A lease that is lost shows in the read.
-    const read = entries.length > 0 || !this.isReading ? entries : await reads.later(this.#wanted, this.options.blockMs).catch(lost)
+    const read =
+      entries.length > 0 || !this.isReading
+        ? entries
+        : await reads.later(this.#wanted, this.options.blockMs).catch(lost)
     this.#lastRead = read.at(-1)?.id ?? this.#lastRead
     this.#take(read)
   }
@@ -159,7 +190,10 @@ export class Reader implements HandReader {
 
   /** Never a trickle: as many as a read may bring, or half of what may be in hand. */
   get #isFree(): boolean {
-    return !this.handlers.paused && this.#free >= Math.min(this.options.batchSize, Math.ceil(this.options.maxInHand / 2))
+    return (
+      !this.handlers.paused &&
+      this.#free >= Math.min(this.options.batchSize, Math.ceil(this.options.maxInHand / 2))
+    )
   }
 
   get #wanted(): number {
@@ -188,12 +222,19 @@ export class Reader implements HandReader {
     )
   }
 
-  /** Says that what is in hand is worked on, and takes over what the dead have left: behind what is taken up at the start, which has its order. */
+  /**
+   * Says that what is in hand is worked on, and takes over what the dead have left: behind what is
+   * taken up at the start, which has its order.
+   */
   async #tend(): Promise<void> {
     await this.hand.keep()
     let after = '0-0'
     while (this.#caughtUp && this.#isFree && this.isReading) {
-      const { next, entries } = await this.hand.group.claim(after, this.#wanted, this.options.claimIdleMs)
+      const { next, entries } = await this.hand.group.claim(
+        after,
+        this.#wanted,
+        this.options.claimIdleMs,
+      )
       this.#take(entries)
       if (next === '0-0') return
       after = next

@@ -31,12 +31,16 @@ export class Report {
   tell(): void {
     const backoffMs = this.troubles.current?.delayMs ?? 0
     // A group keeps its positions itself.
-    tell(this.options.metrics$, snapshotOf(this.deliveries, this.#status, backoffMs, { cursor: this.deliveries.last }))
+    tell(
+      this.options.metrics$,
+      snapshotOf(this.deliveries, this.#status, backoffMs, { cursor: this.deliveries.last }),
+    )
   }
 
   get #status(): ConnectionStatus {
     const host = this.options.stream
-    if (!this.consumer.isRunning) return { state: 'closed', host, ...(this.error === undefined ? {} : { reason: this.error }) }
+    if (!this.consumer.isRunning)
+      return { state: 'closed', host, ...(this.error === undefined ? {} : { reason: this.error }) }
     const trouble = this.troubles.current
     if (trouble !== undefined) {
       const { attempt, nextAttemptAt, reason } = trouble

@@ -1,8 +1,9 @@
 import { Script } from '../../redis-client/script.js'
 
 /**
- * What must be looked at and done in one step, as Lua. Ids are compared as text, by length first: as numbers they would lose their last digits.
- * Redis 7 keeps the counts that tell trimmed entries from read ones; 6.2 lacks them, and tells no gap.
+ * What must be looked at and done in one step, as Lua. Ids are compared as text, by length first:
+ * as numbers they would lose their last digits. Redis 7 keeps the counts that tell trimmed entries
+ * from read ones; 6.2 lacks them, and tells no gap.
  */
 const LIBRARY = `
 local function map(list)
@@ -25,8 +26,9 @@ end
 `
 
 /**
- * KEYS: stream. ARGV: group, where it begins, the last id that this process has read, or ''.
- * Makes the group where it is absent, and answers 'there', 'made', 'again' (the log goes on behind what was read) or 'anew' (it does not).
+ * KEYS: stream. ARGV: group, where it begins, the last id that this process has read, or ''. Makes
+ * the group where it is absent, and answers 'there', 'made', 'again' (the log goes on behind what
+ * was read) or 'anew' (it does not).
  */
 export const BEGIN = new Script(`${LIBRARY}
 local key, name, from, last = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
@@ -51,8 +53,9 @@ redis.call(unpack(command))
 return answer
 `)
 
-// What was trimmed before the group read it: the id before, the id after, and how many (-1: unknown); or nothing. A group's own count does not see
-// what it skips, so that it is set right here: the gap is told once, to whoever comes first.
+// What was trimmed before the group read it: the id before, the id after, and how many (-1:
+// unknown); or nothing. A group's own count does not see what it skips, so that it is set right
+// here: the gap is told once, to whoever comes first.
 const GAP = `${LIBRARY}
 local function gap(key, name)
   if redis.call('EXISTS', key) == 0 then return {} end
@@ -77,8 +80,8 @@ return gap(KEYS[1], ARGV[1])
 `)
 
 /**
- * KEYS: stream, lease. ARGV: group, owner, consumer, how many. Answers what was trimmed, what is new, and the last id that the group has read; or
- * nothing, where the lease is another's.
+ * KEYS: stream, lease. ARGV: group, owner, consumer, how many. Answers what was trimmed, what is
+ * new, and the last id that the group has read; or nothing, where the lease is another's.
  */
 export const READ = new Script(`${GAP}
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {} end
@@ -99,19 +102,26 @@ local function touch(id, ...)
 end
 `
 
-/** KEYS: stream. ARGV: group, consumer, then ids and how often each was delivered. Keeps those that are the consumer's still from being claimed. */
+/**
+ * KEYS: stream. ARGV: group, consumer, then ids and how often each was delivered. Keeps those that
+ * are the consumer's still from being claimed.
+ */
 export const KEEP = new Script(`${TOUCH}
 for i = 3, #ARGV, 2 do touch(ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
 `)
 
-/** As KEEP, but for those that are given back: they are idle for ARGV[3] milliseconds from now on, so that anybody may claim them. */
+/**
+ * As KEEP, but for those that are given back: they are idle for ARGV[3] milliseconds from now on,
+ * so that anybody may claim them.
+ */
 export const GIVE_BACK = new Script(`${TOUCH}
 for i = 4, #ARGV, 2 do touch(ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
 `)
 
 /**
- * KEYS: stream, dead letters. ARGV: group, id, then the letter's fields. Written first, acked then: an XADD may fail for want of memory. An entry
- * that is pending no more was done by another consumer, or had this said to it before; unless it was trimmed, and only we have it.
+ * KEYS: stream, dead letters. ARGV: group, id, then the letter's fields. Written first, acked then:
+ * an XADD may fail for want of memory. An entry that is pending no more was done by another
+ * consumer, or had this said to it before; unless it was trimmed, and only we have it.
  */
 export const BURY = new Script(`
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
@@ -121,7 +131,9 @@ redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 return 1
 `)
 
-/** KEYS: members. ARGV: this member, how long it counts without a sign of life. Answers the members. */
+/**
+ * KEYS: members. ARGV: this member, how long it counts without a sign of life. Answers the members.
+ */
 export const JOIN = new Script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -131,7 +143,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
-/** KEYS: lease. ARGV: owner, for how long, how the names begin of owners that it may follow. Takes it where it is free, or theirs. */
+/**
+ * KEYS: lease. ARGV: owner, for how long, how the names begin of owners that it may follow. Takes
+ * it where it is free, or theirs.
+ */
 export const LEASE = new Script(`
 local owner = redis.call('GET', KEYS[1])
 if owner and string.sub(owner, 1, #ARGV[3]) ~= ARGV[3] then return 0 end

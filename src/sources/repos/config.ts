@@ -13,19 +13,32 @@ import type { RequestOptions } from './fetch-page.js'
 
 /** Which hosts to list, from where, and how: every option has a default. */
 export interface ListReposConfig
-  extends Pick<EachHostConfig, 'reconnect' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps' | 'log'> {
+  extends Pick<
+    EachHostConfig,
+    'reconnect' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps' | 'log'
+  > {
   /**
-   * A host name (`https`, or `http` on a loopback address) or an `http` or `https` URL; a relay lists the network, a PDS its own accounts. Of
-   * several, each is listed by itself, side by side. @default 'relay1.us-east.bsky.network'
+   * A host name (`https`, or `http` on a loopback address) or an `http` or `https` URL; a relay
+   * lists the network, a PDS its own accounts. Of several, each is listed by itself, side by side.
+   * @default 'relay1.us-east.bsky.network'
    */
   readonly host?: string | readonly string[] | undefined
   /** How many repos to ask for at once: 1 to 1000, the most that servers take. @default 1000 */
   readonly limit?: number | undefined
-  /** The page to start with, when no checkpoint says it: a cursor that the same host gave. @default the first page */
+  /**
+   * The page to start with, when no checkpoint says it: a cursor that the same host gave. @default
+   * the first page
+   */
   readonly cursor?: string | undefined
-  /** Where it is kept how far the listing is done: a `CursorStore`, or `{ store, everyMs = 1000 }`. A stored position wins over `cursor`. @default none */
+  /**
+   * Where it is kept how far the listing is done: a `CursorStore`, or `{ store, everyMs = 1000 }`.
+   * A stored position wins over `cursor`. @default none
+   */
   readonly checkpoint?: CheckpointConfig | undefined
-  /** What to do when the checkpoint says that the listing was completed: complete without a request, or list all anew. @default 'complete' */
+  /**
+   * What to do when the checkpoint says that the listing was completed: complete without a request,
+   * or list all anew. @default 'complete'
+   */
   readonly onCompleted?: 'complete' | 'restart' | undefined
   /** How long a request may take, with its whole answer, in milliseconds. @default 30_000 */
   readonly timeoutMs?: number | undefined
@@ -77,7 +90,8 @@ export function checkListReposConfig(config: ListReposConfig): readonly ListingO
   issues.throwIfAny('listRepos$')
   const hosts = hostsOf(config.host ?? 'relay1.us-east.bsky.network', PATH, issues)
   checkEachHost(config, hosts, issues)
-  if (hosts.length > 1 && config.cursor !== undefined) issues.add('cursor', 'means something to one host alone, and there are several')
+  if (hosts.length > 1 && config.cursor !== undefined)
+    issues.add('cursor', 'means something to one host alone, and there are several')
   issues.throwIfAny('listRepos$')
   // A host is read as that of a stream; what is spoken to it here is HTTP.
   return hosts.map((host) => optionsOf(config, host.replace(/^ws/, 'http')))

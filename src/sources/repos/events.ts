@@ -3,7 +3,10 @@ import { FrameError } from '../../errors.js'
 import { Unreadable } from '../../internal/bounded-json.js'
 import type { Open } from '../../internal/literal-union.js'
 
-/** One repository of a listing, as the server writes it: `com.atproto.sync.listRepos#repo`. What a server adds comes as it is. */
+/**
+ * One repository of a listing, as the server writes it: `com.atproto.sync.listRepos#repo`. What a
+ * server adds comes as it is.
+ */
 export interface RepoEvent {
   readonly did: string
   /** The CID of the repository's newest commit. */
@@ -13,14 +16,21 @@ export interface RepoEvent {
   /** Whether the account is active. Absent on servers that do not say. */
   readonly active?: boolean
   /** Why the account is not active; open. */
-  readonly status?: Open<'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'>
+  readonly status?: Open<
+    'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'
+  >
 }
 
-/** Checks what the lexicon requires, and the types of what it knows. Throws {@link FrameError}; `page` is its place. */
+/**
+ * Checks what the lexicon requires, and the types of what it knows. Throws {@link FrameError};
+ * `page` is its place.
+ */
 export function readRepo(value: unknown, page: number): RepoEvent {
-  const broken = (message: string): FrameError => new FrameError(message, { position: page, time_us: 0 })
+  const broken = (message: string): FrameError =>
+    new FrameError(message, { position: page, time_us: 0 })
   if (value instanceof Unreadable) throw broken(`the repo is ${value.why}`)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw broken('the repo is no object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw broken('the repo is no object')
   const { did, head, rev, active, status } = value as Readonly<Record<string, unknown>>
   if (typeof did !== 'string' || !isDid(did)) throw broken('`did` is no DID')
   if (typeof head !== 'string') throw broken('`head` is missing')

@@ -1,5 +1,11 @@
 import { asyncScheduler, defer, finalize, from, type Observable, throwError, timeout } from 'rxjs'
-import { ConnectError, PageError, RefusedError, RequestTimeoutError, StreamError } from '../../errors.js'
+import {
+  ConnectError,
+  PageError,
+  RefusedError,
+  RequestTimeoutError,
+  StreamError,
+} from '../../errors.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
 import { REFUSAL_BYTES, refusalOf } from '../../socket/refusal.js'
@@ -18,19 +24,33 @@ export interface Body {
 }
 
 const MAX_WAIT_MS = 15 * 60_000
-// https://docs.bsky.app/docs/advanced-guides/rate-limits: a unix time in seconds. The IETF draft of the same name counts from now.
+// https://docs.bsky.app/docs/advanced-guides/rate-limits: a unix time in seconds. The IETF draft of
+// the same name counts from now.
 const FIRST_UNIX_TIME = 1e9
 
 /** Asks for one page: yields its body, errors with a `StreamError`, aborts on unsubscription. */
-export const fetchPage = (url: string, { headers, timeoutMs, maxPageBytes }: RequestOptions): Observable<Body> =>
+export const fetchPage = (
+  url: string,
+  { headers, timeoutMs, maxPageBytes }: RequestOptions,
+): Observable<Body> =>
   defer(() => {
     const controller = new AbortController()
-    const init: RequestInit = { headers: { accept: 'application/json', ...headers }, redirect: 'manual', signal: controller.signal }
+    const init: RequestInit = {
+      headers: { accept: 'application/json', ...headers },
+      redirect: 'manual',
+      signal: controller.signal,
+    }
     return from(request(url, init, maxPageBytes)).pipe(finalize(() => controller.abort()))
   }).pipe(
     timeout({
       first: timeoutMs,
-      with: () => throwError(() => new RequestTimeoutError(`${url} was not answered within \`timeoutMs\` (${timeoutMs} ms)`)),
+      with: () =>
+        throwError(
+          () =>
+            new RequestTimeoutError(
+              `${url} was not answered within \`timeoutMs\` (${timeoutMs} ms)`,
+            ),
+        ),
     }),
   )
 
@@ -61,12 +81,24 @@ async function refusal(url: string, response: Response): Promise<RefusedError> {
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     await response.body?.cancel()
     const place = headers.get('location') ?? 'another place'
-    return new RefusedError(`the server redirects to ${place}; redirects are not followed: name that host`, { status, body: '' })
+    return new RefusedError(
+      `the server redirects to ${place}; redirects are not followed: name that host`,
+      { status, body: '' },
+    )
   }
   const { bytes } = await readBody(response, REFUSAL_BYTES)
-  const { message, refusal } = refusalOf(status, new TextDecoder().decode(bytes), headers.get('retry-after') ?? undefined, url)
-  const retryAfterMs = refusal.retryAfterMs ?? (status === 429 ? resetMs(headers.get('ratelimit-reset')) : undefined)
-  return new RefusedError(message, { ...refusal, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+  const { message, refusal } = refusalOf(
+    status,
+    new TextDecoder().decode(bytes),
+    headers.get('retry-after') ?? undefined,
+    url,
+  )
+  const retryAfterMs =
+    refusal.retryAfterMs ?? (status === 429 ? resetMs(headers.get('ratelimit-reset')) : undefined)
+  return new RefusedError(message, {
+    ...refusal,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
 }
 
 function resetMs(header: string | null): number | undefined {

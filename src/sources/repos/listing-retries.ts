@@ -31,7 +31,8 @@ export class Waits {
   /** The delay before the next request, in milliseconds. Throws what ends the listing. */
   after(error: StreamError): number {
     if (!error.retryable) throw error
-    if (error instanceof RefusedError && error.status === 429) return this.#afterLimit(error.retryAfterMs ?? 0)
+    if (error instanceof RefusedError && error.status === 429)
+      return this.#afterLimit(error.retryAfterMs ?? 0)
     if (error instanceof PageError) this.#countBadPage(error)
     return this.#attempts.afterEnd(error, undefined)
   }

@@ -48,8 +48,9 @@ export interface Entry {
 const PUBLISH_EVERY_MS = 1000
 
 /**
- * The listing of one host. A page is asked for when the one before is emitted and no queue is full, so that one at most is in hand. A page is done
- * when all its repos are; the end is saved when nothing else is left to do.
+ * The listing of one host. A page is asked for when the one before is emitted and no queue is full,
+ * so that one at most is in hand. A page is done when all its repos are; the end is saved when
+ * nothing else is left to do.
  */
 export class Listing implements DeliverySource {
   queued = 0
@@ -91,14 +92,22 @@ export class Listing implements DeliverySource {
       repeat({ delay: () => (this.#bookmark.isOver ? EMPTY : this.#whenWanted()) }),
     )
     const work$ = concat(pages$, this.#whenIdle(), this.#whenSaved())
-    const clock$ = merge(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())), this.#saving())
+    const clock$ = merge(
+      interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())),
+      this.#saving(),
+    )
     const subscription = new Subscription(() => this.#stop())
     this.#report.publish()
     subscription.add(
       this.#load().subscribe({
         next: () => {
           subscription.add(clock$.subscribe({ error: (error) => this.#fail(error) }))
-          subscription.add(work$.subscribe({ error: (error) => this.#fail(error), complete: () => this.subscriber.complete() }))
+          subscription.add(
+            work$.subscribe({
+              error: (error) => this.#fail(error),
+              complete: () => this.subscriber.complete(),
+            }),
+          )
         },
         error: (error) => this.#fail(error),
       }),
@@ -112,7 +121,8 @@ export class Listing implements DeliverySource {
   #step(): Observable<unknown> {
     // Of a listing that was completed by an earlier run nothing is left.
     if (this.#bookmark.isOver) return EMPTY
-    if (!this.#bookmark.hasLines) return fetchPage(this.#url(), this.options.request).pipe(tap((body) => this.#receive(body)))
+    if (!this.#bookmark.hasLines)
+      return fetchPage(this.#url(), this.options.request).pipe(tap((body) => this.#receive(body)))
     this.#emit()
     return EMPTY
   }
@@ -152,7 +162,9 @@ export class Listing implements DeliverySource {
   /** Yields when no queue is full. */
   #whenWanted(): Observable<unknown> {
     // Later than the call: whoever resumes us is in the midst of its own work.
-    return this.#pauses === 0 ? of(undefined) : this.#resumed$.pipe(take(1), observeOn(asapScheduler))
+    return this.#pauses === 0
+      ? of(undefined)
+      : this.#resumed$.pipe(take(1), observeOn(asapScheduler))
   }
 
   // --- From repo to repo ---
@@ -166,7 +178,15 @@ export class Listing implements DeliverySource {
       this.#counts.events += 1
       this.#counts.eventAt(asyncScheduler.now(), 0)
       if (this.#repeats.isRepeat(repo)) this.#counts.duplicates += 1
-      else this.#ledger.deliver({ repo, page: line.page }, this.options.host, line.page.number, 0, this.subscriber, line.index)
+      else
+        this.#ledger.deliver(
+          { repo, page: line.page },
+          this.options.host,
+          line.page.number,
+          0,
+          this.subscriber,
+          line.index,
+        )
     }
   }
 
@@ -195,25 +215,36 @@ export class Listing implements DeliverySource {
   #load(): Observable<unknown> {
     return (this.#checkpoint?.load$() ?? of(undefined)).pipe(
       tap((saved) => {
-        if (saved !== undefined && !(saved.completed && this.options.onCompleted === 'restart')) this.#bookmark.startFrom(saved)
+        if (saved !== undefined && !(saved.completed && this.options.onCompleted === 'restart'))
+          this.#bookmark.startFrom(saved)
       }),
     )
   }
 
   #saving(): Observable<never> {
     const { checkpoint } = this.options
-    return checkpoint === undefined || this.#checkpoint === undefined ? EMPTY : this.#checkpoint.regularly(checkpoint)
+    return checkpoint === undefined || this.#checkpoint === undefined
+      ? EMPTY
+      : this.#checkpoint.regularly(checkpoint)
   }
 
   /** Completes when nothing is open. */
   #whenIdle(): Observable<never> {
-    return defer(() => (this.#ledger.open === 0 ? EMPTY : this.#idle$.pipe(take(1), ignoreElements())))
+    return defer(() =>
+      this.#ledger.open === 0 ? EMPTY : this.#idle$.pipe(take(1), ignoreElements()),
+    )
   }
 
-  /** Completes when what is done is saved. Where it cannot be, the clock goes on trying, and ends the listing in time. */
+  /**
+   * Completes when what is done is saved. Where it cannot be, the clock goes on trying, and ends
+   * the listing in time.
+   */
   #whenSaved(): Observable<never> {
     const everyMs = this.options.checkpoint?.everyMs ?? 1000
-    return defer(() => from(this.#checkpoint?.flush() ?? Promise.resolve())).pipe(retry({ delay: () => timer(everyMs) }), ignoreElements())
+    return defer(() => from(this.#checkpoint?.flush() ?? Promise.resolve())).pipe(
+      retry({ delay: () => timer(everyMs) }),
+      ignoreElements(),
+    )
   }
 
   settled(delivery: Delivery<Entry>, outcome: Outcome): void {
@@ -232,13 +263,15 @@ export class Listing implements DeliverySource {
 
   pause(): void {
     this.#pauses += 1
-    if (this.#report.state === 'open') this.#report.become({ state: 'paused', host: this.options.host })
+    if (this.#report.state === 'open')
+      this.#report.become({ state: 'paused', host: this.options.host })
   }
 
   resume(): void {
     this.#pauses -= 1
     if (this.#pauses > 0) return
-    if (this.#report.state === 'paused') this.#report.become({ state: 'open', host: this.options.host })
+    if (this.#report.state === 'paused')
+      this.#report.become({ state: 'open', host: this.options.host })
     this.#resumed$.next()
   }
 

@@ -71,11 +71,16 @@ export class Bookmark {
     return { value: this.#lines[index], page: this.#page, index }
   }
 
-  /** How far all is done, when `oldest` is the first page with a repo that is not. `undefined` before the first page is. */
+  /**
+   * How far all is done, when `oldest` is the first page with a repo that is not. `undefined`
+   * before the first page is.
+   */
   position(oldest: PageMark | undefined): ListingPosition | undefined {
     const page = oldest ?? (this.hasLines ? this.#page : undefined)
     if (page !== undefined) return at(page.number - 1, page.cursor)
-    return this.#ended ? { pages: this.#page.number, completed: true } : at(this.#page.number, this.#next)
+    return this.#ended
+      ? { pages: this.#page.number, completed: true }
+      : at(this.#page.number, this.#next)
   }
 }
 

@@ -1,15 +1,16 @@
 import type { PositionFormat } from '../../delivery/checkpoint.js'
 
 /**
- * How far a listing is done. In the store it is JSON: `{"pages":2,"cursor":"…"}`, the cursor of the oldest page with a repo that is not done; at
- * the end `{"pages":3,"completed":true}`.
+ * How far a listing is done. In the store it is JSON: `{"pages":2,"cursor":"…"}`, the cursor of the
+ * oldest page with a repo that is not done; at the end `{"pages":3,"completed":true}`.
  */
 export type ListingPosition =
   | { readonly pages: number; readonly cursor: string; readonly completed?: never }
   | { readonly pages: number; readonly cursor?: never; readonly completed: true }
 
 export const listingFormat: PositionFormat<ListingPosition> = {
-  write: ({ pages, cursor, completed }) => JSON.stringify(completed ? { pages, completed } : { pages, cursor }),
+  write: ({ pages, cursor, completed }) =>
+    JSON.stringify(completed ? { pages, completed } : { pages, cursor }),
   read(text) {
     try {
       // A position that another program kept may lack the count of pages.
@@ -22,5 +23,6 @@ export const listingFormat: PositionFormat<ListingPosition> = {
     }
     return undefined
   },
-  isSame: (one, other) => one.pages === other.pages && one.cursor === other.cursor && one.completed === other.completed,
+  isSame: (one, other) =>
+    one.pages === other.pages && one.cursor === other.cursor && one.completed === other.completed,
 }

@@ -5,13 +5,17 @@ import { jsonOf, type Page } from './page.js'
 /** What tells one page from another. */
 interface Print {
   readonly cursor: string | undefined
-  /** How many repos, and the first and last of them: no two pages of one listing have both in common. */
+  /**
+   * How many repos, and the first and last of them: no two pages of one listing have both in
+   * common.
+   */
   readonly repos: string
 }
 
 /**
- * Knows a listing that goes round, and the repos that a page repeats of the page before. Constant memory over millions of pages (Brent's
- * algorithm): each page is compared with the one before, and with a mark that moves ahead at each power of two.
+ * Knows a listing that goes round, and the repos that a page repeats of the page before. Constant
+ * memory over millions of pages (Brent's algorithm): each page is compared with the one before, and
+ * with a mark that moves ahead at each power of two.
  */
 export class Repeats {
   #last: Print | undefined
@@ -21,18 +25,25 @@ export class Repeats {
   #before = new Set<string>()
   #current = new Set<string>()
 
-  /** Throws {@link CursorLoopError} where the page was here before. `asked`: the cursor that it was asked for with. */
+  /**
+   * Throws {@link CursorLoopError} where the page was here before. `asked`: the cursor that it was
+   * asked for with.
+   */
   check(asked: string | undefined, { next, repos }: Page): void {
     if (repos.length === 0) return
     const print = { cursor: next, repos: printOf(repos) }
-    if (next !== undefined && next === asked) throw new CursorLoopError(`the page at the cursor ${next} names itself as the next one`)
+    if (next !== undefined && next === asked)
+      throw new CursorLoopError(`the page at the cursor ${next} names itself as the next one`)
     for (const seen of [this.#last, this.#mark]) if (seen !== undefined) compare(print, seen)
     this.#note(print)
     this.#before = this.#current
     this.#current = new Set()
   }
 
-  /** Whether the page before had the same repo, in the same state: a server whose cursors are inclusive. */
+  /**
+   * Whether the page before had the same repo, in the same state: a server whose cursors are
+   * inclusive.
+   */
   isRepeat({ did, rev, active, status }: RepoEvent): boolean {
     const key = `${did} ${rev} ${active} ${status}`
     this.#current.add(key)
@@ -48,11 +59,15 @@ export class Repeats {
   }
 }
 
-const printOf = (repos: readonly unknown[]): string => `${repos.length} ${nameOf(repos[0])} ${nameOf(repos.at(-1))}`
+const printOf = (repos: readonly unknown[]): string =>
+  `${repos.length} ${nameOf(repos[0])} ${nameOf(repos.at(-1))}`
 // Not the whole repo: its rev moves from one reading to the next.
-const nameOf = (repo: unknown): string => String((repo as { did?: unknown } | null)?.did ?? jsonOf(repo))
+const nameOf = (repo: unknown): string =>
+  String((repo as { did?: unknown } | null)?.did ?? jsonOf(repo))
 
 function compare(print: Print, seen: Print): void {
-  if (print.cursor !== undefined && print.cursor === seen.cursor) throw new CursorLoopError(`the cursor ${print.cursor} came twice`)
-  if (print.repos === seen.repos) throw new CursorLoopError(`the page before the cursor ${print.cursor ?? '(none)'} came twice`)
+  if (print.cursor !== undefined && print.cursor === seen.cursor)
+    throw new CursorLoopError(`the cursor ${print.cursor} came twice`)
+  if (print.repos === seen.repos)
+    throw new CursorLoopError(`the page before the cursor ${print.cursor ?? '(none)'} came twice`)
 }

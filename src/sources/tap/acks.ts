@@ -56,7 +56,9 @@ export class Acks implements Progress<TapEvent> {
 
   /** Yields when nothing is worked on whose ack this connection could take. */
   get idle$(): Observable<unknown> {
-    return this.#connection === undefined || this.#inHand === 0 ? of(undefined) : this.#idle$.pipe(take(1))
+    return this.#connection === undefined || this.#inHand === 0
+      ? of(undefined)
+      : this.#idle$.pipe(take(1))
   }
 
   cursorFor(): undefined {}

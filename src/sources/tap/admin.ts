@@ -24,7 +24,10 @@ export interface TapRequestOptions {
 export interface TapRepoInfo {
   readonly did: string
   readonly handle: string
-  /** `pending`, `desynchronized`, `resyncing`, `active` or `error`; open. The account's status is not in it. */
+  /**
+   * `pending`, `desynchronized`, `resyncing`, `active` or `error`; open. The account's status is
+   * not in it.
+   */
   readonly state: string
   readonly rev: string
   readonly error: string
@@ -44,9 +47,15 @@ export interface TapStats {
   readonly cursors: { readonly firehose: number; readonly listRepos: string }
 }
 
-/** The control side of a Tap server. Rejects with `RefusedError`, `ConnectError` or `RequestTimeoutError`. */
+/**
+ * The control side of a Tap server. Rejects with `RefusedError`, `ConnectError` or
+ * `RequestTimeoutError`.
+ */
 export interface TapAdmin {
-  /** Tracks repositories: each is backfilled, then followed. Sent 1,000 at a time; an empty list is no request. */
+  /**
+   * Tracks repositories: each is backfilled, then followed. Sent 1,000 at a time; an empty list is
+   * no request.
+   */
   addRepos(dids: readonly string[], options?: TapRequestOptions): Promise<void>
   /** Stops tracking; what is buffered already still comes. */
   removeRepos(dids: readonly string[], options?: TapRequestOptions): Promise<void>
@@ -81,9 +90,11 @@ export function tapAdmin(config: TapAdminConfig = {}): TapAdmin {
   const request = requester(config)
   const post = async (path: string, dids: readonly string[], options?: TapRequestOptions) => {
     checkDids(dids)
-    for (let i = 0; i < dids.length; i += MAX_DIDS) await request('POST', path, options, dids.slice(i, i + MAX_DIDS))
+    for (let i = 0; i < dids.length; i += MAX_DIDS)
+      await request('POST', path, options, dids.slice(i, i + MAX_DIDS))
   }
-  const get = <T>(path: string, options?: TapRequestOptions) => request('GET', path, options) as Promise<T>
+  const get = <T>(path: string, options?: TapRequestOptions) =>
+    request('GET', path, options) as Promise<T>
   return {
     addRepos: (dids, options) => post('repos/add', dids, options),
     removeRepos: (dids, options) => post('repos/remove', dids, options),
@@ -103,7 +114,10 @@ export function tapAdmin(config: TapAdminConfig = {}): TapAdmin {
   }
 }
 
-async function stats(get: <T>(path: string, options?: TapRequestOptions) => Promise<T>, options?: TapRequestOptions): Promise<TapStats> {
+async function stats(
+  get: <T>(path: string, options?: TapRequestOptions) => Promise<T>,
+  options?: TapRequestOptions,
+): Promise<TapStats> {
   const [repos, records, outbox, resync, cursors] = await Promise.all([
     get<{ repo_count: number }>('stats/repo-count', options),
     get<{ record_count: number }>('stats/record-count', options),
@@ -120,7 +134,12 @@ async function stats(get: <T>(path: string, options?: TapRequestOptions) => Prom
   }
 }
 
-type Requester = (method: 'GET' | 'POST', path: string, options?: TapRequestOptions, dids?: readonly string[]) => Promise<unknown>
+type Requester = (
+  method: 'GET' | 'POST',
+  path: string,
+  options?: TapRequestOptions,
+  dids?: readonly string[],
+) => Promise<unknown>
 
 function requester(config: TapAdminConfig): Requester {
   const issues = new Issues()
@@ -133,7 +152,8 @@ function requester(config: TapAdminConfig): Requester {
   return async (method, path, options, dids) => {
     const name = `${method} ${path}${dids === undefined ? '' : ` (${namesOf(dids)})`}`
     const timeout = AbortSignal.timeout(timeoutMs)
-    const signal = options?.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
+    const signal =
+      options?.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
     // A DID stands in the path as it is: an escaped one is not found.
     const init: RequestInit = {
       method,
@@ -147,14 +167,18 @@ function requester(config: TapAdminConfig): Requester {
     } catch (error) {
       if (error instanceof RefusedError) throw error
       options?.signal?.throwIfAborted()
-      if (timeout.aborted) throw new RequestTimeoutError(`${name} was not answered within \`timeoutMs\` (${timeoutMs} ms)`)
+      if (timeout.aborted)
+        throw new RequestTimeoutError(
+          `${name} was not answered within \`timeoutMs\` (${timeoutMs} ms)`,
+        )
       throw new ConnectError(`${name} failed: ${reasonOf(error)}`, { cause: error })
     }
   }
 }
 
 /** The DID of a list, or the first of them: which one the server refuses it does not say. */
-const namesOf = ([first = '', ...others]: readonly string[]): string => (others.length === 0 ? first : `${first} and ${others.length} more`)
+const namesOf = ([first = '', ...others]: readonly string[]): string =>
+  others.length === 0 ? first : `${first} and ${others.length} more`
 
 async function answerOf(name: string, response: Response): Promise<unknown> {
   if (!response.ok) throw await refusedBy(name, response)

@@ -4,7 +4,9 @@ import type { Open } from '../../internal/literal-union.js'
 
 /** A record was written or deleted in a repository that the server tracks. */
 export interface TapRecordEvent<Record = unknown> {
-  /** The server's number for this event. Not a position: a restarted server may count from 1 again. */
+  /**
+   * The server's number for this event. Not a position: a restarted server may count from 1 again.
+   */
   readonly id: number
   readonly type: 'record'
   readonly did: string
@@ -56,14 +58,19 @@ const record = z.looseObject({
 const identity = z.looseObject({
   id,
   type: z.literal('identity'),
-  identity: z.looseObject({ did: z.string(), handle: z.string(), is_active: z.boolean(), status: z.string() }),
+  identity: z.looseObject({
+    did: z.string(),
+    handle: z.string(),
+    is_active: z.boolean(),
+    status: z.string(),
+  }),
 })
 
 type Message = z.infer<typeof record> | z.infer<typeof identity>
 
 /**
- * Reads a message of Tap's `/channel` and yields the flat {@link TapEvent}. Statuses and actions are open, and members that a server adds
- * pass as they are. Source: indigo `cmd/tap`, August 2026.
+ * Reads a message of Tap's `/channel` and yields the flat {@link TapEvent}. Statuses and actions
+ * are open, and members that a server adds pass as they are. Source: indigo `cmd/tap`, August 2026.
  */
 export const tapEventSchema = z.pipe(
   z.discriminatedUnion('type', [record, identity]),
@@ -71,7 +78,8 @@ export const tapEventSchema = z.pipe(
     const { id, type } = message
     if (message.type === 'identity') return flatIdentity(message)
     const { record } = message
-    // Nearly all there is. `id` and `type` are the message's, whatever members of these names a server adds to the record.
+    // Nearly all there is. `id` and `type` are the message's, whatever members of these names a
+    // server adds to the record.
     return hasMore(message, MESSAGE_MEMBERS) || 'id' in record || 'type' in record
       ? flat(message, record)
       : ({ id, type, ...record } as TapRecordEvent)

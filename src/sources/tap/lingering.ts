@@ -1,12 +1,15 @@
 import { merge, Observable, take, timer } from 'rxjs'
 import type { Connection, Dial } from '../../socket/socket.js'
 
-/** A handler that never ends must not hold a connection: the server would go on giving it events that nobody reads. */
+/**
+ * A handler that never ends must not hold a connection: the server would go on giving it events
+ * that nobody reads.
+ */
 const LONGEST_MS = 10_000
 
 /**
- * Like `dial`, but after the unsubscription the connection stays, unread, until `idle$` yields: what was worked on at the end of the
- * subscription can still be acked on it.
+ * Like `dial`, but after the unsubscription the connection stays, unread, until `idle$` yields:
+ * what was worked on at the end of the subscription can still be acked on it.
  */
 export const lingering =
   (dial: Dial, idle$: () => Observable<unknown>): Dial =>
@@ -31,7 +34,8 @@ export const lingering =
       }
       return () => {
         if (connection === undefined) socket.unsubscribe()
-        // Only when this call is over is it clear whether the subscription has ended, or the connection alone.
+        // Only when this call is over is it clear whether the subscription has ended, or the
+        // connection alone.
         else queueMicrotask(linger)
       }
     })

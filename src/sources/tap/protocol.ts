@@ -11,7 +11,8 @@ import { type TapEvent, tapEventSchema } from './events.js'
 // What a Tap with a webhook answers on its channel.
 const WEBHOOK_MODE = /webhook mode/
 const WEBHOOK_REMEDY =
-  'start that Tap without `TAP_WEBHOOK_URL`, or read what it posts with `tapEventSchema` ' + '(websocket not available in webhook mode)'
+  'start that Tap without `TAP_WEBHOOK_URL`, or read what it posts with `tapEventSchema` ' +
+  '(websocket not available in webhook mode)'
 
 /** Tap's `/channel`: one JSON event a text frame. */
 export const tapProtocol = (host: string): Protocol<TapEvent> => ({
@@ -22,16 +23,24 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
   placeOfLarge: (head) => (typeof head === 'string' ? placeOf(head) : undefined),
 
   decode(frame) {
-    if (typeof frame !== 'string') throw new FrameError('the frame is binary, or text that is not UTF-8')
+    if (typeof frame !== 'string')
+      throw new FrameError('the frame is binary, or text that is not UTF-8')
     const message = parse(frame)
     const unreadable = takeUnreadable(message)
     const result = z.safeParse(tapEventSchema, message)
-    if (result.success) return unreadable ? ({ ...result.data, problem: RECORD_UNREADABLE } as TapEvent) : result.data
-    throw new FrameError(result.error.issues.map(({ path, message }) => `\`${path.join('.')}\`: ${message}`).join('; '), placeOf(frame))
+    if (result.success)
+      return unreadable ? ({ ...result.data, problem: RECORD_UNREADABLE } as TapEvent) : result.data
+    throw new FrameError(
+      result.error.issues
+        .map(({ path, message }) => `\`${path.join('.')}\`: ${message}`)
+        .join('; '),
+      placeOf(frame),
+    )
   },
 
   refused(error) {
-    if (!(error instanceof RefusedError && error.status === 400 && WEBHOOK_MODE.test(error.body))) return undefined
+    if (!(error instanceof RefusedError && error.status === 400 && WEBHOOK_MODE.test(error.body)))
+      return undefined
     return new RefusedError(`${host} posts its events to a webhook; ${WEBHOOK_REMEDY}`, error)
   },
 
@@ -52,7 +61,10 @@ function parse(frame: string): unknown {
   }
 }
 
-/** Takes a record beyond the bounds out of its message, as a server leaves out what it cannot decode. */
+/**
+ * Takes a record beyond the bounds out of its message, as a server leaves out what it cannot
+ * decode.
+ */
 function takeUnreadable(message: unknown): boolean {
   const event = (message as { readonly record?: { record?: unknown } } | null)?.record
   if (!(event?.record instanceof Unreadable)) return false

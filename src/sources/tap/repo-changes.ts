@@ -1,13 +1,27 @@
-import { catchError, defer, exhaustMap, filter, from, map, mergeMap, type Observable, of, tap, timer } from 'rxjs'
+import {
+  catchError,
+  defer,
+  exhaustMap,
+  filter,
+  from,
+  map,
+  mergeMap,
+  type Observable,
+  of,
+  tap,
+  timer,
+} from 'rxjs'
 import { RefusedError, StreamError, WireError } from '../../errors.js'
 import type { Open } from '../../internal/literal-union.js'
 import type { TapRepoInfo } from './admin.js'
 
 /**
- * How a repository fares in a Tap. `'untracked'`: the server does not track it. `'unknown'`: it could
- * not be asked. The others are the server's own words; what it adds later passes as it is.
+ * How a repository fares in a Tap. `'untracked'`: the server does not track it. `'unknown'`: it
+ * could not be asked. The others are the server's own words; what it adds later passes as it is.
  */
-export type TapRepoState = Open<'pending' | 'desynchronized' | 'resyncing' | 'active' | 'error' | 'untracked' | 'unknown'>
+export type TapRepoState = Open<
+  'pending' | 'desynchronized' | 'resyncing' | 'active' | 'error' | 'untracked' | 'unknown'
+>
 
 /** A repository was found in another state than the time before. */
 export interface TapRepoChange {
@@ -15,7 +29,10 @@ export interface TapRepoChange {
   readonly state: TapRepoState
   /** What it was before; `undefined` at the first look. */
   readonly previous: TapRepoState | undefined
-  /** What the server says of it, such as the `error` of one in that state. Absent where it says nothing. */
+  /**
+   * What the server says of it, such as the `error` of one in that state. Absent where it says
+   * nothing.
+   */
   readonly info?: TapRepoInfo
   /** Why the repository could not be asked for, where the state is `'unknown'`. */
   readonly error?: StreamError
@@ -32,7 +49,11 @@ const AT_ONCE = 8
  * Looks at each repository every `everyMs`, and emits those whose state has changed. A round that
  * takes longer delays the next one.
  */
-export const repoChanges = (dids: readonly string[], everyMs: number, ask: AskForRepo): Observable<TapRepoChange> =>
+export const repoChanges = (
+  dids: readonly string[],
+  everyMs: number,
+  ask: AskForRepo,
+): Observable<TapRepoChange> =>
   defer(() => {
     const states = new Map<string, TapRepoState>()
     return timer(0, everyMs).pipe(
@@ -45,7 +66,10 @@ export const repoChanges = (dids: readonly string[], everyMs: number, ask: AskFo
 
 const lookAt = (did: string, ask: AskForRepo): Observable<Look> =>
   ask(did).pipe(
-    map((info): Look => (info === undefined ? { did, state: 'untracked' } : { did, state: stateOf(did, info), info })),
+    map(
+      (info): Look =>
+        info === undefined ? { did, state: 'untracked' } : { did, state: stateOf(did, info), info },
+    ),
     catchError((error: unknown) => of<Look>({ did, state: 'unknown', error: passing(error) })),
   )
 
@@ -54,7 +78,9 @@ function stateOf(did: string, { state }: TapRepoInfo): string {
   throw new WireError(`info/${did} was answered without a \`state\`: the host is no Tap`)
 }
 
-/** The error of one look. Throws what ends the stream: without the password no look brings anything. */
+/**
+ * The error of one look. Throws what ends the stream: without the password no look brings anything.
+ */
 function passing(error: unknown): StreamError {
   const isBarred = error instanceof RefusedError && (error.status === 401 || error.status === 403)
   if (isBarred || !(error instanceof StreamError)) throw error

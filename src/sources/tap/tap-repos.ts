@@ -16,17 +16,22 @@ export interface TapReposConfig extends TapAdminConfig {
 
 // Above it a timer fires at once.
 const LONGEST_MS = 2 ** 31 - 1
-const everyMs = z.number('must be a number of milliseconds').check(z.gte(1, 'must be at least 1'), z.lte(LONGEST_MS, 'is too long'))
+const everyMs = z
+  .number('must be a number of milliseconds')
+  .check(z.gte(1, 'must be at least 1'), z.lte(LONGEST_MS, 'is too long'))
 
 const schema = z.strictObject({
   ...tapAdminShape,
-  dids: z.array(z.string('must be a DID'), 'must be a list of DIDs').check(z.minLength(1, 'must not be empty')),
+  dids: z
+    .array(z.string('must be a DID'), 'must be a list of DIDs')
+    .check(z.minLength(1, 'must not be empty')),
   everyMs: z.optional(everyMs),
 })
 
 /**
  * Watches how repositories fare in a Tap, whose channel tells nothing of one that fails: polls
- * `/info/:did`, eight at once, and emits each change of `state`. The first look at each is a change.
+ * `/info/:did`, eight at once, and emits each change of `state`. The first look at each is a
+ * change.
  *
  * **Cold**: each subscription polls by itself, at once and then every `everyMs`.
  * **Order**: as the answers arrive; of one repository in order.
@@ -58,7 +63,9 @@ export function tapRepos$(config: TapReposConfig): Observable<TapRepoChange> {
   const ask: AskForRepo = (did) =>
     defer(() => {
       const controller = new AbortController()
-      return from(admin.repoInfo(did, { signal: controller.signal })).pipe(finalize(() => controller.abort()))
+      return from(admin.repoInfo(did, { signal: controller.signal })).pipe(
+        finalize(() => controller.abort()),
+      )
     })
   return repoChanges(dids, everyMs, ask)
 }

@@ -5,9 +5,13 @@ export class Work {
   readonly did: string
   readonly record: string
   readonly isCreate: boolean
-  /** The ids under which this connection brought it, one for each copy. Only here may they be acked. */
+  /**
+   * The ids under which this connection brought it, one for each copy. Only here may they be acked.
+   */
   ids: number[]
-  /** How many of its deliveries are in the pipe: two where a later connection had it handled again. */
+  /**
+   * How many of its deliveries are in the pipe: two where a later connection had it handled again.
+   */
   open = 1
   /** One of its deliveries failed. */
   failed = false
@@ -25,11 +29,21 @@ export class Work {
   }
 }
 
-/** What happened. An identity event has no revision: two of equal content are told apart by their id. */
+/**
+ * What happened. An identity event has no revision: two of equal content are told apart by their
+ * id.
+ */
 export function keyOf(event: TapEvent): string {
-  if (event.type === 'record') return `${event.did} ${event.collection} ${event.rkey} ${event.rev} ${event.action}`
+  if (event.type === 'record')
+    return `${event.did} ${event.collection} ${event.rkey} ${event.rev} ${event.action}`
   return `${event.did} ${event.id} ${event.handle} ${event.isActive} ${event.status}`
 }
 
 /** The record within its repository. */
-export const recordOf = ({ collection, rkey }: { readonly collection: string; readonly rkey: string }): string => `${collection} ${rkey}`
+export const recordOf = ({
+  collection,
+  rkey,
+}: {
+  readonly collection: string
+  readonly rkey: string
+}): string => `${collection} ${rkey}`

@@ -2,16 +2,22 @@ import type { Observable } from 'rxjs'
 import type { FakeAttempt, FakeConnection, FakeRequest } from '../server/fake-connection.js'
 import type { ConnectFault, EventFault, FiredFault } from '../server/faults.js'
 
-/** What can go wrong on a fake event stream. `after` counts the messages sent, over all connections. */
+/**
+ * What can go wrong on a fake event stream. `after` counts the messages sent, over all connections.
+ */
 export type EventStreamFault = EventFault | ConnectFault
 
 /** What the fake servers of event streams have in common: how they keep and play what they send. */
 export interface FakeEventStreamOptions {
-  /** How many of the messages the log holds before anybody connects; the rest is played live. @default 0 */
+  /**
+   * How many of the messages the log holds before anybody connects; the rest is played live.
+   * @default 0
+   */
   readonly stored?: number | 'all'
   /**
    * Live messages a second, from the first connection on, readers or not.
-   * @default as fast as the fastest reader at the tail takes them, but never so fast that another would be cut for it
+   * @default as fast as the fastest reader at the tail takes them, but never so fast that another
+   * would be cut for it
    */
   readonly ratePerSecond?: number
   /** What goes wrong. The server fails to close if one of these never happened. @default [] */
@@ -22,7 +28,10 @@ export interface FakeEventStreamOptions {
   readonly retainMs?: number
   /** The sequence number of the first message that brings none. @default 1 */
   readonly firstSeq?: number
-  /** A live reader for whom more messages wait is told ConsumerTooSlow and cut. @default 500, of a relay 16384 */
+  /**
+   * A live reader for whom more messages wait is told ConsumerTooSlow and cut. @default 500, of a
+   * relay 16384
+   */
   readonly bufferEvents?: number
   /** After so long without a message comes a ping. @default Infinity, of a relay 30000 */
   readonly pingEveryMs?: number
@@ -51,24 +60,39 @@ export interface FakeEventStream<Item> extends AsyncDisposable {
   readonly fired: readonly FiredFault[]
   /** Messages sent over all connections. */
   readonly sent: number
-  /** The bytes of every frame in the log that a replay from its start sends. Made anew at each call. */
+  /**
+   * The bytes of every frame in the log that a replay from its start sends. Made anew at each call.
+   */
   readonly frames: readonly Uint8Array[]
-  /** Appends to the log now, before what is left of `events`. One burst: more than `bufferEvents` at once cut every live reader of a PDS. */
+  /**
+   * Appends to the log now, before what is left of `events`. One burst: more than `bufferEvents` at
+   * once cut every live reader of a PDS.
+   */
   emit(...items: readonly Item[]): void
   /** The n-th accepted connection, counted from 1, as soon as there is one. @default 1 */
   connected(n?: number): Promise<FakeConnection>
   /** The n-th connection that ended, counted from 1 in the order of ending. @default 1 */
   closed(n?: number): Promise<FakeConnection>
-  /** Resolves when all `events` are in the log and every open connection that is not stalled or silent has been sent all it wants. */
+  /**
+   * Resolves when all `events` are in the log and every open connection that is not stalled or
+   * silent has been sent all it wants.
+   */
   idle(): Promise<void>
-  /** Resolves when the condition holds; asked again at each attempt, connection, message, batch, fault and end. */
+  /**
+   * Resolves when the condition holds; asked again at each attempt, connection, message, batch,
+   * fault and end.
+   */
   when(holds: () => boolean): Promise<void>
   /**
-   * Ends all connections without a close frame, as a restart does, and goes on with the same log. `lose` forgets its newest messages,
-   * as a crash does, and gives their numbers to those that come next; `firstSeq` numbers what is kept anew, as a host that was replaced
-   * does. From then on the server numbers everything itself.
+   * Ends all connections without a close frame, as a restart does, and goes on with the same log.
+   * `lose` forgets its newest messages, as a crash does, and gives their numbers to those that come
+   * next; `firstSeq` numbers what is kept anew, as a host that was replaced does. From then on the
+   * server numbers everything itself.
    */
   restart(options?: { readonly lose?: number; readonly firstSeq?: number }): void
-  /** Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using` calls. */
+  /**
+   * Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using`
+   * calls.
+   */
   close(): Promise<void>
 }

@@ -54,7 +54,10 @@ export interface AccountBody extends Numbered {
   readonly status?: string
 }
 
-/** A message of `com.atproto.sync.subscribeRepos`: the header's `t` and the body, with links and bytes as @atcute/cbor has them. */
+/**
+ * A message of `com.atproto.sync.subscribeRepos`: the header's `t` and the body, with links and
+ * bytes as @atcute/cbor has them.
+ */
 export type FirehoseMessage = (
   | { readonly t: '#commit'; readonly body: CommitBody }
   | { readonly t: '#sync'; readonly body: SyncBody }
@@ -71,7 +74,9 @@ export type FirehoseMessage = (
  * @example
  * const frames = [...generateCommits({ count: 1_000 })].map(encodeMessage)
  */
-export function encodeMessage(message: Pick<FirehoseMessage, 't' | 'truncated'> & { readonly body: object }): Uint8Array {
+export function encodeMessage(
+  message: Pick<FirehoseMessage, 't' | 'truncated'> & { readonly body: object },
+): Uint8Array {
   const frame = encodeFrame(message.t, message.body)
   return message.truncated ? frame.subarray(0, frame.length >> 1) : frame
 }
@@ -88,10 +93,14 @@ export function encodeFrame(t: string, body: object): Uint8Array {
 }
 
 /** The frame that tells why the stream ends. */
-export const errorFrame = (error: string, message: string): Uint8Array => Buffer.concat([encode({ op: -1 }), encode({ error, message })])
+export const errorFrame = (error: string, message: string): Uint8Array =>
+  Buffer.concat([encode({ op: -1 }), encode({ error, message })])
 
 /** What a frame holds: `t` is absent of an error. */
-export function decodeFrame(frame: Uint8Array): { readonly t: string | undefined; readonly body: Readonly<Record<string, unknown>> } {
+export function decodeFrame(frame: Uint8Array): {
+  readonly t: string | undefined
+  readonly body: Readonly<Record<string, unknown>>
+} {
   const [header, rest] = decodeFirst(frame)
   const [body, left] = decodeFirst(rest)
   if (left.length > 0) throw new Error(`a frame is two objects; ${left.length} bytes follow`)

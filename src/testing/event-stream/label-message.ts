@@ -29,7 +29,8 @@ export interface LabelsBody {
 export const encodeLabels = (body: LabelsBody): Uint8Array => encodeFrame('#labels', body)
 
 /**
- * The labels in the bytes of a frame, as JSON of the AT Protocol; none of bytes that nobody can read.
+ * The labels in the bytes of a frame, as JSON of the AT Protocol; none of bytes that nobody can
+ * read.
  *
  * @example
  * await using server = await fakeLabels({ events: 100, stored: 'all' })
@@ -38,11 +39,14 @@ export const encodeLabels = (body: LabelsBody): Uint8Array => encodeFrame('#labe
 export function labelsOf(frame: Uint8Array): readonly unknown[] {
   try {
     const { t, body } = decodeFrame(frame)
-    return t === '#labels' && Array.isArray(body.labels) ? JSON.parse(JSON.stringify(body.labels)) : []
+    return t === '#labels' && Array.isArray(body.labels)
+      ? JSON.parse(JSON.stringify(body.labels))
+      : []
   } catch {
     return []
   }
 }
 
 /** A later label about the same replaces an earlier one. */
-export const subjectOf = ({ src, uri, cid, val }: FakeLabel): string => JSON.stringify([src, uri, cid ?? null, val])
+export const subjectOf = ({ src, uri, cid, val }: FakeLabel): string =>
+  JSON.stringify([src, uri, cid ?? null, val])

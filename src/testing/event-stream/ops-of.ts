@@ -14,13 +14,17 @@ export interface SentOp {
   /** `null` of a delete. */
   readonly cid: string | null
   readonly prev: string | undefined
-  /** As JSON of the AT Protocol (`$link`, `$bytes`); `undefined` of a delete, and where no block of the CAR hashes to `cid`. */
+  /**
+   * As JSON of the AT Protocol (`$link`, `$bytes`); `undefined` of a delete, and where no block of
+   * the CAR hashes to `cid`.
+   */
   readonly record: unknown
 }
 
 /**
- * The operations of a message or of the bytes of a frame, in their order; none of a message that is no commit, and of bytes that nobody can read.
- * Every hash is checked anew, and nothing of the library's own reader is used: what came can be compared with what was sent.
+ * The operations of a message or of the bytes of a frame, in their order; none of a message that is
+ * no commit, and of bytes that nobody can read. Every hash is checked anew, and nothing of the
+ * library's own reader is used: what came can be compared with what was sent.
  *
  * @example
  * const sent = [...generateCommits({ count: 100 })].flatMap(opsOf)
@@ -32,7 +36,16 @@ export function opsOf(item: FirehoseMessage | Uint8Array): readonly SentOp[] {
   const records = recordsIn(fromBytes(blocks))
   return ops.map(({ action, path, cid, prev }: FirehoseOp) => {
     const text = cid === null ? null : cid.$link
-    return { seq, did, rev, action, path, cid: text, prev: prev?.$link, record: text === null ? undefined : records.get(text) }
+    return {
+      seq,
+      did,
+      rev,
+      action,
+      path,
+      cid: text,
+      prev: prev?.$link,
+      record: text === null ? undefined : records.get(text),
+    }
   })
 }
 

@@ -24,11 +24,21 @@ export interface StreamError {
 /** What servers do differently, observed on running ones. */
 export interface Manners {
   /** What the query's cursor asks for. */
-  readonly startOf: (params: URLSearchParams, method: string, log: StreamLog<never>) => StreamStart | StreamError | Refused
-  /** A live reader for whom more waits is cut; the burst alone is enough where `cutsBursts`, however fast it reads. */
+  readonly startOf: (
+    params: URLSearchParams,
+    method: string,
+    log: StreamLog<never>,
+  ) => StreamStart | StreamError | Refused
+  /**
+   * A live reader for whom more waits is cut; the burst alone is enough where `cutsBursts`, however
+   * fast it reads.
+   */
   readonly bufferEvents: number
   readonly cutsBursts: boolean
-  /** After an error frame comes a close frame, 1008 and the error's name; else the TCP connection just ends. */
+  /**
+   * After an error frame comes a close frame, 1008 and the error's name; else the TCP connection
+   * just ends.
+   */
   readonly closesAfterError: boolean
   readonly pingEveryMs: number
   /** For a method that it lacks; `undefined`: it hangs up. */
@@ -45,12 +55,24 @@ const TYPESCRIPT = {
   closesAfterError: true,
   pingEveryMs: Number.POSITIVE_INFINITY,
   unknown: undefined,
-  noUpgrade: { status: 401, body: '{"error":"AuthMissing","message":"Authentication Required"}', headers: JSON_TYPE },
+  noUpgrade: {
+    status: 401,
+    body: '{"error":"AuthMissing","message":"Authentication Required"}',
+    headers: JSON_TYPE,
+  },
 } as const
 
 export const MANNERS: Readonly<Record<StreamStyle, Manners>> = {
-  pds: { ...TYPESCRIPT, startOf: (params, method, log) => typescriptStart(params, method, (cursor) => pdsPlace(cursor, log), log) },
-  ozone: { ...TYPESCRIPT, startOf: (params, method, log) => typescriptStart(params, method, (cursor) => after(cursor, log), log) },
+  pds: {
+    ...TYPESCRIPT,
+    startOf: (params, method, log) =>
+      typescriptStart(params, method, (cursor) => pdsPlace(cursor, log), log),
+  },
+  ozone: {
+    ...TYPESCRIPT,
+    startOf: (params, method, log) =>
+      typescriptStart(params, method, (cursor) => after(cursor, log), log),
+  },
   relay: {
     startOf: (params, _method, log) => relayStart(params.get('cursor') ?? '', log),
     bufferEvents: 16_384,
@@ -63,7 +85,9 @@ export const MANNERS: Readonly<Record<StreamStyle, Manners>> = {
 }
 
 /** Every server observed sends what is strictly greater. */
-const after = (cursor: number, log: StreamLog<never>): StreamStart => ({ place: log.find(({ seq }) => seq > cursor) })
+const after = (cursor: number, log: StreamLog<never>): StreamStart => ({
+  place: log.find(({ seq }) => seq > cursor),
+})
 
 function typescriptStart(
   params: URLSearchParams,
@@ -75,15 +99,21 @@ function typescriptStart(
   if (texts.every((text) => text === '')) return {}
   const [cursor, ...others] = texts.map(paramOf)
   if (others.length === 0 && typeof cursor === 'number' && Number.isSafeInteger(cursor)) {
-    return cursor > log.newestSeq ? { error: 'FutureCursor', message: 'Cursor in the future.' } : placeOf(cursor)
+    return cursor > log.newestSeq
+      ? { error: 'FutureCursor', message: 'Cursor in the future.' }
+      : placeOf(cursor)
   }
   const shown = texts.map((text) => showing(paramOf(text)))
   const got = shown.length > 1 ? `[${shown.join(', ')}]` : shown[0]
-  return { error: 'InvalidRequest', message: `Invalid ${method} params: Expected integer value type (got ${got})` }
+  return {
+    error: 'InvalidRequest',
+    message: `Invalid ${method} params: Expected integer value type (got ${got})`,
+  }
 }
 
 const paramOf = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text)
-const showing = (value: string | number): string => (typeof value === 'number' ? String(value) : JSON.stringify(value))
+const showing = (value: string | number): string =>
+  typeof value === 'number' ? String(value) : JSON.stringify(value)
 
 function pdsPlace(cursor: number, log: StreamLog<never>): StreamStart {
   return log.isOutdated(cursor) ? { ...after(cursor, log), greeting: OUTDATED } : after(cursor, log)
@@ -98,7 +128,11 @@ const OUTDATED = encodeFrame('#info', {
 function relayStart(text: string, log: StreamLog<never>): StreamStart | Refused {
   if (text === '') return {}
   if (!/^\d+$/.test(text))
-    return { status: 400, body: `{"error":"BadRequest","message":"cursor parameter invalid: ${text}"}\n`, headers: JSON_TYPE }
+    return {
+      status: 400,
+      body: `{"error":"BadRequest","message":"cursor parameter invalid: ${text}"}\n`,
+      headers: JSON_TYPE,
+    }
   const cursor = Number(text)
   return cursor > log.newestSeq ? { swallows: true } : after(cursor, log)
 }

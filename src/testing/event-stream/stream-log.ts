@@ -36,7 +36,10 @@ export interface StreamKind<Item> {
 }
 
 /** The frames that the server of an event stream keeps, under growing sequence numbers. */
-export class StreamLog<Item> extends RetainedLog<StreamRow> implements ScriptedLog<Item | Uint8Array, StreamRow> {
+export class StreamLog<Item>
+  extends RetainedLog<StreamRow>
+  implements ScriptedLog<Item | Uint8Array, StreamRow>
+{
   #nextSeq: number
   /** After a change of its numbers the log gives all numbers itself. */
   #renumbered = false
@@ -62,8 +65,12 @@ export class StreamLog<Item> extends RetainedLog<StreamRow> implements ScriptedL
 
   /** The bytes of every row that a replay from the start would send. */
   get frames(): readonly Uint8Array[] {
-    const rows = Array.from({ length: this.end - this.oldest }, (_, index) => this.at(this.oldest + index))
-    return rows.flatMap((row) => (row === undefined || this.isReplaced(row) ? [] : [payloadOf(row)]))
+    const rows = Array.from({ length: this.end - this.oldest }, (_, index) =>
+      this.at(this.oldest + index),
+    )
+    return rows.flatMap((row) =>
+      row === undefined || this.isReplaced(row) ? [] : [payloadOf(row)],
+    )
   }
 
   /** Whether something behind this cursor is not kept any more. */
@@ -81,12 +88,16 @@ export class StreamLog<Item> extends RetainedLog<StreamRow> implements ScriptedL
     const { t, body, truncated } = this.kind.messageOf(item)
     const numbered = { seq, ...body }
     const frame = encodeFrame(t, numbered)
-    return { ...this.#row(truncated ? frame.subarray(0, frame.length >> 1) : frame, numbered, seq), fixed: 'seq' in body }
+    return {
+      ...this.#row(truncated ? frame.subarray(0, frame.length >> 1) : frame, numbered, seq),
+      fixed: 'seq' in body,
+    }
   }
 
   push(encoded: StreamRow): void {
     const follows = encoded.fixed && !this.#renumbered
-    const row = follows || encoded.seq === this.#nextSeq ? encoded : this.#renumber(encoded, this.#nextSeq)
+    const row =
+      follows || encoded.seq === this.#nextSeq ? encoded : this.#renumber(encoded, this.#nextSeq)
     this.#nextSeq = row.seq + 1
     this.#replace(row)
     this.append(row)
@@ -112,20 +123,36 @@ export class StreamLog<Item> extends RetainedLog<StreamRow> implements ScriptedL
     this.#expiredSeq = Math.max(this.#expiredSeq, seq)
   }
 
-  #row(bytes: Uint8Array, body: (object & { readonly seq?: unknown }) | undefined, seq: number): StreamRow {
+  #row(
+    bytes: Uint8Array,
+    body: (object & { readonly seq?: unknown }) | undefined,
+    seq: number,
+  ): StreamRow {
     const { slab, start, payload, end } = this.#frames.addBytes(bytes)
     const own = Number.isSafeInteger(body?.seq) ? Number(body?.seq) : undefined
     const { time, subject } = body === undefined ? {} : this.kind.factsOf(body)
     const timeUs = Date.parse(time ?? '') * 1000
-    return { slab, start, payload, end, seq: own ?? seq, fixed: own !== undefined, subject, timeUs: timeUs || (this.newest?.timeUs ?? 0) }
+    return {
+      slab,
+      start,
+      payload,
+      end,
+      seq: own ?? seq,
+      fixed: own !== undefined,
+      subject,
+      timeUs: timeUs || (this.newest?.timeUs ?? 0),
+    }
   }
 
   #renumber(row: StreamRow, seq: number): StreamRow {
     const frame = payloadOf(row)
     const body = tryBody(frame)
     const renumbered =
-      body === undefined ? { ...row, seq } : { ...row, ...this.#frames.addBytes(encodeFrame(tOf(frame), { ...body, seq })), seq }
-    if (row.subject !== undefined && this.#newestAbout.get(row.subject) === row) this.#newestAbout.set(row.subject, renumbered)
+      body === undefined
+        ? { ...row, seq }
+        : { ...row, ...this.#frames.addBytes(encodeFrame(tOf(frame), { ...body, seq })), seq }
+    if (row.subject !== undefined && this.#newestAbout.get(row.subject) === row)
+      this.#newestAbout.set(row.subject, renumbered)
     if (this.#replaced.delete(row)) this.#replaced.add(renumbered)
     return renumbered
   }

@@ -32,7 +32,8 @@ export class StreamReader extends LogReader<StreamRow> {
     if (swallows) this.toSkip = 1
     if (greeting) socket.write(frameOf(greeting, 'binary'))
     const { pingEveryMs } = library.manners
-    if (pingEveryMs !== Number.POSITIVE_INFINITY) this.#timers.push(setInterval(() => this.#pingIfIdle(), pingEveryMs))
+    if (pingEveryMs !== Number.POSITIVE_INFINITY)
+      this.#timers.push(setInterval(() => this.#pingIfIdle(), pingEveryMs))
     ws.on('close', () => this.#timers.forEach(clearTimeout))
   }
 
@@ -67,7 +68,8 @@ export class StreamReader extends LogReader<StreamRow> {
   }
 
   #pingIfIdle(): void {
-    if ((this.state === 'open' || this.state === 'stalled') && this.sent === this.#sentAtTick) this.ws.ping()
+    if ((this.state === 'open' || this.state === 'stalled') && this.sent === this.#sentAtTick)
+      this.ws.ping()
     this.#sentAtTick = this.sent
   }
 }

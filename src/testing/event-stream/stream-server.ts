@@ -20,7 +20,10 @@ export interface Stream<Item> {
 }
 
 /** The listener, the log and the readers of one event stream. */
-export class StreamServer<Item> extends PlayingServer<StreamReader> implements FakeEventStream<Item | Uint8Array>, House, StreamLibrary {
+export class StreamServer<Item>
+  extends PlayingServer<StreamReader>
+  implements FakeEventStream<Item | Uint8Array>, House, StreamLibrary
+{
   readonly log: StreamLog<Item>
   readonly faults: FaultPlan
   readonly manners: Manners
@@ -35,13 +38,27 @@ export class StreamServer<Item> extends PlayingServer<StreamReader> implements F
     private readonly options: FakeEventStreamOptions,
   ) {
     super()
-    const { firstSeq = 1, retainEvents = Number.POSITIVE_INFINITY, retainMs = Number.POSITIVE_INFINITY, faults = [], stored = 0 } = options
+    const {
+      firstSeq = 1,
+      retainEvents = Number.POSITIVE_INFINITY,
+      retainMs = Number.POSITIVE_INFINITY,
+      faults = [],
+      stored = 0,
+    } = options
     const { bufferEvents, pingEveryMs } = options
     const manners = MANNERS[stream.style]
-    this.manners = { ...manners, bufferEvents: bufferEvents ?? manners.bufferEvents, pingEveryMs: pingEveryMs ?? manners.pingEveryMs }
+    this.manners = {
+      ...manners,
+      bufferEvents: bufferEvents ?? manners.bufferEvents,
+      pingEveryMs: pingEveryMs ?? manners.pingEveryMs,
+    }
     this.log = new StreamLog(firstSeq, { retainEvents, retainMs }, stream.kind)
     this.faults = new FaultPlan(faults)
-    this.script = new Script(stream.events, this.log, Array.isArray(stream.events) ? 'ahead' : 'on demand')
+    this.script = new Script(
+      stream.events,
+      this.log,
+      Array.isArray(stream.events) ? 'ahead' : 'on demand',
+    )
     this.script.take(stored === 'all' ? Number.POSITIVE_INFINITY : stored)
   }
 
@@ -70,14 +87,22 @@ export class StreamServer<Item> extends PlayingServer<StreamReader> implements F
     this.grown()
   }
 
-  restart({ lose = 0, firstSeq }: { readonly lose?: number; readonly firstSeq?: number } = {}): void {
+  restart({
+    lose = 0,
+    firstSeq,
+  }: {
+    readonly lose?: number
+    readonly firstSeq?: number
+  } = {}): void {
     for (const reader of this.list.open) reader.end()
     this.log.lose(lose)
     if (firstSeq !== undefined) this.log.renumber(firstSeq)
     this.changes.changed()
   }
 
-  /** What the slowest live reader has room for: a script that nobody paces waits rather than cut it. */
+  /**
+   * What the slowest live reader has room for: a script that nobody paces waits rather than cut it.
+   */
   room(): number {
     const live = this.list.open.filter(({ state }) => state === 'open')
     return this.manners.bufferEvents - Math.max(0, ...live.map(({ behind }) => behind))
@@ -89,7 +114,10 @@ export class StreamServer<Item> extends PlayingServer<StreamReader> implements F
 
   knocked(knock: Knock): void {
     const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
-    if (fault) this.door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, {}).end(code, reason))
+    if (fault)
+      this.door.meet(fault, knock, (ws, { code, reason }) =>
+        this.#joined(knock, ws, {}).end(code, reason),
+      )
     else this.#answer(knock)
     this.changes.changed()
   }
@@ -116,7 +144,10 @@ export class StreamServer<Item> extends PlayingServer<StreamReader> implements F
   #begin(knock: Knock): void {
     const start = this.manners.startOf(knock.attempt.params, this.stream.method, this.log)
     if ('status' in start) this.door.refuse(knock, start)
-    else if ('error' in start) this.door.accept(knock, (ws) => this.#joined(knock, ws, {}).sayWhy(start.error, start.message))
+    else if ('error' in start)
+      this.door.accept(knock, (ws) =>
+        this.#joined(knock, ws, {}).sayWhy(start.error, start.message),
+      )
     else {
       this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
       this.playback.pace()

@@ -6,7 +6,10 @@ export type CommitFlaw =
   | 'wrong-block'
   /** `tooBig` is set: no operations, and no block but the commit. */
   | 'too-big'
-  /** Legal: an operation that creates, and one that deletes the same path. The record is in no block. */
+  /**
+   * Legal: an operation that creates, and one that deletes the same path. The record is in no
+   * block.
+   */
   | 'same-path'
   /** Legal: no operations, as the first commit of a repository has none. */
   | 'no-ops'
@@ -21,4 +24,5 @@ export interface FlawedCommits {
 }
 
 /** The flaw of the n-th message, counted from 1. */
-export const flawOf = (flaws: readonly FlawedCommits[], n: number): CommitFlaw | undefined => flaws.find(({ every }) => n % every === 0)?.do
+export const flawOf = (flaws: readonly FlawedCommits[], n: number): CommitFlaw | undefined =>
+  flaws.find(({ every }) => n % every === 0)?.do

@@ -25,7 +25,9 @@ export interface GenerateCommitsOptions {
   readonly everyUs?: number
   /** The largest number of operations in one commit. @default 3 */
   readonly operationsPerCommit?: number
-  /** The collections written, each with its weight. @default a mix like the network's, led by likes */
+  /**
+   * The collections written, each with its weight. @default a mix like the network's, led by likes
+   */
   readonly collections?: Readonly<Record<string, number>>
   /** Commits with something odd about them. @default none */
   readonly flaws?: readonly FlawedCommits[]
@@ -44,21 +46,37 @@ const STATUSES = ['takendown', 'suspended', 'deleted', 'deactivated']
 const SIGNATURE_BYTES = 64
 
 /**
- * Plausible messages of `com.atproto.sync.subscribeRepos`: commits of one or more operations over a mix of collections, with
- * `#identity`, `#account` and `#sync` among them. Endless without `count`; deterministic; about 1.5 KB a frame.
+ * Plausible messages of `com.atproto.sync.subscribeRepos`: commits of one or more operations over a
+ * mix of collections, with `#identity`, `#account` and `#sync` among them. Endless without `count`;
+ * deterministic; about 1.5 KB a frame.
  *
- * Blocks, CIDs and CAR files are real: every record hashes to the `cid` of its operation, a commit block is the root of its CAR, `since`,
- * `prev` and `prevData` name what was there before. What is made up: the signature is 64 random bytes, and the tree is one node that holds this commit's
- * records alone, so neither a signature nor a sync 1.1 proof can be verified. A repository begins with a commit that writes, not with an empty one.
+ * Blocks, CIDs and CAR files are real: every record hashes to the `cid` of its operation, a commit
+ * block is the root of its CAR, `since`, `prev` and `prevData` name what was there before. What is
+ * made up: the signature is 64 random bytes, and the tree is one node that holds this commit's
+ * records alone, so neither a signature nor a sync 1.1 proof can be verified. A repository begins
+ * with a commit that writes, not with an empty one.
  *
  * @example
  * const frames = [...generateCommits({ seed: 7, count: 100 })].map(encodeMessage)
  */
-export function* generateCommits(options: GenerateCommitsOptions = {}): Generator<FirehoseMessage, void, undefined> {
-  const { seed = 1, count = Number.POSITIVE_INFINITY, firstSeq = 1, everyUs = 1000, operationsPerCommit = 3, flaws = [] } = options
+export function* generateCommits(
+  options: GenerateCommitsOptions = {},
+): Generator<FirehoseMessage, void, undefined> {
+  const {
+    seed = 1,
+    count = Number.POSITIVE_INFINITY,
+    firstSeq = 1,
+    everyUs = 1000,
+    operationsPerCommit = 3,
+    flaws = [],
+  } = options
   const next = random(seed)
   const repos = makeRepos(next, options)
-  const making: Making = { next, pickCollection: weighted(next, options.collections ?? MIX), operationsPerCommit }
+  const making: Making = {
+    next,
+    pickCollection: weighted(next, options.collections ?? MIX),
+    operationsPerCommit,
+  }
   let timeUs = options.startUs ?? 1_767_225_600_000_000
   for (let n = 0; n < count; n++) {
     const repo = pick(next, repos)
@@ -68,9 +86,19 @@ export function* generateCommits(options: GenerateCommitsOptions = {}): Generato
   }
 }
 
-function makeRepos(next: () => number, { repos = 1000, dids }: GenerateCommitsOptions): readonly Repo[] {
+function makeRepos(
+  next: () => number,
+  { repos = 1000, dids }: GenerateCommitsOptions,
+): readonly Repo[] {
   const names = dids ?? Array.from({ length: repos }, () => generateDid(next))
-  return names.map((did) => ({ did, clock: integer(next, 1024), held: [], rev: null, head: undefined, data: undefined }))
+  return names.map((did) => ({
+    did,
+    clock: integer(next, 1024),
+    held: [],
+    rev: null,
+    head: undefined,
+    data: undefined,
+  }))
 }
 
 /** Weights are turned into limits once. */
@@ -100,12 +128,27 @@ function message(making: Making, repo: Repo, at: Moment): FirehoseMessage {
   const { did } = repo
   const stamp = { seq: at.seq, time: iso(at.timeUs) }
   if (kind < 0.987)
-    return { t: '#identity', body: { did, ...stamp, ...(making.next() < 0.5 ? { handle: `${did.slice(8, 16)}.test` } : {}) } }
-  if (kind < 0.997 || repo.head === undefined || repo.rev === null) return account(making.next, did, stamp)
-  return { t: '#sync', body: { did, ...stamp, rev: repo.rev, blocks: toBytes(carOf(repo.head, [repo.head])) } }
+    return {
+      t: '#identity',
+      body: {
+        did,
+        ...stamp,
+        ...(making.next() < 0.5 ? { handle: `${did.slice(8, 16)}.test` } : {}),
+      },
+    }
+  if (kind < 0.997 || repo.head === undefined || repo.rev === null)
+    return account(making.next, did, stamp)
+  return {
+    t: '#sync',
+    body: { did, ...stamp, rev: repo.rev, blocks: toBytes(carOf(repo.head, [repo.head])) },
+  }
 }
 
-function account(next: () => number, did: string, stamp: { readonly seq: number; readonly time: string }): FirehoseMessage {
+function account(
+  next: () => number,
+  did: string,
+  stamp: { readonly seq: number; readonly time: string },
+): FirehoseMessage {
   const state = next() < 0.6 ? { active: true } : { active: false, status: pick(next, STATUSES) }
   return { t: '#account', body: { did, ...stamp, ...state } }
 }
@@ -136,17 +179,24 @@ function commit(making: Making, repo: Repo, at: Moment): FirehoseMessage {
   return at.flaw === 'truncated' ? { t: '#commit', body, truncated: true } : { t: '#commit', body }
 }
 
-function blocksIn(head: Block, tree: Block, [first, ...others]: readonly Block[], flaw: CommitFlaw | undefined): readonly Block[] {
+function blocksIn(
+  head: Block,
+  tree: Block,
+  [first, ...others]: readonly Block[],
+  flaw: CommitFlaw | undefined,
+): readonly Block[] {
   if (flaw === 'too-big') return [head]
   if (first === undefined) return [head, tree]
   if (flaw === 'missing-block') return [head, tree, ...others]
-  if (flaw === 'wrong-block') return [head, tree, { cid: first.cid, data: EMPTY_TREE.data }, ...others]
+  if (flaw === 'wrong-block')
+    return [head, tree, { cid: first.cid, data: EMPTY_TREE.data }, ...others]
   return [head, tree, first, ...others]
 }
 
 function signature(next: () => number): Uint8Array {
   const bytes = Buffer.allocUnsafe(SIGNATURE_BYTES)
-  for (let at = 0; at < SIGNATURE_BYTES; at += 4) bytes.writeUInt32LE(integer(next, 0x1_0000_0000), at)
+  for (let at = 0; at < SIGNATURE_BYTES; at += 4)
+    bytes.writeUInt32LE(integer(next, 0x1_0000_0000), at)
   return bytes
 }
 

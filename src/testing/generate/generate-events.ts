@@ -1,4 +1,10 @@
-import type { AccountEvent, Commit, CommitEvent, IdentityEvent, JetstreamEvent } from '../../events.js'
+import type {
+  AccountEvent,
+  Commit,
+  CommitEvent,
+  IdentityEvent,
+  JetstreamEvent,
+} from '../../events.js'
 import { generateCid, generateDid, tid } from './generate-ids.js'
 import { type Author, RECORDS } from './generate-record.js'
 import { integer, pick, random } from './random.js'
@@ -13,7 +19,9 @@ export interface GenerateEventsOptions {
   readonly repos?: number
   /** Unix microseconds of the first event. @default 1767225600000000 (2026-01-01) */
   readonly startUs?: number
-  /** Mean microseconds from one event (under `sharedTime`: one commit) to the next. @default 1000 */
+  /**
+   * Mean microseconds from one event (under `sharedTime`: one commit) to the next. @default 1000
+   */
   readonly everyUs?: number
   /** The largest number of operations in one commit; they share `rev`. @default 1 */
   readonly operationsPerCommit?: number
@@ -45,20 +53,36 @@ const MIX: readonly [Share, ...Share[]] = [
   [1000, 'fm.teal.alpha.actor.status', 'update'],
 ]
 const SELF = new Set(['app.bsky.actor.profile', 'fm.teal.alpha.actor.status'])
-const DELETED = ['app.bsky.feed.like', 'app.bsky.feed.like', 'app.bsky.feed.post', 'app.bsky.graph.follow', 'app.bsky.feed.repost']
+const DELETED = [
+  'app.bsky.feed.like',
+  'app.bsky.feed.like',
+  'app.bsky.feed.post',
+  'app.bsky.graph.follow',
+  'app.bsky.feed.repost',
+]
 const STATUSES = ['takendown', 'suspended', 'deleted', 'deactivated'] as const
 const DAY_US = 86_400_000_000
 
 /**
- * Plausible Jetstream events, wire v1, members in the wire's order: a mix of collections and operations as the network
- * has it, with identity and account events. Endless without `count`; deterministic; about 500 bytes of JSON each.
- * `time_us` strictly increases, but within a commit under `sharedTime`; `rev` increases in each repository.
+ * Plausible Jetstream events, wire v1, members in the wire's order: a mix of collections and
+ * operations as the network has it, with identity and account events. Endless without `count`;
+ * deterministic; about 500 bytes of JSON each. `time_us` strictly increases, but within a commit
+ * under `sharedTime`; `rev` increases in each repository.
  *
  * @example
  * const events = [...generateEvents({ seed: 7, count: 100 })]
  */
-export function* generateEvents(options: GenerateEventsOptions = {}): Generator<JetstreamEvent, void, undefined> {
-  const { seed = 1, count = Number.POSITIVE_INFINITY, repos = 1000, everyUs = 1000, operationsPerCommit = 1, sharedTime = false } = options
+export function* generateEvents(
+  options: GenerateEventsOptions = {},
+): Generator<JetstreamEvent, void, undefined> {
+  const {
+    seed = 1,
+    count = Number.POSITIVE_INFINITY,
+    repos = 1000,
+    everyUs = 1000,
+    operationsPerCommit = 1,
+    sharedTime = false,
+  } = options
   const next = random(seed)
   const making: Making = { next, repos: makeRepos(next, repos), seq: 24_000_000_000 }
   let timeUs = options.startUs ?? 1_767_225_600_000_000
@@ -68,7 +92,9 @@ export function* generateEvents(options: GenerateEventsOptions = {}): Generator<
     const rev = tid(timeUs, repo.clock)
     for (let n = 0; n < operations && made < count; n++, made++) {
       const at = { clock: repo.clock, timeUs: sharedTime ? timeUs - n : timeUs }
-      yield n === 0 && operations === 1 ? event(making, repo, rev, at, timeUs) : commit(making, repo, rev, at, timeUs, n)
+      yield n === 0 && operations === 1
+        ? event(making, repo, rev, at, timeUs)
+        : commit(making, repo, rev, at, timeUs, n)
       if (!sharedTime) timeUs += 1 + integer(next, 2 * everyUs)
     }
     if (sharedTime) timeUs += operations + integer(next, 2 * everyUs)
@@ -76,43 +102,81 @@ export function* generateEvents(options: GenerateEventsOptions = {}): Generator<
 }
 
 function makeRepos(next: () => number, count: number): readonly Repo[] {
-  return Array.from({ length: count }, () => ({ did: generateDid(next), clock: integer(next, 1024) }))
+  return Array.from({ length: count }, () => ({
+    did: generateDid(next),
+    clock: integer(next, 1024),
+  }))
 }
 
-function event(making: Making, repo: Repo, rev: string, at: Author, timeUs: number): JetstreamEvent {
+function event(
+  making: Making,
+  repo: Repo,
+  rev: string,
+  at: Author,
+  timeUs: number,
+): JetstreamEvent {
   const kind = making.next()
   if (kind < 0.98) return commit(making, repo, rev, at, timeUs, 0)
   return kind < 0.99 ? identity(making, repo.did, timeUs) : account(making, repo.did, timeUs)
 }
 
-function commit(making: Making, repo: Repo, rev: string, at: Author, timeUs: number, index: number): CommitEvent {
+function commit(
+  making: Making,
+  repo: Repo,
+  rev: string,
+  at: Author,
+  timeUs: number,
+  index: number,
+): CommitEvent {
   const { next } = making
   const body = next() < 0.08 ? deletion(next, at, rev) : writing(next, at, rev, index)
   return { did: repo.did, time_us: timeUs, kind: 'commit', commit: body }
 }
 
 function deletion(next: () => number, at: Author, rev: string): Commit {
-  return { rev, operation: 'delete', collection: pick(next, DELETED), rkey: tid(at.timeUs - integer(next, 30 * DAY_US), at.clock) }
+  return {
+    rev,
+    operation: 'delete',
+    collection: pick(next, DELETED),
+    rkey: tid(at.timeUs - integer(next, 30 * DAY_US), at.clock),
+  }
 }
 
-/** Only the first operation of a commit may write `self`: a repository has one such record, and a commit touches it once. */
+/**
+ * Only the first operation of a commit may write `self`: a repository has one such record, and a
+ * commit touches it once.
+ */
 function writing(next: () => number, at: Author, rev: string, index: number): Commit {
   const part = integer(next, index === 0 ? 1000 : 910)
   const [, collection, operation] = MIX.find(([upTo]) => part < upTo) ?? MIX[0]
   const rkey = SELF.has(collection) ? 'self' : tid(at.timeUs - 200_000, at.clock)
-  return { rev, operation, collection, rkey, record: RECORDS[collection]?.(next, at), cid: generateCid(next) }
+  return {
+    rev,
+    operation,
+    collection,
+    rkey,
+    record: RECORDS[collection]?.(next, at),
+    cid: generateCid(next),
+  }
 }
 
 function identity(making: Making, did: string, timeUs: number): IdentityEvent {
   const { next } = making
   const handle = next() < 0.1 ? { handle: `${did.slice(8, 16)}.bsky.social` } : {}
-  return { did, time_us: timeUs, kind: 'identity', identity: { did, ...handle, seq: ++making.seq, time: iso(timeUs) } }
+  return {
+    did,
+    time_us: timeUs,
+    kind: 'identity',
+    identity: { did, ...handle, seq: ++making.seq, time: iso(timeUs) },
+  }
 }
 
 function account(making: Making, did: string, timeUs: number): AccountEvent {
   const { next } = making
   const state =
-    next() < 0.6 ? { active: true, did, seq: ++making.seq } : { active: false, did, seq: ++making.seq, status: pick(next, STATUSES) }
+    next() < 0.6
+      ? { active: true, did, seq: ++making.seq }
+      : { active: false, did, seq: ++making.seq, status: pick(next, STATUSES) }
   return { did, time_us: timeUs, kind: 'account', account: { ...state, time: iso(timeUs) } }
 }
 

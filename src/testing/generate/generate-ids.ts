@@ -3,8 +3,11 @@ import { integer, pick } from './random.js'
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 const SORTABLE = '234567abcdefghijklmnopqrstuvwxyz'
 
-/** Two characters for every ten bits: a table read is ten times faster than a division a character. */
-const pairsOf = (alphabet: string): readonly string[] => Array.from({ length: 1024 }, (_, n) => `${alphabet[n >> 5]}${alphabet[n & 31]}`)
+/**
+ * Two characters for every ten bits: a table read is ten times faster than a division a character.
+ */
+const pairsOf = (alphabet: string): readonly string[] =>
+  Array.from({ length: 1024 }, (_, n) => `${alphabet[n >> 5]}${alphabet[n & 31]}`)
 const PAIRS = pairsOf(BASE32)
 const SORTABLE_PAIRS = pairsOf(SORTABLE)
 
@@ -22,17 +25,24 @@ function characters(next: () => number, pairs: number): string {
 /** A `did:plc` with 24 characters of base32. */
 export const generateDid = (next: () => number): string => `did:plc:${characters(next, 12)}`
 
-/** The 59 characters of a CIDv1 of a dag-cbor block: 32 bytes of hash leave three bits at each end of the text. */
+/**
+ * The 59 characters of a CIDv1 of a dag-cbor block: 32 bytes of hash leave three bits at each end
+ * of the text.
+ */
 export const generateCid = (next: () => number): string =>
   `bafyrei${BASE32[integer(next, 8)]}${characters(next, 25)}${pick(next, [...'aeimquy4'])}`
 
 /** Like {@link generateCid}, but of a blob (codec raw). */
-export const generateBlobCid = (next: () => number): string => `bafkrei${generateCid(next).slice(7)}`
+export const generateBlobCid = (next: () => number): string =>
+  `bafkrei${generateCid(next).slice(7)}`
 
 /** The TID of a time in microseconds and a clock id below 1024. */
 export function tid(timeUs: number, clock: number): string {
   const high = Math.floor(timeUs / 0x4000_0000)
   const low = timeUs % 0x4000_0000
-  const head = `${SORTABLE_PAIRS[high >> 20]}${SORTABLE_PAIRS[(high >> 10) & 1023]}${SORTABLE_PAIRS[high & 1023]}`.slice(1)
+  const head =
+    `${SORTABLE_PAIRS[high >> 20]}${SORTABLE_PAIRS[(high >> 10) & 1023]}${SORTABLE_PAIRS[high & 1023]}`.slice(
+      1,
+    )
   return `${head}${SORTABLE_PAIRS[low >> 20]}${SORTABLE_PAIRS[(low >> 10) & 1023]}${SORTABLE_PAIRS[low & 1023]}${SORTABLE_PAIRS[clock]}`
 }

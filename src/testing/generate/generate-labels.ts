@@ -21,26 +21,47 @@ export interface GenerateLabelsOptions {
   readonly unsigned?: number
 }
 
-const VALUES = ['spam', 'porn', 'sexual', 'graphic-media', 'rude', 'misleading', '!hide', '!warn', '!takedown']
+const VALUES = [
+  'spam',
+  'porn',
+  'sexual',
+  'graphic-media',
+  'rude',
+  'misleading',
+  '!hide',
+  '!warn',
+  '!takedown',
+]
 const MOST_HELD = 64
 const YEAR_MS = 31_536_000_000
 
 /**
- * Plausible labels of one labeler, on accounts, on records, and on single versions of them; some expire, some take an earlier one back.
- * Endless without `count`; deterministic. A signature is 64 made-up bytes that verify nothing.
+ * Plausible labels of one labeler, on accounts, on records, and on single versions of them; some
+ * expire, some take an earlier one back. Endless without `count`; deterministic. A signature is 64
+ * made-up bytes that verify nothing.
  *
  * @example
  * const labels = [...generateLabels({ seed: 7, count: 100, unsigned: 0.5 })]
  */
-export function* generateLabels(options: GenerateLabelsOptions = {}): Generator<FakeLabel, void, undefined> {
-  const { seed = 1, count = Number.POSITIVE_INFINITY, everyUs = 1000, negations = 0.1, unsigned = 0 } = options
+export function* generateLabels(
+  options: GenerateLabelsOptions = {},
+): Generator<FakeLabel, void, undefined> {
+  const {
+    seed = 1,
+    count = Number.POSITIVE_INFINITY,
+    everyUs = 1000,
+    negations = 0.1,
+    unsigned = 0,
+  } = options
   const next = random(seed)
   const src = options.src ?? generateDid(next)
   const held: FakeLabel[] = []
   let timeUs = options.startUs ?? 1_767_225_600_000_000
   for (let n = 0; n < count; n++) {
     const isBack = held.length > 0 && next() < negations
-    const label = isBack ? takenBack(held.splice(integer(next, held.length), 1)[0] as FakeLabel, timeUs) : made(next, src, timeUs)
+    const label = isBack
+      ? takenBack(held.splice(integer(next, held.length), 1)[0] as FakeLabel, timeUs)
+      : made(next, src, timeUs)
     if (!isBack && held.length < MOST_HELD) held.push(label)
     yield next() < unsigned ? label : { ...label, sig: toBytes(signature(next)) }
     timeUs += 1 + integer(next, 2 * everyUs)
@@ -50,7 +71,10 @@ export function* generateLabels(options: GenerateLabelsOptions = {}): Generator<
 function made(next: () => number, src: string, timeUs: number): FakeLabel {
   const kind = next()
   const did = generateDid(next)
-  const uri = kind < 0.3 ? did : `at://${did}/app.bsky.feed.post/${tid(timeUs - integer(next, 1e11), integer(next, 1024))}`
+  const uri =
+    kind < 0.3
+      ? did
+      : `at://${did}/app.bsky.feed.post/${tid(timeUs - integer(next, 1e11), integer(next, 1024))}`
   const cid = kind < 0.6 ? {} : { cid: generateCid(next) }
   const exp = next() < 0.1 ? { exp: iso(timeUs + YEAR_MS * 1000) } : {}
   return { ver: 1, src, uri, ...cid, val: pick(next, VALUES), cts: iso(timeUs), ...exp }

@@ -42,7 +42,12 @@ const SELF = new Set(['app.bsky.actor.profile', 'fm.teal.alpha.actor.status'])
 const MOST_HELD = 16
 
 /** The operations of one commit, after which the repository holds what they wrote. */
-export function operationsOf(making: Making, repo: Repo, at: Author, flaw: CommitFlaw | undefined): readonly Operation[] {
+export function operationsOf(
+  making: Making,
+  repo: Repo,
+  at: Author,
+  flaw: CommitFlaw | undefined,
+): readonly Operation[] {
   if (flaw === 'too-big' || flaw === 'no-ops') return []
   if (flaw === 'same-path') return createdAndDeleted(making, at)
   const operations: Operation[] = []
@@ -59,15 +64,26 @@ export function operationsOf(making: Making, repo: Repo, at: Author, flaw: Commi
 }
 
 /** A commit whose flaw is in a record begins with one that has a record. */
-function operation(making: Making, repo: Repo, at: Author, flaw: CommitFlaw | undefined): Operation {
+function operation(
+  making: Making,
+  repo: Repo,
+  at: Author,
+  flaw: CommitFlaw | undefined,
+): Operation {
   const { next } = making
   const share = next()
   const old = repo.held.length > 0 ? pick(next, repo.held) : undefined
-  if (old !== undefined && share < 0.08 && flaw === undefined) return { op: { action: 'delete', path: old.path, cid: null, prev: old.cid } }
+  if (old !== undefined && share < 0.08 && flaw === undefined)
+    return { op: { action: 'delete', path: old.path, cid: null, prev: old.cid } }
   if (old !== undefined && share < 0.12) return writing(next, old.path, at, old)
   const collection = making.pickCollection()
   const path = `${collection}/${SELF.has(collection) ? 'self' : tid(at.timeUs, at.clock)}`
-  return writing(next, path, at, SELF.has(collection) ? repo.held.find((held) => held.path === path) : undefined)
+  return writing(
+    next,
+    path,
+    at,
+    SELF.has(collection) ? repo.held.find((held) => held.path === path) : undefined,
+  )
 }
 
 function writing(next: () => number, path: string, at: Author, old: Held | undefined): Operation {
@@ -78,14 +94,29 @@ function writing(next: () => number, path: string, at: Author, old: Held | undef
 }
 
 function createdAndDeleted(making: Making, at: Author): readonly Operation[] {
-  const { op } = writing(making.next, `app.bsky.feed.post/${tid(at.timeUs, at.clock)}`, at, undefined)
-  return [{ op }, { op: { action: 'delete', path: op.path, cid: null, ...(op.cid ? { prev: op.cid } : {}) } }]
+  const { op } = writing(
+    making.next,
+    `app.bsky.feed.post/${tid(at.timeUs, at.clock)}`,
+    at,
+    undefined,
+  )
+  return [
+    { op },
+    { op: { action: 'delete', path: op.path, cid: null, ...(op.cid ? { prev: op.cid } : {}) } },
+  ]
 }
 
 const record = (next: () => number, collection: string, at: Author): object =>
-  RECORDS[collection]?.(next, at) ?? { $type: collection, createdAt: iso(at.timeUs), n: integer(next, 1e6) }
+  RECORDS[collection]?.(next, at) ?? {
+    $type: collection,
+    createdAt: iso(at.timeUs),
+    n: integer(next, 1e6),
+  }
 
-/** A record that was not among the newest any more is never touched again; but `self` is found for ever. */
+/**
+ * A record that was not among the newest any more is never touched again; but `self` is found for
+ * ever.
+ */
 function hold(repo: Repo, { path, cid }: FirehoseOp): void {
   const place = repo.held.findIndex((held) => held.path === path)
   if (place >= 0) repo.held.splice(place, 1)

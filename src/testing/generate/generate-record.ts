@@ -31,11 +31,18 @@ function strongRef(next: () => number, at: Author) {
 }
 
 function blob(next: () => number) {
-  return { $type: 'blob', ref: { $link: generateBlobCid(next) }, mimeType: 'image/jpeg', size: 20_000 + integer(next, 900_000) }
+  return {
+    $type: 'blob',
+    ref: { $link: generateBlobCid(next) },
+    mimeType: 'image/jpeg',
+    size: 20_000 + integer(next, 900_000),
+  }
 }
 
 function embed(next: () => number) {
-  const images = [{ alt: pick(next, PHRASES), aspectRatio: { height: 1500, width: 2000 }, image: blob(next) }]
+  const images = [
+    { alt: pick(next, PHRASES), aspectRatio: { height: 1500, width: 2000 }, image: blob(next) },
+  ]
   return { $type: 'app.bsky.embed.images', images }
 }
 
@@ -60,15 +67,32 @@ function post(next: () => number, at: Author): object {
 
 function profile(next: () => number): object {
   const avatar = blob(next)
-  return { $type: 'app.bsky.actor.profile', avatar, description: text(next), displayName: pick(next, PHRASES) }
+  return {
+    $type: 'app.bsky.actor.profile',
+    avatar,
+    description: text(next),
+    displayName: pick(next, PHRASES),
+  }
 }
 
-const about = ($type: string) => (next: () => number, at: Author) => ({ $type, createdAt: iso(at.timeUs), subject: strongRef(next, at) })
-const between = ($type: string) => (next: () => number, at: Author) => ({ $type, createdAt: iso(at.timeUs), subject: generateDid(next) })
+const about = ($type: string) => (next: () => number, at: Author) => ({
+  $type,
+  createdAt: iso(at.timeUs),
+  subject: strongRef(next, at),
+})
+const between = ($type: string) => (next: () => number, at: Author) => ({
+  $type,
+  createdAt: iso(at.timeUs),
+  subject: generateDid(next),
+})
 
 const status = (next: () => number, at: Author): object => ({
   $type: 'fm.teal.alpha.actor.status',
-  item: { artists: [{ artistName: pick(next, PHRASES) }], duration: null, trackName: pick(next, PHRASES) },
+  item: {
+    artists: [{ artistName: pick(next, PHRASES) }],
+    duration: null,
+    trackName: pick(next, PHRASES),
+  },
   time: iso(at.timeUs),
 })
 

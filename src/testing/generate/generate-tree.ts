@@ -5,7 +5,10 @@ import { type Block, blockOf } from '../wire/write-car.js'
 /** The tree of a repository without records; the same everywhere. */
 export const EMPTY_TREE: Block = blockOf({ e: [], l: null })
 
-/** A node of a Merkle search tree with what the operations wrote, and nothing else of the repository. */
+/**
+ * A node of a Merkle search tree with what the operations wrote, and nothing else of the
+ * repository.
+ */
 export function treeOf(ops: readonly FirehoseOp[]): Block {
   const written = new Map<string, CidLink>()
   for (const { path, cid } of ops) {

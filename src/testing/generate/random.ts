@@ -1,5 +1,6 @@
 /**
- * A small seeded generator of numbers in `[0, 1)` (mulberry32): the same seed gives the same numbers on every machine.
+ * A small seeded generator of numbers in `[0, 1)` (mulberry32): the same seed gives the same
+ * numbers on every machine.
  *
  * @example
  * const next = random(7)

@@ -5,7 +5,10 @@ const MAX_MESSAGE_BYTES = 10_000_000
 /** RFC 6455: a control frame holds 125 bytes, two of them the code. */
 const MAX_REASON_BYTES = 123
 
-/** Does with a client's text what the server does: an options update replaces everything, and nothing is acknowledged. */
+/**
+ * Does with a client's text what the server does: an options update replaces everything, and
+ * nothing is acknowledged.
+ */
 export function onMessage(session: Session, text: string): void {
   if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES) {
     if (isV2(session)) session.end(1009, 'read limited at 10000001 bytes')
@@ -16,8 +19,14 @@ export function onMessage(session: Session, text: string): void {
   else if (envelope?.type === 'options_update') update(session, envelope.payload)
 }
 
-const ENVELOPE = { v2: 'bad SubscriberSourcedMessage envelope', legacy: 'failed to unmarshal subscriber sourced message' }
-const PAYLOAD = { v2: 'bad options_update payload', legacy: 'failed to unmarshal subscriber options update' }
+const ENVELOPE = {
+  v2: 'bad SubscriberSourcedMessage envelope',
+  legacy: 'failed to unmarshal subscriber sourced message',
+}
+const PAYLOAD = {
+  v2: 'bad options_update payload',
+  legacy: 'failed to unmarshal subscriber options update',
+}
 
 const isV2 = (session: Session): boolean => session.library.log.options.server === 'v2'
 
@@ -31,7 +40,9 @@ function apply(session: Session, wanted: WantedOptions): void {
   try {
     const filter = filterOf(wanted, session.library.log.options.server)
     // The legacy server parses the new size limit and keeps the one of the URL.
-    session.filter = isV2(session) ? filter : { ...filter, maxMessageSizeBytes: session.filter.maxMessageSizeBytes }
+    session.filter = isV2(session)
+      ? filter
+      : { ...filter, maxMessageSizeBytes: session.filter.maxMessageSizeBytes }
     if (session.state === 'waiting') session.hello()
   } catch (error) {
     if (!(error instanceof InvalidOptions)) throw error
@@ -55,7 +66,9 @@ function legacyEnd(session: Session, reason: string): void {
 }
 
 const cut = (reason: string): string =>
-  Buffer.byteLength(reason) > MAX_REASON_BYTES ? `${reason.slice(0, MAX_REASON_BYTES - 3)}...` : reason
+  Buffer.byteLength(reason) > MAX_REASON_BYTES
+    ? `${reason.slice(0, MAX_REASON_BYTES - 3)}...`
+    : reason
 
 function parse(text: string): unknown {
   try {
@@ -80,16 +93,26 @@ function isEnvelope(value: unknown): value is Message | null {
 /** `payload: null` clears every filter; a missing one is an error. */
 function wantedOf(payload: unknown): WantedOptions | undefined {
   if (typeof payload !== 'object' || Array.isArray(payload)) return undefined
-  const { wantedCollections, wantedDids, maxMessageSizeBytes: size } = (payload ?? {}) as Partial<Record<keyof WantedOptions, unknown>>
+  const {
+    wantedCollections,
+    wantedDids,
+    maxMessageSizeBytes: size,
+  } = (payload ?? {}) as Partial<Record<keyof WantedOptions, unknown>>
   const collections = textsOf(wantedCollections)
   const dids = textsOf(wantedDids)
   const sized = size === undefined || size === null || Number.isInteger(size)
   return collections && dids && sized
-    ? { wantedCollections: collections, wantedDids: dids, maxMessageSizeBytes: Math.max(0, Number(size ?? 0)) }
+    ? {
+        wantedCollections: collections,
+        wantedDids: dids,
+        maxMessageSizeBytes: Math.max(0, Number(size ?? 0)),
+      }
     : undefined
 }
 
 function textsOf(value: unknown): readonly string[] | undefined {
   if (value === undefined || value === null) return []
-  return Array.isArray(value) && value.every((item): item is string => typeof item === 'string') ? value : undefined
+  return Array.isArray(value) && value.every((item): item is string => typeof item === 'string')
+    ? value
+    : undefined
 }

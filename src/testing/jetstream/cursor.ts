@@ -6,21 +6,35 @@ const FIRST_TIME = 1_000_000_000_000_000n
 const INT64 = 2n ** 63n
 
 /** The cursor of a query: absent, a number, or the body of the refusal. */
-export function parseCursor(text: string | null, server: 'legacy' | 'v2'): { readonly cursor?: bigint; readonly refusal?: string } {
+export function parseCursor(
+  text: string | null,
+  server: 'legacy' | 'v2',
+): { readonly cursor?: bigint; readonly refusal?: string } {
   if (text === null || text === '') return {}
   const cursor = /^[+-]?\d+$/.test(text) ? BigInt(text) : INT64
   const inRange = cursor < INT64 && cursor >= -INT64
   if (server === 'legacy') return inRange ? { cursor } : { refusal: `invalid cursor: ${text}` }
   if (!inRange) return { refusal: `subscribe: invalid cursor: "${text}"\n` }
-  return cursor < 0n ? { refusal: `subscribe: invalid cursor: negative value ${cursor}\n` } : { cursor }
+  return cursor < 0n
+    ? { refusal: `subscribe: invalid cursor: negative value ${cursor}\n` }
+    : { cursor }
 }
 
 /** Where a reader begins; `undefined` is the live tail. */
-export function placeOf(cursor: bigint, log: JetstreamLog, unsealedEvents: number): number | undefined {
-  return log.options.server === 'legacy' ? legacyPlace(cursor, log) : v2Place(cursor, log, unsealedEvents)
+export function placeOf(
+  cursor: bigint,
+  log: JetstreamLog,
+  unsealedEvents: number,
+): number | undefined {
+  return log.options.server === 'legacy'
+    ? legacyPlace(cursor, log)
+    : v2Place(cursor, log, unsealedEvents)
 }
 
-/** Where a reader of wire v2 begins, and what it is told before its first event; `tooOld` is the message of the refusal. */
+/**
+ * Where a reader of wire v2 begins, and what it is told before its first event; `tooOld` is the
+ * message of the refusal.
+ */
 export interface EventsPlace {
   readonly place?: number | undefined
   readonly greeting?: string
@@ -28,15 +42,23 @@ export interface EventsPlace {
 }
 
 /** A sequence number that is gone is refused on wire v2, a time is clamped, and both are told. */
-export function eventsPlaceOf(cursor: bigint, log: JetstreamLog, options: { unsealedEvents: number; tellsFuture: boolean }): EventsPlace {
+export function eventsPlaceOf(
+  cursor: bigint,
+  log: JetstreamLog,
+  options: { unsealedEvents: number; tellsFuture: boolean },
+): EventsPlace {
   const isTime = cursor >= FIRST_TIME
   const first = log.at(log.oldest)
   if (!isTime && log.oldest > 0 && first !== undefined && cursor < first.seq) {
-    return { tooOld: `subscribe: cursor too old: cursor ${cursor} below lookback floor ${first.seq}; re-backfill from your last seq` }
+    return {
+      tooOld: `subscribe: cursor too old: cursor ${cursor} below lookback floor ${first.seq}; re-backfill from your last seq`,
+    }
   }
   const place = v2Place(cursor, log, options.unsealedEvents)
   if (place === undefined)
-    return options.tellsFuture ? { greeting: infoFrame('FutureCursor', `requested cursor is past the tip; starting live`) } : {}
+    return options.tellsFuture
+      ? { greeting: infoFrame('FutureCursor', `requested cursor is past the tip; starting live`) }
+      : {}
   // Told also where nothing was lost: the server does not know what was before its oldest event.
   if (!isTime || first === undefined || cursor > first.timeUs) return { place }
   const message = `requested timestamp cursor below retention floor; starting at seq ${first.seq}`
@@ -44,8 +66,9 @@ export function eventsPlaceOf(cursor: bigint, log: JetstreamLog, options: { unse
 }
 
 /**
- * The legacy server compares decimal strings with keys that begin `<time_us>_`, and starts over from the oldest row when it
- * finds none: a cursor between the newest row and now, or a v2 sequence number, replays everything kept.
+ * The legacy server compares decimal strings with keys that begin `<time_us>_`, and starts over
+ * from the oldest row when it finds none: a cursor between the newest row and now, or a v2 sequence
+ * number, replays everything kept.
  */
 function legacyPlace(cursor: bigint, log: JetstreamLog): number | undefined {
   if (cursor > nowUs(log)) return undefined
@@ -58,10 +81,15 @@ function v2Place(cursor: bigint, log: JetstreamLog, unsealedEvents: number): num
   if (cursor < FIRST_TIME) return log.find((entry) => entry.seq >= wanted)
   const found = log.find((entry) => entry.timeUs >= wanted)
   // A time in the part of the log that is not sealed yet is answered with the whole of that part.
-  return found === undefined ? undefined : Math.max(log.oldest, Math.min(found, log.end - unsealedEvents))
+  return found === undefined
+    ? undefined
+    : Math.max(log.oldest, Math.min(found, log.end - unsealedEvents))
 }
 
-/** A recording may be younger than this machine's clock; its own newest event is never in the future. */
+/**
+ * A recording may be younger than this machine's clock; its own newest event is never in the
+ * future.
+ */
 function nowUs(log: JetstreamLog): bigint {
   return BigInt(Math.max(Date.now() * 1000, log.newest?.timeUs ?? 0))
 }

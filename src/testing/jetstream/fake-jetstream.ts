@@ -6,26 +6,42 @@ import type { ItemSource } from '../server/script.js'
 import type { LogItem, LogRow } from './log.js'
 import { JetstreamServer } from './server.js'
 
-/** Where a fake Jetstream takes its events from: a list or an iterable, or a function that makes the n-th (from 0) when asked. */
+/**
+ * Where a fake Jetstream takes its events from: a list or an iterable, or a function that makes the
+ * n-th (from 0) when asked.
+ */
 export type EventSource = ItemSource<LogItem>
 
 /** How a {@link fakeJetstream} behaves. */
 export interface FakeJetstreamOptions {
   /**
-   * The events that the server sees, one after another: a number of generated ones, a list or an iterable of events or of
-   * JSON texts, or a function that makes the n-th (from 0) until it answers `undefined`.
-   * A text may be a frame of either wire: it goes out byte for byte on its own, and translated on the other.
-   * A number or a list is serialised before the promise resolves. Set `retainEvents` with an endless one.
+   * The events that the server sees, one after another: a number of generated ones, a list or an
+   * iterable of events or of JSON texts, or a function that makes the n-th (from 0) until it
+   * answers `undefined`. A text may be a frame of either wire: it goes out byte for byte on its
+   * own, and translated on the other. A number or a list is serialised before the promise resolves.
+   * Set `retainEvents` with an endless one.
    * @default 0
    */
   readonly events?: number | EventSource
-  /** How to generate, if `events` is a number. @default { seed: 1 }, on a v2 server also { operationsPerCommit: 3, sharedTime: true } */
+  /**
+   * How to generate, if `events` is a number. @default { seed: 1 }, on a v2 server also {
+   * operationsPerCommit: 3, sharedTime: true }
+   */
   readonly generate?: Omit<GenerateEventsOptions, 'count'>
-  /** How many of the events the log holds before anybody connects; the rest is played live. @default 0 */
+  /**
+   * How many of the events the log holds before anybody connects; the rest is played live. @default
+   * 0
+   */
   readonly stored?: number | 'all'
-  /** Live events a second, from the first connection on, readers or not. @default as fast as the fastest reader at the tail takes them */
+  /**
+   * Live events a second, from the first connection on, readers or not. @default as fast as the
+   * fastest reader at the tail takes them
+   */
   readonly ratePerSecond?: number
-  /** Whose behaviour: the legacy server's, with wire v1 alone, or that of a v2 server, with both. @default 'legacy' */
+  /**
+   * Whose behaviour: the legacy server's, with wire v1 alone, or that of a v2 server, with both.
+   * @default 'legacy'
+   */
   readonly server?: 'legacy' | 'v2'
   /** What goes wrong. The server fails to close if one of these never happened. @default [] */
   readonly faults?: readonly JetstreamFault[]
@@ -35,21 +51,35 @@ export interface FakeJetstreamOptions {
   readonly retainMs?: number
   /** The first sequence number; a v2 server's only. @default 24000000000 */
   readonly firstSeq?: number
-  /** v2: the newest events that a timestamp cursor among them replays from their start. @default 0 */
+  /**
+   * v2: the newest events that a timestamp cursor among them replays from their start. @default 0
+   */
   readonly unsealedEvents?: number
   /** @default 30000 */
   readonly pingEveryMs?: number
-  /** A live reader further behind is cut without a close frame. Events are counted before its filter. @default 50000, v2: Infinity */
+  /**
+   * A live reader further behind is cut without a close frame. Events are counted before its
+   * filter. @default 50000, v2: Infinity
+   */
   readonly outboxEvents?: number
-  /** A reader that blocks a write for longer is cut without a close frame. @default 10000, v2: 5000 */
+  /**
+   * A reader that blocks a write for longer is cut without a close frame. @default 10000, v2: 5000
+   */
   readonly writeTimeoutMs?: number
-  /** v2: a cursor past the newest event is answered with an `#info` on wire v2, as later servers do it. @default false: live, in silence */
+  /**
+   * v2: a cursor past the newest event is answered with an `#info` on wire v2, as later servers do
+   * it. @default false: live, in silence
+   */
   readonly tellsFutureCursors?: boolean
   /**
-   * The zstd dictionary of both wires, which a v2 server hands out. @default none: `compress=true` gets text, and wire v2 knows no dictionary
+   * The zstd dictionary of both wires, which a v2 server hands out. @default none: `compress=true`
+   * gets text, and wire v2 knows no dictionary
    */
   readonly dictionary?: Uint8Array
-  /** Makes a binary message of a frame's JSON, in place of the encoder for `dictionary`. @default none */
+  /**
+   * Makes a binary message of a frame's JSON, in place of the encoder for `dictionary`. @default
+   * none
+   */
   readonly compress?: (json: Uint8Array) => Uint8Array
   /** @default 0, any free one */
   readonly port?: number
@@ -80,38 +110,54 @@ export interface FakeJetstream extends AsyncDisposable {
   connected(n?: number): Promise<FakeConnection>
   /** The n-th connection that ended, counted from 1 in the order of ending. @default 1 */
   closed(n?: number): Promise<FakeConnection>
-  /** Resolves when all `events` are in the log and every open connection that is not stalled or silent has been sent all it wants. */
+  /**
+   * Resolves when all `events` are in the log and every open connection that is not stalled or
+   * silent has been sent all it wants.
+   */
   idle(): Promise<void>
-  /** Resolves when the condition holds; asked again at each attempt, connection, message, batch, fault and end. */
+  /**
+   * Resolves when the condition holds; asked again at each attempt, connection, message, batch,
+   * fault and end.
+   */
   when(holds: () => boolean): Promise<void>
   /**
    * Ends all connections as a restart does (v2: 1001, legacy: 1006) and goes on with the same log.
-   * `lose` forgets the newest events, as a crash does (always 1006). A v2 server hands their seqs to
-   * the events that come next; a legacy server only gives later times. With `again` the server
+   * `lose` forgets the newest events, as a crash does (always 1006). A v2 server hands their seqs
+   * to the events that come next; a legacy server only gives later times. With `again` the server
    * reads the lost events from its upstream once more, right away: under new positions and times.
    */
   restart(options?: { readonly lose?: number; readonly again?: 'all' }): void
-  /** Removes rows from the log, as the compaction of a v2 server does. Returns how many there were. */
+  /**
+   * Removes rows from the log, as the compaction of a v2 server does. Returns how many there were.
+   */
   compact(isRemoved: (row: LogRow) => boolean): number
-  /** v2: hands out another dictionary from now on, and refuses the last one. Open connections, and wire v1, keep theirs. */
+  /**
+   * v2: hands out another dictionary from now on, and refuses the last one. Open connections, and
+   * wire v1, keep theirs.
+   */
   rotateDictionary(dictionary: Uint8Array): Promise<void>
-  /** Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using` calls. */
+  /**
+   * Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using`
+   * calls.
+   */
   close(): Promise<void>
 }
 
 /**
- * Starts a real WebSocket server that behaves like a Jetstream, on wire v1 (`/subscribe`) and with `server: 'v2'` also on wire v2
- * (`network.bsky.jetstream.subscribeEvents`), filters, inclusive replay, refusals and compression included, and goes wrong on request.
+ * Starts a real WebSocket server that behaves like a Jetstream, on wire v1 (`/subscribe`) and with
+ * `server: 'v2'` also on wire v2 (`network.bsky.jetstream.subscribeEvents`), filters, inclusive
+ * replay, refusals and compression included, and goes wrong on request.
  *
- * The server has a log. A client with a cursor is sent the log from there, then what is new; a client without one is sent what
- * is new. `events` enter the log when the first client is at its tail, so that even a client without a cursor receives all of
- * them; after a reconnect with the cursor it receives the rest, and without it only what nobody was sent yet.
+ * The server has a log. A client with a cursor is sent the log from there, then what is new; a
+ * client without one is sent what is new. `events` enter the log when the first client is at its
+ * tail, so that even a client without a cursor receives all of them; after a reconnect with the
+ * cursor it receives the rest, and without it only what nobody was sent yet.
  *
- * Times are real: the rows' own `time_us` and this machine's clock. permessage-deflate is never taken.
+ * Times are real: the rows' own `time_us` and this machine's clock. permessage-deflate is never
+ * taken.
  *
- * @example
- * await using server = await fakeJetstream({ events: 10_000, faults: [{ after: 4_000, do: 'reset' }] })
- * const count$ = jetstream$({ host: server.url }).pipe(take(10_000), count())
+ * @example await using server = await fakeJetstream({ events: 10_000, faults: [{ after: 4_000, do:
+ * 'reset' }] }) const count$ = jetstream$({ host: server.url }).pipe(take(10_000), count())
  */
 export async function fakeJetstream(options: FakeJetstreamOptions = {}): Promise<FakeJetstream> {
   const server = new JetstreamServer(options)

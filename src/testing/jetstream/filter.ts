@@ -27,32 +27,50 @@ export interface EventsOptions {
 /** What the server says of options it does not take; without the server's own prefix. */
 export class InvalidOptions extends Error {}
 
-const NSID = /^[a-zA-Z]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+\.[a-zA-Z][a-zA-Z0-9]{0,62}$/
+const NSID =
+  /^[a-zA-Z]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+\.[a-zA-Z][a-zA-Z0-9]{0,62}$/
 const DID = /^did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]$/
 const MAX_COLLECTIONS = 100
 const MAX_DIDS = 10_000
 
-/** Reads options as the servers do: what ends in `.*` is a raw prefix, everything else must be an NSID; then the limits. */
+/**
+ * Reads options as the servers do: what ends in `.*` is a raw prefix, everything else must be an
+ * NSID; then the limits.
+ */
 export function filterOf(wanted: WantedOptions, server: 'legacy' | 'v2'): JetstreamFilter {
-  const listed = wanted.wantedCollections.filter((name) => name.endsWith('.*')).map((name) => name.slice(0, -1))
+  const listed = wanted.wantedCollections
+    .filter((name) => name.endsWith('.*'))
+    .map((name) => name.slice(0, -1))
   const prefixes = server === 'v2' ? [...new Set(listed)] : listed
   const names = new Set(wanted.wantedCollections.filter((name) => !name.endsWith('.*')))
   const dids = new Set(wanted.wantedDids)
   checkNames(names, dids, server)
   checkLimits(prefixes.length + names.size, dids.size, server)
-  return { prefixes, names, dids, maxMessageSizeBytes: wanted.maxMessageSizeBytes, kinds: new Set() }
+  return {
+    prefixes,
+    names,
+    dids,
+    maxMessageSizeBytes: wanted.maxMessageSizeBytes,
+    kinds: new Set(),
+  }
 }
 
 const KINDS = ['commit', 'identity', 'account', 'sync']
 const MAX_SIZE = 2 ** 32 - 1
 
 /** Reads options as wire v2 does: strict, and counted before duplicates are taken out. */
-export function eventsFilterOf({ kinds, collections, dids, sizes }: EventsOptions): JetstreamFilter {
+export function eventsFilterOf({
+  kinds,
+  collections,
+  dids,
+  sizes,
+}: EventsOptions): JetstreamFilter {
   checkCount('kinds', kinds, KINDS.length)
   checkCount('collections', collections, MAX_COLLECTIONS)
   checkCount('dids', dids, MAX_DIDS)
   for (const kind of kinds) {
-    if (!KINDS.includes(kind)) throw new InvalidOptions(`unknown kind ${JSON.stringify(kind)} (valid: ${KINDS.join(', ')})`)
+    if (!KINDS.includes(kind))
+      throw new InvalidOptions(`unknown kind ${JSON.stringify(kind)} (valid: ${KINDS.join(', ')})`)
   }
   for (const collection of collections) checkCollection(collection)
   for (const did of dids) if (!DID.test(did)) throw new InvalidOptions(`invalid DID: ${did}`)
@@ -60,38 +78,57 @@ export function eventsFilterOf({ kinds, collections, dids, sizes }: EventsOption
     throw new InvalidOptions('collections filter can never apply: kinds excludes commit')
   const prefixes = [...new Set(collections.filter(isPrefix).map((name) => name.slice(0, -1)))]
   const names = new Set(collections.filter((name) => !isPrefix(name)))
-  return { prefixes, names, dids: new Set(dids), maxMessageSizeBytes: sizeOf(sizes), kinds: new Set(kinds) }
+  return {
+    prefixes,
+    names,
+    dids: new Set(dids),
+    maxMessageSizeBytes: sizeOf(sizes),
+    kinds: new Set(kinds),
+  }
 }
 
 const isPrefix = (name: string): boolean => name.endsWith('.*')
 
 function checkCount(what: string, values: readonly string[], most: number): void {
-  if (values.length > most) throw new InvalidOptions(`too many ${what} values: ${values.length} > ${most}`)
+  if (values.length > most)
+    throw new InvalidOptions(`too many ${what} values: ${values.length} > ${most}`)
 }
 
 function checkCollection(name: string): void {
   // What is before the star begins an NSID: two labels at least.
-  if (isPrefix(name) && !NSID.test(name.replace(/\*$/, 'x'))) throw new InvalidOptions(`invalid collection wildcard: ${name}`)
+  if (isPrefix(name) && !NSID.test(name.replace(/\*$/, 'x')))
+    throw new InvalidOptions(`invalid collection wildcard: ${name}`)
   if (!isPrefix(name) && !NSID.test(name)) throw new InvalidOptions(`invalid collection: ${name}`)
 }
 
 function sizeOf(sizes: readonly string[]): number {
   const [size] = sizes
   if (size === undefined) return 0
-  if (size === '' || sizes.length > 1) throw new InvalidOptions('maxMessageSizeBytes must be one unsigned 32-bit integer')
-  if (!/^\d+$/.test(size) || Number(size) > MAX_SIZE) throw new InvalidOptions(`invalid maxMessageSizeBytes ${JSON.stringify(size)}`)
+  if (size === '' || sizes.length > 1)
+    throw new InvalidOptions('maxMessageSizeBytes must be one unsigned 32-bit integer')
+  if (!/^\d+$/.test(size) || Number(size) > MAX_SIZE)
+    throw new InvalidOptions(`invalid maxMessageSizeBytes ${JSON.stringify(size)}`)
   return Number(size)
 }
 
-function checkNames(names: ReadonlySet<string>, dids: ReadonlySet<string>, server: 'legacy' | 'v2'): void {
-  for (const name of names) if (!NSID.test(name) || name.length > 317) throw new InvalidOptions(`: invalid collection: ${name}`)
-  for (const did of dids) if (!DID.test(did)) throw new InvalidOptions(server === 'v2' ? `: invalid DID: ${did}` : '')
+function checkNames(
+  names: ReadonlySet<string>,
+  dids: ReadonlySet<string>,
+  server: 'legacy' | 'v2',
+): void {
+  for (const name of names)
+    if (!NSID.test(name) || name.length > 317)
+      throw new InvalidOptions(`: invalid collection: ${name}`)
+  for (const did of dids)
+    if (!DID.test(did)) throw new InvalidOptions(server === 'v2' ? `: invalid DID: ${did}` : '')
 }
 
 function checkLimits(collections: number, dids: number, server: 'legacy' | 'v2'): void {
   const said = (count: string) => (server === 'v2' ? count : '')
-  if (dids > MAX_DIDS) throw new InvalidOptions(`: too many wanted DIDs${said(`: ${dids} > ${MAX_DIDS}`)}`)
-  if (collections > MAX_COLLECTIONS) throw new InvalidOptions(`: too many wanted collections${said(`: > ${MAX_COLLECTIONS}`)}`)
+  if (dids > MAX_DIDS)
+    throw new InvalidOptions(`: too many wanted DIDs${said(`: ${dids} > ${MAX_DIDS}`)}`)
+  if (collections > MAX_COLLECTIONS)
+    throw new InvalidOptions(`: too many wanted collections${said(`: > ${MAX_COLLECTIONS}`)}`)
 }
 
 /** Collections are asked of commits only; kinds and DIDs of everything that is an event. */

@@ -2,7 +2,10 @@ import { type Frame, FrameStore } from '../wire/frame-store.js'
 import type { LogEntry } from './log.js'
 import { toV1, toV2 } from './translate.js'
 
-/** How the rows of a log look on each wire. A row is translated once, when the first connection wants it, and kept with it. */
+/**
+ * How the rows of a log look on each wire. A row is translated once, when the first connection
+ * wants it, and kept with it.
+ */
 export class Forms {
   readonly #frames = new FrameStore()
 
@@ -15,7 +18,9 @@ export class Forms {
 
   /** What is no event goes out as it is. */
   v2(row: LogEntry): Frame {
-    return row.wire === 'v2' ? row : (this.#made(row, (text) => toV2(text, row.seq, row.timeUs)) ?? row)
+    return row.wire === 'v2'
+      ? row
+      : (this.#made(row, (text) => toV2(text, row.seq, row.timeUs)) ?? row)
   }
 
   #made(row: LogEntry, translate: (text: string) => string | undefined): Frame | null {

@@ -20,7 +20,10 @@ export interface LogEntry extends Frame {
   readonly isResync: boolean
   /** Came as text, or with a `cursor` of its own: its bytes are never changed. */
   readonly fixed: boolean
-  /** What `Forms` made of it for the other wire, which goes with it: `null` for what that never sends, `undefined` while nobody has asked. */
+  /**
+   * What `Forms` made of it for the other wire, which goes with it: `null` for what that never
+   * sends, `undefined` while nobody has asked.
+   */
   translated: Frame | null | undefined
 }
 
@@ -66,12 +69,28 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
   encode(item: LogItem, seq = this.#nextSeq): LogEntry {
     const event = typeof item === 'string' ? envelopeOf(item) : v1EnvelopeOf(item)
     const own = event.cursor ?? seq
-    const { slab, start, payload, end } = this.#frames.add(typeof item === 'string' ? item : this.#textOf(item, own))
+    const { slab, start, payload, end } = this.#frames.add(
+      typeof item === 'string' ? item : this.#textOf(item, own),
+    )
     const { did = '', time_us = this.newest?.timeUs ?? 0, kind, collection, wire } = event
     const fixed = typeof item === 'string' || event.cursor !== undefined
     const isResync = this.#isResync(item)
     // Member by member: spreading the frame costs more than all the rest.
-    return { slab, start, payload, end, did, timeUs: time_us, seq: own, kind, collection, wire, fixed, isResync, translated: undefined }
+    return {
+      slab,
+      start,
+      payload,
+      end,
+      did,
+      timeUs: time_us,
+      seq: own,
+      kind,
+      collection,
+      wire,
+      fixed,
+      isResync,
+      translated: undefined,
+    }
   }
 
   /** Appends, with the position that is next. */
@@ -92,7 +111,8 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
   /** Appends rows that were lost, as they come from the upstream once more: a second later. */
   pushAgain(lost: readonly LogEntry[]): void {
     const fromUs = this.#latestUs + AGAIN_AFTER_US
-    for (const [index, row] of lost.entries()) this.push({ ...this.#rewritten(row, fromUs + index, this.#nextSeq), fixed: false })
+    for (const [index, row] of lost.entries())
+      this.push({ ...this.#rewritten(row, fromUs + index, this.#nextSeq), fixed: false })
   }
 
   remove(isRemoved: (row: LogRow) => boolean): number {
@@ -117,12 +137,19 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
   #isResync(item: LogItem): boolean {
     if (typeof item === 'string') return false
     if (item.kind === 'sync') this.#synced.set(item.did, item.sync.rev)
-    return item.kind === 'commit' && this.#synced.size > 0 && this.#synced.get(item.did) === item.commit.rev
+    return (
+      item.kind === 'commit' &&
+      this.#synced.size > 0 &&
+      this.#synced.get(item.did) === item.commit.rev
+    )
   }
 
   #textOf(event: JetstreamEvent, seq: number): string {
     // In the wire's order: members that the event brings itself keep their place.
-    const sent = this.options.server === 'v2' ? Object.assign({ did: event.did, time_us: event.time_us, cursor: seq }, event) : event
+    const sent =
+      this.options.server === 'v2'
+        ? Object.assign({ did: event.did, time_us: event.time_us, cursor: seq }, event)
+        : event
     return escapeHtml(JSON.stringify(sent))
   }
 
@@ -134,7 +161,9 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
 
   #rewritten(entry: LogEntry, timeUs: number, seq: number): LogEntry {
     const text = entry.slab.toString('utf8', entry.payload, entry.end)
-    const moved = text.replace(/"time_us":\d+,/, `"time_us":${timeUs},`).replace(/"cursor":\d+,/, `"cursor":${seq},`)
+    const moved = text
+      .replace(/"time_us":\d+,/, `"time_us":${timeUs},`)
+      .replace(/"cursor":\d+,/, `"cursor":${seq},`)
     return { ...entry, ...this.#frames.add(moved), timeUs, seq, translated: undefined }
   }
 }

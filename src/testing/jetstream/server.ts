@@ -11,7 +11,13 @@ import type { FakeJetstream, FakeJetstreamOptions } from './fake-jetstream.js'
 import { Forms } from './forms.js'
 import { JetstreamLog, type LogEntry, type LogItem, type LogRow } from './log.js'
 import { Session, type Shared, type Start } from './session.js'
-import { answerPlain, NO_UPGRADE, notFound, type Refused, readRequest } from './subscribe-request.js'
+import {
+  answerPlain,
+  NO_UPGRADE,
+  notFound,
+  type Refused,
+  readRequest,
+} from './subscribe-request.js'
 import { SUBSCRIBE_EVENTS } from './translate.js'
 import { dictionaryAnswer, methodNotImplemented, readEventsRequest, xrpcError } from './xrpc.js'
 import { Packer, type Zstd, zstdWith } from './zstd.js'
@@ -20,7 +26,10 @@ import { Packer, type Zstd, zstdWith } from './zstd.js'
 const MAX_HEADER_BYTES = 1 << 20
 
 /** The listener, the log and the connections of one fake server. */
-export class JetstreamServer extends PlayingServer<Session> implements FakeJetstream, House, Shared {
+export class JetstreamServer
+  extends PlayingServer<Session>
+  implements FakeJetstream, House, Shared
+{
   readonly log: JetstreamLog
   readonly faults: FaultPlan
   readonly limits: Shared['limits']
@@ -29,7 +38,10 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
   readonly script: Script<LogItem, LogEntry>
   readonly #server: 'legacy' | 'v2'
   protected readonly items = 'events'
-  protected readonly door = new Door(this, { http: { maxHeaderSize: MAX_HEADER_BYTES }, ws: { handleProtocols: subprotocolOf } })
+  protected readonly door = new Door(this, {
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    ws: { handleProtocols: subprotocolOf },
+  })
   /** What wire v1 is compressed with, for ever; and wire v2, for now. */
   #v1Packer: Packer | undefined
   #zstd: Zstd | undefined
@@ -73,7 +85,8 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
 
   restart({ lose = 0, again }: { readonly lose?: number; readonly again?: 'all' } = {}): void {
     const clean = this.#server === 'v2' && lose === 0
-    for (const session of this.list.open) session.end(clean ? 1001 : undefined, 'server shutting down')
+    for (const session of this.list.open)
+      session.end(clean ? 1001 : undefined, 'server shutting down')
     const lost = this.log.lose(lose)
     if (again === 'all') this.log.pushAgain(lost)
     this.changes.changed()
@@ -97,7 +110,10 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
 
   knocked(knock: Knock): void {
     const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
-    if (fault) this.door.meet(fault, knock, (ws, { code, reason }) => this.#joined(knock, ws, neverServed(knock)).end(code, reason))
+    if (fault)
+      this.door.meet(fault, knock, (ws, { code, reason }) =>
+        this.#joined(knock, ws, neverServed(knock)).end(code, reason),
+      )
     else this.#answer(knock)
     this.changes.changed()
   }
@@ -125,7 +141,8 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
       return
     }
     const events = this.faults.standStill(knock.attempt.attempt, this.sent)
-    if (events !== undefined) this.#standStill(knock, { ...start, place: this.log.oldest, mostEvents: events }, events)
+    if (events !== undefined)
+      this.#standStill(knock, { ...start, place: this.log.oldest, mostEvents: events }, events)
     else this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
     this.playback.pace()
   }
@@ -134,14 +151,19 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
     this.door.accept(knock, (ws) => {
       const session = this.#joined(knock, ws, start)
       session.pump()
-      void this.when(() => session.sent >= events || session.closed !== undefined).then(() => session.socket.end())
+      void this.when(() => session.sent >= events || session.closed !== undefined).then(() =>
+        session.socket.end(),
+      )
     })
   }
 
   #readV1(request: IncomingMessage): Start | Refused {
     const asked = readRequest(request, this.#server)
     if ('status' in asked) return asked
-    const place = asked.cursor === undefined ? undefined : placeOf(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
+    const place =
+      asked.cursor === undefined
+        ? undefined
+        : placeOf(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
     const packer = asked.compressed ? this.#v1Packer : undefined
     return { wire: 'v1', filter: asked.filter, place, packer, waitsForHello: asked.requireHello }
   }
@@ -150,17 +172,30 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
     const asked = readEventsRequest(request, url, this.#zstd)
     if ('status' in asked) return asked
     const { unsealedEvents = 0, tellsFutureCursors: tellsFuture = false } = this.options
-    const found = asked.cursor === undefined ? {} : eventsPlaceOf(asked.cursor, this.log, { unsealedEvents, tellsFuture })
+    const found =
+      asked.cursor === undefined
+        ? {}
+        : eventsPlaceOf(asked.cursor, this.log, { unsealedEvents, tellsFuture })
     if (found.tooOld !== undefined) return xrpcError(400, 'CursorTooOld', found.tooOld)
     const packer = asked.compressed ? this.#zstd?.packer : undefined
-    return { wire: 'v2', filter: asked.filter, place: found.place, greeting: found.greeting, packer, waitsForHello: false }
+    return {
+      wire: 'v2',
+      filter: asked.filter,
+      place: found.place,
+      greeting: found.greeting,
+      packer,
+      waitsForHello: false,
+    }
   }
 
   #plainAnswer({ method }: IncomingMessage, pathname: string): Refused {
     const isV2 = this.#server === 'v2'
-    if (pathname === '/subscribe') return isV2 && method !== 'GET' ? NOT_ALLOWED : NO_UPGRADE[this.#server]
+    if (pathname === '/subscribe')
+      return isV2 && method !== 'GET' ? NOT_ALLOWED : NO_UPGRADE[this.#server]
     if (!isV2 || !pathname.startsWith('/xrpc/')) return notFound(this.#server)
-    return pathname === EVENTS_PATH && method === 'GET' ? NO_UPGRADE.v2 : methodNotImplemented(pathname)
+    return pathname === EVENTS_PATH && method === 'GET'
+      ? NO_UPGRADE.v2
+      : methodNotImplemented(pathname)
   }
 
   #dictionary(request: IncomingMessage, response: ServerResponse): void {
@@ -191,10 +226,20 @@ export class JetstreamServer extends PlayingServer<Session> implements FakeJetst
   }
 }
 
-const NOTHING_ASKED = { prefixes: [], names: new Set<string>(), dids: new Set<string>(), maxMessageSizeBytes: 0, kinds: new Set<string>() }
+const NOTHING_ASKED = {
+  prefixes: [],
+  names: new Set<string>(),
+  dids: new Set<string>(),
+  maxMessageSizeBytes: 0,
+  kinds: new Set<string>(),
+}
 const EVENTS_PATH = `/xrpc/${SUBSCRIBE_EVENTS}`
 const DICTIONARY_PATH = '/xrpc/network.bsky.jetstream.getZstdDictionary'
-const NOT_ALLOWED: Refused = { status: 405, body: 'Method Not Allowed\n', headers: { allow: 'GET, HEAD' } }
+const NOT_ALLOWED: Refused = {
+  status: 405,
+  body: 'Method Not Allowed\n',
+  headers: { allow: 'GET, HEAD' },
+}
 
 /** Accepted only to be dropped. */
 const neverServed = ({ attempt }: Knock): Start => ({
@@ -211,7 +256,12 @@ const subprotocolOf = (offered: ReadonlySet<string>, request: IncomingMessage): 
 const FLOOD_BYTES = 1_000_000_000
 
 function spoil(response: ServerResponse, fault: DictionaryFault): void {
-  if (fault.do === 'refuse') answerPlain(response, { status: fault.status ?? 503, body: fault.body ?? '', headers: fault.headers ?? {} })
+  if (fault.do === 'refuse')
+    answerPlain(response, {
+      status: fault.status ?? 503,
+      body: fault.body ?? '',
+      headers: fault.headers ?? {},
+    })
   if (fault.do === 'flood') flood(response)
 }
 
@@ -229,12 +279,27 @@ function flood(response: ServerResponse): void {
   more()
 }
 
-function limitsOf({ server, pingEveryMs = 30_000, outboxEvents }: FakeJetstreamOptions): Shared['limits'] {
-  return { pingEveryMs, outboxEvents: outboxEvents ?? (server === 'v2' ? Number.POSITIVE_INFINITY : 50_000) }
+function limitsOf({
+  server,
+  pingEveryMs = 30_000,
+  outboxEvents,
+}: FakeJetstreamOptions): Shared['limits'] {
+  return {
+    pingEveryMs,
+    outboxEvents: outboxEvents ?? (server === 'v2' ? Number.POSITIVE_INFINITY : 50_000),
+  }
 }
 
-function scriptOf({ events = 0, generate, server }: FakeJetstreamOptions, log: JetstreamLog): Script<LogItem, LogEntry> {
-  if (typeof events !== 'number') return new Script(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
+function scriptOf(
+  { events = 0, generate, server }: FakeJetstreamOptions,
+  log: JetstreamLog,
+): Script<LogItem, LogEntry> {
+  if (typeof events !== 'number')
+    return new Script(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
   const grouped = server === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}
-  return new Script<LogItem, LogEntry>(generateEvents({ ...grouped, ...generate, count: events }), log, 'ahead')
+  return new Script<LogItem, LogEntry>(
+    generateEvents({ ...grouped, ...generate, count: events }),
+    log,
+    'ahead',
+  )
 }

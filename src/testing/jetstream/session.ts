@@ -55,7 +55,8 @@ export class Session extends LogReader<LogEntry> {
   /** The first options update came. */
   hello(): void {
     const { log } = this.library
-    if (this.live && log.options.server === 'legacy') this.#before = { end: log.end, filter: this.start.filter }
+    if (this.live && log.options.server === 'legacy')
+      this.#before = { end: log.end, filter: this.start.filter }
     if (this.live && log.options.server === 'v2') this.place = log.end
     this.state = 'open'
     this.pump()
@@ -76,7 +77,13 @@ export class Session extends LogReader<LogEntry> {
     const row = log.at(place)
     const filter = this.#filterAt(place)
     const { mostEvents = Number.POSITIVE_INFINITY } = this.start
-    if (row === undefined || log.isRemoved(row) || place - log.oldest >= mostEvents || !wants(filter, row)) return undefined
+    if (
+      row === undefined ||
+      log.isRemoved(row) ||
+      place - log.oldest >= mostEvents ||
+      !wants(filter, row)
+    )
+      return undefined
     const frame = this.start.wire === 'v1' ? forms.v1(row) : forms.v2(row)
     return frame !== undefined && this.#fits(frame, filter.maxMessageSizeBytes) ? frame : undefined
   }

@@ -21,7 +21,10 @@ export interface SubscribeRequest {
 const bad = (body: string): Refused => ({ status: 400, body })
 
 /** Reads a request for wire v1, in each server's own order and words. */
-export function readRequest(request: IncomingMessage, server: 'legacy' | 'v2'): SubscribeRequest | Refused {
+export function readRequest(
+  request: IncomingMessage,
+  server: 'legacy' | 'v2',
+): SubscribeRequest | Refused {
   const url = new URL(request.url ?? '/', 'ws://127.0.0.1')
   if (url.pathname !== '/subscribe') return notFound(server)
   return server === 'v2' ? readV2(request, url) : readLegacy(request, url.searchParams)
@@ -30,7 +33,11 @@ export function readRequest(request: IncomingMessage, server: 'legacy' | 'v2'): 
 export const notFound = (server: 'legacy' | 'v2'): Refused =>
   server === 'v2'
     ? { status: 404, body: '404 page not found\n' }
-    : { status: 404, body: '{"message":"Not Found"}\n', headers: { 'content-type': 'application/json' } }
+    : {
+        status: 404,
+        body: '{"message":"Not Found"}\n',
+        headers: { 'content-type': 'application/json' },
+      }
 
 function readLegacy(request: IncomingMessage, params: URLSearchParams): SubscribeRequest | Refused {
   const { cursor, refusal } = parseCursor(params.get('cursor'), 'legacy')
@@ -49,12 +56,15 @@ function readV2(request: IncomingMessage, url: URL): SubscribeRequest | Refused 
   const { cursor, refusal } = parseCursor(params.get('cursor'), 'v2')
   if (refusal !== undefined) return bad(refusal)
   const asked = flags(request, params)
-  return asked.compressed && offersDeflate(request) ? bad(TWO_SCHEMES) : { filter, cursor, ...asked }
+  return asked.compressed && offersDeflate(request)
+    ? bad(TWO_SCHEMES)
+    : { filter, cursor, ...asked }
 }
 
 const TWO_SCHEMES =
   'choose one compression scheme: custom zstd (compress=true / Socket-Encoding: zstd) or RFC 7692 permessage-deflate, not both\n'
-const offersDeflate = (request: IncomingMessage): boolean => /permessage-deflate/.test(request.headers['sec-websocket-extensions'] ?? '')
+const offersDeflate = (request: IncomingMessage): boolean =>
+  /permessage-deflate/.test(request.headers['sec-websocket-extensions'] ?? '')
 
 /** Go's parser is stricter than this platform's. */
 export function malformedQuery(query: string): string | undefined {
@@ -64,20 +74,35 @@ export function malformedQuery(query: string): string | undefined {
   return broken === undefined ? undefined : `invalid URL escape ${JSON.stringify(broken)}`
 }
 
-function tryFilter(params: URLSearchParams, server: 'legacy' | 'v2'): JetstreamFilter | InvalidOptions {
-  const wanted = { wantedCollections: params.getAll('wantedCollections'), wantedDids: params.getAll('wantedDids') }
+function tryFilter(
+  params: URLSearchParams,
+  server: 'legacy' | 'v2',
+): JetstreamFilter | InvalidOptions {
+  const wanted = {
+    wantedCollections: params.getAll('wantedCollections'),
+    wantedDids: params.getAll('wantedDids'),
+  }
   const size = params.get('maxMessageSizeBytes') ?? ''
   try {
-    return filterOf({ ...wanted, maxMessageSizeBytes: /^\+?\d+$/.test(size) ? Number(size) : 0 }, server)
+    return filterOf(
+      { ...wanted, maxMessageSizeBytes: /^\+?\d+$/.test(size) ? Number(size) : 0 },
+      server,
+    )
   } catch (error) {
     if (error instanceof InvalidOptions) return error
     throw error
   }
 }
 
-function flags(request: IncomingMessage, params: URLSearchParams): { readonly compressed: boolean; readonly requireHello: boolean } {
+function flags(
+  request: IncomingMessage,
+  params: URLSearchParams,
+): { readonly compressed: boolean; readonly requireHello: boolean } {
   const encoding = String(request.headers['socket-encoding'] ?? '')
-  return { compressed: encoding.includes('zstd') || params.get('compress') === 'true', requireHello: params.get('requireHello') === 'true' }
+  return {
+    compressed: encoding.includes('zstd') || params.get('compress') === 'true',
+    requireHello: params.get('requireHello') === 'true',
+  }
 }
 
 /** Answers a handshake with plain HTTP. */

@@ -18,8 +18,17 @@ type Json = Readonly<Record<string, unknown>>
 export function envelopeOf(text: string): Envelope {
   const value = parse(text)
   if (typeof value?.$type === 'string') return v2EnvelopeOf(value)
-  const { did, time_us, cursor, kind, commit } = (value ?? {}) as Omit<Envelope, 'wire'> & { commit?: { collection?: string } }
-  return { wire: 'v1', did, time_us, cursor, kind, collection: kind === 'commit' ? commit?.collection : undefined }
+  const { did, time_us, cursor, kind, commit } = (value ?? {}) as Omit<Envelope, 'wire'> & {
+    commit?: { collection?: string }
+  }
+  return {
+    wire: 'v1',
+    did,
+    time_us,
+    cursor,
+    kind,
+    collection: kind === 'commit' ? commit?.collection : undefined,
+  }
 }
 
 /** An event of wire v1 as wire v2 writes it: `undefined` for what is none. */
@@ -27,27 +36,45 @@ export function toV2(text: string, seq: number, timeUs: number): string | undefi
   const value = parse(text)
   if (typeof value?.kind !== 'string') return undefined
   const { did, time_us, cursor, kind, commit, ...body } = value
-  const payload = { ...body, ...((commit ?? {}) as Json), $type: `${SUBSCRIBE_EVENTS}#${kind}`, did, seq, time: timeOf(timeUs) }
+  const payload = {
+    ...body,
+    ...((commit ?? {}) as Json),
+    $type: `${SUBSCRIBE_EVENTS}#${kind}`,
+    did,
+    seq,
+    time: timeOf(timeUs),
+  }
   return escapeHtml(JSON.stringify(sorted({ $type: 'message', payload })))
 }
 
-/** A frame of wire v2 as wire v1 of the same server writes it: `undefined` for what it never sends. */
+/**
+ * A frame of wire v2 as wire v1 of the same server writes it: `undefined` for what it never sends.
+ */
 export function toV1(text: string): string | undefined {
   const payload = parse(text)?.payload as Json | undefined
   if (payload?.seq === undefined) return undefined
   const { $type, did, seq, time, rev, operation, collection, rkey, record, cid, ...body } = payload
   const kind = kindOf($type)
   if (kind === 'sync') return undefined
-  const rest = kind === 'commit' ? { commit: { rev, operation, collection, rkey, record, cid } } : body
-  return escapeHtml(JSON.stringify({ did, time_us: microsecondsOf(String(time)), cursor: seq, kind, ...rest }))
+  const rest =
+    kind === 'commit' ? { commit: { rev, operation, collection, rkey, record, cid } } : body
+  return escapeHtml(
+    JSON.stringify({ did, time_us: microsecondsOf(String(time)), cursor: seq, kind, ...rest }),
+  )
 }
 
 /** One frame that tells something about the stream. */
 export const infoFrame = (name: string, message: string): string =>
-  escapeHtml(JSON.stringify({ $type: 'message', payload: { $type: `${SUBSCRIBE_EVENTS}#info`, message, name } }))
+  escapeHtml(
+    JSON.stringify({
+      $type: 'message',
+      payload: { $type: `${SUBSCRIBE_EVENTS}#info`, message, name },
+    }),
+  )
 
 /** The last frame before an end that the server explains. */
-export const errorFrame = (error: string, message: string): string => escapeHtml(JSON.stringify({ $type: 'error', error, message }))
+export const errorFrame = (error: string, message: string): string =>
+  escapeHtml(JSON.stringify({ $type: 'error', error, message }))
 
 /** Go's encoder, which servers use, escapes these three and the two line separators. */
 export const escapeHtml = (text: string): string =>
@@ -63,7 +90,14 @@ function v2EnvelopeOf({ payload }: Json): Envelope {
   }
   if (seq === undefined) return { wire: 'v2' }
   const time_us = microsecondsOf(String(time))
-  return { wire: 'v2', did, time_us: Number.isNaN(time_us) ? undefined : time_us, cursor: seq, kind: kindOf($type), collection }
+  return {
+    wire: 'v2',
+    did,
+    time_us: Number.isNaN(time_us) ? undefined : time_us,
+    cursor: seq,
+    kind: kindOf($type),
+    collection,
+  }
 }
 
 const kindOf = ($type: unknown): string => String($type).replace(/^.*#/, '')
@@ -74,7 +108,8 @@ function timeOf(timeUs: number): string {
   return `${seconds}.${String(timeUs % 1_000_000).padStart(6, '0')}Z`
 }
 
-const microsecondsOf = (time: string): number => Date.parse(`${time.slice(0, 19)}Z`) * 1000 + Number(time.slice(20, 26))
+const microsecondsOf = (time: string): number =>
+  Date.parse(`${time.slice(0, 19)}Z`) * 1000 + Number(time.slice(20, 26))
 
 /** Go writes the keys of a map in order. */
 function sorted(value: unknown): unknown {
@@ -87,7 +122,9 @@ function sorted(value: unknown): unknown {
 function parse(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Json)
+      : undefined
   } catch {
     return undefined
   }

@@ -7,7 +7,10 @@ import { checkDictionary } from '../../zstd/dictionary/dictionary.js'
 import { readFrameHeader } from '../../zstd/frame/frame-header.js'
 import { type Frame, frameOf } from '../wire/frame-store.js'
 
-/** Makes binary frames of texts. Each row is compressed once, however many connections and replays want it. */
+/**
+ * Makes binary frames of texts. Each row is compressed once, however many connections and replays
+ * want it.
+ */
 export class Packer {
   readonly #packed = new WeakMap<Frame, Uint8Array>()
 
@@ -35,9 +38,16 @@ export interface Zstd {
 }
 
 /** @param compress takes the place of our own encoder */
-export async function zstdWith(dictionary: Uint8Array, compress?: (json: Uint8Array) => Uint8Array): Promise<Zstd> {
+export async function zstdWith(
+  dictionary: Uint8Array,
+  compress?: (json: Uint8Array) => Uint8Array,
+): Promise<Zstd> {
   const own = dictionary.slice()
-  return { id: checkDictionary(own), dictionary: own, packer: new Packer(compress ?? (await encoderOf(own))) }
+  return {
+    id: checkDictionary(own),
+    dictionary: own,
+    packer: new Packer(compress ?? (await encoderOf(own))),
+  }
 }
 
 /** Servers leave the content size out of frames for texts below this. */
@@ -50,7 +60,16 @@ async function encoderOf(dictionary: Uint8Array): Promise<(json: Uint8Array) => 
   return (json) => {
     const room = zstd.compressBound(json.length)
     const [source, target] = [zstd.put(json), zstd.allocate(room)]
-    const size = zstd.compressUsingDict(context, target, room, source, json.length, address, dictionary.length, LEVEL)
+    const size = zstd.compressUsingDict(
+      context,
+      target,
+      room,
+      source,
+      json.length,
+      address,
+      dictionary.length,
+      LEVEL,
+    )
     const frame = zstd.heap.slice(target, target + size)
     zstd.release(source)
     zstd.release(target)
@@ -58,7 +77,10 @@ async function encoderOf(dictionary: Uint8Array): Promise<(json: Uint8Array) => 
   }
 }
 
-/** The same blocks under a header that names a window of 1 KiB and no size, RFC 8878 section 3.1.1.1. */
+/**
+ * The same blocks under a header that names a window of 1 KiB and no size, RFC 8878 section
+ * 3.1.1.1.
+ */
 function withoutContentSize(frame: Uint8Array): Uint8Array {
   const { bytes, dictionaryId } = readFrameHeader(frame)
   const id = [0, 8, 16, 24].map((shift) => (dictionaryId >>> shift) & 255)
@@ -70,6 +92,8 @@ let compiling: Promise<WebAssembly.Module> | undefined
 function compiled(): Promise<WebAssembly.Module> {
   // The package exports its entry alone; the file lies beside it.
   const entry = createRequire(import.meta.url).resolve('@bokuweb/zstd-wasm')
-  compiling ??= readFile(join(dirname(entry), 'zstd.wasm')).then((file) => compileZstd(Uint8Array.from(file)))
+  compiling ??= readFile(join(dirname(entry), 'zstd.wasm')).then((file) =>
+    compileZstd(Uint8Array.from(file)),
+  )
   return compiling
 }

@@ -2,7 +2,10 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { Changes } from '../server/changes.js'
 import { ProxyFlow, type ProxyRules } from './proxy-flow.js'
 
-/** What a {@link faultProxy} does to the connections that go through it. All of it may be changed while it runs. */
+/**
+ * What a {@link faultProxy} does to the connections that go through it. All of it may be changed
+ * while it runs.
+ */
 export interface ProxyFaults {
   /** Every byte comes so much later, both ways. @default 0 */
   readonly latencyMs?: number
@@ -10,18 +13,34 @@ export interface ProxyFaults {
   readonly bandwidth?: number
   /** Bytes from the target come in slices of so many `bytes`, `delayMs` apart. @default none */
   readonly slice?: { readonly bytes: number; readonly delayMs: number } | undefined
-  /** After so many bytes from the target a connection ends (FIN). Counted for each connection. @default Infinity */
+  /**
+   * After so many bytes from the target a connection ends (FIN). Counted for each connection.
+   * @default Infinity
+   */
   readonly limitBytes?: number
-  /** After so many bytes from the target a connection is reset (RST). Counted for each connection. @default Infinity */
+  /**
+   * After so many bytes from the target a connection is reset (RST). Counted for each connection.
+   * @default Infinity
+   */
   readonly resetAfterBytes?: number
-  /** Nothing is forwarded either way and no end is passed on, while both sockets stay open: a cable that is cut. @default false */
+  /**
+   * Nothing is forwarded either way and no end is passed on, while both sockets stay open: a cable
+   * that is cut. @default false
+   */
   readonly halfOpen?: boolean
   /** New connections are accepted and led nowhere. @default false */
   readonly blackhole?: boolean
 }
 
 /** What a proxy can prove to have done. */
-export type FiredProxyFault = 'latency' | 'bandwidth' | 'slice' | 'limit' | 'reset' | 'halfOpen' | 'blackhole'
+export type FiredProxyFault =
+  | 'latency'
+  | 'bandwidth'
+  | 'slice'
+  | 'limit'
+  | 'reset'
+  | 'halfOpen'
+  | 'blackhole'
 
 /** Where the proxy leads. */
 export interface FaultProxyOptions extends ProxyFaults {
@@ -44,17 +63,27 @@ export interface FaultProxy extends AsyncDisposable {
   readonly bytesDown: number
   /** Bytes passed on from clients to the target. */
   readonly bytesUp: number
-  /** Changes some of the faults, also for the connections that are open; `blackhole` for new ones only. */
+  /**
+   * Changes some of the faults, also for the connections that are open; `blackhole` for new ones
+   * only.
+   */
   set(faults: ProxyFaults): void
-  /** Resolves when the condition holds; asked again at each connection, end, fault and piece of data. */
+  /**
+   * Resolves when the condition holds; asked again at each connection, end, fault and piece of
+   * data.
+   */
   when(holds: () => boolean): Promise<void>
-  /** Ends every connection, and rejects if a fault that ends or cuts a connection was set and never met one. Also what `await using` calls. */
+  /**
+   * Ends every connection, and rejects if a fault that ends or cuts a connection was set and never
+   * met one. Also what `await using` calls.
+   */
   close(): Promise<void>
 }
 
 /**
- * Starts a TCP proxy in front of a server, to do to a connection what only a network can: delay, starve, slice, cut or reset it,
- * or leave it half-open. Faults are counted in bytes from the target, the handshake included.
+ * Starts a TCP proxy in front of a server, to do to a connection what only a network can: delay,
+ * starve, slice, cut or reset it, or leave it half-open. Faults are counted in bytes from the
+ * target, the handshake included.
  *
  * @example
  * await using server = await fakeJetstream({ events: 10_000 })
@@ -62,7 +91,9 @@ export interface FaultProxy extends AsyncDisposable {
  * const count$ = jetstream$({ host: proxy.url }).pipe(take(10_000), count())
  */
 export async function faultProxy({ target, ...faults }: FaultProxyOptions): Promise<FaultProxy> {
-  const { port, pathname } = new URL(typeof target === 'number' ? `ws://127.0.0.1:${target}` : target)
+  const { port, pathname } = new URL(
+    typeof target === 'number' ? `ws://127.0.0.1:${target}` : target,
+  )
   const proxy = new TcpProxy(Number(port), pathname === '/' ? '' : pathname, faults)
   await proxy.listen()
   return proxy
@@ -106,7 +137,9 @@ class TcpProxy implements FaultProxy, ProxyRules {
   }
 
   async listen(): Promise<void> {
-    await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve, reject) =>
+      this.#server.once('error', reject).listen(0, '127.0.0.1', resolve),
+    )
   }
 
   set(faults: ProxyFaults): void {
@@ -135,7 +168,8 @@ class TcpProxy implements FaultProxy, ProxyRules {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((resolve) => this.#server.close(resolve))
     const missing = [...this.#wanted].filter((name) => !this.fired.includes(name))
-    if (missing.length > 0) throw new Error(`faults of the proxy that never happened: ${missing.join(', ')}`)
+    if (missing.length > 0)
+      throw new Error(`faults of the proxy that never happened: ${missing.join(', ')}`)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -147,7 +181,11 @@ class TcpProxy implements FaultProxy, ProxyRules {
     this.#track(client)
     this.#clients.add(client)
     if (this.faults.blackhole) this.fire('blackhole')
-    else this.#join(client, this.#track(connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true })))
+    else
+      this.#join(
+        client,
+        this.#track(connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true })),
+      )
     this.#changes.changed()
   }
 
@@ -163,7 +201,10 @@ class TcpProxy implements FaultProxy, ProxyRules {
   }
 
   #join(client: Socket, target: Socket): void {
-    for (const flow of [new ProxyFlow(client, target, 'up', this), new ProxyFlow(target, client, 'down', this)]) {
+    for (const flow of [
+      new ProxyFlow(client, target, 'up', this),
+      new ProxyFlow(target, client, 'down', this),
+    ]) {
       this.#flows.add(flow)
       flow.to.on('close', () => this.#flows.delete(flow))
     }
@@ -171,7 +212,17 @@ class TcpProxy implements FaultProxy, ProxyRules {
 }
 
 /** The faults that end or cut a connection must be seen to; a delay cannot fail to happen. */
-function endings({ limitBytes, resetAfterBytes, halfOpen, blackhole }: ProxyFaults): FiredProxyFault[] {
-  const set = { limit: Number.isFinite(limitBytes), reset: Number.isFinite(resetAfterBytes), halfOpen, blackhole }
+function endings({
+  limitBytes,
+  resetAfterBytes,
+  halfOpen,
+  blackhole,
+}: ProxyFaults): FiredProxyFault[] {
+  const set = {
+    limit: Number.isFinite(limitBytes),
+    reset: Number.isFinite(resetAfterBytes),
+    halfOpen,
+    blackhole,
+  }
   return (['limit', 'reset', 'halfOpen', 'blackhole'] as const).filter((name) => set[name])
 }

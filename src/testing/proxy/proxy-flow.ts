@@ -109,19 +109,34 @@ export class ProxyFlow {
     const piece = this.#pieces.shift()
     if (piece === undefined) return Buffer.alloc(0)
     const most = this.direction === 'down' ? this.#step() : piece.bytes.length
-    if (most < piece.bytes.length) this.#pieces.unshift({ ...piece, bytes: piece.bytes.subarray(most) })
+    if (most < piece.bytes.length)
+      this.#pieces.unshift({ ...piece, bytes: piece.bytes.subarray(most) })
     return piece.bytes.subarray(0, most)
   }
 
   #step(): number {
     const { slice, bandwidth, limitBytes, resetAfterBytes } = this.rules.faults
-    const left = Math.min(limitBytes ?? Number.POSITIVE_INFINITY, resetAfterBytes ?? Number.POSITIVE_INFINITY) - this.#passed
+    const left =
+      Math.min(
+        limitBytes ?? Number.POSITIVE_INFINITY,
+        resetAfterBytes ?? Number.POSITIVE_INFINITY,
+      ) - this.#passed
     // Ten steps a second are as even as a line needs to be.
-    return Math.max(1, Math.ceil(Math.min(left, slice?.bytes ?? Number.POSITIVE_INFINITY, (bandwidth ?? Number.POSITIVE_INFINITY) / 10)))
+    return Math.max(
+      1,
+      Math.ceil(
+        Math.min(
+          left,
+          slice?.bytes ?? Number.POSITIVE_INFINITY,
+          (bandwidth ?? Number.POSITIVE_INFINITY) / 10,
+        ),
+      ),
+    )
   }
 
   #ending(): 'reset' | 'limit' | undefined {
-    const { limitBytes = Number.POSITIVE_INFINITY, resetAfterBytes = Number.POSITIVE_INFINITY } = this.rules.faults
+    const { limitBytes = Number.POSITIVE_INFINITY, resetAfterBytes = Number.POSITIVE_INFINITY } =
+      this.rules.faults
     if (this.#passed >= resetAfterBytes) return 'reset'
     return this.#passed >= limitBytes ? 'limit' : undefined
   }

@@ -4,7 +4,9 @@ import { ReposServer } from './server.js'
 
 /** How a {@link fakeRepos} behaves. */
 export interface FakeReposOptions {
-  /** The repos it lists: a number of generated ones, or a list of them as they go out. @default 0 */
+  /**
+   * The repos it lists: a number of generated ones, or a list of them as they go out. @default 0
+   */
   readonly repos?: number | Iterable<unknown>
   /** For generated ones. @default 1 */
   readonly seed?: number
@@ -30,7 +32,9 @@ export interface FakeReposRequest extends FakeRequest {
   readonly aborted: boolean
 }
 
-/** A server of `com.atproto.sync.listRepos` on this machine's loopback. Made by {@link fakeRepos}. */
+/**
+ * A server of `com.atproto.sync.listRepos` on this machine's loopback. Made by {@link fakeRepos}.
+ */
 export interface FakeRepos extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
@@ -47,12 +51,16 @@ export interface FakeRepos extends AsyncDisposable {
   add(...repos: readonly unknown[]): void
   /** Resolves when the condition holds; asked again at each request, answer, fault and end. */
   when(holds: () => boolean): Promise<void>
-  /** Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using` calls. */
+  /**
+   * Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using`
+   * calls.
+   */
   close(): Promise<void>
 }
 
 /**
- * Starts a real HTTP server that pages through a list of repositories as a relay or a PDS does, refusals included, and goes wrong on request.
+ * Starts a real HTTP server that pages through a list of repositories as a relay or a PDS does,
+ * refusals included, and goes wrong on request.
  *
  * @example
  * ```ts

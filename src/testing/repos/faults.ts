@@ -9,8 +9,16 @@ interface FaultBase {
 
 /** What a {@link FakeRepos} does in place of an orderly page. */
 export type ReposFaultAction =
-  /** Another HTTP answer: 429 or 500, a redirect with a `location`. @default status 503, body '', no headers */
-  | { readonly do: 'refuse'; readonly status?: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
+  /**
+   * Another HTTP answer: 429 or 500, a redirect with a `location`. @default status 503, body '', no
+   * headers
+   */
+  | {
+      readonly do: 'refuse'
+      readonly status?: number
+      readonly body?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   /** No answer, for as long as the client waits. */
   | { readonly do: 'hang' }
   /** The TCP connection is reset before an answer. */
@@ -52,17 +60,24 @@ export class ReposFaultPlan {
 
   /** The fault for this request, now counted as fired. */
   at(request: number): ReposFault | undefined {
-    const due = this.faults.find(({ onRequest, times = 1 }) => request >= onRequest && request < onRequest + times)
+    const due = this.faults.find(
+      ({ onRequest, times = 1 }) => request >= onRequest && request < onRequest + times,
+    )
     if (due !== undefined) this.fired.push({ fault: due, request })
     return due
   }
 
-  /** One line for each fault that did not fire as often as it was asked to; an endless one must have fired once. */
+  /**
+   * One line for each fault that did not fire as often as it was asked to; an endless one must have
+   * fired once.
+   */
   get missing(): readonly string[] {
     return this.faults.flatMap((fault) => {
       const wanted = fault.times === Number.POSITIVE_INFINITY ? 1 : (fault.times ?? 1)
       const count = this.fired.filter((fired) => fired.fault === fault).length
-      return fault.optional || count >= wanted ? [] : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
+      return fault.optional || count >= wanted
+        ? []
+        : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
     })
   }
 }

@@ -41,8 +41,10 @@ const limitOf = (params: URLSearchParams): number => Number(params.get('limit') 
 const relay: ReposStyle = {
   query(params) {
     const [limit, cursor] = [limitOf(params), params.get('cursor') ?? '0']
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) return invalid('BadRequest', `limit parameter invalid: ${limit}`, '\n')
-    if (!/^\d+$/.test(cursor)) return invalid('BadRequest', `limit parameter invalid cursor: ${cursor}`, '\n')
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+      return invalid('BadRequest', `limit parameter invalid: ${limit}`, '\n')
+    if (!/^\d+$/.test(cursor))
+      return invalid('BadRequest', `limit parameter invalid cursor: ${cursor}`, '\n')
     return { from: Number(cursor), limit }
   },
   cursorOf: (count) => String(count),
@@ -55,13 +57,19 @@ const pds: ReposStyle = {
     const [limit, cursor] = [limitOf(params), params.get('cursor')]
     const says = limit < 1 ? `small (minimum 1, got ${limit})` : `big (maximum 1000, got ${limit})`
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-      return invalid('InvalidRequest', `Invalid com.atproto.sync.listRepos params: integer too ${says}`)
+      return invalid(
+        'InvalidRequest',
+        `Invalid com.atproto.sync.listRepos params: integer too ${says}`,
+      )
     }
     if (cursor === null) return { from: 0, limit }
     const ms = /^(\d+)::did:/.exec(cursor)?.[1]
-    return ms === undefined ? invalid('InvalidRequest', 'Malformed cursor') : { from: (Number(ms) - FIRST_ACCOUNT_MS) / EVERY_MS, limit }
+    return ms === undefined
+      ? invalid('InvalidRequest', 'Malformed cursor')
+      : { from: (Number(ms) - FIRST_ACCOUNT_MS) / EVERY_MS, limit }
   },
-  cursorOf: (count, repo) => `${FIRST_ACCOUNT_MS + count * EVERY_MS}::${(repo as { readonly did?: string } | undefined)?.did ?? 'did:'}`,
+  cursorOf: (count, repo) =>
+    `${FIRST_ACCOUNT_MS + count * EVERY_MS}::${(repo as { readonly did?: string } | undefined)?.did ?? 'did:'}`,
   goesOn: (page) => page.length > 0,
 }
 

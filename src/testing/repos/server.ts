@@ -49,8 +49,12 @@ export class ReposServer implements FakeRepos {
   }
 
   async listen(port: number): Promise<void> {
-    this.#http.on('connection', (socket) => this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))))
-    await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(port, '127.0.0.1', resolve))
+    this.#http.on('connection', (socket) =>
+      this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))),
+    )
+    await new Promise<void>((resolve, reject) =>
+      this.#http.once('error', reject).listen(port, '127.0.0.1', resolve),
+    )
   }
 
   add(...repos: readonly unknown[]): void {
@@ -76,7 +80,9 @@ export class ReposServer implements FakeRepos {
     await new Promise((resolve) => this.#http.close(resolve))
     const { missing } = this.#faults
     if (missing.length > 0)
-      throw new Error(`faults that never happened, after ${this.requests.length} requests:\n  ${missing.join('\n  ')}`)
+      throw new Error(
+        `faults that never happened, after ${this.requests.length} requests:\n  ${missing.join('\n  ')}`,
+      )
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -99,7 +105,10 @@ export class ReposServer implements FakeRepos {
     this.#changes.changed()
   }
 
-  #record({ url = '/', headers }: IncomingMessage, params: URLSearchParams): Writable<FakeReposRequest> {
+  #record(
+    { url = '/', headers }: IncomingMessage,
+    params: URLSearchParams,
+  ): Writable<FakeReposRequest> {
     const entry = {
       request: this.requests.length + 1,
       url,
@@ -153,18 +162,29 @@ export class ReposServer implements FakeRepos {
   }
 
   #cursorBehind(asked: ReposQuery, behind: number, fault: ReposFault | undefined): string {
-    const count = fault?.do === 'loop' ? Math.max(0, asked.from - (fault.back ?? 0) * asked.limit) : behind
+    const count =
+      fault?.do === 'loop' ? Math.max(0, asked.from - (fault.back ?? 0) * asked.limit) : behind
     return this.#style.cursorOf(count, this.repos[count - 1])
   }
 }
 
-function send(response: ServerResponse, status: number, body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(body)
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers })
+    .end(body)
 }
 
 /** The first half of a page. */
 function begin(response: ServerResponse, body: string, then: () => void = () => {}): void {
-  response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)) })
+  response.writeHead(200, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+  })
   response.write(body.slice(0, Math.floor(body.length / 2)), then)
 }
 

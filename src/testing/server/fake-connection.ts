@@ -35,6 +35,9 @@ export interface FakeConnection extends FakeAttempt {
   readonly pongs: number
   /** Events sent. */
   readonly sent: number
-  /** How the connection ended: the code of the client's close frame, or 1006. `undefined` while it is open. */
+  /**
+   * How the connection ended: the code of the client's close frame, or 1006. `undefined` while it
+   * is open.
+   */
   readonly closed: { readonly code: number; readonly reason: string } | undefined
 }

@@ -11,7 +11,10 @@ interface Entrance {
   close(): Promise<void>
 }
 
-/** What the fake servers of a socket share, whatever they send: their door, their connections, their faults, and their end. */
+/**
+ * What the fake servers of a socket share, whatever they send: their door, their connections, their
+ * faults, and their end.
+ */
 export abstract class FakeServer<C extends FakeConnection> implements AsyncDisposable {
   abstract readonly faults: FaultPlan
   abstract readonly sent: number
@@ -72,6 +75,7 @@ export abstract class FakeServer<C extends FakeConnection> implements AsyncDispo
     this.list.complete()
     const { missing } = this.faults
     const after = `after ${this.sent} ${this.items} over ${this.connections.length} connections`
-    if (missing.length > 0) throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
+    if (missing.length > 0)
+      throw new Error(`faults that never happened, ${after}:\n  ${missing.join('\n  ')}`)
   }
 }

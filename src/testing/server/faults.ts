@@ -2,30 +2,54 @@
 export type EventFaultAction =
   /** TCP RST. The client may lose what it had not read yet. */
   | { readonly do: 'reset' }
-  /** The TCP connection ends without a close frame: the client sees 1006, after all that was sent before. */
+  /**
+   * The TCP connection ends without a close frame: the client sees 1006, after all that was sent
+   * before.
+   */
   | { readonly do: 'drop' }
   /** A close frame. @default code 1000, reason '' */
   | { readonly do: 'close'; readonly code?: number; readonly reason?: string }
-  /** TCP stays up, and nothing is sent or answered any more: no events, pings, pongs, or reply to a close. */
+  /**
+   * TCP stays up, and nothing is sent or answered any more: no events, pings, pongs, or reply to a
+   * close.
+   */
   | { readonly do: 'silence' }
   /** No events any more; pings and pongs go on. */
   | { readonly do: 'stall' }
-  /** One more frame between two events: text or binary (by its type, or `as`), or bytes on the wire as they are (`as: 'raw'`). */
-  | { readonly do: 'garbage'; readonly frame: string | Uint8Array; readonly as?: 'text' | 'binary' | 'raw' }
+  /**
+   * One more frame between two events: text or binary (by its type, or `as`), or bytes on the wire
+   * as they are (`as: 'raw'`).
+   */
+  | {
+      readonly do: 'garbage'
+      readonly frame: string | Uint8Array
+      readonly as?: 'text' | 'binary' | 'raw'
+    }
   /** A ping out of turn. */
   | { readonly do: 'ping' }
   /** The next `events` of the log are left out: a hole that nothing announces. */
   | { readonly do: 'skip'; readonly events: number }
   /** The last `events` of the log are sent once more. */
   | { readonly do: 'repeat'; readonly events: number }
-  /** What the server says as an error frame before it ends the TCP connection (wire v2); wire v1 has no words for it. @default message '' */
+  /**
+   * What the server says as an error frame before it ends the TCP connection (wire v2); wire v1 has
+   * no words for it. @default message ''
+   */
   | { readonly do: 'error'; readonly error: string; readonly message?: string }
 
 /** What a {@link FakeJetstream} does instead of accepting a client. */
 export type ConnectFaultAction =
   /** An HTTP answer. @default status 503, body '', no headers */
-  | { readonly do: 'refuse'; readonly status?: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
-  /** The handshake succeeds; then the TCP connection ends, or a close frame is sent if there is a `code`. */
+  | {
+      readonly do: 'refuse'
+      readonly status?: number
+      readonly body?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  /**
+   * The handshake succeeds; then the TCP connection ends, or a close frame is sent if there is a
+   * `code`.
+   */
   | { readonly do: 'accept-and-drop'; readonly code?: number; readonly reason?: string }
   /** The TCP connection is accepted, and the handshake never answered. */
   | { readonly do: 'hang' }
@@ -34,25 +58,40 @@ export type ConnectFaultAction =
  * `stand-still`: whatever the client asks for, it is sent the first `events` of the log, and cut.
  * `onConnect`: as of other faults.
  */
-export type StandStillFault = FaultBase & { readonly onConnect: number; readonly do: 'stand-still'; readonly events: number }
+export type StandStillFault = FaultBase & {
+  readonly onConnect: number
+  readonly do: 'stand-still'
+  readonly events: number
+}
 
 /** What a {@link FakeJetstream} does instead of handing out its zstd dictionary. */
 export type DictionaryFaultAction =
   /** Another HTTP answer. @default status 503, body '', no headers */
-  | { readonly do: 'refuse'; readonly status?: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly do: 'refuse'
+      readonly status?: number
+      readonly body?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   /** No answer. */
   | { readonly do: 'hang' }
   /** A body of 1 GB, as fast as it is taken. */
   | { readonly do: 'flood' }
 
 interface FaultBase {
-  /** How many times it fires: `after` repeats at each multiple, `onConnect` at the attempts that follow. @default 1 */
+  /**
+   * How many times it fires: `after` repeats at each multiple, `onConnect` at the attempts that
+   * follow. @default 1
+   */
   readonly times?: number
   /** Whether it may stay unfired. @default false: closing the server then fails */
   readonly optional?: boolean
 }
 
-/** `after`: once so many events were sent, over all connections, and the last of them has left for the network. 0: before the first. */
+/**
+ * `after`: once so many events were sent, over all connections, and the last of them has left for
+ * the network. 0: before the first.
+ */
 export type EventFault = FaultBase & { readonly after: number } & EventFaultAction
 
 /** What can happen to any connection; the other faults are about a log. */
@@ -87,7 +126,11 @@ export class FaultPlan {
 
   /** How many events may be sent before the next fault is due. */
   room(sent: number): number {
-    return Math.min(...this.#faults.map((fault) => (isEventFault(fault) ? this.#nextAt(fault) - sent : Number.POSITIVE_INFINITY)))
+    return Math.min(
+      ...this.#faults.map((fault) =>
+        isEventFault(fault) ? this.#nextAt(fault) - sent : Number.POSITIVE_INFINITY,
+      ),
+    )
   }
 
   /** The next fault due after so many events, now counted as fired. */
@@ -99,28 +142,39 @@ export class FaultPlan {
 
   /** The fault for this attempt, now counted as fired. */
   onConnect(attempt: number, sent: number): ConnectFault | undefined {
-    const due = this.#faults.filter(isConnectFault).find((fault) => covers(fault.onConnect, fault, attempt))
+    const due = this.#faults
+      .filter(isConnectFault)
+      .find((fault) => covers(fault.onConnect, fault, attempt))
     if (due) this.fired.push({ fault: due, attempt, sent })
     return due
   }
 
   /** How many events are all that this attempt gets, now counted as fired. */
   standStill(attempt: number, sent: number): number | undefined {
-    const due = this.#faults.filter(isStandStill).find((fault) => covers(fault.onConnect, fault, attempt))
+    const due = this.#faults
+      .filter(isStandStill)
+      .find((fault) => covers(fault.onConnect, fault, attempt))
     if (due) this.fired.push({ fault: due, attempt, sent })
     return due?.events
   }
 
   /** The fault for this request for the dictionary, now counted as fired. */
   onDictionary(request: number, sent: number): DictionaryFault | undefined {
-    const due = this.#faults.filter(isDictionaryFault).find((fault) => covers(fault.onDictionary, fault, request))
+    const due = this.#faults
+      .filter(isDictionaryFault)
+      .find((fault) => covers(fault.onDictionary, fault, request))
     if (due) this.fired.push({ fault: due, attempt: request, sent })
     return due
   }
 
-  /** One line for each fault that did not fire as often as it was asked to; an endless one must have fired once. */
+  /**
+   * One line for each fault that did not fire as often as it was asked to; an endless one must have
+   * fired once.
+   */
   get missing(): readonly string[] {
-    return this.#faults.filter((fault) => !fault.optional).flatMap((fault) => this.#missingOf(fault))
+    return this.#faults
+      .filter((fault) => !fault.optional)
+      .flatMap((fault) => this.#missingOf(fault))
   }
 
   #missingOf(fault: JetstreamFault): string[] {
@@ -142,6 +196,9 @@ export class FaultPlan {
 
 const isEventFault = (fault: JetstreamFault): fault is EventFault => 'after' in fault
 const isStandStill = (fault: JetstreamFault): fault is StandStillFault => fault.do === 'stand-still'
-const isConnectFault = (fault: JetstreamFault): fault is ConnectFault => 'onConnect' in fault && !isStandStill(fault)
-const isDictionaryFault = (fault: JetstreamFault): fault is DictionaryFault => 'onDictionary' in fault
-const covers = (first: number, { times = 1 }: FaultBase, n: number): boolean => n >= first && n < first + times
+const isConnectFault = (fault: JetstreamFault): fault is ConnectFault =>
+  'onConnect' in fault && !isStandStill(fault)
+const isDictionaryFault = (fault: JetstreamFault): fault is DictionaryFault =>
+  'onDictionary' in fault
+const covers = (first: number, { times = 1 }: FaultBase, n: number): boolean =>
+  n >= first && n < first + times

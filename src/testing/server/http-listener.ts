@@ -1,4 +1,10 @@
-import { createServer, type ServerOptions as HttpOptions, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type ServerOptions as HttpOptions,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type WebSocket, type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws'
 import { type Refused, refuse } from '../jetstream/subscribe-request.js'
@@ -17,7 +23,10 @@ export interface Knock {
 export interface House {
   /** Somebody asks for a WebSocket. */
   knocked(knock: Knock): void
-  /** Answers who asks for a WebSocket at another place, which counts as no attempt; `false` where it is the right one. */
+  /**
+   * Answers who asks for a WebSocket at another place, which counts as no attempt; `false` where it
+   * is the right one.
+   */
   strayed?(request: IncomingMessage, socket: Socket): boolean
   /** Somebody asks for something else. */
   asked(request: IncomingMessage, response: ServerResponse): void
@@ -36,7 +45,12 @@ export class Door {
     options: { readonly http?: HttpOptions; readonly ws?: WebSocketOptions } = {},
   ) {
     this.#http = createServer(options.http ?? {})
-    this.#wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: () => false, ...options.ws })
+    this.#wss = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      handleProtocols: () => false,
+      ...options.ws,
+    })
   }
 
   /** Stays when the door is closed, for whoever wants to dial a server that is gone. */
@@ -49,10 +63,16 @@ export class Door {
   }
 
   async listen(port: number): Promise<void> {
-    this.#http.on('connection', (socket) => this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))))
-    this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.#upgrade(request, socket, head))
+    this.#http.on('connection', (socket) =>
+      this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))),
+    )
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    )
     this.#http.on('request', (request, response) => this.house.asked(request, response))
-    await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(port, '127.0.0.1', resolve))
+    await new Promise<void>((resolve, reject) =>
+      this.#http.once('error', reject).listen(port, '127.0.0.1', resolve),
+    )
     this.#port = (this.#http.address() as AddressInfo).port
   }
 
@@ -75,7 +95,12 @@ export class Door {
     knock: Knock,
     joined: (ws: WebSocket, end: { readonly code?: number; readonly reason?: string }) => void,
   ): void {
-    if (fault.do === 'refuse') this.refuse(knock, { status: fault.status ?? 503, body: fault.body ?? '', headers: fault.headers ?? {} })
+    if (fault.do === 'refuse')
+      this.refuse(knock, {
+        status: fault.status ?? 503,
+        body: fault.body ?? '',
+        headers: fault.headers ?? {},
+      })
     if (fault.do === 'accept-and-drop') this.accept(knock, (ws) => joined(ws, fault))
   }
 
@@ -94,7 +119,15 @@ export class Door {
   #attempted({ url = '/', headers }: IncomingMessage): FakeAttempt & { status: number } {
     const { searchParams: params } = urlOf(url)
     const cursor = params.get('cursor') ?? undefined
-    const attempt = { attempt: this.attempts.length + 1, url, params, cursor, headers, startedAt: performance.now(), status: 0 }
+    const attempt = {
+      attempt: this.attempts.length + 1,
+      url,
+      params,
+      cursor,
+      headers,
+      startedAt: performance.now(),
+      status: 0,
+    }
     this.attempts.push(attempt)
     return attempt
   }

@@ -14,7 +14,9 @@ export interface Library<R extends Row> {
   readonly changes: Changes
   readonly writeTimeoutMs: number
   sent: number
-  /** Appends more of the script, if it is this reader's turn to ask; answers whether there was any. */
+  /**
+   * Appends more of the script, if it is this reader's turn to ask; answers whether there was any.
+   */
   pull(): boolean
   /** A reader fell out: those who waited for it may go on. */
   fellOut(): void
@@ -23,7 +25,10 @@ export interface Library<R extends Row> {
 const BATCH_BYTES = 256 * 1024
 const BATCH_ROWS = 8192
 
-/** Reads the log at its own pace and writes what its client wants: one batch under way at a time, which is the back pressure. */
+/**
+ * Reads the log at its own pace and writes what its client wants: one batch under way at a time,
+ * which is the back pressure.
+ */
 export abstract class LogReader<R extends Row> extends ServedConnection {
   /** The place of the next row to look at. */
   protected place: number
@@ -94,7 +99,11 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
     const frames: Frame[] = []
     this.place = Math.max(this.place, log.oldest)
     const stop = Math.min(log.end, this.place + BATCH_ROWS)
-    for (let bytes = 0; this.place < stop && frames.length < room && bytes < BATCH_BYTES; this.place++) {
+    for (
+      let bytes = 0;
+      this.place < stop && frames.length < room && bytes < BATCH_BYTES;
+      this.place++
+    ) {
       if (this.toSkip > 0 && this.toSkip--) continue
       const frame = this.frameAt(this.place)
       if (frame === undefined) continue
@@ -115,7 +124,9 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
     this.socket.uncork()
   }
 
-  /** After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting. */
+  /**
+   * After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting.
+   */
   #written(overdue: NodeJS.Timeout | undefined): void {
     clearTimeout(overdue)
     setImmediate(() => {
@@ -128,7 +139,9 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
   /** A write that the reader blocks for too long ends the connection without a close frame. */
   #deadline(): NodeJS.Timeout | undefined {
     const { writeTimeoutMs } = this.library
-    return writeTimeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => this.socket.destroy(), writeTimeoutMs)
+    return writeTimeoutMs === Number.POSITIVE_INFINITY
+      ? undefined
+      : setTimeout(() => this.socket.destroy(), writeTimeoutMs)
   }
 
   /** Fires what is due; answers whether that ended the sending. */

@@ -21,7 +21,9 @@ export class Playback {
 
   constructor(private readonly stage: Stage) {}
 
-  /** Never past a fault, so that what follows it is still to come. Answers whether there was any. */
+  /**
+   * Never past a fault, so that what follows it is still to come. Answers whether there was any.
+   */
   pull(): boolean {
     const { script, faults, sent, ratePerSecond } = this.stage
     if (ratePerSecond !== undefined) return false

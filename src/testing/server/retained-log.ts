@@ -12,7 +12,10 @@ export interface Retention {
 
 const TRIMMED_ROWS = 65_536
 
-/** Rows in order, of which the oldest go. Places are counted from the server's start and stay valid when old rows go. */
+/**
+ * Rows in order, of which the oldest go. Places are counted from the server's start and stay valid
+ * when old rows go.
+ */
 export class RetainedLog<R extends Row> {
   #rows: R[] = []
   /** The place of the first row. */
@@ -77,7 +80,11 @@ export class RetainedLog<R extends Row> {
   #expire(): void {
     const { retainEvents, retainMs } = this.retention
     const since = (this.newest?.timeUs ?? 0) - retainMs * 1000
-    while (this.end - this.#oldest > retainEvents || (this.at(this.#oldest)?.timeUs ?? since) < since) this.#forget()
+    while (
+      this.end - this.#oldest > retainEvents ||
+      (this.at(this.#oldest)?.timeUs ?? since) < since
+    )
+      this.#forget()
     // In large steps: shifting rows one by one would cost more than all the rest.
     if (this.#oldest - this.#base < TRIMMED_ROWS) return
     this.#rows = this.#rows.slice(this.#oldest - this.#base)

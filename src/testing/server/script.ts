@@ -6,7 +6,9 @@ export interface ScriptedLog<Item, Entry extends { readonly seq: number }> {
   push(entry: Entry): void
 }
 
-/** Items one after another, or a function that makes the n-th (from 0) until it answers `undefined`. */
+/**
+ * Items one after another, or a function that makes the n-th (from 0) until it answers `undefined`.
+ */
 export type ItemSource<Item> = Iterable<Item> | ((index: number) => Item | undefined)
 
 /** What a server has yet to see. */
@@ -16,7 +18,11 @@ export class Script<Item, Entry extends { readonly seq: number }> {
   #done = false
 
   /** `ahead`: serialised now, so that playing them costs writes and nothing else. */
-  constructor(source: ItemSource<Item>, log: ScriptedLog<Item, Entry>, when: 'ahead' | 'on demand') {
+  constructor(
+    source: ItemSource<Item>,
+    log: ScriptedLog<Item, Entry>,
+    when: 'ahead' | 'on demand',
+  ) {
     this.#log = log
     const entries = encoded(source, log)
     this.#entries = when === 'ahead' ? [...entries].values() : entries

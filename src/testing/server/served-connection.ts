@@ -79,7 +79,10 @@ export class ServedConnection implements FakeConnection {
     }
   }
 
-  /** The bytes are still read, or the end of the TCP connection would go unseen; but nobody looks at them. */
+  /**
+   * The bytes are still read, or the end of the TCP connection would go unseen; but nobody looks at
+   * them.
+   */
   #fallSilent(): void {
     this.state = 'silent'
     this.socket.removeAllListeners('data')
@@ -87,7 +90,10 @@ export class ServedConnection implements FakeConnection {
   }
 }
 
-function garbageOf({ frame, as = typeof frame === 'string' ? 'text' : 'binary' }: Extract<EventFault, { do: 'garbage' }>): Uint8Array {
+function garbageOf({
+  frame,
+  as = typeof frame === 'string' ? 'text' : 'binary',
+}: Extract<EventFault, { do: 'garbage' }>): Uint8Array {
   const bytes = typeof frame === 'string' ? Buffer.from(frame) : frame
   return as === 'raw' ? bytes : frameOf(bytes, as)
 }

@@ -1,9 +1,14 @@
-/** What a client said: an ack, something that the server ignores, or something that makes it hang up. */
+/**
+ * What a client said: an ack, something that the server ignores, or something that makes it hang
+ * up.
+ */
 export type TapClientMessage = { readonly ack: number } | 'ignored' | 'malformed'
 
 const MAX_UINT64 = 2n ** 64n - 1n
 
-/** Reads a client's frame as Go's decoder does: the first JSON value only, whatever comes after it. */
+/**
+ * Reads a client's frame as Go's decoder does: the first JSON value only, whatever comes after it.
+ */
 export function readClientMessage(text: string): TapClientMessage {
   const value = parse(text)
   if (value === null) return 'ignored'

@@ -73,7 +73,9 @@ export class TapConnection extends ServedConnection {
     this.socket.uncork()
   }
 
-  /** Calls back as soon as all that was sent has left for the network, or the connection is over. */
+  /**
+   * Calls back as soon as all that was sent has left for the network, or the connection is over.
+   */
   drained(callback: () => void): void {
     this.socket.write('', callback)
   }
@@ -83,7 +85,9 @@ export class TapConnection extends ServedConnection {
     if (this.open) this.host.said(this, text)
   }
 
-  /** After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting. */
+  /**
+   * After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting.
+   */
   #written(rows: readonly TapRow[], error: Error | null | undefined): void {
     if (!error) this.host.written(rows)
     if (!this.#busy) return

@@ -14,26 +14,32 @@ export type { FakeTapRepo, TapAnswer, TapRequest } from './routes.js'
 /** How a {@link fakeTap} behaves. */
 export interface FakeTapOptions {
   /**
-   * The events in the outbox from the start: a number of generated ones, or a list or an iterable. What is beyond `capacity` enters
-   * as acks make room.
+   * The events in the outbox from the start: a number of generated ones, or a list or an iterable.
+   * What is beyond `capacity` enters as acks make room.
    * @default 0
    */
   readonly events?: number | Iterable<FakeTapEvent>
   /** How to generate, if `events` is a number. @default { seed: 1, dids: 1000, live: true } */
   readonly generate?: Omit<GenerateTapEventsOptions, 'count'>
   /**
-   * Texts of frames that follow `events`: sent byte for byte, under their own ids. One whose id is still in the outbox waits until that is acked,
-   * and so do those behind it.
+   * Texts of frames that follow `events`: sent byte for byte, under their own ids. One whose id is
+   * still in the outbox waits until that is acked, and so do those behind it.
    * @default none
    */
   readonly frames?: Iterable<string>
-  /** TAP_OUTBOX_CAPACITY: with so many rows in the outbox, `events` and `frames` wait; `emit` does not. @default 100000 */
+  /**
+   * TAP_OUTBOX_CAPACITY: with so many rows in the outbox, `events` and `frames` wait; `emit` does
+   * not. @default 100000
+   */
   readonly capacity?: number
-  /** TAP_RETRY_TIMEOUT: the period of the ticker that sends what is in flight once more. See {@link FakeTap.redeliver}. @default 60000 */
+  /**
+   * TAP_RETRY_TIMEOUT: the period of the ticker that sends what is in flight once more. See
+   * {@link FakeTap.redeliver}. @default 60000
+   */
   readonly retryTimeoutMs?: number
   /**
-   * How long a restart forgets an ack, in milliseconds: a Tap deletes acked rows every 10 s, or 1,000
-   * at a time. 0: a restart forgets only those that it is told to. @default 10_000
+   * How long a restart forgets an ack, in milliseconds: a Tap deletes acked rows every 10 s, or
+   * 1,000 at a time. 0: a restart forgets only those that it is told to. @default 10_000
    */
   readonly ackFlushMs?: number
   /** TAP_DISABLE_ACKS: an event is done as soon as it is written. @default false */
@@ -42,13 +48,21 @@ export interface FakeTapOptions {
   readonly webhook?: boolean
   /** TAP_ADMIN_PASSWORD: every request must carry it, the upgrade included. @default none */
   readonly adminPassword?: string
-  /** The repositories tracked from the start. Those of the events are tracked, too. @default none */
+  /**
+   * The repositories tracked from the start. Those of the events are tracked, too. @default none
+   */
   readonly repos?: Iterable<Partial<FakeTapRepo> & { readonly did: string }>
   /** DID documents for `/resolve/:did`, by DID. @default none */
   readonly documents?: Readonly<Record<string, unknown>>
-  /** Answers a request instead of the server, or never (`'hang'`), or with a TCP reset. Upgrades do not pass here. @default none */
+  /**
+   * Answers a request instead of the server, or never (`'hang'`), or with a TCP reset. Upgrades do
+   * not pass here. @default none
+   */
   readonly intercept?: (request: TapRequest) => TapAnswer | 'hang' | 'reset' | undefined
-  /** What goes wrong on `/channel`. The server fails to close if one of these never happened. @default [] */
+  /**
+   * What goes wrong on `/channel`. The server fails to close if one of these never happened.
+   * @default []
+   */
   readonly faults?: readonly TapFault[]
   /** @default 0, any free one */
   readonly port?: number
@@ -59,7 +73,10 @@ export interface FakeTapAck {
   readonly id: number
   /** The connection it came by, counted from 1. */
   readonly connection: number
-  /** How often the event had been sent: 0 for one that nobody had seen, which this ack destroys; `undefined` if no event has this id. */
+  /**
+   * How often the event had been sent: 0 for one that nobody had seen, which this ack destroys;
+   * `undefined` if no event has this id.
+   */
   readonly delivery: number | undefined
   /** Whether this connection was never sent the id. */
   readonly stray: boolean
@@ -115,11 +132,17 @@ export interface FakeTap extends AsyncDisposable {
   readonly fired: readonly FiredFault[]
   /** Event frames sent over all connections, copies included. */
   readonly sent: number
-  /** Puts events into the outbox now, whatever is left of `events`; answers their ids. A text is a frame, as in `frames`. */
+  /**
+   * Puts events into the outbox now, whatever is left of `events`; answers their ids. A text is a
+   * frame, as in `frames`.
+   */
   emit(...events: readonly FakeTapItem[]): readonly number[]
   /** What `/info/:did` says from now on: a repository that is not tracked is, others change. */
   setRepo(repo: Partial<FakeTapRepo> & { readonly did: string }): void
-  /** One tick of the retry timer, whatever the time: one more copy of all that is in flight. Answers how many. */
+  /**
+   * One tick of the retry timer, whatever the time: one more copy of all that is in flight. Answers
+   * how many.
+   */
   redeliver(): number
   /** The n-th accepted connection, counted from 1, as soon as there is one. @default 1 */
   connected(n?: number): Promise<FakeConnection>
@@ -129,27 +152,36 @@ export interface FakeTap extends AsyncDisposable {
   acked(n?: number): Promise<void>
   /** Resolves when all `events` and `frames` entered and nothing is left unacked. */
   drained(): Promise<void>
-  /** Resolves when the condition holds; asked again at each attempt, connection, message, batch of frames, fault, request and end. */
+  /**
+   * Resolves when the condition holds; asked again at each attempt, connection, message, batch of
+   * frames, fault, request and end.
+   */
   when(holds: () => boolean): Promise<void>
   /**
-   * Ends all connections (1006) and starts a new process on the same database. What is not acked comes
-   * again under its ids, in their order, and so does what was acked within `ackFlushMs` (or is among the
-   * newest `forgetAcks`), whichever reader acked it; readers take turns. New ids go on after the highest
-   * of those rows, or at 1 where there are none.
+   * Ends all connections (1006) and starts a new process on the same database. What is not acked
+   * comes again under its ids, in their order, and so does what was acked within `ackFlushMs` (or
+   * is among the newest `forgetAcks`), whichever reader acked it; readers take turns. New ids go on
+   * after the highest of those rows, or at 1 where there are none.
    */
   restart(options?: { readonly forgetAcks?: number }): void
-  /** Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using` calls. */
+  /**
+   * Ends everything. Rejects if a fault that is not `optional` never fired. Also what `await using`
+   * calls.
+   */
   close(): Promise<void>
 }
 
 /**
- * Starts a real HTTP and WebSocket server that behaves like indigo's `cmd/tap`, its refusals included, and goes wrong on request.
+ * Starts a real HTTP and WebSocket server that behaves like indigo's `cmd/tap`, its refusals
+ * included, and goes wrong on request.
  *
- * **Order**: of one DID, a live event waits until all before it are acked, travels alone, and holds up what follows until it is acked. Historical
- * events and identities travel together. Several clients take turns. Two copies of an event have the same id and the same bytes.
- * **Acks**: in any order, by any connection; one that comes twice or too early is no error, and deletes the event it names.
- * **Ends**: every end that the server makes is 1006. What was in flight comes again by the retry timer or after a restart, never by a reconnect.
- * **Restart**: what was acked in the last 10 s comes again, too, in order, to whoever is connected.
+ * **Order**: of one DID, a live event waits until all before it are acked, travels alone, and holds
+ * up what follows until it is acked. Historical events and identities travel together. Several
+ * clients take turns. Two copies of an event have the same id and the same bytes. **Acks**: in any
+ * order, by any connection; one that comes twice or too early is no error, and deletes the event it
+ * names. **Ends**: every end that the server makes is 1006. What was in flight comes again by the
+ * retry timer or after a restart, never by a reconnect. **Restart**: what was acked in the last 10
+ * s comes again, too, in order, to whoever is connected.
  *
  * @example
  * await using tap = await fakeTap({ events: 1_000, retryTimeoutMs: 50 })

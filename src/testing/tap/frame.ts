@@ -3,7 +3,10 @@ import type { TapIdentityEvent, TapRecordEvent } from '../../sources/tap/events.
 /** A Tap event before the server gives it an id. */
 export type FakeTapEvent = Omit<TapRecordEvent, 'id'> | Omit<TapIdentityEvent, 'id'>
 
-/** An event, or the text of a frame: its own id and every byte are kept, whether it can be read or not. */
+/**
+ * An event, or the text of a frame: its own id and every byte are kept, whether it can be read or
+ * not.
+ */
 export type FakeTapItem = FakeTapEvent | string
 
 /** One frame, and what the server knows of it. */
@@ -14,11 +17,19 @@ export interface TapFrame {
   readonly text: string
 }
 
-/** The frame of an item, as Go's `encoding/json` writes it. `nextId` is for an item without an id of its own. */
+/**
+ * The frame of an item, as Go's `encoding/json` writes it. `nextId` is for an item without an id of
+ * its own.
+ */
 export function tapFrame(item: FakeTapItem, nextId: number): TapFrame {
   if (typeof item === 'string') return recorded(item, nextId)
   const live = item.type === 'record' && item.live
-  return { id: nextId, did: item.did, live, text: escaped(JSON.stringify({ id: nextId, ...bodyOf(item) })) }
+  return {
+    id: nextId,
+    did: item.did,
+    live,
+    text: escaped(JSON.stringify({ id: nextId, ...bodyOf(item) })),
+  }
 }
 
 /** The id that a recorded frame claims. */
@@ -40,7 +51,19 @@ function bodyOf(event: FakeTapEvent): object {
     return { type: 'identity', identity: { did, handle, is_active: isActive, status } }
   }
   const { live, did, rev, collection, rkey, action, record, cid } = event
-  return { type: 'record', record: { live, did, rev, collection, rkey, action, record: isSorted(record) ? record : sorted(record), cid } }
+  return {
+    type: 'record',
+    record: {
+      live,
+      did,
+      rev,
+      collection,
+      rkey,
+      action,
+      record: isSorted(record) ? record : sorted(record),
+      cid,
+    },
+  }
 }
 
 function isSorted(value: unknown): boolean {
@@ -63,4 +86,7 @@ function sorted(value: unknown): unknown {
 }
 
 const escaped = (json: string): string =>
-  json.replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  json.replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

@@ -7,7 +7,14 @@ import type { FakeAttempt } from '../server/fake-connection.js'
 import type { ConnectFault } from '../server/faults.js'
 import { Door, type House, type Knock } from '../server/http-listener.js'
 import type { FakeTapOptions } from './fake-tap.js'
-import { answerRequest, type TapAnswer, type TapRequest, type TapState, unauthorized, WEBHOOK_MODE } from './routes.js'
+import {
+  answerRequest,
+  type TapAnswer,
+  type TapRequest,
+  type TapState,
+  unauthorized,
+  WEBHOOK_MODE,
+} from './routes.js'
 
 /** What is behind the door. */
 export interface TapHouse {
@@ -60,7 +67,10 @@ export class TapDoor implements House {
 
   knocked(knock: Knock): void {
     const fault = this.house.faultAt(knock.attempt.attempt)
-    if (fault) this.#door.meet(fault, knock, (ws) => this.house.joined(knock.attempt, ws, knock.socket, fault))
+    if (fault)
+      this.#door.meet(fault, knock, (ws) =>
+        this.house.joined(knock.attempt, ws, knock.socket, fault),
+      )
     else this.#admit(knock)
     this.house.changes.changed()
   }
@@ -78,17 +88,27 @@ export class TapDoor implements House {
 
   #admit(knock: Knock): void {
     const { adminPassword, webhook } = this.house.options
-    const refusal = unauthorized(knock.request.headers, adminPassword) ?? (webhook ? WEBHOOK_MODE : undefined)
+    const refusal =
+      unauthorized(knock.request.headers, adminPassword) ?? (webhook ? WEBHOOK_MODE : undefined)
     if (refusal) this.#door.refuse(knock, refusal)
-    else this.#door.accept(knock, (ws) => this.house.joined(knock.attempt, ws, knock.socket, undefined))
+    else
+      this.#door.accept(knock, (ws) =>
+        this.house.joined(knock.attempt, ws, knock.socket, undefined),
+      )
   }
 
   #answerTo(asked: TapRequest): TapAnswer {
-    return unauthorized(asked.headers, this.house.options.adminPassword) ?? answerRequest(this.house.state, asked)
+    return (
+      unauthorized(asked.headers, this.house.options.adminPassword) ??
+      answerRequest(this.house.state, asked)
+    )
   }
 }
 
-const requestOf = ({ method = 'GET', url = '/', headers }: IncomingMessage, body: string): TapRequest => ({
+const requestOf = (
+  { method = 'GET', url = '/', headers }: IncomingMessage,
+  body: string,
+): TapRequest => ({
   method,
   path: url,
   headers,

@@ -47,8 +47,9 @@ const SEND_QUEUE = 10_000
 const FLUSH_BATCH = 1_000
 
 /**
- * Which event may be sent when: indigo's outbox without its sockets. Rows enter in order; each repository is a lane, in which a live
- * event travels alone and all others together; what a lane lets go waits in one send queue for whoever is connected.
+ * Which event may be sent when: indigo's outbox without its sockets. Rows enter in order; each
+ * repository is a lane, in which a live event travels alone and all others together; what a lane
+ * lets go waits in one send queue for whoever is connected.
  */
 export class TapOutbox {
   /** What is not acked, by id. */
@@ -84,7 +85,10 @@ export class TapOutbox {
     return row
   }
 
-  /** The row that this ack deleted: any row, even one that was never sent. What is in the send queue already still goes out. */
+  /**
+   * The row that this ack deleted: any row, even one that was never sent. What is in the send queue
+   * already still goes out.
+   */
   ack(id: number): TapRow | undefined {
     const row = this.rows.get(id)
     if (row === undefined) return undefined
@@ -96,7 +100,10 @@ export class TapOutbox {
     return row
   }
 
-  /** What the ticker does: one more copy of everything in flight for longer than `olderThanMs`. Answers how many there were. */
+  /**
+   * What the ticker does: one more copy of everything in flight for longer than `olderThanMs`.
+   * Answers how many there were.
+   */
   redeliver(olderThanMs: number): number {
     const before = performance.now() - olderThanMs
     let copies = 0
@@ -110,11 +117,13 @@ export class TapOutbox {
   }
 
   /**
-   * A new process on the same database: acks of the last `ackFlushMs`, and the newest `forgetAcks` whenever they were, never happened, and
-   * ids go on after the highest that is left.
+   * A new process on the same database: acks of the last `ackFlushMs`, and the newest `forgetAcks`
+   * whenever they were, never happened, and ids go on after the highest that is left.
    */
   restart(ackFlushMs: number, forgetAcks: number): void {
-    const left = [...this.rows.values(), ...this.#forgotten(ackFlushMs, forgetAcks)].sort((a, b) => a.id - b.id)
+    const left = [...this.rows.values(), ...this.#forgotten(ackFlushMs, forgetAcks)].sort(
+      (a, b) => a.id - b.id,
+    )
     this.#lastAcked = []
     this.#lanes.clear()
     while (this.#sendQueue.shift()) {}
@@ -197,6 +206,8 @@ export class TapOutbox {
   #forgotten(ackFlushMs: number, forgetAcks: number): TapRow[] {
     const after = performance.now() - ackFlushMs
     const newest = this.#lastAcked.slice(-FLUSH_BATCH)
-    return newest.filter(({ at }, index) => at > after || index >= newest.length - forgetAcks).map(({ row }) => row)
+    return newest
+      .filter(({ at }, index) => at > after || index >= newest.length - forgetAcks)
+      .map(({ row }) => row)
   }
 }

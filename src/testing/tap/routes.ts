@@ -40,12 +40,20 @@ export interface TapState {
 const MAX_DIDS = 3_640
 const DID = /^did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]$/
 
-type Route = readonly [method: 'GET' | 'POST', path: RegExp, answer: (state: TapState, request: TapRequest, did: string) => TapAnswer]
+type Route = readonly [
+  method: 'GET' | 'POST',
+  path: RegExp,
+  answer: (state: TapState, request: TapRequest, did: string) => TapAnswer,
+]
 
 const ROUTES: readonly Route[] = [
   ['GET', /^\/health$/, () => json(200, { status: 'ok' })],
   ['POST', /^\/repos\/add$/, (state, request) => withDids(request, (dids) => add(state, dids))],
-  ['POST', /^\/repos\/remove$/, (state, request) => withDids(request, (dids) => remove(state, dids))],
+  [
+    'POST',
+    /^\/repos\/remove$/,
+    (state, request) => withDids(request, (dids) => remove(state, dids)),
+  ],
   ['GET', /^\/resolve\/([^/]*)$/, (state, _request, did) => resolve(state, did)],
   ['GET', /^\/info\/([^/]*)$/, (state, _request, did) => info(state, did)],
   ['GET', /^\/stats\/repo-count$/, ({ repos }) => json(200, { repo_count: repos.size })],
@@ -69,12 +77,20 @@ export function answerRequest(state: TapState, request: TapRequest): TapAnswer {
   const found = ROUTES.find(([, pattern]) => pattern.test(path))
   if (found === undefined) return said(404, 'Not Found')
   const [allowed, pattern, answer] = found
-  if (method !== allowed) return { ...said(405, 'Method Not Allowed'), headers: { ...JSON_TYPE, allow: `OPTIONS, ${allowed}` } }
+  if (method !== allowed)
+    return {
+      ...said(405, 'Method Not Allowed'),
+      headers: { ...JSON_TYPE, allow: `OPTIONS, ${allowed}` },
+    }
   return answer(state, request, pattern.exec(path)?.[1] ?? '')
 }
 
 const JSON_TYPE = { 'content-type': 'application/json; charset=UTF-8' }
-const json = (status: number, value: object): TapAnswer => ({ status, body: `${JSON.stringify(value)}\n`, headers: JSON_TYPE })
+const json = (status: number, value: object): TapAnswer => ({
+  status,
+  body: `${JSON.stringify(value)}\n`,
+  headers: JSON_TYPE,
+})
 const said = (status: number, message: string): TapAnswer => json(status, { message })
 /** What `/channel` answers when a webhook is set, whether an upgrade was asked for or not. */
 export const WEBHOOK_MODE = said(400, 'websocket not available in webhook mode')
@@ -114,11 +130,16 @@ function info({ repos }: TapState, did: string): TapAnswer {
   return repo === undefined ? said(404, 'repo not found') : json(200, repo)
 }
 
-const recordsOf = (repos: Map<string, FakeTapRepo>): number => [...repos.values()].reduce((sum, { records }) => sum + records, 0)
+const recordsOf = (repos: Map<string, FakeTapRepo>): number =>
+  [...repos.values()].reduce((sum, { records }) => sum + records, 0)
 
-function withDids({ headers, body }: TapRequest, act: (dids: readonly string[]) => TapAnswer): TapAnswer {
+function withDids(
+  { headers, body }: TapRequest,
+  act: (dids: readonly string[]) => TapAnswer,
+): TapAnswer {
   if (body === '') return act([])
-  if (!/^application\/json\s*(;|$)/.test(headers['content-type'] ?? '')) return said(415, 'Unsupported Media Type')
+  if (!/^application\/json\s*(;|$)/.test(headers['content-type'] ?? ''))
+    return said(415, 'Unsupported Media Type')
   const dids = readDids(body)
   return typeof dids === 'string' ? said(400, dids) : act(dids)
 }
@@ -132,7 +153,8 @@ function readDids(body: string): readonly string[] | string {
     return syntaxError(body, error)
   }
   if (payload === null) return []
-  if (typeof payload !== 'object' || Array.isArray(payload)) return typeError('main.DidPayload', payload, '', '')
+  if (typeof payload !== 'object' || Array.isArray(payload))
+    return typeError('main.DidPayload', payload, '', '')
   const { dids } = payload as { dids?: unknown }
   if (dids === undefined || dids === null) return []
   if (!Array.isArray(dids)) return typeError('[]string', dids, 'dids', '{"dids":')
@@ -148,9 +170,18 @@ function syntaxError(body: string, error: unknown): string {
   return `Syntax error: offset=${Number(position) + 1}, error=invalid character '${body[Number(position)]}' looking for beginning of value`
 }
 
-/** `before`: what a body without spaces holds before the value. The offset of a list or an object is where it begins, of others where they end. */
+/**
+ * `before`: what a body without spaces holds before the value. The offset of a list or an object is
+ * where it begins, of others where they end.
+ */
 function typeError(expected: string, value: unknown, field: string, before: string): string {
-  const got = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value === 'boolean' ? 'bool' : typeof value
+  const got = Array.isArray(value)
+    ? 'array'
+    : value === null
+      ? 'null'
+      : typeof value === 'boolean'
+        ? 'bool'
+        : typeof value
   const length = typeof value === 'object' ? 1 : Buffer.byteLength(JSON.stringify(value))
   return `Unmarshal type error: expected=${expected}, got=${got}, field=${field}, offset=${Buffer.byteLength(before) + length}`
 }
@@ -158,11 +189,17 @@ function typeError(expected: string, value: unknown, field: string, before: stri
 const UNAUTHORIZED: TapAnswer = {
   status: 401,
   body: '{"error":"Unauthorized","message":"atproto admin auth required, but missing or incorrect password"}\n',
-  headers: { 'content-type': 'application/json', 'www-authenticate': 'Basic realm="admin", charset="UTF-8"' },
+  headers: {
+    'content-type': 'application/json',
+    'www-authenticate': 'Basic realm="admin", charset="UTF-8"',
+  },
 }
 
 /** The answer to a request without the password, on every route. */
-export function unauthorized(headers: IncomingHttpHeaders, adminPassword: string | undefined): TapAnswer | undefined {
+export function unauthorized(
+  headers: IncomingHttpHeaders,
+  adminPassword: string | undefined,
+): TapAnswer | undefined {
   if (adminPassword === undefined) return undefined
   const expected = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`
   return headers.authorization === expected ? undefined : UNAUTHORIZED

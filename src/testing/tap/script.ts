@@ -31,7 +31,11 @@ export class TapScript {
   }
 }
 
-function* itemsOf({ events = 0, generate, frames = [] }: FakeTapOptions): Generator<FakeTapItem, void, undefined> {
+function* itemsOf({
+  events = 0,
+  generate,
+  frames = [],
+}: FakeTapOptions): Generator<FakeTapItem, void, undefined> {
   yield* typeof events === 'number' ? generateTapEvents({ ...generate, count: events }) : events
   yield* frames
 }

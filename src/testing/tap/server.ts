@@ -5,7 +5,13 @@ import { FakeServer } from '../server/fake-server.js'
 import { type ConnectFault, FaultPlan } from '../server/faults.js'
 import { readClientMessage } from './ack.js'
 import { TapConnection, type TapHost } from './connection.js'
-import type { FakeTap, FakeTapAck, FakeTapDelivery, FakeTapOptions, FakeTapRow } from './fake-tap.js'
+import type {
+  FakeTap,
+  FakeTapAck,
+  FakeTapDelivery,
+  FakeTapOptions,
+  FakeTapRow,
+} from './fake-tap.js'
 import type { FakeTapItem } from './frame.js'
 import { TapDoor, type TapHouse } from './listener.js'
 import { TapOutbox, type TapRow } from './outbox.js'
@@ -14,10 +20,15 @@ import { TapScript } from './script.js'
 import { TapSender } from './sender.js'
 import { TapTracker } from './tracker.js'
 
-/** Rows that are acked are deleted by a ticker. After a restart, those that were not are sent again. */
+/**
+ * Rows that are acked are deleted by a ticker. After a restart, those that were not are sent again.
+ */
 const ACK_FLUSH_MS = 10_000
 
-/** The outbox of one fake server, and everything that acts on it: the script fills it, the sender empties it, acks delete from it. */
+/**
+ * The outbox of one fake server, and everything that acts on it: the script fills it, the sender
+ * empties it, acks delete from it.
+ */
 export class TapServer extends FakeServer<TapConnection> implements FakeTap, TapHost, TapHouse {
   readonly acks: FakeTapAck[] = []
   readonly state: TapState
@@ -32,13 +43,21 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
 
   constructor(readonly options: FakeTapOptions) {
     super()
-    const { repos = [], documents = {}, webhook = false, faults = [], disableAcks, retryTimeoutMs = 60_000 } = options
+    const {
+      repos = [],
+      documents = {},
+      webhook = false,
+      faults = [],
+      disableAcks,
+      retryTimeoutMs = 60_000,
+    } = options
     this.#tracker = new TapTracker(repos)
     this.state = { repos: this.#tracker.repos, documents, outbox: this.#outbox.rows, webhook }
     this.#script = new TapScript(options)
     this.faults = new FaultPlan(faults)
     this.#sender = new TapSender(this.#outbox, this.faults, this.changes)
-    if (!disableAcks) this.#ticker = setInterval(() => this.#redeliver(retryTimeoutMs), retryTimeoutMs)
+    if (!disableAcks)
+      this.#ticker = setInterval(() => this.#redeliver(retryTimeoutMs), retryTimeoutMs)
     this.#fill()
   }
 
@@ -104,7 +123,12 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
     return this.faults.onConnect(attempt, this.sent)
   }
 
-  joined(attempt: FakeAttempt, ws: WebSocket, socket: Socket, fault: ConnectFault | undefined): void {
+  joined(
+    attempt: FakeAttempt,
+    ws: WebSocket,
+    socket: Socket,
+    fault: ConnectFault | undefined,
+  ): void {
     const connection = new TapConnection(attempt, this.connections.length + 1, ws, socket, this)
     this.list.add(connection)
     if (fault?.do === 'accept-and-drop') {
@@ -118,11 +142,15 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
   said(connection: TapConnection, text: string): void {
     const message = readClientMessage(text)
     if (message === 'malformed') connection.end()
-    else if (message !== 'ignored' && !this.options.disableAcks) this.#acked(connection, message.ack)
+    else if (message !== 'ignored' && !this.options.disableAcks)
+      this.#acked(connection, message.ack)
     this.changes.changed()
   }
 
-  /** Without acks a row is done when its write succeeds; one whose write fails stays, and nothing sends it again. */
+  /**
+   * Without acks a row is done when its write succeeds; one whose write fails stays, and nothing
+   * sends it again.
+   */
   written(rows: readonly TapRow[]): void {
     if (!this.options.disableAcks) return
     for (const row of rows) if (this.#outbox.rows.get(row.id) === row) this.#delete(row.id)
@@ -145,7 +173,12 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
 
   #acked(connection: TapConnection, id: number): void {
     const stray = !connection.wasSent(id)
-    this.acks.push({ id, connection: connection.number, delivery: this.#delete(id)?.deliveries, stray })
+    this.acks.push({
+      id,
+      connection: connection.number,
+      delivery: this.#delete(id)?.deliveries,
+      stray,
+    })
   }
 
   #delete(id: number): TapRow | undefined {

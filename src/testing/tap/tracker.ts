@@ -3,7 +3,10 @@ import { type FakeTapRepo, pendingRepo } from './routes.js'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** The repositories that the server tracks. One that has events is tracked, and its counts follow them. */
+/**
+ * The repositories that the server tracks. One that has events is tracked, and its counts follow
+ * them.
+ */
 export class TapTracker {
   readonly repos = new Map<string, Mutable<FakeTapRepo>>()
 

@@ -9,18 +9,24 @@ export interface Frame {
   readonly end: number
 }
 
-/** A frame of a server is not masked, so one copy serves all clients, and neighbours go out in one write. */
+/**
+ * A frame of a server is not masked, so one copy serves all clients, and neighbours go out in one
+ * write.
+ */
 export class FrameStore {
   #slab = Buffer.alloc(0)
   #used = 0
 
   add(text: string): Frame {
-    // A UTF-16 unit is at most three bytes: asking for the exact number would read every text twice.
+    // A UTF-16 unit is at most three bytes: asking for the exact number would read every text
+    // twice.
     this.#reserve(3 * text.length + LONGEST_HEADER)
     const slab = this.#slab
     const start = this.#used
     const usual = text.length >= 126 && 3 * text.length < 0x1_0000
-    const payload = usual ? start + 4 : writeHeader(slab, start, OPCODES.text, Buffer.byteLength(text))
+    const payload = usual
+      ? start + 4
+      : writeHeader(slab, start, OPCODES.text, Buffer.byteLength(text))
     this.#used = payload + slab.write(text, payload)
     if (usual) writeHeader(slab, start, OPCODES.text, this.#used - payload)
     return { slab, start, payload, end: this.#used }
@@ -60,7 +66,12 @@ export function joined(frames: readonly Frame[]): Uint8Array[] {
   for (let index = 0; index < frames.length; ) {
     const first = frames[index++] as Frame
     let last = first
-    for (let next = frames[index]; next && next.slab === first.slab && next.start === last.end; next = frames[++index]) last = next
+    for (
+      let next = frames[index];
+      next && next.slab === first.slab && next.start === last.end;
+      next = frames[++index]
+    )
+      last = next
     pieces.push(first.slab.subarray(first.start, last.end))
   }
   return pieces

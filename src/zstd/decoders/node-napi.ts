@@ -5,9 +5,14 @@ import { type DictionaryDecoder, dictionaryDecoder, type Inflate } from './dicti
 import { textOf } from './node-text.js'
 import { usesDictionary } from './probe.js'
 
-/** The part of `zstd-napi` that we use: its `Decompressor` would take whatever memory a frame asks for. */
+/**
+ * The part of `zstd-napi` that we use: its `Decompressor` would take whatever memory a frame asks
+ * for.
+ */
 interface Binding {
-  readonly DCtx: new () => { decompressUsingDDict(target: Uint8Array, frame: Uint8Array, dictionary: object): number }
+  readonly DCtx: new () => {
+    decompressUsingDDict(target: Uint8Array, frame: Uint8Array, dictionary: object): number
+  }
   readonly DDict: new (dictionary: Uint8Array) => object
 }
 
@@ -15,7 +20,10 @@ const MIN_BUFFER_BYTES = 65_536
 // As a value, so that neither the compiler nor a bundler looks for what may be absent.
 const BINDING: string = 'zstd-napi/binding.js'
 
-/** The native decoder of the optional package `zstd-napi`; undefined where it is not installed, or was not built. */
+/**
+ * The native decoder of the optional package `zstd-napi`; undefined where it is not installed, or
+ * was not built.
+ */
 export async function napiDecoder(
   dictionary: Uint8Array,
   load: () => Promise<unknown> = () => loadBinding(process.argv[1]),
@@ -23,17 +31,23 @@ export async function napiDecoder(
   try {
     const loaded = (await load()) as Binding | { default: Binding }
     const inflate = inflateOf('default' in loaded ? loaded.default : loaded, dictionary)
-    return usesDictionary(inflate, dictionary) ? dictionaryDecoder('napi', idOf(dictionary), inflate, textOf) : undefined
+    return usesDictionary(inflate, dictionary)
+      ? dictionaryDecoder('napi', idOf(dictionary), inflate, textOf)
+      : undefined
   } catch {
     return undefined
   }
 }
 
 /**
- * Looked up from here, then from the program: pnpm and yarn hide from a package what its own `package.json` does not name. A peer
- * dependency, even an optional one, would name it, and make a copy of this library for each set of peers.
+ * Looked up from here, then from the program: pnpm and yarn hide from a package what its own
+ * `package.json` does not name. A peer dependency, even an optional one, would name it, and make a
+ * copy of this library for each set of peers.
  */
-export async function loadBinding(program: string | undefined, binding: string = BINDING): Promise<unknown> {
+export async function loadBinding(
+  program: string | undefined,
+  binding: string = BINDING,
+): Promise<unknown> {
   try {
     return await import(binding)
   } catch (error) {
@@ -47,6 +61,9 @@ function inflateOf({ DCtx, DDict }: Binding, dictionary: Uint8Array): Inflate {
   let output = Buffer.alloc(MIN_BUFFER_BYTES)
   return (frame, capacity) => {
     if (capacity > output.length) output = Buffer.alloc(capacity)
-    return output.subarray(0, context.decompressUsingDDict(output.subarray(0, capacity), frame, prepared))
+    return output.subarray(
+      0,
+      context.decompressUsingDDict(output.subarray(0, capacity), frame, prepared),
+    )
   }
 }

@@ -11,7 +11,10 @@ interface Made {
   readonly decoder: Promise<DictionaryDecoder>
 }
 
-/** One decoder for each dictionary in the process, however many streams ask for it. Rejects with `DictionaryError` where the bytes are no dictionary. */
+/**
+ * One decoder for each dictionary in the process, however many streams ask for it. Rejects with
+ * `DictionaryError` where the bytes are no dictionary.
+ */
 export function onePerDictionary(make: Make): Make {
   let all: readonly Made[] = []
 
@@ -31,4 +34,5 @@ export function onePerDictionary(make: Make): Make {
   }
 }
 
-const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, index) => byte === b[index])
+const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, index) => byte === b[index])

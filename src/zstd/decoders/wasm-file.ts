@@ -1,26 +1,40 @@
 import { unsigned } from '../frame/frame-header.js'
 
-/** The name under which {@link exposePrepared} exports the decoder that takes a prepared dictionary. */
+/**
+ * The name under which {@link exposePrepared} exports the decoder that takes a prepared dictionary.
+ */
 export const PREPARED = 'decompress_usingPrepared'
 
 // Sections of a WebAssembly file, and `kind: function` of an import or export.
 const [IMPORTS, EXPORTS, CODE, FUNCTION] = [2, 7, 10, 0]
 const HEADER_BYTES = 8
-// local.get 0 to 6, i32.const 0, call: ZSTD_decompress_usingDict hands its arguments on, with NULL for the prepared dictionary.
+// local.get 0 to 6, i32.const 0, call: ZSTD_decompress_usingDict hands its arguments on, with NULL
+// for the prepared dictionary.
 const WRAPPER = [0x20, 0, 0x20, 1, 0x20, 2, 0x20, 3, 0x20, 4, 0x20, 5, 0x20, 6, 0x41, 0, 0x10]
 
 /**
- * The file with one more export: what the exported `wrapper`, ZSTD_decompress_usingDict, calls. The package exports only ways that load the dictionary
- * anew for each frame, which is nine tenths of the work; the function below takes a prepared one, and is in the file all the same.
- * Undefined where the file is not built like that.
+ * The file with one more export: what the exported `wrapper`, ZSTD_decompress_usingDict, calls. The
+ * package exports only ways that load the dictionary anew for each frame, which is nine tenths of
+ * the work; the function below takes a prepared one, and is in the file all the same. Undefined
+ * where the file is not built like that.
  */
-export function exposePrepared(wasm: Uint8Array, wrapper: string): Uint8Array<ArrayBuffer> | undefined {
+export function exposePrepared(
+  wasm: Uint8Array,
+  wrapper: string,
+): Uint8Array<ArrayBuffer> | undefined {
   const sections = sectionsOf(wasm)
-  const [imports, exports, code] = [sections.get(IMPORTS), sections.get(EXPORTS), sections.get(CODE)]
+  const [imports, exports, code] = [
+    sections.get(IMPORTS),
+    sections.get(EXPORTS),
+    sections.get(CODE),
+  ]
   if (imports === undefined || exports === undefined || code === undefined) return undefined
   const index = functionNamed(new Reader(wasm, exports.at), wrapper)
   if (index === undefined) return undefined
-  const callee = calleeOf(new Reader(wasm, code.at), index - countFunctions(new Reader(wasm, imports.at)))
+  const callee = calleeOf(
+    new Reader(wasm, code.at),
+    index - countFunctions(new Reader(wasm, imports.at)),
+  )
   return callee === undefined ? undefined : withExport(wasm, exports, PREPARED, callee)
 }
 
@@ -94,7 +108,12 @@ function calleeOf(code: Reader, index: number): number | undefined {
   return code.integer()
 }
 
-function withExport(wasm: Uint8Array, { start, at, end }: Section, name: string, index: number): Uint8Array<ArrayBuffer> {
+function withExport(
+  wasm: Uint8Array,
+  { start, at, end }: Section,
+  name: string,
+  index: number,
+): Uint8Array<ArrayBuffer> {
   const reader = new Reader(wasm, at)
   const count = reader.integer()
   const entry = [name.length, ...new TextEncoder().encode(name), FUNCTION, ...leb128(index)]

@@ -1,6 +1,9 @@
 import { PREPARED } from './wasm-file.js'
 
-/** What the one WebAssembly file of `@bokuweb/zstd-wasm` 0.0.27 exports, under the names of its own build. Addresses and sizes are numbers. */
+/**
+ * What the one WebAssembly file of `@bokuweb/zstd-wasm` 0.0.27 exports, under the names of its own
+ * build. Addresses and sizes are numbers.
+ */
 const NAMES = {
   memory: 'f',
   start: 'g',
@@ -18,7 +21,10 @@ const PAGE_BYTES = 65_536
 
 type Call = (...args: number[]) => number
 
-/** One instance of zstd with its own memory. The package's `init` is not used: a second call of it, by whomever, breaks the whole process. */
+/**
+ * One instance of zstd with its own memory. The package's `init` is not used: a second call of it,
+ * by whomever, breaks the whole process.
+ */
 export class WasmInstance {
   readonly memory: WebAssembly.Memory
   readonly compressBound: Call
@@ -73,12 +79,21 @@ export class WasmInstance {
     return address
   }
 
-  /** `_proc_exit`, `_emscripten_runtime_keepalive_clear`, `_abort_js`, `_setitimer_js`, `_emscripten_resize_heap`. */
+  /**
+   * `_proc_exit`, `_emscripten_runtime_keepalive_clear`, `_abort_js`, `_setitimer_js`,
+   * `_emscripten_resize_heap`.
+   */
   private imports(): Record<string, WebAssembly.ImportValue> {
     const abort = () => {
       throw new WebAssembly.RuntimeError('zstd aborted')
     }
-    return { a: abort, b: () => {}, c: abort, d: () => 0, e: (bytes: number) => this.grow(bytes >>> 0) }
+    return {
+      a: abort,
+      b: () => {},
+      c: abort,
+      d: () => 0,
+      e: (bytes: number) => this.grow(bytes >>> 0),
+    }
   }
 
   private grow(bytes: number): number {

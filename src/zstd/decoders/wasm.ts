@@ -20,7 +20,11 @@ export async function compileZstd(file: Uint8Array<ArrayBuffer>): Promise<WebAss
 }
 
 /** The decoder for where there is nothing but WebAssembly: browsers, and Node as well. */
-export function wasmDecoder(module: WebAssembly.Module, dictionary: Uint8Array, textOf: TextOf): DictionaryDecoder {
+export function wasmDecoder(
+  module: WebAssembly.Module,
+  dictionary: Uint8Array,
+  textOf: TextOf,
+): DictionaryDecoder {
   const start = () => new WasmInflate(new WasmInstance(module), dictionary)
   let running: WasmInflate | undefined = start()
 
@@ -53,7 +57,11 @@ class WasmInflate {
     dictionary: Uint8Array,
   ) {
     this.context = zstd.createDCtx()
-    this.dictionary = { address: zstd.put(dictionary), bytes: dictionary.length, id: idOf(dictionary) }
+    this.dictionary = {
+      address: zstd.put(dictionary),
+      bytes: dictionary.length,
+      id: idOf(dictionary),
+    }
     this.prepared = prepareDictionary(zstd, this.context, this.dictionary)
     this.input = new WasmBuffer(zstd)
     this.output = new WasmBuffer(zstd)
@@ -73,7 +81,15 @@ class WasmInflate {
     if (prepared !== undefined && zstd.decompressPrepared !== undefined) {
       return zstd.decompressPrepared(context, target, capacity, source, bytes, 0, 0, prepared)
     }
-    return zstd.decompressUsingDict(context, target, capacity, source, bytes, dictionary.address, dictionary.bytes)
+    return zstd.decompressUsingDict(
+      context,
+      target,
+      capacity,
+      source,
+      bytes,
+      dictionary.address,
+      dictionary.bytes,
+    )
   }
 }
 

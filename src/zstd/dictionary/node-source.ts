@@ -6,15 +6,26 @@ import { env, platform } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { DictionaryError } from '../../errors.js'
 import { MAX_DICTIONARY_BYTES } from './dictionary.js'
-import { checked, type DictionaryOptions, type DictionarySource, fetchDictionary } from './source.js'
+import {
+  checked,
+  type DictionaryOptions,
+  type DictionarySource,
+  fetchDictionary,
+} from './source.js'
 
 export interface NodeDictionaryOptions extends DictionaryOptions {
   /** @default `rxjs-atproto` in the user's cache folder */
   readonly cacheFolder?: string
 }
 
-/** A checked dictionary. One from a URL whose SHA-256 is known is fetched once and for all. Rejects with `DictionaryError` on whatever else there is. */
-export async function loadDictionary(source: DictionarySource, options: NodeDictionaryOptions = {}): Promise<Uint8Array> {
+/**
+ * A checked dictionary. One from a URL whose SHA-256 is known is fetched once and for all. Rejects
+ * with `DictionaryError` on whatever else there is.
+ */
+export async function loadDictionary(
+  source: DictionarySource,
+  options: NodeDictionaryOptions = {},
+): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return checked(source, options)
   const urls = urlsOf(source)
   if (typeof urls === 'string') return checked(await readDictionary(urls), options)
@@ -36,7 +47,8 @@ function cacheRoot(system: string, { LOCALAPPDATA, XDG_CACHE_HOME }: NodeJS.Proc
 
 /** A path where it is no URL; a drive letter is no scheme. */
 function urlsOf(source: URL | string | readonly URL[]): readonly URL[] | string {
-  if (typeof source === 'string') return /^(https?|file):\/\//i.test(source) ? urlsOf(new URL(source)) : source
+  if (typeof source === 'string')
+    return /^(https?|file):\/\//i.test(source) ? urlsOf(new URL(source)) : source
   if (!(source instanceof URL)) return source
   return source.protocol === 'file:' ? fileURLToPath(source) : [source]
 }
@@ -46,10 +58,16 @@ async function readDictionary(path: string): Promise<Uint8Array> {
     // A device or a pipe would be read for ever.
     const found = await stat(path)
     if (!found.isFile()) throw new Error('it is no file')
-    if (found.size > MAX_DICTIONARY_BYTES) throw new RangeError(`it has ${found.size} bytes, a dictionary at most ${MAX_DICTIONARY_BYTES}`)
+    if (found.size > MAX_DICTIONARY_BYTES)
+      throw new RangeError(
+        `it has ${found.size} bytes, a dictionary at most ${MAX_DICTIONARY_BYTES}`,
+      )
     return await readFile(path)
   } catch (error) {
-    throw new DictionaryError(`the dictionary cannot be read from ${path}: ${(error as Error).message}`, { cause: error })
+    throw new DictionaryError(
+      `the dictionary cannot be read from ${path}: ${(error as Error).message}`,
+      { cause: error },
+    )
   }
 }
 
@@ -62,7 +80,10 @@ async function cached(path: string, options: DictionaryOptions): Promise<Uint8Ar
   }
 }
 
-/** Puts a whole file in its place, or none: another process may read it meanwhile. A folder that cannot be written costs the next process a download. */
+/**
+ * Puts a whole file in its place, or none: another process may read it meanwhile. A folder that
+ * cannot be written costs the next process a download.
+ */
 async function keep(path: string, bytes: Uint8Array): Promise<Uint8Array> {
   const draft = `${path}.${randomUUID()}`
   try {

@@ -2,40 +2,62 @@ import { DictionaryError } from '../../errors.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { checkDictionary, MAX_DICTIONARY_BYTES } from './dictionary.js'
 
-/** Where a dictionary comes from: its bytes, a URL, URLs of which the first that has it is taken, or in Node also a path. */
+/**
+ * Where a dictionary comes from: its bytes, a URL, URLs of which the first that has it is taken, or
+ * in Node also a path.
+ */
 export type DictionarySource = Uint8Array | URL | string | readonly URL[]
 
 export interface DictionaryOptions {
-  /** The SHA-256 that it must have, in hexadecimal. One that is known so is kept in the user's cache folder (Node). */
+  /**
+   * The SHA-256 that it must have, in hexadecimal. One that is known so is kept in the user's cache
+   * folder (Node).
+   */
   readonly sha256?: string
   /** The id that it must have. */
   readonly id?: number
   /** How long one URL may take, to the last byte. @default 5000 */
   readonly timeoutMs?: number
-  /** Sent with the request, such as `authorization`. A name and a password in the URL are sent as well. */
+  /**
+   * Sent with the request, such as `authorization`. A name and a password in the URL are sent as
+   * well.
+   */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** What wire v1 was always compressed with. The server has no endpoint for it; it is published with the server's code. */
+/**
+ * What wire v1 was always compressed with. The server has no endpoint for it; it is published with
+ * the server's code.
+ */
 export const V1_DICTIONARY = {
   id: 1_612_007_021,
   sha256: 'b8d77b46933aceecbdd5275a01241efc985c970c78162b8150cf67a26522f70c',
   urls: [
-    new URL('https://raw.githubusercontent.com/bluesky-social/jetstream-legacy/main/pkg/models/zstd_dictionary'),
-    new URL('https://raw.githubusercontent.com/bluesky-social/jetstream/main/internal/subscribe/dictionaries/legacy_subscribe.zdict'),
+    new URL(
+      'https://raw.githubusercontent.com/bluesky-social/jetstream-legacy/main/pkg/models/zstd_dictionary',
+    ),
+    new URL(
+      'https://raw.githubusercontent.com/bluesky-social/jetstream/main/internal/subscribe/dictionaries/legacy_subscribe.zdict',
+    ),
   ],
 } as const
 
 const TIMEOUT_MS = 5000
 
 /** A checked dictionary. Rejects with `DictionaryError` on whatever else there is. */
-export async function loadDictionary(source: DictionarySource, options: DictionaryOptions = {}): Promise<Uint8Array> {
+export async function loadDictionary(
+  source: DictionarySource,
+  options: DictionaryOptions = {},
+): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return checked(source, options)
   return fetchDictionary(Array.isArray(source) ? source : [urlOf(String(source))], options)
 }
 
 /** From the first of `urls` that has it; what the last one said where none has. */
-export async function fetchDictionary(urls: readonly URL[], options: DictionaryOptions): Promise<Uint8Array> {
+export async function fetchDictionary(
+  urls: readonly URL[],
+  options: DictionaryOptions,
+): Promise<Uint8Array> {
   let failure: unknown = new DictionaryError('no URL of a dictionary is given')
   for (const url of urls) {
     try {
@@ -61,13 +83,19 @@ export function v2DictionaryUrl(host: string, id?: number): URL {
 }
 
 /** Throws unless `bytes` are the dictionary that was asked for. */
-export async function checked(bytes: Uint8Array, { id, sha256 }: DictionaryOptions): Promise<Uint8Array> {
+export async function checked(
+  bytes: Uint8Array,
+  { id, sha256 }: DictionaryOptions,
+): Promise<Uint8Array> {
   const actualId = checkDictionary(bytes)
-  if (id !== undefined && id !== actualId) throw new DictionaryError(`the dictionary has the id ${actualId}, not ${id}`)
-  // Absent on purpose: a browser has no digest on a page without TLS; the id is all that can be asked for there.
+  if (id !== undefined && id !== actualId)
+    throw new DictionaryError(`the dictionary has the id ${actualId}, not ${id}`)
+  // Absent on purpose: a browser has no digest on a page without TLS; the id is all that can be
+  // asked for there.
   if (sha256 === undefined || globalThis.crypto?.subtle === undefined) return bytes
   const actual = await sha256Of(bytes)
-  if (actual !== sha256.toLowerCase()) throw new DictionaryError(`the dictionary has the SHA-256 ${actual}, not ${sha256}`)
+  if (actual !== sha256.toLowerCase())
+    throw new DictionaryError(`the dictionary has the SHA-256 ${actual}, not ${sha256}`)
   return bytes
 }
 
@@ -76,22 +104,31 @@ async function sha256Of(bytes: Uint8Array): Promise<string> {
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-async function download(url: URL, { timeoutMs = TIMEOUT_MS, headers = {} }: DictionaryOptions): Promise<Uint8Array> {
+async function download(
+  url: URL,
+  { timeoutMs = TIMEOUT_MS, headers = {} }: DictionaryOptions,
+): Promise<Uint8Array> {
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw new DictionaryError(`a dictionary comes by http or https, not ${url.protocol}`)
   try {
     // One clock for the whole answer, so that a slow body ends as well.
     const answer = await fetch(withoutCredentials(url), {
       headers: { ...credentialsOf(url), ...headers },
-      // A redirect would carry our headers to another host, and have us fetch whatever a server names.
+      // A redirect would carry our headers to another host, and have us fetch whatever a server
+      // names.
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     })
     if (answer.ok) return await bodyOf(answer)
-    throw new DictionaryError(`there is no dictionary at ${placeOf(url)}: ${answer.status} ${(await textOf(answer)).slice(0, 300)}`.trim())
+    throw new DictionaryError(
+      `there is no dictionary at ${placeOf(url)}: ${answer.status} ${(await textOf(answer)).slice(0, 300)}`.trim(),
+    )
   } catch (error) {
     if (error instanceof DictionaryError) throw error
-    throw new DictionaryError(`the dictionary cannot be fetched from ${placeOf(url)}: ${reasonOf(error)}`, { cause: error })
+    throw new DictionaryError(
+      `the dictionary cannot be fetched from ${placeOf(url)}: ${reasonOf(error)}`,
+      { cause: error },
+    )
   }
 }
 
@@ -105,7 +142,9 @@ function withoutCredentials(url: URL): URL {
 
 function credentialsOf({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {}
-  const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
+  const bytes = new TextEncoder().encode(
+    `${decodeURIComponent(username)}:${decodeURIComponent(password)}`,
+  )
   return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` }
 }
 
@@ -121,12 +160,18 @@ async function bodyOf(answer: Response): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = answer.body?.getReader()
-  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
+  for (
+    let part = await reader?.read();
+    part !== undefined && !part.done;
+    part = await reader?.read()
+  ) {
     chunks.push(part.value)
     size += part.value.length
     if (size > MAX_DICTIONARY_BYTES) {
       await reader?.cancel()
-      throw new DictionaryError(`a dictionary has at most ${MAX_DICTIONARY_BYTES} bytes, and the answer is larger`)
+      throw new DictionaryError(
+        `a dictionary has at most ${MAX_DICTIONARY_BYTES} bytes, and the answer is larger`,
+      )
     }
   }
   return joined(chunks, size)

@@ -27,14 +27,17 @@ export function readFrameHeader(frame: Uint8Array): FrameHeader {
   const isSingleSegment = (descriptor & 0b10_0000) !== 0
   const dictionaryIdBytes = DICTIONARY_ID_BYTES[descriptor & 0b11] ?? 0
   const contentSizeFlag = descriptor >> 6
-  const contentSizeBytes = contentSizeFlag === 0 && isSingleSegment ? 1 : (CONTENT_SIZE_BYTES[contentSizeFlag] ?? 0)
+  const contentSizeBytes =
+    contentSizeFlag === 0 && isSingleSegment ? 1 : (CONTENT_SIZE_BYTES[contentSizeFlag] ?? 0)
   const dictionaryIdAt = isSingleSegment ? 5 : 6
   const contentSizeAt = dictionaryIdAt + dictionaryIdBytes
   const bytes = contentSizeAt + contentSizeBytes
   if (frame.length < bytes) throw truncated()
 
   const contentBytes =
-    contentSizeBytes === 0 ? undefined : unsigned(frame, contentSizeAt, contentSizeBytes) + (contentSizeBytes === 2 ? 256 : 0)
+    contentSizeBytes === 0
+      ? undefined
+      : unsigned(frame, contentSizeAt, contentSizeBytes) + (contentSizeBytes === 2 ? 256 : 0)
   return {
     bytes,
     dictionaryId: unsigned(frame, dictionaryIdAt, dictionaryIdBytes),

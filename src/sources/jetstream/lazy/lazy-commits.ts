@@ -31,8 +31,8 @@ export const CID = string(CID_SLOT)
 export const WITNESSED_AT = string(WITNESSED_AT_SLOT)
 
 /**
- * Reads commits as their servers write them, member for member, and leaves their records as text. `undefined` for everything else, which has to
- * be parsed then.
+ * Reads commits as their servers write them, member for member, and leaves their records as text.
+ * `undefined` for everything else, which has to be parsed then.
  */
 export function lazyCommits(shapes: readonly Shape[]): LazyReader {
   let reader: CommitReader | undefined
@@ -56,7 +56,8 @@ interface Prepared {
 
 class CommitReader {
   readonly #names = names()
-  // The shape of the last record comes first: another one may differ only behind the record, which is then scanned twice.
+  // The shape of the last record comes first: another one may differ only behind the record, which
+  // is then scanned twice.
   readonly #shapes: Prepared[]
 
   constructor(
@@ -87,25 +88,48 @@ class CommitReader {
     this.#shapes.unshift(...this.#shapes.splice(index, 1))
   }
 
-  #event({ chunk, from, to }: TextBytes, { hasCursor, hasRecord, hasTimeAsText, isWitnessed }: Prepared): JetstreamEvent | undefined {
+  #event(
+    { chunk, from, to }: TextBytes,
+    { hasCursor, hasRecord, hasTimeAsText, isWitnessed }: Prepared,
+  ): JetstreamEvent | undefined {
     const { scanner } = this
     const time_us = hasTimeAsText ? this.#timeOf() : scanner.number(TIME_SLOT)
     const cursor = hasCursor ? scanner.number(CURSOR_SLOT) : undefined
     const operation = this.#name(OPERATION_SLOT)
-    if (!isPosition(time_us) || (cursor !== undefined && !isPosition(cursor)) || !isOperation(operation, hasRecord)) return undefined
+    if (
+      !isPosition(time_us) ||
+      (cursor !== undefined && !isPosition(cursor)) ||
+      !isOperation(operation, hasRecord)
+    )
+      return undefined
     const { isAscii } = scanner
     const json = chunk.latin1Slice(from, to)
     const strings = scanner.strings(chunk)
     const collection = this.#name(COLLECTION_SLOT)
-    const commit: Commit = { rev: scanner.string(REV_SLOT, strings), operation, collection, rkey: scanner.string(RKEY_SLOT, strings) }
+    const commit: Commit = {
+      rev: scanner.string(REV_SLOT, strings),
+      operation,
+      collection,
+      rkey: scanner.string(RKEY_SLOT, strings),
+    }
     if (hasRecord) {
-      defineRecord(commit, json, isAscii, scanner.from(RECORD_SLOT) - from, scanner.to(RECORD_SLOT) - from)
+      defineRecord(
+        commit,
+        json,
+        isAscii,
+        scanner.from(RECORD_SLOT) - from,
+        scanner.to(RECORD_SLOT) - from,
+      )
       commit.cid = scanner.string(CID_SLOT, strings)
     }
     const did = scanner.string(DID_SLOT, strings)
     // Member for member in the order of wire v1.
-    const event = cursor === undefined ? { did, time_us, kind: 'commit', commit } : { did, time_us, cursor, kind: 'commit', commit }
-    if (isWitnessed) (event as { witnessedAt?: string }).witnessedAt = scanner.string(WITNESSED_AT_SLOT, strings)
+    const event =
+      cursor === undefined
+        ? { did, time_us, kind: 'commit', commit }
+        : { did, time_us, cursor, kind: 'commit', commit }
+    if (isWitnessed)
+      (event as { witnessedAt?: string }).witnessedAt = scanner.string(WITNESSED_AT_SLOT, strings)
     return keepText(event as JetstreamEvent, json, isAscii)
   }
 
@@ -116,7 +140,11 @@ class CommitReader {
 
   #timeOf(): number {
     const { memory } = this.scanner
-    return microsecondsAt(memory, this.scanner.stringFrom(TIME_SLOT), this.scanner.stringTo(TIME_SLOT))
+    return microsecondsAt(
+      memory,
+      this.scanner.stringFrom(TIME_SLOT),
+      this.scanner.stringTo(TIME_SLOT),
+    )
   }
 }
 

@@ -31,16 +31,24 @@ class LazyRecord extends Stamped {
 
   static write(object: object, value: unknown): void {
     const commit = LazyRecord.#commitOf(object)
-    if (Object.isFrozen(commit)) throw new TypeError("Cannot assign to read only property 'record' of object '#<Object>'")
+    if (Object.isFrozen(commit))
+      throw new TypeError("Cannot assign to read only property 'record' of object '#<Object>'")
     if (commit === object) {
       commit.#text = undefined
       commit.#value = value
       // Of what only inherits it, a plain property: as an assignment does it.
-    } else Object.defineProperty(object, 'record', { value, writable: true, enumerable: true, configurable: true })
+    } else
+      Object.defineProperty(object, 'record', {
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      })
   }
 
   static #commitOf(object: object): LazyRecord {
-    for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner)) if (#text in owner) return owner
+    for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner))
+      if (#text in owner) return owner
     throw new RecordError(
       'the record of a lazy event cannot be read through a proxy; wrap a copy, `{ ...commit }`, or set `decode` to eager',
     )
@@ -67,13 +75,25 @@ const RECORD: PropertyDescriptor & ThisType<object> = {
   configurable: true,
 }
 
-/** Gives a commit its `record`: the text from `from` to `to`, parsed when it is first touched. Each character of `text` is a byte. */
-export function defineRecord(commit: object, text: string, isAscii: boolean, from: number, to: number): void {
+/**
+ * Gives a commit its `record`: the text from `from` to `to`, parsed when it is first touched. Each
+ * character of `text` is a byte.
+ */
+export function defineRecord(
+  commit: object,
+  text: string,
+  isAscii: boolean,
+  from: number,
+  to: number,
+): void {
   Object.defineProperty(commit, 'record', RECORD)
   new LazyRecord(commit, text, isAscii, from, to)
 }
 
-/** The text whose UTF-8 has these characters as its bytes: what is not ASCII is decoded when somebody wants it. */
+/**
+ * The text whose UTF-8 has these characters as its bytes: what is not ASCII is decoded when
+ * somebody wants it.
+ */
 const decoded = (text: string, isDecoded: boolean): string => (isDecoded ? text : utf8Of(text))
 
 class Received extends Stamped {
@@ -94,18 +114,26 @@ class Received extends Stamped {
 // One class for all copies of this library: only the class that made a private member can read it.
 const SharedReceived = shared('raw-text.1', () => Received)
 
-/** Remembers the text that an event was read from, for {@link rawText}. Each of its characters is a byte of UTF-8, or it is decoded. */
-export function keepText<Event extends object>(event: Event, text: string, isDecoded = true): Event {
+/**
+ * Remembers the text that an event was read from, for {@link rawText}. Each of its characters is a
+ * byte of UTF-8, or it is decoded.
+ */
+export function keepText<Event extends object>(
+  event: Event,
+  text: string,
+  isDecoded = true,
+): Event {
   new SharedReceived(event, text, isDecoded)
   return event
 }
 
 /**
- * The JSON that an event was read from, as it was received: for a sink that passes it on without parsing it. On wire v2 that is the whole message,
- * with its `$type` and `payload`. Whatever a program has written into the event since is not in it.
+ * The JSON that an event was read from, as it was received: for a sink that passes it on without
+ * parsing it. On wire v2 that is the whole message, with its `$type` and `payload`. Whatever a
+ * program has written into the event since is not in it.
  *
- * `undefined` for what did not come from `jetstream$` with `decode: 'lazy'` just so: copies, events whose record a schema of `records` has
- * checked, and all events under `decode: 'eager'`.
+ * `undefined` for what did not come from `jetstream$` with `decode: 'lazy'` just so: copies, events
+ * whose record a schema of `records` has checked, and all events under `decode: 'eager'`.
  *
  * @example
  * ```ts

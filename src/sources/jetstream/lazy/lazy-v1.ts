@@ -1,11 +1,31 @@
 import type { LazyReader } from '../decoding.js'
-import { CID, COLLECTION, CURSOR, DID, lazyCommits, OPERATION, RECORD, REV, RKEY, TIME_US } from './lazy-commits.js'
+import {
+  CID,
+  COLLECTION,
+  CURSOR,
+  DID,
+  lazyCommits,
+  OPERATION,
+  RECORD,
+  REV,
+  RKEY,
+  TIME_US,
+} from './lazy-commits.js'
 import type { Shape } from './scanner.js'
 
 const commit = (hasCursor: boolean, hasRecord: boolean): Shape => [
   ...['{"did":"', DID, '","time_us":', TIME_US],
   ...(hasCursor ? [',"cursor":', CURSOR] : []),
-  ...[',"kind":"commit","commit":{"rev":"', REV, '","operation":"', OPERATION, '","collection":"', COLLECTION, '","rkey":"', RKEY],
+  ...[
+    ',"kind":"commit","commit":{"rev":"',
+    REV,
+    '","operation":"',
+    OPERATION,
+    '","collection":"',
+    COLLECTION,
+    '","rkey":"',
+    RKEY,
+  ],
   ...(hasRecord ? ['","record":', RECORD, ',"cid":"', CID] : []),
   '"}}',
 ]

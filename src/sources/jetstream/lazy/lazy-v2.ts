@@ -1,5 +1,17 @@
 import type { LazyReader } from '../decoding.js'
-import { CID, COLLECTION, CURSOR, DID, lazyCommits, OPERATION, RECORD, REV, RKEY, TIME, WITNESSED_AT } from './lazy-commits.js'
+import {
+  CID,
+  COLLECTION,
+  CURSOR,
+  DID,
+  lazyCommits,
+  OPERATION,
+  RECORD,
+  REV,
+  RKEY,
+  TIME,
+  WITNESSED_AT,
+} from './lazy-commits.js'
 import type { Shape } from './scanner.js'
 
 /** Members are sorted. */

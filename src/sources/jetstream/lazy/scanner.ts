@@ -14,13 +14,18 @@ const BLOCK_BYTES = 16
 
 const LITERAL = 1
 
-/** A place of a shape where any value of its kind may stand, and the slot that tells where it stood. */
+/**
+ * A place of a shape where any value of its kind may stand, and the slot that tells where it stood.
+ */
 export interface Value {
   readonly kind: 2 | 3 | 4
   readonly slot: number
 }
 
-/** Printable ASCII without an escape: what is between the quotes, which belong to the literals around it. */
+/**
+ * Printable ASCII without an escape: what is between the quotes, which belong to the literals
+ * around it.
+ */
 export const string = (slot: number): Value => ({ kind: 2, slot })
 /** A whole number above 0, of up to 16 digits. */
 export const number = (slot: number): Value => ({ kind: 3, slot })
@@ -37,8 +42,9 @@ type Scan = (shape: number, from: number, to: number) => 0 | 1 | 2
 const NOTHING = new Uint8Array() as SliceableBytes
 
 /**
- * Tells whether a message has a {@link Shape}, and where its values stand. In WebAssembly, since JavaScript looks at a byte where this looks at sixteen:
- * to find the end of a record is most of what reading an event lazily costs.
+ * Tells whether a message has a {@link Shape}, and where its values stand. In WebAssembly, since
+ * JavaScript looks at a byte where this looks at sixteen: to find the end of a record is most of
+ * what reading an event lazily costs.
  */
 export class Scanner {
   /** Whether the message that matched is ASCII. Else it is other UTF-8. */
@@ -54,7 +60,10 @@ export class Scanner {
   readonly #numbers: Float64Array
 
   constructor(module: WebAssembly.Module) {
-    const { memory, scan } = new WebAssembly.Instance(module).exports as { memory: WebAssembly.Memory; scan: Scan }
+    const { memory, scan } = new WebAssembly.Instance(module).exports as {
+      memory: WebAssembly.Memory
+      scan: Scan
+    }
     this.#scan = scan
     this.memory = new Uint8Array(memory.buffer)
     this.#words = new Int32Array(memory.buffer, 0, STRINGS_END + 1)
@@ -67,7 +76,8 @@ export class Scanner {
     if (known !== undefined) return known
     const handle = this.#shapesEnd
     this.#shapes.set(shape, handle)
-    for (const part of shape) typeof part === 'string' ? this.#writeLiteral(part) : this.#writeStep(part.kind, part.slot)
+    for (const part of shape)
+      typeof part === 'string' ? this.#writeLiteral(part) : this.#writeStep(part.kind, part.slot)
     this.#writeStep(0, 0)
     return handle
   }
@@ -139,7 +149,11 @@ export class Scanner {
     for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
       const block = bytes.subarray(at, at + BLOCK_BYTES)
       this.memory.set(block, this.#shapesEnd)
-      this.memory.fill(0xff, this.#shapesEnd + BLOCK_BYTES, this.#shapesEnd + BLOCK_BYTES + block.length)
+      this.memory.fill(
+        0xff,
+        this.#shapesEnd + BLOCK_BYTES,
+        this.#shapesEnd + BLOCK_BYTES + block.length,
+      )
       this.#shapesEnd += 2 * BLOCK_BYTES
     }
   }
@@ -147,7 +161,10 @@ export class Scanner {
 
 let shared: Scanner | undefined | null
 
-/** The one of this process, with 384 KiB of memory; `undefined` where there is no WebAssembly with SIMD, or none is allowed. */
+/**
+ * The one of this process, with 384 KiB of memory; `undefined` where there is no WebAssembly with
+ * SIMD, or none is allowed.
+ */
 export function sharedScanner(): Scanner | undefined {
   if (shared === undefined) shared = compile()
   return shared ?? undefined
@@ -155,9 +172,14 @@ export function sharedScanner(): Scanner | undefined {
 
 function compile(): Scanner | null {
   try {
-    return new Scanner(new WebAssembly.Module(Uint8Array.from(atob(SCANNER_WASM), (character) => character.charCodeAt(0))))
+    return new Scanner(
+      new WebAssembly.Module(
+        Uint8Array.from(atob(SCANNER_WASM), (character) => character.charCodeAt(0)),
+      ),
+    )
   } catch {
-    // `--jitless`, a content security policy, no address space for its memory: whatever it is, JSON.parse can do it.
+    // `--jitless`, a content security policy, no address space for its memory: whatever it is,
+    // JSON.parse can do it.
     return null
   }
 }

@@ -3,7 +3,10 @@ import type { RedisCommands } from '../../../redis-client/client.js'
 import type { Reader } from '../reader.js'
 import { LEASE, RELEASE } from '../scripts.js'
 
-/** Who has a lease: a process, and which of its leases it is, since what one is late with must not pass for the next. */
+/**
+ * Who has a lease: a process, and which of its leases it is, since what one is late with must not
+ * pass for the next.
+ */
 export interface LeaseOwner {
   readonly process: string
   /** Begins with that of the process. */
@@ -39,7 +42,10 @@ export class Lease {
     return this.held
   }
 
-  /** One that ran out before the answer came is lost for good: another process may have had the partition meanwhile. */
+  /**
+   * One that ran out before the answer came is lost for good: another process may have had the
+   * partition meanwhile.
+   */
   async prolong(): Promise<void> {
     const askedAt = asyncScheduler.now()
     const isOurs = await this.#ask(this.owner.name)
@@ -57,6 +63,10 @@ export class Lease {
   }
 
   async #ask(from: string): Promise<boolean> {
-    return Number(await LEASE.run(this.commands, [this.key], [this.owner.name, `${this.leaseMs}`, from])) === 1
+    return (
+      Number(
+        await LEASE.run(this.commands, [this.key], [this.owner.name, `${this.leaseMs}`, from]),
+      ) === 1
+    )
   }
 }

@@ -1,4 +1,15 @@
-import { defer, exhaustMap, filter, firstValueFrom, ignoreElements, merge, type Observable, retry, startWith, timer } from 'rxjs'
+import {
+  defer,
+  exhaustMap,
+  filter,
+  firstValueFrom,
+  ignoreElements,
+  merge,
+  type Observable,
+  retry,
+  startWith,
+  timer,
+} from 'rxjs'
 import type { RedisCommands } from '../../../redis-client/client.js'
 import type { StreamOptions } from '../config.js'
 import type { Hand } from '../pending-entries.js'
@@ -13,8 +24,9 @@ export interface LeaseHandlers extends ReaderHandlers {
 }
 
 /**
- * Shares the partitions of a stream among the processes of a group: each has a lease, which is prolonged at each third of its life. Who has more
- * than its share lets go of some, when all that it has of them is done; who has less takes what is free.
+ * Shares the partitions of a stream among the processes of a group: each has a lease, which is
+ * prolonged at each third of its life. Who has more than its share lets go of some, when all that
+ * it has of them is done; who has less takes what is free.
  */
 export class Leases {
   readonly #me: string
@@ -39,7 +51,11 @@ export class Leases {
   /** Never completes; errors when going on is pointless. */
   run$(): Observable<never> {
     return timer(0, this.options.leaseMs / 3).pipe(
-      exhaustMap(() => defer(() => this.#tend()).pipe(retry({ delay: (error) => this.handlers.trouble(this, error) }))),
+      exhaustMap(() =>
+        defer(() => this.#tend()).pipe(
+          retry({ delay: (error) => this.handlers.trouble(this, error) }),
+        ),
+      ),
       ignoreElements(),
     )
   }
@@ -52,7 +68,10 @@ export class Leases {
   /** Lets go of all that it has. Settles when Redis has heard it, as far as it can hear. */
   leave(): Promise<unknown> {
     const released = [...this.#held.values()].map((lease) => this.#release(lease))
-    return Promise.all([...released, this.commands.send(['ZREM', this.#members, this.#me]).catch(() => {})])
+    return Promise.all([
+      ...released,
+      this.commands.send(['ZREM', this.#members, this.#me]).catch(() => {}),
+    ])
   }
 
   async #tend(): Promise<void> {
@@ -70,13 +89,19 @@ export class Leases {
   }
 
   async #join(): Promise<readonly string[]> {
-    const members = await JOIN.run(this.commands, [this.#members], [this.#me, `${this.options.leaseMs}`])
+    const members = await JOIN.run(
+      this.commands,
+      [this.#members],
+      [this.#me, `${this.options.leaseMs}`],
+    )
     return Array.isArray(members) ? members.map(String) : []
   }
 
   /** Takes up to `count` partitions that are free. */
   async #take(count: number, members: readonly string[]): Promise<void> {
-    const first = Math.floor((this.partitions * [...members].sort().indexOf(this.#me)) / members.length)
+    const first = Math.floor(
+      (this.partitions * [...members].sort().indexOf(this.#me)) / members.length,
+    )
     for (let i = 0, taken = 0; i < this.partitions && taken < count && !this.#stopped; i += 1) {
       // Each member begins elsewhere, so that not all ask for the same ones.
       const partition = (first + i) % this.partitions
@@ -92,7 +117,14 @@ export class Leases {
     const stream = `${this.options.stream}{${partition}}`
     this.#taken += 1
     const owner = { process: this.#me, name: `${this.#me} ${this.#taken}` }
-    return new Lease(partition, stream, `${stream}:lease:${this.options.group}`, owner, this.commands, this.options.leaseMs)
+    return new Lease(
+      partition,
+      stream,
+      `${stream}:lease:${this.options.group}`,
+      owner,
+      this.commands,
+      this.options.leaseMs,
+    )
   }
 
   #begin(lease: Lease): void {
