@@ -1,4 +1,4 @@
-import type { Open } from './internal/literal-union.js'
+import type { LiteralUnion } from './internal/literal-union.js'
 
 /** Types of records by their NSID, for `jetstream$<Records>`. */
 export type RecordMap = object
@@ -26,7 +26,7 @@ interface MaybeUnreadable {
    * The record is beyond the bounds on content: 64 levels, 131,072 members. It is no member of the
    * commit then, and reading it throws `RecordError`.
    */
-  readonly problem?: Open<'record-unreadable'>
+  readonly problem?: LiteralUnion<'record-unreadable'>
 }
 
 interface CommitBase<C extends string> {
@@ -97,7 +97,7 @@ export interface AccountEvent extends Envelope {
     readonly active: boolean
     readonly did: string
     readonly seq: number
-    readonly status?: Open<
+    readonly status?: LiteralUnion<
       'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'
     >
     readonly time: string
@@ -132,7 +132,7 @@ export type JetstreamEvent<Records extends RecordMap = RecordMap> =
  * What is wrong with an operation: its path, its record, or the block section that should hold the
  * record. Open: more may be told apart.
  */
-export type RecordProblem = Open<
+export type RecordProblem = LiteralUnion<
   /**
    * The block is not in the section. Normal where a later operation of the commit wrote the same
    * path again.

@@ -3,7 +3,7 @@ export const VERSION = '0.1.0'
 
 /**
  * The contract by which copies of this library share deliveries. Raised when `Holding` or
- * `DeliverySource` of delivery/delivery.ts, or `Place` of delivery/position.ts, changes in a way
+ * `DeliverySource` of delivery/delivery.ts, or `EventPosition` of delivery/position.ts, changes in a way
  * that an older copy would misread.
  */
 export const DELIVERY_CONTRACT = 1

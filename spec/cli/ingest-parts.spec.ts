@@ -4,17 +4,17 @@ import {
   RedisRefusedError,
   RedisUnavailableError,
 } from 'rxjs-atproto'
-import { ailments } from '../../src/apps/ingest/health.js'
-import { Feed, type StreamName } from '../../src/apps/ingest/host-feed.js'
+import { healthProblems } from '../../src/apps/ingest/health.js'
+import { HostFeed, type StreamName } from '../../src/apps/ingest/host-feed.js'
 import { servePages } from '../../src/apps/ingest/http.js'
-import { Away } from '../../src/apps/ingest/outage.js'
+import { Outage } from '../../src/apps/ingest/outage.js'
 import { prometheusText } from '../../src/apps/ingest/prometheus.js'
-import { patient } from '../../src/apps/ingest/retrying-last-save.js'
+import { retryingLastSave } from '../../src/apps/ingest/retrying-last-save.js'
 import { cursorKey, PAGE, rskyCursors, SEQ } from '../../src/apps/ingest/rsky-cursors.js'
 import { Messages } from '../../src/cli/messages.js'
 
 const feedOf = (stream: StreamName, host: string) =>
-  new Feed(stream, host, new Messages({ write: () => {} }, { color: false }, {}))
+  new HostFeed(stream, host, new Messages({ write: () => {} }, { color: false }, {}))
 
 describe('the text for Prometheus', () => {
   it('has each family once, with its help and type, whatever is in a label', () => {
@@ -57,7 +57,7 @@ describe('health', () => {
 
   it('is about what has been away for longer than the limit, and not about what came back', () => {
     const clock = jest.spyOn(performance, 'now').mockReturnValue(0)
-    const [host, redis, never] = [new Away(), new Away(), new Away()]
+    const [host, redis, never] = [new Outage(), new Outage(), new Outage()]
     const parts = [
       { name: 'a host', away: host },
       { name: 'Redis', away: redis },
@@ -71,9 +71,9 @@ describe('health', () => {
     clock.mockReturnValue(9000)
     host.tell(true)
     redis.tell(false)
-    expect(ailments(parts, 10_000)).toEqual([])
+    expect(healthProblems(parts, 10_000)).toEqual([])
     clock.mockReturnValue(15_001)
-    expect(ailments(parts, 10_000)).toEqual([
+    expect(healthProblems(parts, 10_000)).toEqual([
       'a host has been away for 10 s',
       'another has been away for 15 s',
     ])
@@ -175,7 +175,7 @@ describe('positions', () => {
       asked += 1
       if (asked < 4) throw away
     }
-    const store = patient({ load: async () => undefined, save }, () => isEnding)
+    const store = retryingLastSave({ load: async () => undefined, save }, () => isEnding)
     await expect(store.save('key', '1')).rejects.toThrow(away)
     isEnding = true
     jest.useFakeTimers()
@@ -193,7 +193,7 @@ describe('positions', () => {
     const refused = new CursorStoreError('could not save', {
       cause: new RedisRefusedError('NOPERM', 'NOPERM'),
     })
-    const store = patient(
+    const store = retryingLastSave(
       { load: async () => undefined, save: () => Promise.reject(refused) },
       () => true,
     )

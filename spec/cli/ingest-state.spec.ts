@@ -1,8 +1,8 @@
 import { ConfigError, StreamError, streamMetrics } from 'rxjs-atproto'
 import { fakeFirehose } from 'rxjs-atproto/testing'
-import { shown } from '../../src/apps/ingest/display.js'
-import { Board } from '../../src/apps/ingest/ingest-state.js'
-import { lanesOf } from '../../src/apps/ingest/pipelines.js'
+import { startDisplay } from '../../src/apps/ingest/display.js'
+import { IngestState } from '../../src/apps/ingest/ingest-state.js'
+import { pipelinesOf } from '../../src/apps/ingest/pipelines.js'
 import { prometheusText } from '../../src/apps/ingest/prometheus.js'
 import { RedisLink } from '../../src/apps/ingest/redis-link.js'
 import { readSettings } from '../../src/apps/ingest/settings.js'
@@ -24,7 +24,7 @@ function boardOf(
   const settings = readSettings({ healthyWithin: '10s', ...flags }, {})
   const messages = new Messages({ write: () => {} }, { color: false }, {})
   const link = new RedisLink(settings.redis, messages)
-  const board = new Board(settings, lanesOf(settings, messages), link)
+  const board = new IngestState(settings, pipelinesOf(settings, messages), link)
   const feed = (index = 0) => {
     const found = board.feeds[index]
     if (found === undefined) throw new Error(`no host ${index}`)
@@ -60,7 +60,7 @@ const waiting: ConnectionStatus = {
 }
 
 describe('/metrics', () => {
-  const samples = (board: Board): ReadonlyMap<string, string> =>
+  const samples = (board: IngestState): ReadonlyMap<string, string> =>
     new Map(
       prometheusText(board.families)
         .split('\n')
@@ -267,7 +267,7 @@ describe('the table', () => {
     )
     const { board, host } = boardOf()
     host({ connection: waiting })
-    shown(board, messages, true).end()
+    startDisplay(board, messages, true).end()
     expect(JSON.parse(written.join(''))).toMatchObject({
       hosts: [
         {
@@ -291,7 +291,7 @@ describe('the table', () => {
       )
       const { board, host, sink } = boardOf()
       host({ delivered: 1 })
-      const view = shown(board, messages, true)
+      const view = startDisplay(board, messages, true)
       jest.advanceTimersByTime(1010)
       host({ delivered: 2 })
       expect(written).toEqual([])
@@ -315,7 +315,7 @@ describe('the table', () => {
       { color: false, quiet: true },
       {},
     )
-    shown(boardOf().board, messages, false).end()
+    startDisplay(boardOf().board, messages, false).end()
     expect(written).toEqual([])
   })
 })

@@ -4,8 +4,8 @@ import { generateEvents } from 'rxjs-atproto/testing'
 import { Messages } from '../../src/cli/messages.js'
 import { NdjsonSink } from '../../src/cli/output.js'
 import { metricsLines, statusLine } from '../../src/cli/progress.js'
-import { Rate, type Reading } from '../../src/cli/snapshot.js'
-import { Counts, liveTable, nameOfEvent } from '../../src/cli/table.js'
+import { Rate, type Snapshot } from '../../src/cli/snapshot.js'
+import { liveTable, nameOfEvent, TableCounts } from '../../src/cli/table.js'
 import { duration, plain, terminalJson } from '../../src/cli/text.js'
 
 /**
@@ -64,7 +64,7 @@ class Screen {
 const COLOR = { color: true }
 const HOST = 'wss://jetstream.example/subscribe'
 
-const reading = (changes: Partial<Reading> = {}): Reading => ({
+const reading = (changes: Partial<Snapshot> = {}): Snapshot => ({
   metrics: {
     ...streamMetrics().value,
     connection: { state: 'open', host: HOST },
@@ -115,7 +115,7 @@ describe('on a terminal', () => {
 
   it('there is no status and no table with `--quiet`', () => {
     const quiet = new Messages(new Screen(60), { ...COLOR, quiet: true }, {})
-    expect([statusLine(quiet), liveTable(quiet, new Counts(nameOfEvent))]).toEqual([
+    expect([statusLine(quiet), liveTable(quiet, new TableCounts(nameOfEvent))]).toEqual([
       undefined,
       undefined,
     ])
@@ -124,7 +124,7 @@ describe('on a terminal', () => {
   it('the table is rewritten in place, also when it grows and shrinks, and stays at the end', () => {
     const screen = new Screen(80)
     const messages = new Messages(screen, COLOR, {})
-    const counts = new Counts(nameOfEvent)
+    const counts = new TableCounts(nameOfEvent)
     const view = liveTable(messages, counts, 'a hint')
     view?.show(reading())
     const [first] = generateEvents({ seed: 2 }) as Iterable<JetstreamEvent>
@@ -177,7 +177,7 @@ describe('elsewhere', () => {
     const stderr = { write: (text: string) => written.push(text) }
     const messages = new Messages(stderr, COLOR, {})
     expect(statusLine(messages)).toBeUndefined()
-    liveTable(messages, new Counts(nameOfEvent))?.show(reading())
+    liveTable(messages, new TableCounts(nameOfEvent))?.show(reading())
     expect(written).toEqual([
       '4,213 events  1,003/s  lag 1.2 s  2 dropped  open wss://jetstream.example\n',
     ])
@@ -249,7 +249,7 @@ describe('text', () => {
   ])('for %i ms is %s', (ms, expected) => expect(duration(ms)).toBe(expected))
 
   it('counts at most a thousand names, since a stranger may make up more', () => {
-    const counts = new Counts(nameOfEvent)
+    const counts = new TableCounts(nameOfEvent)
     for (let n = 0; n < 3000; n++) counts.add({ kind: `kind${n}` } as never)
     expect(counts.rows).toHaveLength(1001)
     expect(counts.rows[0]).toEqual(['(others)', 2000])

@@ -8,11 +8,11 @@ import {
   type Release,
 } from '../../src/delivery/delivery.js'
 import { HoldError } from '../../src/errors.js'
-import { Book } from '../operators/fake-source.js'
+import { FakeSource } from '../operators/fake-source.js'
 
 /** Holds each value, and keeps the releases. */
 const holding = () => {
-  const [book, source$, releases] = [new Book(), new Subject<number>(), [] as Release[]]
+  const [book, source$, releases] = [new FakeSource(), new Subject<number>(), [] as Release[]]
   source$.pipe(book.deliver()).subscribe(() => releases.push(hold()))
   const release = (index: number): Release => {
     const found = releases[index]
@@ -52,7 +52,7 @@ describe('hold', () => {
   })
 
   it('throws after the emission has returned: in a promise, or below `delay`', async () => {
-    const book = new Book()
+    const book = new FakeSource()
     const late: unknown[] = []
     const tryHold = () => {
       try {
@@ -72,7 +72,7 @@ describe('hold', () => {
   })
 
   it('throws after a subscriber of the source threw, as it would have before', () => {
-    const book = new Book()
+    const book = new FakeSource()
     const failing = {
       next: () => {
         throw new Error('no')
@@ -84,7 +84,7 @@ describe('hold', () => {
   })
 
   it('is counted once a delivery, however many hold it', () => {
-    const [book, releases] = [new Book(), [] as Release[]]
+    const [book, releases] = [new FakeSource(), [] as Release[]]
     range(1, 3)
       .pipe(book.deliver(), take(2))
       .subscribe(() => releases.push(hold(), hold()))
@@ -96,7 +96,7 @@ describe('hold', () => {
 
 describe('several holders of one delivery', () => {
   it('keep it open until the last one lets go', () => {
-    const [book, source$, releases] = [new Book(), new Subject<number>(), [] as Release[]]
+    const [book, source$, releases] = [new FakeSource(), new Subject<number>(), [] as Release[]]
     const shared$ = source$.pipe(book.deliver(), share())
     for (let branch = 0; branch < 3; branch += 1) shared$.subscribe(() => releases.push(hold()))
     source$.next(1)
@@ -117,7 +117,7 @@ describe('several holders of one delivery', () => {
     [['failed', 'dropped'], 'failed'],
     [['failed', 'dropped', 'done'], 'failed'],
   ] as const)('end it with the worst of %j: %s', (outcomes, worst) => {
-    const [book, source$, releases] = [new Book(), new Subject<number>(), [] as Release[]]
+    const [book, source$, releases] = [new FakeSource(), new Subject<number>(), [] as Release[]]
     source$.pipe(book.deliver()).subscribe(() => releases.push(...outcomes.map(() => hold())))
     source$.next(1)
     for (const [index, outcome] of outcomes.entries()) {
@@ -130,7 +130,7 @@ describe('several holders of one delivery', () => {
 
 describe('a delivery', () => {
   it('stays open for one holder, however often another lets go', () => {
-    const [book, source$, releases] = [new Book(), new Subject<number>(), [] as Release[]]
+    const [book, source$, releases] = [new FakeSource(), new Subject<number>(), [] as Release[]]
     source$.pipe(book.deliver()).subscribe(() => releases.push(hold(), hold()))
     source$.next(1)
     for (let times = 0; times < 3; times += 1) releases[0]?.()
@@ -140,7 +140,7 @@ describe('a delivery', () => {
   })
 
   it('that is settled cannot be held again, not even where it is the current one', () => {
-    const [book, seen] = [new Book(), [] as ReturnType<typeof currentDelivery>[]]
+    const [book, seen] = [new FakeSource(), [] as ReturnType<typeof currentDelivery>[]]
     of(1)
       .pipe(book.deliver())
       .subscribe(() => seen.push(currentDelivery()))
@@ -151,7 +151,7 @@ describe('a delivery', () => {
   })
 
   it('ends when the call returns and nobody holds it, whatever synchronous operators did', () => {
-    const book = new Book()
+    const book = new FakeSource()
     range(1, 5)
       .pipe(
         book.deliver(),
@@ -163,7 +163,7 @@ describe('a delivery', () => {
   })
 
   it('inside another one is a delivery of its own, and gives the outer one back', () => {
-    const [outer, inner, seen] = [new Book(), new Book(), [] as unknown[]]
+    const [outer, inner, seen] = [new FakeSource(), new FakeSource(), [] as unknown[]]
     const release: Release[] = []
     of(1)
       .pipe(outer.deliver())
@@ -182,7 +182,7 @@ describe('a delivery', () => {
   })
 
   it('of a source that is entered again keeps the order of emission', () => {
-    const [book, source$, frontiers] = [new Book(), new Subject<number>(), [] as unknown[]]
+    const [book, source$, frontiers] = [new FakeSource(), new Subject<number>(), [] as unknown[]]
     source$.pipe(book.deliver()).subscribe((value) => {
       if (value < 3) source$.next(value + 1)
       frontiers.push(book.frontier)
@@ -209,8 +209,8 @@ describe('enter and leave', () => {
 describe('the deliveries of a batch', () => {
   it('are held and released as one, each in its own book', () => {
     const [one, two, parts] = [
-      new Book(),
-      new Book(),
+      new FakeSource(),
+      new FakeSource(),
       [] as NonNullable<ReturnType<typeof currentDelivery>>[],
     ]
     for (const book of [one, two]) {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { Subject } from 'rxjs'
 import { hold, type Outcome, type Release } from '../../src/delivery/delivery.js'
-import { Book } from '../operators/fake-source.js'
+import { FakeSource } from '../operators/fake-source.js'
 
 const letGo = (release: Release | undefined, outcome: Outcome): void => {
   if (outcome === 'done') release?.()
@@ -10,7 +10,11 @@ const letGo = (release: Release | undefined, outcome: Outcome): void => {
 
 /** A ledger whose values are all held. */
 const holding = () => {
-  const [book, source$, releases] = [new Book(), new Subject<number>(), new Map<number, Release>()]
+  const [book, source$, releases] = [
+    new FakeSource(),
+    new Subject<number>(),
+    new Map<number, Release>(),
+  ]
   source$.pipe(book.deliver()).subscribe((value) => releases.set(value, hold()))
   const settle = (value: number, outcome: Outcome = 'done') => letGo(releases.get(value), outcome)
   return { book, settle, deliver: (value: number) => source$.next(value) }

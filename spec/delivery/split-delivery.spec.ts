@@ -1,10 +1,10 @@
 import { Subject, take } from 'rxjs'
 import { currentDelivery, hold, type Release } from '../../src/delivery/delivery.js'
-import { parts } from '../../src/delivery/split-delivery.js'
+import { splitDelivery } from '../../src/delivery/split-delivery.js'
 import { boundedBatchMap } from '../../src/operators/bounded-batch-map.js'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
-import { Desk } from '../operators/controlled-work.js'
-import { Book } from '../operators/fake-source.js'
+import { ControlledWork } from '../operators/controlled-work.js'
+import { FakeSource } from '../operators/fake-source.js'
 
 /**
  * A message is a number of parts: 3 is 30, 31 and 32; a negative one has holes at its odd places.
@@ -16,8 +16,8 @@ const each = (message: number, emit: (part: number, index: number) => void): voi
 }
 
 const delivering = () => {
-  const [book, source$] = [new Book(), new Subject<number>()]
-  return { book, source$, parts$: source$.pipe(book.deliver(), parts(each)) }
+  const [book, source$] = [new FakeSource(), new Subject<number>()]
+  return { book, source$, parts$: source$.pipe(book.deliver(), splitDelivery(each)) }
 }
 
 describe('the parts of a message', () => {
@@ -33,7 +33,7 @@ describe('the parts of a message', () => {
 
   it('hold the message together: it is done with the last of them, in whatever order they end', () => {
     const { book, source$, parts$ } = delivering()
-    const desk = new Desk()
+    const desk = new ControlledWork()
     parts$.pipe(boundedMergeMap(desk.work, { concurrency: 5 })).subscribe()
     source$.next(3)
     desk.finish(31, 30)
@@ -64,14 +64,14 @@ describe('the parts of a message', () => {
   })
 
   it('that could not be made leave it undone: what fails in their making ends the stream before the message', () => {
-    const [book, source$] = [new Book(), new Subject<number>()]
+    const [book, source$] = [new FakeSource(), new Subject<number>()]
     const breaking = (message: number, emit: (part: number, index: number) => void): void => {
       each(message, emit)
       if (message === 3) throw new Error('no more')
     }
     const [seen, errors]: [number[], unknown[]] = [[], []]
     source$
-      .pipe(book.deliver(), parts(breaking))
+      .pipe(book.deliver(), splitDelivery(breaking))
       .subscribe({ next: (part) => seen.push(part), error: (error) => errors.push(error) })
     source$.next(2)
     source$.next(3)
@@ -90,7 +90,7 @@ describe('the parts of a message', () => {
   it('know their place, wanted neighbours or not, also in work that begins later', () => {
     const { source$, parts$ } = delivering()
     const places: unknown[] = []
-    const desk = new Desk()
+    const desk = new ControlledWork()
     parts$
       .pipe(
         boundedMergeMap((part) => {
@@ -129,7 +129,7 @@ describe('the parts of a message', () => {
   it('pass without a delivery, too', () => {
     const seen: unknown[] = []
     const source$ = new Subject<number>()
-    source$.pipe(parts(each)).subscribe((part) => seen.push([part, currentDelivery()]))
+    source$.pipe(splitDelivery(each)).subscribe((part) => seen.push([part, currentDelivery()]))
     source$.next(1)
     expect(seen).toEqual([[10, undefined]])
   })

@@ -1,5 +1,5 @@
 import { type Gap, Gaps } from '../../src/delivery/gaps.js'
-import type { Mark } from '../../src/delivery/position.js'
+import type { Position } from '../../src/delivery/position.js'
 import { CursorRefusedError } from '../../src/errors.js'
 import type { CursorProtocol } from '../../src/live/protocol.js'
 import { Redial } from '../../src/live/redial.js'
@@ -104,7 +104,7 @@ export class ReaderModel {
   /** The next row, on an open connection. */
   #next: number | undefined
   #isFloor = false
-  #checkpoint: Mark | undefined
+  #checkpoint: Position | undefined
   #resume: Resume<Numbered>
 
   constructor(

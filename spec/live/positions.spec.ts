@@ -1,7 +1,7 @@
 import { memoryCursorStore } from '../../src/cursors/memory.js'
-import { Checkpoint, markFormat } from '../../src/delivery/checkpoint.js'
+import { Checkpoint, positionFormat } from '../../src/delivery/checkpoint.js'
 import { type Gap, Gaps } from '../../src/delivery/gaps.js'
-import type { Mark } from '../../src/delivery/position.js'
+import type { Position } from '../../src/delivery/position.js'
 import { CursorRefusedError, RefusedError } from '../../src/errors.js'
 import { AskAgain, Redial } from '../../src/live/redial.js'
 import { type OnCursorRefused, Resume, type ResumeOptions } from '../../src/live/resume.js'
@@ -264,7 +264,7 @@ describe('a frame that cannot be read', () => {
 })
 
 describe('a checkpoint', () => {
-  const mark = (host: string, position: number): Mark => ({ host, position, time_us: T0 })
+  const mark = (host: string, position: number): Position => ({ host, position, time_us: T0 })
 
   it('is saved again where another host gives the same position', async () => {
     const store = memoryCursorStore()
@@ -272,7 +272,7 @@ describe('a checkpoint', () => {
     const checkpoint = new Checkpoint(
       store,
       'key',
-      markFormat,
+      positionFormat,
       () => current,
       () => {},
     )
@@ -296,7 +296,7 @@ describe('a checkpoint', () => {
     const checkpoint = new Checkpoint(
       slow,
       'key',
-      markFormat,
+      positionFormat,
       () => current,
       () => {},
     )

@@ -1,7 +1,7 @@
 import { EMPTY, NEVER, of, range, Subject, take, throwError } from 'rxjs'
 import { boundedBatchMap } from '../../src/operators/bounded-batch-map.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Book } from './fake-source.js'
+import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 const joined = (values: readonly string[]) => of(values.join(''))
@@ -50,7 +50,7 @@ describe('boundedBatchMap', () => {
   it(
     'gives up what it has collected when it is unsubscribed, and its timer',
     marbles(({ cold, expectObservable, flush }) => {
-      const book = new Book()
+      const book = new FakeSource()
       const source = cold('  ab-----').pipe(book.deliver())
       expectObservable(source.pipe(boundedBatchMap(joined, { maxWaitMs: 5 })), '^--!').toBe('----')
       flush()
@@ -61,7 +61,7 @@ describe('boundedBatchMap', () => {
   it(
     'passes an error of the source on at once, without the batch it has',
     marbles(({ cold, expectObservable, flush }) => {
-      const book = new Book()
+      const book = new FakeSource()
       const source = cold('  ab-#').pipe(book.deliver())
       expectObservable(source.pipe(boundedBatchMap(joined))).toBe('---#')
       flush()
@@ -70,7 +70,7 @@ describe('boundedBatchMap', () => {
   )
 
   it('holds each value of a batch until the work on all of them has ended', () => {
-    const [book, source$, end$] = [new Book(), new Subject<number>(), new Subject<never>()]
+    const [book, source$, end$] = [new FakeSource(), new Subject<number>(), new Subject<never>()]
     source$
       .pipe(
         book.deliver(),
@@ -84,7 +84,7 @@ describe('boundedBatchMap', () => {
   })
 
   it('fails each value of a batch whose work fails', async () => {
-    const [book, errors] = [new Book(), [] as unknown[]]
+    const [book, errors] = [new FakeSource(), [] as unknown[]]
     range(1, 3)
       .pipe(
         book.deliver(),
@@ -98,7 +98,7 @@ describe('boundedBatchMap', () => {
 
   it('counts `capacity` in values, whole batches of them, and gives up whole batches', () => {
     const [book, source$, dropped] = [
-      new Book(),
+      new FakeSource(),
       new Subject<number>(),
       [] as (readonly number[])[],
     ]
@@ -121,7 +121,7 @@ describe('boundedBatchMap', () => {
   })
 
   it('pauses a source once, however many values of it a batch has', () => {
-    const [book, source$, end$] = [new Book(), new Subject<number>(), new Subject<never>()]
+    const [book, source$, end$] = [new FakeSource(), new Subject<number>(), new Subject<never>()]
     const subscription = source$
       .pipe(
         book.deliver(),
@@ -136,7 +136,7 @@ describe('boundedBatchMap', () => {
   })
 
   it('works on 50,000 values in batches of a hundred, and gives `project` the index of each', () => {
-    const [book, seen] = [new Book(), [] as number[]]
+    const [book, seen] = [new FakeSource(), [] as number[]]
     range(1, 50_000)
       .pipe(
         book.deliver(),
@@ -148,7 +148,7 @@ describe('boundedBatchMap', () => {
   })
 
   it('has a synchronous source produce no more than the batches that are taken', () => {
-    const book = new Book()
+    const book = new FakeSource()
     range(1, 1000)
       .pipe(
         book.deliver(),

@@ -1,8 +1,8 @@
 import { concat, EMPTY, from, of, range, Subject, throwError, timer } from 'rxjs'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Desk } from './controlled-work.js'
-import { Book } from './fake-source.js'
+import { ControlledWork } from './controlled-work.js'
+import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 describe('boundedMergeMap', () => {
@@ -132,7 +132,7 @@ describe('boundedMergeMap', () => {
   it.each(['throws', 'rejects', 'errors'])(
     'counts a value whose work %s as failed, and what waits behind it too',
     async (how) => {
-      const [book, failure, seen] = [new Book(), new Error('no'), [] as unknown[]]
+      const [book, failure, seen] = [new FakeSource(), new Error('no'), [] as unknown[]]
       const project = () => {
         if (how === 'throws') throw failure
         return how === 'rejects' ? Promise.reject(failure) : throwError(() => failure)
@@ -149,8 +149,8 @@ describe('boundedMergeMap', () => {
   describe('under `maxLag`', () => {
     it('drops the oldest past it, of a source that goes on while it is paused', () => {
       const [book, desk, source$, dropped] = [
-        new Book(),
-        new Desk(),
+        new FakeSource(),
+        new ControlledWork(),
         new Subject<number>(),
         [] as number[],
       ]
@@ -176,8 +176,8 @@ describe('boundedMergeMap', () => {
       readonly overflow?: 'drop-oldest'
     }) => {
       const [book, desk, source$, dropped] = [
-        new Book(),
-        new Desk(),
+        new FakeSource(),
+        new ControlledWork(),
         new Subject<number>(),
         [] as number[],
       ]
@@ -237,7 +237,7 @@ describe('boundedMergeMap', () => {
     })
 
     it('ends the stream with what `orderBy` throws, and closes every delivery', () => {
-      const [book, desk, errors] = [new Book(), new Desk(), [] as unknown[]]
+      const [book, desk, errors] = [new FakeSource(), new ControlledWork(), [] as unknown[]]
       const orderBy = (value: number) => {
         if (value === 3) throw new Error('orderBy')
         return value
@@ -251,7 +251,7 @@ describe('boundedMergeMap', () => {
 
     it('drains 50,000 values of one key without a deep stack, and gives each up in constant time', () => {
       const first$ = new Subject<never>()
-      const [book, seen] = [new Book(), [] as number[]]
+      const [book, seen] = [new FakeSource(), [] as number[]]
       const project = (value: number) => (value === 1 ? concat(first$, of(1)) : of(value))
       range(1, 50_000)
         .pipe(
@@ -266,7 +266,7 @@ describe('boundedMergeMap', () => {
   })
 
   it('keeps the deliveries of two sources apart, and pauses both', () => {
-    const [one, two, desk] = [new Book(), new Book(), new Desk()]
+    const [one, two, desk] = [new FakeSource(), new FakeSource(), new ControlledWork()]
     const [ones$, twos$] = [new Subject<number>(), new Subject<number>()]
     const both$ = new Subject<number>()
     ones$.pipe(one.deliver()).subscribe(both$)
@@ -295,7 +295,7 @@ describe('boundedMergeMap', () => {
   )
 
   it('errors when the save at the end does', async () => {
-    const [book, errors] = [new Book(), [] as unknown[]]
+    const [book, errors] = [new FakeSource(), [] as unknown[]]
     book.saving = Promise.reject(new Error('the disk is full'))
     from([1])
       .pipe(

@@ -1,7 +1,7 @@
 import { Observable, Subject } from 'rxjs'
 
 /** Work that ends when the spec says so. */
-export class Desk {
+export class ControlledWork {
   readonly started: number[] = []
   readonly cut: number[] = []
   readonly #open = new Map<number, Subject<never>>()

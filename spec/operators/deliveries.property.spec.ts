@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { type Observable, of, tap } from 'rxjs'
 import type { CursorStore } from '../../src/cursors/cursor-store.js'
 import { streamMetrics } from '../../src/delivery/metrics.js'
-import type { Mark } from '../../src/delivery/position.js'
+import type { Position } from '../../src/delivery/position.js'
 import { SILENT } from '../../src/internal/log.js'
 import { CursorProgress } from '../../src/live/cursor-progress.js'
 import { live } from '../../src/live/live.js'
@@ -145,7 +145,7 @@ class Run implements Work {
         const ms = integer(this.random, 20)
         const fails = !this.#ended && this.random() < this.scenario.savesFail
         // From the call on it may be what a restart finds.
-        this.#saved = (JSON.parse(text) as Mark).position
+        this.#saved = (JSON.parse(text) as Position).position
         this.#check()
         await new Promise((resolve) => setTimeout(resolve, ms))
         if (fails) throw new Error('the store is down')

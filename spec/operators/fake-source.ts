@@ -7,7 +7,7 @@ import { observe, operate } from '../../src/internal/observe.js'
  * A source without a socket: it keeps the books of its deliveries, and of what operators asked of
  * it.
  */
-export class Book implements DeliverySource {
+export class FakeSource implements DeliverySource {
   queued = 0
   unrouted = 0
   closed = false

@@ -16,17 +16,21 @@ import { HoldError } from '../../src/errors.js'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { held } from '../../src/operators/held.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Desk } from './controlled-work.js'
-import { Book } from './fake-source.js'
+import { ControlledWork } from './controlled-work.js'
+import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
-const ready = () => ({ book: new Book(), desk: new Desk(), source$: new Subject<number>() })
+const ready = () => ({
+  book: new FakeSource(),
+  desk: new ControlledWork(),
+  source$: new Subject<number>(),
+})
 
 describe('held', () => {
   it(
     'changes nothing about what `mergeMap` emits',
     marbles(({ cold, expectObservable, flush }) => {
-      const book = new Book()
+      const book = new FakeSource()
       const source = cold('  -a-b-c------|').pipe(book.deliver())
       const project = cold(' --r|')
       const result = '       ---r-r-r----|'
@@ -161,7 +165,7 @@ describe('held', () => {
   })
 
   it('shares nothing between two subscriptions', () => {
-    const [book, source$] = [new Book(), new Subject<number>()]
+    const [book, source$] = [new FakeSource(), new Subject<number>()]
     const seen: string[] = []
     const pipeline$ = source$.pipe(
       book.deliver(),
@@ -175,7 +179,7 @@ describe('held', () => {
   it(
     'is done when the work ends, not when it emits',
     marbles(({ cold, expectObservable, flush }) => {
-      const book = new Book()
+      const book = new FakeSource()
       const source = cold('  a--------|').pipe(book.deliver())
       expectObservable(source.pipe(mergeMap(held(() => timer(0, 2).pipe(take(3)))))).toBe(
         '0-1-2----|',

@@ -3,7 +3,7 @@ import { IngestError, IngestTimeoutError } from '../../src/errors.js'
 import { type IngestOptions, ingest } from '../../src/operators/ingest.js'
 import { marbles } from '../../src/testing/marbles.js'
 import { type Commit, commit, post } from './events.js'
-import { Book } from './fake-source.js'
+import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 const events = { a: commit(post, 1), b: commit(post, 2) }
@@ -58,7 +58,7 @@ describe('ingest, when an ingestor fails', () => {
     ['errors', (error: Error) => throwError(() => error)],
   ])('when it %s', (_, fail) => {
     it('fails the event and ends the stream with both the event and the cause', async () => {
-      const [book, errors, cause] = [new Book(), [] as unknown[], new Error('no')]
+      const [book, errors, cause] = [new FakeSource(), [] as unknown[], new Error('no')]
       of(events.a, events.b)
         .pipe(
           book.deliver(),
@@ -76,7 +76,7 @@ describe('ingest, when an ingestor fails', () => {
 
   describe('for good', () => {
     const run = (options: IngestOptions<Commit>, ingestor = failing(99).ingestor) => {
-      const [book, seen] = [new Book(), [] as unknown[]]
+      const [book, seen] = [new FakeSource(), [] as unknown[]]
       of(events.a, events.b)
         .pipe(book.deliver(), ingest({ [post]: ingestor }, { attempts: 1, ...options }))
         .subscribe({
@@ -278,7 +278,7 @@ describe('ingest, when an ingestor fails', () => {
   it(
     'holds what is retried, and fails it when it is left in between',
     marbles(({ cold, expectObservable, flush }) => {
-      const book = new Book()
+      const book = new FakeSource()
       const source = cold('  ab-------', events).pipe(book.deliver())
       expectObservable(
         source.pipe(ingest({ '*': failing(1).ingestor }, { backoff: plain })),

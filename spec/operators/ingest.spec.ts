@@ -1,9 +1,9 @@
 import { Observable, of, range, Subject, timer } from 'rxjs'
 import { ingest } from '../../src/operators/ingest.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Desk } from './controlled-work.js'
+import { ControlledWork } from './controlled-work.js'
 import { type Commit, commit, follow, like, post } from './events.js'
-import { Book } from './fake-source.js'
+import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 describe('ingest', () => {
@@ -47,7 +47,7 @@ describe('ingest', () => {
   })
 
   it('counts what no ingestor takes, tells of it, and is done with it', () => {
-    const [book, seen, unrouted] = [new Book(), [] as unknown[], [] as unknown[]]
+    const [book, seen, unrouted] = [new FakeSource(), [] as unknown[], [] as unknown[]]
     of(commit(post, 1), commit(like, 2), commit(follow, 3))
       .pipe(
         book.deliver(),
@@ -87,7 +87,7 @@ describe('ingest', () => {
       },
     ],
   ])('takes %s for an answer, and emits the event once', async (_, ingestor) => {
-    const [book, seen] = [new Book(), [] as unknown[]]
+    const [book, seen] = [new FakeSource(), [] as unknown[]]
     of(commit(post, 1), commit(post, 2))
       .pipe(book.deliver(), ingest({ [post]: ingestor as () => void }))
       .subscribe({
@@ -101,7 +101,7 @@ describe('ingest', () => {
   })
 
   it('keeps the order of a key, and runs keys side by side', () => {
-    const [desk, source$] = [new Desk(), new Subject<Commit>()]
+    const [desk, source$] = [new ControlledWork(), new Subject<Commit>()]
     source$
       .pipe(ingest({ '*': ({ n }) => desk.work(n) }, { concurrency: 3, orderBy: ({ did }) => did }))
       .subscribe()
@@ -118,8 +118,8 @@ describe('ingest', () => {
 
   it('gives each ingestor a queue of its own: one that hangs and is full stops no other', () => {
     const [book, desk, source$, seen] = [
-      new Book(),
-      new Desk(),
+      new FakeSource(),
+      new ControlledWork(),
       new Subject<Commit>(),
       [] as number[],
     ]
@@ -133,7 +133,7 @@ describe('ingest', () => {
   })
 
   it('pauses the source once for each full queue, and resumes it once for each', () => {
-    const [book, desk, source$] = [new Book(), new Desk(), new Subject<Commit>()]
+    const [book, desk, source$] = [new FakeSource(), new ControlledWork(), new Subject<Commit>()]
     source$
       .pipe(
         book.deliver(),
@@ -153,7 +153,7 @@ describe('ingest', () => {
   })
 
   it('counts the event in whose emission it is left as done, since it is', () => {
-    const [book, desk, source$] = [new Book(), new Desk(), new Subject<Commit>()]
+    const [book, desk, source$] = [new FakeSource(), new ControlledWork(), new Subject<Commit>()]
     const subscription = source$
       .pipe(book.deliver(), ingest({ '*': ({ n }) => desk.work(n) }))
       .subscribe(() => subscription.unsubscribe())
@@ -181,7 +181,7 @@ describe('ingest', () => {
       'cuts the work that is left when the time is over, counts it as failed, and completes',
       marbles(({ cold, expectObservable, flush }) => {
         const events = { a: commit(post, 1), b: commit(post, 2), c: commit(post, 3) }
-        const book = new Book()
+        const book = new FakeSource()
         const source = cold('  abc|', events)
         const result = '       ----a--|'
         expectObservable(
@@ -213,8 +213,8 @@ describe('ingest', () => {
 
     it('saves what is done before it completes, also when the time is over', async () => {
       const [book, desk, source$, seen] = [
-        new Book(),
-        new Desk(),
+        new FakeSource(),
+        new ControlledWork(),
         new Subject<Commit>(),
         [] as string[],
       ]
@@ -237,7 +237,7 @@ describe('ingest', () => {
   })
 
   it('serves 50,000 events of two hundred collections', () => {
-    const [book, counts] = [new Book(), new Map<string, number>()]
+    const [book, counts] = [new FakeSource(), new Map<string, number>()]
     const source$ = new Observable<Commit>((subscriber) => {
       range(0, 50_000).subscribe((n) => subscriber.next(commit(`com.example.c${n % 200}`, n)))
       subscriber.complete()

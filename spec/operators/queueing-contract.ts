@@ -17,8 +17,8 @@ import {
   timer,
 } from 'rxjs'
 import { marbles } from '../../src/testing/marbles.js'
-import { Desk } from './controlled-work.js'
-import { Book } from './fake-source.js'
+import { ControlledWork } from './controlled-work.js'
+import { FakeSource } from './fake-source.js'
 
 /** What the three queueing operators have in common, for numbers. */
 export interface CommonOptions {
@@ -60,7 +60,7 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
   }
 
   const ready = (options: CommonOptions = {}) => {
-    const [book, desk, source$] = [new Book(), new Desk(), new Subject<number>()]
+    const [book, desk, source$] = [new FakeSource(), new ControlledWork(), new Subject<number>()]
     const send = (...values: readonly number[]) => {
       for (const value of values) source$.next(value)
     }
@@ -100,7 +100,7 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
 
       it('drains 50,000 waiting values in a loop, not on the stack', () => {
         const first$ = new Subject<never>()
-        const book = new Book()
+        const book = new FakeSource()
         const operator = make((value) => (value === 1 ? first$ : EMPTY), {
           capacity: Number.POSITIVE_INFINITY,
         })
@@ -114,7 +114,7 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
     })
 
     it('shares nothing between two subscriptions of one pipeline', () => {
-      const desk = new Desk()
+      const desk = new ControlledWork()
       const source$ = new Subject<number>()
       const pipeline = make((value) => (desk.running.includes(value) ? EMPTY : desk.work(value)))
       const [one, two] = [subscribeTo(source$, pipeline), subscribeTo(source$, pipeline)]
@@ -166,7 +166,11 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
       })
 
       it('takes nothing more once it is left in its own emission', () => {
-        const [book, desk, source$] = [new Book(), new Desk(), new Subject<number>()]
+        const [book, desk, source$] = [
+          new FakeSource(),
+          new ControlledWork(),
+          new Subject<number>(),
+        ]
         const operator = make(desk.work)
         source$.pipe(book.deliver(), operator, take(1)).subscribe(() => source$.next(8))
         source$.next(7)
@@ -246,7 +250,7 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
       })
 
       it('lets a promise end, since it cannot be cut, and takes its word', async () => {
-        const book = new Book()
+        const book = new FakeSource()
         const ends: {
           readonly resolve: (value?: unknown) => void
           readonly reject: (error: unknown) => void
@@ -390,7 +394,7 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
       it(
         'ends the stream with what `onSlow` throws, and closes every delivery',
         marbles(({ cold, expectObservable, flush }) => {
-          const book = new Book()
+          const book = new FakeSource()
           const failure = new Error('onSlow')
           const onSlow = () => {
             throw failure
@@ -455,9 +459,9 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
 
     it('hands the delivery on to an operator below', () => {
       const [book, desk, below, source$] = [
-        new Book(),
-        new Desk(),
-        new Desk(),
+        new FakeSource(),
+        new ControlledWork(),
+        new ControlledWork(),
         new Subject<number>(),
       ]
       source$.pipe(book.deliver(), make(desk.work), make(below.work)).subscribe()
@@ -469,7 +473,7 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
     })
 
     it('ends the stream when the work errors for good, and counts it as failed', () => {
-      const book = new Book()
+      const book = new FakeSource()
       const { seen } = subscribeTo(
         range(1, 3).pipe(book.deliver()),
         make(() => throwError(() => new Error('no'))),

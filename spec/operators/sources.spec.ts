@@ -1,11 +1,11 @@
 import { Subscriber } from 'rxjs'
 import { holdingOf, THIS_COPY } from '../../src/delivery/delivery.js'
 import { Sources } from '../../src/operators/sources.js'
-import { Book } from './fake-source.js'
+import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 /** What an operator sees of values of these books. */
-const from = (...books: readonly Book[]) =>
+const from = (...books: readonly FakeSource[]) =>
   holdingOf(
     books.map((book) => ({
       copy: THIS_COPY,
@@ -31,7 +31,7 @@ const listening = () => {
 
 describe('Sources', () => {
   it('pauses and resumes each source once, however often it was noted, paused or resumed', () => {
-    const [one, two, sources] = [new Book(), new Book(), new Sources()]
+    const [one, two, sources] = [new FakeSource(), new FakeSource(), new Sources()]
     sources.note(from(one, two, one))
     sources.note(from(one))
     for (const call of ['resume', 'pause', 'pause', 'resume', 'resume'] as const) sources[call]()
@@ -42,7 +42,7 @@ describe('Sources', () => {
   })
 
   it('pauses a source that comes while the others are paused', () => {
-    const [one, two, sources] = [new Book(), new Book(), new Sources()]
+    const [one, two, sources] = [new FakeSource(), new FakeSource(), new Sources()]
     sources.note(from(one))
     sources.pause()
     sources.note(from(two))
@@ -55,7 +55,7 @@ describe('Sources', () => {
   })
 
   it('is not confused by a source that answers a resume with more values', () => {
-    const [book, sources] = [new Book(), new Sources()]
+    const [book, sources] = [new FakeSource(), new Sources()]
     sources.note(from(book))
     sources.pause()
     book.onResume = () => {
@@ -69,7 +69,7 @@ describe('Sources', () => {
   })
 
   it('forgets sources that have ended when another one comes', () => {
-    const [one, two, sources] = [new Book(), new Book(), new Sources()]
+    const [one, two, sources] = [new FakeSource(), new FakeSource(), new Sources()]
     sources.note(from(one))
     one.closed = true
     sources.note(from(two))
@@ -79,15 +79,15 @@ describe('Sources', () => {
 
   it('completes at once where no source has anything to save', () => {
     const [sources, { seen, destination }] = [new Sources(), listening()]
-    sources.note(from(new Book()))
+    sources.note(from(new FakeSource()))
     sources.complete(destination)
     expect(seen).toEqual(['|'])
   })
 
   it('completes when every source has saved', async () => {
     const [one, two, sources, { seen, destination }] = [
-      new Book(),
-      new Book(),
+      new FakeSource(),
+      new FakeSource(),
       new Sources(),
       listening(),
     ]

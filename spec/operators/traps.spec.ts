@@ -2,16 +2,16 @@ import { EMPTY, NEVER, of, range, Subject, timer } from 'rxjs'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { ingest } from '../../src/operators/ingest.js'
 import { marbles } from '../../src/testing/marbles.js'
-import { Desk } from './controlled-work.js'
+import { ControlledWork } from './controlled-work.js'
 import { type Commit, commit, post } from './events.js'
-import { Book } from './fake-source.js'
+import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
 // Attempts are in ingest-failures.spec.ts, prefixes in route.spec.ts.
 
 describe('a cursor that moves before the work', () => {
   it('stays before the oldest unfinished value, in whatever order the work ends', () => {
-    const [book, desk, frontiers] = [new Book(), new Desk(), [] as unknown[]]
+    const [book, desk, frontiers] = [new FakeSource(), new ControlledWork(), [] as unknown[]]
     range(1, 5)
       .pipe(book.deliver(), boundedMergeMap(desk.work, { concurrency: 5 }))
       .subscribe()
@@ -23,7 +23,7 @@ describe('a cursor that moves before the work', () => {
   })
 
   it('stays before the one that failed, whatever ends after it', async () => {
-    const [book, frontiers] = [new Book(), [] as unknown[]]
+    const [book, frontiers] = [new FakeSource(), [] as unknown[]]
     const ends = new Map<
       number,
       { readonly resolve: () => void; readonly reject: (error: Error) => void }
@@ -47,7 +47,7 @@ describe('a cursor that moves before the work', () => {
   })
 
   it('stays before the one that waits for its next attempt', () => {
-    const [book, source$] = [new Book(), new Subject<Commit>()]
+    const [book, source$] = [new FakeSource(), new Subject<Commit>()]
     const first = commit(post, 1)
     const ingestor = (event: Commit) => {
       if (event === first) throw new Error('no')
@@ -73,7 +73,7 @@ describe('a worker that dies in silence', () => {
     ],
     ['rejects', () => Promise.reject(failure)],
   ])('ends the stream with the error of work that %s', async (_, work) => {
-    const [book, errors] = [new Book(), [] as unknown[]]
+    const [book, errors] = [new FakeSource(), [] as unknown[]]
     of(1)
       .pipe(book.deliver(), boundedMergeMap(work))
       .subscribe({ error: (error) => errors.push(error) })
@@ -94,7 +94,7 @@ describe('a worker that dies in silence', () => {
   )
 
   it('goes on with the others while one never settles', () => {
-    const [book, source$, seen] = [new Book(), new Subject<number>(), [] as number[]]
+    const [book, source$, seen] = [new FakeSource(), new Subject<number>(), [] as number[]]
     source$
       .pipe(
         book.deliver(),

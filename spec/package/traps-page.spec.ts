@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import { filesIn, textOf } from './source-files.js'
 
 const PAGE = 'docs/traps.md'
-const traps = [...textOf(PAGE).matchAll(/^\*\*(.+?)\.\*\*\s(.*?)\nSpec: ([^\n]+)/gms)].map(
+const traps = [...textOf(PAGE).matchAll(/^\*\*(.+?)\.\*\*\s(.*?)\nSpec: (.*?)(?=\n\n|\n$)/gms)].map(
   ([, name = '', text = '', specs = '']) => ({
     name: name.replaceAll(/\s+/g, ' '),
     text,

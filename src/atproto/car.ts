@@ -1,6 +1,6 @@
 import { type CarEntry, fromUint8Array } from '@atcute/car'
 import { CidLinkWrapper } from '@atcute/cbor'
-import { Heads } from './cbor-skimmer.js'
+import { CborSkimmer } from './cbor-skimmer.js'
 
 /** The lexicon's bound on the block section of a commit. */
 export const MAX_BLOCKS_BYTES = 2_000_000
@@ -51,7 +51,7 @@ function checkHeader(section: Uint8Array): void {
   let at = 0
   // A length in seven bits a byte, which the reader checks.
   while ((section[at] as number) >= 0x80) at += 1
-  new Heads(section, at + 1).skip()
+  new CborSkimmer(section, at + 1).skip()
 }
 
 // Behind the CID's four bytes of head, the hash. A number as a key costs a third of a string.

@@ -26,7 +26,7 @@ const waiting = new Float64Array(MAX_DEPTH + 1)
 /**
  * Goes over CBOR by the heads of its items: where they end, how deep they are. Nothing is decoded.
  */
-export class Heads {
+export class CborSkimmer {
   type = 0
   /** A number's value, or how many bytes or items follow. */
   argument = 0

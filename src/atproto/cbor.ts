@@ -1,5 +1,5 @@
 import { decodeFirst } from '@atcute/cbor'
-import { Heads } from './cbor-skimmer.js'
+import { CborSkimmer } from './cbor-skimmer.js'
 
 /**
  * Decodes one DAG-CBOR item, in the strict form of AT Protocol: shortest lengths, sorted keys, no
@@ -11,7 +11,7 @@ import { Heads } from './cbor-skimmer.js'
  */
 export function decodeItem(bytes: Uint8Array): readonly [item: unknown, rest: Uint8Array] {
   // What is cut off is for the decoder to say.
-  new Heads(bytes, 0).skip()
+  new CborSkimmer(bytes, 0).skip()
   return decodeFirst(bytes)
 }
 

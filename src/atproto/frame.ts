@@ -2,7 +2,7 @@ import { FrameError, ServerError } from '../errors.js'
 import { BoundsError } from '../internal/content-bounds.js'
 import { messageOf } from '../internal/message-of.js'
 import { decodeItem, decodeWhole } from './cbor.js'
-import { Heads } from './cbor-skimmer.js'
+import { CborSkimmer } from './cbor-skimmer.js'
 import { timeUs } from './time.js'
 
 /** A decoded object: links and bytes in it are the decoder's wrappers, until `toJson`. */
@@ -49,7 +49,7 @@ export function readFrame(frame: string | Uint8Array, list?: string): XrpcFrame 
 }
 
 /** The place of a message, as far as it has one. */
-export function placeOf({ seq, time }: Body): FrameError['place'] {
+export function positionOfBody({ seq, time }: Body): FrameError['place'] {
   return Number.isSafeInteger(seq) ? { position: seq as number, time_us: timeUs(time) } : undefined
 }
 
@@ -59,7 +59,7 @@ export function placeOf({ seq, time }: Body): FrameError['place'] {
  */
 export function placeOfHead(head: string | Uint8Array): FrameError['place'] {
   if (typeof head === 'string') return undefined
-  const heads = new Heads(head, 0)
+  const heads = new CborSkimmer(head, 0)
   return heads.passOver() ? placeIn(head.subarray(heads.at)) : undefined
 }
 
@@ -89,7 +89,7 @@ function decode(bytes: Uint8Array, what: 'header' | 'body', list: string | undef
 
 /** The `seq` of a body and the items of its `list`, those in bounds decoded each for itself. */
 function decodeListed(bytes: Uint8Array, list: string): Item | undefined {
-  const heads = new Heads(bytes, 0)
+  const heads = new CborSkimmer(bytes, 0)
   const body: Record<string, unknown> = {}
   const item = () => {
     const [from, members] = [heads.at, heads.members]
@@ -125,7 +125,7 @@ function attempt(read: () => unknown): unknown {
 
 /** The place of a body that cannot be decoded as a whole, found past what is broken. */
 function placeIn(body: Uint8Array): FrameError['place'] {
-  const heads = new Heads(body, 0)
+  const heads = new CborSkimmer(body, 0)
   const found: { seq?: number | undefined; time?: string | undefined } = {}
   try {
     heads.eachMember(() => {
@@ -137,7 +137,7 @@ function placeIn(body: Uint8Array): FrameError['place'] {
   } catch {
     // It says that it has more members than there may be.
   }
-  return placeOf(found)
+  return positionOfBody(found)
 }
 
 function serverError({ error, message }: Body): ServerError {

@@ -53,12 +53,12 @@ export function recordChecker(records: Schemas = {}): RecordChecker {
     checks: (event) => schemaOf(event) !== undefined,
     check(event) {
       const schema = schemaOf(event)
-      return schema && checked(event, schema)
+      return schema && failureOf(event, schema)
     },
   }
 }
 
-function checked(event: Checked, schema: StandardSchema): FrameError | undefined {
+function failureOf(event: Checked, schema: StandardSchema): FrameError | undefined {
   const { commit } = event as {
     readonly commit: { record: unknown; readonly collection: string; readonly rkey: string }
   }
@@ -73,7 +73,7 @@ function checked(event: Checked, schema: StandardSchema): FrameError | undefined
         `the schema of ${commit.collection} is asynchronous; give one that answers at once`,
       )
     if (result.issues !== undefined)
-      return wrong(`${what} is no ${commit.collection}: ${result.issues.map(textOf).join('; ')}`)
+      return wrong(`${what} is no ${commit.collection}: ${result.issues.map(issueText).join('; ')}`)
     commit.record = result.value
     return undefined
   } catch (error) {
@@ -81,7 +81,7 @@ function checked(event: Checked, schema: StandardSchema): FrameError | undefined
   }
 }
 
-const textOf = ({
+const issueText = ({
   message,
   path,
 }: {

@@ -1,6 +1,6 @@
 import { interval } from 'rxjs'
 import type { Messages } from './messages.js'
-import { type Reading, type View, whenTold } from './snapshot.js'
+import { type Snapshot, type View, whenTold } from './snapshot.js'
 import { count, counted, duration, shortHost } from './text.js'
 
 const REDRAW_MS = 250
@@ -25,7 +25,7 @@ export const plainLines = (messages: Messages): View => ({
 
 /** `--metrics`: a line of JSON each second, and one at the end. */
 export function metricsLines(messages: Messages): View {
-  const print = ({ metrics, events, perSecond, elapsedMs }: Reading) =>
+  const print = ({ metrics, events, perSecond, elapsedMs }: Snapshot) =>
     messages.print(
       JSON.stringify(
         {
@@ -41,7 +41,7 @@ export function metricsLines(messages: Messages): View {
 }
 
 /** `4,213 events  1,003/s  lag 2 ms  0 dropped  open wss://host`. */
-export function statusOf({ metrics, events, perSecond }: Reading): string {
+export function statusOf({ metrics, events, perSecond }: Snapshot): string {
   const { dropped, lagMs } = metrics
   const lag = lagMs === undefined ? '-' : duration(lagMs)
   return [
@@ -53,7 +53,7 @@ export function statusOf({ metrics, events, perSecond }: Reading): string {
   ].join('  ')
 }
 
-export function stateOf({ connection }: Reading['metrics']): string {
+export function stateOf({ connection }: Snapshot['metrics']): string {
   const host = connection.host === undefined ? '' : ` ${shortHost(connection.host)}`
   return connection.state === 'waiting'
     ? `waiting${host} (retry ${connection.attempt}, ${connection.reason.code})`
@@ -61,7 +61,7 @@ export function stateOf({ connection }: Reading['metrics']): string {
 }
 
 /** `191 events in 420 ms (455/s), 0 dropped, 0 rejected, 0 gaps, 0 reconnects`. */
-export function summaryOf({ metrics, events, unread, elapsedMs }: Reading): string {
+export function summaryOf({ metrics, events, unread, elapsedMs }: Snapshot): string {
   const { dropped, gaps, reconnects } = metrics
   const rate = count((events * 1000) / Math.max(1, elapsedMs))
   const losses = [

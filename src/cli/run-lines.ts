@@ -8,7 +8,7 @@ import { NdjsonSink, stdout } from './output.js'
 import { metricsLines, statusLine } from './progress.js'
 import { runStream } from './run-stream.js'
 import type { CursorFileOptions, StreamOptions } from './stream-options.js'
-import { Counts, liveTable } from './table.js'
+import { liveTable, TableCounts } from './table.js'
 import type { Watch } from './watch.js'
 
 /** A command whose events are lines of JSON on stdout. */
@@ -63,7 +63,7 @@ const asLines = (messages: Messages) => ({
 })
 
 function asTable<E>({ nameOf, toFile }: Table<E>, messages: Messages) {
-  const counts = new Counts(nameOf)
+  const counts = new TableCounts(nameOf)
   const hint = `Lines of JSON go to a pipe or a file: ${toFile}`
   return {
     seen: (event: E) => counts.add(event),

@@ -18,7 +18,7 @@ import type { Messages } from './messages.js'
 import type { LineSink } from './output.js'
 import { summaryOf } from './progress.js'
 import { onStopSignal, SIGNAL_EXIT, type StopSignal } from './signals.js'
-import { Rate, type Reading, type View } from './snapshot.js'
+import { Rate, type Snapshot, type View } from './snapshot.js'
 import type { StreamOptions } from './stream-options.js'
 import { duration } from './text.js'
 import { Watch } from './watch.js'
@@ -43,7 +43,7 @@ const DRAIN_MS = 5000
 /** Reads, writes, and says how it ended. */
 export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
   const watch = new Watch(run.messages)
-  const reader = new StreamReader(run, watch)
+  const reader = new StreamRunner(run, watch)
   const orLoss = (exitCode: ExitCode) => (run.options.strict && watch.lost ? EXIT.loss : exitCode)
   try {
     await reader.read()
@@ -60,7 +60,7 @@ export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
   }
 }
 
-class StreamReader<E> {
+class StreamRunner<E> {
   #signal: StopSignal | undefined
   #passed = 0
   readonly #startedAt = performance.now()
@@ -76,7 +76,7 @@ class StreamReader<E> {
     return this.#signal === undefined ? EXIT.done : SIGNAL_EXIT[this.#signal]
   }
 
-  get reading(): Reading {
+  get reading(): Snapshot {
     const elapsedMs = performance.now() - this.#startedAt
     const { metrics, unread } = this.watch
     return {

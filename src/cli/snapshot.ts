@@ -2,7 +2,7 @@ import { exhaustMap, forkJoin, interval, type Observable, race, skip, take, time
 import type { StreamMetrics } from '../index.js'
 
 /** One look at a run. */
-export interface Reading {
+export interface Snapshot {
   readonly metrics: StreamMetrics
   /** Events that passed. */
   readonly events: number
@@ -18,9 +18,9 @@ export interface Reading {
 export interface View {
   /** When to show it. `metrics$` has the metrics as the source tells them. */
   readonly when: (metrics$: Observable<StreamMetrics>) => Observable<unknown>
-  show(reading: Reading): void
+  show(reading: Snapshot): void
   /** Once, when all is over. */
-  end(reading: Reading): void
+  end(reading: Snapshot): void
 }
 
 /**

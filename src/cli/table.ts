@@ -2,7 +2,7 @@ import { interval } from 'rxjs'
 import type { FirehoseEvent, JetstreamEvent } from '../index.js'
 import type { Messages } from './messages.js'
 import { plainLines, stateOf } from './progress.js'
-import type { Reading, View } from './snapshot.js'
+import type { Snapshot, View } from './snapshot.js'
 import { count, counted, duration, plain } from './text.js'
 
 const REDRAW_MS = 250
@@ -16,7 +16,7 @@ export const nameOfEvent = (event: JetstreamEvent | FirehoseEvent): string =>
   event.kind === 'commit' ? event.commit.collection : event.kind
 
 /** How many events there were of each name. */
-export class Counts<E> {
+export class TableCounts<E> {
   readonly #counts = new Map<string, number>()
 
   constructor(private readonly nameOf: (event: E) => string) {}
@@ -39,18 +39,18 @@ export class Counts<E> {
  */
 export function liveTable<E>(
   messages: Messages,
-  counts: Counts<E>,
+  counts: TableCounts<E>,
   hint?: string,
 ): View | undefined {
   if (messages.options.quiet) return undefined
   const hints = hint === undefined ? [] : ['', hint]
   if (!messages.ansi) {
-    const printAll = (reading: Reading) => {
+    const printAll = (reading: Snapshot) => {
       for (const line of [...tableOf(reading, counts), ...hints]) messages.info(line)
     }
     return { ...plainLines(messages), end: printAll }
   }
-  const draw = (reading: Reading) => messages.region.draw([...tableOf(reading, counts), ...hints])
+  const draw = (reading: Snapshot) => messages.region.draw([...tableOf(reading, counts), ...hints])
   return {
     when: () => interval(REDRAW_MS),
     show: draw,
@@ -62,8 +62,8 @@ export function liveTable<E>(
 }
 
 export function tableOf<E>(
-  { metrics, events, perSecond, elapsedMs }: Reading,
-  counts: Counts<E>,
+  { metrics, events, perSecond, elapsedMs }: Snapshot,
+  counts: TableCounts<E>,
 ): readonly string[] {
   const { rows } = counts
   const total = rows.reduce((sum, [, n]) => sum + n, 0)

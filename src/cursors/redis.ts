@@ -44,7 +44,7 @@ export function redisCursorStore(
       return await commands.send(command, timeoutMs)
     } catch (cause) {
       throw new CursorStoreError(
-        `could not ${verb} the position under ${shown(command[1])}: ${messageOf(cause)}`,
+        `could not ${verb} the position under ${shownKey(command[1])}: ${messageOf(cause)}`,
         { cause },
       )
     }
@@ -68,4 +68,5 @@ export function redisCursorStore(
 }
 
 /** Keys hold filters, and a filter may be ten thousand DIDs. */
-const shown = (key = ''): string => JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}…` : key)
+const shownKey = (key = ''): string =>
+  JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}…` : key)

@@ -14,7 +14,7 @@ import type { CursorStore } from '../cursors/cursor-store.js'
 import { CursorStoreError, StreamError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
 import { backoffMs } from '../options/backoff.js'
-import type { Mark } from './position.js'
+import type { Position } from './position.js'
 
 /** Where and how often a stream saves the position of what is done. */
 export interface CheckpointOptions {
@@ -171,11 +171,11 @@ const willPass = (error: unknown): boolean =>
   (error.retryable || (error.cause !== error && willPass(error.cause)))
 
 /** Positions of a live source. */
-export const markFormat: PositionFormat<Mark> = {
+export const positionFormat: PositionFormat<Position> = {
   write: ({ host, position, time_us }) => JSON.stringify({ host, position, time_us }),
   read(text) {
     try {
-      const { host, position, time_us } = JSON.parse(text) as Mark
+      const { host, position, time_us } = JSON.parse(text) as Position
       if (
         typeof host === 'string' &&
         Number.isSafeInteger(position) &&

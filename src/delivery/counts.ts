@@ -2,7 +2,7 @@
  * What a stream counts by itself; the ledger and the progress have numbers of their own. Mutated
  * for each frame, read when metrics are told.
  */
-export class Counts {
+export class StreamCounts {
   frames = 0
   control = 0
   rejected = 0

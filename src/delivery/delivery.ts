@@ -1,7 +1,7 @@
 import { DuplicateLibraryError, HoldError } from '../errors.js'
 import { shared } from '../internal/shared.js'
 import { DELIVERY_CONTRACT, VERSION } from '../version.js'
-import type { Place } from './position.js'
+import type { EventPosition } from './position.js'
 
 /** How a delivery ended: its work is done, it was given up for want of room, or its work failed. */
 export type Outcome = 'done' | 'dropped' | 'failed'
@@ -40,16 +40,16 @@ export const THIS_COPY: LibraryCopy = { contract: DELIVERY_CONTRACT, version: VE
  * it.
  *
  * Other copies of this library call it too. A change of this interface, of {@link DeliverySource}
- * or of {@link Place} that an older copy would misread raises `DELIVERY_CONTRACT`. `copy`, `hold()`
- * and `release('failed')` are the same in every contract: with them a copy of another contract
- * refuses the event.
+ * or of {@link EventPosition} that an older copy would misread raises `DELIVERY_CONTRACT`. `copy`,
+ * `hold()` and `release('failed')` are the same in every contract: with them a copy of another
+ * contract refuses the event.
  */
 export interface Holding {
   readonly copy: LibraryCopy
   hold(): void
   release(outcome: Outcome): void
   /** Where the event stands in its source; `undefined` for a batch. */
-  readonly place: Place | undefined
+  readonly place: EventPosition | undefined
   /** The events wait in one more bounded operator, or in one less. */
   queued(change: 1 | -1): void
   /** Calls back with each source that these events come from. */

@@ -1,7 +1,7 @@
 import { asyncScheduler, type Observer } from 'rxjs'
 import { type Log, SILENT } from '../internal/log.js'
 import { tell } from '../internal/tell.js'
-import type { Mark } from './position.js'
+import type { Position } from './position.js'
 
 /** Why events of a range may be missing. */
 export type GapReason =
@@ -58,7 +58,7 @@ export class Gaps {
   }
 
   /** `recoverable`: whether the server sends an event again to who asks for its position. */
-  drop({ host, position }: Mark, recoverable: boolean): void {
+  drop({ host, position }: Position, recoverable: boolean): void {
     if (this.#drops?.host !== host) this.flush()
     this.#drops ??= { host, from: position, to: position, count: 0, recoverable }
     this.#drops.from = Math.min(this.#drops.from, position)

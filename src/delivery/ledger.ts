@@ -9,7 +9,7 @@ import {
   type Outcome,
   THIS_COPY,
 } from './delivery.js'
-import type { Place } from './position.js'
+import type { EventPosition } from './position.js'
 
 /** What a source does when a delivery is settled. */
 export interface Settlement<Event> {
@@ -17,7 +17,7 @@ export interface Settlement<Event> {
 }
 
 /** One event's stay in the user's pipe. Open deliveries form a list in order of emission. */
-export class Delivery<Event> implements Holding, Place {
+export class Delivery<Event> implements Holding, EventPosition {
   // The call of `next` is the first hold.
   private holds = 1
   private outcome: Outcome = 'done'
@@ -41,7 +41,7 @@ export class Delivery<Event> implements Holding, Place {
   }
 
   /** Its own place: nothing is allocated for it. */
-  get place(): Place {
+  get place(): EventPosition {
     return this
   }
 

@@ -1,5 +1,5 @@
 /** A position in a source. */
-export interface Mark {
+export interface Position {
   /** The host that gave the position: it means nothing to another. */
   readonly host: string
   /** The source's own number, as protocol's `cursorOf` reads it. */
@@ -12,7 +12,7 @@ export interface Mark {
  * Where one event stands among those that share its position: the same on every host's every
  * replay, whatever the program filters.
  */
-export interface Place extends Mark {
+export interface EventPosition extends Position {
   /** From 0, counted by the source. */
   readonly index: number
 }

@@ -2,18 +2,18 @@ import { asyncScheduler, type BehaviorSubject } from 'rxjs'
 import { StreamError } from '../errors.js'
 import { tell } from '../internal/tell.js'
 import type { ConnectionStatus, StreamMetrics } from './metrics.js'
-import { type Numbers, type Standing, snapshotOf } from './snapshot.js'
+import { type StreamCounters, type StreamPosition, snapshotOf } from './snapshot.js'
 
 /** Tells the metrics of one stream: what its connection does, kept here, and its numbers. */
-export class Report {
+export class MetricsReport {
   /** The delay that is waited now. */
   backoffMs = 0
   #status: ConnectionStatus
 
   constructor(
     private readonly metrics$: BehaviorSubject<StreamMetrics> | undefined,
-    private readonly numbers: Numbers,
-    private readonly standing: () => Standing,
+    private readonly numbers: StreamCounters,
+    private readonly standing: () => StreamPosition,
     host: string,
   ) {
     this.#status = { state: 'connecting', host }

@@ -1,17 +1,17 @@
-import type { Counts } from './counts.js'
+import type { StreamCounts } from './counts.js'
 import type { Gaps } from './gaps.js'
 import type { Ledger } from './ledger.js'
 import type { CompressionStatus, ConnectionStatus, StreamMetrics } from './metrics.js'
 
 /** What a stream counts, whatever it is a stream of. */
-export interface Numbers {
-  readonly counts: Counts
+export interface StreamCounters {
+  readonly counts: StreamCounts
   readonly ledger: Ledger<unknown>
   readonly gaps: Gaps
 }
 
 /** Where a stream stands, and how its connection does: each is read where it is kept. */
-export interface Standing {
+export interface StreamPosition {
   /** @default not compressed */
   readonly compression?: CompressionStatus | undefined
   /** @default none */
@@ -29,10 +29,10 @@ const UNCOMPRESSED: CompressionStatus = { name: 'none' }
 
 /** All that metrics tell of a stream, frozen. */
 export function snapshotOf(
-  numbers: Numbers,
+  numbers: StreamCounters,
   connection: ConnectionStatus,
   currentBackoffMs: number,
-  standing: Standing,
+  standing: StreamPosition,
 ): StreamMetrics {
   const {
     frames,

@@ -9,18 +9,18 @@ import {
   leave,
   type Outcome,
 } from './delivery.js'
-import type { Place } from './position.js'
+import type { EventPosition } from './position.js'
 
 /** Emits one part of a message; `index` is its place among all parts, wanted or not. */
-export type EmitPart<Part> = (part: Part, index: number) => void
+export type EmitShare<Part> = (part: Part, index: number) => void
 
 /**
  * Emits the parts of each message in the one delivery of the message, which is done when all of
  * them are: so that no position lies inside a message. A message that is cut, by `take(n)` say, or
  * whose parts cannot all be made, is not done.
  */
-export const parts = <Message, Part>(
-  each: (message: Message, emit: EmitPart<Part>) => void,
+export const splitDelivery = <Message, Part>(
+  each: (message: Message, emit: EmitShare<Part>) => void,
 ): OperatorFunction<Message, Part> =>
   operate((source, destination) => {
     observe(
@@ -31,7 +31,7 @@ export const parts = <Message, Part>(
         let missed = 0
         const emit = (part: Part, index: number) => {
           if (destination.closed) missed += 1
-          else emitPart(part, whole && new PartHolding(whole, index), destination)
+          else emitPart(part, whole && new SharedDelivery(whole, index), destination)
         }
         try {
           each(message, emit)
@@ -66,7 +66,7 @@ function fail(whole: Holding | undefined): void {
 }
 
 /** The delivery of the whole message, at the place of one part. */
-class PartHolding implements Holding {
+class SharedDelivery implements Holding {
   constructor(
     private readonly whole: Holding,
     private readonly index: number,
@@ -76,7 +76,7 @@ class PartHolding implements Holding {
     return this.whole.copy
   }
 
-  get place(): Place | undefined {
+  get place(): EventPosition | undefined {
     const { place } = this.whole
     return (
       place && {

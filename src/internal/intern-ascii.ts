@@ -9,7 +9,7 @@ interface Known {
  * Strings by their bytes, which are ASCII, where few of them come again and again, as the names of
  * collections: each is a string that was hashed long ago.
  */
-export function names(): (bytes: Uint8Array, from: number, to: number) => string {
+export function internAscii(): (bytes: Uint8Array, from: number, to: number) => string {
   const known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
   return (bytes, from, to) => {
     const slot = hash(bytes, to, to - from) & (SLOTS - 1)

@@ -1,2 +1,2 @@
 /** A string whose known values an editor offers, and whose unknown ones are no error. */
-export type Open<Known extends string> = Known | (string & {})
+export type LiteralUnion<Known extends string> = Known | (string & {})

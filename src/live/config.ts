@@ -25,8 +25,8 @@ export interface LiveConfig {
    */
   readonly reconnect?: ReconnectOptions | undefined
   /**
-   * How long a connection may take, from DNS to the end of the handshake, in milliseconds. @default
-   * 10_000
+   * How long a connection may take, from DNS to the end of the handshake, in milliseconds.
+   * @default 10_000
    */
   readonly connectTimeoutMs?: number | undefined
   /**

@@ -1,7 +1,7 @@
 import { type Observable, of, startWith, switchMap, tap } from 'rxjs'
-import { Checkpoint, type CheckpointOptions, markFormat } from '../delivery/checkpoint.js'
+import { Checkpoint, type CheckpointOptions, positionFormat } from '../delivery/checkpoint.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
-import type { Mark } from '../delivery/position.js'
+import type { Position } from '../delivery/position.js'
 import type { Control } from './control.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { CursorProtocol } from './protocol.js'
@@ -19,7 +19,7 @@ export interface CursorProgressOptions {
 export class CursorProgress<Event> implements Progress<Event> {
   readonly run$: Observable<unknown>
   readonly #resume: Resume<Event>
-  readonly #checkpoint: Checkpoint<Mark> | undefined
+  readonly #checkpoint: Checkpoint<Position> | undefined
   #stopped = false
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
@@ -30,10 +30,10 @@ export class CursorProgress<Event> implements Progress<Event> {
       return
     }
     const current = () => context.frontier() ?? this.#resume.last
-    this.#checkpoint = new Checkpoint<Mark>(
+    this.#checkpoint = new Checkpoint<Position>(
       checkpoint.store,
       options.key,
-      markFormat,
+      positionFormat,
       current,
       () => {
         context.changed()
@@ -43,7 +43,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     this.run$ = this.#saveRegularly(this.#checkpoint, checkpoint)
   }
 
-  get last(): Mark | undefined {
+  get last(): Position | undefined {
     return this.#resume.last
   }
 
@@ -77,15 +77,15 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   disconnected(): void {}
 
-  admit(event: Event, host: string, position: number, time_us: number): boolean {
+  onEvent(event: Event, host: string, position: number, time_us: number): boolean {
     return this.#resume.onEvent(event, host, position, time_us)
   }
 
-  passed(host: string, position: number, time_us: number): void {
+  onReject(host: string, position: number, time_us: number): void {
     this.#resume.onReject(host, position, time_us)
   }
 
-  told(control: Control, host: string): void {
+  onControl(control: Control, host: string): void {
     if (control.name === 'OutdatedCursor') this.#resume.onCursorTooOld(host, control.message)
     if (control.name === 'FutureCursor') this.#resume.onFutureCursor(host)
   }
@@ -115,7 +115,10 @@ export class CursorProgress<Event> implements Progress<Event> {
     return checkpoint && Promise.resolve().then(() => checkpoint.flush())
   }
 
-  #saveRegularly(checkpoint: Checkpoint<Mark>, options: CheckpointOptions): Observable<unknown> {
+  #saveRegularly(
+    checkpoint: Checkpoint<Position>,
+    options: CheckpointOptions,
+  ): Observable<unknown> {
     return checkpoint.load$().pipe(
       tap((saved) => this.#resume.startFrom(saved)),
       switchMap(() => checkpoint.regularly(options).pipe(startWith(undefined))),

@@ -21,14 +21,14 @@ import {
   timer,
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
-import { Counts } from '../delivery/counts.js'
+import { StreamCounts } from '../delivery/counts.js'
 import type { DeliverySource, Outcome } from '../delivery/delivery.js'
 import { type Gap, Gaps } from '../delivery/gaps.js'
 import { type Delivery, Ledger } from '../delivery/ledger.js'
 import type { StreamMetrics } from '../delivery/metrics.js'
 import { type RejectedFrame, reject } from '../delivery/rejects.js'
-import { Report } from '../delivery/report.js'
-import type { Standing } from '../delivery/snapshot.js'
+import { MetricsReport } from '../delivery/report.js'
+import type { StreamPosition } from '../delivery/snapshot.js'
 import {
   ConnectError,
   FrameError,
@@ -48,7 +48,7 @@ import { silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { Protocol, Request } from './protocol.js'
-import { Probed, Redial } from './redial.js'
+import { ProbeEnded, Redial } from './redial.js'
 
 /** What every live source knows of its config, defaults filled in. */
 export interface LiveOptions {
@@ -112,8 +112,8 @@ class Stream<Event> implements DeliverySource {
   readonly #gaps: Gaps
   readonly #ledger: Ledger<Event>
   readonly #progress: Progress<Event>
-  readonly #counts = new Counts()
-  readonly #report: Report
+  readonly #counts = new StreamCounts()
+  readonly #report: MetricsReport
 
   constructor(
     private readonly source: LiveSource<Event>,
@@ -136,7 +136,7 @@ class Stream<Event> implements DeliverySource {
       changed: () => this.#report.publish(),
     })
     const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
-    this.#report = new Report(
+    this.#report = new MetricsReport(
       source.options.metrics$,
       numbers,
       () => this.#standing,
@@ -264,7 +264,7 @@ class Stream<Event> implements DeliverySource {
     const read = this.#read(protocol, frame)
     if (read instanceof Control) {
       this.#counts.control += 1
-      this.#progress.told(read, protocol.host)
+      this.#progress.onControl(read, protocol.host)
       return undefined
     }
     if (read !== undefined) this.#counts.events += 1
@@ -286,7 +286,7 @@ class Stream<Event> implements DeliverySource {
       const gap =
         frame instanceof LargeFrame ? this.#gapOf(protocol, error.place?.position) : undefined
       if (error.place !== undefined)
-        this.#progress.passed(protocol.host, error.place.position, error.place.time_us)
+        this.#progress.onReject(protocol.host, error.place.position, error.place.time_us)
       if (gap !== undefined) this.#gaps.report(gap)
       const kept = frame instanceof TextBytes ? frame.toFrame() : frame
       reject(this.#options.rejects, protocol.host, kept, error)
@@ -314,7 +314,7 @@ class Stream<Event> implements DeliverySource {
 
   #isNew(event: Event, host: string, position: number, time_us: number): boolean {
     try {
-      if (this.#progress.admit(event, host, position, time_us)) return true
+      if (this.#progress.onEvent(event, host, position, time_us)) return true
     } catch (error) {
       this.#counts.duplicates += 1
       throw error
@@ -366,12 +366,12 @@ class Stream<Event> implements DeliverySource {
     this.#report.backoffMs = this.#attempts.afterEnd(error, openMs)
     // Our own redials are no failures: nobody waits, unless they lead nowhere.
     const isOurs = error instanceof Redial && this.#report.backoffMs === 0
-    this.#redialled = isOurs && !(error instanceof Probed) ? error.message : undefined
+    this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
     if (!isOurs) this.#report.waiting(this.#attempts.host, this.#attempts.count, error)
     return timer(this.#report.backoffMs).pipe(
       switchMap(() => this.#whenWanted()),
       tap(() => {
-        if (!(error instanceof Probed)) this.#counts.reconnects += 1
+        if (!(error instanceof ProbeEnded)) this.#counts.reconnects += 1
       }),
     )
   }
@@ -517,7 +517,7 @@ class Stream<Event> implements DeliverySource {
     })
   }
 
-  get #standing(): Standing {
+  get #standing(): StreamPosition {
     return {
       wire: this.#protocol?.wire,
       compression: this.#protocol?.compression,

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { GapReason } from '../delivery/gaps.js'
 import type { Settlement } from '../delivery/ledger.js'
-import type { Mark } from '../delivery/position.js'
+import type { Position } from '../delivery/position.js'
 import type { Log } from '../internal/log.js'
 import type { Connection } from '../socket/socket.js'
 import type { Control } from './control.js'
@@ -25,13 +25,13 @@ export interface Progress<Event> extends Settlement<Event> {
    */
   hasAdvanced?(): boolean
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
-  admit(event: Event, host: string, position: number, time_us: number): boolean
+  onEvent(event: Event, host: string, position: number, time_us: number): boolean
   /** How many events came before the one admitted last that share its position. */
   readonly index: number
   /** A frame at this place could not be read. */
-  passed(host: string, position: number, time_us: number): void
+  onReject(host: string, position: number, time_us: number): void
   /** A frame that is no event. A `StreamError` thrown here ends the connection. */
-  told(control: Control, host: string): void
+  onControl(control: Control, host: string): void
   /** The filter is another one after the next dial, or on the open connection from here on. */
   filterChanged(how: 'dial' | 'in place'): void
   /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
@@ -45,7 +45,7 @@ export interface Progress<Event> extends Settlement<Event> {
   stop(): void
   /** Settles when what is done is safe; `undefined` when it is so already. */
   flush(): PromiseLike<void> | undefined
-  readonly last: Mark | undefined
+  readonly last: Position | undefined
   readonly checkpoint: number | undefined
   readonly checkpointErrors: number
 }
@@ -54,7 +54,7 @@ export interface Progress<Event> extends Settlement<Event> {
 export interface ProgressContext {
   readonly log: Log
   /** The oldest event that is not done with. */
-  frontier(): Mark | undefined
+  frontier(): Position | undefined
   /** Something changed that the metrics tell. */
   changed(): void
 }

@@ -19,4 +19,4 @@ export class AskAgain extends Redial {}
  * A dial that was to show what a host speaks, and has shown it. The next one is still the same
  * attempt. Never leaves this library.
  */
-export class Probed extends Redial {}
+export class ProbeEnded extends Redial {}

@@ -1,6 +1,6 @@
 import { asyncScheduler } from 'rxjs'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
-import type { Mark } from '../delivery/position.js'
+import type { Position } from '../delivery/position.js'
 import { CursorRefusedError } from '../errors.js'
 import { type Log, SILENT } from '../internal/log.js'
 import { type Answering, judge, OPEN_OVERLAP_MS, type Verdict } from './cursor-answer.js'
@@ -63,7 +63,7 @@ type Inquiry = 'none' | 'trial' | 'floor' | 'after'
  */
 export class Resume<Event> {
   #start: Start
-  #saved: Mark | undefined
+  #saved: Position | undefined
   // The last position, in parts: an object for each event would cost as much as the rest of this.
   #host: string | undefined
   #position = 0
@@ -117,13 +117,13 @@ export class Resume<Event> {
   }
 
   /** A stored checkpoint wins over the configured start. */
-  startFrom(saved: Mark | undefined): void {
+  startFrom(saved: Position | undefined): void {
     this.#saved = saved
     if (saved !== undefined) this.#furthest = saved
   }
 
   /** The position of the last event received. */
-  get last(): Mark | undefined {
+  get last(): Position | undefined {
     return this.#host === undefined
       ? undefined
       : { host: this.#host, position: this.#position, time_us: this.#timeUs }
@@ -394,7 +394,7 @@ export class Resume<Event> {
   }
 
   /** `askedBy`: a time that jumped is a good position still, and no good time. */
-  #held(known: Mark, askedBy: 'position' | 'time'): Held {
+  #held(known: Position, askedBy: 'position' | 'time'): Held {
     const isFilterChanged = this.#filter !== 'same'
     if (this.#host === undefined)
       return { ...NOTHING_HELD, repeats: new Set(), ...known, isFilterChanged }

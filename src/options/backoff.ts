@@ -7,8 +7,8 @@ export interface BackoffOptions {
   /** What each retry multiplies the delay by. @default 2 */
   readonly multiplier?: number | undefined
   /**
-   * `'full'`: a random part of the delay, so that many clients do not come back at once. @default
-   * 'full'
+   * `'full'`: a random part of the delay, so that many clients do not come back at once.
+   * @default 'full'
    */
   readonly jitter?: 'full' | 'none' | undefined
   /** Where chance comes from: a number in [0, 1). @default Math.random */

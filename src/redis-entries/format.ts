@@ -21,8 +21,8 @@ export interface EntryFormat {
 }
 
 const FORMATS: Readonly<Record<EntryFormatName, EntryFormat>> = {
-  json: tolerant(json),
-  rsky: tolerant(rsky),
+  json: withoutUnreadableRecord(json),
+  rsky: withoutUnreadableRecord(rsky),
 }
 
 export const formatOf = (name: EntryFormatName): EntryFormat => FORMATS[name]
@@ -31,7 +31,7 @@ export const formatOf = (name: EntryFormatName): EntryFormat => FORMATS[name]
  * A record that cannot be decoded stays behind, and must not keep its event behind with it: the
  * event says so, in the firehose's own word.
  */
-function tolerant(format: EntryFormat): EntryFormat {
+function withoutUnreadableRecord(format: EntryFormat): EntryFormat {
   return {
     decode: format.decode,
     encode(event, host) {

@@ -10,7 +10,7 @@ const LAYOUT: Layout = {
 
 /** One field `event`: our event as JSON, whatever its source. */
 export const json: EntryFormat = {
-  encode: (event) => ['event', textOf(event)],
+  encode: (event) => ['event', jsonOf(event)],
 
   decode(fields) {
     const field = fieldOf(fields, 'event')
@@ -23,4 +23,4 @@ export const json: EntryFormat = {
  * The one place where an event becomes text: what keeps its text as it came can be passed on from
  * here without being read.
  */
-const textOf = (event: unknown): string => JSON.stringify(event)
+const jsonOf = (event: unknown): string => JSON.stringify(event)

@@ -40,8 +40,8 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'the delay grows past maxDelayMs',
     file: 'src/options/backoff.ts',
-    find: 'Math.min(maxDelayMs, initialDelayMs',
-    replace: 'Math.max(0, initialDelayMs',
+    find: 'Math.min(\n    maxDelayMs,',
+    replace: 'Math.max(\n    0,',
     specs: ['spec/options/backoff.spec.ts'],
   },
   {

@@ -128,8 +128,8 @@ export const RESUMPTION: readonly Mutant[] = [
   {
     name: 'an OutdatedCursor is no refusal',
     file: RESUME,
-    find: "if (this.options.onCursorRefused !== 'oldest') this.#giveUp(host, message || 'the position is too old', 'cursor-too-old')",
-    replace: '',
+    find: "if (this.options.onCursorRefused !== 'oldest')\n          this.#giveUp(host, message || 'the position",
+    replace: "if (Number.isNaN(0))\n          this.#giveUp(host, message || 'the position",
     specs: [POSITIONS],
   },
   {

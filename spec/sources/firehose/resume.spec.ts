@@ -1,6 +1,6 @@
 import { take, tap } from 'rxjs'
 import { currentDelivery } from '../../../src/delivery/delivery.js'
-import type { Place } from '../../../src/delivery/position.js'
+import type { EventPosition } from '../../../src/delivery/position.js'
 import {
   CursorRefusedError,
   type FirehoseConfig,
@@ -223,7 +223,7 @@ describe('the events of one commit', () => {
         })
         const look = (event: FirehoseEvent) => {
           const { host, position, time_us, index } = (currentDelivery()?.place ??
-            {}) as Partial<Place>
+            {}) as Partial<EventPosition>
           seen.push([nameOf(event), host, position, time_us, index])
         }
         runFor(helpers, 100, events$.pipe(tap(look)))

@@ -14,7 +14,7 @@ import { CursorProgress } from '../../../src/live/cursor-progress.js'
 import { live } from '../../../src/live/live.js'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
 import { eager } from '../../../src/sources/jetstream/decoding.js'
-import { Wires } from '../../../src/sources/jetstream/wire.js'
+import { WireNegotiation } from '../../../src/sources/jetstream/wire.js'
 import {
   type FakeJetstream,
   fakeFirehose,
@@ -337,7 +337,7 @@ describe('a handshake that fails without a word, as in a browser', () => {
     hosts: readonly [string, ...string[]] = ['ws://a/'],
     filters: JetstreamFilters = {},
   ) => {
-    const wires = new Wires('auto', new Compressions(false, undefined), {
+    const wires = new WireNegotiation('auto', new Compressions(false, undefined), {
       maxFrameBytes: 1000,
       decoding,
     })

@@ -2,7 +2,7 @@ import { interval, type Observable } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
 import { errorsToo } from '../../cli/progress.js'
 import { whenTold } from '../../cli/snapshot.js'
-import type { Board } from './ingest-state.js'
+import type { IngestState } from './ingest-state.js'
 import { statusOf, tableOf } from './table.js'
 
 const REDRAW_MS = 250
@@ -15,7 +15,7 @@ export interface Shown {
 }
 
 /** A table on a terminal, a line now and then elsewhere, or all metrics as JSON. */
-export function shown(board: Board, messages: Messages, metricsLines: boolean): Shown {
+export function startDisplay(board: IngestState, messages: Messages, metricsLines: boolean): Shown {
   if (metricsLines)
     return repeated(whenTold(METRICS_EVERY_MS, board.numbers), () =>
       messages.print(

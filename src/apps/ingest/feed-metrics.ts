@@ -1,14 +1,14 @@
 import type { StreamMetrics } from '../../index.js'
-import type { Feed } from './host-feed.js'
+import type { HostFeed } from './host-feed.js'
 import type { Family, Sample } from './prometheus.js'
 
 /**
  * The numbers of the hosts. Labels are the stream and the host as its user wrote it: as many as
  * were given, whatever the network sends.
  */
-export const feedFamilies = (feeds: readonly Feed[]): readonly Family[] => {
+export const feedFamilies = (feeds: readonly HostFeed[]): readonly Family[] => {
   const each = (
-    read: (metrics: StreamMetrics, feed: Feed) => number | undefined,
+    read: (metrics: StreamMetrics, feed: HostFeed) => number | undefined,
   ): readonly Sample[] =>
     feeds.map((feed) => ({
       labels: { stream: feed.stream, host: feed.host },
@@ -27,7 +27,7 @@ export const feedFamilies = (feeds: readonly Feed[]): readonly Family[] => {
   const gauge = (
     name: string,
     help: string,
-    read: (metrics: StreamMetrics, feed: Feed) => number | undefined,
+    read: (metrics: StreamMetrics, feed: HostFeed) => number | undefined,
   ): Family => ({
     name: `rxjs_atproto_${name}`,
     type: 'gauge',

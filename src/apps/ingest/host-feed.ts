@@ -2,7 +2,7 @@ import { distinctUntilChanged, map } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
 import { Rate } from '../../cli/snapshot.js'
 import { Watch } from '../../cli/watch.js'
-import { Away } from './outage.js'
+import { Outage } from './outage.js'
 
 /** The streams that rsky-ingester writes. */
 export type StreamName = 'firehose_live' | 'repo_backfill' | 'label_live'
@@ -11,13 +11,13 @@ export type StreamName = 'firehose_live' | 'repo_backfill' | 'label_live'
 const QUIET_MS = 10_000
 
 /** One host that is read into one stream, and what is known of it. */
-export class Feed {
+export class HostFeed {
   readonly watch: Watch
   /**
    * Away while there is no connection. One that is paused is there: readers of the stream are
    * behind, and that is their concern.
    */
-  readonly away = new Away()
+  readonly away = new Outage()
   /** The host has no more: a backfill alone has an end. */
   completed = false
   /** Nothing more is read: the position that is saved next is the last one. */

@@ -1,22 +1,22 @@
 import type { Observable } from 'rxjs'
 import { VERSION } from '../../index.js'
 import { feedFamilies } from './feed-metrics.js'
-import { ailments } from './health.js'
-import type { Feed } from './host-feed.js'
-import type { Lane } from './pipelines.js'
+import { healthProblems } from './health.js'
+import type { HostFeed } from './host-feed.js'
+import type { Pipeline } from './pipelines.js'
 import type { Family } from './prometheus.js'
 import type { RedisLink } from './redis-link.js'
 import type { Settings } from './settings.js'
 import { sinkFamilies } from './sink-metrics.js'
 
 /** All that is known of a run, for whoever shows it. */
-export class Board {
-  readonly feeds: readonly Feed[]
+export class IngestState {
+  readonly feeds: readonly HostFeed[]
   readonly #startedAt = performance.now()
 
   constructor(
     readonly settings: Settings,
-    readonly lanes: readonly Lane[],
+    readonly lanes: readonly Pipeline[],
     private readonly link: RedisLink,
   ) {
     this.feeds = lanes.flatMap(({ feeds }) => feeds)
@@ -51,7 +51,7 @@ export class Board {
   get ailments(): readonly string[] {
     const redis = { name: 'Redis', away: this.link.away }
     // Where Redis is away, nothing else can be there, and that says nothing of it.
-    const found = ailments([redis], this.settings.healthyWithin)
+    const found = healthProblems([redis], this.settings.healthyWithin)
     if (found.length > 0) return found
     const hosts = this.feeds.map(({ stream, host, away }) => ({
       name: `${host} (${stream})`,
@@ -61,7 +61,7 @@ export class Board {
       name: `writing ${stream}`,
       away: sink.away,
     }))
-    return ailments([...hosts, ...sinks], this.settings.healthyWithin)
+    return healthProblems([...hosts, ...sinks], this.settings.healthyWithin)
   }
 
   get families(): readonly Family[] {
@@ -85,7 +85,7 @@ export class Board {
     }
   }
 
-  #failing(error: unknown): Feed | undefined {
+  #failing(error: unknown): HostFeed | undefined {
     return this.feeds.find((feed) => feed.failure === error)
   }
 }

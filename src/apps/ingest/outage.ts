@@ -1,5 +1,5 @@
 /** Since when something is not where it should be: from the start, until it is told to be there. */
-export class Away {
+export class Outage {
   #since: number | undefined = performance.now()
 
   /** How long it has been away, in milliseconds; 0 while it is there. */

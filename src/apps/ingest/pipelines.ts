@@ -1,18 +1,18 @@
 import { defer, merge, type Observable, tap } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
 import { type CursorStore, firehose$, labels$, listRepos$ } from '../../index.js'
-import { Feed, type StreamName } from './host-feed.js'
+import { HostFeed, type StreamName } from './host-feed.js'
 import type { Mode } from './parse-settings.js'
-import { patient } from './retrying-last-save.js'
+import { retryingLastSave } from './retrying-last-save.js'
 import { PAGE, rskyCursors, SEQ, type Translation } from './rsky-cursors.js'
 import type { Settings } from './settings.js'
-import { Sink } from './sink.js'
+import { EntrySink } from './sink.js'
 
 /** One stream of Redis: the hosts that are read into it, and how it is written. */
-export interface Lane {
+export interface Pipeline {
   readonly stream: StreamName
-  readonly feeds: readonly Feed[]
-  readonly sink: Sink
+  readonly feeds: readonly HostFeed[]
+  readonly sink: EntrySink
   /** Reads all of its hosts side by side; positions are kept in `store`. */
   read(store: CursorStore): Observable<unknown>
 }
@@ -28,18 +28,18 @@ const STREAMS: Readonly<Record<Mode, readonly StreamName[]>> = {
 }
 
 /** The lanes of a mode, but for those without hosts. */
-export const lanesOf = (settings: Settings, messages: Messages): readonly Lane[] =>
+export const pipelinesOf = (settings: Settings, messages: Messages): readonly Pipeline[] =>
   STREAMS[settings.mode]
     .map((stream) => laneOf(stream, settings, messages))
     .filter(({ feeds }) => feeds.length > 0)
 
-function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lane {
+function laneOf(stream: StreamName, settings: Settings, messages: Messages): Pipeline {
   const hosts = stream === 'label_live' ? settings.labelerHosts : settings.relayHosts
-  const feeds = hosts.map((host) => new Feed(stream, host, messages))
+  const feeds = hosts.map((host) => new HostFeed(stream, host, messages))
   return {
     stream,
     feeds,
-    sink: new Sink(stream, settings, messages),
+    sink: new EntrySink(stream, settings, messages),
     read: (store) =>
       merge(...feeds.map((feed) => watched(feed, () => SOURCES[stream](feed, store, settings)))),
   }
@@ -50,7 +50,10 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Lan
  * others.
  */
 const SOURCES: Readonly<
-  Record<StreamName, (feed: Feed, store: CursorStore, settings: Settings) => Observable<unknown>>
+  Record<
+    StreamName,
+    (feed: HostFeed, store: CursorStore, settings: Settings) => Observable<unknown>
+  >
 > = {
   firehose_live: (feed, store, { cursor, collections }) =>
     firehose$({
@@ -66,10 +69,10 @@ const SOURCES: Readonly<
 }
 
 /** A mistake in a config is an end like any other. */
-const watched = (feed: Feed, source: () => Observable<unknown>): Observable<unknown> =>
+const watched = (feed: HostFeed, source: () => Observable<unknown>): Observable<unknown> =>
   defer(source).pipe(tap({ complete: () => feed.complete(), error: (error) => feed.fail(error) }))
 
-const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: Feed) => ({
+const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: HostFeed) => ({
   host,
   metrics$,
   gaps,
@@ -77,9 +80,9 @@ const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: Feed) =>
   log,
 })
 
-const checkpointOf = (feed: Feed, store: CursorStore, translation: Translation) => ({
+const checkpointOf = (feed: HostFeed, store: CursorStore, translation: Translation) => ({
   store: rskyCursors(
-    patient(store, () => feed.ending),
+    retryingLastSave(store, () => feed.ending),
     feed,
     translation,
   ),

@@ -1,7 +1,7 @@
 import type { createClient } from '@redis/client'
 import type { Messages } from '../../cli/messages.js'
 import { ConfigError, RedisRefusedError } from '../../index.js'
-import { Away } from './outage.js'
+import { Outage } from './outage.js'
 
 /** A client of `@redis/client`. */
 export type Redis = ReturnType<typeof createClient>
@@ -29,7 +29,7 @@ const TLS_CODE =
  * compose file starts us all at once.
  */
 export class RedisLink {
-  readonly away = new Away()
+  readonly away = new Outage()
   #client: Redis | undefined
   #wasReady = false
   #isTold = false
@@ -93,7 +93,7 @@ export class RedisLink {
     // At the start it ends the run, which says why.
     if (!this.#wasReady && isRefusal(error)) return
     const what = isRefusal(error) ? 'refuses the connection' : 'is away'
-    const text = `Redis at ${this.url.host} ${what}: ${textOf(error)}`
+    const text = `Redis at ${this.url.host} ${what}: ${messageOfError(error)}`
     if (this.#isTold) this.messages.detail(text)
     else this.messages.warn(`${text}; it is tried again until it is there`)
     this.#isTold = true
@@ -115,12 +115,12 @@ async function clientPackage(): Promise<{ readonly createClient: typeof createCl
 }
 
 const isRefusal = (error: Error): boolean =>
-  REFUSAL.test(textOf(error)) || TLS_CODE.test(codeOf(error))
+  REFUSAL.test(messageOfError(error)) || TLS_CODE.test(codeOf(error))
 
 function refusalOf(error: unknown): unknown {
   const { originalError: cause = error } = error as { readonly originalError?: unknown }
   if (!(cause instanceof Error) || !isRefusal(cause)) return error
-  const text = textOf(cause)
+  const text = messageOfError(cause)
   const code = codeOf(cause)
   if (!TLS_CODE.test(code))
     return new RedisRefusedError(`Redis answered ${text}`, text.split(' ', 1)[0] ?? '', { cause })
@@ -149,4 +149,4 @@ async function refuseCluster(client: Redis): Promise<void> {
 const codeOf = (error: Error): string => String((error as { readonly code?: unknown }).code)
 
 /** Node's errors of several addresses have an empty message. */
-const textOf = (error: Error): string => error.message || codeOf(error)
+const messageOfError = (error: Error): string => error.message || codeOf(error)

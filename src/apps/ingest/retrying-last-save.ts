@@ -7,7 +7,10 @@ const RETRY_MS = 1000
  * A store whose `save` waits for Redis to be there again once the run `isEnding`: no other save
  * follows. Before, the source waits by itself.
  */
-export const patient = ({ load, save }: CursorStore, isEnding: () => boolean): CursorStore => ({
+export const retryingLastSave = (
+  { load, save }: CursorStore,
+  isEnding: () => boolean,
+): CursorStore => ({
   load,
   save: (key, position) =>
     lastValueFrom(

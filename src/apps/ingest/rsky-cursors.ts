@@ -1,5 +1,5 @@
 import { type CursorStore, CursorStoreError } from '../../index.js'
-import type { Feed } from './host-feed.js'
+import type { HostFeed } from './host-feed.js'
 
 /** How rsky-ingester writes a position, and how a source of ours does. */
 export interface Translation {
@@ -43,12 +43,12 @@ export const PAGE: Translation = {
 }
 
 /** The key under which rsky-ingester keeps the position of a host: written as its user wrote it. */
-export const cursorKey = ({ stream, host }: Feed): string => `${stream}:cursor:${host}`
+export const cursorKey = ({ stream, host }: HostFeed): string => `${stream}:cursor:${host}`
 
 /** Positions of `feed` in `store`, such that rsky-ingester goes on from ours, and we from its. */
 export const rskyCursors = (
   store: CursorStore,
-  feed: Feed,
+  feed: HostFeed,
   { toOurs, toTheirs }: Translation,
 ): CursorStore => ({
   async load(key) {

@@ -16,9 +16,9 @@ import type { Messages } from '../../cli/messages.js'
 import { onStopSignal, SIGNAL_EXIT, type StopSignal } from '../../cli/signals.js'
 import { duration } from '../../cli/text.js'
 import { redisCursorStore } from '../../redis.js'
-import { shown } from './display.js'
-import { Board } from './ingest-state.js'
-import { type Lane, lanesOf } from './pipelines.js'
+import { startDisplay } from './display.js'
+import { IngestState } from './ingest-state.js'
+import { type Pipeline, pipelinesOf } from './pipelines.js'
 import { type Redis, RedisLink } from './redis-link.js'
 import { serveState } from './serve-state.js'
 import type { Settings } from './settings.js'
@@ -29,13 +29,13 @@ export async function runIngest(
   messages: Messages,
   metricsLines: boolean,
 ): Promise<ExitCode> {
-  const lanes = lanesOf(settings, messages)
+  const lanes = pipelinesOf(settings, messages)
   const link = new RedisLink(settings.redis, messages)
-  const board = new Board(settings, lanes, link)
+  const board = new IngestState(settings, lanes, link)
   const run = new IngestRun(settings, lanes, link, messages)
   try {
     const server = await serveState(board, settings, messages)
-    const view = shown(board, messages, metricsLines)
+    const view = startDisplay(board, messages, metricsLines)
     try {
       return await run.untilStopped()
     } finally {
@@ -56,7 +56,7 @@ class IngestRun {
 
   constructor(
     private readonly settings: Settings,
-    private readonly lanes: readonly Lane[],
+    private readonly lanes: readonly Pipeline[],
     private readonly link: RedisLink,
     private readonly messages: Messages,
   ) {}

@@ -2,7 +2,7 @@ import type { Messages } from '../../cli/messages.js'
 import { errorsToo } from '../../cli/progress.js'
 import { ConfigError } from '../../index.js'
 import { type PageServer, servePages } from './http.js'
-import type { Board } from './ingest-state.js'
+import type { IngestState } from './ingest-state.js'
 import { PROMETHEUS_TYPE, prometheusText } from './prometheus.js'
 import type { Settings } from './settings.js'
 
@@ -13,7 +13,7 @@ const DEFAULT_PORT = 9090
  * not.
  */
 export async function serveState(
-  board: Board,
+  board: IngestState,
   { metricsPort, metricsAddress }: Pick<Settings, 'metricsPort' | 'metricsAddress'>,
   messages: Messages,
 ): Promise<PageServer | undefined> {
@@ -33,7 +33,7 @@ export async function serveState(
   }
 }
 
-const pagesOf = (board: Board) => ({
+const pagesOf = (board: IngestState) => ({
   '/metrics': () => ({ status: 200, type: PROMETHEUS_TYPE, body: prometheusText(board.families) }),
   '/healthz': () => {
     const reasons = board.ailments

@@ -1,9 +1,9 @@
 import type { RedisSinkMetrics } from '../../redis.js'
 import type { Family } from './prometheus.js'
-import type { Sink } from './sink.js'
+import type { EntrySink } from './sink.js'
 
 /** The numbers of the streams of Redis. */
-export function sinkFamilies(sinks: readonly Sink[]): readonly Family[] {
+export function sinkFamilies(sinks: readonly EntrySink[]): readonly Family[] {
   const family = (
     type: Family['type'],
     name: string,

@@ -3,17 +3,17 @@ import type { Messages } from '../../cli/messages.js'
 import { RedisUnavailableError, type StreamError } from '../../index.js'
 import { type RedisSinkMetrics, redisSinkMetrics, toRedisStream } from '../../redis.js'
 import type { StreamName } from './host-feed.js'
-import { Away } from './outage.js'
+import { Outage } from './outage.js'
 import type { Redis } from './redis-link.js'
 import type { Settings } from './settings.js'
 
 /** How one stream of Redis is written, and what is known of it. */
-export class Sink {
+export class EntrySink {
   /**
    * Away while Redis takes nothing. A sink that waits for readers is there: they are what is
    * behind.
    */
-  readonly away = new Away()
+  readonly away = new Outage()
   readonly metrics$ = redisSinkMetrics()
 
   constructor(

@@ -1,7 +1,7 @@
 import { count, duration, plain } from '../../cli/text.js'
-import type { Feed } from './host-feed.js'
-import type { Board } from './ingest-state.js'
-import type { Lane } from './pipelines.js'
+import type { HostFeed } from './host-feed.js'
+import type { IngestState } from './ingest-state.js'
+import type { Pipeline } from './pipelines.js'
 
 /**
  * The widths of the columns; a negative one is aligned to the left. What a narrow terminal cuts off
@@ -10,7 +10,7 @@ import type { Lane } from './pipelines.js'
 const WIDTHS = [-14, -22, 9, 7, -24, -15] as const
 
 /** A line for each host, and one for each stream of Redis. */
-export const tableOf = (board: Board): readonly string[] => [
+export const tableOf = (board: IngestState): readonly string[] => [
   `${board.settings.mode} into Redis at ${board.settings.redis.host}  ${duration(board.elapsedMs)}`,
   '',
   row('read', 'from', 'rate', 'lag', 'state', 'position'),
@@ -21,10 +21,10 @@ export const tableOf = (board: Board): readonly string[] => [
 ]
 
 /** `firehose_live 1,003/s lag 1.2 s, 4,213 written; …`. */
-export const statusOf = (board: Board): string =>
+export const statusOf = (board: IngestState): string =>
   board.lanes.map((lane) => laneStatus(lane, board.elapsedMs)).join('; ')
 
-function feedRow(feed: Feed, elapsedMs: number): string {
+function feedRow(feed: HostFeed, elapsedMs: number): string {
   const { cursor } = feed.watch.metrics
   const position = cursor === undefined ? '-' : count(cursor)
   return row(
@@ -37,7 +37,7 @@ function feedRow(feed: Feed, elapsedMs: number): string {
   )
 }
 
-const sinkRow = ({ stream, sink: { metrics, word } }: Lane): string =>
+const sinkRow = ({ stream, sink: { metrics, word } }: Pipeline): string =>
   row(
     stream,
     count(metrics.written),
@@ -47,7 +47,10 @@ const sinkRow = ({ stream, sink: { metrics, word } }: Lane): string =>
     count(metrics.unread),
   )
 
-function laneStatus({ stream, feeds, sink: { metrics, word } }: Lane, elapsedMs: number): string {
+function laneStatus(
+  { stream, feeds, sink: { metrics, word } }: Pipeline,
+  elapsedMs: number,
+): string {
   const rate = feeds.reduce((sum, feed) => sum + feed.rateAt(elapsedMs), 0)
   const away = feeds
     .filter(({ away: { forMs } }) => forMs > 0)
@@ -62,10 +65,10 @@ function laneStatus({ stream, feeds, sink: { metrics, word } }: Lane, elapsedMs:
   ].join(', ')
 }
 
-const lagOf = ({ lagMs }: Feed): string => (lagMs === undefined ? '-' : duration(lagMs))
+const lagOf = ({ lagMs }: HostFeed): string => (lagMs === undefined ? '-' : duration(lagMs))
 
 /** Without the host, which has a column of its own. */
-function feedState({ completed, watch: { metrics } }: Feed): string {
+function feedState({ completed, watch: { metrics } }: HostFeed): string {
   const { connection } = metrics
   if (completed) return 'completed'
   return connection.state === 'waiting' ? `waiting (${connection.reason.code})` : connection.state

@@ -29,7 +29,7 @@ import { metricsLines } from '../progress.js'
 import { Recording } from '../recording.js'
 import { runStream } from '../run-stream.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
-import { Counts, liveTable, nameOfEvent } from '../table.js'
+import { liveTable, nameOfEvent, TableCounts } from '../table.js'
 import type { Watch } from '../watch.js'
 
 interface DemoOptions extends StreamOptions {
@@ -85,7 +85,7 @@ export function addDemo(program: Command, context: CommandContext): void {
 function demo(given: DemoOptions, { stderr, environment }: CommandContext): Promise<ExitCode> {
   const options = given.replay === undefined ? { for: DEFAULT_MS, ...given } : given
   const messages = new Messages(stderr, options, environment)
-  const counts = new Counts(nameOfEvent)
+  const counts = new TableCounts(nameOfEvent)
   const sink = process.stdout.isTTY ? undefined : new NdjsonSink(stdout())
   return runStream({
     source: (watch) => events$(options, watch).pipe(counted(counts)),
@@ -99,7 +99,7 @@ function demo(given: DemoOptions, { stderr, environment }: CommandContext): Prom
 }
 
 /** One for each part of the network: where a program of yours would do its work. */
-function counted(counts: Counts<JetstreamEvent>): MonoTypeOperatorFunction<JetstreamEvent> {
+function counted(counts: TableCounts<JetstreamEvent>): MonoTypeOperatorFunction<JetstreamEvent> {
   const add: Ingestor<JetstreamEvent> = (event) => {
     counts.add(event)
   }

@@ -5,7 +5,7 @@ import { messageOf } from '../../internal/message-of.js'
 import { observe, operate } from '../../internal/observe.js'
 import { isWork } from '../../operators/bounded-work.js'
 import { EncodeError, Entries } from './entries.js'
-import type { Entry } from './entry.js'
+import type { SinkEntry } from './entry.js'
 import type { SinkCounts } from './metrics.js'
 import type { Settings } from './options.js'
 
@@ -16,7 +16,7 @@ import type { Settings } from './options.js'
 export const encodeEach = <Event>(
   settings: Settings<Event>,
   counts: SinkCounts,
-): OperatorFunction<Event, Entry<Event>> =>
+): OperatorFunction<Event, SinkEntry<Event>> =>
   operate((source, destination) => {
     const entries = new Entries(settings)
     const letters = new DeadLetters(settings, counts, destination)
@@ -37,7 +37,7 @@ function encoded<Event>(
   event: Event,
   entries: Entries<Event>,
   letters: DeadLetters<Event>,
-): Entry<Event> | undefined {
+): SinkEntry<Event> | undefined {
   try {
     return entries.of(event)
   } catch (error) {

@@ -2,7 +2,7 @@ import { currentDelivery, type DeliverySource, type Holding } from '../../delive
 import { HoldError, RedisConflictError } from '../../errors.js'
 import { hashNumber } from '../../internal/hash.js'
 import { type EntryFormat, type FlatFields, formatOf } from '../../redis-entries/format.js'
-import type { Entry, EntryPlace } from './entry.js'
+import type { EntryPlace, SinkEntry } from './entry.js'
 import type { Settings } from './options.js'
 
 /** An event cannot be written as an entry, for the reason that is its `cause`. */
@@ -24,7 +24,7 @@ export class Entries<Event> {
     this.#format = formatOf(settings.format)
   }
 
-  readonly of = (event: Event): Entry<Event> => {
+  readonly of = (event: Event): SinkEntry<Event> => {
     const holding = currentDelivery()
     try {
       const place = this.#placeOf(event, holding)
@@ -56,7 +56,7 @@ export class Entries<Event> {
     const { id } = this.settings
     if (id !== undefined) {
       const { position, index = 0, host = '' } = id(event)
-      return checked({ host, position, index, copy: 0 })
+      return checkedPosition({ host, position, index, copy: 0 })
     }
     const place = holding?.place
     if (holding === undefined || place === undefined) {
@@ -67,7 +67,7 @@ export class Entries<Event> {
     this.#countCopies(holding)
     if (this.settings.ids === 'position') this.#checkHost(place.host, holding)
     // The place may be the delivery itself, which must not be kept.
-    return checked({
+    return checkedPosition({
       host: place.host,
       position: place.position,
       index: place.index,
@@ -112,7 +112,7 @@ export class Entries<Event> {
   }
 }
 
-function checked(place: EntryPlace): EntryPlace {
+function checkedPosition(place: EntryPlace): EntryPlace {
   if (
     Number.isSafeInteger(place.position) &&
     place.position >= 0 &&

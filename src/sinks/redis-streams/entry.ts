@@ -19,7 +19,7 @@ export interface Row {
 }
 
 /** An event on its way to a stream. */
-export interface Entry<Event> {
+export interface SinkEntry<Event> {
   readonly event: Event
   readonly holding: Holding | undefined
   /** Which of the streams. */

@@ -27,8 +27,8 @@ export interface RedisStreamOptions<Event> {
   /** The stream's key. */
   readonly stream: string
   /**
-   * Spreads events over so many streams, `stream{0}` and on; those of one DID stay in one. @default
-   * none: one stream, named as it is
+   * Spreads events over so many streams, `stream{0}` and on; those of one DID stay in one.
+   * @default none: one stream, named as it is
    */
   readonly partitions?: number | undefined
   /** By what events are spread over partitions. @default (event) => event.did */
@@ -46,8 +46,8 @@ export interface RedisStreamOptions<Event> {
    */
   readonly id?: ((event: Event) => RedisEntryPlace) | undefined
   /**
-   * What an entry's fields are: our event as JSON, or what the programs of rsky read. @default
-   * 'json'
+   * What an entry's fields are: our event as JSON, or what the programs of rsky read.
+   * @default 'json'
    */
   readonly format?: EntryFormatName | undefined
   /** How many events are written at once. @default 500 */

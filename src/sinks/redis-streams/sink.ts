@@ -18,7 +18,7 @@ import { RedisUnavailableError } from '../../errors.js'
 import { backoffMs } from '../../options/backoff.js'
 import { type RedisCommands, redisCommands } from '../../redis-client/client.js'
 import { evictionPolicy } from '../../redis-client/eviction.js'
-import type { Entry } from './entry.js'
+import type { SinkEntry } from './entry.js'
 import { HighWater } from './high-water.js'
 import type { Ids } from './ids.js'
 import { SinkCounts } from './metrics.js'
@@ -28,7 +28,7 @@ import { RedisIds } from './redis-ids.js'
 import { StreamWriter } from './stream-writer.js'
 
 /** One subscription's way into its streams. */
-export class Sink<Event> {
+export class StreamSink<Event> {
   readonly counts: SinkCounts
   readonly #writers: readonly StreamWriter[]
   readonly #highWater: HighWater
@@ -65,7 +65,7 @@ export class Sink<Event> {
   }
 
   /** Emits the entries when they are in Redis, however long that takes. */
-  write(entries: readonly Entry<Event>[]): Observable<readonly Entry<Event>[]> {
+  write(entries: readonly SinkEntry<Event>[]): Observable<readonly SinkEntry<Event>[]> {
     const flush$ = defer(() => {
       for (const { partition, row } of entries) this.#writers[partition]?.add(row)
       return this.#persistently(() => all(this.#writers.map((writer) => writer.flush())))

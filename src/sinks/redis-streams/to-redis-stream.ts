@@ -3,9 +3,9 @@ import { enter, leave } from '../../delivery/delivery.js'
 import { observe, operate } from '../../internal/observe.js'
 import { boundedBatchMap } from '../../operators/bounded-batch-map.js'
 import { encodeEach } from './encode-each.js'
-import type { Entry } from './entry.js'
+import type { SinkEntry } from './entry.js'
 import { type RedisStreamOptions, settingsOf } from './options.js'
-import { Sink } from './sink.js'
+import { StreamSink } from './sink.js'
 
 /**
  * Writes each event to a Redis stream, once, and emits it when it is there. Like `boundedBatchMap`
@@ -42,10 +42,10 @@ export function toRedisStream<Event>(
   const { size, maxWaitMs, capacity } = settings
   return (source) =>
     defer(() => {
-      const sink = new Sink(settings)
+      const sink = new StreamSink(settings)
       return source.pipe(
         encodeEach(settings, sink.counts),
-        boundedBatchMap((batch: readonly Entry<Event>[]) => sink.write(batch), {
+        boundedBatchMap((batch: readonly SinkEntry<Event>[]) => sink.write(batch), {
           size,
           maxWaitMs,
           capacity,
@@ -58,7 +58,7 @@ export function toRedisStream<Event>(
 }
 
 /** Emits the events of a batch, each in its own delivery. */
-const emitEach = <Event>(): OperatorFunction<readonly Entry<Event>[], Event> =>
+const emitEach = <Event>(): OperatorFunction<readonly SinkEntry<Event>[], Event> =>
   operate((source, destination) => {
     observe(
       source,

@@ -2,7 +2,7 @@ import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
 import { linkText } from '../../atproto/cid.js'
 import type { Wanted } from '../../atproto/filters.js'
 import { toJson } from '../../atproto/json.js'
-import type { EmitPart } from '../../delivery/split-delivery.js'
+import type { EmitShare } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
 import { hasMore } from '../../internal/has-more.js'
 import { type CommitBody, collectionOf, type Message, type Op } from './message.js'
@@ -22,13 +22,13 @@ export function wantsAny(message: Message, wanted: Wanted): boolean {
 }
 
 /** Emits the wanted events of a message in order: of a commit, one for each operation. */
-export function eachEvent(message: Message, wanted: Wanted, emit: EmitPart<FirehoseEvent>): void {
+export function eachEvent(message: Message, wanted: Wanted, emit: EmitShare<FirehoseEvent>): void {
   const { kind, did } = message
   if (kind === 'commit') eachOperation(message, wanted, emit)
   else if (wanted(kind, did)) emit(plainEvent(message), 0)
 }
 
-function eachOperation(message: Message, wanted: Wanted, emit: EmitPart<FirehoseEvent>): void {
+function eachOperation(message: Message, wanted: Wanted, emit: EmitShare<FirehoseEvent>): void {
   const { kind, did } = message
   const body = commitOf(message)
   const whole: WholeCommit = {

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs'
 import { filtersKey, wantedBy } from '../../atproto/filters.js'
 import { recordChecker, type Schemas } from '../../atproto/records.js'
 import { reject } from '../../delivery/rejects.js'
-import { parts } from '../../delivery/split-delivery.js'
+import { splitDelivery } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
 import { bySequence } from '../../live/by-sequence.js'
 import type { LiveOptions } from '../../live/live.js'
@@ -23,7 +23,7 @@ export function eventsOf(
   // A position means nothing on another host, or under another filter.
   const key = ['firehose', host, ...filtersKey(config)].join(' ')
   return bySequence(firehoseProtocol(host, config), key, config, options, dial).pipe(
-    parts((message, emit) =>
+    splitDelivery((message, emit) =>
       eachEvent(message, wanted, (event, index) => {
         const wrong = check(event)
         if (wrong === undefined) emit(event, index)

@@ -1,5 +1,5 @@
 import { CidLinkWrapper } from '@atcute/cbor'
-import { type Body, isObject, placeOf, readFrame } from '../../atproto/frame.js'
+import { type Body, isObject, positionOfBody, readFrame } from '../../atproto/frame.js'
 import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
 import { Control } from '../../live/control.js'
@@ -50,41 +50,49 @@ export function readMessage(frame: string | Uint8Array): Message | Control {
   if (op !== 1) return new Control(`op ${op}`)
   switch (t) {
     case '#commit':
-      return checked('commit', body.repo, checkedCommit(body), frame as Uint8Array)
+      return checkedMessage('commit', body.repo, checkedCommit(body), frame as Uint8Array)
     case '#sync':
     case '#identity':
     case '#account':
-      return checked(t.slice(1) as Message['kind'], body.did, body, frame as Uint8Array)
+      return checkedMessage(t.slice(1) as Message['kind'], body.did, body, frame as Uint8Array)
     case '#info':
-      return new Control(textOf(body.name), textOf(body.message))
+      return new Control(shortText(body.name), shortText(body.message))
     default:
       return new Control(t)
   }
 }
 
-function checked(kind: Message['kind'], did: unknown, body: Body, frame: Uint8Array): Message {
+function checkedMessage(
+  kind: Message['kind'],
+  did: unknown,
+  body: Body,
+  frame: Uint8Array,
+): Message {
   const { seq, time } = body
   if (!Number.isSafeInteger(seq) || (seq as number) < 0)
     throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
   if (typeof did !== 'string')
-    throw new FrameError(`\`${kind === 'commit' ? 'repo' : 'did'}\` is missing`, placeOf(body))
-  if (typeof time !== 'string') throw new FrameError('`time` is missing', placeOf(body))
+    throw new FrameError(
+      `\`${kind === 'commit' ? 'repo' : 'did'}\` is missing`,
+      positionOfBody(body),
+    )
+  if (typeof time !== 'string') throw new FrameError('`time` is missing', positionOfBody(body))
   if (kind === 'sync' && typeof body.rev !== 'string')
-    throw new FrameError('`rev` is missing', placeOf(body))
+    throw new FrameError('`rev` is missing', positionOfBody(body))
   if (kind === 'account' && typeof body.active !== 'boolean')
-    throw new FrameError('`active` is missing', placeOf(body))
+    throw new FrameError('`active` is missing', positionOfBody(body))
   return { kind, did, seq: seq as number, time, time_us: timeUs(time), body, frame }
 }
 
 function checkedCommit(body: Body): Body {
   const { rev, commit, ops } = body
-  if (typeof rev !== 'string') throw new FrameError('`rev` is missing', placeOf(body))
+  if (typeof rev !== 'string') throw new FrameError('`rev` is missing', positionOfBody(body))
   if (!(commit instanceof CidLinkWrapper))
-    throw new FrameError('`commit` is no link', placeOf(body))
+    throw new FrameError('`commit` is no link', positionOfBody(body))
   if (!Array.isArray(ops) || !ops.every(isOp))
     throw new FrameError(
       '`ops` is no list of operations with an `action` and a `path`',
-      placeOf(body),
+      positionOfBody(body),
     )
   return body
 }
@@ -92,4 +100,4 @@ function checkedCommit(body: Body): Body {
 const isOp = (op: unknown): boolean =>
   isObject(op) && typeof op.action === 'string' && typeof op.path === 'string'
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')
+const shortText = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')

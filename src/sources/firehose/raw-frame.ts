@@ -1,7 +1,7 @@
-import { Stamped } from '../../internal/private-field-host.js'
+import { PrivateFieldHost } from '../../internal/private-field-host.js'
 import { shared } from '../../internal/shared.js'
 
-class Framed extends Stamped {
+class Framed extends PrivateFieldHost {
   #frame: Uint8Array
 
   constructor(event: object, frame: Uint8Array) {

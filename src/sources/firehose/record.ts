@@ -4,7 +4,7 @@ import { toJson } from '../../atproto/json.js'
 import { RecordError } from '../../errors.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 import { messageOf } from '../../internal/message-of.js'
-import { Stamped } from '../../internal/private-field-host.js'
+import { PrivateFieldHost } from '../../internal/private-field-host.js'
 
 /**
  * A commit's `record`, decoded when it is first read. To whoever looks at the event it is a plain
@@ -15,7 +15,7 @@ const RECORD: PropertyDescriptor & ThisType<object> = {
   enumerable: true,
   configurable: true,
   get() {
-    return LazyRecord.of(this)
+    return DecodedRecord.of(this)
   },
   set(value: unknown) {
     Object.defineProperty(this, 'record', {
@@ -30,10 +30,10 @@ const RECORD: PropertyDescriptor & ThisType<object> = {
 /** Gives `commit` the record that `block` holds. */
 export function defineRecord(commit: object, block: Uint8Array): void {
   Object.defineProperty(commit, 'record', RECORD)
-  new LazyRecord(commit, block)
+  new DecodedRecord(commit, block)
 }
 
-class LazyRecord extends Stamped {
+class DecodedRecord extends PrivateFieldHost {
   #block: Uint8Array | undefined
   #record: unknown
 

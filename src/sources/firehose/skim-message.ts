@@ -1,7 +1,7 @@
-import { Heads } from '../../atproto/cbor-skimmer.js'
+import { CborSkimmer } from '../../atproto/cbor-skimmer.js'
 import type { Wanted } from '../../atproto/filters.js'
 import { timeUs } from '../../atproto/time.js'
-import { names } from '../../internal/intern-ascii.js'
+import { internAscii } from '../../internal/intern-ascii.js'
 import type { Message } from './message.js'
 
 const KINDS: ReadonlyMap<string, Message['kind']> = new Map([
@@ -12,7 +12,7 @@ const KINDS: ReadonlyMap<string, Message['kind']> = new Map([
 ])
 
 /** What is looked at of a body. */
-interface Glance {
+interface MessageSummary {
   seq: number | undefined
   did: string | undefined
   time: string | undefined
@@ -28,7 +28,7 @@ interface Glance {
  */
 export function unwantedMessage(frame: string | Uint8Array, wanted: Wanted): Message | undefined {
   if (typeof frame === 'string') return undefined
-  const heads = new Heads(frame, 0)
+  const heads = new CborSkimmer(frame, 0)
   try {
     const kind = readKind(heads)
     const glance = kind && readBody(heads, kind)
@@ -39,7 +39,7 @@ export function unwantedMessage(frame: string | Uint8Array, wanted: Wanted): Mes
 }
 
 function unwanted(
-  glance: Glance,
+  glance: MessageSummary,
   kind: Message['kind'],
   wanted: Wanted,
   frame: Uint8Array,
@@ -57,7 +57,7 @@ function unwanted(
 }
 
 /** The kind of event, by the header. */
-function readKind(heads: Heads): Message['kind'] | undefined {
+function readKind(heads: CborSkimmer): Message['kind'] | undefined {
   let op: number | undefined
   let t: string | undefined
   const isRead = heads.eachMember(() => {
@@ -70,8 +70,8 @@ function readKind(heads: Heads): Message['kind'] | undefined {
 }
 
 /** What a filter must know of the body, which is all that is left of the frame. */
-function readBody(heads: Heads, kind: Message['kind']): Glance | undefined {
-  const glance: Glance = {
+function readBody(heads: CborSkimmer, kind: Message['kind']): MessageSummary | undefined {
+  const glance: MessageSummary = {
     seq: undefined,
     did: undefined,
     time: undefined,
@@ -92,7 +92,7 @@ function readBody(heads: Heads, kind: Message['kind']): Glance | undefined {
   return isRead && heads.at === heads.bytes.length ? glance : undefined
 }
 
-function readOp(heads: Heads, collections: string[]): boolean {
+function readOp(heads: CborSkimmer, collections: string[]): boolean {
   let hasPath = false
   const isRead = heads.eachMember(() => {
     if (!heads.nameIs('path')) return heads.skip()
@@ -104,7 +104,7 @@ function readOp(heads: Heads, collections: string[]): boolean {
 }
 
 const SLASH = 0x2f
-const nameAt = names()
+const nameAt = internAscii()
 
 /** The collection of a path, as {@link collectionOf} has it. */
 function collectionAt(path: Uint8Array, from: number, end: number): string {

@@ -53,8 +53,8 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
   readonly zstdDictionary?: Uint8Array | URL | string | undefined
   /**
    * Where to start when no checkpoint says it. Wire v1 starts a time that is gone at its oldest
-   * event in silence: that is checked only if the first event is more than an hour later. @default
-   * 'live'
+   * event in silence: that is checked only if the first event is more than an hour later.
+   * @default 'live'
    */
   readonly cursor?: CursorStart | undefined
   /**

@@ -23,14 +23,16 @@ export interface Decoding {
 }
 
 export const eager = (checker: RecordChecker): Decoding => ({
-  of: (_, parse) => ({ decode: (frame) => parse(frame, (event) => checked(event, checker)) }),
+  of: (_, parse) => ({
+    decode: (frame) => parse(frame, (event) => withCheckedRecord(event, checker)),
+  }),
 })
 
 /** Whatever the reader does not know is parsed whole: the same events, and the same rejects. */
 export function lazy(checker: RecordChecker): Decoding {
   // A schema's output takes the record's place: the text is then no longer that of the event.
   const finish: Finish = (event, text) =>
-    checker.checks(event) ? checked(event, checker) : keepText(event, text)
+    checker.checks(event) ? withCheckedRecord(event, checker) : keepText(event, text)
   return {
     of(reader, parse, inflate) {
       const read = reader()
@@ -55,7 +57,7 @@ export function lazy(checker: RecordChecker): Decoding {
   }
 }
 
-function checked(event: JetstreamEvent, { check }: RecordChecker): JetstreamEvent {
+function withCheckedRecord(event: JetstreamEvent, { check }: RecordChecker): JetstreamEvent {
   const wrong = check(event)
   if (wrong !== undefined) throw wrong
   return event

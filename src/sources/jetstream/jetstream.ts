@@ -9,7 +9,7 @@ import { Compressions } from './compression.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import { eager, lazy } from './decoding.js'
 import type { JetstreamFilters } from './filters.js'
-import { type Wire, Wires, wireOfPath } from './wire.js'
+import { type Wire, WireNegotiation, wireOfPath } from './wire.js'
 
 /**
  * Reads a Jetstream: everything that happens on the network, as events.
@@ -41,7 +41,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const { hosts, start } = checkJetstreamConfig(plain)
   const options = liveOptions(config, hosts)
   const compressions = new Compressions(config.compress ?? false, config.zstdDictionary)
-  const wires = new Wires(wireOf(config, hosts), compressions, {
+  const wires = new WireNegotiation(wireOf(config, hosts), compressions, {
     maxFrameBytes: options.maxFrameBytes,
     decoding: (config.decode === 'lazy' ? lazy : eager)(
       recordChecker(plain.records as Schemas | undefined),

@@ -9,7 +9,7 @@ import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.j
  * The text of a frame: inflated, where the connection is compressed. A server sends text all the
  * same where it likes.
  */
-export function textOf(
+export function textOfFrame(
   frame: Frame,
   decoder: DictionaryDecoder | undefined,
   maxFrameBytes: number,
@@ -34,7 +34,7 @@ const isOfEventStream = (frame: Uint8Array): boolean =>
  * Parses JSON. Throws {@link FrameError} for what is none, and for content beyond the bounds
  * outside a record; `placeOf` finds the place of both. A record beyond them is {@link Unreadable}.
  */
-export function parse(
+export function parseJson(
   text: string,
   layout: Layout,
   placeOf: (text: string) => FrameError['place'],

@@ -8,7 +8,7 @@ import type { Decoding } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { lazyV1 } from './lazy/lazy-v1.js'
-import { parse, textOf } from './parse.js'
+import { parseJson, textOfFrame } from './parse.js'
 import { readEvent } from './read-event.js'
 
 /** What a wire is made of, besides its host and filters. */
@@ -79,8 +79,8 @@ export function v1(
     ...decoding.of(
       lazyV1,
       (frame, finish) => {
-        const text = textOf(frame, decoder, maxFrameBytes)
-        return finish(readEvent(parse(text, LAYOUT, placeOf)), text)
+        const text = textOfFrame(frame, decoder, maxFrameBytes)
+        return finish(readEvent(parseJson(text, LAYOUT, positionInV1)), text)
       },
       decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
     ),
@@ -95,7 +95,7 @@ export function v1(
 // What the server writes before anything that could be broken in an event.
 const HEAD = /^\{"did":"[^"\\]*","time_us":(\d{16}),(?:"cursor":(\d{1,15}),)?/
 
-function placeOf(text: string): FrameError['place'] {
+function positionInV1(text: string): FrameError['place'] {
   const [, time, cursor] = HEAD.exec(text) ?? []
   return time === undefined
     ? undefined

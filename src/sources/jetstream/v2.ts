@@ -7,7 +7,7 @@ import type { CursorProtocol } from '../../live/protocol.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { lazyV2 } from './lazy/lazy-v2.js'
-import { parse, textOf } from './parse.js'
+import { parseJson, textOfFrame } from './parse.js'
 import { isObject, type Json, readEvent } from './read-event.js'
 import { microseconds } from './time.js'
 import type { WireOptions } from './v1.js'
@@ -75,8 +75,8 @@ export function v2(
     ...decoding.of(
       lazyV2,
       (frame, finish) => {
-        const text = textOf(frame, decoder, maxFrameBytes)
-        const event = readMessage(parse(text, LAYOUT, placeOf))
+        const text = textOfFrame(frame, decoder, maxFrameBytes)
+        const event = readMessage(parseJson(text, LAYOUT, positionInV2))
         return event instanceof Control ? event : finish(event, text)
       },
       decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
@@ -192,7 +192,7 @@ function readOther(payload: Json): JetstreamEvent | Control {
 // and a `time` too.
 const PLACE = /"seq":(\d{1,15}),"time":"([^"]+)"(?:,"witnessedAt":"[^"]*")?\}\}\s*$/
 
-function placeOf(text: string): FrameError['place'] {
+function positionInV2(text: string): FrameError['place'] {
   const [, seq, time] = PLACE.exec(text) ?? []
   return seq === undefined ? undefined : { position: Number(seq), time_us: microseconds(time) }
 }

@@ -1,7 +1,7 @@
 import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { CursorProtocol } from '../../live/protocol.js'
-import { Probed, Redial } from '../../live/redial.js'
+import { ProbeEnded, Redial } from '../../live/redial.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'
@@ -36,7 +36,7 @@ export function wireOfPath(host: string): Wire | undefined {
  * Speaks to hosts on the wire that was asked for, or on v2 until a handshake shows that a host has
  * only v1: that is remembered.
  */
-export class Wires {
+export class WireNegotiation {
   readonly #known = new Map<string, Wire>()
   readonly #opened = new Set<Wire>()
 
@@ -84,7 +84,7 @@ export class Wires {
   ): CursorProtocol<JetstreamEvent> {
     const protocol = this.#v2(host, filters, PLAIN)
     const hello = (): never => {
-      this.#hello(host, 'v2')
+      this.#proven(host, 'v2')
       throw error
     }
     return { ...protocol, hello }
@@ -98,7 +98,7 @@ export class Wires {
     const protocol = v1(endpoint(host, V1_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
-      hello: (request) => this.#hello(host, 'v1') ?? protocol.hello?.(request),
+      hello: (request) => this.#proven(host, 'v1') ?? protocol.hello?.(request),
       refused: (error) =>
         isOpaque(error) && fitsV2(filters) ? this.#tryOther(host, 'v2') : undefined,
     }
@@ -112,7 +112,7 @@ export class Wires {
     const protocol = v2(endpoint(host, V2_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
-      hello: () => this.#hello(host, 'v2'),
+      hello: () => this.#proven(host, 'v2'),
       refused: (error) => {
         if (!(error instanceof RefusedError))
           return isOpaque(error) ? this.#tryOther(host, 'v1') : undefined
@@ -125,7 +125,7 @@ export class Wires {
   }
 
   /** An open connection proves the wire and the dictionary. Says nothing to the server. */
-  #hello(host: string, wire: Wire): undefined {
+  #proven(host: string, wire: Wire): undefined {
     if (this.#opened.has(wire === 'v1' ? 'v2' : 'v1')) throw mixed(host, wire === 'v2')
     this.#opened.add(wire)
     if (wireOfPath(host) === undefined) this.#known.set(host, wire)
@@ -141,20 +141,20 @@ export class Wires {
    * A browser does not say why a handshake failed: the next dial tries the other wire, unless a
    * connection was ever open on this one alone. The first failure is taken for that of a probe.
    */
-  #tryOther(host: string, wire: Wire): Probed | undefined {
+  #tryOther(host: string, wire: Wire): ProbeEnded | undefined {
     if (this.asked !== 'auto' || wireOfPath(host) !== undefined) return undefined
     if (this.#opened.size > 0 && !this.#opened.has(wire)) return undefined
     const isFirst = !this.#known.has(host)
     this.#known.set(host, wire)
-    return isFirst ? new Probed(`${host} may have no other wire than ${wire}`) : undefined
+    return isFirst ? new ProbeEnded(`${host} may have no other wire than ${wire}`) : undefined
   }
 
-  #lacksV2(host: string): Probed | WireError {
+  #lacksV2(host: string): ProbeEnded | WireError {
     if (this.asked !== 'auto' || wireOfPath(host) !== undefined)
       return new WireError(`${host} has no wire v2; set \`wire: 'v1'\` for a legacy server`)
     if (this.#opened.has('v2')) return mixed(host, false)
     this.#known.set(host, 'v1')
-    return new Probed(`${host} has no wire v2`)
+    return new ProbeEnded(`${host} has no wire v2`)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
 import { rejecter } from '../../delivery/rejects.js'
-import { parts } from '../../delivery/split-delivery.js'
+import { splitDelivery } from '../../delivery/split-delivery.js'
 import { FrameError } from '../../errors.js'
 import { bySequence } from '../../live/by-sequence.js'
 import type { LiveOptions } from '../../live/live.js'
@@ -20,7 +20,7 @@ export const labelsOf = (
   dial?: Dial,
 ): Observable<LabelEvent> =>
   bySequence(labelsProtocol(host), `labels ${host}`, config, options, dial).pipe(
-    parts(({ labels, frame }, emit) => {
+    splitDelivery(({ labels, frame }, emit) => {
       const reject = rejecter(options.rejects, host, frame)
       labels.forEach((label, index) => {
         if (label instanceof FrameError) reject(label)

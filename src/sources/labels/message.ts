@@ -1,4 +1,4 @@
-import { type Body, placeOf, readFrame } from '../../atproto/frame.js'
+import { type Body, positionOfBody, readFrame } from '../../atproto/frame.js'
 import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
 import { Control } from '../../live/control.js'
@@ -26,7 +26,7 @@ export function readMessage(frame: Frame): Message | Control {
     case '#labels':
       return labelsIn(body, frame)
     case '#info':
-      return new Control(textOf(body.name), textOf(body.message))
+      return new Control(shortText(body.name), shortText(body.message))
     default:
       return new Control(t)
   }
@@ -35,7 +35,7 @@ export function readMessage(frame: Frame): Message | Control {
 function labelsIn({ seq, labels }: Body, frame: Frame): Message {
   if (!Number.isSafeInteger(seq) || (seq as number) < 0)
     throw new FrameError(`\`seq\` is no position: ${String(seq)}`)
-  if (!Array.isArray(labels)) throw new FrameError('`labels` is no list', placeOf({ seq }))
+  if (!Array.isArray(labels)) throw new FrameError('`labels` is no list', positionOfBody({ seq }))
   const time_us = timeUs((labels[0] as { readonly cts?: unknown } | null | undefined)?.cts)
   const place = { position: seq as number, time_us }
   // One error for all that are wrong in the same way: a frame has room for a million of them.
@@ -59,4 +59,4 @@ function errorOf(
   return error
 }
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')
+const shortText = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')

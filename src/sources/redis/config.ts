@@ -68,8 +68,8 @@ export interface RedisStreamConfig {
    */
   readonly claimIdleMs?: number | undefined
   /**
-   * How long a partition stays with a process that gives no sign of life, in milliseconds. @default
-   * 15_000
+   * How long a partition stays with a process that gives no sign of life, in milliseconds.
+   * @default 15_000
    */
   readonly leaseMs?: number | undefined
   /**

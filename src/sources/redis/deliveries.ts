@@ -1,5 +1,5 @@
 import { asyncScheduler, type Observable, type Subscriber, takeUntil, timer } from 'rxjs'
-import { Counts } from '../../delivery/counts.js'
+import { StreamCounts } from '../../delivery/counts.js'
 import type { DeliverySource, Outcome } from '../../delivery/delivery.js'
 import { Gaps } from '../../delivery/gaps.js'
 import { type Delivery, Ledger } from '../../delivery/ledger.js'
@@ -30,7 +30,7 @@ export class Deliveries implements DeliverySource {
   queued = 0
   unrouted = 0
   readonly ledger: Ledger<Entry>
-  readonly counts = new Counts()
+  readonly counts = new StreamCounts()
   readonly gaps: Gaps
   /** Where the last entry that was delivered stands. */
   last: number | undefined

@@ -1,5 +1,5 @@
 import { Observable } from 'rxjs'
-import { parts } from '../../delivery/split-delivery.js'
+import { splitDelivery } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
 import { redisCommands } from '../../redis-client/client.js'
 import { type RedisStreamConfig, streamOptions } from './config.js'
@@ -39,7 +39,7 @@ export function redisStream$<Event = FirehoseEvent>(config: RedisStreamConfig): 
     new Consumer(redisCommands(client), options, subscriber).start(),
   )
   return entries$.pipe(
-    parts<Entry, Event>(({ events, index }, emit) => {
+    splitDelivery<Entry, Event>(({ events, index }, emit) => {
       // Most entries hold one event, at the entry's own place.
       events.forEach((event, part) => {
         emit(event as Event, index + part)

@@ -26,8 +26,8 @@ export interface ListReposConfig
   /** How many repos to ask for at once: 1 to 1000, the most that servers take. @default 1000 */
   readonly limit?: number | undefined
   /**
-   * The page to start with, when no checkpoint says it: a cursor that the same host gave. @default
-   * the first page
+   * The page to start with, when no checkpoint says it: a cursor that the same host gave.
+   * @default the first page
    */
   readonly cursor?: string | undefined
   /**

@@ -1,7 +1,7 @@
 import { isDid } from '../../atproto/syntax.js'
 import { FrameError } from '../../errors.js'
 import { Unreadable } from '../../internal/bounded-json.js'
-import type { Open } from '../../internal/literal-union.js'
+import type { LiteralUnion } from '../../internal/literal-union.js'
 
 /**
  * One repository of a listing, as the server writes it: `com.atproto.sync.listRepos#repo`. What a
@@ -16,7 +16,7 @@ export interface RepoEvent {
   /** Whether the account is active. Absent on servers that do not say. */
   readonly active?: boolean
   /** Why the account is not active; open. */
-  readonly status?: Open<
+  readonly status?: LiteralUnion<
     'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'
   >
 }

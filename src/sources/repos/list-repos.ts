@@ -1,7 +1,7 @@
 import { map, merge, Observable } from 'rxjs'
 import { checkListReposConfig, type ListingOptions, type ListReposConfig } from './config.js'
 import type { RepoEvent } from './events.js'
-import { type Entry, Listing } from './listing.js'
+import { type ListedRepo, Listing } from './listing.js'
 
 /**
  * Lists the repositories of a relay or a PDS, page by page: every account there is, for a backfill.
@@ -34,6 +34,6 @@ export function listRepos$(config: ListReposConfig = {}): Observable<RepoEvent> 
 }
 
 const listingOf = (options: ListingOptions): Observable<RepoEvent> =>
-  new Observable<Entry>((subscriber) => new Listing(options, subscriber).start()).pipe(
+  new Observable<ListedRepo>((subscriber) => new Listing(options, subscriber).start()).pipe(
     map(({ repo }) => repo),
   )

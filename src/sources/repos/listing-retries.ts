@@ -5,7 +5,7 @@ import { backoffMs } from '../../options/backoff.js'
 const MAX_BAD_PAGES = 5
 
 /** How long to wait after a request that brought no page. */
-export class Waits {
+export class ListingRetries {
   #limited = 0
   #badPages = 0
   readonly #attempts: Attempts

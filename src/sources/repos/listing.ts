@@ -22,25 +22,25 @@ import {
   timer,
 } from 'rxjs'
 import { Checkpoint, type CheckpointOptions } from '../../delivery/checkpoint.js'
-import { Counts } from '../../delivery/counts.js'
+import { StreamCounts } from '../../delivery/counts.js'
 import type { DeliverySource, Outcome } from '../../delivery/delivery.js'
 import { Gaps } from '../../delivery/gaps.js'
 import { type Delivery, Ledger } from '../../delivery/ledger.js'
 import { reject } from '../../delivery/rejects.js'
-import { Report } from '../../delivery/report.js'
-import type { Standing } from '../../delivery/snapshot.js'
+import { MetricsReport } from '../../delivery/report.js'
+import type { StreamPosition } from '../../delivery/snapshot.js'
 import { FrameError, StreamError } from '../../errors.js'
 import type { ListingOptions } from './config.js'
 import { type RepoEvent, readRepo } from './events.js'
 import { type Body, fetchPage } from './fetch-page.js'
-import { Waits } from './listing-retries.js'
+import { ListingRetries } from './listing-retries.js'
 import { jsonOf, readPage } from './page.js'
-import { Bookmark, type Line, type PageMark } from './page-cursor.js'
+import { PageCursor, type PageItem, type PageMark } from './page-cursor.js'
 import { type ListingPosition, listingFormat } from './position.js'
 import { Repeats } from './repeats.js'
 
 /** A repo, and the page it stands on. */
-export interface Entry {
+export interface ListedRepo {
   readonly repo: RepoEvent
   readonly page: PageMark
 }
@@ -62,28 +62,28 @@ export class Listing implements DeliverySource {
   readonly #resumed$ = new Subject<void>()
   readonly #idle$ = new Subject<void>()
 
-  readonly #bookmark: Bookmark
+  readonly #bookmark: PageCursor
   readonly #repeats = new Repeats()
-  readonly #waits: Waits
+  readonly #waits: ListingRetries
   readonly #gaps: Gaps
-  readonly #ledger: Ledger<Entry>
+  readonly #ledger: Ledger<ListedRepo>
   readonly #checkpoint: Checkpoint<ListingPosition> | undefined
   // Its frames are the entries of the pages.
-  readonly #counts = new Counts()
-  readonly #report: Report
+  readonly #counts = new StreamCounts()
+  readonly #report: MetricsReport
 
   constructor(
     private readonly options: ListingOptions,
-    private readonly subscriber: Subscriber<Entry>,
+    private readonly subscriber: Subscriber<ListedRepo>,
   ) {
     const { host, cursor, checkpoint, reconnect, gaps, log, metrics$ } = options
-    this.#bookmark = new Bookmark(cursor)
-    this.#waits = new Waits(host, reconnect)
+    this.#bookmark = new PageCursor(cursor)
+    this.#waits = new ListingRetries(host, reconnect)
     this.#gaps = new Gaps(gaps, log)
-    this.#ledger = new Ledger<Entry>(this, this)
+    this.#ledger = new Ledger<ListedRepo>(this, this)
     this.#checkpoint = checkpoint && this.#checkpointIn(checkpoint)
     const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
-    this.#report = new Report(metrics$, numbers, () => this.#standing, host)
+    this.#report = new MetricsReport(metrics$, numbers, () => this.#standing, host)
   }
 
   start(): Subscription {
@@ -190,7 +190,7 @@ export class Listing implements DeliverySource {
     }
   }
 
-  #read({ value, page }: Line): RepoEvent | undefined {
+  #read({ value, page }: PageItem): RepoEvent | undefined {
     try {
       return readRepo(value, page.number)
     } catch (error) {
@@ -247,7 +247,7 @@ export class Listing implements DeliverySource {
     )
   }
 
-  settled(delivery: Delivery<Entry>, outcome: Outcome): void {
+  settled(delivery: Delivery<ListedRepo>, outcome: Outcome): void {
     if (outcome === 'dropped') this.#gaps.drop(delivery, false)
     if (this.#stopped) this.#checkpoint?.save()
     if (this.#ledger.open === 0) this.#idle$.next()
@@ -295,7 +295,7 @@ export class Listing implements DeliverySource {
   }
 
   /** In pages. */
-  get #standing(): Standing {
+  get #standing(): StreamPosition {
     return {
       cursor: this.#bookmark.page === 0 ? undefined : this.#bookmark.page,
       checkpoint: this.#checkpoint?.saved?.pages,

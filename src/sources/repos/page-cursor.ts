@@ -8,7 +8,7 @@ export interface PageMark {
 }
 
 /** One entry of a page, unread. */
-export interface Line {
+export interface PageItem {
   readonly value: unknown
   readonly page: PageMark
   /** Its place in the page, from 0. */
@@ -16,7 +16,7 @@ export interface Line {
 }
 
 /** Where one reading of a listing is: which page is in hand, how far, and what to ask for next. */
-export class Bookmark {
+export class PageCursor {
   #page: PageMark
   #lines: readonly unknown[] = []
   #index = 0
@@ -65,7 +65,7 @@ export class Bookmark {
   }
 
   /** The next line of the page in hand. */
-  take(): Line {
+  take(): PageItem {
     const index = this.#index
     this.#index += 1
     return { value: this.#lines[index], page: this.#page, index }

@@ -3,7 +3,7 @@ import type { RepoEvent } from './events.js'
 import { jsonOf, type Page } from './page.js'
 
 /** What tells one page from another. */
-interface Print {
+interface PageFingerprint {
   readonly cursor: string | undefined
   /**
    * How many repos, and the first and last of them: no two pages of one listing have both in
@@ -18,8 +18,8 @@ interface Print {
  * with a mark that moves ahead at each power of two.
  */
 export class Repeats {
-  #last: Print | undefined
-  #mark: Print | undefined
+  #last: PageFingerprint | undefined
+  #mark: PageFingerprint | undefined
   #steps = 0
   #moveAt = 1
   #before = new Set<string>()
@@ -50,7 +50,7 @@ export class Repeats {
     return this.#before.has(key)
   }
 
-  #note(print: Print): void {
+  #note(print: PageFingerprint): void {
     this.#last = print
     this.#steps += 1
     if (this.#steps < this.#moveAt) return
@@ -65,7 +65,7 @@ const printOf = (repos: readonly unknown[]): string =>
 const nameOf = (repo: unknown): string =>
   String((repo as { did?: unknown } | null)?.did ?? jsonOf(repo))
 
-function compare(print: Print, seen: Print): void {
+function compare(print: PageFingerprint, seen: PageFingerprint): void {
   if (print.cursor !== undefined && print.cursor === seen.cursor)
     throw new CursorLoopError(`the cursor ${print.cursor} came twice`)
   if (print.repos === seen.repos)

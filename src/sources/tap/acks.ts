@@ -26,7 +26,7 @@ const MAX_REMEMBERED = 100_000
  * have handled something older meanwhile. A create alone counts, in hand or ended since, because
  * nothing of its record is older, unless this reader handled something older meanwhile.
  */
-export class Acks implements Progress<TapEvent> {
+export class TapAcks implements Progress<TapEvent> {
   readonly run$: Observable<unknown> = of(undefined)
   readonly last = undefined
   readonly checkpoint = undefined
@@ -46,7 +46,7 @@ export class Acks implements Progress<TapEvent> {
 
   constructor(
     private readonly ack: NonNullable<TapConfig['ack']>,
-    private readonly onReject: NonNullable<TapConfig['onReject']>,
+    private readonly rejectPolicy: NonNullable<TapConfig['onReject']>,
   ) {}
 
   /** How many events are remembered that are not in hand any more. */
@@ -78,7 +78,7 @@ export class Acks implements Progress<TapEvent> {
     }
   }
 
-  admit(event: TapEvent): boolean {
+  onEvent(event: TapEvent): boolean {
     if (this.ack !== 'done') {
       if (this.ack === 'receipt') this.#send(event.id)
       return true
@@ -110,13 +110,13 @@ export class Acks implements Progress<TapEvent> {
     if (isHere) this.#letGo()
   }
 
-  passed(_host: string, id: number): void {
-    if (this.onReject === 'ack') this.#send(id)
+  onReject(_host: string, id: number): void {
+    if (this.rejectPolicy === 'ack') this.#send(id)
   }
 
   refused(): void {}
 
-  told(): void {}
+  onControl(): void {}
 
   filterChanged(): void {}
 

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { hasMore } from '../../internal/has-more.js'
-import type { Open } from '../../internal/literal-union.js'
+import type { LiteralUnion } from '../../internal/literal-union.js'
 
 /** A record was written or deleted in a repository that the server tracks. */
 export interface TapRecordEvent<Record = unknown> {
@@ -14,13 +14,13 @@ export interface TapRecordEvent<Record = unknown> {
   readonly rev: string
   readonly collection: string
   readonly rkey: string
-  readonly action: Open<'create' | 'update' | 'delete'>
+  readonly action: LiteralUnion<'create' | 'update' | 'delete'>
   /** Whether it happened now. `false` for backfilled and for resynced records. */
   readonly live: boolean
   /** Absent on a delete, where the server could not decode the record, and with a `problem`. */
   readonly record?: Record
   /** The record was received, and is beyond the bounds on content: 64 levels, 131,072 members. */
-  readonly problem?: Open<'record-unreadable'>
+  readonly problem?: LiteralUnion<'record-unreadable'>
   readonly cid?: string
 }
 
@@ -32,7 +32,7 @@ export interface TapIdentityEvent {
   /** May be `handle.invalid`, and empty as long as it is not known. */
   readonly handle: string
   readonly isActive: boolean
-  readonly status: Open<'active' | 'takendown' | 'suspended' | 'deactivated' | 'deleted'>
+  readonly status: LiteralUnion<'active' | 'takendown' | 'suspended' | 'deactivated' | 'deleted'>
 }
 
 /** What a Tap server sends. */

@@ -20,12 +20,12 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
   url: () => host,
   // What is not acked comes again.
   largeFrames: 'reject',
-  placeOfLarge: (head) => (typeof head === 'string' ? placeOf(head) : undefined),
+  placeOfLarge: (head) => (typeof head === 'string' ? positionOfMessage(head) : undefined),
 
   decode(frame) {
     if (typeof frame !== 'string')
       throw new FrameError('the frame is binary, or text that is not UTF-8')
-    const message = parse(frame)
+    const message = parseMessage(frame)
     const unreadable = takeUnreadable(message)
     const result = z.safeParse(tapEventSchema, message)
     if (result.success)
@@ -34,7 +34,7 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
       result.error.issues
         .map(({ path, message }) => `\`${path.join('.')}\`: ${message}`)
         .join('; '),
-      placeOf(frame),
+      positionOfMessage(frame),
     )
   },
 
@@ -52,12 +52,14 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
 
 const LAYOUT: Layout = { wrapper: 'record', replaced: 'record' }
 
-function parse(frame: string): unknown {
+function parseMessage(frame: string): unknown {
   try {
     return parseBounded(frame, LAYOUT)
   } catch (error) {
     const what = error instanceof BoundsError ? 'holds what is' : 'is no JSON:'
-    throw new FrameError(`the frame ${what} ${messageOf(error)}`, placeOf(frame), { cause: error })
+    throw new FrameError(`the frame ${what} ${messageOf(error)}`, positionOfMessage(frame), {
+      cause: error,
+    })
   }
 }
 
@@ -73,7 +75,7 @@ function takeUnreadable(message: unknown): boolean {
 }
 
 // The id is the first member, so that it can often be read where the rest cannot.
-function placeOf(frame: string): FrameError['place'] {
+function positionOfMessage(frame: string): FrameError['place'] {
   const id = Number(/^\s*\{\s*"id"\s*:\s*(\d+)\s*[,}]/.exec(frame)?.[1])
   return Number.isSafeInteger(id) ? { position: id, time_us: 0 } : undefined
 }

@@ -12,14 +12,14 @@ import {
   timer,
 } from 'rxjs'
 import { RefusedError, StreamError, WireError } from '../../errors.js'
-import type { Open } from '../../internal/literal-union.js'
+import type { LiteralUnion } from '../../internal/literal-union.js'
 import type { TapRepoInfo } from './admin.js'
 
 /**
  * How a repository fares in a Tap. `'untracked'`: the server does not track it. `'unknown'`: it
  * could not be asked. The others are the server's own words; what it adds later passes as it is.
  */
-export type TapRepoState = Open<
+export type TapRepoState = LiteralUnion<
   'pending' | 'desynchronized' | 'resyncing' | 'active' | 'error' | 'untracked' | 'unknown'
 >
 

@@ -2,7 +2,7 @@ import { defer, type Observable, of } from 'rxjs'
 import { dial } from '#socket'
 import { type LiveConfig, liveOptions } from '../../live/config.js'
 import { live } from '../../live/live.js'
-import { Acks } from './acks.js'
+import { TapAcks } from './acks.js'
 import { authorization, checkTapConfig, TAP_DEFAULTS, type TapConfig } from './config.js'
 import type { TapEvent } from './events.js'
 import { lingering } from './lingering.js'
@@ -39,7 +39,7 @@ export function tap$(config: TapConfig = {}): Observable<TapEvent> {
   const headers = { ...config.headers, ...authorization(config.adminPassword) }
   const options = liveOptions({ ...config, ...defaultsFor(config), headers }, hosts)
   return defer(() => {
-    const acks = new Acks(config.ack ?? 'done', config.onReject ?? 'leave')
+    const acks = new TapAcks(config.ack ?? 'done', config.onReject ?? 'leave')
     return live<TapEvent>({
       protocol: (host) => of(tapProtocol(host)),
       options,

@@ -3,7 +3,7 @@ import { encodeFrame } from './firehose-message.js'
 import type { StreamLog } from './stream-log.js'
 
 /** Whose behaviour: that of a PDS, of the indigo relay, or of a labeler. */
-export type StreamStyle = 'pds' | 'relay' | 'ozone'
+export type StyleName = 'pds' | 'relay' | 'ozone'
 
 /** Where a reader begins. */
 export interface StreamStart {
@@ -22,7 +22,7 @@ export interface StreamError {
 }
 
 /** What servers do differently, observed on running ones. */
-export interface Manners {
+export interface ServerStyle {
   /** What the query's cursor asks for. */
   readonly startOf: (
     params: URLSearchParams,
@@ -62,7 +62,7 @@ const TYPESCRIPT = {
   },
 } as const
 
-export const MANNERS: Readonly<Record<StreamStyle, Manners>> = {
+export const SERVER_STYLES: Readonly<Record<StyleName, ServerStyle>> = {
   pds: {
     ...TYPESCRIPT,
     startOf: (params, method, log) =>

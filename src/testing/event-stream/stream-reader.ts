@@ -1,23 +1,23 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { FakeAttempt } from '../server/fake-connection.js'
-import { type Library, LogReader } from '../server/log-reader.js'
+import { LogReader, type ReadableLog } from '../server/log-reader.js'
 import { type Frame, frameOf } from '../wire/frame-store.js'
 import { errorFrame } from './firehose-message.js'
-import type { Manners, StreamStart } from './server-style.js'
+import type { ServerStyle, StreamStart } from './server-style.js'
 import type { StreamLog, StreamRow } from './stream-log.js'
 
 /** What all readers of one stream share. */
-export interface StreamLibrary extends Library<StreamRow> {
+export interface StreamReadableLog extends ReadableLog<StreamRow> {
   readonly log: StreamLog<never>
-  readonly manners: Manners
+  readonly manners: ServerStyle
 }
 
 /** How long a relay tries to get its last words out. */
 const LAST_WORDS_MS = 5_000
 
 /** One subscriber. */
-export class StreamReader extends LogReader<StreamRow> {
+export class SubscriptionReader extends LogReader<StreamRow> {
   readonly #timers: NodeJS.Timeout[] = []
   #sentAtTick = 0
 
@@ -25,7 +25,7 @@ export class StreamReader extends LogReader<StreamRow> {
     attempt: FakeAttempt,
     ws: WebSocket,
     socket: Socket,
-    override readonly library: StreamLibrary,
+    override readonly library: StreamReadableLog,
     { place, greeting, swallows }: StreamStart,
   ) {
     super(attempt, ws, socket, library, place)

@@ -2,36 +2,46 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
 import { answerPlain } from '../jetstream/subscribe-request.js'
 import { FaultPlan } from '../server/faults.js'
-import { Door, type House, type Knock, urlOf } from '../server/http-listener.js'
+import {
+  type ConnectionHandler,
+  HttpListener,
+  type UpgradeRequest,
+  urlOf,
+} from '../server/http-listener.js'
 import { PlayingServer } from '../server/playing-server.js'
-import { type ItemSource, Script } from '../server/script.js'
+import { type ItemSource, PlayScript } from '../server/script.js'
 import type { FakeEventStream, FakeEventStreamOptions } from './fake-event-stream.js'
-import { MANNERS, type Manners, type StreamStart, type StreamStyle } from './server-style.js'
+import {
+  SERVER_STYLES,
+  type ServerStyle,
+  type StreamStart,
+  type StyleName,
+} from './server-style.js'
 import { type StreamKind, StreamLog, type StreamRow } from './stream-log.js'
-import { type StreamLibrary, StreamReader } from './stream-reader.js'
+import { type StreamReadableLog, SubscriptionReader } from './stream-reader.js'
 
 /** Which stream, and what it plays. */
 export interface Stream<Item> {
   /** The XRPC method. */
   readonly method: string
-  readonly style: StreamStyle
+  readonly style: StyleName
   readonly kind: StreamKind<Item>
   readonly events: ItemSource<Item | Uint8Array>
 }
 
 /** The listener, the log and the readers of one event stream. */
 export class StreamServer<Item>
-  extends PlayingServer<StreamReader>
-  implements FakeEventStream<Item | Uint8Array>, House, StreamLibrary
+  extends PlayingServer<SubscriptionReader>
+  implements FakeEventStream<Item | Uint8Array>, ConnectionHandler, StreamReadableLog
 {
   readonly log: StreamLog<Item>
   readonly faults: FaultPlan
-  readonly manners: Manners
-  readonly script: Script<Item | Uint8Array, StreamRow>
+  readonly manners: ServerStyle
+  readonly script: PlayScript<Item | Uint8Array, StreamRow>
   /** Not seen of these servers. */
   readonly writeTimeoutMs = Number.POSITIVE_INFINITY
   protected readonly items = 'messages'
-  protected readonly door = new Door(this)
+  protected readonly listener = new HttpListener(this)
 
   constructor(
     private readonly stream: Stream<Item>,
@@ -46,7 +56,7 @@ export class StreamServer<Item>
       stored = 0,
     } = options
     const { bufferEvents, pingEveryMs } = options
-    const manners = MANNERS[stream.style]
+    const manners = SERVER_STYLES[stream.style]
     this.manners = {
       ...manners,
       bufferEvents: bufferEvents ?? manners.bufferEvents,
@@ -54,7 +64,7 @@ export class StreamServer<Item>
     }
     this.log = new StreamLog(firstSeq, { retainEvents, retainMs }, stream.kind)
     this.faults = new FaultPlan(faults)
-    this.script = new Script(
+    this.script = new PlayScript(
       stream.events,
       this.log,
       Array.isArray(stream.events) ? 'ahead' : 'on demand',
@@ -79,7 +89,7 @@ export class StreamServer<Item>
   }
 
   listen(port: number): Promise<void> {
-    return this.door.listen(port)
+    return this.listener.listen(port)
   }
 
   emit(...items: readonly (Item | Uint8Array)[]): void {
@@ -112,10 +122,10 @@ export class StreamServer<Item>
     setImmediate(() => this.grown())
   }
 
-  knocked(knock: Knock): void {
+  knocked(knock: UpgradeRequest): void {
     const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
     if (fault)
-      this.door.meet(fault, knock, (ws, { code, reason }) =>
+      this.listener.meet(fault, knock, (ws, { code, reason }) =>
         this.#joined(knock, ws, {}).end(code, reason),
       )
     else this.#answer(knock)
@@ -131,31 +141,35 @@ export class StreamServer<Item>
     this.changes.changed()
   }
 
-  #answer(knock: Knock): void {
+  #answer(knock: UpgradeRequest): void {
     if (this.#isMine(knock.attempt.url)) {
       this.#begin(knock)
       return
     }
     const { unknown } = this.manners
-    if (unknown) this.door.refuse(knock, unknown)
+    if (unknown) this.listener.refuse(knock, unknown)
     else knock.socket.destroy()
   }
 
-  #begin(knock: Knock): void {
+  #begin(knock: UpgradeRequest): void {
     const start = this.manners.startOf(knock.attempt.params, this.stream.method, this.log)
-    if ('status' in start) this.door.refuse(knock, start)
+    if ('status' in start) this.listener.refuse(knock, start)
     else if ('error' in start)
-      this.door.accept(knock, (ws) =>
+      this.listener.accept(knock, (ws) =>
         this.#joined(knock, ws, {}).sayWhy(start.error, start.message),
       )
     else {
-      this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+      this.listener.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
       this.playback.pace()
     }
   }
 
-  #joined({ attempt, socket }: Knock, ws: WebSocket, start: StreamStart): StreamReader {
-    const reader = new StreamReader(attempt, ws, socket, this, start)
+  #joined(
+    { attempt, socket }: UpgradeRequest,
+    ws: WebSocket,
+    start: StreamStart,
+  ): SubscriptionReader {
+    const reader = new SubscriptionReader(attempt, ws, socket, this, start)
     ws.on('message', (data) => {
       reader.messages.push(String(data))
       this.changes.changed()

@@ -14,7 +14,7 @@ export function onMessage(session: Session, text: string): void {
     if (isV2(session)) session.end(1009, 'read limited at 10000001 bytes')
     return
   }
-  const envelope = parse(text)
+  const envelope = parseClientMessage(text)
   if (envelope === undefined || !isEnvelope(envelope)) invalidJson(session, ENVELOPE)
   else if (envelope?.type === 'options_update') update(session, envelope.payload)
 }
@@ -70,7 +70,7 @@ const cut = (reason: string): string =>
     ? `${reason.slice(0, MAX_REASON_BYTES - 3)}...`
     : reason
 
-function parse(text: string): unknown {
+function parseClientMessage(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

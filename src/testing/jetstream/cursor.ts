@@ -21,7 +21,7 @@ export function parseCursor(
 }
 
 /** Where a reader begins; `undefined` is the live tail. */
-export function placeOf(
+export function indexOfCursor(
   cursor: bigint,
   log: JetstreamLog,
   unsealedEvents: number,
@@ -35,18 +35,18 @@ export function placeOf(
  * Where a reader of wire v2 begins, and what it is told before its first event; `tooOld` is the
  * message of the refusal.
  */
-export interface EventsPlace {
+export interface EventsStart {
   readonly place?: number | undefined
   readonly greeting?: string
   readonly tooOld?: string
 }
 
 /** A sequence number that is gone is refused on wire v2, a time is clamped, and both are told. */
-export function eventsPlaceOf(
+export function eventsStartOf(
   cursor: bigint,
   log: JetstreamLog,
   options: { unsealedEvents: number; tellsFuture: boolean },
-): EventsPlace {
+): EventsStart {
   const isTime = cursor >= FIRST_TIME
   const first = log.at(log.oldest)
   if (!isTime && log.oldest > 0 && first !== undefined && cursor < first.seq) {

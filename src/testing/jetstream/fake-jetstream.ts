@@ -29,8 +29,8 @@ export interface FakeJetstreamOptions {
    */
   readonly generate?: Omit<GenerateEventsOptions, 'count'>
   /**
-   * How many of the events the log holds before anybody connects; the rest is played live. @default
-   * 0
+   * How many of the events the log holds before anybody connects; the rest is played live.
+   * @default 0
    */
   readonly stored?: number | 'all'
   /**
@@ -77,8 +77,8 @@ export interface FakeJetstreamOptions {
    */
   readonly dictionary?: Uint8Array
   /**
-   * Makes a binary message of a frame's JSON, in place of the encoder for `dictionary`. @default
-   * none
+   * Makes a binary message of a frame's JSON, in place of the encoder for `dictionary`.
+   * @default none
    */
   readonly compress?: (json: Uint8Array) => Uint8Array
   /** @default 0, any free one */

@@ -2,11 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
 import { generateEvents } from '../generate/generate-events.js'
 import { type DictionaryFault, FaultPlan } from '../server/faults.js'
-import { Door, type House, type Knock, urlOf } from '../server/http-listener.js'
+import {
+  type ConnectionHandler,
+  HttpListener,
+  type UpgradeRequest,
+  urlOf,
+} from '../server/http-listener.js'
 import { PlayingServer } from '../server/playing-server.js'
-import { Script } from '../server/script.js'
+import { PlayScript } from '../server/script.js'
 import { onMessage } from './client-message.js'
-import { eventsPlaceOf, placeOf } from './cursor.js'
+import { eventsStartOf, indexOfCursor } from './cursor.js'
 import type { FakeJetstream, FakeJetstreamOptions } from './fake-jetstream.js'
 import { Forms } from './forms.js'
 import { JetstreamLog, type LogEntry, type LogItem, type LogRow } from './log.js'
@@ -28,17 +33,17 @@ const MAX_HEADER_BYTES = 1 << 20
 /** The listener, the log and the connections of one fake server. */
 export class JetstreamServer
   extends PlayingServer<Session>
-  implements FakeJetstream, House, Shared
+  implements FakeJetstream, ConnectionHandler, Shared
 {
   readonly log: JetstreamLog
   readonly faults: FaultPlan
   readonly limits: Shared['limits']
   readonly writeTimeoutMs: number
   readonly forms = new Forms()
-  readonly script: Script<LogItem, LogEntry>
+  readonly script: PlayScript<LogItem, LogEntry>
   readonly #server: 'legacy' | 'v2'
   protected readonly items = 'events'
-  protected readonly door = new Door(this, {
+  protected readonly listener = new HttpListener(this, {
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     ws: { handleProtocols: subprotocolOf },
   })
@@ -75,7 +80,7 @@ export class JetstreamServer
     const { compress, dictionary } = this.options
     if (dictionary !== undefined) this.#zstd = await zstdWith(dictionary, compress)
     this.#v1Packer = this.#zstd?.packer ?? (compress && new Packer(compress))
-    await this.door.listen(port)
+    await this.listener.listen(port)
   }
 
   emit(...events: readonly LogItem[]): void {
@@ -108,10 +113,10 @@ export class JetstreamServer
   /** Nobody waits for another. */
   fellOut(): void {}
 
-  knocked(knock: Knock): void {
+  knocked(knock: UpgradeRequest): void {
     const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
     if (fault)
-      this.door.meet(fault, knock, (ws, { code, reason }) =>
+      this.listener.meet(fault, knock, (ws, { code, reason }) =>
         this.#joined(knock, ws, neverServed(knock)).end(code, reason),
       )
     else this.#answer(knock)
@@ -132,23 +137,23 @@ export class JetstreamServer
     this.changes.changed()
   }
 
-  #answer(knock: Knock): void {
+  #answer(knock: UpgradeRequest): void {
     const url = urlOf(knock.request.url)
     const isV2 = this.#server === 'v2' && url.pathname.startsWith('/xrpc/')
     const start = isV2 ? this.#readV2(knock.request, url) : this.#readV1(knock.request)
     if ('status' in start) {
-      this.door.refuse(knock, start)
+      this.listener.refuse(knock, start)
       return
     }
     const events = this.faults.standStill(knock.attempt.attempt, this.sent)
     if (events !== undefined)
       this.#standStill(knock, { ...start, place: this.log.oldest, mostEvents: events }, events)
-    else this.door.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+    else this.listener.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
     this.playback.pace()
   }
 
-  #standStill(knock: Knock, start: Start, events: number): void {
-    this.door.accept(knock, (ws) => {
+  #standStill(knock: UpgradeRequest, start: Start, events: number): void {
+    this.listener.accept(knock, (ws) => {
       const session = this.#joined(knock, ws, start)
       session.pump()
       void this.when(() => session.sent >= events || session.closed !== undefined).then(() =>
@@ -163,7 +168,7 @@ export class JetstreamServer
     const place =
       asked.cursor === undefined
         ? undefined
-        : placeOf(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
+        : indexOfCursor(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
     const packer = asked.compressed ? this.#v1Packer : undefined
     return { wire: 'v1', filter: asked.filter, place, packer, waitsForHello: asked.requireHello }
   }
@@ -175,7 +180,7 @@ export class JetstreamServer
     const found =
       asked.cursor === undefined
         ? {}
-        : eventsPlaceOf(asked.cursor, this.log, { unsealedEvents, tellsFuture })
+        : eventsStartOf(asked.cursor, this.log, { unsealedEvents, tellsFuture })
     if (found.tooOld !== undefined) return xrpcError(400, 'CursorTooOld', found.tooOld)
     const packer = asked.compressed ? this.#zstd?.packer : undefined
     return {
@@ -210,7 +215,7 @@ export class JetstreamServer
     else response.writeHead(answer.status, answer.headers).end(bytes)
   }
 
-  #joined({ attempt, socket }: Knock, ws: WebSocket, start: Start): Session {
+  #joined({ attempt, socket }: UpgradeRequest, ws: WebSocket, start: Start): Session {
     const session = new Session(attempt, ws, socket, start, this)
     ws.on('message', (data, isBinary) => this.#message(session, String(data), isBinary))
     ws.on('close', () => this.list.ended(session))
@@ -242,7 +247,7 @@ const NOT_ALLOWED: Refused = {
 }
 
 /** Accepted only to be dropped. */
-const neverServed = ({ attempt }: Knock): Start => ({
+const neverServed = ({ attempt }: UpgradeRequest): Start => ({
   wire: urlOf(attempt.url).pathname.startsWith('/xrpc/') ? 'v2' : 'v1',
   filter: NOTHING_ASKED,
   place: undefined,
@@ -293,11 +298,11 @@ function limitsOf({
 function scriptOf(
   { events = 0, generate, server }: FakeJetstreamOptions,
   log: JetstreamLog,
-): Script<LogItem, LogEntry> {
+): PlayScript<LogItem, LogEntry> {
   if (typeof events !== 'number')
-    return new Script(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
+    return new PlayScript(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
   const grouped = server === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}
-  return new Script<LogItem, LogEntry>(
+  return new PlayScript<LogItem, LogEntry>(
     generateEvents({ ...grouped, ...generate, count: events }),
     log,
     'ahead',

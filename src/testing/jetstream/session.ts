@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { FakeAttempt } from '../server/fake-connection.js'
-import { type Library, LogReader } from '../server/log-reader.js'
+import { LogReader, type ReadableLog } from '../server/log-reader.js'
 import { type Frame, frameOf, joined } from '../wire/frame-store.js'
 import { type JetstreamFilter, wants } from './filter.js'
 import type { Forms } from './forms.js'
@@ -10,7 +10,7 @@ import { errorFrame } from './translate.js'
 import type { Packer } from './zstd.js'
 
 /** What all connections of one server share. */
-export interface Shared extends Library<LogEntry> {
+export interface Shared extends ReadableLog<LogEntry> {
   readonly log: JetstreamLog
   readonly limits: { readonly outboxEvents: number; readonly pingEveryMs: number }
   readonly forms: Forms

@@ -16,7 +16,7 @@ type Json = Readonly<Record<string, unknown>>
 
 /** A recorded text may be anything; what is no event passes every filter. */
 export function envelopeOf(text: string): Envelope {
-  const value = parse(text)
+  const value = parseFrame(text)
   if (typeof value?.$type === 'string') return v2EnvelopeOf(value)
   const { did, time_us, cursor, kind, commit } = (value ?? {}) as Omit<Envelope, 'wire'> & {
     commit?: { collection?: string }
@@ -33,7 +33,7 @@ export function envelopeOf(text: string): Envelope {
 
 /** An event of wire v1 as wire v2 writes it: `undefined` for what is none. */
 export function toV2(text: string, seq: number, timeUs: number): string | undefined {
-  const value = parse(text)
+  const value = parseFrame(text)
   if (typeof value?.kind !== 'string') return undefined
   const { did, time_us, cursor, kind, commit, ...body } = value
   const payload = {
@@ -51,7 +51,7 @@ export function toV2(text: string, seq: number, timeUs: number): string | undefi
  * A frame of wire v2 as wire v1 of the same server writes it: `undefined` for what it never sends.
  */
 export function toV1(text: string): string | undefined {
-  const payload = parse(text)?.payload as Json | undefined
+  const payload = parseFrame(text)?.payload as Json | undefined
   if (payload?.seq === undefined) return undefined
   const { $type, did, seq, time, rev, operation, collection, rkey, record, cid, ...body } = payload
   const kind = kindOf($type)
@@ -119,7 +119,7 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(keys.map((key) => [key, sorted((value as Json)[key])]))
 }
 
-function parse(text: string): Json | undefined {
+function parseFrame(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value)

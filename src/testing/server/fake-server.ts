@@ -4,7 +4,7 @@ import type { FakeAttempt, FakeConnection } from './fake-connection.js'
 import type { FaultPlan, FiredFault } from './faults.js'
 
 /** What a door shows of itself, whatever is behind it. */
-interface Entrance {
+interface Listening {
   readonly port: number
   readonly host: string
   readonly attempts: readonly FakeAttempt[]
@@ -19,22 +19,22 @@ export abstract class FakeServer<C extends FakeConnection> implements AsyncDispo
   abstract readonly faults: FaultPlan
   abstract readonly sent: number
   readonly changes = new Changes()
-  protected abstract readonly door: Entrance
+  protected abstract readonly listener: Listening
   /** What it sends, in the words of its kind. */
   protected abstract readonly items: string
   protected readonly list = new ConnectionList<C>(this.changes)
   #closing: Promise<void> | undefined
 
   get port(): number {
-    return this.door.port
+    return this.listener.port
   }
 
   get host(): string {
-    return this.door.host
+    return this.listener.host
   }
 
   get attempts(): readonly FakeAttempt[] {
-    return this.door.attempts
+    return this.listener.attempts
   }
 
   get connections(): readonly FakeConnection[] {
@@ -71,7 +71,7 @@ export abstract class FakeServer<C extends FakeConnection> implements AsyncDispo
 
   async #close(): Promise<void> {
     this.stop()
-    await this.door.close()
+    await this.listener.close()
     this.list.complete()
     const { missing } = this.faults
     const after = `after ${this.sent} ${this.items} over ${this.connections.length} connections`

@@ -12,7 +12,7 @@ import type { FakeAttempt } from './fake-connection.js'
 import type { ConnectFault } from './faults.js'
 
 /** One attempt and what it needs to be answered. */
-export interface Knock {
+export interface UpgradeRequest {
   readonly attempt: FakeAttempt & { status: number }
   readonly request: IncomingMessage
   readonly socket: Socket
@@ -20,20 +20,20 @@ export interface Knock {
 }
 
 /** What is behind a door. */
-export interface House {
+export interface ConnectionHandler {
   /** Somebody asks for a WebSocket. */
-  knocked(knock: Knock): void
+  knocked(knock: UpgradeRequest): void
   /**
    * Answers who asks for a WebSocket at another place, which counts as no attempt; `false` where it
    * is the right one.
    */
-  strayed?(request: IncomingMessage, socket: Socket): boolean
+  onOtherRequest?(request: IncomingMessage, socket: Socket): boolean
   /** Somebody asks for something else. */
   asked(request: IncomingMessage, response: ServerResponse): void
 }
 
 /** The listener of a fake server, on this machine's loopback. */
-export class Door {
+export class HttpListener {
   readonly attempts: FakeAttempt[] = []
   readonly #http: Server
   readonly #wss: WebSocketServer
@@ -41,7 +41,7 @@ export class Door {
   #port = 0
 
   constructor(
-    private readonly house: House,
+    private readonly house: ConnectionHandler,
     options: { readonly http?: HttpOptions; readonly ws?: WebSocketOptions } = {},
   ) {
     this.#http = createServer(options.http ?? {})
@@ -77,14 +77,17 @@ export class Door {
   }
 
   /** A handshake that is not valid is answered by `ws`. */
-  accept({ attempt, request, socket, head }: Knock, joined: (ws: WebSocket) => void): void {
+  accept(
+    { attempt, request, socket, head }: UpgradeRequest,
+    joined: (ws: WebSocket) => void,
+  ): void {
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       attempt.status = 101
       joined(ws)
     })
   }
 
-  refuse({ attempt, socket }: Knock, refused: Refused): void {
+  refuse({ attempt, socket }: UpgradeRequest, refused: Refused): void {
     attempt.status = refused.status
     refuse(socket, refused)
   }
@@ -92,7 +95,7 @@ export class Door {
   /** Does what a fault says. `joined` is to end the connection of one that is accepted. */
   meet(
     fault: ConnectFault,
-    knock: Knock,
+    knock: UpgradeRequest,
     joined: (ws: WebSocket, end: { readonly code?: number; readonly reason?: string }) => void,
   ): void {
     if (fault.do === 'refuse')
@@ -112,7 +115,7 @@ export class Door {
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => undefined)
-    if (this.house.strayed?.(request, socket)) return
+    if (this.house.onOtherRequest?.(request, socket)) return
     this.house.knocked({ attempt: this.#attempted(request), request, socket, head })
   }
 

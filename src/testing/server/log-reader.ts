@@ -8,7 +8,7 @@ import type { RetainedLog, Row } from './retained-log.js'
 import { ServedConnection } from './served-connection.js'
 
 /** What all readers of one log share. */
-export interface Library<R extends Row> {
+export interface ReadableLog<R extends Row> {
   readonly log: RetainedLog<R>
   readonly faults: FaultPlan
   readonly changes: Changes
@@ -43,7 +43,7 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
     attempt: FakeAttempt,
     ws: WebSocket,
     socket: Socket,
-    readonly library: Library<R>,
+    readonly library: ReadableLog<R>,
     place: number | undefined,
   ) {
     super(attempt, ws, socket)

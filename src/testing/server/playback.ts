@@ -1,7 +1,7 @@
 import type { FaultPlan } from './faults.js'
 
 /** What a playback moves, and for whom. */
-export interface Stage {
+export interface PlaybackTarget {
   readonly faults: FaultPlan
   readonly sent: number
   readonly script: { readonly done: boolean; take(count: number): number }
@@ -19,7 +19,7 @@ const PACE_MS = 5
 export class Playback {
   #pacing: NodeJS.Timeout | undefined
 
-  constructor(private readonly stage: Stage) {}
+  constructor(private readonly stage: PlaybackTarget) {}
 
   /**
    * Never past a fault, so that what follows it is still to come. Answers whether there was any.

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { FakeConnection, FakeRequest } from './fake-connection.js'
 import { FakeServer } from './fake-server.js'
-import { Playback, type Stage } from './playback.js'
+import { Playback, type PlaybackTarget } from './playback.js'
 
 /** One reader of the log that a server plays. */
 export interface Listener extends FakeConnection {
@@ -11,8 +11,11 @@ export interface Listener extends FakeConnection {
 }
 
 /** What the fake servers share that play a log to whoever listens. */
-export abstract class PlayingServer<C extends Listener> extends FakeServer<C> implements Stage {
-  abstract readonly script: Stage['script']
+export abstract class PlayingServer<C extends Listener>
+  extends FakeServer<C>
+  implements PlaybackTarget
+{
+  abstract readonly script: PlaybackTarget['script']
   readonly requests: FakeRequest[] = []
   sent = 0
   protected readonly playback = new Playback(this)

@@ -12,7 +12,7 @@ export interface ScriptedLog<Item, Entry extends { readonly seq: number }> {
 export type ItemSource<Item> = Iterable<Item> | ((index: number) => Item | undefined)
 
 /** What a server has yet to see. */
-export class Script<Item, Entry extends { readonly seq: number }> {
+export class PlayScript<Item, Entry extends { readonly seq: number }> {
   readonly #entries: Iterator<Entry>
   readonly #log: ScriptedLog<Item, Entry>
   #done = false

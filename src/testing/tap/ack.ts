@@ -10,7 +10,7 @@ const MAX_UINT64 = 2n ** 64n - 1n
  * Reads a client's frame as Go's decoder does: the first JSON value only, whatever comes after it.
  */
 export function readClientMessage(text: string): TapClientMessage {
-  const value = parse(text)
+  const value = parseAck(text)
   if (value === null) return 'ignored'
   if (typeof value !== 'object' || Array.isArray(value)) return 'malformed'
   const { type, id } = value as { type?: unknown; id?: unknown }
@@ -28,7 +28,7 @@ function isUint(id: unknown, text: string): boolean {
   return digits !== undefined && (Number.isSafeInteger(id) || BigInt(digits) <= MAX_UINT64)
 }
 
-function parse(text: string): unknown {
+function parseAck(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

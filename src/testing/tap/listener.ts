@@ -5,7 +5,11 @@ import { refuse } from '../jetstream/subscribe-request.js'
 import type { Changes } from '../server/changes.js'
 import type { FakeAttempt } from '../server/fake-connection.js'
 import type { ConnectFault } from '../server/faults.js'
-import { Door, type House, type Knock } from '../server/http-listener.js'
+import {
+  type ConnectionHandler,
+  HttpListener,
+  type UpgradeRequest,
+} from '../server/http-listener.js'
 import type { FakeTapOptions } from './fake-tap.js'
 import {
   answerRequest,
@@ -17,7 +21,7 @@ import {
 } from './routes.js'
 
 /** What is behind the door. */
-export interface TapHouse {
+export interface TapHandler {
   readonly options: FakeTapOptions
   readonly state: TapState
   readonly changes: Changes
@@ -28,12 +32,12 @@ export interface TapHouse {
 }
 
 /** Who may come in, and what everybody else is answered. */
-export class TapDoor implements House {
+export class TapListener implements ConnectionHandler {
   readonly requests: (TapRequest & { readonly status: number })[] = []
   /** No limit on what a client sends, and no look at its text: Go's server has neither. */
-  readonly #door = new Door(this, { ws: { maxPayload: 0, skipUTF8Validation: true } })
+  readonly #door = new HttpListener(this, { ws: { maxPayload: 0, skipUTF8Validation: true } })
 
-  constructor(private readonly house: TapHouse) {}
+  constructor(private readonly house: TapHandler) {}
 
   get port(): number {
     return this.#door.port
@@ -59,13 +63,13 @@ export class TapDoor implements House {
     void this.#request(request, response)
   }
 
-  strayed(request: IncomingMessage, socket: Socket): boolean {
+  onOtherRequest(request: IncomingMessage, socket: Socket): boolean {
     const isElsewhere = request.url?.split('?')[0] !== '/channel'
     if (isElsewhere) refuse(socket, this.#answerTo(requestOf(request, '')))
     return isElsewhere
   }
 
-  knocked(knock: Knock): void {
+  knocked(knock: UpgradeRequest): void {
     const fault = this.house.faultAt(knock.attempt.attempt)
     if (fault)
       this.#door.meet(fault, knock, (ws) =>
@@ -86,7 +90,7 @@ export class TapDoor implements House {
     else if (answer !== 'hang') response.writeHead(answer.status, answer.headers).end(answer.body)
   }
 
-  #admit(knock: Knock): void {
+  #admit(knock: UpgradeRequest): void {
     const { adminPassword, webhook } = this.house.options
     const refusal =
       unauthorized(knock.request.headers, adminPassword) ?? (webhook ? WEBHOOK_MODE : undefined)

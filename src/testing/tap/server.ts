@@ -13,7 +13,7 @@ import type {
   FakeTapRow,
 } from './fake-tap.js'
 import type { FakeTapItem } from './frame.js'
-import { TapDoor, type TapHouse } from './listener.js'
+import { type TapHandler, TapListener } from './listener.js'
 import { TapOutbox, type TapRow } from './outbox.js'
 import type { FakeTapRepo, TapRequest, TapState } from './routes.js'
 import { TapScript } from './script.js'
@@ -29,12 +29,12 @@ const ACK_FLUSH_MS = 10_000
  * The outbox of one fake server, and everything that acts on it: the script fills it, the sender
  * empties it, acks delete from it.
  */
-export class TapServer extends FakeServer<TapConnection> implements FakeTap, TapHost, TapHouse {
+export class TapServer extends FakeServer<TapConnection> implements FakeTap, TapHost, TapHandler {
   readonly acks: FakeTapAck[] = []
   readonly state: TapState
   readonly faults: FaultPlan
   protected readonly items = 'frames'
-  protected readonly door = new TapDoor(this)
+  protected readonly listener = new TapListener(this)
   readonly #outbox = new TapOutbox()
   readonly #tracker: TapTracker
   readonly #script: TapScript
@@ -66,7 +66,7 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
   }
 
   get requests(): readonly (TapRequest & { readonly status: number })[] {
-    return this.door.requests
+    return this.listener.requests
   }
 
   get sent(): number {
@@ -86,7 +86,7 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
   }
 
   listen(port: number): Promise<void> {
-    return this.door.listen(port)
+    return this.listener.listen(port)
   }
 
   emit(...events: readonly FakeTapItem[]): readonly number[] {

@@ -29,11 +29,11 @@ export function exposePrepared(
     sections.get(CODE),
   ]
   if (imports === undefined || exports === undefined || code === undefined) return undefined
-  const index = functionNamed(new Reader(wasm, exports.at), wrapper)
+  const index = functionNamed(new WasmReader(wasm, exports.at), wrapper)
   if (index === undefined) return undefined
   const callee = calleeOf(
-    new Reader(wasm, code.at),
-    index - countFunctions(new Reader(wasm, imports.at)),
+    new WasmReader(wasm, code.at),
+    index - countFunctions(new WasmReader(wasm, imports.at)),
   )
   return callee === undefined ? undefined : withExport(wasm, exports, PREPARED, callee)
 }
@@ -45,7 +45,7 @@ interface Section {
   readonly end: number
 }
 
-class Reader {
+class WasmReader {
   constructor(
     readonly bytes: Uint8Array,
     public at: number,
@@ -71,7 +71,7 @@ class Reader {
 
 function sectionsOf(wasm: Uint8Array): ReadonlyMap<number, Section> {
   const sections = new Map<number, Section>()
-  const reader = new Reader(wasm, HEADER_BYTES)
+  const reader = new WasmReader(wasm, HEADER_BYTES)
   while (reader.at < wasm.length) {
     const start = reader.at
     const id = reader.byte()
@@ -82,7 +82,7 @@ function sectionsOf(wasm: Uint8Array): ReadonlyMap<number, Section> {
   return sections
 }
 
-function functionNamed(exports: Reader, wanted: string): number | undefined {
+function functionNamed(exports: WasmReader, wanted: string): number | undefined {
   for (let left = exports.integer(); left > 0; left -= 1) {
     const name = exports.name()
     const kind = exports.byte()
@@ -93,9 +93,9 @@ function functionNamed(exports: Reader, wanted: string): number | undefined {
 }
 
 /** Imported functions come first in the index space. Our file imports nothing else. */
-const countFunctions = (imports: Reader): number => imports.integer()
+const countFunctions = (imports: WasmReader): number => imports.integer()
 
-function calleeOf(code: Reader, index: number): number | undefined {
+function calleeOf(code: WasmReader, index: number): number | undefined {
   const count = code.integer()
   if (index < 0 || index >= count) return undefined
   for (let skipped = 0; skipped < index; skipped += 1) {
@@ -114,7 +114,7 @@ function withExport(
   name: string,
   index: number,
 ): Uint8Array<ArrayBuffer> {
-  const reader = new Reader(wasm, at)
+  const reader = new WasmReader(wasm, at)
   const count = reader.integer()
   const entry = [name.length, ...new TextEncoder().encode(name), FUNCTION, ...leb128(index)]
   const content = [...leb128(count + 1), ...wasm.subarray(reader.at, end), ...entry]

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { DictionaryError } from '../../errors.js'
 import { MAX_DICTIONARY_BYTES } from './dictionary.js'
 import {
-  checked,
+  checkedDictionary,
   type DictionaryOptions,
   type DictionarySource,
   fetchDictionary,
@@ -26,9 +26,9 @@ export async function loadDictionary(
   source: DictionarySource,
   options: NodeDictionaryOptions = {},
 ): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return checked(source, options)
+  if (source instanceof Uint8Array) return checkedDictionary(source, options)
   const urls = urlsOf(source)
-  if (typeof urls === 'string') return checked(await readDictionary(urls), options)
+  if (typeof urls === 'string') return checkedDictionary(await readDictionary(urls), options)
   if (options.sha256 === undefined) return fetchDictionary(urls, options)
   const path = join(options.cacheFolder ?? cacheFolder(), `${options.sha256.toLowerCase()}.zdict`)
   return (await cached(path, options)) ?? keep(path, await fetchDictionary(urls, options))
@@ -74,7 +74,7 @@ async function readDictionary(path: string): Promise<Uint8Array> {
 /** What is damaged counts as absent: it is fetched again, and replaced. */
 async function cached(path: string, options: DictionaryOptions): Promise<Uint8Array | undefined> {
   try {
-    return await checked(await readDictionary(path), options)
+    return await checkedDictionary(await readDictionary(path), options)
   } catch {
     return undefined
   }

@@ -49,7 +49,7 @@ export async function loadDictionary(
   source: DictionarySource,
   options: DictionaryOptions = {},
 ): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return checked(source, options)
+  if (source instanceof Uint8Array) return checkedDictionary(source, options)
   return fetchDictionary(Array.isArray(source) ? source : [urlOf(String(source))], options)
 }
 
@@ -61,7 +61,7 @@ export async function fetchDictionary(
   let failure: unknown = new DictionaryError('no URL of a dictionary is given')
   for (const url of urls) {
     try {
-      return await checked(await download(url, options), options)
+      return await checkedDictionary(await download(url, options), options)
     } catch (error) {
       failure = error
     }
@@ -83,7 +83,7 @@ export function v2DictionaryUrl(host: string, id?: number): URL {
 }
 
 /** Throws unless `bytes` are the dictionary that was asked for. */
-export async function checked(
+export async function checkedDictionary(
   bytes: Uint8Array,
   { id, sha256 }: DictionaryOptions,
 ): Promise<Uint8Array> {
@@ -121,12 +121,12 @@ async function download(
     })
     if (answer.ok) return await bodyOf(answer)
     throw new DictionaryError(
-      `there is no dictionary at ${placeOf(url)}: ${answer.status} ${(await textOf(answer)).slice(0, 300)}`.trim(),
+      `there is no dictionary at ${pathOf(url)}: ${answer.status} ${(await bodyTextOf(answer)).slice(0, 300)}`.trim(),
     )
   } catch (error) {
     if (error instanceof DictionaryError) throw error
     throw new DictionaryError(
-      `the dictionary cannot be fetched from ${placeOf(url)}: ${reasonOf(error)}`,
+      `the dictionary cannot be fetched from ${pathOf(url)}: ${reasonOf(error)}`,
       { cause: error },
     )
   }
@@ -149,9 +149,9 @@ function credentialsOf({ username, password }: URL): Record<string, string> {
 }
 
 // Without what may be a password or a token.
-const placeOf = ({ origin, pathname }: URL): string => origin + pathname
+const pathOf = ({ origin, pathname }: URL): string => origin + pathname
 
-async function textOf(answer: Response): Promise<string> {
+async function bodyTextOf(answer: Response): Promise<string> {
   return new TextDecoder().decode(await bodyOf(answer))
 }
 

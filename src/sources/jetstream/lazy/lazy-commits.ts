@@ -1,5 +1,5 @@
 import type { JetstreamEvent } from '../../../events.js'
-import { names } from '../../../internal/intern-ascii.js'
+import { internAscii } from '../../../internal/intern-ascii.js'
 import type { TextBytes } from '../../../socket/text-bytes.js'
 import type { LazyReader } from '../decoding.js'
 import { microsecondsAt } from '../time.js'
@@ -55,7 +55,7 @@ interface Prepared {
 }
 
 class CommitReader {
-  readonly #names = names()
+  readonly #names = internAscii()
   // The shape of the last record comes first: another one may differ only behind the record, which
   // is then scanned twice.
   readonly #shapes: Prepared[]

@@ -1,11 +1,11 @@
 import { RecordError } from '../../../errors.js'
 import type { JetstreamEvent } from '../../../events.js'
-import { Stamped } from '../../../internal/private-field-host.js'
+import { PrivateFieldHost } from '../../../internal/private-field-host.js'
 import { shared } from '../../../internal/shared.js'
 import { utf8Of } from '../../../socket/text-bytes.js'
 
 /** The record of a commit as text, until it is first touched. */
-class LazyRecord extends Stamped {
+class LazyRecord extends PrivateFieldHost {
   #text: string | undefined
   #isAscii: boolean
   #from: number
@@ -23,7 +23,9 @@ class LazyRecord extends Stamped {
   static read(object: object): unknown {
     const commit = LazyRecord.#commitOf(object)
     if (commit.#text !== undefined) {
-      commit.#value = parse(decoded(commit.#text.slice(commit.#from, commit.#to), commit.#isAscii))
+      commit.#value = parseRecord(
+        decoded(commit.#text.slice(commit.#from, commit.#to), commit.#isAscii),
+      )
       commit.#text = undefined
     }
     return commit.#value
@@ -55,7 +57,7 @@ class LazyRecord extends Stamped {
   }
 }
 
-function parse(text: string): unknown {
+function parseRecord(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -96,7 +98,7 @@ export function defineRecord(
  */
 const decoded = (text: string, isDecoded: boolean): string => (isDecoded ? text : utf8Of(text))
 
-class Received extends Stamped {
+class Received extends PrivateFieldHost {
   readonly #text: string
   readonly #isDecoded: boolean
 
