@@ -2,16 +2,16 @@ import { dirname, join } from 'node:path'
 import { filesIn, textOf } from './source-files.js'
 
 const PAGE = 'docs/traps.md'
-const traps = [...textOf(PAGE).matchAll(/^\*\*(.+?)\.\*\*\s(.*?)\nSpec: (.*?)(?=\n\n|\n$)/gms)].map(
-  ([, name = '', text = '', specs = '']) => ({
-    name: name.replaceAll(/\s+/g, ' '),
-    text,
-    specs: [...specs.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, title = '', path = '']) => ({
-      title,
-      file: join(dirname(PAGE), path),
-    })),
-  }),
-)
+const traps = [
+  ...textOf(PAGE).matchAll(/^\*\*(.+?)\.\*\*\s(.*?)\nSpec:\s(.*?)(?=\n\n|\n$)/gms),
+].map(([, name = '', text = '', specs = '']) => ({
+  name: name.replaceAll(/\s+/g, ' '),
+  text,
+  specs: [...specs.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, title = '', path = '']) => ({
+    title,
+    file: join(dirname(PAGE), path),
+  })),
+}))
 
 // Short titles, where a second link is the same trap in another place.
 const ELSEWHERE = /^(the same|of an?|on) /
