@@ -7,6 +7,7 @@ import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Race, Result } from './speed/contend.js'
+import type { Servers } from './speed/contender.js'
 import {
   CONTENDERS,
   FLOOR,
@@ -15,7 +16,6 @@ import {
   NAIVE_ZSTD,
   PLAIN,
   RAW,
-  type Servers,
   V2,
   ZSTD,
 } from './speed/contenders.js'

@@ -36,7 +36,7 @@ export { type IngestOptions, type Ingestor, type Ingestors, ingest } from './ope
 export type { Overflow, QueueOptions } from './operators/queue-options.js'
 export type { Routable, RoutedTo } from './operators/route.js'
 export type { BackoffOptions } from './options/backoff.js'
-export type { Frame } from './socket/socket.js'
+export type { Frame } from './socket/frame.js'
 export type { FirehoseConfig } from './sources/firehose/config.js'
 export { firehose$ } from './sources/firehose/firehose.js'
 export { rawFrame } from './sources/firehose/raw-frame.js'

@@ -7,7 +7,7 @@ export type {
   NodeRedisSentinelLease,
   RedisClient,
 } from './redis-client/client.js'
-export type { EntryFormatName } from './redis-entries/format.js'
+export type { EntryFormatName } from './redis-entries/entry-format.js'
 export {
   type RedisSinkMetrics,
   type RedisSinkStatus,

@@ -1,6 +1,6 @@
 import { createDCtx, decompressUsingDict, init } from '@bokuweb/zstd-wasm'
 import WebSocket from 'ws'
-import type { Servers, Tally } from './contenders.js'
+import type { Servers, Tally } from './contender.js'
 
 const METHODS = '/xrpc/network.bsky.jetstream.'
 

@@ -1,7 +1,8 @@
 import { answer, taskOf } from '../tools/child.js'
 import { raceClock } from '../tools/race-clock.js'
 import type { Elapsed } from '../tools/stopwatch.js'
-import { CONTENDERS, type Servers } from './contenders.js'
+import type { Servers } from './contender.js'
+import { CONTENDERS } from './contenders.js'
 
 export interface Race {
   readonly contender: string

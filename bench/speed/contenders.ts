@@ -10,26 +10,9 @@ import {
 } from 'rxjs-atproto'
 import WebSocket from 'ws'
 import { naive } from './compressed.js'
+import type { Contender, Tally } from './contender.js'
 import { countFrames } from './count-frames.js'
 import { filtered, passedOn } from './lazy.js'
-
-/** Where the same events are to be had. */
-export interface Servers {
-  /** Wire v1, of a legacy server. */
-  readonly v1: string
-  /** The host of a server of the second version, which compresses. */
-  readonly v2: string
-}
-
-/** What a contender says of each event that it received. */
-export interface Tally {
-  delivered(): void
-  /** Received, and kept from the program. */
-  withheld(): void
-}
-
-/** Reads everything that the server holds. */
-export type Contender = (servers: Servers, tally: Tally) => void
 
 const KEYS = ['app.bsky.feed.post', 'app.bsky.feed.like', 'app.bsky.graph.*', '*'] as const
 const ingestors = Object.fromEntries(KEYS.map((key) => [key, async () => {}]))

@@ -1,7 +1,7 @@
 import { openSync, writeSync } from 'node:fs'
 import { filter, groupBy, mergeMap, type Observable, tap } from 'rxjs'
 import { isCommit, type JetstreamEvent, rawText } from 'rxjs-atproto'
-import type { Tally } from './contenders.js'
+import type { Tally } from './contender.js'
 
 const NEWLINE = 10
 const FULL = 1 << 17

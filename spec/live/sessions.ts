@@ -9,8 +9,9 @@ import { Control } from '../../src/live/control.js'
 import { CursorProgress, type CursorProgressOptions } from '../../src/live/cursor-progress.js'
 import { type LiveOptions, type LiveSource, live } from '../../src/live/live.js'
 import type { CursorProtocol } from '../../src/live/protocol.js'
+import type { Frame } from '../../src/socket/frame.js'
 import { LargeFrame } from '../../src/socket/large-frame.js'
-import type { Connection, Dial, DialOptions, Frame } from '../../src/socket/socket.js'
+import type { Connection, Dial, DialOptions } from '../../src/socket/socket.js'
 
 export { expectBalanced } from '../helpers/streams.js'
 

@@ -52,6 +52,9 @@ const IN_BROWSER = Object.fromEntries(
   ]),
 )
 
+/** Cycles of types that are yet to be taken apart. None is one at run time. */
+const KNOWN_CYCLES = [/^src\/sources\/redis\//]
+
 const line = ({ file, target }: Import): string => `${file} imports ${target}`
 
 describe('imports', () => {
@@ -73,7 +76,25 @@ describe('imports', () => {
     expect(upward.map(line)).toEqual([])
   })
 
-  it('make no cycle at run time', () => {
+  it('make no cycle, not even of types', () => {
+    const found = cycles(inside).filter((cycle) => !KNOWN_CYCLES.some((known) => known.test(cycle)))
+    expect(found).toEqual([])
+  })
+
+  it('of the benches make no cycle', () => {
+    const benches = filesIn('bench').flatMap(importsOf)
+    const targets = benches.map(({ target }) => target)
+    expect(targets).toContain('bench/speed/contender.ts')
+    expect(cycles(benches)).toEqual([])
+  })
+
+  it('make a cycle at run time nowhere, and a cycle is found where one is made', () => {
+    const [one, other] = ['src/one.ts', 'src/other.ts']
+    const circle = [
+      { file: one, target: other, typeOnly: true },
+      { file: other, target: one, typeOnly: true },
+    ]
+    expect(cycles(circle)).toEqual([`${one} → ${other} → ${one}`])
     expect(cycles(inside.filter(({ typeOnly }) => !typeOnly))).toEqual([])
   })
 
@@ -163,7 +184,7 @@ function cycles(edges: readonly Import[]): readonly string[] {
     for (const target of targets.get(file) ?? []) visit(target, [...path, file])
     done.add(file)
   }
-  for (const file of files) visit(file, [])
+  for (const file of targets.keys()) visit(file, [])
   return found
 }
 

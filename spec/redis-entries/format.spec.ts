@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { FrameError, RecordError } from '../../src/errors.js'
-import { type EntryFormatName, formatOf } from '../../src/redis-entries/format.js'
+import type { EntryFormatName } from '../../src/redis-entries/entry-format.js'
+import { formatOf } from '../../src/redis-entries/format.js'
 
 const CID = 'bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a'
 const COMMIT = 'bafyreic3vq2vq2wlekzhyzhgbbr7ntkjdi4zdnbs63bqcgp2tjaicyy3ga'

@@ -1,7 +1,8 @@
 import { StreamError } from '../../src/errors.js'
+import type { Frame } from '../../src/socket/frame.js'
 import { LargeFrame } from '../../src/socket/large-frame.js'
 import { dial } from '../../src/socket/node.js'
-import type { Connection, DialOptions, Frame } from '../../src/socket/socket.js'
+import type { Connection, DialOptions } from '../../src/socket/socket.js'
 import { TextBytes } from '../../src/socket/text-bytes.js'
 import { Changes } from '../../src/testing/server/changes.js'
 

@@ -1,5 +1,6 @@
 import { generateRepos } from '../../src/testing/generate/generate-repos.js'
-import { type FakeRepos, fakeRepos } from '../../src/testing/repos/fake-repos.js'
+import type { FakeRepos } from '../../src/testing/repos/contract.js'
+import { fakeRepos } from '../../src/testing/repos/fake-repos.js'
 import { jsonOf } from '../helpers/recordings.js'
 
 const PATH = '/xrpc/com.atproto.sync.listRepos'

@@ -1,8 +1,8 @@
 import type { Observer } from 'rxjs'
 import type { FrameError } from '../errors.js'
 import { tell } from '../internal/tell.js'
+import type { Frame } from '../socket/frame.js'
 import { LargeFrame } from '../socket/large-frame.js'
-import type { Frame } from '../socket/socket.js'
 
 /** How much of a frame a reject keeps. */
 const KEPT_BYTES = 65_536

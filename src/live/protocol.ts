@@ -1,6 +1,6 @@
 import type { CompressionStatus } from '../delivery/metrics.js'
 import type { ConnectError, FrameError, RefusedError, ServerError, StreamError } from '../errors.js'
-import type { Frame } from '../socket/socket.js'
+import type { Frame } from '../socket/frame.js'
 import type { TextBytes } from '../socket/text-bytes.js'
 import type { Control } from './control.js'
 

@@ -1,7 +1,5 @@
-import type { RedisCommand } from './client.js'
-
 /** The key by which a cluster finds the node of a command, for the commands of this library. */
-export function keyOf([name, ...args]: RedisCommand): string | undefined {
+export function keyOf([name, ...args]: readonly string[]): string | undefined {
   switch (name) {
     case 'PING':
     case 'INFO':

@@ -1,24 +1,8 @@
 import { RecordError } from '../errors.js'
+import type { EntryFormat, EntryFormatName } from './entry-format.js'
 import { isObject } from './fields.js'
 import { json } from './json.js'
 import { rsky } from './rsky/rsky.js'
-
-/**
- * How an event is written to an entry of a stream: `'json'` as it is, `'rsky'` as the programs of
- * rsky write and read it.
- */
-export type EntryFormatName = 'json' | 'rsky'
-
-/** The fields of an entry as Redis takes them: a name, its value, the next name, and so on. */
-export type FlatFields = readonly string[]
-
-/** How events become the fields of an entry, and the fields events. */
-export interface EntryFormat {
-  /** `host`: where the event comes from, as its source calls it. */
-  encode(event: unknown, host?: string): FlatFields
-  /** Most entries hold one event. Throws {@link FrameError} on fields that it cannot read. */
-  decode(fields: FlatFields): readonly unknown[]
-}
 
 const FORMATS: Readonly<Record<EntryFormatName, EntryFormat>> = {
   json: withoutUnreadableRecord(json),

@@ -1,6 +1,6 @@
 import type { Layout } from '../internal/bounded-json.js'
+import type { EntryFormat } from './entry-format.js'
 import { fieldOf, missing, parseObject } from './fields.js'
-import type { EntryFormat } from './format.js'
 
 // A label or a repo is the whole of its entry; of other events, the members are the content.
 const LAYOUT: Layout = {

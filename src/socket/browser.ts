@@ -6,8 +6,9 @@ import {
   FrameTooLargeError,
   type StreamError,
 } from '../errors.js'
+import type { Frame } from './frame.js'
 import { HEAD_BYTES, LargeFrame } from './large-frame.js'
-import type { Connection, Dial, DialOptions, Frame } from './socket.js'
+import type { Connection, Dial, DialOptions } from './socket.js'
 
 /**
  * The browser's own WebSocket. It cannot set headers, cannot ping, cannot stop reading, and does

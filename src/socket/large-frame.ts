@@ -1,4 +1,4 @@
-import type { Frame } from './socket.js'
+import type { Frame } from './frame.js'
 
 /**
  * How much of a message above `maxFrameBytes` is kept. A commit of 200 operations with the longest

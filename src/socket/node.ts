@@ -10,10 +10,11 @@ import {
   RefusedError,
   type StreamError,
 } from '../errors.js'
+import type { Frame } from './frame.js'
 import { LargeFrame } from './large-frame.js'
 import { Intake } from './node-intake.js'
 import { REFUSAL_BYTES, refusalOf } from './refusal.js'
-import type { Connection, Dial, DialOptions, Frame, Received } from './socket.js'
+import type { Connection, Dial, DialOptions, Received } from './socket.js'
 import { copyOf, type SliceableBytes, TextBytes, textFrame } from './text-bytes.js'
 import { WholeFrames } from './whole-frames.js'
 

@@ -1,4 +1,4 @@
-import type { Frame } from './socket.js'
+import type { Frame } from './frame.js'
 
 /** A Node buffer: what its `toString` calls, after it has looked the encoding up. */
 export interface SliceableBytes extends Uint8Array {

@@ -1,6 +1,6 @@
 import type { Layout } from '../../internal/bounded-json.js'
+import type { EntryFormat } from '../entry-format.js'
 import { fieldOf, isObject, type Json, missing, parseObject } from '../fields.js'
-import type { EntryFormat } from '../format.js'
 import { decodeEvent, encodeEvent } from './event.js'
 import { decodeLabels, encodeLabel, isLabel } from './label.js'
 import { decodeRepo, encodeRepo, isRepo } from './repo.js'

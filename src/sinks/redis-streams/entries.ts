@@ -1,7 +1,8 @@
 import { currentDelivery, type DeliverySource, type Holding } from '../../delivery/delivery.js'
 import { HoldError, RedisConflictError } from '../../errors.js'
 import { hashNumber } from '../../internal/hash.js'
-import { type EntryFormat, type FlatFields, formatOf } from '../../redis-entries/format.js'
+import type { EntryFormat, FlatFields } from '../../redis-entries/entry-format.js'
+import { formatOf } from '../../redis-entries/format.js'
 import type { EntryPlace, SinkEntry } from './entry.js'
 import type { Settings } from './options.js'
 

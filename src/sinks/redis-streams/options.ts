@@ -4,7 +4,7 @@ import { type Log, type Logger, logOf } from '../../internal/log.js'
 import type { BackoffOptions } from '../../options/backoff.js'
 import { checkShape, Issues, logOption, observer } from '../../options/shapes.js'
 import { clientIssue, isRedisClient, type RedisClient } from '../../redis-client/client.js'
-import type { EntryFormatName } from '../../redis-entries/format.js'
+import type { EntryFormatName } from '../../redis-entries/entry-format.js'
 import type { RedisSinkMetrics } from './metrics.js'
 
 /** Where a value stands in its source. */

@@ -6,7 +6,8 @@ import type { StandardSchema } from '../../internal/standard-schema.js'
 import { checkSequence, type SequenceConfig, sequenceShape } from '../../live/by-sequence.js'
 import { hostsOf } from '../../live/config.js'
 import { checkShape, Issues } from '../../options/shapes.js'
-import { FIREHOSE_PATH } from './protocol.js'
+
+const FIREHOSE_PATH = '/xrpc/com.atproto.sync.subscribeRepos'
 
 /**
  * Which relay or PDS to read, from where, and what to keep: every option has a default. The filters

@@ -3,14 +3,12 @@ import { placeOfHead } from '../../atproto/frame.js'
 import { refused, urlAt } from '../../atproto/subscription.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { CursorProtocol } from '../../live/protocol.js'
-import type { Frame } from '../../socket/socket.js'
+import type { Frame } from '../../socket/frame.js'
 import { copyOf } from '../../socket/text-bytes.js'
 import type { FirehoseConfig } from './config.js'
 import { wantsAny } from './events.js'
 import { type Message, readMessage } from './message.js'
 import { unwantedMessage } from './skim-message.js'
-
-export const FIREHOSE_PATH = '/xrpc/com.atproto.sync.subscribeRepos'
 
 /**
  * `com.atproto.sync.subscribeRepos`, in the framing `xrpc.v0.cbor`. All filters are ours: the

@@ -3,7 +3,7 @@ import type { JetstreamEvent } from '../../events.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { Control } from '../../live/control.js'
 import type { Protocol } from '../../live/protocol.js'
-import type { Frame } from '../../socket/socket.js'
+import type { Frame } from '../../socket/frame.js'
 import { type TextBytes, viewAsText } from '../../socket/text-bytes.js'
 import { keepText } from './lazy/lazy-record.js'
 

@@ -2,7 +2,7 @@ import { FrameError, WireError } from '../../errors.js'
 import { type Layout, parseBounded } from '../../internal/bounded-json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 import { messageOf } from '../../internal/message-of.js'
-import type { Frame } from '../../socket/socket.js'
+import type { Frame } from '../../socket/frame.js'
 import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.js'
 
 /**

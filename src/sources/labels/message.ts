@@ -2,7 +2,7 @@ import { type Body, positionOfBody, readFrame } from '../../atproto/frame.js'
 import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
 import { Control } from '../../live/control.js'
-import type { Frame } from '../../socket/socket.js'
+import type { Frame } from '../../socket/frame.js'
 import { type LabelEvent, readLabel } from './label.js'
 
 /** One frame of labels. A labeler may send several in one, although ozone does not. */

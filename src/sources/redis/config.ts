@@ -7,7 +7,8 @@ import { type Log, type Logger, logOf } from '../../internal/log.js'
 import type { BackoffOptions } from '../../options/backoff.js'
 import { checkShape, Issues, logOption, observer, shown } from '../../options/shapes.js'
 import { clientIssue, isRedisClient, type RedisClient } from '../../redis-client/client.js'
-import { type EntryFormat, type EntryFormatName, formatOf } from '../../redis-entries/format.js'
+import type { EntryFormat, EntryFormatName } from '../../redis-entries/entry-format.js'
+import { formatOf } from '../../redis-entries/format.js'
 
 /**
  * Which Redis stream to read, as which consumer of which group, and what becomes of entries that

@@ -1,4 +1,4 @@
-import type { FlatFields } from '../../redis-entries/format.js'
+import type { FlatFields } from '../../redis-entries/entry-format.js'
 import { placeOf } from './entry-id.js'
 import type { Hand } from './pending-entries.js'
 

@@ -1,6 +1,6 @@
 import { type GenerateCommitsOptions, generateCommits } from '../generate/generate-commits.js'
 import type { ItemSource } from '../server/script.js'
-import type { FakeEventStream, FakeEventStreamOptions } from './fake-event-stream.js'
+import type { FakeEventStream, FakeEventStreamOptions } from './contract.js'
 import type { FirehoseMessage } from './firehose-message.js'
 import type { StreamMessage } from './stream-log.js'
 import { StreamServer } from './stream-server.js'

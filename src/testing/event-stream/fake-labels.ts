@@ -1,6 +1,6 @@
 import { type GenerateLabelsOptions, generateLabels } from '../generate/generate-labels.js'
 import type { ItemSource } from '../server/script.js'
-import type { FakeEventStream, FakeEventStreamOptions } from './fake-event-stream.js'
+import type { FakeEventStream, FakeEventStreamOptions } from './contract.js'
 import { type FakeLabel, type LabelsBody, subjectOf } from './label-message.js'
 import type { Facts } from './stream-log.js'
 import { StreamServer } from './stream-server.js'

@@ -10,7 +10,7 @@ import {
 } from '../server/http-listener.js'
 import { PlayingServer } from '../server/playing-server.js'
 import { type ItemSource, PlayScript } from '../server/script.js'
-import type { FakeEventStream, FakeEventStreamOptions } from './fake-event-stream.js'
+import type { FakeEventStream, FakeEventStreamOptions } from './contract.js'
 import {
   SERVER_STYLES,
   type ServerStyle,

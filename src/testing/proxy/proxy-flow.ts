@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { reset } from '../server/tcp-reset.js'
-import type { FiredProxyFault, ProxyFaults } from './fault-proxy.js'
+import type { FiredProxyFault, ProxyFaults } from './contract.js'
 
 /** What a flow needs of its proxy. */
 export interface ProxyRules {

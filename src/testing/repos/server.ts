@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { generateRepos } from '../generate/generate-repos.js'
 import { Changes } from '../server/changes.js'
 import { reset } from '../server/tcp-reset.js'
-import type { FakeRepos, FakeReposOptions, FakeReposRequest } from './fake-repos.js'
+import type { FakeRepos, FakeReposOptions, FakeReposRequest } from './contract.js'
 import { type FiredReposFault, type ReposFault, ReposFaultPlan } from './faults.js'
 import { type ReposPage, type ReposQuery, type ReposStyle, STYLES } from './pages.js'
 

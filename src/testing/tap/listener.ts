@@ -10,7 +10,7 @@ import {
   HttpListener,
   type UpgradeRequest,
 } from '../server/http-listener.js'
-import type { FakeTapOptions } from './fake-tap.js'
+import type { FakeTapOptions } from './contract.js'
 import {
   answerRequest,
   type TapAnswer,

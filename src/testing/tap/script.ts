@@ -1,4 +1,4 @@
-import type { FakeTapOptions } from './fake-tap.js'
+import type { FakeTapOptions } from './contract.js'
 import { type FakeTapItem, idOf } from './frame.js'
 import { generateTapEvents } from './generate.js'
 

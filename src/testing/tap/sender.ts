@@ -1,7 +1,7 @@
 import type { Changes } from '../server/changes.js'
 import type { FaultPlan } from '../server/faults.js'
 import type { TapConnection } from './connection.js'
-import type { FakeTapDelivery } from './fake-tap.js'
+import type { FakeTapDelivery } from './contract.js'
 import type { TapEventFault } from './faults.js'
 import type { TapOutbox, TapRow } from './outbox.js'
 

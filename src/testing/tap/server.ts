@@ -11,7 +11,7 @@ import type {
   FakeTapDelivery,
   FakeTapOptions,
   FakeTapRow,
-} from './fake-tap.js'
+} from './contract.js'
 import type { FakeTapItem } from './frame.js'
 import { type TapHandler, TapListener } from './listener.js'
 import { TapOutbox, type TapRow } from './outbox.js'
