@@ -3,7 +3,10 @@ const { TestEnvironment } = require('jest-environment-node')
 // A spec that waits for what never comes.
 const LONGEST_MS = 20_000
 
-/** After the first failure the rest of a file is skipped: with a mistake in the code each further spec may wait for its timeout. */
+/**
+ * After the first failure the rest of a file is skipped: with a mistake in the code each further
+ * spec may wait for its timeout.
+ */
 module.exports = class extends TestEnvironment {
   #failed = false
 

@@ -13,7 +13,7 @@ const pages = [
   'package.json',
   'package-lock.json',
   '.npmrc',
-  'biome.json',
+  'biome.jsonc',
   'jest.config.ts',
 ]
 const specs = filesIn('spec').filter((file) => file !== here)

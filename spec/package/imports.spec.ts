@@ -1,3 +1,4 @@
+import { ALLOWED, FLOORS, NEEDS_NODE, roomOf } from './rooms.js'
 import { filesIn, type Import, importsOf, textOf } from './source-files.js'
 
 const files = filesIn('src')
@@ -5,43 +6,12 @@ const imports = files.flatMap(importsOf)
 const inside = imports.filter(({ target }) => target.startsWith('src/'))
 const outside = imports.filter(({ target }) => !target.startsWith('src/'))
 
-/**
- * The room of a file: a folder of `src`, each source and sink its own, or a file of `src` itself.
- */
-function roomOf(file: string): string {
-  const [, room = '', part = ''] = file.split('/')
-  return room === 'sources' || room === 'sinks' ? `${room}/${part}` : room
-}
-
 /** The command line and what it starts: they import what a user could. */
 const isProgram = (file: string): boolean => ['cli', 'apps'].includes(roomOf(file))
 
-// Downward only: what each room may import besides itself.
-const LEAVES = ['errors.ts', 'events.ts', 'version.ts', 'internal']
-const BELOW_SOURCES = [
-  ...LEAVES,
-  ...['options', 'atproto', 'socket', 'cursors', 'zstd', 'redis-client', 'redis-entries'],
-  ...['delivery', 'live'],
-]
 const ENTRIES = ['src/index.ts', 'src/redis.ts', 'src/testing/index.ts', 'src/cursors/file.ts']
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  'errors.ts': [],
-  'events.ts': ['internal'],
-  'version.ts': [],
-  internal: ['errors.ts'],
-  socket: LEAVES,
-  cursors: [...LEAVES, 'redis-client'],
-  options: [...LEAVES, 'cursors'],
-  atproto: [...LEAVES, 'options'],
-  'redis-client': LEAVES,
-  'redis-entries': [...LEAVES, 'atproto'],
-  zstd: LEAVES,
-  delivery: [...LEAVES, 'options', 'cursors', 'socket'],
-  live: [...LEAVES, 'options', 'atproto', 'cursors', 'socket', 'delivery'],
-  operators: [...LEAVES, 'options', 'atproto', 'delivery'],
-  sources: BELOW_SOURCES,
-  sinks: [...BELOW_SOURCES, 'operators'],
-}
+// The rooms with laws of their own, below.
+const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps']
 
 const manifest = JSON.parse(textOf('package.json'))
 // What the package's own `#…` imports are in a browser.
@@ -68,12 +38,19 @@ describe('imports', () => {
   it('run downward: each room imports only rooms below it', () => {
     const upward = inside.filter(({ file, target }) => {
       const [from, to] = [roomOf(file), roomOf(target)]
-      if (from === to || ['index.ts', 'redis.ts', 'testing', 'cli', 'apps'].includes(from))
-        return false
-      const allowed = ALLOWED[from.split('/')[0] ?? ''] ?? []
-      return !allowed.includes(to)
+      if (from === to || TOP.includes(from)) return false
+      return !ALLOWED.get(from.split('/')[0] ?? '')?.includes(to)
     })
     expect(upward.map(line)).toEqual([])
+  })
+
+  it('are allowed downward only: from a floor to those below it', () => {
+    const floorOf = (room: string): number => FLOORS.findIndex((floor) => floor.includes(room))
+    const upward = [...ALLOWED].flatMap(([from, rooms]) =>
+      rooms.filter((to) => floorOf(to) <= floorOf(from)).map((to) => `${from} → ${to}`),
+    )
+    expect(upward).toEqual([])
+    expect([...ALLOWED.keys(), ...TOP].sort()).toEqual(FLOORS.flat().sort())
   })
 
   it('make no cycle, not even of types', () => {
@@ -112,7 +89,7 @@ describe('imports', () => {
     expect(reached.map(line)).toEqual([])
   })
 
-  it('of a source come from src/index.ts alone, so that its folder can be deleted; testing may take its types', () => {
+  it('of a source come from the entries alone; testing may take its types', () => {
     const users = inside.filter(
       ({ file, target, typeOnly }) =>
         /^(sources|sinks)\//.test(roomOf(target)) &&
@@ -124,10 +101,9 @@ describe('imports', () => {
   })
 
   it('of node:* and ws stay in the rooms that need a machine', () => {
-    const NEEDS_NODE =
-      /^src\/(socket\/node|redis-client\/script\.ts|cursors\/(file|cursor-file|cursor-document|lock)\.ts|sinks\/|cli\/|apps\/|testing\/|zstd\/(.*\/)?node|atproto\/sha256-node)/
     const strays = outside.filter(
-      ({ file, target }) => /^(node:|ws$)/.test(target) && !NEEDS_NODE.test(file),
+      ({ file, target }) =>
+        /^(node:|ws$)/.test(target) && !NEEDS_NODE.some((files) => files.test(file)),
     )
     expect(strays.map(line)).toEqual([])
   })
