@@ -2,7 +2,7 @@ import { type Gap, Gaps } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
 import { CursorRefusedError } from '../../src/errors.js'
 import type { CursorProtocol } from '../../src/live/protocol.js'
-import { Redial } from '../../src/live/redial.js'
+import { Redial } from '../../src/live/protocol.js'
 import { type OnCursorRefused, Resume } from '../../src/live/resume.js'
 import { type Numbered, plain, T0 } from './sessions.js'
 

@@ -1,7 +1,7 @@
 import { type Gap, Gaps } from '../../src/delivery/gaps.js'
 import { CursorRefusedError, ServerError } from '../../src/errors.js'
 import type { CursorProtocol } from '../../src/live/protocol.js'
-import { Redial } from '../../src/live/redial.js'
+import { Redial } from '../../src/live/protocol.js'
 import { type OnCursorRefused, Resume } from '../../src/live/resume.js'
 import { marbles } from '../../src/testing/index.js'
 import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'

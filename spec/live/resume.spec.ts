@@ -1,6 +1,6 @@
 import { type Gap, Gaps } from '../../src/delivery/gaps.js'
 import { CursorRefusedError } from '../../src/errors.js'
-import { Redial } from '../../src/live/redial.js'
+import { Redial } from '../../src/live/protocol.js'
 import { Resume, type ResumeOptions } from '../../src/live/resume.js'
 import { marbles } from '../../src/testing/index.js'
 import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'

@@ -1,7 +1,7 @@
 import { EMPTY, Observable, Subject, type Subscription, timer } from 'rxjs'
 import { ConnectionClosedError, FrameError } from '../../src/errors.js'
-import { Control } from '../../src/live/control.js'
 import type { CursorProtocol } from '../../src/live/protocol.js'
+import { Control } from '../../src/live/protocol.js'
 import type { Connection, Dial } from '../../src/socket/socket.js'
 import { integer } from '../../src/testing/generate/random.js'
 

@@ -1,6 +1,6 @@
 import { ReconnectExhaustedError, RefusedError, ServerError, type StreamError } from '../errors.js'
 import { type BackoffOptions, backoffMs } from '../options/backoff.js'
-import { AskAgain, Redial } from './redial.js'
+import { AskAgain, Redial } from './protocol.js'
 
 /** When a lost connection is dialled again. */
 export interface ReconnectOptions extends BackoffOptions {

@@ -2,9 +2,8 @@ import { type Observable, of, startWith, switchMap, tap } from 'rxjs'
 import { Checkpoint, type CheckpointOptions, positionFormat } from '../delivery/checkpoint.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
 import type { Position } from '../delivery/position.js'
-import type { Control } from './control.js'
 import type { Progress, ProgressContext } from './progress.js'
-import type { CursorProtocol } from './protocol.js'
+import type { Control, CursorProtocol } from './protocol.js'
 import { type OnCursorRefused, Resume, type Start } from './resume.js'
 
 export interface CursorProgressOptions {

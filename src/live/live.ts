@@ -1,12 +1,10 @@
 import {
   asyncScheduler,
-  type BehaviorSubject,
   connect,
   defer,
   EMPTY,
   from,
   ignoreElements,
-  interval,
   merge,
   Observable,
   type ObservableInput,
@@ -21,14 +19,16 @@ import {
   timer,
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
-import { StreamCounts } from '../delivery/counts.js'
-import type { DeliverySource, Outcome } from '../delivery/delivery.js'
-import { type Gap, Gaps } from '../delivery/gaps.js'
-import { type Delivery, Ledger } from '../delivery/ledger.js'
-import type { StreamMetrics } from '../delivery/metrics.js'
+import type { Outcome } from '../delivery/delivery.js'
+import {
+  DeliveryStream,
+  type DeliveryStreamOptions,
+  type StreamOwner,
+} from '../delivery/delivery-stream.js'
+import type { Gap, Gaps } from '../delivery/gaps.js'
+import type { Delivery } from '../delivery/ledger.js'
+import type { StreamPosition } from '../delivery/metrics-report.js'
 import { type RejectedFrame, reject } from '../delivery/rejects.js'
-import { MetricsReport } from '../delivery/report.js'
-import type { StreamPosition } from '../delivery/snapshot.js'
 import {
   ConnectError,
   FrameError,
@@ -37,21 +37,18 @@ import {
   ServerError,
   StreamError,
 } from '../errors.js'
-import type { Log } from '../internal/log.js'
 import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
 import type { Connection, Dial, Received } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
 import { Attempts, type ReconnectOptions } from './attempts.js'
-import { Control } from './control.js'
 import { silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
-import type { Protocol, Request } from './protocol.js'
-import { ProbeEnded, Redial } from './redial.js'
+import { Control, ProbeEnded, type Protocol, Redial, type Request } from './protocol.js'
 
-/** What every live source knows of its config, defaults filled in. */
-export interface LiveOptions {
+/** The options of every live source, defaults filled in. */
+export interface LiveOptions extends DeliveryStreamOptions {
   readonly hosts: readonly [string, ...string[]]
   readonly reconnect: ReconnectOptions
   readonly connectTimeoutMs: number
@@ -59,10 +56,7 @@ export interface LiveOptions {
   readonly pauseCloseMs: number
   readonly maxFrameBytes: number
   readonly headers: Readonly<Record<string, string>>
-  readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
   readonly rejects: Partial<Observer<RejectedFrame>> | undefined
-  readonly gaps: Partial<Observer<Gap>> | undefined
-  readonly log: Log
 }
 
 export interface LiveSource<Event> {
@@ -80,26 +74,20 @@ export interface LiveSource<Event> {
   readonly dial?: Dial
 }
 
-const PUBLISH_EVERY_MS = 1000
-
 /**
  * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold; never
  * completes; errors only where going on is pointless.
  */
 export const live = <Event>(source: LiveSource<Event>): Observable<Event> =>
-  new Observable<Event>((subscriber) => new Stream(source, subscriber).start())
+  new Observable<Event>((subscriber) => new LiveStream(source, subscriber).start())
 
-class Stream<Event> implements DeliverySource {
-  queued = 0
-  unrouted = 0
-
+class LiveStream<Event> implements StreamOwner<Event> {
   // The connection that is open, what is spoken on it, and what ends it from within.
   #connection: Connection | undefined
   #protocol: Protocol<Event> | undefined
   #openedAt: number | undefined
   #interrupt$ = new Subject<never>()
   #leaveOutLargeFrames = false
-  #stopped = false
   // Why the last connection was ended by us.
   #hasDialled = false
   #redialled: string | undefined
@@ -109,15 +97,12 @@ class Stream<Event> implements DeliverySource {
   readonly #dial: Dial
   readonly #attempts: Attempts
   readonly #pressure: Pressure
-  readonly #gaps: Gaps
-  readonly #ledger: Ledger<Event>
+  readonly #stream: DeliveryStream<Event>
   readonly #progress: Progress<Event>
-  readonly #counts = new StreamCounts()
-  readonly #report: MetricsReport
 
   constructor(
     private readonly source: LiveSource<Event>,
-    private readonly subscriber: Subscriber<Event>,
+    subscriber: Subscriber<Event>,
   ) {
     this.#options = source.options
     this.#dial = source.dial ?? dialSocket
@@ -127,21 +112,12 @@ class Stream<Event> implements DeliverySource {
       resumed: () => this.#become('open'),
       close: () => this.#interrupt$.error(new Redial('the queues are full')),
     })
-    const { gaps, log } = source.options
-    this.#gaps = new Gaps(gaps, log)
-    this.#ledger = new Ledger<Event>(this, this)
-    this.#progress = source.progress(this.#gaps, {
-      log,
-      frontier: () => this.#ledger.frontier,
-      changed: () => this.#report.publish(),
+    this.#stream = new DeliveryStream<Event>(source.options, subscriber, this)
+    this.#progress = source.progress(this.#stream.gaps, {
+      log: source.options.log,
+      frontier: () => this.#stream.ledger.frontier,
+      changed: () => this.#stream.report.publish(),
     })
-    const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
-    this.#report = new MetricsReport(
-      source.options.metrics$,
-      numbers,
-      () => this.#standing,
-      this.#attempts.host,
-    )
   }
 
   start(): Subscription {
@@ -160,13 +136,12 @@ class Stream<Event> implements DeliverySource {
         ),
       ),
     )
-    const clock$ = quietly(interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())))
     const changes$ = quietly(this.source.changes$?.pipe(switchMap(() => this.#change())) ?? EMPTY)
     // The changes first: what they emit at once is the filter of the first dial.
-    const subscription = merge(changes$, work$, clock$).subscribe({
-      error: (error) => this.#fail(error),
+    const subscription = merge(changes$, work$, this.#stream.clock$).subscribe({
+      error: (error) => this.#stream.fail(error),
     })
-    subscription.add(() => this.#stop())
+    subscription.add(() => this.#stream.stop())
     return subscription
   }
 
@@ -192,7 +167,7 @@ class Stream<Event> implements DeliverySource {
       unfiltered: this.#progress.asksForFloor ?? false,
     }
     this.#protocol = protocol
-    this.#deliveredAtDial = this.#ledger.delivered
+    this.#deliveredAtDial = this.#stream.ledger.delivered
     const dialled$ = this.#dial({
       url: protocol.url(request),
       connectTimeoutMs,
@@ -244,30 +219,30 @@ class Stream<Event> implements DeliverySource {
 
   #receive(frame: Received): void {
     const protocol = this.#protocol as Protocol<Event>
-    this.#counts.frames += 1
+    this.#stream.counts.frames += 1
     const event = this.#decode(protocol, frame)
     if (event === undefined) return
     const position = protocol.cursorOf(event)
     const time_us = protocol.timeOf(event)
     if (!this.#isNew(event, protocol.host, position, time_us)) return
     if (protocol.wants(event)) this.#deliver(event, protocol.host, position, time_us)
-    else this.#counts.filtered += 1
+    else this.#stream.counts.filtered += 1
     if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
   }
 
   #deliver(event: Event, host: string, position: number, time_us: number): void {
-    this.#counts.eventAt(this.#connection?.heardAt ?? asyncScheduler.now(), time_us)
-    this.#ledger.deliver(event, host, position, time_us, this.subscriber, this.#progress.index)
+    const { index } = this.#progress
+    this.#stream.deliver(event, host, position, time_us, index, this.#connection?.heardAt)
   }
 
   #decode(protocol: Protocol<Event>, frame: Received): Event | undefined {
     const read = this.#read(protocol, frame)
     if (read instanceof Control) {
-      this.#counts.control += 1
+      this.#stream.counts.control += 1
       this.#progress.onControl(read, protocol.host)
       return undefined
     }
-    if (read !== undefined) this.#counts.events += 1
+    if (read !== undefined) this.#stream.counts.events += 1
     return read
   }
 
@@ -278,16 +253,16 @@ class Stream<Event> implements DeliverySource {
       return protocol.decode(frame)
     } catch (error) {
       if (!(error instanceof FrameError)) {
-        this.#counts.control += 1
+        this.#stream.counts.control += 1
         throw error
       }
-      this.#counts.rejected += 1
+      this.#stream.counts.rejected += 1
       // Before the position moves, and told after it has: it may be that of another log.
       const gap =
         frame instanceof LargeFrame ? this.#gapOf(protocol, error.place?.position) : undefined
       if (error.place !== undefined)
         this.#progress.onReject(protocol.host, error.place.position, error.place.time_us)
-      if (gap !== undefined) this.#gaps.report(gap)
+      if (gap !== undefined) this.#stream.gaps.report(gap)
       const kept = frame instanceof TextBytes ? frame.toFrame() : frame
       reject(this.#options.rejects, protocol.host, kept, error)
       return undefined
@@ -316,10 +291,10 @@ class Stream<Event> implements DeliverySource {
     try {
       if (this.#progress.onEvent(event, host, position, time_us)) return true
     } catch (error) {
-      this.#counts.duplicates += 1
+      this.#stream.counts.duplicates += 1
       throw error
     }
-    this.#counts.duplicates += 1
+    this.#stream.counts.duplicates += 1
     return false
   }
 
@@ -363,31 +338,30 @@ class Stream<Event> implements DeliverySource {
     const error = this.#meaningOf(thrown)
     if (!error.retryable) throw error
     if (error instanceof FrameTooLargeError) this.#metLargeFrame(error)
-    this.#report.backoffMs = this.#attempts.afterEnd(error, openMs)
+    this.#stream.report.backoffMs = this.#attempts.afterEnd(error, openMs)
     // Our own redials are no failures: nobody waits, unless they lead nowhere.
-    const isOurs = error instanceof Redial && this.#report.backoffMs === 0
+    const isOurs = error instanceof Redial && this.#stream.report.backoffMs === 0
     this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
-    if (!isOurs) this.#report.waiting(this.#attempts.host, this.#attempts.count, error)
-    return timer(this.#report.backoffMs).pipe(
+    if (!isOurs) this.#stream.report.waiting(this.#attempts.host, this.#attempts.count, error)
+    return timer(this.#stream.report.backoffMs).pipe(
       switchMap(() => this.#whenWanted()),
       tap(() => {
-        if (!(error instanceof ProbeEnded)) this.#counts.reconnects += 1
+        if (!(error instanceof ProbeEnded)) this.#stream.counts.reconnects += 1
       }),
     )
   }
 
   /** Yields when no queue is full. */
   #whenWanted(): Observable<unknown> {
-    this.#report.backoffMs = 0
-    if (this.#pressure.high && this.#report.state !== 'paused') this.#become('paused')
+    this.#stream.report.backoffMs = 0
+    if (this.#pressure.high && this.#stream.report.state !== 'paused') this.#become('paused')
     return this.#pressure.low()
   }
 
   /** Events that came before are no progress, however often a server sends them. */
   get #hasProgressed(): boolean {
-    return (
-      this.#ledger.delivered > this.#deliveredAtDial && (this.#progress.hasAdvanced?.() ?? true)
-    )
+    const hasDelivered = this.#stream.ledger.delivered > this.#deliveredAtDial
+    return hasDelivered && (this.#progress.hasAdvanced?.() ?? true)
   }
 
   /**
@@ -437,7 +411,7 @@ class Stream<Event> implements DeliverySource {
     const from = this.#progress.last?.position
     // Without a count: until we ask for large frames again, the server leaves out every one.
     if (from !== undefined)
-      this.#gaps.report({
+      this.#stream.gaps.report({
         host: this.#endpoint,
         from,
         to: undefined,
@@ -452,72 +426,19 @@ class Stream<Event> implements DeliverySource {
   }
 
   #leave(): void {
-    this.#counts.bytes += this.#connection?.bytes ?? 0
+    this.#stream.counts.bytes += this.#connection?.bytes ?? 0
     this.#connection = undefined
     this.#openedAt = undefined
     this.#pressure.disconnected()
   }
 
-  // --- What operators ask of the source ---
+  // --- What its deliveries ask ---
 
-  get closed(): boolean {
-    return this.#stopped && this.#ledger.open === 0
+  get host(): string {
+    return this.#attempts.host
   }
 
-  pause(): void {
-    if (!this.#stopped) this.#pressure.pause()
-  }
-
-  resume(): void {
-    if (!this.#stopped) this.#pressure.resume()
-  }
-
-  flush(): PromiseLike<void> | undefined {
-    return this.#progress.flush()
-  }
-
-  // --- The end ---
-
-  settled(delivery: Delivery<Event>, outcome: Outcome): void {
-    if (outcome === 'dropped') this.#gaps.drop(delivery, this.#progress.last !== undefined)
-    this.#progress.settled(delivery, outcome)
-    // The clock has stopped with the stream. Drops are still told together.
-    if (!this.#stopped) return
-    if (this.#ledger.open === 0) this.#report.publish()
-    else this.#report.tell()
-  }
-
-  #fail(error: unknown): void {
-    this.#report.failed(this.#attempts.host, error)
-    this.subscriber.error(error)
-  }
-
-  /**
-   * The progress is told of its end and not of a lost connection: the event that ended the
-   * subscription is yet to be acked.
-   */
-  #stop(): void {
-    this.#leave()
-    this.#stopped = true
-    this.#progress.stop()
-    this.#report.ended(this.#attempts.host)
-  }
-
-  /** The host as positions and gaps name it. */
-  get #endpoint(): string {
-    return this.#protocol?.host ?? this.#attempts.host
-  }
-
-  #become(state: 'connecting' | 'open' | 'paused'): void {
-    const redialled = this.#redialled
-    this.#report.become({
-      state,
-      host: this.#attempts.host,
-      ...(redialled !== undefined && { redialled }),
-    })
-  }
-
-  get #standing(): StreamPosition {
+  get position(): StreamPosition {
     return {
       wire: this.#protocol?.wire,
       compression: this.#protocol?.compression,
@@ -526,6 +447,51 @@ class Stream<Event> implements DeliverySource {
       checkpoint: this.#progress.checkpoint,
       checkpointErrors: this.#progress.checkpointErrors,
     }
+  }
+
+  get canResend(): boolean {
+    return this.#progress.last !== undefined
+  }
+
+  paused(): void {
+    this.#pressure.pause()
+  }
+
+  resumed(): void {
+    this.#pressure.resume()
+  }
+
+  settled(delivery: Delivery<Event>, outcome: Outcome): void {
+    this.#progress.settled(delivery, outcome)
+  }
+
+  flush(): PromiseLike<void> | undefined {
+    return this.#progress.flush()
+  }
+
+  /**
+   * Calls `progress.stop()`, not `disconnected()`: the event that ended the subscription still has
+   * to be acked.
+   */
+  stopped(): void {
+    this.#leave()
+    this.#progress.stop()
+  }
+
+  // --- Words for the metrics and gaps ---
+
+  /** The host as positions and gaps name it. */
+  get #endpoint(): string {
+    return this.#protocol?.host ?? this.#attempts.host
+  }
+
+  #become(state: 'connecting' | 'open' | 'paused'): void {
+    const redialled = this.#redialled
+    this.#stream.report.become({
+      state,
+      host: this.#attempts.host,
+      ...(redialled !== undefined && { redialled }),
+    })
   }
 }
 

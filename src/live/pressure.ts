@@ -10,13 +10,12 @@ export interface PressureHandlers {
 }
 
 /**
- * Back pressure of all queues together. First the reading stops, and TCP pushes back to the server;
- * since servers cut a reader that stays blocked, the connection ends before they do, and comes back
- * by cursor.
+ * Backpressure of all queues together. First the reading stops, so that TCP slows the server down.
+ * Servers cut a reader that stays blocked; before they do, the connection is closed, to be dialled
+ * again at the resume cursor.
  */
 export class Pressure {
-  // How many queues want no more for now.
-  #pauses = 0
+  #high = false
   #connection: Connection | undefined
   #closing: Subscription | undefined
   readonly #resumed$ = new Subject<void>()
@@ -26,14 +25,15 @@ export class Pressure {
     private readonly handlers: PressureHandlers,
   ) {}
 
+  /** Whether a queue is full. */
   get high(): boolean {
-    return this.#pauses > 0
+    return this.#high
   }
 
   /** A connection opened; a queue may have filled before it did. */
   opened(connection: Connection): void {
     this.#connection = connection
-    if (this.high) this.#suspend()
+    if (this.#high) this.#suspend()
   }
 
   disconnected(): void {
@@ -42,13 +42,12 @@ export class Pressure {
   }
 
   pause(): void {
-    this.#pauses += 1
-    if (this.#pauses === 1) this.#suspend()
+    this.#high = true
+    this.#suspend()
   }
 
   resume(): void {
-    this.#pauses -= 1
-    if (this.high) return
+    this.#high = false
     this.#closing?.unsubscribe()
     if (this.#connection !== undefined) {
       this.handlers.resumed()
@@ -59,7 +58,7 @@ export class Pressure {
 
   /** Yields when no queue is full. */
   low(): Observable<unknown> {
-    return this.high ? this.#resumed$.pipe(take(1)) : of(undefined)
+    return this.#high ? this.#resumed$.pipe(take(1)) : of(undefined)
   }
 
   #suspend(): void {

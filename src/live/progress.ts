@@ -4,8 +4,7 @@ import type { Settlement } from '../delivery/ledger.js'
 import type { Position } from '../delivery/position.js'
 import type { Log } from '../internal/log.js'
 import type { Connection } from '../socket/socket.js'
-import type { Control } from './control.js'
-import type { Protocol } from './protocol.js'
+import type { Control, Protocol } from './protocol.js'
 
 /**
  * What "where are we" and "done" mean to one subscription of a source. {@link CursorProgress} asks

@@ -1,8 +1,13 @@
 import type { CompressionStatus } from '../delivery/metrics.js'
-import type { ConnectError, FrameError, RefusedError, ServerError, StreamError } from '../errors.js'
+import {
+  type ConnectError,
+  type FrameError,
+  type RefusedError,
+  type ServerError,
+  StreamError,
+} from '../errors.js'
 import type { Frame } from '../socket/frame.js'
 import type { TextBytes } from '../socket/text-bytes.js'
-import type { Control } from './control.js'
 
 /** All that differs between two streams: how to speak to one host. */
 export interface Protocol<Event> {
@@ -105,3 +110,35 @@ export interface Request {
 const FIRST_TIME_CURSOR = 1e15
 
 export const isTimeCursor = (cursor: number): boolean => cursor >= FIRST_TIME_CURSOR
+
+// --- What a connection may tell besides events ---
+
+/** A frame that is no event, but tells something about the stream. */
+export class Control {
+  constructor(
+    /** What the server calls it. */
+    readonly name: string,
+    readonly message = '',
+  ) {}
+}
+
+/**
+ * A connection that we end ourselves in order to dial again: no failure, and no backoff. Never
+ * leaves this library.
+ */
+export class Redial extends StreamError {
+  readonly code = 'REDIAL'
+  readonly retryable = true
+}
+
+/**
+ * The answer to our cursor leads to another question. Too many in a row are a failure after all.
+ * Never leaves this library.
+ */
+export class AskAgain extends Redial {}
+
+/**
+ * A dial that was to show what a host speaks, and has shown it. The next one is still the same
+ * attempt. Never leaves this library.
+ */
+export class ProbeEnded extends Redial {}

@@ -11,8 +11,7 @@ import {
   type Held,
   NOTHING_HELD,
 } from './cursor-request.js'
-import { type CursorProtocol, isTimeCursor } from './protocol.js'
-import { AskAgain } from './redial.js'
+import { AskAgain, type CursorProtocol, isTimeCursor } from './protocol.js'
 
 /**
  * What to do when a server cannot serve the position asked for: end the stream, or go on from

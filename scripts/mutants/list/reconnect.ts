@@ -46,9 +46,9 @@ export const RECONNECT: readonly Mutant[] = [
   },
   {
     name: 'the first queue that has room resumes the source, whatever the others say',
-    file: 'src/live/pressure.ts',
-    find: 'if (this.high) return\n    this.#closing',
-    replace: 'this.#closing',
+    file: 'src/delivery/delivery-stream.ts',
+    find: 'if (this.#pauses === 0 && !this.#stopped) this.owner.resumed()',
+    replace: 'if (!this.#stopped) this.owner.resumed()',
     specs: ['spec/live/pause.spec.ts'],
   },
   {
@@ -61,7 +61,7 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'a connection that opens under full queues is read',
     file: 'src/live/pressure.ts',
-    find: 'if (this.high) this.#suspend()',
+    find: 'if (this.#high) this.#suspend()',
     replace: '',
     specs: ['spec/live/pause.spec.ts'],
   },

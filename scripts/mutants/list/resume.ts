@@ -99,8 +99,8 @@ export const RESUMPTION: readonly Mutant[] = [
   {
     name: 'filters that come at once are a change of the first dial',
     file: 'src/live/live.ts',
-    find: 'merge(changes$, work$, clock$)',
-    replace: 'merge(work$, clock$, changes$)',
+    find: 'merge(changes$, work$, this.#stream.clock$)',
+    replace: 'merge(work$, this.#stream.clock$, changes$)',
     specs: [TRAPS],
     tests: 'BehaviorSubject',
   },

@@ -53,8 +53,8 @@ export const WIRES: readonly Mutant[] = [
   {
     name: 'the page of a listing is saved before its repos are done',
     file: 'src/sources/repos/listing.ts',
-    find: 'this.#bookmark.position(this.#ledger.frontier?.event.page)',
-    replace: 'this.#bookmark.position(undefined)',
+    find: 'this.#pages.position(this.#stream.ledger.frontier?.event.page)',
+    replace: 'this.#pages.position(undefined)',
     specs: ['spec/sources/repos/checkpoint.spec.ts'],
   },
   {

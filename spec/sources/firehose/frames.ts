@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { CidLinkWrapper, encode, toBytes } from '@atcute/cbor'
 import { wantedBy } from '../../../src/atproto/filters.js'
 import type { EventFilters, FirehoseEvent } from '../../../src/index.js'
-import { Control } from '../../../src/live/control.js'
+import { Control } from '../../../src/live/protocol.js'
 import { eachEvent } from '../../../src/sources/firehose/events.js'
 import { readMessage } from '../../../src/sources/firehose/message.js'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { type EventFilters, wantedBy } from '../../../src/atproto/filters.js'
-import { Control } from '../../../src/live/control.js'
+import { Control } from '../../../src/live/protocol.js'
 import { wantsAny } from '../../../src/sources/firehose/events.js'
 import { type Message, readMessage } from '../../../src/sources/firehose/message.js'
 import { unwantedMessage } from '../../../src/sources/firehose/skim-message.js'

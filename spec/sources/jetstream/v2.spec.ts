@@ -1,7 +1,7 @@
 import { recordChecker } from '../../../src/atproto/records.js'
 import { FrameError, ServerError } from '../../../src/errors.js'
 import type { JetstreamEvent } from '../../../src/events.js'
-import { Control } from '../../../src/live/control.js'
+import { Control } from '../../../src/live/protocol.js'
 import { eager } from '../../../src/sources/jetstream/decoding.js'
 import type { JetstreamFilters } from '../../../src/sources/jetstream/filters.js'
 import { microseconds } from '../../../src/sources/jetstream/time.js'

@@ -1,6 +1,6 @@
 import { encode } from '@atcute/cbor'
 import { FrameError, ServerError } from '../../../src/errors.js'
-import { Control } from '../../../src/live/control.js'
+import { Control } from '../../../src/live/protocol.js'
 import { type Message, readMessage } from '../../../src/sources/labels/message.js'
 import { errorFrame, frameOf, join, T0 } from '../firehose/frames.js'
 import { label, labelsFrame, SRC, signature } from './streams.js'

@@ -2,7 +2,7 @@ import { CidLinkWrapper } from '@atcute/cbor'
 import { type Body, isObject, positionOfBody, readFrame } from '../../atproto/frame.js'
 import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
-import { Control } from '../../live/control.js'
+import { Control } from '../../live/protocol.js'
 
 /** One message of the firehose: for a commit, all its operations. */
 export interface Message {

@@ -1,7 +1,7 @@
 import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { CursorProtocol } from '../../live/protocol.js'
-import { ProbeEnded, Redial } from '../../live/redial.js'
+import { ProbeEnded, Redial } from '../../live/protocol.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'

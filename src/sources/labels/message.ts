@@ -1,7 +1,7 @@
 import { type Body, positionOfBody, readFrame } from '../../atproto/frame.js'
 import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
-import { Control } from '../../live/control.js'
+import { Control } from '../../live/protocol.js'
 import type { Frame } from '../../socket/frame.js'
 import { type LabelEvent, readLabel } from './label.js'
 

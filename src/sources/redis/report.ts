@@ -1,5 +1,5 @@
 import type { ConnectionStatus } from '../../delivery/metrics.js'
-import { snapshotOf } from '../../delivery/snapshot.js'
+import { snapshotOf } from '../../delivery/metrics-report.js'
 import type { StreamError } from '../../errors.js'
 import { tell } from '../../internal/tell.js'
 import type { StreamOptions } from './config.js'

@@ -1,12 +1,10 @@
 import {
   asapScheduler,
-  asyncScheduler,
   concat,
   defer,
   EMPTY,
   from,
   ignoreElements,
-  interval,
   merge,
   type Observable,
   observeOn,
@@ -22,13 +20,9 @@ import {
   timer,
 } from 'rxjs'
 import { Checkpoint, type CheckpointOptions } from '../../delivery/checkpoint.js'
-import { StreamCounts } from '../../delivery/counts.js'
-import type { DeliverySource, Outcome } from '../../delivery/delivery.js'
-import { Gaps } from '../../delivery/gaps.js'
-import { type Delivery, Ledger } from '../../delivery/ledger.js'
+import { DeliveryStream, type StreamOwner } from '../../delivery/delivery-stream.js'
+import type { StreamPosition } from '../../delivery/metrics-report.js'
 import { reject } from '../../delivery/rejects.js'
-import { MetricsReport } from '../../delivery/report.js'
-import type { StreamPosition } from '../../delivery/snapshot.js'
 import { FrameError, StreamError } from '../../errors.js'
 import type { ListingOptions } from './config.js'
 import { type RepoEvent, readRepo } from './events.js'
@@ -45,71 +39,59 @@ export interface ListedRepo {
   readonly page: PageMark
 }
 
-const PUBLISH_EVERY_MS = 1000
-
 /**
  * The listing of one host. A page is asked for when the one before is emitted and no queue is full,
  * so that one at most is in hand. A page is done when all its repos are; the end is saved when
  * nothing else is left to do.
  */
-export class Listing implements DeliverySource {
-  queued = 0
-  unrouted = 0
+export class Listing implements StreamOwner<ListedRepo> {
+  readonly host: string
+  // The server lists a dropped repo again only from its first page.
+  readonly canResend = false
 
-  // How many queues want no more for now.
-  #pauses = 0
-  #stopped = false
   readonly #resumed$ = new Subject<void>()
   readonly #idle$ = new Subject<void>()
 
-  readonly #bookmark: PageCursor
+  readonly #pages: PageCursor
   readonly #repeats = new Repeats()
-  readonly #waits: ListingRetries
-  readonly #gaps: Gaps
-  readonly #ledger: Ledger<ListedRepo>
-  readonly #checkpoint: Checkpoint<ListingPosition> | undefined
+  readonly #retries: ListingRetries
   // Its frames are the entries of the pages.
-  readonly #counts = new StreamCounts()
-  readonly #report: MetricsReport
+  readonly #stream: DeliveryStream<ListedRepo>
+  readonly #checkpoint: Checkpoint<ListingPosition> | undefined
 
   constructor(
     private readonly options: ListingOptions,
     private readonly subscriber: Subscriber<ListedRepo>,
   ) {
-    const { host, cursor, checkpoint, reconnect, gaps, log, metrics$ } = options
-    this.#bookmark = new PageCursor(cursor)
-    this.#waits = new ListingRetries(host, reconnect)
-    this.#gaps = new Gaps(gaps, log)
-    this.#ledger = new Ledger<ListedRepo>(this, this)
+    const { host, cursor, checkpoint, reconnect } = options
+    this.host = host
+    this.#pages = new PageCursor(cursor)
+    this.#retries = new ListingRetries(host, reconnect)
+    this.#stream = new DeliveryStream<ListedRepo>(options, subscriber, this)
     this.#checkpoint = checkpoint && this.#checkpointIn(checkpoint)
-    const numbers = { counts: this.#counts, ledger: this.#ledger, gaps: this.#gaps }
-    this.#report = new MetricsReport(metrics$, numbers, () => this.#standing, host)
   }
 
   start(): Subscription {
     const pages$ = defer(() => this.#step()).pipe(
       retry({ delay: (error) => this.#wait(error) }),
-      repeat({ delay: () => (this.#bookmark.isOver ? EMPTY : this.#whenWanted()) }),
+      repeat({ delay: () => (this.#pages.isOver ? EMPTY : this.#whenWanted()) }),
     )
     const work$ = concat(pages$, this.#whenIdle(), this.#whenSaved())
-    const clock$ = merge(
-      interval(PUBLISH_EVERY_MS).pipe(tap(() => this.#report.publish())),
-      this.#saving(),
-    )
-    const subscription = new Subscription(() => this.#stop())
-    this.#report.publish()
+    const clock$ = merge(this.#stream.clock$, this.#saving())
+    const subscription = new Subscription(() => this.#stream.stop())
+    this.#stream.report.publish()
     subscription.add(
       this.#load().subscribe({
         next: () => {
-          subscription.add(clock$.subscribe({ error: (error) => this.#fail(error) }))
+          subscription.add(clock$.subscribe({ error: (error) => this.#stream.fail(error) }))
           subscription.add(
             work$.subscribe({
-              error: (error) => this.#fail(error),
+              error: (error) => this.#stream.fail(error),
               complete: () => this.subscriber.complete(),
             }),
           )
         },
-        error: (error) => this.#fail(error),
+        error: (error) => this.#stream.fail(error),
       }),
     )
     return subscription
@@ -120,40 +102,40 @@ export class Listing implements DeliverySource {
   /** Emits what is in hand, or asks for the next page. */
   #step(): Observable<unknown> {
     // Of a listing that was completed by an earlier run nothing is left.
-    if (this.#bookmark.isOver) return EMPTY
-    if (!this.#bookmark.hasLines)
+    if (this.#pages.isOver) return EMPTY
+    if (!this.#pages.hasItems)
       return fetchPage(this.#url(), this.options.request).pipe(tap((body) => this.#receive(body)))
     this.#emit()
     return EMPTY
   }
 
   #url(): string {
-    const url = new URL(this.options.host)
-    const { next } = this.#bookmark
+    const url = new URL(this.host)
+    const { next } = this.#pages
     url.searchParams.set('limit', String(this.options.limit))
     if (next !== undefined) url.searchParams.set('cursor', next)
     return url.href
   }
 
   #receive({ text, bytes }: Body): void {
-    this.#counts.bytes += bytes
+    this.#stream.counts.bytes += bytes
     const page = readPage(text)
-    this.#repeats.check(this.#bookmark.next, page)
-    this.#waits.progressed()
-    this.#bookmark.turnTo(page)
-    this.#report.become({ state: this.#pauses > 0 ? 'paused' : 'open', host: this.options.host })
+    this.#repeats.check(this.#pages.next, page)
+    this.#retries.progressed()
+    this.#pages.turnTo(page)
+    this.#become(this.#stream.isPaused ? 'paused' : 'open')
     this.#emit()
   }
 
   /** What must happen before the next request; throws what ends the listing. */
   #wait(error: unknown): Observable<unknown> {
     if (!(error instanceof StreamError)) throw error
-    this.#report.backoffMs = this.#waits.after(error)
-    this.#counts.reconnects += 1
-    this.#report.waiting(this.options.host, this.#waits.attempt, error)
-    return timer(this.#report.backoffMs).pipe(
+    this.#stream.report.backoffMs = this.#retries.after(error)
+    this.#stream.counts.reconnects += 1
+    this.#stream.report.waiting(this.host, this.#retries.attempt, error)
+    return timer(this.#stream.report.backoffMs).pipe(
       tap(() => {
-        this.#report.backoffMs = 0
+        this.#stream.report.backoffMs = 0
       }),
       switchMap(() => this.#whenWanted()),
     )
@@ -161,32 +143,24 @@ export class Listing implements DeliverySource {
 
   /** Yields when no queue is full. */
   #whenWanted(): Observable<unknown> {
-    // Later than the call: whoever resumes us is in the midst of its own work.
-    return this.#pauses === 0
-      ? of(undefined)
-      : this.#resumed$.pipe(take(1), observeOn(asapScheduler))
+    // Asynchronously: the operator that resumes us has not finished its own work.
+    return this.#stream.isPaused
+      ? this.#resumed$.pipe(take(1), observeOn(asapScheduler))
+      : of(undefined)
   }
 
   // --- From repo to repo ---
 
   #emit(): void {
-    while (this.#bookmark.hasLines && this.#pauses === 0 && !this.subscriber.closed) {
-      const line = this.#bookmark.take()
-      this.#counts.frames += 1
-      const repo = this.#read(line)
+    while (this.#pages.hasItems && !this.#stream.isPaused && !this.subscriber.closed) {
+      const item = this.#pages.take()
+      this.#stream.counts.frames += 1
+      const repo = this.#read(item)
       if (repo === undefined) continue
-      this.#counts.events += 1
-      this.#counts.eventAt(asyncScheduler.now(), 0)
-      if (this.#repeats.isRepeat(repo)) this.#counts.duplicates += 1
-      else
-        this.#ledger.deliver(
-          { repo, page: line.page },
-          this.options.host,
-          line.page.number,
-          0,
-          this.subscriber,
-          line.index,
-        )
+      this.#stream.counts.events += 1
+      const { page, index } = item
+      if (this.#repeats.isRepeat(repo)) this.#stream.counts.duplicates += 1
+      else this.#stream.deliver({ repo, page }, this.host, page.number, 0, index)
     }
   }
 
@@ -195,8 +169,8 @@ export class Listing implements DeliverySource {
       return readRepo(value, page.number)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      this.#counts.rejected += 1
-      reject(this.options.rejects, this.options.host, jsonOf(value), error)
+      this.#stream.counts.rejected += 1
+      reject(this.options.rejects, this.host, jsonOf(value), error)
       return undefined
     }
   }
@@ -204,10 +178,10 @@ export class Listing implements DeliverySource {
   // --- What is done ---
 
   #checkpointIn({ store }: CheckpointOptions): Checkpoint<ListingPosition> {
-    const done = () => this.#bookmark.position(this.#ledger.frontier?.event.page)
-    return new Checkpoint(store, `repos ${this.options.host}`, listingFormat, done, () => {
-      this.#report.publish()
-      if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
+    const done = () => this.#pages.position(this.#stream.ledger.frontier?.event.page)
+    return new Checkpoint(store, `repos ${this.host}`, listingFormat, done, () => {
+      this.#stream.report.publish()
+      if (this.#stream.isStopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
     })
   }
 
@@ -216,7 +190,7 @@ export class Listing implements DeliverySource {
     return (this.#checkpoint?.load$() ?? of(undefined)).pipe(
       tap((saved) => {
         if (saved !== undefined && !(saved.completed && this.options.onCompleted === 'restart'))
-          this.#bookmark.startFrom(saved)
+          this.#pages.startFrom(saved)
       }),
     )
   }
@@ -231,7 +205,7 @@ export class Listing implements DeliverySource {
   /** Completes when nothing is open. */
   #whenIdle(): Observable<never> {
     return defer(() =>
-      this.#ledger.open === 0 ? EMPTY : this.#idle$.pipe(take(1), ignoreElements()),
+      this.#stream.ledger.open === 0 ? EMPTY : this.#idle$.pipe(take(1), ignoreElements()),
     )
   }
 
@@ -247,59 +221,42 @@ export class Listing implements DeliverySource {
     )
   }
 
-  settled(delivery: Delivery<ListedRepo>, outcome: Outcome): void {
-    if (outcome === 'dropped') this.#gaps.drop(delivery, false)
-    if (this.#stopped) this.#checkpoint?.save()
-    if (this.#ledger.open === 0) this.#idle$.next()
-    // The clock has stopped with the listing.
-    if (this.#stopped) this.#report.publish()
+  // --- What its deliveries ask ---
+
+  /** In pages. */
+  get position(): StreamPosition {
+    return {
+      cursor: this.#pages.page === 0 ? undefined : this.#pages.page,
+      checkpoint: this.#checkpoint?.saved?.pages,
+      checkpointErrors: this.#checkpoint?.errors,
+    }
   }
 
-  // --- What operators ask of the source ---
-
-  get closed(): boolean {
-    return this.#stopped && this.#ledger.open === 0
+  paused(): void {
+    if (this.#stream.report.state === 'open') this.#become('paused')
   }
 
-  pause(): void {
-    this.#pauses += 1
-    if (this.#report.state === 'open')
-      this.#report.become({ state: 'paused', host: this.options.host })
-  }
-
-  resume(): void {
-    this.#pauses -= 1
-    if (this.#pauses > 0) return
-    if (this.#report.state === 'paused')
-      this.#report.become({ state: 'open', host: this.options.host })
+  resumed(): void {
+    if (this.#stream.report.state === 'paused') this.#become('open')
     this.#resumed$.next()
+  }
+
+  settled(): void {
+    if (this.#stream.isStopped) this.#checkpoint?.save()
+    if (this.#stream.ledger.open === 0) this.#idle$.next()
   }
 
   flush(): PromiseLike<void> | undefined {
     const checkpoint = this.#checkpoint
-    // Not at once: it may be asked for in the very call whose delivery is the last one.
+    // Not at once: it may be called while the last delivery is still open.
     return checkpoint && Promise.resolve().then(() => checkpoint.flush())
   }
 
-  // --- The end ---
-
-  #fail(error: unknown): void {
-    this.#report.failed(this.options.host, error)
-    this.subscriber.error(error)
-  }
-
-  #stop(): void {
-    this.#stopped = true
+  stopped(): void {
     this.#checkpoint?.save()
-    this.#report.ended(this.options.host)
   }
 
-  /** In pages. */
-  get #standing(): StreamPosition {
-    return {
-      cursor: this.#bookmark.page === 0 ? undefined : this.#bookmark.page,
-      checkpoint: this.#checkpoint?.saved?.pages,
-      checkpointErrors: this.#checkpoint?.errors,
-    }
+  #become(state: 'open' | 'paused'): void {
+    this.#stream.report.become({ state, host: this.host })
   }
 }

@@ -18,7 +18,7 @@ export interface PageItem {
 /** Where one reading of a listing is: which page is in hand, how far, and what to ask for next. */
 export class PageCursor {
   #page: PageMark
-  #lines: readonly unknown[] = []
+  #items: readonly unknown[] = []
   #index = 0
   #next: string | undefined
   #ended = false
@@ -46,19 +46,19 @@ export class PageCursor {
   }
 
   /** Whether something of the page in hand is left. */
-  get hasLines(): boolean {
-    return this.#index < this.#lines.length
+  get hasItems(): boolean {
+    return this.#index < this.#items.length
   }
 
   /** Whether all of the listing is taken. */
   get isOver(): boolean {
-    return this.#ended && !this.hasLines
+    return this.#ended && !this.hasItems
   }
 
   turnTo({ next, repos }: Page): void {
     // An empty page is an end, and no page.
     if (repos.length > 0) this.#page = { number: this.#page.number + 1, cursor: this.#next }
-    this.#lines = repos
+    this.#items = repos
     this.#index = 0
     this.#next = next
     this.#ended = next === undefined
@@ -68,7 +68,7 @@ export class PageCursor {
   take(): PageItem {
     const index = this.#index
     this.#index += 1
-    return { value: this.#lines[index], page: this.#page, index }
+    return { value: this.#items[index], page: this.#page, index }
   }
 
   /**
@@ -76,7 +76,7 @@ export class PageCursor {
    * before the first page is.
    */
   position(oldest: PageMark | undefined): ListingPosition | undefined {
-    const page = oldest ?? (this.hasLines ? this.#page : undefined)
+    const page = oldest ?? (this.hasItems ? this.#page : undefined)
     if (page !== undefined) return at(page.number - 1, page.cursor)
     return this.#ended
       ? { pages: this.#page.number, completed: true }

@@ -1,0 +1,140 @@
+import {
+  asyncScheduler,
+  type BehaviorSubject,
+  ignoreElements,
+  interval,
+  type Observable,
+  type Observer,
+  type Subscriber,
+  tap,
+} from 'rxjs'
+import type { Log } from '../internal/log.js'
+import type { DeliverySource, Outcome } from './delivery.js'
+import { type Gap, Gaps } from './gaps.js'
+import { type Delivery, Ledger, type Settlement } from './ledger.js'
+import type { StreamMetrics } from './metrics.js'
+import { MetricsReport, StreamCounts, type StreamPosition } from './metrics-report.js'
+
+/** Where one subscription's metrics, gaps and warnings go. */
+export interface DeliveryStreamOptions {
+  readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
+  readonly gaps: Partial<Observer<Gap>> | undefined
+  readonly log: Log
+}
+
+/** The source that composes a {@link DeliveryStream}: what differs from one source to the next. */
+export interface StreamOwner<Event> extends Settlement<Event> {
+  /** The host that metrics name. */
+  readonly host: string
+  /** Read for each metrics snapshot. */
+  readonly position: StreamPosition
+  /** Whether the server sends a dropped event again when asked for its position. */
+  readonly canResend: boolean
+  /** A queue is full, the first one. */
+  paused(): void
+  /** No queue is full any more. */
+  resumed(): void
+  /** See {@link DeliverySource.flush}. */
+  flush(): PromiseLike<void> | undefined
+  /** The subscription has ended. Open deliveries may still be settled. */
+  stopped(): void
+}
+
+const PUBLISH_EVERY_MS = 1000
+
+/**
+ * One subscription of any source, from the moment an event is read: counts and delivers events,
+ * adds up the pauses of the operators, reports gaps, publishes metrics, and ends.
+ */
+export class DeliveryStream<Event> implements DeliverySource, Settlement<Event> {
+  queued = 0
+  unrouted = 0
+  readonly counts = new StreamCounts()
+  readonly gaps: Gaps
+  readonly ledger: Ledger<Event>
+  readonly report: MetricsReport
+  // How many queues are full.
+  #pauses = 0
+  #stopped = false
+
+  constructor(
+    { metrics$, gaps, log }: DeliveryStreamOptions,
+    private readonly subscriber: Subscriber<Event>,
+    private readonly owner: StreamOwner<Event>,
+  ) {
+    this.gaps = new Gaps(gaps, log)
+    this.ledger = new Ledger<Event>(this, this)
+    this.report = new MetricsReport(metrics$, this, () => owner.position, owner.host)
+  }
+
+  /** Publishes the metrics every second. */
+  readonly clock$: Observable<never> = interval(PUBLISH_EVERY_MS).pipe(
+    tap(() => this.report.publish()),
+    ignoreElements(),
+  )
+
+  /** Emits one event as a delivery. `heardAt`: when it arrived, in unix milliseconds. */
+  deliver(
+    event: Event,
+    host: string,
+    position: number,
+    time_us: number,
+    index: number,
+    heardAt: number = asyncScheduler.now(),
+  ): void {
+    this.counts.eventAt(heardAt, time_us)
+    this.ledger.deliver(event, host, position, time_us, this.subscriber, index)
+  }
+
+  settled(delivery: Delivery<Event>, outcome: Outcome): void {
+    if (outcome === 'dropped') this.gaps.drop(delivery, this.owner.canResend)
+    this.owner.settled(delivery, outcome)
+    // The clock has stopped with the stream. Drops are still reported together.
+    if (!this.#stopped) return
+    if (this.ledger.open === 0) this.report.publish()
+    else this.report.publishCounters()
+  }
+
+  // --- What operators ask of the source ---
+
+  get closed(): boolean {
+    return this.#stopped && this.ledger.open === 0
+  }
+
+  pause(): void {
+    this.#pauses += 1
+    if (this.#pauses === 1 && !this.#stopped) this.owner.paused()
+  }
+
+  resume(): void {
+    this.#pauses -= 1
+    if (this.#pauses === 0 && !this.#stopped) this.owner.resumed()
+  }
+
+  flush(): PromiseLike<void> | undefined {
+    return this.owner.flush()
+  }
+
+  // --- What its owner asks ---
+
+  get isPaused(): boolean {
+    return this.#pauses > 0
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped
+  }
+
+  /** Errors the subscriber; metrics name the reason. */
+  fail(error: unknown): void {
+    this.report.failed(this.owner.host, error)
+    this.subscriber.error(error)
+  }
+
+  /** Called when the subscription ends, whatever ended it. */
+  stop(): void {
+    this.#stopped = true
+    this.owner.stopped()
+    this.report.ended(this.owner.host)
+  }
+}

@@ -1,0 +1,166 @@
+import { asyncScheduler, type BehaviorSubject } from 'rxjs'
+import { StreamError } from '../errors.js'
+import { tell } from '../internal/tell.js'
+import type { Gaps } from './gaps.js'
+import type { Ledger } from './ledger.js'
+import type { CompressionStatus, ConnectionStatus, StreamMetrics } from './metrics.js'
+
+/**
+ * What a stream counts by itself; the ledger and the progress have counters of their own. Mutated
+ * for each frame, read when metrics are published.
+ */
+export class StreamCounts {
+  frames = 0
+  control = 0
+  rejected = 0
+  events = 0
+  duplicates = 0
+  filtered = 0
+  reconnects = 0
+  /** Without those of the open connection. */
+  bytes = 0
+  // Always numbers, never undefined: V8 then updates the field in place instead of boxing each
+  // value.
+  #lastEventAt = -1
+  #lastTimeUs = 0
+
+  /** An event arrived: `at` in unix milliseconds, its own time in microseconds, or 0. */
+  eventAt(at: number, time_us: number): void {
+    this.#lastEventAt = at
+    this.#lastTimeUs = time_us
+  }
+
+  /** In unix milliseconds. */
+  get lastEventAt(): number | undefined {
+    return this.#lastEventAt < 0 ? undefined : this.#lastEventAt
+  }
+
+  get lagMs(): number | undefined {
+    return this.#lastTimeUs === 0
+      ? undefined
+      : Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000)
+  }
+}
+
+/** What a stream counts, whatever its source. */
+export interface StreamCounters {
+  readonly counts: StreamCounts
+  readonly ledger: Ledger<unknown>
+  readonly gaps: Gaps
+}
+
+/** Position and connection figures for a metrics snapshot, read from their owners. */
+export interface StreamPosition {
+  /** @default not compressed */
+  readonly compression?: CompressionStatus | undefined
+  /** @default none */
+  readonly wire?: string | undefined
+  /** Bytes of the open connection. @default 0 */
+  readonly bytes?: number | undefined
+  readonly cursor: number | undefined
+  /** @default none */
+  readonly checkpoint?: number | undefined
+  /** @default 0 */
+  readonly checkpointErrors?: number | undefined
+}
+
+/** Publishes the metrics of one stream: its connection's status, kept here, and its counters. */
+export class MetricsReport {
+  /** The delay until the next attempt, in milliseconds; 0 when none is waited for. */
+  backoffMs = 0
+  #status: ConnectionStatus
+
+  constructor(
+    private readonly metrics$: BehaviorSubject<StreamMetrics> | undefined,
+    private readonly counters: StreamCounters,
+    private readonly position: () => StreamPosition,
+    host: string,
+  ) {
+    this.#status = { state: 'connecting', host }
+  }
+
+  get state(): ConnectionStatus['state'] {
+    return this.#status.state
+  }
+
+  become(status: ConnectionStatus): void {
+    this.#status = status
+    this.publish()
+  }
+
+  /** The next attempt, at `host`, follows after the backoff. */
+  waiting(host: string, attempt: number, reason: StreamError): void {
+    this.become({
+      state: 'waiting',
+      host,
+      attempt,
+      nextAttemptAt: asyncScheduler.now() + this.backoffMs,
+      reason,
+    })
+  }
+
+  /** Keeps the reason of the end; {@link ended}, which follows, publishes it. */
+  failed(host: string, error: unknown): void {
+    this.#status = {
+      state: 'closed',
+      host,
+      ...(error instanceof StreamError ? { reason: error } : {}),
+    }
+  }
+
+  ended(host: string): void {
+    this.backoffMs = 0
+    this.become(this.state === 'closed' ? this.#status : { state: 'closed', host })
+  }
+
+  /** Also reports the drops since the last call, as one gap. */
+  publish(): void {
+    this.counters.gaps.flush()
+    this.publishCounters()
+  }
+
+  publishCounters(): void {
+    tell(this.metrics$, snapshotOf(this.counters, this.#status, this.backoffMs, this.position()))
+  }
+}
+
+const UNCOMPRESSED: CompressionStatus = { name: 'none' }
+
+/** The frozen snapshot that `metrics$` receives. */
+export function snapshotOf(
+  counters: StreamCounters,
+  connection: ConnectionStatus,
+  currentBackoffMs: number,
+  position: StreamPosition,
+): StreamMetrics {
+  const { counts } = counters
+  const { delivered, open, done, dropped, failed, held, source } = counters.ledger
+  return Object.freeze({
+    connection: Object.freeze(connection),
+    compression: Object.freeze(position.compression ?? UNCOMPRESSED),
+    wire: position.wire,
+    frames: counts.frames,
+    bytes: counts.bytes + (position.bytes ?? 0),
+    control: counts.control,
+    rejected: counts.rejected,
+    events: counts.events,
+    duplicates: counts.duplicates,
+    filtered: counts.filtered,
+    delivered,
+    open,
+    done,
+    dropped,
+    failed,
+    held,
+    queued: source.queued,
+    unrouted: source.unrouted,
+    gaps: counters.gaps.count,
+    reconnects: counts.reconnects,
+    currentBackoffMs,
+    lastEventAt: counts.lastEventAt,
+    lagMs: counts.lagMs,
+    cursor: position.cursor,
+    checkpoint: position.checkpoint,
+    checkpointErrors: position.checkpointErrors ?? 0,
+  })
+}
