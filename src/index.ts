@@ -1,7 +1,7 @@
 export type { EventFilters } from './atproto/filters.js'
 export type { CursorStore } from './cursors/cursor-store.js'
 export { type MemoryCursorStore, memoryCursorStore } from './cursors/memory.js'
-export type { CheckpointOptions } from './delivery/checkpoint.js'
+export type { CheckpointOptions, PositionFormat } from './delivery/checkpoint.js'
 export { hold, type Release } from './delivery/delivery.js'
 export type { Gap, GapReason } from './delivery/gaps.js'
 export {
@@ -10,6 +10,7 @@ export {
   type StreamMetrics,
   streamMetrics,
 } from './delivery/metrics.js'
+export type { Position } from './delivery/position.js'
 export type { RejectedFrame } from './delivery/rejects.js'
 export * from './errors.js'
 export type * from './events.js'
@@ -51,6 +52,7 @@ export { labels$ } from './sources/labels/labels.js'
 export type { ListReposConfig } from './sources/repos/config.js'
 export type { RepoEvent } from './sources/repos/events.js'
 export { listRepos$ } from './sources/repos/list-repos.js'
+export type { ListingPosition } from './sources/repos/position.js'
 export {
   type TapAdmin,
   type TapAdminConfig,

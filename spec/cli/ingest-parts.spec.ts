@@ -1,16 +1,10 @@
-import {
-  CursorStoreError,
-  memoryCursorStore,
-  RedisRefusedError,
-  RedisUnavailableError,
-} from 'rxjs-atproto'
+import { CursorStoreError, type ListingPosition, memoryCursorStore } from 'rxjs-atproto'
 import { healthProblems } from '../../src/apps/ingest/health.js'
 import { HostFeed, type StreamName } from '../../src/apps/ingest/host-feed.js'
 import { servePages } from '../../src/apps/ingest/http.js'
 import { Outage } from '../../src/apps/ingest/outage.js'
 import { prometheusText } from '../../src/apps/ingest/prometheus.js'
-import { retryingLastSave } from '../../src/apps/ingest/retrying-last-save.js'
-import { cursorKey, PAGE, rskyCursors, SEQ } from '../../src/apps/ingest/rsky-cursors.js'
+import { cursorKey, pageFormat, seqFormat, underKey } from '../../src/apps/ingest/rsky-positions.js'
 import { Messages } from '../../src/cli/messages.js'
 
 const feedOf = (stream: StreamName, host: string) =>
@@ -103,100 +97,58 @@ describe('pages', () => {
 })
 
 describe('positions', () => {
-  const KEY = 'firehose wss://bsky.network/xrpc/com.atproto.sync.subscribeRepos'
   const HOST = 'wss://bsky.network/xrpc/com.atproto.sync.subscribeRepos'
 
-  it('are under the key of rsky-ingester, with the host as it was written', () => {
-    expect(cursorKey(feedOf('firehose_live', 'https://bsky.network/'))).toBe(
-      'firehose_live:cursor:https://bsky.network/',
-    )
+  it('are under the key of rsky-ingester, with the host as it was written', async () => {
+    const key = cursorKey(feedOf('firehose_live', 'https://bsky.network/'))
+    expect(key).toBe('firehose_live:cursor:https://bsky.network/')
+    const redis = memoryCursorStore()
+    const store = underKey(redis, key)
+    await store.save('firehose wss://bsky.network/', '7')
+    expect([...redis.positions]).toEqual([[key, '7']])
+    expect(await store.load('firehose wss://bsky.network/')).toBe('7')
   })
 
-  it('of a live stream are the last seq that is done, and do not drift over restarts', async () => {
-    const redis = memoryCursorStore()
-    const store = rskyCursors(redis, feedOf('firehose_live', 'bsky.network'), SEQ)
-    await store.save(KEY, JSON.stringify({ host: HOST, position: 500, time_us: 7 }))
-    expect(await redis.load('firehose_live:cursor:bsky.network')).toBe('499')
-    expect(JSON.parse((await store.load(KEY)) ?? '')).toEqual({
-      host: HOST,
-      position: 500,
-      time_us: 0,
-    })
-    await store.save(KEY, (await store.load(KEY)) ?? '')
-    expect(await redis.load('firehose_live:cursor:bsky.network')).toBe('499')
+  it('of a live stream are the last seq that is done, and do not drift over restarts', () => {
+    const { write, read } = seqFormat('firehose_live:cursor:bsky.network')
+    expect(write({ host: HOST, position: 500, time_us: 7 })).toBe('499')
+    const position = { host: HOST, position: 500, time_us: 0 }
+    expect(read('499', HOST)).toEqual(position)
+    expect(write(position)).toBe('499')
   })
 
-  it('of a live stream at its very start are 0, which asks for all there is', async () => {
-    const redis = memoryCursorStore()
-    const store = rskyCursors(redis, feedOf('firehose_live', 'bsky.network'), SEQ)
-    await redis.save('firehose_live:cursor:bsky.network', '0')
-    expect(JSON.parse((await store.load(KEY)) ?? '')).toMatchObject({ position: 1 })
-    await store.save(KEY, JSON.stringify({ host: HOST, position: 0, time_us: 0 }))
-    expect(await redis.load('firehose_live:cursor:bsky.network')).toBe('0')
+  it('of a live stream at its very start are 0, which asks for all there is', () => {
+    const { write, read } = seqFormat('firehose_live:cursor:bsky.network')
+    expect(read('0', HOST)).toMatchObject({ position: 1 })
+    expect(write({ host: HOST, position: 0, time_us: 0 })).toBe('0')
   })
 
   it.each(['', '1.5', '-3', '12x', '9007199254740992', '{"position":1}'])(
     'of a live stream that read "%s" are an error, and no new start',
-    async (text) => {
-      const redis = memoryCursorStore()
-      await redis.save('label_live:cursor:mod.bsky.app', text)
-      const loading = rskyCursors(redis, feedOf('label_live', 'mod.bsky.app'), SEQ).load(
-        'labels wss://mod.bsky.app/',
-      )
-      await expect(loading).rejects.toThrow(CursorStoreError)
-      await expect(loading).rejects.toThrow(
-        /^label_live:cursor:mod\.bsky\.app in Redis holds .* which is no position/,
+    (text) => {
+      const { read } = seqFormat('label_live:cursor:mod.bsky.app')
+      expect(() => read(text, HOST)).toThrow(CursorStoreError)
+      expect(() => read(text, HOST)).toThrow(
+        /^label_live:cursor:mod\.bsky\.app in Redis holds .* which is not a position/,
       )
     },
   )
 
-  it.each([
+  it('of a backfill that are an empty text are an error, and no new start', () => {
+    const { read } = pageFormat('repo_backfill:cursor:bsky.network')
+    expect(() => read('', HOST)).toThrow(CursorStoreError)
+  })
+
+  it.each<[text: string, saved: ListingPosition, loaded: ListingPosition]>([
     [
       '1750000::did:plc:a',
       { pages: 4, cursor: '1750000::did:plc:a' },
       { pages: 0, cursor: '1750000::did:plc:a' },
     ],
     ['!ingester-done', { pages: 5, completed: true }, { pages: 0, completed: true }],
-  ])('of a backfill are %s as rsky-ingester writes it', async (text, saved, loaded) => {
-    const redis = memoryCursorStore()
-    const store = rskyCursors(redis, feedOf('repo_backfill', 'bsky.network'), PAGE)
-    expect(await store.load('any')).toBeUndefined()
-    await store.save('any', JSON.stringify(saved))
-    expect(await redis.load('repo_backfill:cursor:bsky.network')).toBe(text)
-    expect(JSON.parse((await store.load('any')) ?? '')).toEqual(loaded)
-  })
-
-  it('are saved again while Redis is away where they are the last ones, and else given up for the next', async () => {
-    let [asked, isEnding] = [0, false]
-    const away = new CursorStoreError('could not save', {
-      cause: new RedisUnavailableError('away', 'CONNECTION'),
-    })
-    const save = async () => {
-      asked += 1
-      if (asked < 4) throw away
-    }
-    const store = retryingLastSave({ load: async () => undefined, save }, () => isEnding)
-    await expect(store.save('key', '1')).rejects.toThrow(away)
-    isEnding = true
-    jest.useFakeTimers()
-    try {
-      const saving = store.save('key', '2')
-      await jest.advanceTimersByTimeAsync(2000)
-      await saving
-    } finally {
-      jest.useRealTimers()
-    }
-    expect(asked).toBe(4)
-  })
-
-  it('are given up where Redis refuses them, also at the end', async () => {
-    const refused = new CursorStoreError('could not save', {
-      cause: new RedisRefusedError('NOPERM', 'NOPERM'),
-    })
-    const store = retryingLastSave(
-      { load: async () => undefined, save: () => Promise.reject(refused) },
-      () => true,
-    )
-    await expect(store.save('key', '1')).rejects.toThrow(refused)
+  ])('of a backfill are %s as rsky-ingester writes it', (text, saved, loaded) => {
+    const { write, read } = pageFormat('repo_backfill:cursor:bsky.network')
+    expect(write(saved)).toBe(text)
+    expect(read(text, HOST)).toEqual(loaded)
   })
 })

@@ -1,8 +1,9 @@
 import { Observable, of, Subject } from 'rxjs'
 import { memoryCursorStore } from '../../src/cursors/memory.js'
-import type { CheckpointOptions } from '../../src/delivery/checkpoint.js'
+import type { CheckpointOptions, PositionFormat } from '../../src/delivery/checkpoint.js'
 import { hold, type Release } from '../../src/delivery/delivery.js'
 import { streamMetrics } from '../../src/delivery/metrics.js'
+import type { Position } from '../../src/delivery/position.js'
 import { CursorStoreError, RedisUnavailableError } from '../../src/errors.js'
 import { CursorProgress } from '../../src/live/cursor-progress.js'
 import { live } from '../../src/live/live.js'
@@ -359,5 +360,117 @@ describe('the checkpoint', () => {
     for (const subscription of subscriptions) subscription.unsubscribe()
     await pass(0)
     expect(save).toHaveBeenCalledTimes(2)
+  })
+
+  it('under `failAfterMs: Infinity` never ends the stream, however long no save succeeds', async () => {
+    const store = {
+      load: async () => undefined,
+      save: jest.fn(async () => Promise.reject(new Error('disk full'))),
+    }
+    const failAfterMs = Number.POSITIVE_INFINITY
+    const { events$, receive } = stream({ store, everyMs: 1000, failAfterMs })
+    const error = jest.fn()
+    const subscription = events$.subscribe({ error })
+    await pass(0)
+    receive(1)
+    await pass(3_600_000)
+    expect([error.mock.calls, store.save.mock.calls.length]).toEqual([[], 3600])
+    subscription.unsubscribe()
+  })
+
+  describe('with a `positionFormat`', () => {
+    /** The last one that is done, as a plain number: it loses the host, and what is before 1. */
+    const lastDone: PositionFormat<Position> = {
+      write: ({ position }) => String(Math.max(0, position - 1)),
+      read: (text, host) =>
+        /^\d+$/.test(text) ? { host, position: Number(text) + 1, time_us: 0 } : undefined,
+    }
+
+    it('is written and read by it, with the host of the stream', async () => {
+      const read = jest.fn(lastDone.read)
+      const store = memoryCursorStore([['key', '6']])
+      const positionFormat = { ...lastDone, read }
+      const { events$, receive, dials, metrics$ } = stream({ store, everyMs: 10, positionFormat })
+      const subscription = events$.subscribe()
+      await pass(0)
+      expect(read.mock.calls).toEqual([['6', 'ws://a']])
+      expect(dials).toEqual(['ws://a?cursor=7'])
+      receive(7, 8, 9)
+      await pass(10)
+      expect(store.positions.get('key')).toBe('8')
+      expect(metrics$.value.checkpoint).toBe(9)
+      subscription.unsubscribe()
+    })
+
+    it('is saved once where the text says less than the position', async () => {
+      const store = memoryCursorStore()
+      const save = jest.spyOn(store, 'save')
+      const { events$, receive } = stream({ store, everyMs: 10, positionFormat: lastDone })
+      const subscription = events$.subscribe()
+      await pass(0)
+      receive(0)
+      await pass(100)
+      expect(save.mock.calls).toEqual([['key', '0']])
+      subscription.unsubscribe()
+    })
+
+    it.each([
+      ['takes nothing of it', () => undefined, '`positionFormat` does not take it'],
+      [
+        'throws',
+        () => {
+          throw new RangeError('not ours')
+        },
+        'not ours',
+      ],
+    ])('whose text cannot be read, since it %s, ends the stream', async (_, read, reason) => {
+      const store = memoryCursorStore([['key', 'x1']])
+      const positionFormat = { ...lastDone, read }
+      const { events$, dials } = stream({ store, positionFormat })
+      const error = jest.fn()
+      events$.subscribe({ error })
+      await pass(5000)
+      const message = `the store's position for key cannot be read: x1; ${reason}`
+      expect(error).toHaveBeenCalledWith(expect.objectContaining({ code: 'CURSOR_STORE', message }))
+      expect([dials, store.positions.get('key')]).toEqual([[], 'x1'])
+    })
+
+    it('whose error is a CursorStoreError ends the stream with that one', async () => {
+      const own = new CursorStoreError('delete the key to start over')
+      const positionFormat = {
+        ...lastDone,
+        read: () => {
+          throw own
+        },
+      }
+      const { events$ } = stream({ store: memoryCursorStore([['key', '']]), positionFormat })
+      const error = jest.fn()
+      events$.subscribe({ error })
+      await pass(0)
+      expect(error.mock.calls).toEqual([[own]])
+    })
+
+    it.each([
+      ['cannot read back', () => 'five'],
+      [
+        'throws for',
+        () => {
+          throw new TypeError('no position')
+        },
+      ],
+    ])('is not saved where it is one that the format %s', async (_, write) => {
+      const store = memoryCursorStore()
+      const positionFormat = { ...lastDone, write }
+      const checkpoint = { store, everyMs: 100, failAfterMs: 1000, positionFormat }
+      const { events$, receive, metrics$ } = stream(checkpoint)
+      const error = jest.fn()
+      events$.subscribe({ error })
+      await pass(0)
+      receive(5)
+      await pass(2000)
+      expect(store.positions.size).toBe(0)
+      expect(metrics$.value.checkpointErrors).toBeGreaterThan(5)
+      expect(error).toHaveBeenCalledWith(expect.objectContaining({ code: 'CURSOR_STORE' }))
+    })
   })
 })

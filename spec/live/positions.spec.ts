@@ -270,9 +270,8 @@ describe('a checkpoint', () => {
     const store = memoryCursorStore()
     let current = mark('ws://a', 7)
     const checkpoint = new Checkpoint(
-      store,
-      'key',
-      positionFormat,
+      { store },
+      { key: 'key', host: 'ws://a', format: positionFormat },
       () => current,
       () => {},
     )
@@ -294,9 +293,8 @@ describe('a checkpoint', () => {
       save: (key: string, text: string) => Promise.resolve().then(() => store.save(key, text)),
     }
     const checkpoint = new Checkpoint(
-      slow,
-      'key',
-      positionFormat,
+      { store: slow },
+      { key: 'key', host: 'ws://a', format: positionFormat },
       () => current,
       () => {},
     )

@@ -206,6 +206,7 @@ export const fromLive: CursorProgressOptions = {
   onCursorRefused: 'oldest',
   checkpoint: undefined,
   key: 'key',
+  host: 'ws://a',
 }
 
 type ScriptedOptions = Partial<LiveOptions> &

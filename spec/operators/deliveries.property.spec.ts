@@ -130,6 +130,7 @@ class Run implements Work {
           onCursorRefused: 'fail',
           checkpoint,
           key: 'fake',
+          host: 'ws://a',
         } as const
         this.#context = context
         this.#progress = new CursorProgress(options, gaps, context)

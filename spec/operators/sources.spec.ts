@@ -1,5 +1,6 @@
 import { Subscriber } from 'rxjs'
 import { holdingOf, THIS_COPY } from '../../src/delivery/delivery.js'
+import { CursorStoreError, RedisRefusedError, RedisUnavailableError } from '../../src/errors.js'
 import { Sources } from '../../src/operators/sources.js'
 import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
@@ -101,5 +102,52 @@ describe('Sources', () => {
     ends[1]?.()
     await settled()
     expect(seen).toEqual(['|'])
+  })
+
+  describe('a last save that fails', () => {
+    beforeEach(() => {
+      jest.useFakeTimers()
+    })
+    afterEach(() => {
+      jest.useRealTimers()
+    })
+    const away = new CursorStoreError('could not save', {
+      cause: new RedisUnavailableError('away', 'CONNECTION'),
+    })
+    /** Of one source, whose saves fail so often. */
+    const saving = (failures: number, error: Error) => {
+      const [source, sources, listener] = [new FakeSource(), new Sources(), listening()]
+      const flush = jest.spyOn(source, 'flush').mockImplementation(async () => {
+        if (flush.mock.calls.length <= failures) throw error
+      })
+      sources.note(from(source))
+      sources.complete(listener.destination)
+      return { ...listener, flush }
+    }
+
+    it('is tried again while the store says that it will pass', async () => {
+      const { seen, flush } = saving(3, away)
+      await jest.advanceTimersByTimeAsync(2999)
+      expect([flush.mock.calls.length, seen]).toEqual([3, []])
+      await jest.advanceTimersByTimeAsync(1)
+      expect([flush.mock.calls.length, seen]).toEqual([4, ['|']])
+    })
+
+    it('is an error where it will not pass', async () => {
+      const refused = new CursorStoreError('could not save', {
+        cause: new RedisRefusedError('no right', 'NOPERM'),
+      })
+      const { seen, flush } = saving(1, refused)
+      await jest.advanceTimersByTimeAsync(5000)
+      expect([flush.mock.calls.length, seen]).toEqual([1, [refused]])
+    })
+
+    it('is not tried again after the unsubscription', async () => {
+      const { destination, flush } = saving(3, away)
+      await jest.advanceTimersByTimeAsync(500)
+      destination.unsubscribe()
+      expect(jest.getTimerCount()).toBe(0)
+      expect(flush).toHaveBeenCalledTimes(1)
+    })
   })
 })

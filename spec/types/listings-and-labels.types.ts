@@ -1,4 +1,14 @@
-import { type LabelEvent, labels$, listRepos$, type RepoEvent, streamMetrics } from 'rxjs-atproto'
+import {
+  type CursorStore,
+  type LabelEvent,
+  type ListingPosition,
+  labels$,
+  listRepos$,
+  type Position,
+  type PositionFormat,
+  type RepoEvent,
+  streamMetrics,
+} from 'rxjs-atproto'
 
 export const repos$ = listRepos$({
   host: ['a.example', 'b.example'],
@@ -12,7 +22,17 @@ export const read = ({ status, active }: RepoEvent): string =>
   `${status?.length} ${active === undefined}`
 export const unsigned = ({ seq: _seq, sig: _sig, ...signed }: LabelEvent): object => signed
 
+declare const store: CursorStore
+declare const ofSeqs: PositionFormat<Position>
+declare const ofPages: PositionFormat<ListingPosition>
+export const shared = [
+  labels$({ host: 'mod.bsky.app', checkpoint: { store, positionFormat: ofSeqs } }),
+  listRepos$({ checkpoint: { store, positionFormat: ofPages } }),
+]
+
 export const refused = [
+  // @ts-expect-error the position of a listing is a page
+  () => listRepos$({ checkpoint: { store, positionFormat: ofSeqs } }),
   // @ts-expect-error whose labels to hear has no default
   () => labels$({}),
   // @ts-expect-error the position of a label is no time

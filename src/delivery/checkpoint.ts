@@ -17,7 +17,7 @@ import { backoffMs } from '../options/backoff.js'
 import type { Position } from './position.js'
 
 /** Where and how often a stream saves the position of what is done. */
-export interface CheckpointOptions {
+export interface CheckpointOptions<P = Position> {
   /** Where the position is kept. */
   readonly store: CursorStore
   /**
@@ -25,39 +25,83 @@ export interface CheckpointOptions {
    */
   readonly everyMs?: number
   /**
-   * How long saving may fail before the stream ends with `CursorStoreError`, in milliseconds. A
-   * store whose error is caused by a retryable one, such as a Redis that is away, is waited for
-   * without an end. @default 60_000
+   * How long saving may fail before the stream ends with `CursorStoreError`, in milliseconds;
+   * `Infinity`: it never ends for that. A store whose error is caused by a retryable one, such as a
+   * Redis that is away, is waited for without an end.
+   * @default 60_000
    */
   readonly failAfterMs?: number
+  /**
+   * How a position becomes the text in the store, and a text a position: to share positions with
+   * another program.
+   * @default JSON
+   */
+  readonly positionFormat?: PositionFormat<P>
 }
 
-/** What a source keeps as its position, and how a store is told of it. */
-export interface PositionFormat<Position> {
-  write(position: Position): string
-  /** `undefined` for a text that {@link write} did not make. */
-  read(text: string): Position | undefined
-  isSame(one: Position, other: Position): boolean
+/**
+ * Writes and reads a position as text, where another program's positions are to be read, or are to
+ * be written for it.
+ *
+ * **Errors**: what either function throws ends the stream with `CursorStoreError`: from `read` at
+ * once, from `write` after `failAfterMs`. A text that `read` does not take is never overwritten.
+ *
+ * @example
+ * ```ts
+ * // A plain number: the last one that is done.
+ * const positionFormat: PositionFormat<Position> = {
+ *   write: ({ position }) => String(position - 1),
+ *   read: (text, host) =>
+ *     /^\d+$/.test(text) ? { host, position: Number(text) + 1, time_us: 0 } : undefined,
+ * }
+ * firehose$({ checkpoint: { store: memoryCursorStore(), positionFormat } }).subscribe()
+ * ```
+ */
+export interface PositionFormat<P> {
+  /** Returns what the store keeps. {@link read} must take it, or nothing is saved. */
+  write(position: P): string
+  /**
+   * Returns `undefined` for a text that is not a position. `host`: the URL of the stream's host, or
+   * of its first one, for a text that does not say whose it is.
+   */
+  read(text: string, host: string): P | undefined
+}
+
+/** A source's own format: what a {@link PositionFormat} leaves out stays comparable. */
+export interface OwnFormat<P> extends PositionFormat<P> {
+  isSame(one: P, other: P): boolean
+}
+
+/** Whose positions a {@link Checkpoint} keeps. */
+export interface CheckpointedStream<P> {
+  /** Its name in the store. */
+  readonly key: string
+  /** The URL of its first host. */
+  readonly host: string
+  readonly format: OwnFormat<P>
 }
 
 /**
  * Saves the checkpoint: one save in flight, the newest position next. After the stream's end it
  * goes on by itself until all that is done is saved, and needs no timer for that.
  */
-export class Checkpoint<Position> {
-  saved: Position | undefined
+export class Checkpoint<P> {
+  saved: P | undefined
   errors = 0
   #error: unknown
   #saving: Promise<void> | undefined
 
+  readonly #format: PositionFormat<P>
+
   constructor(
-    private readonly store: CursorStore,
-    private readonly key: string,
-    private readonly format: PositionFormat<Position>,
+    private readonly options: CheckpointOptions<P>,
+    private readonly stream: CheckpointedStream<P>,
     /** The position before the oldest unfinished event, or that of the last event when none is. */
-    private readonly current: () => Position | undefined,
+    private readonly current: () => P | undefined,
     private readonly onSaved: () => void,
-  ) {}
+  ) {
+    this.#format = options.positionFormat ?? stream.format
+  }
 
   /** Saves until nothing is left to save. Rejects with `CursorStoreError` when a save fails. */
   async flush(): Promise<void> {
@@ -68,7 +112,7 @@ export class Checkpoint<Position> {
   }
 
   /** Yields what is stored; waits for a store that says it will be back. */
-  load$(): Observable<Position | undefined> {
+  load$(): Observable<P | undefined> {
     return defer(() => from(this.#load())).pipe(
       retry({
         delay: (error: unknown, attempt) =>
@@ -88,12 +132,15 @@ export class Checkpoint<Position> {
 
   /** Saves what is done, if it is more than what is saved. */
   save(): Promise<void> | undefined {
-    this.#saving ??= this.#isBehind() ? this.#run() : undefined
+    // Here and not in `#run`, which may end before its promise is kept: a store may throw.
+    if (this.#saving === undefined && this.#isBehind())
+      this.#saving = this.#run().then(() => this.#ended())
     return this.#saving
   }
 
   /** Saves while the stream runs, and errors when that has failed for too long. Never completes. */
-  regularly({ everyMs = 1000, failAfterMs = 60_000 }: CheckpointOptions): Observable<never> {
+  regularly(): Observable<never> {
+    const { everyMs = 1000, failAfterMs = 60_000 } = this.options
     let goodAt = asyncScheduler.now()
     const save = () => {
       // A save that never ends is no better than one that fails; one whose store says that it will
@@ -111,19 +158,20 @@ export class Checkpoint<Position> {
     return interval(everyMs).pipe(tap(save), ignoreElements())
   }
 
-  async #load(): Promise<Position | undefined> {
+  async #load(): Promise<P | undefined> {
     const text = await this.#loadText()
     this.saved = text === undefined ? undefined : this.#read(text)
     return this.saved
   }
 
   async #loadText(): Promise<string | undefined> {
+    const { key } = this.stream
     try {
-      return await this.store.load(this.key)
+      return await this.options.store.load(key)
     } catch (cause) {
       if (cause instanceof CursorStoreError) throw cause
       throw new CursorStoreError(
-        `the store could not load the position for ${this.key}: ${messageOf(cause)}`,
+        `the store could not load the position for ${key}: ${messageOf(cause)}`,
         { cause },
       )
     }
@@ -133,45 +181,67 @@ export class Checkpoint<Position> {
     const current = this.current()
     return (
       current !== undefined &&
-      (this.saved === undefined || !this.format.isSame(current, this.saved))
+      (this.saved === undefined || !this.stream.format.isSame(current, this.saved))
     )
   }
 
-  #read(text: string): Position {
-    const position = this.format.read(text)
+  #read(text: string): P {
+    const { key, host } = this.stream
+    const unreadable = (reason: string, cause?: unknown) =>
+      new CursorStoreError(
+        `the store's position for ${key} cannot be read: ${text.slice(0, 100)}; ${reason}`,
+        { cause },
+      )
+    let position: P | undefined
+    try {
+      position = this.#format.read(text, host)
+    } catch (cause) {
+      if (cause instanceof CursorStoreError) throw cause
+      throw unreadable(messageOf(cause), cause)
+    }
     if (position !== undefined) return position
-    throw new CursorStoreError(
-      `the store's position for ${this.key} cannot be read: ${text.slice(0, 100)}; it is not one that this library saved`,
+    throw unreadable(
+      this.options.positionFormat === undefined
+        ? 'it is not one that this library saved'
+        : '`positionFormat` does not take it',
     )
   }
 
   async #run(): Promise<void> {
-    const text = this.format.write(this.current() as Position)
     try {
-      await this.store.save(this.key, text)
-      // Read back: the current position may be a delivery, which must not be kept.
-      this.saved = this.format.read(text)
+      // A copy: the current position may be a delivery, which must not be kept.
+      const position = copyOf(this.current() as P, this.stream)
+      const text = this.#format.write(position)
+      // The next run would end with what cannot be read.
+      this.#read(text)
+      await this.options.store.save(this.stream.key, text)
+      this.saved = position
       this.#error = undefined
     } catch (error) {
       this.errors += 1
       this.#error = error
-    } finally {
-      this.#saving = undefined
     }
+  }
+
+  #ended(): void {
+    this.#saving = undefined
     this.onSaved()
   }
 }
 
+const copyOf = <P>(position: P, { format, host }: CheckpointedStream<P>): P =>
+  format.read(format.write(position), host) as P
+
 /**
- * Whether trying again can help, as whoever failed says: a Redis that is away, and not a file that
- * cannot be written.
+ * Whether a failure is expected to pass, by the error or its cause: a Redis that is away, but not a
+ * file that cannot be written.
  */
-const willPass = (error: unknown): boolean =>
+export const willPass = (error: unknown): boolean =>
   error instanceof StreamError &&
   (error.retryable || (error.cause !== error && willPass(error.cause)))
 
 /** Positions of a live source. */
-export const positionFormat: PositionFormat<Position> = {
+export const positionFormat: OwnFormat<Position> = {
   write: ({ host, position, time_us }) => JSON.stringify({ host, position, time_us }),
   read(text) {
     try {

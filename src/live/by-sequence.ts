@@ -85,7 +85,13 @@ export function bySequence<Message>(
   dial: Dial | undefined,
 ): Observable<Message> {
   const start = cursor === 'live' ? undefined : cursor
-  const positions = { start, onCursorRefused, checkpoint: checkpointOptions(checkpoint), key }
+  const positions = {
+    start,
+    onCursorRefused,
+    checkpoint: checkpointOptions(checkpoint),
+    key,
+    host: options.hosts[0],
+  }
   return defer(() => {
     const checked: CursorProtocol<Message> = {
       ...refusingText(protocol),

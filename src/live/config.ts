@@ -3,6 +3,7 @@ import type { CursorStore } from '../cursors/cursor-store.js'
 import type { CheckpointOptions } from '../delivery/checkpoint.js'
 import type { Gap } from '../delivery/gaps.js'
 import type { StreamMetrics } from '../delivery/metrics.js'
+import type { Position } from '../delivery/position.js'
 import type { RejectedFrame } from '../delivery/rejects.js'
 import { IN_BROWSER } from '../internal/in-browser.js'
 import { type Logger, logOf } from '../internal/log.js'
@@ -64,11 +65,11 @@ export interface LiveConfig {
 }
 
 /** A store alone means the defaults of {@link CheckpointOptions}. */
-export type CheckpointConfig = CursorStore | CheckpointOptions
+export type CheckpointConfig<P = Position> = CursorStore | CheckpointOptions<P>
 
-export const checkpointOptions = (
-  config: CheckpointConfig | undefined,
-): CheckpointOptions | undefined =>
+export const checkpointOptions = <P>(
+  config: CheckpointConfig<P> | undefined,
+): CheckpointOptions<P> | undefined =>
   // By its methods: a store of one's own may well have a member of the name `store`.
   config !== undefined && 'load' in config ? { store: config } : config
 

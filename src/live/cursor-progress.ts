@@ -12,6 +12,8 @@ export interface CursorProgressOptions {
   readonly checkpoint: CheckpointOptions | undefined
   /** The name of the stream in the store. */
   readonly key: string
+  /** The URL of its first host. */
+  readonly host: string
 }
 
 /** Progress by positions: resumes past what was received, and saves what is done. */
@@ -22,7 +24,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   #stopped = false
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
-    const { checkpoint } = options
+    const { checkpoint, key, host } = options
     this.#resume = new Resume(options, gaps, context.log)
     if (checkpoint === undefined) {
       this.run$ = of(undefined)
@@ -30,16 +32,15 @@ export class CursorProgress<Event> implements Progress<Event> {
     }
     const current = () => context.frontier() ?? this.#resume.last
     this.#checkpoint = new Checkpoint<Position>(
-      checkpoint.store,
-      options.key,
-      positionFormat,
+      checkpoint,
+      { key, host, format: positionFormat },
       current,
       () => {
         context.changed()
         if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
       },
     )
-    this.run$ = this.#saveRegularly(this.#checkpoint, checkpoint)
+    this.run$ = this.#saveRegularly(this.#checkpoint)
   }
 
   get last(): Position | undefined {
@@ -114,13 +115,10 @@ export class CursorProgress<Event> implements Progress<Event> {
     return checkpoint && Promise.resolve().then(() => checkpoint.flush())
   }
 
-  #saveRegularly(
-    checkpoint: Checkpoint<Position>,
-    options: CheckpointOptions,
-  ): Observable<unknown> {
+  #saveRegularly(checkpoint: Checkpoint<Position>): Observable<unknown> {
     return checkpoint.load$().pipe(
       tap((saved) => this.#resume.startFrom(saved)),
-      switchMap(() => checkpoint.regularly(options).pipe(startWith(undefined))),
+      switchMap(() => checkpoint.regularly().pipe(startWith(undefined))),
     )
   }
 }

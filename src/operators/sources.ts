@@ -1,5 +1,10 @@
-import type { Subscriber } from 'rxjs'
+import { defer, EMPTY, retry, type Subscriber, throwError, timer } from 'rxjs'
+import { willPass } from '../delivery/checkpoint.js'
 import type { DeliverySource, Holding } from '../delivery/delivery.js'
+import { observe } from '../internal/observe.js'
+
+// As often as a checkpoint is saved.
+const RETRY_MS = 1000
 
 /** The sources whose values an operator has taken, and which of them it has paused. */
 export class Sources {
@@ -28,16 +33,23 @@ export class Sources {
 
   /**
    * Completes when the sources have saved the checkpoint of what is done, so that a program may
-   * exit then.
+   * exit then. A save whose failure will pass is tried again, until `destination` is unsubscribed.
    */
   complete(destination: Subscriber<unknown>): void {
-    const saving = [...this.#all].flatMap((source) => source.flush() ?? [])
-    if (saving.length === 0) destination.complete()
-    else
-      Promise.all(saving).then(
-        () => destination.complete(),
-        (error: unknown) => destination.error(error),
-      )
+    const saved$ = defer(() => {
+      const saving = [...this.#all].flatMap((source) => source.flush() ?? [])
+      return saving.length === 0 ? EMPTY : Promise.all(saving)
+    }).pipe(
+      retry({
+        delay: (error: unknown) => (willPass(error) ? timer(RETRY_MS) : throwError(() => error)),
+      }),
+    )
+    observe(
+      saved$,
+      destination,
+      () => {},
+      () => destination.complete(),
+    )
   }
 
   #add(source: DeliverySource): void {

@@ -49,9 +49,14 @@ const store = z.custom<CursorStore>(
 const checkpoint = z.union(
   [
     store,
-    z.strictObject({ store, everyMs: z.optional(positive), failAfterMs: z.optional(positive) }),
+    z.strictObject({
+      store,
+      everyMs: z.optional(positive),
+      failAfterMs: z.optional(z.union([positive, z.literal(Number.POSITIVE_INFINITY)])),
+      positionFormat: z.optional(z.custom((value) => hasMethods(value, 'write', 'read'))),
+    }),
   ],
-  'must be a cursor store, or `{ store, everyMs, failAfterMs }`',
+  'must be a cursor store, or `{ store, everyMs, failAfterMs, positionFormat }`',
 )
 
 const reconnect = z.strictObject({

@@ -106,6 +106,9 @@ describe('the config of jetstream$', () => {
     ['checkpoint', { load: () => undefined }],
     ['checkpoint', { store: {} }],
     ['checkpoint', { store: memoryCursorStore(), everyMs: 0 }],
+    ['checkpoint', { store: memoryCursorStore(), everyMs: Number.POSITIVE_INFINITY }],
+    ['checkpoint', { store: memoryCursorStore(), failAfterMs: Number.NEGATIVE_INFINITY }],
+    ['checkpoint', { store: memoryCursorStore(), positionFormat: JSON }],
     ['host', []],
     ['host', 7],
     ['cursor', 'newest'],
@@ -138,6 +141,13 @@ describe('the config of jetstream$', () => {
     expect(issuesOf({ checkpoint: { store: memoryCursorStore(), everyMs: 2 ** 31 } })).toHaveLength(
       1,
     )
+  })
+
+  it('takes a checkpoint that never fails the stream, and one with a format of its own', () => {
+    const positionFormat = { write: String, read: () => undefined }
+    const failAfterMs = Number.POSITIVE_INFINITY
+    const checkpoint = { store: memoryCursorStore(), failAfterMs, positionFormat }
+    expect(issuesOf({ checkpoint })).toEqual([])
   })
 
   it('takes 100 collections and 10,000 DIDs, counted once each, and no more', () => {

@@ -5,7 +5,9 @@ import {
   CursorStoreError,
   held,
   hold,
+  type ListingPosition,
   memoryCursorStore,
+  type PositionFormat,
   type Release,
   type RepoEvent,
 } from '../../../src/index.js'
@@ -79,6 +81,22 @@ describe('the checkpoint of listRepos$', () => {
     await listed.when(({ connection }) => connection.state === 'closed')
     expect(state.completed).toBe(true)
     expect(saves).toHaveLength(2)
+  })
+
+  it('is the text of a `positionFormat`, and goes on from such a text', async () => {
+    await using server = await fakeRepos({ repos: 25 })
+    const positionFormat: PositionFormat<ListingPosition> = {
+      write: ({ cursor, completed }) => (completed ? 'done' : cursor),
+      read: (text) =>
+        text === 'done' ? { pages: 0, completed: true } : { pages: 0, cursor: text },
+    }
+    const { store, positions } = logged([[keyOf(server), '10']])
+    const checkpoint = { store, positionFormat }
+    const listed = new Listed(server, { checkpoint })
+    expect(await lastValueFrom(listed.repos$.pipe(toArray()))).toHaveLength(15)
+    expect([...positions]).toEqual([[keyOf(server), 'done']])
+    const again = new Listed(server, { checkpoint })
+    expect(await lastValueFrom(again.repos$.pipe(toArray()))).toEqual([])
   })
 
   it('brings nothing and asks for nothing after a listing that was completed', async () => {

@@ -20,8 +20,6 @@ export class HostFeed {
   readonly away = new Outage()
   /** The host has no more: a backfill alone has an end. */
   completed = false
-  /** Nothing more is read: the position that is saved next is the last one. */
-  ending = false
   /** What the host's stream ended with. */
   failure: unknown
   readonly #rate = new Rate()
@@ -57,7 +55,6 @@ export class HostFeed {
 
   complete(): void {
     this.completed = true
-    this.ending = true
     this.away.tell(false)
   }
 

@@ -1,10 +1,16 @@
 import { defer, merge, type Observable, tap } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
-import { type CursorStore, firehose$, labels$, listRepos$ } from '../../index.js'
+import {
+  type CheckpointOptions,
+  type CursorStore,
+  firehose$,
+  labels$,
+  listRepos$,
+  type PositionFormat,
+} from '../../index.js'
 import { HostFeed, type StreamName } from './host-feed.js'
 import type { Mode } from './parse-settings.js'
-import { retryingLastSave } from './retrying-last-save.js'
-import { PAGE, rskyCursors, SEQ, type Translation } from './rsky-cursors.js'
+import { cursorKey, pageFormat, seqFormat, underKey } from './rsky-positions.js'
 import type { Settings } from './settings.js'
 import { EntrySink } from './sink.js'
 
@@ -16,9 +22,6 @@ export interface Pipeline {
   /** Reads all of its hosts side by side; positions are kept in `store`. */
   read(store: CursorStore): Observable<unknown>
 }
-
-// A timer's longest. Redis may be away for as long as it takes: nothing is lost meanwhile.
-const FOREVER_MS = 2 ** 31 - 1
 
 const STREAMS: Readonly<Record<Mode, readonly StreamName[]>> = {
   all: ['firehose_live', 'repo_backfill', 'label_live'],
@@ -60,12 +63,12 @@ const SOURCES: Readonly<
       ...observersOf(feed),
       cursor,
       collections,
-      checkpoint: checkpointOf(feed, store, SEQ),
+      checkpoint: checkpointOf(feed, store, seqFormat),
     }),
   label_live: (feed, store, { cursor }) =>
-    labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, SEQ) }),
+    labels$({ ...observersOf(feed), cursor, checkpoint: checkpointOf(feed, store, seqFormat) }),
   repo_backfill: (feed, store) =>
-    listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, PAGE) }),
+    listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, pageFormat) }),
 }
 
 /** A mistake in a config is an end like any other. */
@@ -80,11 +83,16 @@ const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: HostFeed
   log,
 })
 
-const checkpointOf = (feed: HostFeed, store: CursorStore, translation: Translation) => ({
-  store: rskyCursors(
-    retryingLastSave(store, () => feed.ending),
-    feed,
-    translation,
-  ),
-  failAfterMs: FOREVER_MS,
-})
+function checkpointOf<P>(
+  feed: HostFeed,
+  store: CursorStore,
+  format: (key: string) => PositionFormat<P>,
+): CheckpointOptions<P> {
+  const key = cursorKey(feed)
+  return {
+    store: underKey(store, key),
+    positionFormat: format(key),
+    // Redis may be away for as long as it takes: nothing is lost meanwhile.
+    failAfterMs: Number.POSITIVE_INFINITY,
+  }
+}

@@ -90,7 +90,6 @@ class IngestRun {
 
   #stop(signal: StopSignal): void {
     this.#signal = signal
-    for (const { feeds } of this.lanes) for (const feed of feeds) feed.ending = true
     this.#stop$.next()
   }
 

@@ -57,7 +57,13 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const onCursorRefused = config.onCursorRefused ?? 'oldest'
   const events$ = defer(() => {
     let filters: JetstreamFilters = config
-    const positions = { start: start(asyncScheduler.now()), onCursorRefused, checkpoint, key }
+    const positions = {
+      start: start(asyncScheduler.now()),
+      onCursorRefused,
+      checkpoint,
+      key,
+      host: hosts[0],
+    }
     return live<JetstreamEvent>({
       options,
       protocol: (host) => {

@@ -10,6 +10,7 @@ import { checkEachHost, type EachHostConfig, eachHostShape } from '../../live/ea
 import { checkShape, Issues } from '../../options/shapes.js'
 import { VERSION } from '../../version.js'
 import type { RequestOptions } from './fetch-page.js'
+import type { ListingPosition } from './position.js'
 
 /** Which hosts to list, from where, and how: every option has a default. */
 export interface ListReposConfig
@@ -34,7 +35,7 @@ export interface ListReposConfig
    * Where it is kept how far the listing is done: a `CursorStore`, or `{ store, everyMs = 1000 }`.
    * A stored position wins over `cursor`. @default none
    */
-  readonly checkpoint?: CheckpointConfig | undefined
+  readonly checkpoint?: CheckpointConfig<ListingPosition> | undefined
   /**
    * What to do when the checkpoint says that the listing was completed: complete without a request,
    * or list all anew. @default 'complete'
@@ -52,7 +53,7 @@ export interface ListingOptions {
   readonly host: string
   readonly limit: number
   readonly cursor: string | undefined
-  readonly checkpoint: CheckpointOptions | undefined
+  readonly checkpoint: CheckpointOptions<ListingPosition> | undefined
   readonly onCompleted: 'complete' | 'restart'
   readonly reconnect: ReconnectOptions
   readonly request: RequestOptions

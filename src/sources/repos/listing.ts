@@ -177,9 +177,10 @@ export class Listing implements StreamOwner<ListedRepo> {
 
   // --- What is done ---
 
-  #checkpointIn({ store }: CheckpointOptions): Checkpoint<ListingPosition> {
+  #checkpointIn(options: CheckpointOptions<ListingPosition>): Checkpoint<ListingPosition> {
+    const stream = { key: `repos ${this.host}`, host: this.host, format: listingFormat }
     const done = () => this.#pages.position(this.#stream.ledger.frontier?.event.page)
-    return new Checkpoint(store, `repos ${this.host}`, listingFormat, done, () => {
+    return new Checkpoint(options, stream, done, () => {
       this.#stream.report.publish()
       if (this.#stream.isStopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
     })
@@ -196,10 +197,7 @@ export class Listing implements StreamOwner<ListedRepo> {
   }
 
   #saving(): Observable<never> {
-    const { checkpoint } = this.options
-    return checkpoint === undefined || this.#checkpoint === undefined
-      ? EMPTY
-      : this.#checkpoint.regularly(checkpoint)
+    return this.#checkpoint?.regularly() ?? EMPTY
   }
 
   /** Completes when nothing is open. */

@@ -1,4 +1,4 @@
-import type { PositionFormat } from '../../delivery/checkpoint.js'
+import type { OwnFormat } from '../../delivery/checkpoint.js'
 
 /**
  * How far a listing is done. In the store it is JSON: `{"pages":2,"cursor":"…"}`, the cursor of the
@@ -8,7 +8,7 @@ export type ListingPosition =
   | { readonly pages: number; readonly cursor: string; readonly completed?: never }
   | { readonly pages: number; readonly cursor?: never; readonly completed: true }
 
-export const listingFormat: PositionFormat<ListingPosition> = {
+export const listingFormat: OwnFormat<ListingPosition> = {
   write: ({ pages, cursor, completed }) =>
     JSON.stringify(completed ? { pages, completed } : { pages, cursor }),
   read(text) {
