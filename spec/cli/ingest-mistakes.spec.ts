@@ -165,7 +165,7 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     const run = ingest(environment)
     expect(await run.ended).toBe(3)
     expect(run.stderr).toContain(
-      `error: ${relay.url}: CURSOR_STORE: firehose_live:cursor:${relay.url} in Redis holds "12garbage", which is no position`,
+      `error: ${relay.url}: CURSOR_STORE: firehose_live:cursor:${relay.url} in Redis holds "12garbage", which is not a position`,
     )
     expect(await reader.get(`firehose_live:cursor:${relay.url}`)).toBe('12garbage')
     expect(relay.attempts).toEqual([])

@@ -75,15 +75,15 @@ export const DELIVERIES: readonly Mutant[] = [
   {
     name: 'two saves of one checkpoint are in flight',
     file: 'src/delivery/checkpoint.ts',
-    find: 'this.#saving ??= ',
-    replace: 'this.#saving = ',
+    find: 'this.#saving === undefined && this.#isBehind()',
+    replace: 'this.#isBehind()',
     specs: ['spec/delivery/checkpoint.spec.ts'],
   },
   {
     name: 'a save that failed counts as saved',
     file: 'src/delivery/checkpoint.ts',
     find: 'this.errors += 1\n',
-    replace: 'this.errors += 1\n      this.saved = this.format.read(text)\n',
+    replace: 'this.errors += 1\n      this.saved = this.current()\n',
     specs: ['spec/delivery/checkpoint.spec.ts'],
   },
   {
@@ -96,8 +96,23 @@ export const DELIVERIES: readonly Mutant[] = [
   {
     name: 'a store that cannot be read is a first start',
     file: 'src/delivery/checkpoint.ts',
-    find: 'if (cause instanceof CursorStoreError) throw cause',
-    replace: 'return undefined',
+    find: 'throw new CursorStoreError(\n        `the store could not load',
+    replace:
+      'return undefined\n      throw new CursorStoreError(\n        `the store could not load',
+    specs: ['spec/delivery/checkpoint.spec.ts'],
+  },
+  {
+    name: 'a position is saved that its format cannot read',
+    file: 'src/delivery/checkpoint.ts',
+    find: 'this.#read(text)\n      await',
+    replace: 'await',
+    specs: ['spec/delivery/checkpoint.spec.ts'],
+  },
+  {
+    name: 'a save that ends at once stops all later ones',
+    file: 'src/delivery/checkpoint.ts',
+    find: 'this.#saving = undefined\n    this.onSaved()',
+    replace: 'this.onSaved()',
     specs: ['spec/delivery/checkpoint.spec.ts'],
   },
 ]

@@ -91,8 +91,15 @@ export const OPERATORS: readonly Mutant[] = [
   {
     name: 'completion does not wait for the checkpoint',
     file: 'src/operators/sources.ts',
-    find: 'if (saving.length === 0) destination.complete()',
-    replace: 'if (saving.length >= 0) destination.complete()',
+    find: 'saving.length === 0 ? EMPTY',
+    replace: 'saving.length >= 0 ? EMPTY',
+    specs: ['spec/operators/sources.spec.ts'],
+  },
+  {
+    name: 'a last save that fails is not tried again',
+    file: 'src/operators/sources.ts',
+    find: 'willPass(error) ? timer(RETRY_MS) : throwError(() => error)',
+    replace: 'throwError(() => error)',
     specs: ['spec/operators/sources.spec.ts'],
   },
 ]
