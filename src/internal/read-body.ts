@@ -1,4 +1,7 @@
-/** The first `max` bytes of an answer, and whether there are more. The rest is not read. */
+/**
+ * Returns the first `max` bytes of an answer, and whether there were more. The rest is not read: a
+ * stranger chooses how long an answer is, and whether it ends.
+ */
 export async function readBody(
   { body }: Response,
   max: number,
@@ -14,7 +17,7 @@ export async function readBody(
     chunks.push(chunk.value)
     size += chunk.value.length
     if (size <= max) continue
-    // Not waited for: a server that never ends would hold us.
+    // Not awaited: it need not end before the server does.
     reader?.cancel().catch(() => {})
     break
   }

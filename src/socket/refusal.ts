@@ -1,13 +1,26 @@
-import type { Refusal } from '../errors.js'
+import { type Refusal, RefusedError } from '../errors.js'
+import { readBody } from '../internal/read-body.js'
 
-/** How much of the body of a refusal is read. A stranger chooses how long it is. */
+/** How much of the body of a refusal is read. */
 export const REFUSAL_BYTES = 4096
 
 const MAX_RETRY_AFTER_MS = 15 * 60_000
 
+/** Reads the answer of a `fetch` that was refused. `request` names what was asked for. */
+export async function readRefusal(response: Response, request: string): Promise<RefusedError> {
+  const { bytes } = await readBody(response, REFUSAL_BYTES)
+  const { message, refusal } = refusalOf(
+    response.status,
+    new TextDecoder().decode(bytes),
+    response.headers.get('retry-after') ?? undefined,
+    request,
+  )
+  return new RefusedError(message, refusal)
+}
+
 /**
- * Reads an HTTP answer that is a refusal: an XRPC error body, plain text, or anything. `request`
- * names what was asked for; without it, that was a WebSocket handshake.
+ * Describes an HTTP answer that is a refusal: an XRPC error body, plain text, or anything else.
+ * `request` names what was asked for; without it, that was a WebSocket handshake.
  */
 export function refusalOf(
   status: number,
@@ -17,15 +30,12 @@ export function refusalOf(
 ): { message: string; refusal: Refusal } {
   const xrpc = xrpcOf(body)
   const retryAfterMs = retryAfterMsOf(retryAfter)
-  const says = xrpc.message ?? (body.trimStart().startsWith('<') ? '' : body.trim().slice(0, 300))
-  const remedy =
-    status === 401 || status === 403
-      ? '; check the credentials'
-      : status === 404
-        ? '; check the host and its path'
-        : ''
+  const text = xrpc.message ?? (body.trimStart().startsWith('<') ? '' : body.trim().slice(0, 300))
+  const event =
+    request === undefined ? 'the server refused the connection' : `${request} was answered`
+  const code = [status, xrpc.error].filter(Boolean).join(' ')
   return {
-    message: `${request === undefined ? 'the server refused the connection' : `${request} was answered`} with ${[status, xrpc.error].filter(Boolean).join(' ')}${says === '' ? '' : `: ${says}`}${remedy}`,
+    message: `${event} with ${code}${text === '' ? '' : `: ${text}`}${remedyOf(status)}`,
     refusal: {
       status,
       body,
@@ -33,6 +43,11 @@ export function refusalOf(
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
   }
+}
+
+function remedyOf(status: number): string {
+  if (status === 401 || status === 403) return '; check the credentials'
+  return status === 404 ? '; check the host and its path' : ''
 }
 
 function xrpcOf(body: string): { error?: string; message?: string } {

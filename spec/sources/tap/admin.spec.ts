@@ -185,6 +185,18 @@ describe('what goes wrong with tapAdmin', () => {
     expect(refused).toMatchObject({ code: 'REFUSED', status: 500, body: 'x'.repeat(4096) })
   })
 
+  it('an answer without an end is read to 1 MiB, and is then an error', async () => {
+    await using server = await refusing((_request, response) => {
+      response.writeHead(200).write('x'.repeat(2 ** 20 + 1))
+    })
+    await expect(tapAdmin({ host: server.url, timeoutMs: 600_000 }).health()).rejects.toMatchObject(
+      {
+        code: 'CONNECT',
+        message: 'GET health failed: the answer is larger than 1048576 bytes',
+      },
+    )
+  })
+
   it('an answer names the request and its DID, and refuses no connection', async () => {
     await using tap = await fakeTap({
       intercept: () => ({ status: 500, body: '{"message":"Internal Server Error"}\n' }),

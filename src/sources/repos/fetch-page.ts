@@ -8,7 +8,7 @@ import {
 } from '../../errors.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
-import { REFUSAL_BYTES, refusalOf } from '../../socket/refusal.js'
+import { readRefusal } from '../../socket/refusal.js'
 
 /** How pages are asked for. */
 export interface RequestOptions {
@@ -86,19 +86,12 @@ async function refusal(url: string, response: Response): Promise<RefusedError> {
       { status, body: '' },
     )
   }
-  const { bytes } = await readBody(response, REFUSAL_BYTES)
-  const { message, refusal } = refusalOf(
-    status,
-    new TextDecoder().decode(bytes),
-    headers.get('retry-after') ?? undefined,
-    url,
-  )
-  const retryAfterMs =
-    refusal.retryAfterMs ?? (status === 429 ? resetMs(headers.get('ratelimit-reset')) : undefined)
-  return new RefusedError(message, {
-    ...refusal,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  })
+  const refused = await readRefusal(response, url)
+  if (refused.retryAfterMs !== undefined || status !== 429) return refused
+  const retryAfterMs = resetMs(headers.get('ratelimit-reset'))
+  return retryAfterMs === undefined
+    ? refused
+    : new RefusedError(refused.message, { ...refused, retryAfterMs })
 }
 
 function resetMs(header: string | null): number | undefined {

@@ -5,7 +5,7 @@ import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
 import { hostUrl } from '../../live/host.js'
 import { checkShape, Issues, shown } from '../../options/shapes.js'
-import { REFUSAL_BYTES, refusalOf } from '../../socket/refusal.js'
+import { readRefusal } from '../../socket/refusal.js'
 import { authorization, type TapServer, tapServerShape } from './config.js'
 
 /** Which Tap server {@link tapAdmin} controls. */
@@ -76,6 +76,8 @@ const schema = z.strictObject(tapAdminShape)
 
 // More than 3,640 in one request are a 500 on SQLite, and none of them is stored.
 const MAX_DIDS = 1000
+// The longest answer is a DID document, which somebody else wrote. Real ones have a few KB.
+const MAX_ANSWER_BYTES = 2 ** 20
 
 /**
  * Controls a Tap server: which repositories it tracks, and how it fares.
@@ -181,20 +183,10 @@ const namesOf = ([first = '', ...others]: readonly string[]): string =>
   others.length === 0 ? first : `${first} and ${others.length} more`
 
 async function answerOf(name: string, response: Response): Promise<unknown> {
-  if (!response.ok) throw await refusedBy(name, response)
-  const body = await response.text()
-  return body === '' ? undefined : JSON.parse(body)
-}
-
-async function refusedBy(name: string, response: Response): Promise<RefusedError> {
-  const { bytes } = await readBody(response, REFUSAL_BYTES)
-  const { message, refusal } = refusalOf(
-    response.status,
-    new TextDecoder().decode(bytes),
-    response.headers.get('retry-after') ?? undefined,
-    name,
-  )
-  return new RefusedError(message, refusal)
+  if (!response.ok) throw await readRefusal(response, name)
+  const { bytes, rest } = await readBody(response, MAX_ANSWER_BYTES)
+  if (rest) throw new RangeError(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`)
+  return bytes.length === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes))
 }
 
 function baseOf(host: string): string {

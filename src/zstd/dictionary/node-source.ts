@@ -5,13 +5,13 @@ import { dirname, join } from 'node:path'
 import { env, platform } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { DictionaryError } from '../../errors.js'
-import { MAX_DICTIONARY_BYTES } from './dictionary.js'
 import {
   checkedDictionary,
   type DictionaryOptions,
   type DictionarySource,
   fetchDictionary,
-} from './source.js'
+  MAX_DICTIONARY_BYTES,
+} from './dictionary.js'
 
 export interface NodeDictionaryOptions extends DictionaryOptions {
   /** @default `rxjs-atproto` in the user's cache folder */
@@ -19,8 +19,8 @@ export interface NodeDictionaryOptions extends DictionaryOptions {
 }
 
 /**
- * A checked dictionary. One from a URL whose SHA-256 is known is fetched once and for all. Rejects
- * with `DictionaryError` on whatever else there is.
+ * Loads a dictionary and checks it. One from a URL whose SHA-256 is known is fetched once and then
+ * kept on disk. Rejects with `DictionaryError` if it cannot be loaded.
  */
 export async function loadDictionary(
   source: DictionarySource,
@@ -34,7 +34,7 @@ export async function loadDictionary(
   return (await cached(path, options)) ?? keep(path, await fetchDictionary(urls, options))
 }
 
-/** Of the user who runs the process, by the custom of the system. */
+/** The cache folder of the user who runs the process, by the system's convention. */
 export function cacheFolder(system: string = platform, variables: NodeJS.ProcessEnv = env): string {
   return join(cacheRoot(system, variables), 'rxjs-atproto')
 }
@@ -45,7 +45,7 @@ function cacheRoot(system: string, { LOCALAPPDATA, XDG_CACHE_HOME }: NodeJS.Proc
   return XDG_CACHE_HOME || join(homedir(), '.cache')
 }
 
-/** A path where it is no URL; a drive letter is no scheme. */
+/** The URLs to try, or the path of a file. A drive letter is no scheme. */
 function urlsOf(source: URL | string | readonly URL[]): readonly URL[] | string {
   if (typeof source === 'string')
     return /^(https?|file):\/\//i.test(source) ? urlsOf(new URL(source)) : source
@@ -55,7 +55,7 @@ function urlsOf(source: URL | string | readonly URL[]): readonly URL[] | string 
 
 async function readDictionary(path: string): Promise<Uint8Array> {
   try {
-    // A device or a pipe would be read for ever.
+    // Reading a device or a pipe might never end.
     const found = await stat(path)
     if (!found.isFile()) throw new Error('it is no file')
     if (found.size > MAX_DICTIONARY_BYTES)
@@ -71,7 +71,7 @@ async function readDictionary(path: string): Promise<Uint8Array> {
   }
 }
 
-/** What is damaged counts as absent: it is fetched again, and replaced. */
+/** Returns `undefined` for a damaged file too: it is then fetched again and replaced. */
 async function cached(path: string, options: DictionaryOptions): Promise<Uint8Array | undefined> {
   try {
     return await checkedDictionary(await readDictionary(path), options)
@@ -81,8 +81,8 @@ async function cached(path: string, options: DictionaryOptions): Promise<Uint8Ar
 }
 
 /**
- * Puts a whole file in its place, or none: another process may read it meanwhile. A folder that
- * cannot be written costs the next process a download.
+ * Writes the file atomically, since another process may be reading it. If the folder cannot be
+ * written, the next process downloads it again.
  */
 async function keep(path: string, bytes: Uint8Array): Promise<Uint8Array> {
   const draft = `${path}.${randomUUID()}`
