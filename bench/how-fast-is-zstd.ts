@@ -26,9 +26,7 @@ const MIN_GAIN = 1.3
 const NAIVE = 'naive loop around @bokuweb/zstd-wasm'
 
 type Read = (frame: Uint8Array) => unknown
-type Ours = typeof import('../src/zstd/decoders/node-wasm.js') &
-  typeof import('../src/zstd/decoders/node-napi.js') &
-  typeof import('../src/zstd/decoders/node-zlib.js')
+type Ours = typeof import('../src/zstd/decoders/node-decoders.js')
 
 const { values: flags } = parseArgs({
   options: {
@@ -79,12 +77,8 @@ async function readersOf(
 }
 
 /** They are not exported: what a user has is the best of them. */
-async function oursOf(): Promise<Ours> {
-  const files = ['node-wasm', 'node-napi', 'node-zlib'].map(
-    (file) => import(new URL(`../../dist/zstd/${file}.js`, import.meta.url).href),
-  )
-  return Object.assign({}, ...(await Promise.all(files)))
-}
+const oursOf = (): Promise<Ours> =>
+  import(new URL('../../dist/zstd/decoders/node-decoders.js', import.meta.url).href)
 
 function recordedFrames() {
   const file = resolve(DATA, 'derived/real_v1_zstd_frames.bin')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type FakeJetstreamOptions, fakeJetstream } from '../../src/testing/index.js'
-import { readFrameHeader } from '../../src/zstd/frame/frame-header.js'
+import { readFrameHeader } from '../../src/zstd/frame/check-frame.js'
 import { bestDecoder } from '../../src/zstd/node.js'
 import { dictionaryOf, ONE, TWO } from '../zstd/frames.js'
 import { Client, refusalOf } from './client.js'

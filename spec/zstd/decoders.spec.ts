@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { napiDecoder } from '../../src/zstd/decoders/node-napi.js'
-import { textOf } from '../../src/zstd/decoders/node-text.js'
-import { nodeWasmDecoder } from '../../src/zstd/decoders/node-wasm.js'
-import { zlibDecoder } from '../../src/zstd/decoders/node-zlib.js'
+import {
+  decoderOf,
+  decodeUtf8,
+  napiDecoder,
+  nodeWasmDecoder,
+  zlibDecoder,
+} from '../../src/zstd/decoders/node-decoders.js'
 import { wasmDecoder } from '../../src/zstd/decoders/wasm.js'
 import { describeDictionaryDecoder } from './describe-dictionary-decoder.js'
 import { dictionaryOf, ONE } from './frames.js'
 
 const { resolve } = createRequire(__filename)
+// `\0asm`, version 1, and nothing else.
+const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
 const file = () =>
   new Uint8Array(readFileSync(join(dirname(resolve('@bokuweb/zstd-wasm')), 'zstd.wasm')))
 
@@ -17,7 +22,12 @@ describeDictionaryDecoder('WebAssembly', nodeWasmDecoder)
 
 describeDictionaryDecoder(
   'WebAssembly, where the file gives no prepared dictionary,',
-  async (dictionary) => wasmDecoder(await WebAssembly.compile(file()), dictionary, textOf),
+  async (dictionary) => wasmDecoder(await WebAssembly.compile(file()), dictionary, decodeUtf8),
+)
+
+describeDictionaryDecoder(
+  'WebAssembly, where the package is of another version,',
+  async (dictionary) => decoderOf(await WebAssembly.compile(EMPTY_MODULE), dictionary),
 )
 
 if (zlibDecoder(dictionaryOf(ONE)) !== undefined)

@@ -5,12 +5,12 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DictionaryError } from '../../src/errors.js'
-import { checkDictionary } from '../../src/zstd/dictionary/dictionary.js'
-import { cacheFolder, loadDictionary } from '../../src/zstd/dictionary/node-source.js'
 import {
+  checkDictionary,
   loadDictionary as loadInBrowser,
   v2DictionaryUrl,
-} from '../../src/zstd/dictionary/source.js'
+} from '../../src/zstd/dictionary/dictionary.js'
+import { cacheFolder, loadDictionary } from '../../src/zstd/dictionary/node-source.js'
 import { dictionaryOf, ONE, TWO } from './frames.js'
 
 const dictionary = dictionaryOf(ONE)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compressUsingDict, createCCtx, init } from '@bokuweb/zstd-wasm'
-import { readFrameHeader } from '../../src/zstd/frame/frame-header.js'
+import { readFrameHeader } from '../../src/zstd/frame/check-frame.js'
 
 /** Two dictionaries of 4 KiB, trained by the zstd CLI on events of `generateEvents()`. */
 export const ONE = 1111

@@ -1,26 +1,19 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DictionaryError } from '../../src/errors.js'
-import type { DictionaryDecoder } from '../../src/zstd/decoders/dictionary-decoder.js'
-import * as napi from '../../src/zstd/decoders/node-napi.js'
-import * as wasm from '../../src/zstd/decoders/node-wasm.js'
-import * as zlib from '../../src/zstd/decoders/node-zlib.js'
-import { probeOf, usesDictionary } from '../../src/zstd/decoders/probe.js'
+import {
+  type DictionaryDecoder,
+  probeOf,
+  usesDictionary,
+} from '../../src/zstd/decoders/dictionary-decoder.js'
+import * as decoders from '../../src/zstd/decoders/node-decoders.js'
 import { bestDecoder } from '../../src/zstd/node.js'
 import { temporaryFolder } from '../socket/bundle.js'
 import { dictionaryOf, ONE, TWO } from './frames.js'
 
-jest.mock('../../src/zstd/decoders/node-napi.js', () => ({
+jest.mock('../../src/zstd/decoders/node-decoders.js', () => ({
   __esModule: true,
-  ...jest.requireActual('../../src/zstd/decoders/node-napi.js'),
-}))
-jest.mock('../../src/zstd/decoders/node-wasm.js', () => ({
-  __esModule: true,
-  ...jest.requireActual('../../src/zstd/decoders/node-wasm.js'),
-}))
-jest.mock('../../src/zstd/decoders/node-zlib.js', () => ({
-  __esModule: true,
-  ...jest.requireActual('../../src/zstd/decoders/node-zlib.js'),
+  ...jest.requireActual('../../src/zstd/decoders/node-decoders.js'),
 }))
 
 const dictionary = dictionaryOf(ONE)
@@ -41,12 +34,12 @@ describe('a native decoder', () => {
     const ignoring = () => {
       throw new Error('Dictionary mismatch')
     }
-    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: ignoring })).toBeUndefined()
+    expect(decoders.zlibDecoder(dictionary, { zstdDecompressSync: ignoring })).toBeUndefined()
     expect(
-      zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => new Uint8Array(32) }),
+      decoders.zlibDecoder(dictionary, { zstdDecompressSync: () => new Uint8Array(32) }),
     ).toBeUndefined()
-    expect(zlib.zlibDecoder(dictionary, {})).toBeUndefined()
-    expect(zlib.zlibDecoder(dictionary, { zstdDecompressSync: () => tail })).toMatchObject({
+    expect(decoders.zlibDecoder(dictionary, {})).toBeUndefined()
+    expect(decoders.zlibDecoder(dictionary, { zstdDecompressSync: () => tail })).toMatchObject({
       name: 'zlib',
       dictionaryId: ONE,
     })
@@ -63,17 +56,17 @@ describe('a native decoder', () => {
         }
       },
     })
-    expect(await napi.napiDecoder(dictionary, absent)).toBeUndefined()
-    expect(await napi.napiDecoder(dictionary, async () => ({ default: {} }))).toBeUndefined()
+    expect(await decoders.napiDecoder(dictionary, absent)).toBeUndefined()
+    expect(await decoders.napiDecoder(dictionary, async () => ({ default: {} }))).toBeUndefined()
     expect(
-      await napi.napiDecoder(dictionary, async () => binding(new Uint8Array(32))),
+      await decoders.napiDecoder(dictionary, async () => binding(new Uint8Array(32))),
     ).toBeUndefined()
-    expect(await napi.napiDecoder(dictionary, async () => binding(tail))).toMatchObject({
+    expect(await decoders.napiDecoder(dictionary, async () => binding(tail))).toMatchObject({
       name: 'napi',
       dictionaryId: ONE,
     })
     expect(
-      await napi.napiDecoder(dictionary, async () => ({ default: binding(tail) })),
+      await decoders.napiDecoder(dictionary, async () => ({ default: binding(tail) })),
     ).toMatchObject({ name: 'napi' })
   })
 
@@ -82,7 +75,7 @@ describe('a native decoder', () => {
     const installed = join(folder.path, 'node_modules/native-zstd')
     mkdirSync(installed, { recursive: true })
     writeFileSync(join(installed, 'binding.js'), 'exports.of = "the program"')
-    const load = (program?: string) => napi.loadBinding(program, 'native-zstd/binding.js')
+    const load = (program?: string) => decoders.loadBinding(program, 'native-zstd/binding.js')
     expect(await load(join(folder.path, 'program.js'))).toMatchObject({ of: 'the program' })
     await expect(load(join(folder.path, '../elsewhere.js'))).rejects.toThrow('native-zstd')
     await expect(load()).rejects.toThrow('native-zstd')
@@ -94,27 +87,27 @@ const another = (id: number) => dictionary.map((byte, at) => (at === 4 ? id : by
 
 describe('the best decoder', () => {
   it('is the native one where there is one', async () => {
-    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(named('napi'))
+    jest.spyOn(decoders, 'napiDecoder').mockResolvedValue(named('napi'))
     expect((await bestDecoder(another(1))).name).toBe('napi')
   })
 
   it('is WebAssembly where there is none', async () => {
-    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(undefined)
-    jest.spyOn(zlib, 'zlibDecoder').mockReturnValue(named('zlib'))
+    jest.spyOn(decoders, 'napiDecoder').mockResolvedValue(undefined)
+    jest.spyOn(decoders, 'zlibDecoder').mockReturnValue(named('zlib'))
     expect((await bestDecoder(another(2))).name).toBe('wasm')
   })
 
   it("is Node's own where WebAssembly is forbidden", async () => {
-    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(undefined)
-    jest.spyOn(wasm, 'nodeWasmDecoder').mockRejectedValue(new Error('no WebAssembly'))
-    jest.spyOn(zlib, 'zlibDecoder').mockReturnValue(named('zlib'))
+    jest.spyOn(decoders, 'napiDecoder').mockResolvedValue(undefined)
+    jest.spyOn(decoders, 'nodeWasmDecoder').mockRejectedValue(new Error('no WebAssembly'))
+    jest.spyOn(decoders, 'zlibDecoder').mockReturnValue(named('zlib'))
     expect((await bestDecoder(another(3))).name).toBe('zlib')
   })
 
   it('is a DictionaryError where there is none at all, and is looked for again', async () => {
-    jest.spyOn(napi, 'napiDecoder').mockResolvedValue(undefined)
-    jest.spyOn(zlib, 'zlibDecoder').mockReturnValue(undefined)
-    jest.spyOn(wasm, 'nodeWasmDecoder').mockRejectedValueOnce(new Error('no WebAssembly'))
+    jest.spyOn(decoders, 'napiDecoder').mockResolvedValue(undefined)
+    jest.spyOn(decoders, 'zlibDecoder').mockReturnValue(undefined)
+    jest.spyOn(decoders, 'nodeWasmDecoder').mockRejectedValueOnce(new Error('no WebAssembly'))
     await expect(bestDecoder(another(4))).rejects.toMatchObject({
       code: 'DICTIONARY',
       message: 'no zstd decoder can be had: no WebAssembly',

@@ -3,11 +3,10 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { init } from '@bokuweb/zstd-wasm'
 import { FrameError } from '../../src/errors.js'
-import { nodeWasmDecoder } from '../../src/zstd/decoders/node-wasm.js'
+import { decoderOf, nodeWasmDecoder } from '../../src/zstd/decoders/node-decoders.js'
+import { exposePrepared, prepareDictionary } from '../../src/zstd/decoders/prepared-dictionary.js'
 import { compileZstd } from '../../src/zstd/decoders/wasm.js'
-import { exposePrepared } from '../../src/zstd/decoders/wasm-file.js'
 import { WasmInstance, WRAPPER } from '../../src/zstd/decoders/wasm-instance.js'
-import { prepareDictionary } from '../../src/zstd/dictionary/prepared.js'
 import { dictionaryOf, encoder, ONE, TWO } from './frames.js'
 
 const file = new Uint8Array(
@@ -45,6 +44,32 @@ describe('the file of the package', () => {
   it('prepares no dictionary that does not come out right', async () => {
     const zstd = new WasmInstance(await compileZstd(file))
     expect(prepareDictionary(zstd, zstd.createDCtx(), load(zstd, dictionary, TWO))).toBeUndefined()
+  })
+})
+
+describe('the file of another version of the package', () => {
+  const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+
+  /** The file with two of its exports under each other's names, each of one letter. */
+  function withSwapped(one: string, other: string): Uint8Array<ArrayBuffer> {
+    const [a, b] = [one.charCodeAt(0), other.charCodeAt(0)]
+    // An export: the length of its name, the name, and 0 for a function.
+    const placeOf = (code: number) => Buffer.from(file).indexOf(Uint8Array.of(1, code, 0)) + 1
+    const [placeOfOne, placeOfOther] = [placeOf(a), placeOf(b)]
+    expect(Math.min(placeOfOne, placeOfOther)).toBeGreaterThan(0)
+    return file.map((byte, at) => (at === placeOfOne ? b : at === placeOfOther ? a : byte))
+  }
+
+  it.each([
+    ['has other imports and exports', () => EMPTY_MODULE],
+    ['has other names for its exports', () => withSwapped('n', 'i')],
+  ])('that %s is used through the public API of the package', async (_, otherFile) => {
+    const frame = (await encoder(dictionary))('{"other":"version"}')
+    const put = jest.spyOn(WasmInstance.prototype, 'put')
+    const decoder = await decoderOf(await compileZstd(otherFile()), dictionary)
+    put.mockClear()
+    expect(decoder.decode(frame, MAX_BYTES)).toBe('{"other":"version"}')
+    expect(put).not.toHaveBeenCalled()
   })
 })
 

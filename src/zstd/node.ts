@@ -1,16 +1,13 @@
 import { DictionaryError } from '../errors.js'
-import { napiDecoder } from './decoders/node-napi.js'
-import { nodeWasmDecoder } from './decoders/node-wasm.js'
-import { zlibDecoder } from './decoders/node-zlib.js'
-import { onePerDictionary } from './decoders/one-per-dictionary.js'
+import { onePerDictionary } from './decoders/dictionary-decoder.js'
+import { napiDecoder, nodeWasmDecoder, zlibDecoder } from './decoders/node-decoders.js'
 
 export { loadDictionary } from './dictionary/node-source.js'
 
 /**
- * The fastest decoder there is, by what bench/how-fast-is-zstd.ts measured: `zstd-napi` where it is
- * installed, since it prepares the dictionary and is native; else WebAssembly, which prepares it
- * too; and Node's own only where WebAssembly is forbidden, since it loads the dictionary for each
- * frame.
+ * The fastest decoder that is available, by the numbers of bench/how-fast-is-zstd.ts. `zstd-napi`
+ * where it is installed: it is native and prepares the dictionary. Else WebAssembly, which prepares
+ * it too. Node's own only where WebAssembly is forbidden: it loads the dictionary for each frame.
  */
 export const bestDecoder = onePerDictionary(async (dictionary) => {
   const native = await napiDecoder(dictionary)

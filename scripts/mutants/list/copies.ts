@@ -55,7 +55,7 @@ export const COPIES: readonly Mutant[] = [
   },
   {
     name: 'the native decoder is looked up from this package alone',
-    file: 'src/zstd/decoders/node-napi.ts',
+    file: 'src/zstd/decoders/node-decoders.ts',
     find: 'if (program === undefined) throw error',
     replace: 'throw error',
     specs: ['spec/zstd/native.spec.ts'],

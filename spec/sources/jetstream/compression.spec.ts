@@ -12,7 +12,7 @@ import {
 import {
   loadDictionary as loadInBrowser,
   V1_DICTIONARY,
-} from '../../../src/zstd/dictionary/source.js'
+} from '../../../src/zstd/dictionary/dictionary.js'
 import { bytesOf, itWith } from '../../helpers/recordings.js'
 import { first, generated, watched } from '../../traps/watched.js'
 import { bomb, craft, dictionaryOf, encoder, ONE, TWO } from '../../zstd/frames.js'

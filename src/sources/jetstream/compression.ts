@@ -7,7 +7,7 @@ import {
   type DictionarySource,
   V1_DICTIONARY,
   v2DictionaryUrl,
-} from '../../zstd/dictionary/source.js'
+} from '../../zstd/dictionary/dictionary.js'
 
 /** `true`: as the server has it. `'auto'`: so, and plain where that cannot be had. */
 export type Compress = boolean | 'auto'

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { compileZstd } from '../../zstd/decoders/wasm.js'
 import { WasmInstance } from '../../zstd/decoders/wasm-instance.js'
 import { checkDictionary } from '../../zstd/dictionary/dictionary.js'
-import { readFrameHeader } from '../../zstd/frame/frame-header.js'
+import { readFrameHeader } from '../../zstd/frame/check-frame.js'
 import { type Frame, frameOf } from '../wire/frame-store.js'
 
 /**

@@ -1,5 +1,3 @@
-import { PREPARED } from './wasm-file.js'
-
 /**
  * What the one WebAssembly file of `@bokuweb/zstd-wasm` 0.0.27 exports, under the names of its own
  * build. Addresses and sizes are numbers.
@@ -16,6 +14,9 @@ const NAMES = {
 const MORE_NAMES = { decompressUsingDict: 'q', malloc: 's', free: 't' } as const
 
 export const WRAPPER = MORE_NAMES.decompressUsingDict
+
+/** Not in the file: the export that `exposePrepared` adds. */
+export const PREPARED = 'decompress_usingPrepared'
 
 const PAGE_BYTES = 65_536
 

@@ -1,12 +1,11 @@
 import { idOf } from '../dictionary/dictionary.js'
-import { type LoadedDictionary, prepareDictionary } from '../dictionary/prepared.js'
-import { type DictionaryDecoder, dictionaryDecoder, type TextOf } from './dictionary-decoder.js'
-import { exposePrepared } from './wasm-file.js'
+import { type DecodeUtf8, type DictionaryDecoder, dictionaryDecoder } from './dictionary-decoder.js'
+import { exposePrepared, type LoadedDictionary, prepareDictionary } from './prepared-dictionary.js'
 import { WasmInstance, WRAPPER } from './wasm-instance.js'
 
 const MIN_BUFFER_BYTES = 65_536
 
-/** `ZSTD_ErrorCode`, negated: what a frame can do wrong that its header and blocks do not show. */
+/** By `ZSTD_ErrorCode`, negated: faults of a frame that its header and blocks do not show. */
 const REASONS: Readonly<Record<number, string>> = {
   [-20]: 'its content cannot be read',
   [-22]: 'its checksum is another',
@@ -19,11 +18,11 @@ export async function compileZstd(file: Uint8Array<ArrayBuffer>): Promise<WebAss
   return WebAssembly.compile(exposePrepared(file, WRAPPER) ?? file)
 }
 
-/** The decoder for where there is nothing but WebAssembly: browsers, and Node as well. */
+/** The decoder that needs nothing but WebAssembly: of browsers, and of Node as well. */
 export function wasmDecoder(
   module: WebAssembly.Module,
   dictionary: Uint8Array,
-  textOf: TextOf,
+  decodeUtf8: DecodeUtf8,
 ): DictionaryDecoder {
   const start = () => new WasmInflate(new WasmInstance(module), dictionary)
   let running: WasmInflate | undefined = start()
@@ -33,18 +32,18 @@ export function wasmDecoder(
     try {
       return running.inflate(frame, capacity)
     } catch (error) {
-      // A trap leaves the memory as it was in the middle of things: the next frame gets a new one.
+      // A trap leaves the memory in an unknown state: the next frame gets a new one.
       if (!(error instanceof BadFrame)) running = undefined
       throw error
     }
   }
-  return dictionaryDecoder('wasm', idOf(dictionary), inflate, textOf)
+  return dictionaryDecoder('wasm', idOf(dictionary), inflate, decodeUtf8)
 }
 
-/** zstd refused a frame, and is ready for the next one. */
+/** zstd refused the frame, and can decode the next one. */
 class BadFrame extends Error {}
 
-/** Two buffers, one context and one dictionary, for ever in one memory. */
+/** Two buffers, one context and one dictionary, kept in one memory. */
 class WasmInflate {
   private readonly input: WasmBuffer
   private readonly output: WasmBuffer
@@ -93,7 +92,7 @@ class WasmInflate {
   }
 }
 
-/** Memory that is kept, and replaced only by more. */
+/** Memory that is reused, and only replaced by a larger piece. */
 class WasmBuffer {
   private address: number
   private bytes = MIN_BUFFER_BYTES

@@ -10,7 +10,7 @@ import {
   REV,
   RKEY,
   TIME_US,
-} from './lazy-commits.js'
+} from './commits.js'
 import type { Shape } from './scanner.js'
 
 const commit = (hasCursor: boolean, hasRecord: boolean): Shape => [

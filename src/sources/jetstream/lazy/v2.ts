@@ -11,7 +11,7 @@ import {
   RKEY,
   TIME,
   WITNESSED_AT,
-} from './lazy-commits.js'
+} from './commits.js'
 import type { Shape } from './scanner.js'
 
 /** Members are sorted. */

@@ -3,7 +3,7 @@ import { internAscii } from '../../../internal/intern-ascii.js'
 import type { TextBytes } from '../../../socket/text-bytes.js'
 import type { LazyReader } from '../decoding.js'
 import { microsecondsAt } from '../time.js'
-import { defineRecord, keepText } from './lazy-record.js'
+import { defineRecord, keepText } from './record.js'
 import { number, object, type Scanner, type Shape, sharedScanner, string } from './scanner.js'
 
 const DID_SLOT = 0
