@@ -9,9 +9,11 @@ import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { v2 } from '../../../src/sources/jetstream/v2.js'
 import { type FakeJetstreamOptions, fakeJetstream } from '../../../src/testing/index.js'
 import type { DictionaryDecoder } from '../../../src/zstd/decoders/dictionary-decoder.js'
-import { napiDecoder } from '../../../src/zstd/decoders/node-decoders.js'
-import { nodeWasmDecoder } from '../../../src/zstd/decoders/node-decoders.js'
-import { zlibDecoder } from '../../../src/zstd/decoders/node-decoders.js'
+import {
+  napiDecoder,
+  nodeWasmDecoder,
+  zlibDecoder,
+} from '../../../src/zstd/decoders/node-decoders.js'
 import { bytesOf, describeWith, framesOf, linesOf } from '../../helpers/recordings.js'
 import { first } from '../../traps/watched.js'
 import { dictionaryOf, encoder, ONE } from '../../zstd/frames.js'
