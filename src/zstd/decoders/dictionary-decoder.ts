@@ -29,8 +29,8 @@ export type Inflate = (frame: Uint8Array, capacity: number) => Uint8Array
 export type DecodeUtf8 = (bytes: Uint8Array) => string | undefined
 
 /**
- * What all decoders share: each frame is checked before they see it, and all that they throw becomes
- * a `FrameError`.
+ * What all decoders share: each frame is checked before they see it, and all that they throw
+ * becomes a `FrameError`.
  */
 export function dictionaryDecoder(
   name: DictionaryDecoder['name'],

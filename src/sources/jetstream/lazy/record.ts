@@ -52,7 +52,8 @@ class LazyRecord extends PrivateFieldHost {
     for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner))
       if (#text in owner) return owner
     throw new RecordError(
-      'the record of a lazy event cannot be read through a proxy; wrap a copy, `{ ...commit }`, or set `decode` to eager',
+      'the record of a lazy event cannot be read through a proxy; wrap a copy, ' +
+        '`{ ...commit }`, or set `decode` to eager',
     )
   }
 }
@@ -139,7 +140,9 @@ export function keepText<Event extends object>(
  *
  * @example
  * ```ts
- * jetstream$({ decode: 'lazy' }).subscribe((event) => console.log(rawText(event) ?? JSON.stringify(event)))
+ * jetstream$({ decode: 'lazy' }).subscribe((event) =>
+ *   console.log(rawText(event) ?? JSON.stringify(event)),
+ * )
  * ```
  */
 export const rawText = (event: JetstreamEvent): string | undefined => SharedReceived.textOf(event)
