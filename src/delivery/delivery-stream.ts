@@ -5,7 +5,6 @@ import {
   interval,
   type Observable,
   type Observer,
-  type Subscriber,
   tap,
 } from 'rxjs'
 import type { Log } from '../internal/log.js'
@@ -59,7 +58,7 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event> 
 
   constructor(
     { metrics$, gaps, log }: DeliveryStreamOptions,
-    private readonly subscriber: Subscriber<Event>,
+    private readonly subscriber: Pick<Observer<Event>, 'next' | 'error'>,
     private readonly owner: StreamOwner<Event>,
   ) {
     this.gaps = new Gaps(gaps, log)

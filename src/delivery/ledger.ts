@@ -1,4 +1,4 @@
-import type { Subscriber } from 'rxjs'
+import type { Observer } from 'rxjs'
 import { HoldError } from '../errors.js'
 import {
   type DeliverySource,
@@ -104,7 +104,7 @@ export class Ledger<Event> {
     host: string,
     position: number,
     time_us: number,
-    destination: Subscriber<Event>,
+    destination: Pick<Observer<Event>, 'next'>,
     index = 0,
   ): void {
     this.delivered += 1

@@ -46,6 +46,25 @@ export const splitDelivery = <Message, Part>(
     )
   })
 
+/** Emits parts in the delivery that is open, each at its own index from `first` on. */
+export function emitShares<Part>(
+  parts: readonly Part[],
+  first: number,
+  destination: Subscriber<Part>,
+): void {
+  const whole = currentDelivery()
+  let index = first
+  for (const part of parts) {
+    // The rest of a message that was cut is not done.
+    if (destination.closed) {
+      fail(whole)
+      return
+    }
+    emitPart(part, whole && new SharedDelivery(whole, index), destination)
+    index += 1
+  }
+}
+
 function emitPart<Part>(
   part: Part,
   holding: Holding | undefined,

@@ -1,40 +1,30 @@
 import { lastValueFrom, timer } from 'rxjs'
 import type { Entry } from './entry.js'
 import type { Group } from './group.js'
+import type { Session } from './session.js'
 
-// One command with all ids of an entry-rich tick would hold up the others' commands.
+// One command with all ids of a busy tick would delay the commands of others.
 const MAX_IDS = 1000
 
-/** What an ack meets. */
-export interface AckHandlers {
-  /** Redis knows how they ended. */
-  acked(entries: readonly Entry[]): void
-  /** Nothing more is to be told. */
-  idle(): void
-  /** Settles when to try again; rejects when that is pointless. */
-  trouble(error: unknown): Promise<unknown>
-  well(): void
-  /** It could not be told to Redis, and will not be. */
-  failed(error: unknown): void
-}
-
 /**
- * Tells Redis what is done, and what will never be: those of a tick together, and again until they
- * are told. Nothing waits for it.
+ * Writes acks and dead letters to Redis: those of one tick together, retried until Redis has them.
+ * Nothing waits for it.
  */
 export class Acks {
   readonly #acks = new Set<Entry>()
-  readonly #letters = new Map<Entry, readonly string[]>()
+  readonly #deadLetters = new Map<Entry, readonly string[]>()
   #writing: Promise<void> | undefined
   #error: unknown
 
   constructor(
     private readonly group: Group,
     private readonly deadLetter: string | undefined,
-    private readonly handlers: AckHandlers,
+    private readonly session: Session,
+    /** Receives the entries that Redis knows the end of. */
+    private readonly onAcked: (entries: readonly Entry[]) => void,
   ) {}
 
-  get idle(): boolean {
+  get isIdle(): boolean {
     return this.#writing === undefined
   }
 
@@ -43,16 +33,16 @@ export class Acks {
     this.#write()
   }
 
-  /** To the dead letters, where there are any, and then it is acked. */
-  bury(entry: Entry, letter: readonly string[]): void {
+  /** Acks the entry after its dead letter is written, or at once without a dead letter stream. */
+  moveToDeadLetter(entry: Entry, fields: readonly string[]): void {
     if (this.deadLetter === undefined) this.#acks.add(entry)
-    else this.#letters.set(entry, letter)
+    else this.#deadLetters.set(entry, fields)
     this.#write()
   }
 
   /**
-   * Settles when everything is told; rejects where that cannot be. `undefined`: nothing is to be
-   * told.
+   * Settles when everything is written; rejects when that is impossible. `undefined`: nothing is
+   * left to write.
    */
   flush(): Promise<void> | undefined {
     return this.#writing?.then(() => {
@@ -70,20 +60,20 @@ export class Acks {
   #ended(error: unknown): void {
     this.#writing = undefined
     this.#error = error
-    if (error !== undefined) this.handlers.failed(error)
-    this.handlers.idle()
+    if (error !== undefined) this.session.fail(error)
+    this.session.changed$.next()
   }
 
   async #writeAll(): Promise<void> {
-    // Those that end in the same tick go together.
+    // Entries that end in the same tick go together.
     await lastValueFrom(timer(0))
-    while (this.#acks.size > 0 || this.#letters.size > 0) {
+    while (this.#acks.size > 0 || this.#deadLetters.size > 0) {
       try {
         await this.#writeAcks()
-        await this.#writeLetters()
-        this.handlers.well()
+        await this.#writeDeadLetters()
+        this.session.recovered(this)
       } catch (error) {
-        await this.handlers.trouble(error)
+        await this.session.retry(this, error)
       }
     }
   }
@@ -93,14 +83,14 @@ export class Acks {
     if (entries.length === 0) return
     await this.group.ack(entries.map(({ id }) => id))
     for (const entry of entries) this.#acks.delete(entry)
-    this.handlers.acked(entries)
+    this.onAcked(entries)
   }
 
-  async #writeLetters(): Promise<void> {
-    for (const [entry, letter] of this.#letters) {
-      await this.group.bury(entry.id, this.deadLetter ?? '', letter)
-      this.#letters.delete(entry)
-      this.handlers.acked([entry])
+  async #writeDeadLetters(): Promise<void> {
+    for (const [entry, fields] of this.#deadLetters) {
+      await this.group.moveToDeadLetter(entry.id, this.deadLetter ?? '', fields)
+      this.#deadLetters.delete(entry)
+      this.onAcked([entry])
     }
   }
 }

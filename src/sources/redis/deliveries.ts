@@ -1,147 +1,131 @@
-import { asyncScheduler, type Observable, type Subscriber, takeUntil, timer } from 'rxjs'
-import type { DeliverySource, Outcome } from '../../delivery/delivery.js'
-import { Gaps } from '../../delivery/gaps.js'
-import { type Delivery, Ledger } from '../../delivery/ledger.js'
-import { StreamCounts } from '../../delivery/metrics-report.js'
+import { Subject, type Subscriber, takeUntil, timer } from 'rxjs'
+import type { Outcome } from '../../delivery/delivery.js'
+import { DeliveryStream, type StreamOwner } from '../../delivery/delivery-stream.js'
+import type { Delivery } from '../../delivery/ledger.js'
+import type { ConnectionStatus } from '../../delivery/metrics.js'
+import type { StreamPosition } from '../../delivery/metrics-report.js'
 import { reject } from '../../delivery/rejects.js'
+import { emitShares } from '../../delivery/split-delivery.js'
 import { FrameError } from '../../errors.js'
 import { backoffMs } from '../../options/backoff.js'
-import type { StreamOptions } from './config.js'
-import type { Entry } from './entry.js'
-import type { Hand } from './pending-entries.js'
+import { type Entry, type EntryOwner, positionOf } from './entry.js'
+import type { TrimmedRange } from './group.js'
+import type { PendingEntries } from './pending-entries.js'
+import type { Outage, Session } from './session.js'
 
-/** What deliveries tell, and ask. */
-export interface DeliveriesHandlers {
-  /** Whether the subscription goes on. */
-  readonly isRunning: boolean
-  /** Nothing more is worth waiting for. */
-  readonly ended$: Observable<unknown>
-  /** The pipe wants no more. */
-  pause(): void
-  /** The pipe wants more again; `emit` delivers what waits. */
-  resume(emit: () => void): void
-  /** A delivery ended after the subscription. */
-  settledLate(): void
-  flush(): PromiseLike<void> | undefined
-}
+const NO_EVENTS: readonly unknown[] = []
 
-/** What is read, delivered while the pipe wants it, and decided on as it ends. */
-export class Deliveries implements DeliverySource {
-  queued = 0
-  unrouted = 0
-  readonly ledger: Ledger<Entry>
-  readonly counts = new StreamCounts()
-  readonly gaps: Gaps
-  /** Where the last entry that was delivered stands. */
-  last: number | undefined
-
-  // What is read and not in the pipe.
+/**
+ * Delivers the entries that were read, while the pipe has room, and decides what becomes of each
+ * when its delivery ends.
+ */
+export class Deliveries implements StreamOwner<Entry> {
+  readonly host: string
+  // A dropped entry is acked.
+  readonly canResend = false
+  readonly stream: DeliveryStream<Entry>
+  /** The pipe has room again. */
+  readonly resumed$ = new Subject<void>()
+  // Read, and not in the pipe.
   readonly #waiting = new Set<Entry>()
-  // What failed in this tick.
+  // Failed in this tick.
   #failures: Entry[] = []
-  #pauses = 0
-  #emitting = false
+  #isEmitting = false
+  // The position of the last delivery.
+  #cursor: number | undefined
 
   constructor(
-    private readonly options: StreamOptions,
-    private readonly subscriber: Subscriber<Entry>,
-    private readonly handlers: DeliveriesHandlers,
+    private readonly session: Session,
+    subscriber: Subscriber<unknown>,
+    private readonly pending: ReadonlyMap<string, PendingEntries>,
   ) {
-    this.gaps = new Gaps(options.gaps, options.log)
-    this.ledger = new Ledger<Entry>(this, this)
+    this.host = session.options.stream
+    this.stream = new DeliveryStream(session.options, entryObserver(subscriber), this)
   }
 
+  /** A loop and not a recursion: work that ends at once resumes us from within. */
   offer(entries: readonly Entry[]): void {
     for (const entry of entries) this.#waiting.add(entry)
-    this.#emit()
-  }
-
-  withdraw(hand: Hand): void {
-    for (const entry of this.#waiting) if (entry.hand === hand) this.#waiting.delete(entry)
-  }
-
-  /** A loop and not a recursion, since work that ends at once resumes us from within. */
-  #emit(): void {
-    if (this.#emitting) return
-    this.#emitting = true
+    if (this.#isEmitting) return
+    this.#isEmitting = true
     try {
       for (const entry of this.#waiting) {
-        if (this.paused || !this.handlers.isRunning) break
+        if (this.stream.isPaused || !this.session.isRunning) break
         this.#waiting.delete(entry)
-        if (entry.hand.isReading) this.#deliver(entry)
-        else entry.hand.interrupted(entry)
+        if (entry.owner.isReading) this.#deliver(entry)
+        else entry.owner.interrupted(entry)
       }
     } finally {
-      this.#emitting = false
+      this.#isEmitting = false
     }
   }
 
+  /** Forgets the entries that are not in the pipe yet. */
+  withdraw(owner: EntryOwner): void {
+    for (const entry of this.#waiting) if (entry.owner === owner) this.#waiting.delete(entry)
+  }
+
+  reportTrimmed(host: string, { from, to, count }: TrimmedRange): void {
+    this.stream.gaps.report({
+      host,
+      from: positionOf(from).position,
+      to: to === '' ? undefined : positionOf(to).position,
+      reason: 'trimmed',
+      recoverable: false,
+      ...(count === undefined ? {} : { count }),
+    })
+  }
+
   #deliver(entry: Entry): void {
-    this.counts.frames += 1
-    this.counts.bytes += bytesOf(entry)
-    if (!this.#read(entry)) return
-    this.counts.events += 1
+    const { counts } = this.stream
+    counts.frames += 1
+    counts.bytes += bytesOf(entry)
+    if (!this.#decode(entry)) return
+    counts.events += 1
     entry.state = 'delivered'
-    this.last = entry.position
+    this.#cursor = entry.position
     const time_us = timeOf(entry.events[0])
-    this.counts.eventAt(asyncScheduler.now(), time_us)
-    this.ledger.deliver(
-      entry,
-      entry.hand.stream,
-      entry.position,
-      time_us,
-      this.subscriber,
-      entry.index,
-    )
-    // An event lives as long as the pipe has it, and not until the ack.
+    this.stream.deliver(entry, entry.owner.stream, entry.position, time_us, entry.index)
+    // The pipe alone keeps an event alive, and no ack that waits.
     entry.events = NO_EVENTS
   }
 
-  /**
-   * Reads what the entry holds; one that cannot be read, or is never done with, goes to the dead
-   * letters.
-   */
-  #read(entry: Entry): boolean {
+  /** Returns false for an entry that cannot be read or that outlived its processes: rejects it. */
+  #decode(entry: Entry): boolean {
+    const { maxDeliveries, format } = this.session.options
     try {
-      if (entry.deliveries > this.options.maxDeliveries)
-        throw new FrameError(
-          `the entry was delivered ${entry.deliveries - 1} times, and never ended: its processes died`,
-        )
-      entry.events = this.options.format.decode(entry.fields)
+      if (entry.deliveries > maxDeliveries) throw new FrameError(neverEnded(entry))
+      entry.events = format.decode(entry.fields)
       return true
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      this.counts.rejected += 1
-      const placed = new FrameError(
-        error.message,
-        { position: entry.position, time_us: 0 },
-        { cause: error.cause },
-      )
-      entry.hand.bury(entry, error.message)
-      reject(this.options.rejects, entry.hand.stream, JSON.stringify(entry.fields), placed)
+      this.#reject(entry, error)
       return false
     }
   }
 
+  #reject(entry: Entry, { message, cause }: FrameError): void {
+    this.stream.counts.rejected += 1
+    entry.owner.moveToDeadLetter(entry, message)
+    const error = new FrameError(message, { position: entry.position, time_us: 0 }, { cause })
+    const { rejects } = this.session.options
+    reject(rejects, entry.owner.stream, JSON.stringify(entry.fields), error)
+  }
+
   // --- How a delivery ends ---
 
-  settled(delivery: Delivery<Entry>, outcome: Outcome): void {
-    const { event: entry } = delivery
+  settled({ event: entry }: Delivery<Entry>, outcome: Outcome): void {
     if (outcome === 'failed') this.#failed(entry)
-    else {
-      if (outcome === 'dropped') this.gaps.drop(delivery, false)
-      entry.hand.done(entry)
-    }
-    if (!this.handlers.isRunning) this.handlers.settledLate()
+    else entry.owner.done(entry)
   }
 
   /**
-   * Decided a moment later: when the stream ends by it, all others in the pipe may fail with it,
-   * and only the first is to blame.
+   * Decided in a microtask: if this failure ends the stream, all other deliveries fail with it, and
+   * only the first is to blame.
    */
   #failed(entry: Entry): void {
-    if (!this.handlers.isRunning) {
-      entry.hand.giveBack([entry])
+    if (!this.session.isRunning) {
+      entry.owner.giveBack([entry])
       return
     }
     entry.state = 'failed'
@@ -154,54 +138,89 @@ export class Deliveries implements DeliverySource {
     this.#failures = []
     if (first !== undefined) this.#retry(first)
     for (const entry of others) {
-      if (this.handlers.isRunning) this.#retry(entry)
-      else entry.hand.interrupted(entry)
+      if (this.session.isRunning) this.#retry(entry)
+      else entry.owner.interrupted(entry)
     }
   }
 
   #retry(entry: Entry): void {
-    if (!entry.hand.failed(entry)) return
-    timer(backoffMs(entry.deliveries - 1, this.options.backoff))
-      .pipe(takeUntil(this.handlers.ended$))
+    if (!entry.owner.failed(entry)) return
+    timer(backoffMs(entry.deliveries - 1, this.session.options.backoff))
+      .pipe(takeUntil(this.session.ended$))
       .subscribe(() => {
-        // Given back meanwhile, with its partition or the subscription.
+        // It may have been given back meanwhile, with its partition or the subscription.
         if (entry.state === 'waiting') this.offer([entry])
       })
   }
 
-  // --- What operators ask of the source ---
+  // --- What the delivery stream asks of its owner ---
 
-  get closed(): boolean {
-    return !this.handlers.isRunning && this.ledger.open === 0
+  get position(): StreamPosition {
+    // The group keeps the checkpoint.
+    return { cursor: this.#cursor }
   }
 
-  get paused(): boolean {
-    return this.#pauses > 0
-  }
-
-  pause(): void {
-    this.#pauses += 1
-    if (this.#pauses === 1) this.handlers.pause()
+  paused(): void {
+    this.publishStatus()
   }
 
   /**
-   * Goes on a moment later: an operator that ends resumes us as well, and our own end follows at
+   * Goes on in a microtask: an operator that ends resumes us as well, and our own end follows at
    * once.
    */
-  resume(): void {
-    this.#pauses -= 1
-    if (this.paused) return
+  resumed(): void {
     queueMicrotask(() => {
-      if (!this.paused && this.handlers.isRunning) this.handlers.resume(() => this.#emit())
+      if (this.stream.isPaused || this.stream.isStopped) return
+      this.publishStatus()
+      this.offer([])
+      this.resumed$.next()
     })
   }
 
   flush(): PromiseLike<void> | undefined {
-    return this.handlers.flush()
+    const writing = [...this.pending.values()].flatMap((entries) => entries.flush() ?? [])
+    if (this.session.options.partitions !== undefined)
+      return Promise.all(writing).then(() => this.session.whenReleased())
+    return writing.length === 0 ? undefined : Promise.all(writing).then(() => {})
+  }
+
+  stopped(): void {
+    this.session.linger()
+  }
+
+  // --- Metrics ---
+
+  publishStatus(): void {
+    const { report, counts, isStopped } = this.stream
+    const { count, current } = this.session.outages
+    counts.reconnects = count
+    report.backoffMs = current?.delayMs ?? 0
+    if (isStopped) report.publish()
+    else report.become(this.#status(current))
+  }
+
+  #status(outage: Outage | undefined): ConnectionStatus {
+    const { host } = this
+    if (outage !== undefined) {
+      const { attempt, nextAttemptAt, reason } = outage
+      return { state: 'waiting', host, attempt, nextAttemptAt, reason }
+    }
+    if (this.stream.isPaused) return { state: 'paused', host }
+    return { state: this.session.hasBegun ? 'open' : 'connecting', host }
   }
 }
 
-const NO_EVENTS: readonly unknown[] = []
+/** Emits the events of an entry. Most entries hold one, at the entry's own place. */
+const entryObserver = (subscriber: Subscriber<unknown>) => ({
+  next({ events, index }: Entry): void {
+    if (events.length === 1) subscriber.next(events[0])
+    else emitShares(events, index, subscriber)
+  },
+  error: (error: unknown) => subscriber.error(error),
+})
+
+const neverEnded = ({ deliveries }: Entry): string =>
+  `the entry was delivered ${deliveries - 1} times, and never ended: its processes died`
 
 function bytesOf({ fields }: Entry): number {
   let bytes = 0
@@ -209,7 +228,7 @@ function bytesOf({ fields }: Entry): number {
   return bytes
 }
 
-/** The time of an event that has one in our own words. */
+/** The time of an event of this library; 0 where it has none. */
 function timeOf(event: unknown): number {
   const time_us = (event as { readonly time_us?: unknown } | undefined)?.time_us
   return typeof time_us === 'number' ? time_us : 0

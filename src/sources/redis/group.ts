@@ -2,39 +2,39 @@ import { RedisRefusedError, RedisUnavailableError } from '../../errors.js'
 import type { RedisCommand, RedisCommands } from '../../redis-client/client.js'
 import { entriesOf, listOf, type RedisEntry, streamsOf } from '../../redis-client/replies.js'
 import type { Script } from '../../redis-client/script.js'
-import { BEGIN, BURY, GIVE_BACK, KEEP } from './scripts.js'
+import { BEGIN, GIVE_BACK, KEEP, MOVE_TO_DEAD_LETTER } from './scripts.js'
+
+/** An entry that is pending for this consumer. */
+export interface PendingEntry {
+  readonly id: string
+  /** How often it was delivered to a consumer, including the last time. */
+  readonly deliveries: number
+}
 
 /**
- * An entry that was handed to this consumer. `fields` are absent where the entry was trimmed or
- * deleted before it came.
+ * An entry that Redis delivered to this consumer. `fields` are `undefined` if it was trimmed or
+ * deleted first.
  */
-export interface Handed extends RedisEntry {
-  /** How often it was handed out, this time included. */
-  readonly deliveries: number
-}
+export interface DeliveredEntry extends PendingEntry, RedisEntry {}
 
-/** An entry that this consumer has. */
-export interface Kept {
-  readonly id: string
-  readonly deliveries: number
-}
-
-/** Entries that were trimmed before the group had read them: those between two ids. */
-export interface Trimmed {
+/** The entries between two ids, which were trimmed before the group had read them. */
+export interface TrimmedRange {
   readonly from: string
+  /** Empty where it is unknown. */
   readonly to: string
   readonly count: number | undefined
 }
 
 /**
- * Whether the group was there; `again` and `anew`: it had been, and has vanished, behind it the log
- * or not.
+ * Outcome of ensuring that the group exists: it existed, was created, or had vanished and was
+ * recreated: behind the last entry that we had read, or, where the log does not reach it, at the
+ * log's beginning.
  */
-export type Begun = 'there' | 'made' | 'again' | 'anew'
+export type Begun = 'existed' | 'created' | 'recreated-behind-log' | 'recreated-empty'
 
 /**
- * One consumer of a group, and what it says of one stream. How it gets what is new: see
- * {@link Reads}.
+ * One consumer of a group: its commands for one stream. See {@link ReadStrategy} for how it reads
+ * new entries.
  */
 export class Group {
   constructor(
@@ -46,31 +46,32 @@ export class Group {
 
   async begin(from: string, lastRead: string | undefined): Promise<Begun> {
     const begun = await this.#run(BEGIN, [this.stream], [this.name, from, lastRead ?? ''])
-    // Acks nothing: a permission that is missing shows now, and not when work is done.
+    // Acks nothing: a missing permission shows now, and not after the first work.
     await this.#send(['XACK', this.stream, this.name, '0-0'])
     return String(begun) as Begun
   }
 
   /**
-   * The consumer's own entries behind the id `after`, but those in hand, handed to it once more.
+   * Delivers the consumer's own pending entries after the id `after` once more, except those that
+   * this process has. `last` is the last id looked at.
    */
-  async own(
+  async ownPending(
     after: string,
     count: number,
-    isInHand: (id: string) => boolean,
-  ): Promise<{ readonly last: string | undefined; readonly entries: readonly Handed[] }> {
+    isKnown: (id: string) => boolean,
+  ): Promise<{ readonly last: string | undefined; readonly entries: readonly DeliveredEntry[] }> {
     const start = after === '' ? '-' : `(${after}`
     const listed = pendingOf(
       await this.#send(['XPENDING', this.stream, this.name, start, '+', `${count}`, this.consumer]),
     )
-    const wanted = listed.filter(({ id }) => !isInHand(id))
+    const wanted = listed.filter(({ id }) => !isKnown(id))
     return {
       last: listed.at(-1)?.id,
       entries: wanted.length === 0 ? [] : await this.#claimOwn(wanted),
     }
   }
 
-  async #claimOwn(wanted: readonly Kept[]): Promise<readonly Handed[]> {
+  async #claimOwn(wanted: readonly PendingEntry[]): Promise<readonly DeliveredEntry[]> {
     const ids = wanted.map(({ id }) => id)
     const claimed = entriesOf(
       await this.#send(['XCLAIM', this.stream, this.name, this.consumer, '0', ...ids]),
@@ -83,12 +84,12 @@ export class Group {
     }))
   }
 
-  /** Takes over entries that no consumer has touched for `idleMs`, from the id `after` on. */
+  /** Takes over entries, from the id `after` on, that no consumer has touched for `idleMs`. */
   async claim(
     after: string,
     count: number,
     idleMs: number,
-  ): Promise<{ readonly next: string; readonly entries: readonly Handed[] }> {
+  ): Promise<{ readonly next: string; readonly entries: readonly DeliveredEntry[] }> {
     const claim: RedisCommand = [
       'XAUTOCLAIM',
       this.stream,
@@ -114,7 +115,7 @@ export class Group {
   async #countsOf(entries: readonly RedisEntry[]): Promise<ReadonlyMap<string, number>> {
     const [first, last] = [entries[0], entries.at(-1)]
     if (first === undefined || last === undefined) return new Map()
-    // Those in hand lie between them.
+    // Entries that we have already may lie between them: hence not the count of those claimed.
     const counts = pendingOf(
       await this.#send([
         'XPENDING',
@@ -129,13 +130,14 @@ export class Group {
     return new Map(counts.map(({ id, deliveries }) => [id, deliveries]))
   }
 
-  async keep(entries: readonly Kept[]): Promise<void> {
+  /** Keeps other consumers from claiming the entries. */
+  async keep(entries: readonly PendingEntry[]): Promise<void> {
     if (entries.length === 0) return
     await this.#run(KEEP, [this.stream], [this.name, this.consumer, ...entries.flatMap(idAndCount)])
   }
 
-  /** Anybody may take these over from now on. */
-  async giveBack(entries: readonly Kept[], idleMs: number): Promise<void> {
+  /** Any consumer may claim the entries from now on. */
+  async giveBack(entries: readonly PendingEntry[], idleMs: number): Promise<void> {
     const args = entries.flatMap(idAndCount)
     if (args.length > 0)
       await this.#run(GIVE_BACK, [this.stream], [this.name, this.consumer, `${idleMs}`, ...args])
@@ -146,50 +148,51 @@ export class Group {
   }
 
   /**
-   * Moves an entry to the stream of dead letters, in one step where both are on one node of a
-   * cluster, and else in the order that loses nothing.
+   * Moves an entry to the stream of dead letters: in one script, or, where a cluster keeps the two
+   * streams on different nodes, in the order that loses nothing.
    */
-  async bury(id: string, deadLetter: string, letter: readonly string[]): Promise<void> {
+  async moveToDeadLetter(id: string, deadLetter: string, fields: readonly string[]): Promise<void> {
     try {
-      await this.#run(BURY, [this.stream, deadLetter], [this.name, id, ...letter])
+      await this.#run(MOVE_TO_DEAD_LETTER, [this.stream, deadLetter], [this.name, id, ...fields])
     } catch (error) {
       if (!(error instanceof RedisRefusedError && error.reason === 'CROSSSLOT')) throw error
-      await this.#send(['XADD', deadLetter, '*', ...letter])
+      await this.#send(['XADD', deadLetter, '*', ...fields])
       await this.ack([id])
     }
   }
 
   #send(command: RedisCommand): Promise<unknown> {
-    return this.commands.send(command).catch(rethrow)
+    return this.commands.send(command).catch(asRetryable)
   }
 
   #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    return script.run(this.commands, keys, args).catch(rethrow)
+    return script.run(this.commands, keys, args).catch(asRetryable)
   }
 }
 
-const idAndCount = ({ id, deliveries }: Kept): readonly string[] => [id, `${deliveries}`]
+const idAndCount = ({ id, deliveries }: PendingEntry): readonly string[] => [id, `${deliveries}`]
 
-/** What a read handed out for the first time. */
-export const handedOf = (reply: unknown): readonly Handed[] =>
+/** The entries of a read, delivered for the first time. */
+export const newEntriesOf = (reply: unknown): readonly DeliveredEntry[] =>
   streamsOf(reply).flatMap(([, entries]) =>
     entries.map(({ id, fields }) => ({ id, fields, deliveries: 1 })),
   )
 
-const pendingOf = (reply: unknown): readonly Kept[] =>
+const pendingOf = (reply: unknown): readonly PendingEntry[] =>
   listOf(reply).map((one) => {
     const [id, , , deliveries] = listOf(one)
     return { id: String(id), deliveries: Number(deliveries) }
   })
 
-/** A group may vanish with a Redis that keeps nothing: it is made again. */
-export function rethrow(error: unknown): never {
+/** Rethrows. A group vanishes with a Redis that keeps nothing: a retry creates it again. */
+export function asRetryable(error: unknown): never {
   if (error instanceof RedisRefusedError && error.reason === 'NOGROUP')
     throw new RedisUnavailableError(error.message, 'NOGROUP', { cause: error })
   throw error
 }
 
-export function checked(reply: unknown): unknown {
-  if (reply instanceof Error) rethrow(reply)
+/** Throws the errors among the replies of a pipeline. */
+export function throwIfError(reply: unknown): unknown {
+  if (reply instanceof Error) asRetryable(reply)
   return reply
 }

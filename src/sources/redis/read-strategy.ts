@@ -1,39 +1,47 @@
 import type { RedisCommand, RedisConnection } from '../../redis-client/client.js'
 import { listOf } from '../../redis-client/replies.js'
 import { isUnknownScript } from '../../redis-client/script.js'
-import { checked, type Group, type Handed, handedOf, rethrow, type Trimmed } from './group.js'
+import {
+  asRetryable,
+  type DeliveredEntry,
+  type Group,
+  newEntriesOf,
+  type TrimmedRange,
+  throwIfError,
+} from './group.js'
 import type { Lease } from './partitions/lease.js'
 import { READ, TRIMMED } from './scripts.js'
 
-/** What a read brings. */
+/** What one read found. */
 export interface Read {
   /** What left the stream before the group had read it. */
-  readonly trimmed: Trimmed | undefined
-  readonly entries: readonly Handed[]
+  readonly trimmed: TrimmedRange | undefined
+  readonly entries: readonly DeliveredEntry[]
 }
 
-/** How a reader gets what is new to the group, over a connection that it may block. */
-export interface Reads {
-  /** What is there now. Nothing is trimmed between the look and the read. */
-  now(count: number): Promise<Read>
-  /** Settles when there may be more, or after `blockMs`, with what came. */
-  later(count: number, blockMs: number): Promise<readonly Handed[]>
+/** How a reader gets the entries that are new to the group. */
+export interface ReadStrategy {
+  /** Reads what is there, after a look for trimmed entries: none is trimmed in between. */
+  readAvailable(count: number): Promise<Read>
+  /** Waits up to `blockMs` for a new entry. Returns those that it read, which may be none. */
+  readBlocking(count: number, blockMs: number): Promise<readonly DeliveredEntry[]>
 }
 
-export const readsOf = (
+/** `connection` may be blocked by reads. */
+export const readStrategyOf = (
   group: Group,
   connection: RedisConnection,
   lease: Lease | undefined,
-): Reads =>
+): ReadStrategy =>
   lease === undefined
     ? new SharedReads(group, connection)
     : new LeasedReads(group, connection, lease)
 
-// A read that blocks may be answered a little late.
+// A blocking read may be answered a little late.
 const LATE_MS = 5000
 
-/** Among consumers that share the stream. */
-class SharedReads implements Reads {
+/** Reads among other consumers of the stream. */
+class SharedReads implements ReadStrategy {
   #hasLooked = false
 
   constructor(
@@ -41,40 +49,36 @@ class SharedReads implements Reads {
     private readonly connection: RedisConnection,
   ) {}
 
-  async now(count: number): Promise<Read> {
+  async readAvailable(count: number): Promise<Read> {
     if (!this.#hasLooked) return { trimmed: await this.#look(), entries: [] }
     const [looked, read] = await this.connection.pipeline([
-      TRIMMED.call(...this.#subject),
+      TRIMMED.call(...this.#operands),
       [...this.#read(count), 'STREAMS', this.group.stream, '>'],
     ])
-    const entries = handedOf(checked(read))
-    // The server forgot the script (a failover that the client hid, `SCRIPT FLUSH`), and has read
-    // all the same: here alone the look comes after the read.
-    const trimmed = isUnknownScript(looked) ? await this.#look() : trimmedOf(checked(looked))
+    const entries = newEntriesOf(throwIfError(read))
+    // The server lost the script (`SCRIPT FLUSH`, or a failover that the client hid) and has read
+    // all the same. Only then does the look come after the read.
+    const trimmed = isUnknownScript(looked)
+      ? await this.#look()
+      : trimmedRangeOf(throwIfError(looked))
     return { trimmed, entries }
   }
 
-  /** Alone, before the first read of a connection: a pipeline cannot wait for the script's text. */
-  async #look(): Promise<Trimmed | undefined> {
-    const reply = await TRIMMED.run(this.connection, ...this.#subject).catch(rethrow)
+  /** Alone, before the first read of a connection: a pipeline cannot resend the script's text. */
+  async #look(): Promise<TrimmedRange | undefined> {
+    const reply = await TRIMMED.run(this.connection, ...this.#operands).catch(asRetryable)
     this.#hasLooked = true
-    return trimmedOf(reply)
+    return trimmedRangeOf(reply)
   }
 
-  get #subject(): [keys: readonly string[], args: readonly string[]] {
+  get #operands(): [keys: readonly string[], args: readonly string[]] {
     return [[this.group.stream], [this.group.name]]
   }
 
-  async later(count: number, blockMs: number): Promise<readonly Handed[]> {
-    const read: RedisCommand = [
-      ...this.#read(count),
-      'BLOCK',
-      `${blockMs}`,
-      'STREAMS',
-      this.group.stream,
-      '>',
-    ]
-    return handedOf(await this.connection.send(read, blockMs + LATE_MS).catch(rethrow))
+  async readBlocking(count: number, blockMs: number): Promise<readonly DeliveredEntry[]> {
+    const { stream } = this.group
+    const command: RedisCommand = [...this.#read(count), ...blocking(blockMs, stream, '>')]
+    return newEntriesOf(await this.connection.send(command, blockMs + LATE_MS).catch(asRetryable))
   }
 
   #read(count: number): RedisCommand {
@@ -83,11 +87,11 @@ class SharedReads implements Reads {
 }
 
 /**
- * By who has the lease, and looks at that in the same step: a read that Redis serves late, since it
- * hung or this process did, must take nothing that the next owner would then be without. One that
- * blocks cannot look, so that it only waits for something to come.
+ * Reads only while the lease is held, checked in the same Lua script: a read that Redis serves late
+ * must not take entries that now belong to the next owner. A blocking read cannot check, so that it
+ * only waits for an entry to arrive.
  */
-class LeasedReads implements Reads {
+class LeasedReads implements ReadStrategy {
   // The last entry that the group has read.
   #last = '$'
 
@@ -97,34 +101,30 @@ class LeasedReads implements Reads {
     private readonly lease: Lease,
   ) {}
 
-  async now(count: number): Promise<Read> {
+  async readAvailable(count: number): Promise<Read> {
     const { stream, name, consumer } = this.group
     const { key, owner } = this.lease
     const args = [name, owner.name, consumer, `${count}`]
-    const reply = await READ.run(this.connection, [stream, key], args).catch(rethrow)
+    const reply = await READ.run(this.connection, [stream, key], args).catch(asRetryable)
     const [looked, read, last] = listOf(reply)
     if (last === undefined) this.lease.lose()
     this.#last = String(last)
-    return { trimmed: trimmedOf(looked), entries: handedOf(read) }
+    return { trimmed: trimmedRangeOf(looked), entries: newEntriesOf(read) }
   }
 
-  async later(_: number, blockMs: number): Promise<readonly Handed[]> {
-    const wait: RedisCommand = [
-      'XREAD',
-      'COUNT',
-      '1',
-      'BLOCK',
-      `${blockMs}`,
-      'STREAMS',
-      this.group.stream,
-      this.#last,
-    ]
-    await this.connection.send(wait, blockMs + LATE_MS)
+  async readBlocking(_: number, blockMs: number): Promise<readonly DeliveredEntry[]> {
+    const wait = blocking(blockMs, this.group.stream, this.#last)
+    await this.connection.send(['XREAD', 'COUNT', '1', ...wait], blockMs + LATE_MS)
     return []
   }
 }
 
-function trimmedOf(reply: unknown): Trimmed | undefined {
+const blocking = (blockMs: number, stream: string, after: string): readonly string[] => [
+  ...['BLOCK', `${blockMs}`],
+  ...['STREAMS', stream, after],
+]
+
+function trimmedRangeOf(reply: unknown): TrimmedRange | undefined {
   const [from, to, count] = listOf(reply)
   if (from === undefined) return undefined
   return {

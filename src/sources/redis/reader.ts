@@ -11,95 +11,79 @@ import {
   timer,
 } from 'rxjs'
 import { StreamError } from '../../errors.js'
-import type { RedisCommands, RedisConnection } from '../../redis-client/client.js'
-import type { StreamOptions } from './config.js'
+import type { RedisConnection } from '../../redis-client/client.js'
+import { asUnavailable, whenOpen } from '../../redis-client/own-connection.js'
+import type { Deliveries } from './deliveries.js'
 import type { Entry } from './entry.js'
-import type { Handed, Trimmed } from './group.js'
-import { lost, opened } from './own-connection.js'
+import type { DeliveredEntry } from './group.js'
 import type { Lease } from './partitions/lease.js'
-import type { Hand, HandHandlers, HandReader } from './pending-entries.js'
-import { type Reads, readsOf } from './read-strategy.js'
-
-/** What a reader tells, and asks. */
-export interface ReaderHandlers extends HandHandlers {
-  /** The stream and the group are there. */
-  began(): void
-  /** Entries to deliver, in order. */
-  offer(entries: readonly Entry[]): void
-  /** Entries that are not to be delivered after all. */
-  withdraw(hand: Hand): void
-  trimmed(stream: string, trimmed: Trimmed): void
-  /** Whether the pipe wants no more for now. */
-  readonly paused: boolean
-}
+import type { PendingEntries } from './pending-entries.js'
+import { type ReadStrategy, readStrategyOf } from './read-strategy.js'
+import type { Session } from './session.js'
 
 /**
- * Reads one stream of a group into a hand: first what the consumer has already, then what nobody
- * has, bounded by what is in the hand.
+ * Reads one stream of a group into its pending entries: first those that the consumer has already,
+ * then new ones, as far as there is room.
  */
-export class Reader implements HandReader {
+export class Reader {
   #connection: RedisConnection | undefined
-  #stopped = false
-  // What was handed out before is taken up, all of it.
-  #caughtUp = false
+  #isStopped = false
+  // Everything that was pending at the start is taken up.
+  #isCaughtUp = false
   // The last entry that was new to the group.
   #lastRead: string | undefined
-  #began = false
+  #hasBegun = false
 
   constructor(
-    private readonly hand: Hand,
-    private readonly commands: RedisCommands,
-    private readonly options: StreamOptions,
-    private readonly handlers: ReaderHandlers,
-    /**
-     * With it, this consumer is the only one that reads the stream, and takes over at once what
-     * others had.
-     */
+    readonly pending: PendingEntries,
+    private readonly deliveries: Deliveries,
+    private readonly session: Session,
+    /** With a lease, no other consumer reads the stream, and this one takes over all pending. */
     private readonly lease: Lease | undefined,
   ) {
-    hand.reader = this
+    pending.readBy(this)
   }
 
-  /** Reads, and keeps what is in hand. Never completes; errors when going on is pointless. */
+  /** Reads, and keeps the pending entries. Never completes; errors when no retry helps. */
   run$(): Observable<never> {
     const reading$ = defer(() => this.#read()).pipe(
-      retry({ delay: (error) => this.handlers.trouble(this, error) }),
+      retry({ delay: (error) => this.session.retry(this, error) }),
     )
     return merge(reading$.pipe(ignoreElements()), this.#tending$())
   }
 
   get isReading(): boolean {
-    return !this.#stopped && this.lease?.held !== false
+    return !this.#isStopped && this.lease?.held !== false
   }
 
   stop(): void {
-    if (this.#stopped) return
-    this.#stopped = true
+    if (this.#isStopped) return
+    this.#isStopped = true
     this.#connection?.close()
-    this.handlers.withdraw(this.hand)
-    this.hand.wake()
-    this.hand.cut()
-    // It will not be well again.
-    this.handlers.well(this)
+    this.deliveries.withdraw(this.pending)
+    this.pending.freed$.next()
+    this.pending.interruptAll()
+    // A reader that has stopped has no outage any more.
+    this.session.recovered(this)
   }
 
   async #read(): Promise<void> {
     if (!this.isReading) return
-    // Opened anew after trouble: a client may have closed it for good.
-    const connection = this.commands.duplicate()
+    // A new one for each attempt: its client may have closed the last one for good.
+    const connection = this.session.commands.duplicate()
     this.#connection = connection
-    this.#caughtUp = false
+    this.#isCaughtUp = false
     try {
       await this.#begin()
-      await opened(connection, () => this.isReading)
-      // Well again before there is room for more: both connections answer.
-      this.handlers.well(this)
+      await whenOpen(connection, () => this.isReading)
+      // Before the wait for room: both connections answer.
+      this.session.recovered(this)
       await (this.lease === undefined ? this.#takeOwn() : this.#takeAll())
-      this.#caughtUp = true
-      const reads = readsOf(this.hand.group, connection, this.lease)
-      while (await this.#hasRoom()) await this.#takeNew(reads)
+      this.#isCaughtUp = true
+      const strategy = readStrategyOf(this.pending.group, connection, this.lease)
+      while (await this.#hasRoom()) await this.#readNew(strategy)
     } catch (error) {
-      // Closed by our own end.
+      // The connection was closed by our own end.
       if (!this.isReading) return
       throw error
     } finally {
@@ -108,28 +92,26 @@ export class Reader implements HandReader {
   }
 
   async #begin(): Promise<void> {
-    const begun = await this.hand.group.begin(
-      this.options.from,
-      this.#began ? (this.#lastRead ?? '0-0') : undefined,
-    )
-    this.#began = true
-    if ((begun === 'again' || begun === 'anew') && this.#lastRead !== undefined)
-      this.handlers.trimmed(this.hand.stream, {
+    const lastRead = this.#hasBegun ? (this.#lastRead ?? '0-0') : undefined
+    const begun = await this.pending.group.begin(this.session.options.from, lastRead)
+    this.#hasBegun = true
+    if (begun.startsWith('recreated') && this.#lastRead !== undefined)
+      this.deliveries.reportTrimmed(this.pending.stream, {
         from: this.#lastRead,
-        to: begun === 'again' ? this.#lastRead : '',
+        to: begun === 'recreated-behind-log' ? this.#lastRead : '',
         count: undefined,
       })
-    this.handlers.began()
+    this.session.began()
   }
 
-  // --- What there is ---
+  // --- Entries ---
 
-  /** What this consumer had when it ended, or when a reply was lost. */
+  /** Takes up what this consumer had when it ended, or when a reply was lost. */
   async #takeOwn(): Promise<void> {
     let after = ''
     while (await this.#hasRoom()) {
-      const { last, entries } = await this.hand.group.own(after, this.#wanted, (id) =>
-        this.hand.has(id),
+      const { last, entries } = await this.pending.group.ownPending(after, this.#wanted, (id) =>
+        this.pending.has(id),
       )
       this.#take(entries)
       if (last === undefined) return
@@ -137,76 +119,78 @@ export class Reader implements HandReader {
     }
   }
 
-  /** What any consumer had: with the lease, nobody else reads. */
+  /** Takes over what any consumer had: under a lease, no other one reads. */
   async #takeAll(): Promise<void> {
     let after = '0-0'
     while (await this.#hasRoom()) {
-      const { next, entries } = await this.hand.group.claim(after, this.#wanted, 0)
+      const { next, entries } = await this.pending.group.claim(after, this.#wanted, 0)
       this.#take(entries)
       if (next === '0-0') return
       after = next
     }
   }
 
-  async #takeNew(reads: Reads): Promise<void> {
-    const { trimmed, entries } = await reads.now(this.#wanted).catch(lost)
-    this.handlers.well(this)
-    if (trimmed !== undefined) this.handlers.trimmed(this.hand.stream, trimmed)
-    // A lease that is lost shows in the read.
-    const read =
-      entries.length > 0 || !this.isReading
-        ? entries
-        : await reads.later(this.#wanted, this.options.blockMs).catch(lost)
-    this.#lastRead = read.at(-1)?.id ?? this.#lastRead
-    this.#take(read)
-  }
-
-  #take(handed: readonly Handed[]): void {
-    const entries: Entry[] = []
-    const deleted: Handed[] = []
-    for (const one of handed) {
-      if (this.hand.has(one.id)) continue
-      if (one.fields === undefined) deleted.push(one)
-      else entries.push(this.hand.take(one, one.fields))
+  async #readNew(strategy: ReadStrategy): Promise<void> {
+    const available = await strategy.readAvailable(this.#wanted).catch(asUnavailable)
+    this.session.recovered(this)
+    if (available.trimmed !== undefined)
+      this.deliveries.reportTrimmed(this.pending.stream, available.trimmed)
+    let { entries } = available
+    // A read may find that the lease is lost.
+    if (entries.length === 0 && this.isReading) {
+      const { blockMs } = this.session.options
+      entries = await strategy.readBlocking(this.#wanted, blockMs).catch(asUnavailable)
     }
-    this.#passDeleted(deleted)
-    if (this.isReading) this.handlers.offer(entries)
-    // Came too late: the subscription has ended, or another process reads the stream now.
-    else for (const entry of entries) this.hand.interrupted(entry)
+    this.#lastRead = entries.at(-1)?.id ?? this.#lastRead
+    this.#take(entries)
   }
 
-  #passDeleted(deleted: readonly Handed[]): void {
+  #take(delivered: readonly DeliveredEntry[]): void {
+    const entries: Entry[] = []
+    const deleted: DeliveredEntry[] = []
+    for (const one of delivered) {
+      if (this.pending.has(one.id)) continue
+      if (one.fields === undefined) deleted.push(one)
+      else entries.push(this.pending.add(one, one.fields))
+    }
+    this.#ackDeleted(deleted)
+    if (this.isReading) this.deliveries.offer(entries)
+    // Too late: the subscription has ended, or another process reads the stream now.
+    else for (const entry of entries) this.pending.interrupted(entry)
+  }
+
+  #ackDeleted(deleted: readonly DeliveredEntry[]): void {
     const [first, last] = [deleted[0], deleted.at(-1)]
     if (first === undefined || last === undefined) return
-    this.handlers.trimmed(this.hand.stream, { from: first.id, to: last.id, count: deleted.length })
-    for (const one of deleted) this.hand.pass(one)
+    const range = { from: first.id, to: last.id, count: deleted.length }
+    this.deliveries.reportTrimmed(this.pending.stream, range)
+    for (const one of deleted) this.pending.ackDeleted(one)
   }
 
   // --- Bounds ---
 
   get #free(): number {
-    return this.options.maxInHand - this.hand.size
+    return this.session.options.maxInHand - this.pending.size
   }
 
-  /** Never a trickle: as many as a read may bring, or half of what may be in hand. */
-  get #isFree(): boolean {
-    return (
-      !this.handlers.paused &&
-      this.#free >= Math.min(this.options.batchSize, Math.ceil(this.options.maxInHand / 2))
-    )
+  /** Room for a whole batch, or for half of the bound: many small reads would cost more. */
+  get #hasRoomNow(): boolean {
+    const { batchSize, maxInHand } = this.session.options
+    const isPaused = this.deliveries.stream.isPaused
+    return !isPaused && this.#free >= Math.min(batchSize, Math.ceil(maxInHand / 2))
   }
 
   get #wanted(): number {
-    return Math.max(1, Math.min(this.options.batchSize, this.#free))
+    return Math.max(1, Math.min(this.session.options.batchSize, this.#free))
   }
 
-  /** Settles when there is room; `false`: there never will be. */
+  /** Settles with `true` when there is room, with `false` when reading has stopped. */
   async #hasRoom(): Promise<boolean> {
-    if (!this.#isFree && this.isReading)
+    if (!this.#hasRoomNow && this.isReading)
       await firstValueFrom(
-        this.hand.freed$.pipe(
+        merge(this.pending.freed$, this.deliveries.resumed$).pipe(
           startWith(undefined),
-          filter(() => this.#isFree || !this.isReading),
+          filter(() => this.#hasRoomNow || !this.isReading),
         ),
       )
     return this.isReading
@@ -215,34 +199,31 @@ export class Reader implements HandReader {
   // --- Beside the reading ---
 
   #tending$(): Observable<never> {
-    const everyMs = this.options.claimIdleMs / 3
+    const everyMs = this.session.options.claimIdleMs / 3
     return timer(everyMs, everyMs).pipe(
-      exhaustMap(() => this.#tend().catch((error: unknown) => this.#passOver(error))),
+      exhaustMap(() => this.#tend().catch(ignoreOutage)),
       ignoreElements(),
     )
   }
 
   /**
-   * Says that what is in hand is worked on, and takes over what the dead have left: behind what is
+   * Keeps the pending entries, and takes over those of dead consumers. Those come after what is
    * taken up at the start, which has its order.
    */
   async #tend(): Promise<void> {
-    await this.hand.keep()
+    await this.pending.keep()
     let after = '0-0'
-    while (this.#caughtUp && this.#isFree && this.isReading) {
-      const { next, entries } = await this.hand.group.claim(
-        after,
-        this.#wanted,
-        this.options.claimIdleMs,
-      )
+    while (this.#isCaughtUp && this.#hasRoomNow && this.isReading) {
+      const { claimIdleMs } = this.session.options
+      const { next, entries } = await this.pending.group.claim(after, this.#wanted, claimIdleMs)
       this.#take(entries)
       if (next === '0-0') return
       after = next
     }
   }
+}
 
-  /** The reading meets the same trouble, and says so. */
-  #passOver(error: unknown): void {
-    if (!(error instanceof StreamError && error.retryable)) throw error
-  }
+/** The reading meets the same outage, and reports it. */
+function ignoreOutage(error: unknown): void {
+  if (!(error instanceof StreamError && error.retryable)) throw error
 }

@@ -1,10 +1,8 @@
 import { Observable } from 'rxjs'
-import { splitDelivery } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
 import { redisCommands } from '../../redis-client/client.js'
 import { type RedisStreamConfig, streamOptions } from './config.js'
 import { Consumer } from './consumer.js'
-import type { Entry } from './entry.js'
 
 /**
  * Reads a Redis stream through a consumer group, in any number of processes: each entry goes to one
@@ -35,15 +33,7 @@ import type { Entry } from './entry.js'
 export function redisStream$<Event = FirehoseEvent>(config: RedisStreamConfig): Observable<Event> {
   const options = streamOptions(config)
   const { client } = config
-  const entries$ = new Observable<Entry>((subscriber) =>
+  return new Observable<Event>((subscriber) =>
     new Consumer(redisCommands(client), options, subscriber).start(),
-  )
-  return entries$.pipe(
-    splitDelivery<Entry, Event>(({ events, index }, emit) => {
-      // Most entries hold one event, at the entry's own place.
-      events.forEach((event, part) => {
-        emit(event as Event, index + part)
-      })
-    }),
   )
 }

@@ -1,22 +1,7 @@
+import { LUA } from '../../redis-client/lua.js'
 import { Script } from '../../redis-client/script.js'
 
-/**
- * What must be looked at and done in one step, as Lua. Ids are compared as text, by length first:
- * as numbers they would lose their last digits. Redis 7 keeps the counts that tell trimmed entries
- * from read ones; 6.2 lacks them, and tells no gap.
- */
-const LIBRARY = `
-local function map(list)
-  local pairs = {}
-  for i = 1, #list, 2 do pairs[list[i]] = list[i + 1] end
-  return pairs
-end
-local function before(a, b)
-  local a1, a2 = string.match(a, '(%d+)-(%d+)')
-  local b1, b2 = string.match(b, '(%d+)-(%d+)')
-  if a1 == b1 then a1, b1 = a2, b2 end
-  return #a1 < #b1 or (#a1 == #b1 and a1 < b1)
-end
+const LIBRARY = `${LUA.map}${LUA.before}
 local function group(key, name)
   for _, one in ipairs(redis.call('XINFO', 'GROUPS', key)) do
     one = map(one)
@@ -26,20 +11,24 @@ end
 `
 
 /**
- * KEYS: stream. ARGV: group, where it begins, the last id that this process has read, or ''. Makes
- * the group where it is absent, and answers 'there', 'made', 'again' (the log goes on behind what
- * was read) or 'anew' (it does not).
+ * KEYS: stream. ARGV: group, where it begins, the last id that this process has read, or ''.
+ * Creates the group where it is absent. Returns 'existed', 'created', 'recreated-behind-log' (the
+ * log goes on after the last id read) or 'recreated-empty' (it ends before it).
  */
 export const BEGIN = new Script(`${LIBRARY}
 local key, name, from, last = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local info = { ['entries-added'] = 0, length = 0, ['last-generated-id'] = '0-0' }
 if redis.call('EXISTS', key) == 1 then
-  if group(key, name) then return 'there' end
+  if group(key, name) then return 'existed' end
   info = map(redis.call('XINFO', 'STREAM', key))
 end
-local answer = 'made'
+local answer = 'created'
 if last ~= '' then
-  if before(info['last-generated-id'], last) then from, answer = 'oldest', 'anew' else from, answer = last, 'again' end
+  if before(info['last-generated-id'], last) then
+    from, answer = 'oldest', 'recreated-empty'
+  else
+    from, answer = last, 'recreated-behind-log'
+  end
 end
 local id = from
 if from == 'oldest' then id = '0' elseif from == 'new' then id = '$' end
@@ -54,8 +43,9 @@ return answer
 `)
 
 // What was trimmed before the group read it: the id before, the id after, and how many (-1:
-// unknown); or nothing. A group's own count does not see what it skips, so that it is set right
-// here: the gap is told once, to whoever comes first.
+// unknown); or nothing. Redis 7 keeps the counts that tell trimmed entries from read ones; 6.2 lacks
+// them, and reports no gap. A group's own count misses what it skips, so that it is corrected here:
+// the first consumer to look reports the gap, and no other.
 const GAP = `${LIBRARY}
 local function gap(key, name)
   if redis.call('EXISTS', key) == 0 then return {} end
@@ -74,26 +64,29 @@ local function gap(key, name)
 end
 `
 
-/** KEYS: stream. ARGV: group. Answers what was trimmed. */
+/** KEYS: stream. ARGV: group. Returns what was trimmed. */
 export const TRIMMED = new Script(`${GAP}
 return gap(KEYS[1], ARGV[1])
 `)
 
 /**
- * KEYS: stream, lease. ARGV: group, owner, consumer, how many. Answers what was trimmed, what is
- * new, and the last id that the group has read; or nothing, where the lease is another's.
+ * KEYS: stream, lease. ARGV: group, owner, consumer, how many. Returns what was trimmed, the new
+ * entries, and the last id that the group has read; or nothing if the lease has another owner.
  */
 export const READ = new Script(`${GAP}
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {} end
-if redis.call('EXISTS', KEYS[1]) == 0 or not group(KEYS[1], ARGV[1]) then return redis.error_reply('NOGROUP it has vanished') end
+if redis.call('EXISTS', KEYS[1]) == 0 or not group(KEYS[1], ARGV[1]) then
+  return redis.error_reply('NOGROUP it has vanished')
+end
 local trimmed = gap(KEYS[1], ARGV[1])
-local read = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[1], '>')
+local command = { 'XREADGROUP', 'GROUP', ARGV[1], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[1], '>' }
+local read = redis.call(unpack(command))
 local last = ''
 if not read then last = group(KEYS[1], ARGV[1])['last-delivered-id'] end
 return { trimmed, read or {}, last }
 `)
 
-// A claim of what was trimmed would make it pending no more, and nobody would be told.
+// XCLAIM of a trimmed entry would remove it from the pending ones, and no gap would be reported.
 const TOUCH = `
 local function touch(id, ...)
   local mine = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])
@@ -103,59 +96,30 @@ end
 `
 
 /**
- * KEYS: stream. ARGV: group, consumer, then ids and how often each was delivered. Keeps those that
- * are the consumer's still from being claimed.
+ * KEYS: stream. ARGV: group, consumer, then ids and how often each was delivered. Keeps the entries
+ * that are still the consumer's from being claimed.
  */
 export const KEEP = new Script(`${TOUCH}
 for i = 3, #ARGV, 2 do touch(ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
 `)
 
 /**
- * As KEEP, but for those that are given back: they are idle for ARGV[3] milliseconds from now on,
- * so that anybody may claim them.
+ * Like KEEP, but gives the entries back: sets their idle time to ARGV[3] milliseconds, so that any
+ * consumer may claim them.
  */
 export const GIVE_BACK = new Script(`${TOUCH}
 for i = 4, #ARGV, 2 do touch(ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID') end
 `)
 
 /**
- * KEYS: stream, dead letters. ARGV: group, id, then the letter's fields. Written first, acked then:
- * an XADD may fail for want of memory. An entry that is pending no more was done by another
- * consumer, or had this said to it before; unless it was trimmed, and only we have it.
+ * KEYS: stream, dead letters. ARGV: group, id, then the dead letter's fields. XADD comes before
+ * XACK, since it may fail for lack of memory. An entry that is no longer pending was done by
+ * another consumer or moved before; unless it was trimmed, and only we still have it.
  */
-export const BURY = new Script(`
+export const MOVE_TO_DEAD_LETTER = new Script(`
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 if #pending == 0 and #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) > 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 return 1
-`)
-
-/**
- * KEYS: members. ARGV: this member, how long it counts without a sign of life. Answers the members.
- */
-export const JOIN = new Script(`
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], string.format('%d', now + ARGV[2]), ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%d', now))
-redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)
-return redis.call('ZRANGE', KEYS[1], 0, -1)
-`)
-
-/**
- * KEYS: lease. ARGV: owner, for how long, how the names begin of owners that it may follow. Takes
- * it where it is free, or theirs.
- */
-export const LEASE = new Script(`
-local owner = redis.call('GET', KEYS[1])
-if owner and string.sub(owner, 1, #ARGV[3]) ~= ARGV[3] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-`)
-
-/** KEYS: lease. ARGV: owner. */
-export const RELEASE = new Script(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
 `)

@@ -1,11 +1,27 @@
-import { asyncScheduler, type Subscription } from 'rxjs'
+import { asyncScheduler } from 'rxjs'
 import type { RedisCommands } from '../../../redis-client/client.js'
-import type { Reader } from '../reader.js'
-import { LEASE, RELEASE } from '../scripts.js'
+import { Script } from '../../../redis-client/script.js'
 
 /**
- * Who has a lease: a process, and which of its leases it is, since what one is late with must not
- * pass for the next.
+ * KEYS: lease. ARGV: owner, for how long, how the names of owners begin that it may follow. Takes
+ * the lease if it is free or one of theirs.
+ */
+const TAKE = new Script(`
+local owner = redis.call('GET', KEYS[1])
+if owner and string.sub(owner, 1, #ARGV[3]) ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`)
+
+/** KEYS: lease. ARGV: owner. */
+export const RELEASE = new Script(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`)
+
+/**
+ * The owner of a lease: a process and a lease number, so that a late reply to an old lease is not
+ * taken for the current one.
  */
 export interface LeaseOwner {
   readonly process: string
@@ -15,11 +31,7 @@ export interface LeaseOwner {
 
 /** The right to read one partition, for a while. */
 export class Lease {
-  reader: Reader | undefined
-  reading: Subscription | undefined
-  /** Given away as soon as what is in the pipe is done. */
-  leaving = false
-  // By our own clock, counted from before it was asked for: it ends here before it does in Redis.
+  // By our own clock, from before the request: the lease ends here before it ends in Redis.
   #until = 0
 
   constructor(
@@ -35,20 +47,20 @@ export class Lease {
     return asyncScheduler.now() < this.#until
   }
 
-  /** Also from an earlier lease of this process. Answers whether it is ours now. */
+  /** May follow an earlier lease of this process. Returns whether it is ours now. */
   async take(): Promise<boolean> {
     const askedAt = asyncScheduler.now()
-    if (await this.#ask(this.owner.process)) this.#until = askedAt + this.leaseMs
+    if (await this.#request(this.owner.process)) this.#until = askedAt + this.leaseMs
     return this.held
   }
 
   /**
-   * One that ran out before the answer came is lost for good: another process may have had the
+   * A lease that ran out before the reply came is lost for good: another process may have had the
    * partition meanwhile.
    */
-  async prolong(): Promise<void> {
+  async renew(): Promise<void> {
     const askedAt = asyncScheduler.now()
-    const isOurs = await this.#ask(this.owner.name)
+    const isOurs = await this.#request(this.owner.name)
     this.#until = isOurs && this.held ? askedAt + this.leaseMs : 0
   }
 
@@ -56,17 +68,14 @@ export class Lease {
     this.#until = 0
   }
 
-  /** Settles when Redis has heard it. Where it is not heard, the lease runs out. */
+  /** Settles when Redis has answered. If the command does not reach it, the lease runs out. */
   release(): Promise<unknown> {
     this.lose()
     return RELEASE.run(this.commands, [this.key], [this.owner.name]).catch(() => {})
   }
 
-  async #ask(from: string): Promise<boolean> {
-    return (
-      Number(
-        await LEASE.run(this.commands, [this.key], [this.owner.name, `${this.leaseMs}`, from]),
-      ) === 1
-    )
+  async #request(from: string): Promise<boolean> {
+    const args = [this.owner.name, `${this.leaseMs}`, from]
+    return Number(await TAKE.run(this.commands, [this.key], args)) === 1
   }
 }

@@ -7,53 +7,67 @@ import {
   merge,
   type Observable,
   retry,
+  type Subscription,
   startWith,
   timer,
 } from 'rxjs'
-import type { RedisCommands } from '../../../redis-client/client.js'
-import type { StreamOptions } from '../config.js'
-import type { Hand } from '../pending-entries.js'
-import type { Reader, ReaderHandlers } from '../reader.js'
-import { JOIN } from '../scripts.js'
+import { Script } from '../../../redis-client/script.js'
+import type { Reader } from '../reader.js'
+import type { Session } from '../session.js'
 import { Lease } from './lease.js'
 
-/** What leases need of their consumer. */
-export interface LeaseHandlers extends ReaderHandlers {
-  reader(stream: string, lease: Lease): Reader
-  hand(stream: string): Hand
+/**
+ * KEYS: members. ARGV: this member, and how long it counts without a sign of life. Returns the
+ * members.
+ */
+const JOIN = new Script(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], string.format('%d', now + ARGV[2]), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%d', now))
+redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+`)
+
+/** A partition that this process has a lease for. */
+interface HeldPartition {
+  readonly lease: Lease
+  readonly reader: Reader
+  readonly reading: Subscription
+  /** Released as soon as its entries in the pipe are done. */
+  isLeaving: boolean
 }
 
 /**
- * Shares the partitions of a stream among the processes of a group: each has a lease, which is
- * prolonged at each third of its life. Who has more than its share lets go of some, when all that
- * it has of them is done; who has less takes what is free.
+ * Shares the partitions of a stream among the processes of a group. Each partition has a lease,
+ * which its process renews at each third of its life. A process above its share lets partitions go
+ * when its entries of them are done; one below it takes free ones.
  */
 export class Leases {
   readonly #me: string
   readonly #members: string
-  readonly #held = new Map<number, Lease>()
-  // Each lease has an owner of its own: what one is late with must not pass for the next.
+  readonly #held = new Map<number, HeldPartition>()
+  // Each lease has an owner name of its own: a late reply to an old one must not pass for the next.
   #taken = 0
-  #stopped = false
+  #isStopped = false
 
   constructor(
-    private readonly commands: RedisCommands,
-    private readonly options: StreamOptions,
+    private readonly session: Session,
     private readonly partitions: number,
-    private readonly handlers: LeaseHandlers,
-    private readonly changed$: Observable<unknown>,
+    private readonly readerOf: (stream: string, lease: Lease) => Reader,
   ) {
-    // Two processes of one name are still two.
-    this.#me = `${options.consumer} ${crypto.randomUUID()}`
-    this.#members = `${options.stream}:members:${options.group}`
+    const { consumer, stream, group } = session.options
+    // Two processes of one consumer name are still two.
+    this.#me = `${consumer} ${crypto.randomUUID()}`
+    this.#members = `${stream}:members:${group}`
   }
 
-  /** Never completes; errors when going on is pointless. */
+  /** Never completes; errors when no retry helps. */
   run$(): Observable<never> {
-    return timer(0, this.options.leaseMs / 3).pipe(
+    return timer(0, this.session.options.leaseMs / 3).pipe(
       exhaustMap(() =>
         defer(() => this.#tend()).pipe(
-          retry({ delay: (error) => this.handlers.trouble(this, error) }),
+          retry({ delay: (error) => this.session.retry(this, error) }),
         ),
       ),
       ignoreElements(),
@@ -62,47 +76,41 @@ export class Leases {
 
   /** Takes no more partitions. Those that it has stay its own until {@link leave}. */
   stop(): void {
-    this.#stopped = true
+    this.#isStopped = true
   }
 
-  /** Lets go of all that it has. Settles when Redis has heard it, as far as it can hear. */
+  /** Releases all partitions. Settles when Redis has answered, or cannot be reached. */
   leave(): Promise<unknown> {
-    const released = [...this.#held.values()].map((lease) => this.#release(lease))
-    return Promise.all([
-      ...released,
-      this.commands.send(['ZREM', this.#members, this.#me]).catch(() => {}),
-    ])
+    const released = [...this.#held.values()].map((held) => this.#release(held))
+    const left = this.session.commands.send(['ZREM', this.#members, this.#me]).catch(() => {})
+    return Promise.all([...released, left])
   }
 
   async #tend(): Promise<void> {
     this.#dropLost()
     const members = await this.#join()
-    await Promise.all([...this.#held.values()].map((lease) => lease.prolong()))
+    await Promise.all([...this.#held.values()].map(({ lease }) => lease.renew()))
     this.#dropLost()
-    this.handlers.well(this)
-    if (this.#stopped) return
-    this.handlers.began()
-    const share = shareOf(this.partitions, [...members].sort(), this.#me)
-    const reading = [...this.#held.values()].filter(({ leaving }) => !leaving)
-    for (const lease of reading.slice(share)) this.#letGo(lease)
+    this.session.recovered(this)
+    if (this.#isStopped) return
+    this.session.began()
+    const share = shareOf(this.partitions, members, this.#me)
+    const reading = [...this.#held.values()].filter(({ isLeaving }) => !isLeaving)
+    for (const held of reading.slice(share)) this.#letGo(held)
     await this.#take(share - reading.length, members)
   }
 
+  /** Returns the members in their order. */
   async #join(): Promise<readonly string[]> {
-    const members = await JOIN.run(
-      this.commands,
-      [this.#members],
-      [this.#me, `${this.options.leaseMs}`],
-    )
-    return Array.isArray(members) ? members.map(String) : []
+    const { commands, options } = this.session
+    const members = await JOIN.run(commands, [this.#members], [this.#me, `${options.leaseMs}`])
+    return Array.isArray(members) ? members.map(String).sort() : []
   }
 
-  /** Takes up to `count` partitions that are free. */
+  /** Takes up to `count` free partitions. */
   async #take(count: number, members: readonly string[]): Promise<void> {
-    const first = Math.floor(
-      (this.partitions * [...members].sort().indexOf(this.#me)) / members.length,
-    )
-    for (let i = 0, taken = 0; i < this.partitions && taken < count && !this.#stopped; i += 1) {
+    const first = Math.floor((this.partitions * members.indexOf(this.#me)) / members.length)
+    for (let i = 0, taken = 0; i < this.partitions && taken < count && !this.#isStopped; i += 1) {
       // Each member begins elsewhere, so that not all ask for the same ones.
       const partition = (first + i) % this.partitions
       if (this.#held.has(partition)) continue
@@ -114,65 +122,59 @@ export class Leases {
   }
 
   #leaseOf(partition: number): Lease {
-    const stream = `${this.options.stream}{${partition}}`
+    const { commands, options } = this.session
+    const stream = `${options.stream}{${partition}}`
+    const key = `${stream}:lease:${options.group}`
     this.#taken += 1
     const owner = { process: this.#me, name: `${this.#me} ${this.#taken}` }
-    return new Lease(
-      partition,
-      stream,
-      `${stream}:lease:${this.options.group}`,
-      owner,
-      this.commands,
-      this.options.leaseMs,
-    )
+    return new Lease(partition, stream, key, owner, commands, options.leaseMs)
   }
 
   #begin(lease: Lease): void {
-    // The subscription has ended while the lease was asked for.
-    if (this.#stopped) {
-      this.#release(lease)
+    // The subscription may have ended while Redis answered.
+    if (this.#isStopped) {
+      lease.release()
       return
     }
-    this.#held.set(lease.partition, lease)
-    const reader = this.handlers.reader(lease.stream, lease)
-    lease.reader = reader
-    lease.reading = reader.run$().subscribe({ error: (error) => this.handlers.fatal(error) })
+    const reader = this.readerOf(lease.stream, lease)
+    const reading = reader.run$().subscribe({ error: (error) => this.session.fail(error) })
+    this.#held.set(lease.partition, { lease, reader, reading, isLeaving: false })
   }
 
-  /** Another process may read these by now. What is in the pipe may still be acked. */
+  /** Another process may read these by now. Entries in the pipe may still be acked. */
   #dropLost(): void {
-    for (const lease of this.#held.values()) {
+    for (const { lease, reader, reading } of this.#held.values()) {
       if (lease.held) continue
       this.#held.delete(lease.partition)
-      lease.reader?.stop()
-      lease.reading?.unsubscribe()
+      reader.stop()
+      reading.unsubscribe()
     }
   }
 
-  /** Reads no more; when what is in the pipe is done, the next process goes on behind it. */
-  #letGo(lease: Lease): void {
-    lease.leaving = true
-    lease.reader?.stop()
-    const hand = this.handlers.hand(lease.stream)
-    const idle$ = this.changed$.pipe(
+  /** Stops reading. The next process goes on when the entries in the pipe are done. */
+  #letGo(held: HeldPartition): void {
+    held.isLeaving = true
+    held.reader.stop()
+    const idle$ = this.session.changed$.pipe(
       startWith(undefined),
-      filter(() => hand.idle),
+      filter(() => held.reader.pending.isIdle),
     )
-    firstValueFrom(merge(idle$, timer(this.options.lingerMs))).then(
-      () => this.#release(lease),
+    firstValueFrom(merge(idle$, timer(this.session.options.lingerMs))).then(
+      () => this.#release(held),
       () => {},
     )
   }
 
-  #release(lease: Lease): Promise<unknown> {
-    // It may have been lost and taken up again, as another one.
-    if (this.#held.get(lease.partition) === lease) this.#held.delete(lease.partition)
-    lease.reading?.unsubscribe()
+  #release(held: HeldPartition): Promise<unknown> {
+    const { lease, reading } = held
+    // The partition may have been lost and taken again, with another lease.
+    if (this.#held.get(lease.partition) === held) this.#held.delete(lease.partition)
+    reading.unsubscribe()
     return lease.release()
   }
 }
 
-/** An equal share, and one more for the first of them where it does not divide. */
+/** An equal share, and one more for the first members where it does not divide. */
 function shareOf(partitions: number, members: readonly string[], me: string): number {
   const rank = members.indexOf(me)
   return Math.floor(partitions / members.length) + (rank < partitions % members.length ? 1 : 0)
