@@ -3,6 +3,7 @@ import { type RedisClient, redisCursorStore } from '../../src/redis.js'
 import { describeCursorStore } from '../../src/testing/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { clients, type OpenClient } from '../redis-client/clients.js'
+import { Collected } from '../sources/redis/stream.js'
 
 describeRedis.each(clients)('with %s', (_, connect) => {
   let server: RedisServer
@@ -47,6 +48,36 @@ describeRedis.each(clients)('with %s', (_, connect) => {
     })
     server.thaw()
   })
+})
+
+describeRedis.each(clients)('with a Redis that may delete any key, and %s', (_, connect) => {
+  it('warns once, at the first load, and not under noeviction', async () => {
+    await using server = await redisServer(
+      '--maxmemory',
+      '8mb',
+      '--maxmemory-policy',
+      'allkeys-lru',
+    )
+    await using opened = await connect(server.url)
+    const warnings = new Collected<string>()
+    const open = () => redisCursorStore(opened.client, { log: { warn: warnings.add } })
+    const store = open()
+    await store.load('a')
+    await warnings.when((items) => items.length === 1)
+    expect(warnings.items[0]).toMatch(/may delete the positions under `cursor:` .*allkeys-lru/)
+    await store.load('b')
+    await server.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    await open().load('c')
+    // The policy is asked for before the position, on one connection.
+    await store.load('d')
+    expect(warnings.items).toHaveLength(1)
+  })
+})
+
+it('throws at the call for what is no logger', () => {
+  const client = { isOpen: true, sendCommand: () => {}, duplicate: () => {} }
+  const call = () => redisCursorStore(client as never, { log: {} as never })
+  expect(call).toThrow(/redisCursorStore: .*\n {2}`log` /)
 })
 
 it('throws at the call for what is no client', () => {

@@ -1,4 +1,5 @@
 import { ConfigError, CursorStoreError } from '../errors.js'
+import { isLogger, LOGGER, type Logger, logOf } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
 import {
   clientIssue,
@@ -7,6 +8,7 @@ import {
   type RedisCommand,
   redisCommands,
 } from '../redis-client/client.js'
+import { evictionPolicy } from '../redis-client/eviction.js'
 import type { CursorStore } from './cursor-store.js'
 import { type NewestWins, newestWins } from './newest-wins.js'
 
@@ -16,6 +18,13 @@ export interface RedisCursorStoreOptions {
   readonly prefix?: string | undefined
   /** How long Redis may take to answer, in milliseconds. @default 5000 */
   readonly timeoutMs?: number | undefined
+  /**
+   * Receives one line, at the first load, when this Redis may delete the position to make room for
+   * other keys. `false`: nothing is written.
+   *
+   * @default console
+   */
+  readonly log?: false | Logger | undefined
 }
 
 /**
@@ -35,9 +44,8 @@ export function redisCursorStore(
   client: RedisClient,
   options: RedisCursorStoreOptions = {},
 ): CursorStore {
-  const { prefix = 'cursor:', timeoutMs } = options
-  if (!isRedisClient(client))
-    throw new ConfigError('redisCursorStore', [{ option: 'client', message: clientIssue(client) }])
+  const { prefix = 'cursor:', timeoutMs, log } = options
+  checkGiven(client, log)
   const commands = redisCommands(client)
   const ask = async (verb: string, command: RedisCommand): Promise<unknown> => {
     try {
@@ -57,14 +65,35 @@ export function redisCursorStore(
     writers.set(key, writer)
     return writer
   }
+  let isPolicyKnown = false
+  /** Nobody waits for it. A position that was evicted looks like a first start. */
+  const warnOfEviction = async (key: string): Promise<void> => {
+    if (isPolicyKnown) return
+    isPolicyKnown = true
+    const policy = await evictionPolicy(commands, prefix + key)
+    if (policy?.startsWith('allkeys-'))
+      logOf(log).warn(
+        `Redis may delete the positions under \`${prefix}\` to make room ` +
+          `(\`maxmemory-policy\` is ${policy}): set noeviction, or a stream starts anew`,
+      )
+  }
   return {
     async load(key) {
+      void warnOfEviction(key)
       await writers.get(key)?.idle()
       const position = await ask('load', ['GET', prefix + key])
       return position === null || position === undefined ? undefined : String(position)
     },
     save: (key, position) => writerOf(key).push(position),
   }
+}
+
+function checkGiven(client: unknown, log: unknown): void {
+  const issues = []
+  if (!isRedisClient(client)) issues.push({ option: 'client', message: clientIssue(client) })
+  if (log !== undefined && log !== false && !isLogger(log))
+    issues.push({ option: 'log', message: LOGGER })
+  if (issues.length > 0) throw new ConfigError('redisCursorStore', issues)
 }
 
 /** Keys hold filters, and a filter may be ten thousand DIDs. */
