@@ -19,6 +19,8 @@ export type Step =
   /** Removes every n-th row, the one at the cursor too. */
   | { readonly do: 'compact'; readonly every: number }
   | { readonly do: 'expire'; readonly keep: number }
+  /** To all rows, or back to the wanted ones. The model's reader wants those under both. */
+  | { readonly do: 'filter' }
 
 interface Row extends Numbered {
   readonly wanted: boolean
@@ -104,6 +106,7 @@ export class ReaderModel {
   /** The next row, on an open connection. */
   #next: number | undefined
   #isFloor = false
+  #isWide = false
   #checkpoint: Position | undefined
   #resume: Resume<Numbered>
 
@@ -146,6 +149,12 @@ export class ReaderModel {
       case 'expire':
         this.#next = undefined
         log.expire(step.keep)
+        break
+      case 'filter':
+        this.#isWide = !this.#isWide
+        this.#resume.filterChanged()
+        // Wire v1 takes a filter on the open connection.
+        if (log.kind === 'v2') this.#next = undefined
     }
   }
 
@@ -195,7 +204,7 @@ export class ReaderModel {
     while (this.#next !== undefined && this.#next < rows.length) {
       const row = rows[this.#next++]
       // A relay filters nothing.
-      if (row?.wanted || this.#isFloor || this.log.kind === 'relay') return row
+      if (row?.wanted || this.#isWide || this.#isFloor || this.log.kind === 'relay') return row
     }
     return undefined
   }

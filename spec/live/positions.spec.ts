@@ -160,30 +160,56 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
 })
 
 describe('a filter that changes', () => {
-  it('excuses the dial that it leads to, and no dial after a failure', () => {
+  it('is no answer to a cursor: the server may have been killed meanwhile', () => {
     const { resume, connection, asksAgain, gaps } = resuming()
     connection(numbered(5))
-    resume.filterChanged('dial')
-    expect(connection().cursor).toBe(5)
-    // That connection is lost before it brings anything: the server may have been killed.
+    resume.filterChanged()
     expect(asksAgain(numbered(9))).toBe(5)
+    // Renumbered, as the position of what came after the held event shows.
+    expect(connection(numbered(4), { ...numbered(5, 'other'), time_us: T0 + 8 * SECOND })).toEqual({
+      cursor: T0 - 5 * SECOND,
+      taken: ['other'],
+    })
+    expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
+  })
+
+  it('costs one more question, and no gap, where the log is the same', () => {
+    const { resume, connection, asksAgain, gaps } = resuming()
+    connection(numbered(5))
+    resume.filterChanged()
+    expect(asksAgain(numbered(9))).toBe(5)
+    expect(connection(numbered(3, 'of the new filter'), numbered(9))).toEqual({
+      cursor: T0 - 5 * SECOND,
+      taken: ['e9'],
+    })
+    expect(connection(numbered(9), numbered(10)).taken).toEqual(['e10'])
     expect(gaps).toEqual([])
   })
 
-  it('excuses no dial where the open connection took it', () => {
-    const { resume, connection, asksAgain } = resuming()
-    connection(numbered(5))
-    resume.filterChanged('in place')
-    expect(asksAgain(numbered(9))).toBe(5)
+  it('does not hide that a position is gone on a wire that clamps in silence', () => {
+    const { resume, asksAgain, gaps } = resuming({ start: T0 })
+    resume.filterChanged()
+    expect([asksAgain(timed(7200)), asksAgain(timed(3601))]).toEqual([T0, 0])
+    expect(gaps.map(({ reason }) => reason)).toEqual(['cursor-too-old'])
   })
 
   it('needs no proof of a legacy log but that it reaches back', () => {
     const { resume, connection, asksAgain, gaps } = resuming()
     connection(timed(0), timed(30))
-    resume.filterChanged('in place')
+    resume.filterChanged()
     asksAgain(timed(40))
     expect(connection(timed(25, 'of the new filter'), timed(40)).taken).toEqual(['t40'])
     expect(gaps).toEqual([])
+  })
+})
+
+describe('the held event at its position under another time', () => {
+  it('is a renumbered log: what was lost came again, with another event before it', () => {
+    const { resume, connection, asksAgain, gaps } = resuming()
+    connection(seq(8, 8), seq(9, 9))
+    expect(asksAgain({ ...seq(9, 19), id: 's9' })).toBe(9)
+    expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
+    expect(resume.at(plain(A))).toBe(T0 - SECOND)
   })
 })
 

@@ -1,5 +1,10 @@
-import { BehaviorSubject, tap } from 'rxjs'
-import { type JetstreamConfig, type JetstreamEvent, memoryCursorStore } from '../../src/index.js'
+import { BehaviorSubject, Subject, tap } from 'rxjs'
+import {
+  type JetstreamConfig,
+  type JetstreamEvent,
+  type JetstreamFilters,
+  memoryCursorStore,
+} from '../../src/index.js'
 import {
   type FakeJetstream,
   type FakeJetstreamOptions,
@@ -89,6 +94,25 @@ describe.each(WIRES)(
     )
   },
 )
+
+describe.each(WIRES)('filters that change while no connection is open: wire %s', (_, wire) => {
+  it('hide no renumbered log: nothing is lost, and the gap is reported', async () => {
+    await using server = await serve()
+    const filters$ = new Subject<JetstreamFilters>()
+    const reconnect = { initialDelayMs: 500, jitter: 'none' } as const
+    const source = read(server, wire, { filters$, reconnect })
+    const seen: JetstreamEvent[] = []
+    const done = until(source.events$.pipe(tap((one) => seen.push(one))), isLast(258))
+    await source.when(({ delivered }) => delivered === likes(0, 200).length)
+    server.restart({ lose: 40 })
+    server.emit(...events(300, 302, 'a.b.c'), ...events(160, 260).map(aMinuteLater))
+    await source.when(({ connection }) => connection.state === 'waiting')
+    filters$.next({ collections: [LIKE, 'app.bsky.feed.repost'] })
+    await done
+    expect([...new Set(namesOf(seen))].sort((a, b) => a - b)).toEqual(likes(0, 260))
+    expect(source.gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
+  })
+})
 
 describe.each(WIRES)('a row that compaction removed at the cursor: wire %s', (_, wire) => {
   it.each(['one run', 'a restart'] as const)(

@@ -90,8 +90,8 @@ export class CursorProgress<Event> implements Progress<Event> {
     if (control.name === 'FutureCursor') this.#resume.onFutureCursor(host)
   }
 
-  filterChanged(how: 'dial' | 'in place'): void {
-    this.#resume.filterChanged(how)
+  filterChanged(): void {
+    this.#resume.filterChanged()
   }
 
   refused(host: string, message: string, reason: GapReason): void {

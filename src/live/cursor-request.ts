@@ -41,7 +41,7 @@ export interface CursorRequest {
   readonly needs: Floor
   /** The log is known to reach back to what was asked for. */
   readonly reachesBack: boolean
-  /** The event at the cursor came, or need not come. */
+  /** The event at the cursor came. */
   answered: boolean
   /** The server said that it starts later than asked for. */
   isClamped: boolean

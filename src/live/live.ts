@@ -317,11 +317,11 @@ class LiveStream<Event> implements StreamOwner<Event> {
           protocol.host === this.#protocol?.host
         ) {
           this.#protocol = protocol
-          this.#progress.filterChanged('in place')
+          this.#progress.filterChanged()
           this.#connection.send(update)
           return
         }
-        this.#progress.filterChanged('dial')
+        this.#progress.filterChanged()
         // A dial under way carries the old filter.
         this.#interrupt$.error(new Redial('the filter has changed'))
       }),

@@ -32,7 +32,7 @@ export interface Progress<Event> extends Settlement<Event> {
   /** A frame that is no event. A `StreamError` thrown here ends the connection. */
   onControl(control: Control, host: string): void
   /** The filter is another one after the next dial, or on the open connection from here on. */
-  filterChanged(how: 'dial' | 'in place'): void
+  filterChanged(): void
   /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
   refused(host: string, message: string, reason: GapReason): void
   /**

@@ -95,7 +95,7 @@ export class Resume<Event> {
   // How far a trial came whose connection ended before it was decided.
   #tried: Pick<CursorRequest, 'cursor' | 'saw'> | undefined
   #request: CursorRequest | undefined
-  #filter: 'same' | 'changing' | 'changed' = 'same'
+  #isFilterChanged = false
   #answering: Answering<Event> & Pick<CursorProtocol<Event>, 'floorOf'>
   readonly #now: () => number
 
@@ -154,16 +154,15 @@ export class Resume<Event> {
     if (this.#inquiryHost !== protocol.host) this.#inquire('none')
     this.#inquiryHost = protocol.host
     this.#request = this.#next(protocol)
-    // Under the filter that this dial changes, the server need not repeat what we hold. A dial that
-    // follows a failure is checked: the server may have lost its log meanwhile.
-    if (this.#request !== undefined && this.#filter === 'changing') this.#request.answered = true
-    if (this.#filter === 'changing') this.#filter = 'changed'
     return this.#request?.cursor
   }
 
-  /** The filter changes with the next dial (`'dial'`), or has changed on the open connection. */
-  filterChanged(how: 'dial' | 'in place'): void {
-    this.#filter = how === 'dial' ? 'changing' : 'changed'
+  /**
+   * The filter changes with the next dial, or has changed on the open connection. It explains no
+   * repeat that does not come: the server may have lost its log meanwhile.
+   */
+  filterChanged(): void {
+    this.#isFilterChanged = true
   }
 
   /** Whether this connection went past all that came before it. */
@@ -294,7 +293,7 @@ export class Resume<Event> {
     this.#host = host
     this.#position = position
     this.#timeUs = time_us
-    if (this.#filter !== 'same') this.#filter = 'same'
+    if (this.#isFilterChanged) this.#isFilterChanged = false
   }
 
   /** At most once in ten seconds of the stream's time. */
@@ -394,7 +393,7 @@ export class Resume<Event> {
 
   /** `askedBy`: a time that jumped is a good position still, and no good time. */
   #held(known: Position, askedBy: 'position' | 'time'): Held {
-    const isFilterChanged = this.#filter !== 'same'
+    const isFilterChanged = this.#isFilterChanged
     if (this.#host === undefined)
       return { ...NOTHING_HELD, repeats: new Set(), ...known, isFilterChanged }
     const repeats = new Set(this.#others)

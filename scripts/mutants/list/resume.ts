@@ -105,10 +105,10 @@ export const RESUMPTION: readonly Mutant[] = [
     tests: 'BehaviorSubject',
   },
   {
-    name: 'a change of the filter excuses every dial that follows',
-    file: RESUME,
-    find: "if (this.#filter === 'changing') this.#filter = 'changed'",
-    replace: '',
+    name: 'a change of the filter is an answer to a cursor',
+    file: ANSWER,
+    find: "if (answered || server.forgets) return 'new'",
+    replace: "if (held.isFilterChanged || answered || server.forgets) return 'new'",
     specs: [POSITIONS],
   },
   {
