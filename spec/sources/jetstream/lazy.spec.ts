@@ -1,5 +1,3 @@
-import { deepStrictEqual } from 'node:assert'
-import { deserialize, serialize } from 'node:v8'
 import * as z from 'zod'
 import {
   type CommitCreate,
@@ -13,6 +11,7 @@ import {
 } from '../../../src/index.js'
 import { type FakeJetstreamOptions, fakeJetstream } from '../../../src/testing/index.js'
 import { first, watched } from '../../traps/watched.js'
+import { describePlainRecord } from '../describe-plain-record.js'
 
 const RECORD = '{"$type":"app.bsky.feed.post","text":"so \\"long\\" } 🌊","langs":["en"]}'
 const textWith = (record: string, time_us = 1_700_000_000_000_000) =>
@@ -49,6 +48,8 @@ async function both(): Promise<{ readonly lazy: Post; readonly parsed: Post }> {
 /** Whether the record is still text: it is then read by an accessor that remembers nothing. */
 const accessorOf = (commit: object) => Object.getOwnPropertyDescriptor(commit, 'record')?.get
 
+describePlainRecord('a Jetstream', both)
+
 describe('a lazy event', () => {
   it('has a record that is text until it is touched, and then always the same object', async () => {
     const parse = jest.spyOn(JSON, 'parse')
@@ -59,107 +60,6 @@ describe('a lazy event', () => {
     expect(lazy.commit.record).toBe(record)
     expect(parse.mock.calls.filter(([text]) => text === RECORD)).toHaveLength(1)
     parse.mockRestore()
-  })
-
-  // Each on an event of its own, since a look at the record is what makes it.
-  it.each<[string, (event: Post) => unknown]>([
-    ['JSON.stringify', (event) => JSON.stringify(event)],
-    ['a spread', (event) => ({ ...event, commit: { ...event.commit } })],
-    ['Object.assign', (event) => Object.assign({}, event.commit)],
-    ['structuredClone', (event) => structuredClone(event)],
-    ['a message to another thread', (event) => deserialize(serialize(event))],
-    [
-      'its keys',
-      (event) => [Object.keys(event), Object.keys(event.commit), Reflect.ownKeys(event.commit)],
-    ],
-    ['its entries', (event) => Object.entries(event.commit)],
-    ['for … in', (event) => forIn(event.commit)],
-    [
-      'its prototypes',
-      (event) =>
-        [Object.getPrototypeOf(event), Object.getPrototypeOf(event.commit)].map(
-          (one) => one === Object.prototype,
-        ),
-    ],
-    [
-      'its own and enumerable record',
-      ({ commit }) => [
-        Object.hasOwn(commit, 'record'),
-        Object.prototype.propertyIsEnumerable.call(commit, 'record'),
-      ],
-    ],
-    ['String', (event) => [String(event), Object.prototype.toString.call(event.commit)]],
-    ['destructuring', ({ commit: { record, ...rest } }) => [record, rest]],
-    [
-      'a delete',
-      ({ commit }) => [
-        Reflect.deleteProperty(commit, 'record'),
-        'record' in commit,
-        commit,
-        Object.keys(commit),
-      ],
-    ],
-    [
-      'an assignment',
-      ({ commit }) => [
-        assign(commit, { x: 1 }),
-        commit.record,
-        Object.keys(commit),
-        JSON.stringify(commit),
-      ],
-    ],
-    [
-      'an assignment after a look',
-      ({ commit }) => [commit.record, assign(commit, null), commit.record],
-    ],
-    [
-      'a definition',
-      ({ commit }) => [
-        Object.defineProperty(commit, 'record', { value: 7 }).record,
-        Object.keys(commit),
-      ],
-    ],
-    ['what inherits it', ({ commit }) => [Object.create(commit).record]],
-    ['an assignment to what inherits it', ({ commit }) => inheritor(commit)],
-    [
-      'freeze',
-      ({ commit }) => [
-        Object.isFrozen(Object.freeze(commit)),
-        commit.record,
-        Object.is(commit.record, commit.record),
-      ],
-    ],
-    [
-      'an assignment to what is frozen',
-      ({ commit }) => thrown(() => assign(Object.freeze(commit) as Commit, 1)),
-    ],
-    [
-      'an assignment to what is sealed',
-      ({ commit }) => [assign(Object.seal(commit), 1), commit.record],
-    ],
-    [
-      'preventExtensions',
-      ({ commit }) => [Object.isExtensible(Object.preventExtensions(commit)), commit],
-    ],
-  ])('cannot be told from a parsed one by %s', async (_, look) => {
-    const { lazy, parsed } = await both()
-    expect(accessorOf(lazy.commit)).toBeDefined()
-    const [ours, theirs] = [look(lazy), look(parsed)]
-    deepStrictEqual(ours, theirs)
-    expect(ours).toStrictEqual(theirs)
-  })
-
-  it('is deeply equal to a parsed one, in either order and by any measure', async () => {
-    for (const equal of [
-      (a: unknown, b: unknown) => expect(a).toEqual(b),
-      (a: unknown, b: unknown) => expect(a).toStrictEqual(b),
-      (a: unknown, b: unknown) => deepStrictEqual(a, b),
-    ]) {
-      const { lazy, parsed } = await both()
-      equal(lazy, parsed)
-      equal(parsed, (await both()).lazy)
-      expect(() => equal(lazy, JSON.parse(textWith('{}')))).toThrow()
-    }
   })
 
   it('whose record is balanced but no JSON throws when it is touched, each time, and not before', async () => {
@@ -175,40 +75,11 @@ describe('a lazy event', () => {
     )
     expect((next as Post).commit.record).toEqual({})
   })
-
-  it('says what to do when its record is read through a proxy, which nobody can see through', async () => {
-    const { lazy } = await both()
-    const proxy = new Proxy(lazy.commit, {})
-    expect(() => proxy.record).toThrow(RecordError)
-    expect(
-      new Proxy(lazy.commit, { get: (target, name) => Reflect.get(target, name) }).record,
-    ).toEqual(JSON.parse(RECORD))
-  })
 })
 
 function assign(commit: { record: unknown }, value: unknown): unknown {
   commit.record = value
   return value
-}
-
-const forIn = (object: object): readonly string[] => {
-  const names: string[] = []
-  for (const name in object) names.push(name)
-  return names
-}
-
-function inheritor(commit: object): unknown {
-  const heir = Object.create(commit) as { record: unknown }
-  heir.record = 1
-  return [heir.record, Object.keys(heir), commit]
-}
-
-function thrown(assign: () => unknown): unknown {
-  try {
-    return assign()
-  } catch (error) {
-    return (error as Error).name
-  }
 }
 
 describe('rawText', () => {

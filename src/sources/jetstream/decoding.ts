@@ -4,7 +4,7 @@ import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { Control, Protocol } from '../../live/protocol.js'
 import type { Frame } from '../../socket/frame.js'
 import { type TextBytes, viewAsText } from '../../socket/text-bytes.js'
-import { keepText } from './lazy/record.js'
+import { keepText } from './lazy/raw-text.js'
 
 /** The last step of reading an event that was parsed whole. */
 export type Finish = (event: JetstreamEvent, text: string) => JetstreamEvent

@@ -3,7 +3,8 @@ import { internAscii } from '../../../internal/intern-ascii.js'
 import type { TextBytes } from '../../../socket/text-bytes.js'
 import type { LazyReader } from '../decoding.js'
 import { microsecondsAt } from '../time.js'
-import { defineRecord, keepText } from './record.js'
+import { keepText } from './raw-text.js'
+import { defineRecord } from './record.js'
 import { number, object, type Scanner, type Shape, sharedScanner, string } from './scanner.js'
 
 const DID_SLOT = 0

@@ -1,0 +1,54 @@
+import type { JetstreamEvent } from '../../../events.js'
+import { PrivateFieldHost } from '../../../internal/private-field-host.js'
+import { shared } from '../../../internal/shared.js'
+import { utf8Of } from '../../../socket/text-bytes.js'
+
+class ReceivedText extends PrivateFieldHost {
+  readonly #text: string
+  readonly #isDecoded: boolean
+
+  constructor(event: object, text: string, isDecoded: boolean) {
+    super(event)
+    this.#text = text
+    this.#isDecoded = isDecoded
+  }
+
+  static textOf(event: object): string | undefined {
+    if (!(#text in event)) return undefined
+    return event.#isDecoded ? event.#text : utf8Of(event.#text)
+  }
+}
+
+// One class for all copies of this library: only the class that made a private member can read it.
+const SharedReceivedText = shared('raw-text.1', () => ReceivedText)
+
+/**
+ * Keeps the text that an event was read from, for {@link rawText}. If it is not decoded, each of
+ * its characters is a byte of UTF-8.
+ */
+export function keepText<Event extends object>(
+  event: Event,
+  text: string,
+  isDecoded = true,
+): Event {
+  new SharedReceivedText(event, text, isDecoded)
+  return event
+}
+
+/**
+ * Returns the JSON that an event was read from, as it was received, so that a sink can pass it on
+ * without parsing it. On wire v2 that is the whole message, with its `$type` and `payload`. Changes
+ * that a program has made to the event are not in it.
+ *
+ * `undefined` for events of other sources, for copies, for events whose record was checked by a
+ * schema of `records`, and for all events under `decode: 'eager'`.
+ *
+ * @example
+ * ```ts
+ * jetstream$({ decode: 'lazy' }).subscribe((event) =>
+ *   console.log(rawText(event) ?? JSON.stringify(event)),
+ * )
+ * ```
+ */
+export const rawText = (event: JetstreamEvent): string | undefined =>
+  SharedReceivedText.textOf(event)
