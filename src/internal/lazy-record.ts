@@ -1,7 +1,7 @@
 import { RecordError } from '../errors.js'
 import { PrivateFieldHost } from './private-field-host.js'
 
-/** Decodes what is in `source` from `from` to `to`. Throws `RecordError` if it cannot be decoded. */
+/** Decodes `source` from `from` to `to`. Throws `RecordError` if that fails. */
 export type DecodeRecord<Source> = (source: Source, from: number, to: number) => unknown
 
 /**
