@@ -1,5 +1,5 @@
 import { firstValueFrom, Subject } from 'rxjs'
-import { IngestError } from '../../src/errors.js'
+import { IngestError, RecordError } from '../../src/errors.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 import { clients, type OpenClient } from '../redis-client/clients.js'
 import { Feed, range, type Small } from './feed.js'
@@ -61,6 +61,17 @@ describeRedis('an event that cannot be written as an entry', () => {
       ])
     },
   )
+
+  it('is dropped where `partitionBy` cannot read its record, and others are written', async () => {
+    const partitionBy = ({ n }: Small) => {
+      if (n === 2) throw new RecordError('the record is nested too deep')
+      return String(n)
+    }
+    const sink = sinkOf(opened, feedWith(1).complete(), { partitions: 2, partitionBy, log: false })
+    await sink.done
+    expect(sink.emitted.toSorted()).toEqual([1, 3])
+    expect(sink.metrics).toMatchObject({ written: 2, rejected: 1, pending: 0 })
+  })
 
   it.each(UNWRITABLE)(
     'for %s in it is a dead letter where there is one, and done when that is',

@@ -1,5 +1,5 @@
 import { currentDelivery, type DeliverySource, type Holding } from '../../delivery/delivery.js'
-import { HoldError, RedisConflictError } from '../../errors.js'
+import { HoldError, RecordError, RedisConflictError } from '../../errors.js'
 import { hashNumber } from '../../internal/hash.js'
 import type { EntryFormat, FlatFields } from '../../redis-entries/entry-format.js'
 import { formatOf } from '../../redis-entries/format.js'
@@ -38,6 +38,8 @@ export class Entries<Event> {
       }
     } catch (error) {
       if (error instanceof EncodeError) throw error
+      // The program's `partitionBy` or `id` read a record that a stranger made unreadable.
+      if (error instanceof RecordError) throw new EncodeError(error)
       // Nobody else has it yet: what throws here is not done.
       holding?.hold()
       holding?.release('failed')
