@@ -1,7 +1,8 @@
 import { createClient } from '@redis/client'
 import { Redis } from 'ioredis'
 import { RedisRefusedError, RedisUnavailableError } from '../../src/errors.js'
-import { type RedisCommand, redisCommands } from '../../src/redis-client/client.js'
+import type { IoRedisClient, RedisCommand } from '../../src/redis-client/client.js'
+import { redisCommands } from '../../src/redis-client/commands.js'
 import { entriesOf, pairsOf, streamsOf } from '../../src/redis-client/replies.js'
 import { faultProxy } from '../../src/testing/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
@@ -169,7 +170,7 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     await server.cli('REPLICAOF', 'NO', 'ONE')
   })
 
-  it('says that the connection failed where it is cut in the middle, and speaks again afterwards', async () => {
+  it('reports a connection that is cut within a pipeline, and works again afterwards', async () => {
     await using proxy = await faultProxy({ target: server.port })
     await using opened = await connect(`redis://127.0.0.1:${proxy.port}`)
     const commands = redisCommands(opened.client)
@@ -196,6 +197,38 @@ describeRedis('a client that is closed', () => {
       code: 'REDIS_REFUSED',
       reason: 'CLOSED',
     })
+  })
+})
+
+describe('a connection of our own', () => {
+  // As ioredis was seen to be when disconnected while it reconnects behind a sentinel.
+  const neverSettling = (): IoRedisClient => ({
+    status: 'ready',
+    isCluster: false,
+    call: () => new Promise(() => {}),
+    pipeline: () => ({ exec: () => new Promise(() => {}) }),
+    duplicate: neverSettling,
+    disconnect: () => {},
+    on: () => undefined,
+  })
+
+  it('rejects what waits for a reply when it is closed, and keeps no timer', async () => {
+    jest.useFakeTimers()
+    try {
+      const connection = redisCommands(neverSettling()).duplicate()
+      const closed = { code: 'REDIS_REFUSED', reason: 'CLOSED' }
+      const replies = [
+        expect(connection.send(['XREAD'], 10_000)).rejects.toMatchObject(closed),
+        expect(connection.pipeline([['PING']])).rejects.toMatchObject(closed),
+      ]
+      expect(jest.getTimerCount()).toBe(2)
+      connection.close()
+      await Promise.all(replies)
+      expect(jest.getTimerCount()).toBe(0)
+      await expect(connection.send(['PING'])).rejects.toMatchObject(closed)
+    } finally {
+      jest.useRealTimers()
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client'
-import { redisCommands } from '../../src/redis-client/client.js'
+import { redisCommands } from '../../src/redis-client/commands.js'
 import type { Row } from '../../src/sinks/redis-streams/entry.js'
 import { RedisIds } from '../../src/sinks/redis-streams/redis-ids.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'

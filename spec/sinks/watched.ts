@@ -6,7 +6,7 @@ import {
   redisSinkMetrics,
   toRedisStream,
 } from '../../src/redis.js'
-import { redisCommands } from '../../src/redis-client/client.js'
+import { redisCommands } from '../../src/redis-client/commands.js'
 import { entriesOf, type RedisEntry } from '../../src/redis-client/replies.js'
 import type { RedisServer } from '../helpers/redis-server.js'
 import type { OpenClient } from '../redis-client/clients.js'

@@ -17,7 +17,7 @@ import {
   tap$,
 } from '../../src/index.js'
 import { redisStream$, toRedisStream } from '../../src/redis.js'
-import { redisCommands } from '../../src/redis-client/client.js'
+import { redisCommands } from '../../src/redis-client/commands.js'
 import {
   fakeFirehose,
   fakeJetstream,

@@ -6,8 +6,8 @@ import {
   isRedisClient,
   type RedisClient,
   type RedisCommand,
-  redisCommands,
 } from '../redis-client/client.js'
+import { redisCommands } from '../redis-client/commands.js'
 import { evictionPolicy } from '../redis-client/eviction.js'
 import type { CursorStore } from './cursor-store.js'
 import { type NewestWins, newestWins } from './newest-wins.js'

@@ -3,8 +3,8 @@ import { listOf } from './replies.js'
 import { Script } from './script.js'
 
 /**
- * KEYS: any key of the node that is asked. Returns the policy where a limit of memory makes it
- * count. A user who may not run INFO is told nothing.
+ * KEYS: any key of the node to ask. Returns the policy if there is a memory limit, and nothing to a
+ * user who may not run INFO.
  */
 const POLICY = new Script(`
 local info = redis.pcall('INFO', 'memory')
@@ -13,8 +13,8 @@ return { string.match(info, 'maxmemory_policy:([%w-]+)') }
 `)
 
 /**
- * By which policy Redis deletes keys to make room: `allkeys-…` any, `volatile-…` those with a time
- * to live.
+ * The policy by which Redis deletes keys to make room: `allkeys-…` deletes any, `volatile-…` those
+ * with a time to live. `undefined`: it deletes none.
  */
 export async function evictionPolicy(
   commands: RedisCommands,

@@ -5,22 +5,19 @@ import { messageOf } from '../internal/message-of.js'
 // (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
 const WORD = /^[A-Z]{2,}(?=\s|$)/
 
-// What Redis 7 says behind the error of a command in a script: where in the script it was.
+// Redis 7 appends where in a script the command that failed is.
 const OF_SCRIPT = / script: [0-9a-f]{40}, on @user_script:\d+\.$/
 
-/** What a client says of itself. */
+/** What a client knows of itself. */
 export interface ClientState {
-  /** It has been closed, or was never opened: it does not come back by itself. */
+  /** It was closed, or never opened, and does not reconnect by itself. */
   readonly closed: boolean
-  /**
-   * It follows redirections from node to node. One that does reports them only while the cluster
-   * changes.
-   */
+  /** It follows redirections between nodes, and reports one only while the cluster changes. */
   readonly isCluster: boolean
 }
 
-/** What passes by itself, or by the hand of an operator, while the program need not change. */
-const PASSING = new Set([
+/** Errors that pass by themselves, or that an operator mends: the program need not change. */
+const TRANSIENT = new Set([
   'ASK',
   'BUSY',
   'CLUSTERDOWN',
@@ -37,25 +34,27 @@ const PASSING = new Set([
   'UNBLOCKED',
 ])
 
-/** Replies that say more in their text than in their word. */
-const PASSING_TEXT =
-  /max number of clients|-(OOM|READONLY|LOADING|MISCONF|NOREPLICAS) |OOM command not allowed|read only replica/i
+/** Transient errors that only their text shows. */
+const TRANSIENT_TEXT = [
+  /max number of clients/i,
+  /-(OOM|READONLY|LOADING|MISCONF|NOREPLICAS) /i,
+  /OOM command not allowed/i,
+  /read only replica/i,
+]
 
-/**
- * A key is on another node. A client of a single server is told so again and again, and never goes
- * there.
- */
+/** The key is on another node, to which a client of a single server never goes. */
 const REDIRECTIONS = new Set(['ASK', 'MOVED'])
 
-/** What a client or a server said, as an error of this library. */
+/** Converts the error of a client or a server to one of this library. */
 export function redisError(cause: unknown, { closed, isCluster }: ClientState): StreamError {
   if (cause instanceof RedisUnavailableError || cause instanceof RedisRefusedError) return cause
   const message = messageOf(cause).replace(OF_SCRIPT, '')
   const word = WORD.exec(message)?.[0]
   if (word !== undefined) {
     const isRedirected = REDIRECTIONS.has(word) && !isCluster
-    const passing = !isRedirected && (PASSING.has(word) || PASSING_TEXT.test(message))
-    return passing
+    const isTransient =
+      !isRedirected && (TRANSIENT.has(word) || TRANSIENT_TEXT.some((text) => text.test(message)))
+    return isTransient
       ? new RedisUnavailableError(`Redis answered ${message}`, word, { cause })
       : refusal(message, word, cause)
   }
@@ -83,14 +82,17 @@ const REMEDIES: Readonly<Record<string, string>> = {
   WRONGTYPE: ': the key holds something else than a stream, take another name',
 }
 
+const CLOSED = 'the Redis client is closed'
+const STRATEGY = '`reconnectStrategy` that never gives up'
+
 const closedError = (cause: unknown): RedisRefusedError =>
   new RedisRefusedError(
-    'the Redis client is closed: connect it first (`await client.connect()`), and give it a `reconnectStrategy` that never gives up',
+    `${CLOSED}: connect it first (\`await client.connect()\`), and give it a ${STRATEGY}`,
     'CLOSED',
     { cause },
   )
 
-/** Node's errors of several addresses have an empty message. */
+/** For errors without a message, such as Node's when each of several addresses failed. */
 function codeOf(cause: unknown): string {
   return typeof cause === 'object' && cause !== null && 'code' in cause
     ? String(cause.code)

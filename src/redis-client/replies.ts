@@ -1,6 +1,6 @@
 /**
- * A reply of names and values: a list under RESP 2, a map under RESP 3, which clients show as an
- * object or a `Map`.
+ * The pairs of a reply of names and values: a list under RESP 2; under RESP 3 a map, which clients
+ * give as an object or a `Map`.
  */
 export function pairsOf(reply: unknown): readonly (readonly [name: string, value: unknown])[] {
   if (reply instanceof Map) return [...reply]
@@ -12,8 +12,8 @@ export function pairsOf(reply: unknown): readonly (readonly [name: string, value
 }
 
 /**
- * One entry of a stream, its fields and values in one list. `undefined`: deleted since it was
- * handed out.
+ * An entry of a stream as Redis sends it, fields and values in one list. `fields` are `undefined`
+ * if it was deleted after its delivery.
  */
 export interface RedisEntry {
   readonly id: string
@@ -21,8 +21,8 @@ export interface RedisEntry {
 }
 
 /**
- * The entries that `XRANGE`, `XCLAIM`, `XAUTOCLAIM` and `XREADGROUP` list. One that is deleted may
- * have no place at all, or one without fields.
+ * The entries in a reply to `XRANGE`, `XCLAIM`, `XAUTOCLAIM` or `XREADGROUP`. A deleted one is
+ * listed without fields, or not at all.
  */
 export const entriesOf = (reply: unknown): readonly RedisEntry[] =>
   listOf(reply).flatMap((entry) => {
@@ -33,11 +33,11 @@ export const entriesOf = (reply: unknown): readonly RedisEntry[] =>
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 
-/** The list itself, where a client gives text: most do, and entries are many. */
+/** The list itself if all of it is text, as with most clients: copies would cost much. */
 const textsOf = (list: readonly unknown[]): readonly string[] =>
   list.every(isText) ? list : list.map(String)
 
-/** The entries of each stream, as `XREADGROUP` and `XREAD` answer. */
+/** The entries of each stream in a reply to `XREADGROUP` or `XREAD`. */
 export function streamsOf(
   reply: unknown,
 ): readonly (readonly [stream: string, entries: readonly RedisEntry[]])[] {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { RedisCommand, RedisCommands } from './client.js'
 
 /**
- * A program that runs inside Redis in one step, with no other client's command in between. It is
- * called by its hash: a text of 1.7 KB with each read is more than most entries.
+ * A Lua script, which Redis runs atomically. It is called by its hash: sending 1.7 KB of text with
+ * each read would cost more than most entries.
  */
 export class Script {
   readonly #sha: string
@@ -13,8 +13,8 @@ export class Script {
   }
 
   /**
-   * Sends the text only to a server that does not know it: after a restart, or a failover.
-   * `timeoutMs` as {@link RedisCommands.send} has it.
+   * Sends the text only if the server does not know it: at first, and after a restart or failover.
+   * `timeoutMs`: as in {@link RedisCommands.send}.
    */
   run(
     commands: RedisCommands,
@@ -29,7 +29,8 @@ export class Script {
   }
 
   /**
-   * For a pipeline: the reply is {@link isUnknownScript} where the server does not know the text.
+   * The command, for a pipeline. Check the reply with {@link isUnknownScript}: a pipeline cannot
+   * resend the text.
    */
   call(keys: readonly string[], args: readonly string[]): RedisCommand {
     return ['EVALSHA', this.#sha, ...operands(keys, args)]
@@ -42,6 +43,6 @@ const operands = (keys: readonly string[], args: readonly string[]): readonly st
   ...args,
 ]
 
-/** Whether a server does not know the text of a script. Nothing was done. */
+/** Whether the server did not know the script, and so did nothing. */
 export const isUnknownScript = (reply: unknown): boolean =>
   reply instanceof Error && 'reason' in reply && reply.reason === 'NOSCRIPT'

@@ -1,7 +1,7 @@
 import { lastValueFrom, Subject, takeUntil, tap } from 'rxjs'
 import { currentDelivery, type DeliverySource } from '../../../src/delivery/delivery.js'
 import { boundedMergeMap, hold } from '../../../src/index.js'
-import { redisCommands } from '../../../src/redis-client/client.js'
+import { redisCommands } from '../../../src/redis-client/commands.js'
 import { Lease, RELEASE } from '../../../src/sources/redis/partitions/lease.js'
 import { READ } from '../../../src/sources/redis/scripts.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'

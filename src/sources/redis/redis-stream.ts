@@ -1,6 +1,6 @@
 import { Observable } from 'rxjs'
 import type { FirehoseEvent } from '../../events.js'
-import { redisCommands } from '../../redis-client/client.js'
+import { redisCommands } from '../../redis-client/commands.js'
 import { type RedisStreamConfig, streamOptions } from './config.js'
 import { Consumer } from './consumer.js'
 
