@@ -266,6 +266,61 @@ describe('a log that is renumbered again and again, and never goes on', () => {
   })
 })
 
+describe('a log that was made anew', () => {
+  const made = (position: number, run: string): Numbered => ({
+    id: `${run}${position}`,
+    position,
+    time_us: T0 + position * SECOND,
+  })
+  const LABELER = { ...plain(A), takesTimes: false, forgets: true }
+  /** A labeler's log far below the stored position. */
+  const labeler = () => {
+    const all = resuming()
+    all.resume.startFrom({ host: A, position: 100_000, time_us: T0 + 500 * SECOND })
+    const connection = (...events: readonly Numbered[]) => {
+      all.resume.at(LABELER)
+      return all.take(...events)
+    }
+    const refuses = (event: Numbered) => expect(() => connection(event)).toThrow(AskAgain)
+    refuses(made(3, 'a'))
+    return { ...all, connection, refuses }
+  }
+
+  it('is progress with each connection that brings more of it', () => {
+    const { resume, connection, gaps } = labeler()
+    expect(connection(made(1, 'a'), made(2, 'a'), made(3, 'a'))).toEqual(['a1', 'a2', 'a3'])
+    expect(resume.hasAdvanced()).toBe(true)
+    expect(connection(made(3, 'a'), made(4, 'a'))).toEqual(['a4'])
+    expect(resume.hasAdvanced()).toBe(true)
+    connection(made(4, 'a'))
+    expect(resume.hasAdvanced()).toBe(false)
+    expect(gaps).toHaveLength(1)
+  })
+
+  it('is another gap where it is made anew again', () => {
+    const { connection, refuses, gaps } = labeler()
+    connection(made(1, 'a'), made(2, 'a'), made(3, 'a'))
+    refuses(made(2, 'b'))
+    expect(connection(made(1, 'b'), made(2, 'b'))).toEqual(['b1', 'b2'])
+    expect(gaps.map(({ from, to }) => [from, to])).toEqual([
+      [3, 100_000],
+      [2, 3],
+    ])
+  })
+
+  it('is progress once, and one gap, where the same few events come again and again', () => {
+    const { resume, connection, refuses, gaps } = labeler()
+    const advances = Array.from({ length: 6 }, () => {
+      connection(made(1, 'a'), made(2, 'a'), made(3, 'a'))
+      const hasAdvanced = resume.hasAdvanced()
+      refuses(made(1, 'b'))
+      return hasAdvanced
+    })
+    expect(advances).toEqual([true, false, false, false, false, false])
+    expect(gaps.length).toBeLessThanOrEqual(2)
+  })
+})
+
 describe('a frame that cannot be read', () => {
   it('inside the overlap of a reconnect does not move the resume cursor back', () => {
     const { resume, connection } = resuming()

@@ -77,8 +77,10 @@ export class Resume<Event> {
   #anchorUs = Number.NEGATIVE_INFINITY
   // The last position before the time jumped.
   #beforeJump: Floor | undefined
-  // The furthest that any connection has come.
-  #furthest: Floor = { position: 0, time_us: 0 }
+  // The furthest that any connection has come, and since the position was last given up. The log
+  // that is read after that may be a new one, where the replay itself is progress.
+  #furthest = NOWHERE
+  #furthestSince = NOWHERE
   #advances = 0
   #advancesAtDial = 0
   // How far the stream had come when a renumbered log was reported.
@@ -320,13 +322,19 @@ export class Resume<Event> {
 
   #advance(): void {
     if (this.#host === undefined) return
-    const { position, time_us } = this.#furthest
-    if (this.#position <= position && this.#timeUs <= time_us) return
-    this.#furthest = {
-      position: Math.max(position, this.#position),
-      time_us: Math.max(time_us, this.#timeUs),
-    }
+    this.#furthestSince = this.#furthestOf(this.#furthestSince)
+    const furthest = this.#furthestOf(this.#furthest)
+    if (furthest === this.#furthest) return
+    this.#furthest = furthest
     this.#advances += 1
+  }
+
+  #furthestOf(before: Floor): Floor {
+    if (this.#position <= before.position && this.#timeUs <= before.time_us) return before
+    return {
+      position: Math.max(before.position, this.#position),
+      time_us: Math.max(before.time_us, this.#timeUs),
+    }
   }
 
   // --- What is asked ---
@@ -596,6 +604,10 @@ export class Resume<Event> {
     const next = onCursorRefused === 'oldest' ? 'the oldest event' : 'the live end'
     this.log.warn(`${host}: the position was given up, going on from ${next}: ${message}`)
     this.#start = onCursorRefused === 'oldest' ? 'oldest' : undefined
+    this.#advance()
+    // Not to nowhere: the same few events, again and again, are progress once.
+    this.#furthest = this.#furthestSince
+    this.#furthestSince = NOWHERE
     this.#host = undefined
     this.#position = 0
     this.#timeUs = 0
@@ -609,5 +621,7 @@ export class Resume<Event> {
     this.#isClockChecked = false
   }
 }
+
+const NOWHERE: Floor = { position: 0, time_us: 0 }
 
 const rewindUs = (times: number): number => (times === 0 ? 0 : REWIND_US * 6 ** (times - 1))

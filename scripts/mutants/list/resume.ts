@@ -97,6 +97,22 @@ export const RESUMPTION: readonly Mutant[] = [
     specs: [POSITIONS],
   },
   {
+    name: 'a position that was given up counts as reached',
+    file: RESUME,
+    find: 'this.#furthest = this.#furthestSince\n',
+    replace: '',
+    specs: [POSITIONS],
+    tests: 'made anew',
+  },
+  {
+    name: 'a position that was given up leaves nothing reached',
+    file: RESUME,
+    find: 'this.#furthest = this.#furthestSince\n',
+    replace: 'this.#furthest = NOWHERE\n',
+    specs: [POSITIONS],
+    tests: 'made anew',
+  },
+  {
     name: 'filters that come at once are a change of the first dial',
     file: 'src/live/live.ts',
     find: 'merge(changes$, work$, this.#stream.clock$)',

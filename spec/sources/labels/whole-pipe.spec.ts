@@ -1,6 +1,7 @@
 import { lastValueFrom, take, toArray } from 'rxjs'
 import {
   boundedMergeMap,
+  type Gap,
   hold,
   type LabelEvent,
   labels$,
@@ -36,6 +37,28 @@ describe('labels$', () => {
     expect(new Set(read.map(({ sig }) => sig === undefined)).size).toBe(2)
     expect(read.some(({ exp }) => exp !== undefined)).toBe(true)
     expectBalanced(metrics$.value)
+  })
+
+  it('reads a log that was made anew to its end over short connections, within `maxAttempts`', async () => {
+    await using server = await fakeLabels({
+      events: 180,
+      generate: { negations: 0 },
+      faults: [{ after: 25, do: 'reset', times: Number.POSITIVE_INFINITY, optional: true }],
+    })
+    const host = `${server.url}/xrpc/com.atproto.label.subscribeLabels`
+    const time_us = Date.UTC(2030, 0, 1) * 1000
+    const stored = JSON.stringify({ host, position: 100_000, time_us })
+    const gaps: Gap[] = []
+    const read = await lastValueFrom(
+      labels$({
+        host: server.url,
+        checkpoint: { load: async () => stored, save: async () => {} },
+        reconnect: { ...RECONNECT, maxAttempts: 3 },
+        gaps: { next: (gap) => gaps.push(gap) },
+      }).pipe(take(180), toArray()),
+    )
+    expect(read.map(({ seq }) => seq)).toEqual(Array.from({ length: 180 }, (_, n) => n + 1))
+    expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
   })
 
   it('brings each label once, in order, over cuts, resets and a reader that is too slow', async () => {
