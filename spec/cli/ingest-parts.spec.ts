@@ -1,10 +1,9 @@
 import { CursorStoreError, type ListingPosition, memoryCursorStore } from 'rxjs-atproto'
-import { healthProblems } from '../../src/apps/ingest/health.js'
+import { healthProblems, Outage } from '../../src/apps/ingest/health.js'
 import { HostFeed, type StreamName } from '../../src/apps/ingest/host-feed.js'
-import { servePages } from '../../src/apps/ingest/http.js'
-import { Outage } from '../../src/apps/ingest/outage.js'
 import { prometheusText } from '../../src/apps/ingest/prometheus.js'
 import { cursorKey, pageFormat, seqFormat, underKey } from '../../src/apps/ingest/rsky-positions.js'
+import { servePages } from '../../src/apps/ingest/serve-state.js'
 import { Messages } from '../../src/cli/messages.js'
 
 const feedOf = (stream: StreamName, host: string) =>
@@ -53,18 +52,18 @@ describe('health', () => {
     const clock = jest.spyOn(performance, 'now').mockReturnValue(0)
     const [host, redis, never] = [new Outage(), new Outage(), new Outage()]
     const parts = [
-      { name: 'a host', away: host },
-      { name: 'Redis', away: redis },
-      { name: 'another', away: never },
+      { name: 'a host', outage: host },
+      { name: 'Redis', outage: redis },
+      { name: 'another', outage: never },
     ]
-    host.tell(false)
-    redis.tell(false)
+    host.update(false)
+    redis.update(false)
     clock.mockReturnValue(5000)
-    host.tell(true)
-    redis.tell(true)
+    host.update(true)
+    redis.update(true)
     clock.mockReturnValue(9000)
-    host.tell(true)
-    redis.tell(false)
+    host.update(true)
+    redis.update(false)
     expect(healthProblems(parts, 10_000)).toEqual([])
     clock.mockReturnValue(15_001)
     expect(healthProblems(parts, 10_000)).toEqual([
@@ -88,7 +87,7 @@ describe('pages', () => {
     try {
       expect(await get('/metrics?x=1')).toEqual([200, '3', 'é\n'])
       expect(await get('/metrics', 'HEAD')).toEqual([200, '3', ''])
-      expect(await get('/metrics', 'POST')).toEqual([405, '19', 'GET and HEAD alone\n'])
+      expect(await get('/metrics', 'POST')).toEqual([405, '18', 'only GET and HEAD\n'])
       expect(await get('/constructor')).toEqual([404, '9', '/metrics\n'])
     } finally {
       server.close()

@@ -97,7 +97,7 @@ describe('the settings of ingest', () => {
     const both = { INGESTER_RELAY_HOSTS: 'a.example', RELAY_HOSTS: 'b.example' }
     expect(readSettings({}, both).relayHosts).toEqual(['a.example'])
     expect(ignoredVariables({}, both)).toEqual([
-      'RELAY_HOSTS is not used: INGESTER_RELAY_HOSTS has another value, and wins',
+      'RELAY_HOSTS is ignored: INGESTER_RELAY_HOSTS has another value and wins',
     ])
     expect(
       ignoredVariables({}, { INGESTER_RELAY_HOSTS: 'a.example', RELAY_HOSTS: 'a.example' }),
@@ -127,7 +127,7 @@ describe('the settings of ingest', () => {
 
   it('refuse the mode labeler without a labeler', () => {
     expect(mistakesOf({ mode: 'labeler' })).toEqual([
-      'CONFIG: --labeler-hosts is needed for the mode labeler (or INGESTER_LABELER_HOSTS)',
+      'CONFIG: --labeler-hosts is required in the mode labeler (or INGESTER_LABELER_HOSTS)',
     ])
   })
 
@@ -157,7 +157,9 @@ describe('the settings of ingest', () => {
   })
 
   it('refuse a seq where several hosts would begin at it', () => {
-    const told = ['CONFIG: --cursor can be a seq for one host alone: each counts for itself']
+    const told = [
+      'CONFIG: --cursor can be a seq only for a single host: each host has its own numbers',
+    ]
     expect(mistakesOf({ cursor: '7', relayHosts: 'a,b' })).toEqual(told)
     expect(mistakesOf({ cursor: '7', labelerHosts: 'a' })).toEqual(told)
     expect(readSettings({ cursor: '7', mode: 'firehose', labelerHosts: 'a' }, {}).cursor).toBe(7)
@@ -173,7 +175,7 @@ describe('the settings of ingest', () => {
   ])('refuse the Redis URL %s without showing it', (url) => {
     const [message, ...others] = mistakesOf({}, { REDIS_URL: url })
     expect(others).toEqual([])
-    expect(message).toMatch(/^CONFIG: REDIS_URL is no good\. /)
+    expect(message).toMatch(/^CONFIG: REDIS_URL is not valid\. /)
     expect(message).not.toContain('s3cret')
   })
 

@@ -1,12 +1,11 @@
 import { ConfigError, StreamError, streamMetrics } from 'rxjs-atproto'
 import { fakeFirehose } from 'rxjs-atproto/testing'
-import { startDisplay } from '../../src/apps/ingest/display.js'
+import { ingestStatus, ingestTable, startDisplay } from '../../src/apps/ingest/display.js'
 import { IngestState } from '../../src/apps/ingest/ingest-state.js'
 import { pipelinesOf } from '../../src/apps/ingest/pipelines.js'
 import { prometheusText } from '../../src/apps/ingest/prometheus.js'
 import { RedisLink } from '../../src/apps/ingest/redis-link.js'
 import { readSettings } from '../../src/apps/ingest/settings.js'
-import { statusOf, tableOf } from '../../src/apps/ingest/table.js'
 import { Messages } from '../../src/cli/messages.js'
 import type { ConnectionStatus, StreamMetrics } from '../../src/index.js'
 import type { RedisSinkMetrics } from '../../src/redis.js'
@@ -18,25 +17,25 @@ import { found, IngestRun, until } from './ingest-run.js'
 jest.setTimeout(180_000)
 
 /** A run that never began. */
-function boardOf(
+function ingestStateOf(
   flags: Parameters<typeof readSettings>[0] = { mode: 'firehose', relayHosts: 'a.example' },
 ) {
   const settings = readSettings({ healthyWithin: '10s', ...flags }, {})
   const messages = new Messages({ write: () => {} }, { color: false }, {})
   const link = new RedisLink(settings.redis, messages)
-  const board = new IngestState(settings, pipelinesOf(settings, messages), link)
+  const state = new IngestState(settings, pipelinesOf(settings, messages), link)
   const feed = (index = 0) => {
-    const found = board.feeds[index]
+    const found = state.feeds[index]
     if (found === undefined) throw new Error(`no host ${index}`)
     return found
   }
   const sink = (index = 0) => {
-    const found = board.lanes[index]?.sink
+    const found = state.pipelines[index]?.sink
     if (found === undefined) throw new Error(`no stream ${index}`)
     return found
   }
   return {
-    board,
+    state,
     link,
     feed,
     host: (changes: Partial<StreamMetrics>, index?: number) =>
@@ -60,9 +59,9 @@ const waiting: ConnectionStatus = {
 }
 
 describe('/metrics', () => {
-  const samples = (board: IngestState): ReadonlyMap<string, string> =>
+  const samples = (state: IngestState): ReadonlyMap<string, string> =>
     new Map(
-      prometheusText(board.families)
+      prometheusText(state.metricFamilies)
         .split('\n')
         .filter((line) => !line.startsWith('#') && line !== '')
         .map((line) => [line.replace(/^rxjs_atproto_(\w+).*/, '$1'), line.split(' ').at(-1) ?? '']),
@@ -92,10 +91,10 @@ describe('/metrics', () => {
     ['cursor', 0, 'cursor', '0'],
     ['checkpoint', 99, 'cursor_saved', '99'],
   ])('tells `%s` %j of a host as %s', (name, value, family, expected) => {
-    const { board, host } = boardOf()
-    const before = samples(board).get(family)
+    const { state, host } = ingestStateOf()
+    const before = samples(state).get(family)
     host({ [name]: value })
-    expect(samples(board).get(family)).toBe(expected)
+    expect(samples(state).get(family)).toBe(expected)
     if (expected !== '0') expect(before).not.toBe(expected)
   })
 
@@ -115,10 +114,10 @@ describe('/metrics', () => {
       '1',
     ],
   ])('tells `%s` %j of a stream as %s', (name, value, family, expected) => {
-    const { board, sink } = boardOf()
-    expect(samples(board).get(family)).toBe('0')
+    const { state, sink } = ingestStateOf()
+    expect(samples(state).get(family)).toBe('0')
     sink({ [name]: value })
-    expect(samples(board).get(family)).toBe(expected)
+    expect(samples(state).get(family)).toBe(expected)
   })
 
   it.each([
@@ -128,40 +127,42 @@ describe('/metrics', () => {
     ['paused', 0, 11_000, '5'],
   ] as const)(
     'tells the lag of a host that is %s, with %i events to write and %i ms without one, as %s',
-    (state, open, quietMs, lag) => {
-      const { board, host } = boardOf()
+    (connectionState, open, quietMs, lag) => {
+      const { state, host } = ingestStateOf()
       host({
         lagMs: 5000,
         lastEventAt: Date.now() - quietMs,
-        connection: { state, host: HOST },
+        connection: { state: connectionState, host: HOST },
         open,
       })
-      expect(samples(board).get('lag_seconds')).toBe(lag)
+      expect(samples(state).get('lag_seconds')).toBe(lag)
     },
   )
 
   it('tells that a backfill is through, and what runs', () => {
-    const { board, feed } = boardOf({ mode: 'backfill', relayHosts: 'a.example' })
-    expect(samples(board).get('completed')).toBe('0')
+    const { state, feed } = ingestStateOf({ mode: 'backfill', relayHosts: 'a.example' })
+    expect(samples(state).get('completed')).toBe('0')
     feed().complete()
-    expect(samples(board).get('completed')).toBe('1')
-    expect(prometheusText(board.families)).toContain('mode="backfill"')
+    expect(samples(state).get('completed')).toBe('1')
+    expect(prometheusText(state.metricFamilies)).toContain('mode="backfill"')
   })
 
   it('has one sample for each host and stream, under names that Prometheus takes', () => {
-    const { board } = boardOf({
+    const { state } = ingestStateOf({
       mode: 'all',
       relayHosts: 'a.example,b.example',
       labelerHosts: 'c.example',
     })
-    for (const { name, type, samples: all } of board.families) {
+    for (const { name, type, samples: all } of state.metricFamilies) {
       expect(name).toMatch(/^rxjs_atproto_[a-z_]+$/)
       expect(name.endsWith('_total')).toBe(type === 'counter')
       expect(all.length).toBe(
         name === 'rxjs_atproto_info' ? 1 : name.startsWith('rxjs_atproto_redis_') ? 3 : 5,
       )
     }
-    expect(new Set(board.families.map(({ name }) => name)).size).toBe(board.families.length)
+    expect(new Set(state.metricFamilies.map(({ name }) => name)).size).toBe(
+      state.metricFamilies.length,
+    )
   })
 })
 
@@ -173,56 +174,56 @@ describe('/healthz', () => {
   })
   afterEach(() => jest.restoreAllMocks())
 
-  const wellBoard = () => {
-    const parts = boardOf()
-    parts.link.away.tell(false)
+  const healthyState = () => {
+    const parts = ingestStateOf()
+    parts.link.outage.update(false)
     parts.host({ connection: { state: 'open', host: HOST } })
     parts.sink({ status: { state: 'writing' } })
     return parts
   }
 
   it('names a host, a stream or Redis when it has been away for longer than the limit', () => {
-    const { board, host, link, sink } = wellBoard()
+    const { state, host, link, sink } = healthyState()
     now = 100_000
-    expect(board.ailments).toEqual([])
+    expect(state.problems).toEqual([])
     host({ connection: waiting })
     sink({ status: { state: 'waiting', attempt: 1, nextAttemptAt: 5, reason: new Away('OOM') } })
     now = 109_000
-    expect(board.ailments).toEqual([])
+    expect(state.problems).toEqual([])
     now = 111_000
-    expect(board.ailments).toEqual([
+    expect(state.problems).toEqual([
       'a.example (firehose_live) has been away for 11 s',
       'writing firehose_live has been away for 11 s',
     ])
-    link.away.tell(true)
+    link.outage.update(true)
     now = 131_000
-    expect(board.ailments).toEqual(['Redis has been away for 20 s'])
-    link.away.tell(false)
+    expect(state.problems).toEqual(['Redis has been away for 20 s'])
+    link.outage.update(false)
     host({ connection: { state: 'open', host: HOST } })
     sink({ status: { state: 'writing' } })
-    expect(board.ailments).toEqual([])
+    expect(state.problems).toEqual([])
   })
 
   it('takes no offence at readers that are behind, nor at a backfill that is through', () => {
-    const { board, host, sink } = wellBoard()
+    const { state, host, sink } = healthyState()
     host({ connection: { state: 'paused', host: HOST } })
     sink({ status: { state: 'high-water', unread: 100_000 } })
     now = 1_000_000
-    expect(board.ailments).toEqual([])
+    expect(state.problems).toEqual([])
 
-    const backfill = boardOf({ mode: 'backfill', relayHosts: 'a.example' })
-    backfill.link.away.tell(false)
+    const backfill = ingestStateOf({ mode: 'backfill', relayHosts: 'a.example' })
+    backfill.link.outage.update(false)
     backfill.host({ connection: { state: 'open', host: HOST } })
     backfill.feed().complete()
     backfill.host({ connection: { state: 'closed' } })
     now = 2_000_000
-    expect(backfill.board.ailments).toEqual([])
+    expect(backfill.state.problems).toEqual([])
   })
 })
 
 describe('the table', () => {
   it('has a line for each host and each stream', () => {
-    const { board, host, sink } = boardOf({
+    const { state, host, sink } = ingestStateOf({
       mode: 'all',
       relayHosts: 'a.example',
       labelerHosts: 'b.example',
@@ -230,7 +231,7 @@ describe('the table', () => {
     host({ connection: { state: 'open', host: HOST }, cursor: 26_600_123, lagMs: 1234 }, 0)
     host({ connection: waiting }, 2)
     sink({ status: { state: 'high-water', unread: 100_000 }, written: 4213, unread: 100_000 }, 0)
-    const lines = tableOf(board)
+    const lines = ingestTable(state)
     expect(lines[0]).toMatch(/^all into Redis at localhost:6379 {2}\d+ ms$/)
     expect(lines).toEqual(
       expect.arrayContaining([
@@ -246,14 +247,14 @@ describe('the table', () => {
   })
 
   it('is a line now and then elsewhere, with what is away', () => {
-    const { board, host, sink } = boardOf()
+    const { state, host, sink } = ingestStateOf()
     host({ connection: waiting })
     sink({ written: 7, status: { state: 'writing' } })
-    expect(statusOf(board)).toBe(
+    expect(ingestStatus(state)).toBe(
       'firehose_live 0/s, 7 written, writing, a.example waiting (CONNECT)',
     )
     sink({ written: 0, duplicates: 1995, status: { state: 'writing' } })
-    expect(statusOf(board)).toBe(
+    expect(ingestStatus(state)).toBe(
       'firehose_live 0/s, 0 written, 1,995 there already, writing, a.example waiting (CONNECT)',
     )
   })
@@ -265,9 +266,9 @@ describe('the table', () => {
       { color: false, quiet: true },
       {},
     )
-    const { board, host } = boardOf()
+    const { state, host } = ingestStateOf()
     host({ connection: waiting })
-    startDisplay(board, messages, true).end()
+    startDisplay(state, messages, true).end()
     expect(JSON.parse(written.join(''))).toMatchObject({
       hosts: [
         {
@@ -289,9 +290,9 @@ describe('the table', () => {
         { color: false, quiet: true },
         {},
       )
-      const { board, host, sink } = boardOf()
+      const { state, host, sink } = ingestStateOf()
       host({ delivered: 1 })
-      const view = startDisplay(board, messages, true)
+      const view = startDisplay(state, messages, true)
       jest.advanceTimersByTime(1010)
       host({ delivered: 2 })
       expect(written).toEqual([])
@@ -315,7 +316,7 @@ describe('the table', () => {
       { color: false, quiet: true },
       {},
     )
-    startDisplay(boardOf().board, messages, false).end()
+    startDisplay(ingestStateOf().state, messages, false).end()
     expect(written).toEqual([])
   })
 })
@@ -327,7 +328,7 @@ describe('without the package of Redis', () => {
         code: 'ERR_MODULE_NOT_FOUND',
       })
     })
-    const { link } = boardOf()
+    const { link } = ingestStateOf()
     const connecting = link.connect()
     await expect(connecting).rejects.toThrow(ConfigError)
     await expect(connecting).rejects.toThrow('npm install @redis/client')

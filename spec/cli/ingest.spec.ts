@@ -178,7 +178,7 @@ describeRedis('rxjs-atproto ingest', () => {
     )
     const health = async () => (await fetch(`${await run.url()}/healthz`)).json()
 
-    await run.says(/Redis at 127\.0\.0\.1:\d+ is away: .*ECONNREFUSED.*; it is tried again/)
+    await run.says(/Redis at 127\.0\.0\.1:\d+ is away: .*ECONNREFUSED.*; retrying/)
     expect(await health()).toMatchObject({
       healthy: false,
       reasons: [expect.stringMatching(/^Redis has been away for /)],

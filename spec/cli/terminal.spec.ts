@@ -72,7 +72,7 @@ const reading = (changes: Partial<Snapshot> = {}): Snapshot => ({
     dropped: 2,
   },
   events: 4213,
-  unread: 0,
+  unreadable: 0,
   perSecond: 1003.4,
   elapsedMs: 4200,
   ...changes,

@@ -1,6 +1,6 @@
 import { interval } from 'rxjs'
 import type { Messages } from './messages.js'
-import { type Snapshot, type View, whenTold } from './snapshot.js'
+import { type Snapshot, type View, whenFresh } from './snapshot.js'
 import { count, counted, duration, shortHost } from './text.js'
 
 const REDRAW_MS = 250
@@ -34,10 +34,10 @@ export function metricsLines(messages: Messages): View {
           perSecond: Math.round(perSecond),
           ...metrics,
         },
-        errorsToo,
+        errorsAsJson,
       ),
     )
-  return { when: (metrics$) => whenTold(LINE_EVERY_MS, [metrics$]), show: print, end: print }
+  return { when: (metrics$) => whenFresh(LINE_EVERY_MS, [metrics$]), show: print, end: print }
 }
 
 /** `4,213 events  1,003/s  lag 2 ms  0 dropped  open wss://host`. */
@@ -61,7 +61,7 @@ export function stateOf({ connection }: Snapshot['metrics']): string {
 }
 
 /** `191 events in 420 ms (455/s), 0 dropped, 0 rejected, 0 gaps, 0 reconnects`. */
-export function summaryOf({ metrics, events, unread, elapsedMs }: Snapshot): string {
+export function summaryOf({ metrics, events, unreadable: unread, elapsedMs }: Snapshot): string {
   const { dropped, gaps, reconnects } = metrics
   const rate = count((events * 1000) / Math.max(1, elapsedMs))
   const losses = [
@@ -74,7 +74,7 @@ export function summaryOf({ metrics, events, unread, elapsedMs }: Snapshot): str
 }
 
 /** An error's message and code are not enumerable, and its stack would be noise. */
-export function errorsToo(_key: string, value: unknown): unknown {
+export function errorsAsJson(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value
   return { code: (value as { readonly code?: unknown }).code, message: value.message }
 }

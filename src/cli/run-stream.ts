@@ -47,14 +47,14 @@ export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
   const orLoss = (exitCode: ExitCode) => (run.options.strict && watch.lost ? EXIT.loss : exitCode)
   try {
     await reader.read()
-    run.view?.end(reader.reading)
-    run.messages.info(summaryOf(reader.reading))
+    run.view?.end(reader.snapshot)
+    run.messages.info(summaryOf(reader.snapshot))
     return orLoss(reader.exitCode)
   } catch (error) {
     const { exitCode, messages } = failureOf(error, watch.connected)
     // Where nothing was read there is nothing to show; nor is there for a reader who is gone.
     if (messages.length === 0 || !watch.connected) run.messages.region.clear()
-    else run.view?.end(reader.reading)
+    else run.view?.end(reader.snapshot)
     for (const message of messages) run.messages.error(message)
     return exitCode === EXIT.done ? orLoss(exitCode) : exitCode
   }
@@ -76,13 +76,13 @@ class StreamRunner<E> {
     return this.#signal === undefined ? EXIT.done : SIGNAL_EXIT[this.#signal]
   }
 
-  get reading(): Snapshot {
+  get snapshot(): Snapshot {
     const elapsedMs = performance.now() - this.#startedAt
-    const { metrics, unread } = this.watch
+    const { metrics, unreadable: unread } = this.watch
     return {
       metrics,
       events: this.#passed,
-      unread,
+      unreadable: unread,
       perSecond: this.#rate.sample(this.#passed, elapsedMs),
       elapsedMs,
     }
@@ -92,7 +92,7 @@ class StreamRunner<E> {
     const { view } = this.run
     const events$ = this.#events$()
     const stopListening = onStopSignal((signal) => this.#stop(signal))
-    const shown = view?.when(this.watch.metrics$).subscribe(() => view.show(this.reading))
+    const shown = view?.when(this.watch.metrics$).subscribe(() => view.show(this.snapshot))
     try {
       await lastValueFrom(events$, { defaultValue: undefined })
     } finally {

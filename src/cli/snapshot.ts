@@ -7,7 +7,7 @@ export interface Snapshot {
   /** Events that passed. */
   readonly events: number
   /** Frames, and parts of frames, that could not be read. */
-  readonly unread: number
+  readonly unreadable: number
   /** Events a second, of late. */
   readonly perSecond: number
   /** Since the start. */
@@ -27,7 +27,7 @@ export interface View {
  * Each `everyMs`, as soon as all of `numbers` (subjects) are told anew: what they hold until then
  * is as old. Where one is told no more, `everyMs` later.
  */
-export const whenTold = (
+export const whenFresh = (
   everyMs: number,
   numbers: readonly Observable<unknown>[],
 ): Observable<unknown> => {

@@ -34,7 +34,7 @@ export class Watch {
   /** Whether a connection was ever open. */
   connected = false
   /** Frames, and parts of frames, that could not be read. */
-  unread = 0
+  unreadable = 0
   #reason: StreamError | undefined
 
   constructor(private readonly messages: Messages) {
@@ -52,7 +52,7 @@ export class Watch {
 
   /** Whether anything is known or feared lost. */
   get lost(): boolean {
-    return this.metrics.gaps > 0 || this.unread > 0
+    return this.metrics.gaps > 0 || this.unreadable > 0
   }
 
   /** Errors when no connection was open for so long since the start; 0 for never. */
@@ -103,8 +103,8 @@ export class Watch {
 
   /** The first one is worth a line, each of a million is not. */
   cannotRead(text: string): void {
-    this.unread += 1
-    if (this.unread === 1)
+    this.unreadable += 1
+    if (this.unreadable === 1)
       this.messages.warn(
         `${text}${this.messages.options.verbose ? '' : '; others are counted (-v shows them)'}`,
       )

@@ -1,18 +1,31 @@
 import { duration } from '../../cli/text.js'
-import type { Outage } from './outage.js'
 
-/** What must be there for the program to do its work. */
-export interface Part {
-  /** Follows "has been": `away`, `not connected`. */
-  readonly name: string
-  readonly away: Outage
+/** How long something has been unavailable: from the start, until it first becomes available. */
+export class Outage {
+  #since: number | undefined = performance.now()
+
+  /** In milliseconds; 0 while it is available. */
+  get forMs(): number {
+    return this.#since === undefined ? 0 : performance.now() - this.#since
+  }
+
+  update(isAway: boolean): void {
+    this.#since = isAway ? (this.#since ?? performance.now()) : undefined
+  }
 }
 
-/**
- * What is wrong, one clause each: what has been away for longer than `limitMs`. A short absence is
- * no concern, it mends itself.
- */
-export const healthProblems = (parts: readonly Part[], limitMs: number): readonly string[] =>
-  parts.flatMap(({ name, away: { forMs } }) =>
+/** What the program needs to do its work. */
+export interface RequiredPart {
+  /** Precedes "has been away". */
+  readonly name: string
+  readonly outage: Outage
+}
+
+/** One clause for each part that has been away for longer than `limitMs`. */
+export const healthProblems = (
+  parts: readonly RequiredPart[],
+  limitMs: number,
+): readonly string[] =>
+  parts.flatMap(({ name, outage: { forMs } }) =>
     forMs > limitMs ? [`${name} has been away for ${duration(forMs)}`] : [],
   )

@@ -2,31 +2,31 @@ import { distinctUntilChanged, map } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
 import { Rate } from '../../cli/snapshot.js'
 import { Watch } from '../../cli/watch.js'
-import { Outage } from './outage.js'
+import { Outage } from './health.js'
 
 /** The streams that rsky-ingester writes. */
 export type StreamName = 'firehose_live' | 'repo_backfill' | 'label_live'
 
-// Longer than a server pauses in the midst of a replay.
+// Longer than a server pauses during a replay.
 const QUIET_MS = 10_000
 
-/** One host that is read into one stream, and what is known of it. */
+/** One host that is read into one stream, with its metrics and state. */
 export class HostFeed {
   readonly watch: Watch
   /**
-   * Away while there is no connection. One that is paused is there: readers of the stream are
-   * behind, and that is their concern.
+   * While there is no connection. A paused connection is not an outage: the readers of the stream
+   * are behind, which a restart of this program would not help.
    */
-  readonly away = new Outage()
-  /** The host has no more: a backfill alone has an end. */
+  readonly outage = new Outage()
+  /** The host has nothing more to send. Only a backfill completes. */
   completed = false
-  /** What the host's stream ended with. */
+  /** The error that ended the host's stream. */
   failure: unknown
   readonly #rate = new Rate()
 
   constructor(
     readonly stream: StreamName,
-    /** As the person wrote it: so it is named in keys, metrics and messages. */
+    /** As the user wrote it: keys, metrics and messages use this spelling. */
     readonly host: string,
     messages: Messages,
   ) {
@@ -36,15 +36,15 @@ export class HostFeed {
         map(({ connection }) => connection.state),
         distinctUntilChanged(),
       )
-      // The connection of a host that has no more is closed behind its completion.
+      // A completed host closes its connection, which is not an outage.
       .subscribe((state) =>
-        this.away.tell(!this.completed && state !== 'open' && state !== 'paused'),
+        this.outage.update(!this.completed && state !== 'open' && state !== 'paused'),
       )
   }
 
   /**
-   * How far behind the events are, in milliseconds. A host that has nothing more to send is caught
-   * up with, however old its last event was: a quiet labeler would else be days behind for ever.
+   * How far behind the events are, in milliseconds; 0 while the host has nothing more to send,
+   * however old its last event is. Otherwise a quiet labeler would appear days behind.
    */
   get lagMs(): number | undefined {
     const { lagMs, lastEventAt, connection, open } = this.watch.metrics
@@ -55,14 +55,14 @@ export class HostFeed {
 
   complete(): void {
     this.completed = true
-    this.away.tell(false)
+    this.outage.update(false)
   }
 
   fail(error: unknown): void {
     this.failure = error
   }
 
-  /** Events a second, of late. `elapsedMs` since the start. */
+  /** Events per second over the last seconds. `elapsedMs`: the time since the start. */
   rateAt(elapsedMs: number): number {
     return this.#rate.sample(this.watch.metrics.delivered, elapsedMs)
   }

@@ -1,87 +1,91 @@
 import type { Observable } from 'rxjs'
 import { VERSION } from '../../index.js'
-import { feedFamilies } from './feed-metrics.js'
 import { healthProblems } from './health.js'
 import type { HostFeed } from './host-feed.js'
+import { feedFamilies, sinkFamilies } from './metric-families.js'
 import type { Pipeline } from './pipelines.js'
 import type { Family } from './prometheus.js'
 import type { RedisLink } from './redis-link.js'
 import type { Settings } from './settings.js'
-import { sinkFamilies } from './sink-metrics.js'
 
-/** All that is known of a run, for whoever shows it. */
+/** The state of a run, for the display, the metrics and the health check. */
 export class IngestState {
   readonly feeds: readonly HostFeed[]
   readonly #startedAt = performance.now()
 
   constructor(
     readonly settings: Settings,
-    readonly lanes: readonly Pipeline[],
+    readonly pipelines: readonly Pipeline[],
     private readonly link: RedisLink,
   ) {
-    this.feeds = lanes.flatMap(({ feeds }) => feeds)
+    this.feeds = pipelines.flatMap(({ feeds }) => feeds)
   }
 
   get elapsedMs(): number {
     return performance.now() - this.#startedAt
   }
 
-  /** All that is told as time goes on. */
-  get numbers(): readonly Observable<unknown>[] {
+  /** The metrics of every host and stream: each subject emits when its figures are fresh. */
+  get metricsSubjects(): readonly Observable<unknown>[] {
     return [
       ...this.feeds.map(({ watch }) => watch.metrics$),
-      ...this.lanes.map(({ sink }) => sink.metrics$),
+      ...this.pipelines.map(({ sink }) => sink.metrics$),
     ]
   }
 
-  /** Whose end `error` is: one host ends them all. */
-  hostOf(error: unknown): string | undefined {
+  /** The host whose stream failed with `error`; one failure ends the whole run. */
+  failedHost(error: unknown): string | undefined {
     return this.#failing(error)?.host
   }
 
-  /** Whether what failed had been there before: the host that ended with it, or else Redis. */
+  /** Whether the host that failed with `error`, or else Redis, had been reached before. */
   hasReached(error: unknown): boolean {
     return (
       this.#failing(error)?.watch.connected ??
-      this.lanes.some(({ sink }) => sink.metrics.written + sink.metrics.duplicates > 0)
+      this.pipelines.some(({ sink }) => sink.metrics.written + sink.metrics.duplicates > 0)
     )
   }
 
-  /** What has been away for too long. */
-  get ailments(): readonly string[] {
-    const redis = { name: 'Redis', away: this.link.away }
-    // Where Redis is away, nothing else can be there, and that says nothing of it.
-    const found = healthProblems([redis], this.settings.healthyWithin)
-    if (found.length > 0) return found
-    const hosts = this.feeds.map(({ stream, host, away }) => ({
+  /** One clause for each host, stream or Redis that has been away for too long. */
+  get problems(): readonly string[] {
+    const redis = { name: 'Redis', outage: this.link.outage }
+    // Without Redis nothing else can work, so the others would only add noise.
+    const problems = healthProblems([redis], this.settings.healthyWithin)
+    if (problems.length > 0) return problems
+    const hosts = this.feeds.map(({ stream, host, outage }) => ({
       name: `${host} (${stream})`,
-      away,
+      outage,
     }))
-    const sinks = this.lanes.map(({ stream, sink }) => ({
+    const sinks = this.pipelines.map(({ stream, sink }) => ({
       name: `writing ${stream}`,
-      away: sink.away,
+      outage: sink.outage,
     }))
     return healthProblems([...hosts, ...sinks], this.settings.healthyWithin)
   }
 
-  get families(): readonly Family[] {
+  get metricFamilies(): readonly Family[] {
     const info = { labels: { version: VERSION, mode: this.settings.mode }, value: 1 }
     return [
-      { name: 'rxjs_atproto_info', type: 'gauge', help: 'What runs here.', samples: [info] },
+      {
+        name: 'rxjs_atproto_info',
+        type: 'gauge',
+        help: 'The version and the mode.',
+        samples: [info],
+      },
       ...feedFamilies(this.feeds),
-      ...sinkFamilies(this.lanes.map(({ sink }) => sink)),
+      ...sinkFamilies(this.pipelines.map(({ sink }) => sink)),
     ]
   }
 
-  /** For a person who asks why, and for `--metrics`. */
-  get state(): object {
+  /** All figures as JSON, for `/healthz` and `--metrics`. */
+  get snapshot(): object {
     return {
       hosts: this.feeds.map(({ stream, host, watch: { metrics } }) => ({
         stream,
         host,
         ...metrics,
       })),
-      streams: this.lanes.map(({ stream, sink: { metrics } }) => ({ stream, ...metrics })),
+      streams: this.pipelines.map(({ stream, sink: { metrics } }) => ({ stream, ...metrics })),
     }
   }
 

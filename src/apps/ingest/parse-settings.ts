@@ -5,9 +5,9 @@ export const MODES = ['all', 'firehose', 'backfill', 'labeler'] as const
 export type Mode = (typeof MODES)[number]
 
 const HIGHEST_PORT = 65_535
-/** What `toRedisStream` takes. */
+/** The limit of `toRedisStream`. */
 const LARGEST_BATCH = 10_000
-// A timer that is asked for more fires at once.
+// A longer timer would fire at once.
 const LONGEST_WAIT_MS = 2 ** 31 - 1
 
 export function parseMode(text: string): Mode {
@@ -23,14 +23,14 @@ export function parseBatchSize(text: string): number {
   return size
 }
 
-/** A duration that a timer can wait, 0 included. */
+/** A duration that a timer supports, including 0. */
 export function parseDelay(text: string): number {
   const ms = parseDuration(text)
   if (ms > LONGEST_WAIT_MS) throw new InvalidArgumentError('Write a duration up to 24d.')
   return ms
 }
 
-/** A duration above 0; a bare number is milliseconds, as rsky-ingester has it. */
+/** A duration above 0; a plain number is in milliseconds, as in rsky-ingester. */
 export function parseWait(text: string): number {
   const ms = parseDelay(/^\d+$/.test(text) ? `${parseCount(text)}ms` : text)
   if (ms === 0) throw new InvalidArgumentError('Write a duration above 0, such as 100ms.')
@@ -45,23 +45,23 @@ export function parseMetricsPort(text: string): number | 'off' {
   return port
 }
 
-/** Never shows what it was given: a URL of Redis holds its password. */
+/** Never shows the text: a Redis URL may contain a password. */
 export function parseRedisUrl(text: string): URL {
   const url = urlOf(text)
   if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') {
     throw new InvalidArgumentError('Write redis://host:6379 or rediss://user:password@host:6380/0.')
   }
   if (!isEncoded(url.username) || !isEncoded(url.password)) {
-    throw new InvalidArgumentError('A % in the user or the password of Redis is written %25.')
+    throw new InvalidArgumentError('Write a % in the user or the password of Redis as %25.')
   }
   if (!/^\/?\d*$/.test(url.pathname))
     throw new InvalidArgumentError(
-      'Behind the port of Redis comes the number of a database, or nothing.',
+      'Write the number of a database after the port of Redis, or nothing.',
     )
   return url
 }
 
-/** Each host as it was written, since the key of its position is. */
+/** Keeps each host as written, because the key of its position uses that spelling. */
 export function parseHosts(text: string): readonly string[] {
   const hosts = parseList(text.replace(/,\s*$/, ''))
   for (const host of hosts)
@@ -82,7 +82,7 @@ function isHost(text: string): boolean {
   )
 }
 
-/** Whether each `%` begins an escape. */
+/** Whether each `%` starts a valid escape. */
 function isEncoded(text: string): boolean {
   try {
     decodeURIComponent(text)

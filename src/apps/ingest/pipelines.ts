@@ -14,12 +14,12 @@ import { cursorKey, pageFormat, seqFormat, underKey } from './rsky-positions.js'
 import type { Settings } from './settings.js'
 import { EntrySink } from './sink.js'
 
-/** One stream of Redis: the hosts that are read into it, and how it is written. */
+/** One Redis stream: the hosts that are read into it, and the sink that writes it. */
 export interface Pipeline {
   readonly stream: StreamName
   readonly feeds: readonly HostFeed[]
   readonly sink: EntrySink
-  /** Reads all of its hosts side by side; positions are kept in `store`. */
+  /** Reads all hosts in parallel, with their positions in `store`. */
   read(store: CursorStore): Observable<unknown>
 }
 
@@ -30,13 +30,13 @@ const STREAMS: Readonly<Record<Mode, readonly StreamName[]>> = {
   labeler: ['label_live'],
 }
 
-/** The lanes of a mode, but for those without hosts. */
+/** The pipelines of a mode, without those that have no hosts. */
 export const pipelinesOf = (settings: Settings, messages: Messages): readonly Pipeline[] =>
   STREAMS[settings.mode]
-    .map((stream) => laneOf(stream, settings, messages))
+    .map((stream) => pipelineOf(stream, settings, messages))
     .filter(({ feeds }) => feeds.length > 0)
 
-function laneOf(stream: StreamName, settings: Settings, messages: Messages): Pipeline {
+function pipelineOf(stream: StreamName, settings: Settings, messages: Messages): Pipeline {
   const hosts = stream === 'label_live' ? settings.labelerHosts : settings.relayHosts
   const feeds = hosts.map((host) => new HostFeed(stream, host, messages))
   return {
@@ -44,13 +44,13 @@ function laneOf(stream: StreamName, settings: Settings, messages: Messages): Pip
     feeds,
     sink: new EntrySink(stream, settings, messages),
     read: (store) =>
-      merge(...feeds.map((feed) => watched(feed, () => SOURCES[stream](feed, store, settings)))),
+      merge(...feeds.map((feed) => observed(feed, () => SOURCES[stream](feed, store, settings)))),
   }
 }
 
 /**
- * One source for each host: its position has a key of its own, and one that ends does not end the
- * others.
+ * One source for each host, so that each position has its own key and a host that completes does
+ * not end the others.
  */
 const SOURCES: Readonly<
   Record<
@@ -71,8 +71,8 @@ const SOURCES: Readonly<
     listRepos$({ ...observersOf(feed), checkpoint: checkpointOf(feed, store, pageFormat) }),
 }
 
-/** A mistake in a config is an end like any other. */
-const watched = (feed: HostFeed, source: () => Observable<unknown>): Observable<unknown> =>
+/** Records how the source ended; a config mistake is a failure of the host too. */
+const observed = (feed: HostFeed, source: () => Observable<unknown>): Observable<unknown> =>
   defer(source).pipe(tap({ complete: () => feed.complete(), error: (error) => feed.fail(error) }))
 
 const observersOf = ({ host, watch: { metrics$, gaps, rejects, log } }: HostFeed) => ({
@@ -92,7 +92,7 @@ function checkpointOf<P>(
   return {
     store: underKey(store, key),
     positionFormat: format(key),
-    // Redis may be away for as long as it takes: nothing is lost meanwhile.
+    // Nothing is lost while Redis is away, however long that is.
     failAfterMs: Number.POSITIVE_INFINITY,
   }
 }

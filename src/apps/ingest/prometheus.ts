@@ -1,11 +1,11 @@
-/** One number, and what tells it from the others of its family. */
+/** One value, and the labels that distinguish it within its family. */
 export interface Sample {
   readonly labels?: Readonly<Record<string, string>>
-  /** Left out where it is not known. */
+  /** `undefined`: not known, so the sample is left out. */
   readonly value: number | undefined
 }
 
-/** What has one name in the exposition. */
+/** All samples of one metric name. */
 export interface Family {
   readonly name: string
   readonly type: 'counter' | 'gauge'
@@ -14,8 +14,8 @@ export interface Family {
 }
 
 /**
- * Prometheus' text format 0.0.4: each family once, with its help and type, also while it has no
- * samples.
+ * Returns Prometheus' text format 0.0.4: each family once, with its help and type, even while it
+ * has no samples.
  */
 export const prometheusText = (families: readonly Family[]): string =>
   families.map(familyText).join('')

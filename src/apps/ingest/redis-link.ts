@@ -1,7 +1,7 @@
 import type { createClient } from '@redis/client'
 import type { Messages } from '../../cli/messages.js'
 import { ConfigError, RedisRefusedError } from '../../index.js'
-import { Outage } from './outage.js'
+import { Outage } from './health.js'
 
 /** A client of `@redis/client`. */
 export type Redis = ReturnType<typeof createClient>
@@ -12,27 +12,34 @@ const PING_EVERY_MS = 5000
 const IDLE_TIMEOUT_MS = 15_000
 
 /**
- * What a server answers to a connection that can never be: another password, no right, a database
- * that it lacks.
+ * Replies that no retry can change: a wrong password, a missing permission, a database that does
+ * not exist.
  */
 const REFUSAL = /^(WRONGPASS|NOAUTH|NOPERM|ERR(?! max number of clients))\b/
 
-/**
- * What Node says of a certificate that it does not trust. A Redis without TLS says nothing at all
- * to a handshake.
- */
-const TLS_CODE =
-  /^(CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|ERR_TLS_CERT|ERR_SSL_|HOSTNAME_MISMATCH|INVALID_CA)/
+/** Node's error codes for a certificate it does not trust. A Redis without TLS sends no reply. */
+const TLS_CODE = new RegExp(
+  `^(${[
+    'CERT_',
+    'DEPTH_ZERO_SELF_SIGNED',
+    'SELF_SIGNED',
+    'UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_',
+    'ERR_TLS_CERT',
+    'ERR_SSL_',
+    'HOSTNAME_MISMATCH',
+    'INVALID_CA',
+  ].join('|')})`,
+)
 
 /**
- * The one connection to Redis of a run. What can pass is tried again for ever, from the start on: a
- * compose file starts us all at once.
+ * The one connection to Redis of a run. It retries without end from the first attempt on, since a
+ * compose file starts Redis and this program at the same time.
  */
 export class RedisLink {
-  readonly away = new Outage()
+  readonly outage = new Outage()
   #client: Redis | undefined
   #wasReady = false
-  #isTold = false
+  #isReported = false
 
   constructor(
     private readonly url: URL,
@@ -40,17 +47,15 @@ export class RedisLink {
   ) {}
 
   /**
-   * Settles when Redis is there. Rejects with `RedisRefusedError` where it never will be, and with
-   * `ConfigError` without the package.
+   * Resolves when connected. Rejects with `RedisRefusedError` where no retry can help, and with
+   * `ConfigError` if the package is not installed.
    */
   async connect(): Promise<Redis> {
     const client = (await clientPackage()).createClient({
       url: this.url.href,
-      // What could not be sent is to be told so: the sink knows better than a queue what to send
-      // again.
+      // A command that cannot be sent must fail: the sink decides what to send again.
       disableOfflineQueue: true,
-      // The sink and the cursors have deadlines of their own; the package's is a timer for each
-      // command.
+      // The sink and the cursor store have their own deadlines; this would add a timer per command.
       commandOptions: { timeout: 0 },
       pingInterval: PING_EVERY_MS,
       socket: {
@@ -75,32 +80,32 @@ export class RedisLink {
   }
 
   #next(retries: number, cause: Error): number | Error {
-    // Later a changed password may be changed back; at the start it is a mistake of ours.
+    // Later, a changed password may be changed back; at the start it is a mistake in the settings.
     if (!this.#wasReady && isRefusal(cause)) return cause
     return Math.min(2 ** retries * FIRST_DELAY_MS, LONGEST_DELAY_MS) * (0.5 + Math.random() / 2)
   }
 
   #ready(): void {
-    this.away.tell(false)
+    this.outage.update(false)
     this.#wasReady = true
-    if (this.#isTold) this.messages.info(`Redis is back at ${this.url.host}`)
-    this.#isTold = false
+    if (this.#isReported) this.messages.info(`Redis is back at ${this.url.host}`)
+    this.#isReported = false
   }
 
-  /** The first of a row is worth a line. */
+  /** Only the first failure in a row is a warning. */
   #failed(error: Error): void {
-    this.away.tell(true)
-    // At the start it ends the run, which says why.
+    this.outage.update(true)
+    // At the start it ends the run with its own message.
     if (!this.#wasReady && isRefusal(error)) return
     const what = isRefusal(error) ? 'refuses the connection' : 'is away'
     const text = `Redis at ${this.url.host} ${what}: ${messageOfError(error)}`
-    if (this.#isTold) this.messages.detail(text)
-    else this.messages.warn(`${text}; it is tried again until it is there`)
-    this.#isTold = true
+    if (this.#isReported) this.messages.detail(text)
+    else this.messages.warn(`${text}; retrying until it is back`)
+    this.#isReported = true
   }
 }
 
-/** Imported when it is needed: the package is optional, and all but this command do without. */
+/** Imported on demand: the package is optional, and no other command needs it. */
 async function clientPackage(): Promise<{ readonly createClient: typeof createClient }> {
   try {
     return await import('@redis/client')
@@ -125,23 +130,23 @@ function refusalOf(error: unknown): unknown {
   if (!TLS_CODE.test(code))
     return new RedisRefusedError(`Redis answered ${text}`, text.split(' ', 1)[0] ?? '', { cause })
   return new RedisRefusedError(
-    `the TLS of Redis cannot be trusted: ${text} (${code}); ${TRUST}`,
+    `the TLS certificate of Redis is not trusted: ${text} (${code}); ${TRUST}`,
     code,
     { cause },
   )
 }
 
-const TRUST = 'name the authority of its certificate with NODE_EXTRA_CA_CERTS'
+const TRUST = 'set NODE_EXTRA_CA_CERTS to the file of its certificate authority'
 
 /**
- * The keys of a run lie on several nodes of a cluster, and one connection reaches one of them. A
- * user who may not ask is told by the first `MOVED`.
+ * The keys of a run are on several nodes of a cluster, and one connection reaches one node. A user
+ * without the right to call INFO gets the first `MOVED` error instead.
  */
 async function refuseCluster(client: Redis): Promise<void> {
   const info = await client.sendCommand(['INFO', 'cluster']).catch(() => '')
   if (!/cluster_enabled:1/.test(String(info))) return
   throw new RedisRefusedError(
-    'this Redis is a cluster, which `ingest` does not serve yet: name a single server',
+    'this Redis is a cluster, which `ingest` does not support yet: use a single server',
     'MOVED',
   )
 }

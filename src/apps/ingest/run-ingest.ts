@@ -23,28 +23,28 @@ import { type Redis, RedisLink } from './redis-link.js'
 import { serveState } from './serve-state.js'
 import type { Settings } from './settings.js'
 
-/** Reads until a signal, or until nothing is left to read, and says how it ended. */
+/** Reads until a signal or until every host has completed. Returns the exit code. */
 export async function runIngest(
   settings: Settings,
   messages: Messages,
   metricsLines: boolean,
 ): Promise<ExitCode> {
-  const lanes = pipelinesOf(settings, messages)
+  const pipelines = pipelinesOf(settings, messages)
   const link = new RedisLink(settings.redis, messages)
-  const board = new IngestState(settings, lanes, link)
-  const run = new IngestRun(settings, lanes, link, messages)
+  const state = new IngestState(settings, pipelines, link)
+  const run = new IngestRun(settings, pipelines, link, messages)
   try {
-    const server = await serveState(board, settings, messages)
-    const view = startDisplay(board, messages, metricsLines)
+    const server = await serveState(state, settings, messages)
+    const display = startDisplay(state, messages, metricsLines)
     try {
       return await run.untilStopped()
     } finally {
-      view.end()
+      display.end()
       server?.close()
     }
   } catch (error) {
-    const { exitCode, messages: texts } = failureOf(error, board.hasReached(error))
-    const host = board.hostOf(error)
+    const { exitCode, messages: texts } = failureOf(error, state.hasReached(error))
+    const host = state.failedHost(error)
     for (const text of texts) messages.error(host === undefined ? text : `${host}: ${text}`)
     return exitCode
   }
@@ -56,7 +56,7 @@ class IngestRun {
 
   constructor(
     private readonly settings: Settings,
-    private readonly lanes: readonly Pipeline[],
+    private readonly pipelines: readonly Pipeline[],
     private readonly link: RedisLink,
     private readonly messages: Messages,
   ) {}
@@ -72,20 +72,20 @@ class IngestRun {
     }
   }
 
-  /** Without Redis there is nothing to finish: a signal ends the wait for it at once. */
+  /** Before Redis is connected there is nothing to finish, so a signal ends the run at once. */
   #work$(): Observable<unknown> {
     return race(this.link.connect(), this.#stop$).pipe(
       take(1),
-      switchMap((redis) => (redis ? this.#lanes$(redis) : [])),
+      switchMap((redis) => (redis ? this.#entries$(redis) : [])),
     )
   }
 
-  #lanes$(redis: Redis): Observable<unknown> {
+  #entries$(redis: Redis): Observable<unknown> {
     const store = redisCursorStore(redis, { prefix: '' })
-    const lanes$ = this.lanes.map(({ read, sink }) =>
+    const entries$ = this.pipelines.map(({ read, sink }) =>
       read(store).pipe(takeUntil(this.#stop$), sink.write(redis)),
     )
-    return merge(...lanes$).pipe(takeUntil(this.#drainedTooLong$()))
+    return merge(...entries$).pipe(takeUntil(this.#drainedTooLong$()))
   }
 
   #stop(signal: StopSignal): void {
@@ -99,7 +99,8 @@ class IngestRun {
       switchMap(() => timer(drain)),
       tap(() =>
         this.messages.warn(
-          `Redis did not take what is in hand within ${duration(drain)} (--drain); the positions are before it`,
+          `Redis did not take the pending entries within ${duration(drain)} (--drain); ` +
+            'the saved positions are before them, so the next run reads them again',
         ),
       ),
     )

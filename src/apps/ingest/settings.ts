@@ -18,39 +18,40 @@ import {
   parseWait,
 } from './parse-settings.js'
 
-/** One value of the program: how a person gives it, and what it is when nobody does. */
+/** One setting of the program: its flag, variables, help and default. */
 interface Setting<T> {
   /** As the help shows it: `--batch-size <n>`. */
   readonly flag: string
-  /**
-   * The environment's names for it. The first that is set wins over the others; the flag wins over
-   * all.
-   */
+  /** Environment variables. The first one that is set wins; the flag wins over all. */
   readonly variables: readonly string[]
   readonly help: string
   readonly fallback: T
   readonly parse: (text: string) => T
-  /** May hold a password, which no message shows. */
+  /** May contain a password, so no message shows it. */
   readonly secret?: true
-  /** The flag may be given again: its values are one list. */
+  /** The flag may be repeated: its values form one list. */
   readonly list?: true
 }
 
 const setting = <T>(one: Setting<T>): Setting<T> => one
 
-/** In the order of the help. The names are those that the flags have in a program. */
+/** In the order of the help. The keys are the names that commander gives the flags. */
 export const SETTINGS = {
   mode: setting<Mode>({
     flag: '--mode <mode>',
     variables: ['INGESTER_MODE'],
-    help: 'all, firehose, backfill or labeler; all reads labelers only where hosts are given (default: all)',
+    help:
+      'all, firehose, backfill or labeler; all reads labelers only if hosts are given ' +
+      '(default: all)',
     fallback: 'all',
     parse: parseMode,
   }),
   redis: setting({
     flag: '--redis <url>',
     variables: ['REDIS_URL'],
-    help: 'a redis:// or rediss:// URL; one with a password belongs in the variable (default: redis://localhost:6379)',
+    help:
+      'a redis:// or rediss:// URL; use the variable for a URL with a password ' +
+      '(default: redis://localhost:6379)',
     fallback: new URL('redis://localhost:6379'),
     parse: parseRedisUrl,
     secret: true,
@@ -58,7 +59,9 @@ export const SETTINGS = {
   relayHosts: setting({
     flag: '--relay-hosts <hosts>',
     variables: ['INGESTER_RELAY_HOSTS', 'RELAY_HOSTS'],
-    help: 'host names or URLs, with commas or again: read side by side (default: bsky.network)',
+    help:
+      'host names or URLs, comma-separated or repeated; all are read in parallel ' +
+      '(default: bsky.network)',
     fallback: ['bsky.network'],
     parse: parseHosts,
     list: true,
@@ -66,7 +69,7 @@ export const SETTINGS = {
   labelerHosts: setting({
     flag: '--labeler-hosts <hosts>',
     variables: ['INGESTER_LABELER_HOSTS', 'LABELER_HOSTS'],
-    help: 'host names or URLs, with commas or again (default: none)',
+    help: 'host names or URLs, comma-separated or repeated (default: none)',
     fallback: [],
     parse: parseHosts,
     list: true,
@@ -74,7 +77,9 @@ export const SETTINGS = {
   collections: setting<readonly string[]>({
     flag: '--collections <nsids>',
     variables: [],
-    help: 'write commits of these only: NSIDs, or prefixes such as app.bsky.*, with commas or again (default: all)',
+    help:
+      'only write commits of these NSIDs or prefixes such as app.bsky.*, comma-separated or ' +
+      'repeated (default: all)',
     fallback: [],
     parse: parseList,
     list: true,
@@ -82,57 +87,61 @@ export const SETTINGS = {
   cursor: setting<SeqStart>({
     flag: '--cursor <start>',
     variables: [],
-    help: 'where a host without a stored position starts: oldest, live, or a seq (default: oldest)',
+    help: 'where to start without a stored position: oldest, live or a seq (default: oldest)',
     fallback: 'oldest',
     parse: parseSeqStart,
   }),
   highWaterMark: setting({
     flag: '--high-water-mark <n>',
     variables: ['INGESTER_HIGH_WATER_MARK'],
-    help: 'stop reading while a stream holds so many entries that its readers have not read (default: 100000)',
+    help:
+      'stop reading while a stream has this many entries that its readers have not read ' +
+      '(default: 100000)',
     fallback: 100_000,
     parse: parseCount,
   }),
   batchSize: setting({
     flag: '--batch-size <n>',
     variables: ['INGESTER_BATCH_SIZE'],
-    help: 'entries to write at once, up to 10000 (default: 500)',
+    help: 'entries in one write, up to 10000 (default: 500)',
     fallback: 500,
     parse: parseBatchSize,
   }),
   batchTimeout: setting({
     flag: '--batch-timeout <duration>',
     variables: ['INGESTER_BATCH_TIMEOUT_MS'],
-    help: 'how long a batch waits to be full; the variable is in milliseconds (default: 1s)',
+    help: 'how long a batch waits until it is full; the variable is in milliseconds (default: 1s)',
     fallback: 1000,
     parse: parseWait,
   }),
   metricsPort: setting<number | 'off' | undefined>({
     flag: '--metrics-port <port>',
     variables: ['METRICS_PORT'],
-    help: 'serve /metrics and /healthz there; 0: a free one; off: nowhere (default: 9090 if it is free)',
+    help:
+      'serve /metrics and /healthz on this port; 0: any free port; off: do not serve ' +
+      '(default: 9090 if it is free)',
     fallback: undefined,
     parse: parseMetricsPort,
   }),
   metricsAddress: setting<string | undefined>({
     flag: '--metrics-address <address>',
     variables: [],
-    help: 'serve them on this address alone, such as 127.0.0.1 (default: all)',
+    help: 'serve them on this address only, such as 127.0.0.1 (default: all)',
     fallback: undefined,
     parse: (text) => text,
   }),
   healthyWithin: setting({
     flag: '--healthy-within <duration>',
     variables: [],
-    help: 'how long a host or Redis may be away before /healthz says so (default: 1m)',
+    help: 'how long a host or Redis may be away before /healthz fails (default: 1m)',
     fallback: 60_000,
     parse: parseDuration,
   }),
   drain: setting({
     flag: '--drain <duration>',
     variables: [],
-    help: 'after a signal: how long Redis may take for what is in hand (default: 8s)',
-    // Docker and Kubernetes kill what has not ended by itself: after 10 and 30 s.
+    help: 'after a signal: how long Redis may take for the pending entries (default: 8s)',
+    // Docker kills a container 10 s after the signal, Kubernetes 30 s.
     fallback: 8000,
     parse: parseDelay,
   }),
@@ -140,17 +149,17 @@ export const SETTINGS = {
 
 type Name = keyof typeof SETTINGS
 
-/** All that `rxjs-atproto ingest` is told. */
+/** The settings of `rxjs-atproto ingest`, defaults filled in. */
 export type Settings = { readonly [N in Name]: ReturnType<(typeof SETTINGS)[N]['parse']> }
 
-/** Flags as they were written. */
+/** The texts of the flags that were given. */
 export type Flags = { readonly [N in Name]?: string | undefined }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Flags win over the environment. Throws all mistakes at once, each with the name of the flag or
- * variable that holds it.
+ * Reads the settings; flags win over the environment. Throws `ConfigError` with all mistakes, each
+ * with the name of its flag or variable.
  */
 export function readSettings(flags: Flags, environment: Environment): Settings {
   const issues: ConfigIssue[] = []
@@ -166,7 +175,7 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
       if (!(error instanceof InvalidArgumentError)) throw error
       issues.push({
         option: source,
-        message: `${secret ? 'is no good' : `is ${JSON.stringify(text)}`}. ${error.message}`,
+        message: `${secret ? 'is not valid' : `is ${JSON.stringify(text)}`}. ${error.message}`,
       })
       return [name, fallback]
     }
@@ -177,38 +186,36 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
   if (settings.mode === 'labeler' && settings.labelerHosts.length === 0) {
     issues.push({
       option: 'labeler-hosts',
-      message: 'is needed for the mode labeler (or INGESTER_LABELER_HOSTS)',
+      message: 'is required in the mode labeler (or INGESTER_LABELER_HOSTS)',
     })
   }
   if (typeof settings.cursor === 'number' && liveHosts(settings) > 1) {
     issues.push({
       option: 'cursor',
-      message: 'can be a seq for one host alone: each counts for itself',
+      message: 'can be a seq only for a single host: each host has its own numbers',
     })
   }
   if (issues.length > 0) throw new ConfigError('ingest', issues)
   return settings
 }
 
-/** Hosts that are read by seq. */
+/** How many hosts are read by seq. */
 const liveHosts = ({ mode, relayHosts, labelerHosts }: Settings): number =>
   (mode === 'all' || mode === 'firehose' ? relayHosts.length : 0) +
   (mode === 'all' || mode === 'labeler' ? labelerHosts.length : 0)
 
-/** Variables that are set, and do not count since another one does: one line for each. */
+/** One line for each variable that is ignored because another one wins. */
 export function ignoredVariables(flags: Flags, environment: Environment): readonly string[] {
   return Object.entries<Setting<unknown>>(SETTINGS).flatMap(([name, { flag, variables }]) => {
     const [source, text] = givenBy(flagName(flag), flags[name as Name], variables, environment)
     const others = variables.filter(
       (variable) => variable !== source && (environment[variable] || text) !== text,
     )
-    return others.map(
-      (variable) => `${variable} is not used: ${source} has another value, and wins`,
-    )
+    return others.map((variable) => `${variable} is ignored: ${source} has another value and wins`)
   })
 }
 
-/** An empty variable is how a compose file leaves one out. */
+/** An empty variable counts as unset: a compose file writes it for a missing value. */
 function givenBy(
   flag: string,
   value: string | undefined,

@@ -2,18 +2,15 @@ import { distinctUntilChanged, map, type OperatorFunction } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
 import { RedisUnavailableError, type StreamError } from '../../index.js'
 import { type RedisSinkMetrics, redisSinkMetrics, toRedisStream } from '../../redis.js'
+import { Outage } from './health.js'
 import type { StreamName } from './host-feed.js'
-import { Outage } from './outage.js'
 import type { Redis } from './redis-link.js'
 import type { Settings } from './settings.js'
 
-/** How one stream of Redis is written, and what is known of it. */
+/** The sink of one Redis stream, with its metrics and state. */
 export class EntrySink {
-  /**
-   * Away while Redis takes nothing. A sink that waits for readers is there: they are what is
-   * behind.
-   */
-  readonly away = new Outage()
+  /** While Redis accepts nothing. Waiting for readers is not an outage: they are behind. */
+  readonly outage = new Outage()
   readonly metrics$ = redisSinkMetrics()
 
   constructor(
@@ -26,21 +23,21 @@ export class EntrySink {
         map(({ status }) => status.state),
         distinctUntilChanged(),
       )
-      .subscribe((state) => this.away.tell(state === 'starting' || state === 'waiting'))
+      .subscribe((state) => this.outage.update(state === 'starting' || state === 'waiting'))
   }
 
   get metrics(): RedisSinkMetrics {
     return this.metrics$.value
   }
 
-  /** What it does now, for a person. */
-  get word(): string {
+  /** The state for the display. */
+  get stateText(): string {
     const { status } = this.metrics
     if (status.state === 'waiting') return `waiting (${causeOf(status.reason)})`
     return status.state === 'high-water' ? 'waiting for readers' : status.state
   }
 
-  /** Redis makes the ids: several hosts share a stream, and rsky-ingester may have begun it. */
+  /** Redis assigns the ids: hosts share a stream, and rsky-ingester may have started it. */
   write<Event>(client: Redis): OperatorFunction<Event, Event> {
     const { batchSize, batchTimeout, highWaterMark } = this.settings
     return toRedisStream<Event>({
@@ -57,6 +54,6 @@ export class EntrySink {
   }
 }
 
-/** Redis' own word for it where there is one: `OOM` says more than the code of our error. */
+/** Redis' own reason where there is one: `OOM` says more than our error code. */
 const causeOf = (error: StreamError): string =>
   error instanceof RedisUnavailableError ? error.reason : error.code
