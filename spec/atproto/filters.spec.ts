@@ -4,7 +4,7 @@ import {
   filtersKey,
   wantedBy,
 } from '../../src/atproto/filters.js'
-import { Issues } from '../../src/options/shapes.js'
+import { Issues } from '../../src/options/issues.js'
 
 const DID = 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'
 

@@ -4,6 +4,7 @@ import {
   once,
   parseCount,
   parseCursor,
+  parseDelay,
   parseDuration,
   parseKinds,
   parseList,
@@ -28,6 +29,11 @@ describe('a flag', () => {
       expect(() => parseDuration(text)).toThrow(InvalidArgumentError)
     },
   )
+
+  it('refuses a duration that no timer can wait: it would be over at once', () => {
+    expect(parseDelay('24d')).toBe(2_073_600_000)
+    expect(() => parseDelay('35d')).toThrow('Write a duration up to 24d.')
+  })
 
   it.each(['0', '-1', '1.5', '', 'many', '99999999999999999999'])(
     'refuses the count "%s"',

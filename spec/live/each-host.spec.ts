@@ -1,7 +1,7 @@
 import { lastValueFrom, type Observable, of, throwError, toArray } from 'rxjs'
 import { streamMetrics } from '../../src/delivery/metrics.js'
 import { checkEachHost, type EachHostConfig, eachHost } from '../../src/live/each-host.js'
-import { Issues } from '../../src/options/shapes.js'
+import { Issues } from '../../src/options/issues.js'
 
 const HOSTS = ['wss://one.test/', 'wss://two.test/']
 

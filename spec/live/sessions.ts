@@ -1,12 +1,13 @@
-import { asyncScheduler, Observable, of, Subject, skip, takeUntil, timer } from 'rxjs'
+import { asyncScheduler, NEVER, Observable, of, Subject, skip, takeUntil, timer } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
 import type { Gap } from '../../src/delivery/gaps.js'
 import { type StreamMetrics, streamMetrics } from '../../src/delivery/metrics.js'
 import type { RejectedFrame } from '../../src/delivery/rejects.js'
 import { ConnectionClosedError, FrameError } from '../../src/errors.js'
 import { SILENT } from '../../src/internal/log.js'
+import type { LiveOptions } from '../../src/live/config.js'
 import { CursorProgress, type CursorProgressOptions } from '../../src/live/cursor-progress.js'
-import { type LiveOptions, type LiveSource, live } from '../../src/live/live.js'
+import { type LiveSource, live } from '../../src/live/live.js'
 import { Control, type CursorProtocol } from '../../src/live/protocol.js'
 import type { Frame } from '../../src/socket/frame.js'
 import { LargeFrame } from '../../src/socket/large-frame.js'
@@ -212,7 +213,9 @@ export const fromLive: CursorProgressOptions = {
 type ScriptedOptions = Partial<LiveOptions> &
   SessionsOptions & {
     readonly position?: Partial<CursorProgressOptions>
-    readonly protocol?: (host: string) => CursorProtocol<Numbered>
+    /** `undefined` while the filter wants nothing. */
+    readonly protocol?: (host: string) => CursorProtocol<Numbered> | undefined
+    readonly changes$?: Observable<unknown>
   }
 
 /** A source over scripted sessions, and the snapshots it published. */
@@ -221,7 +224,8 @@ export function scripted(
   diagrams: readonly string[],
   options: ScriptedOptions = {},
 ) {
-  const { position, protocol = plain, frames, errors, canPause, answersPings, ...live$ } = options
+  const { position, protocol = plain, changes$ = NEVER, ...others } = options
+  const { frames, errors, canPause, answersPings, ...live$ } = others
   const given = { frames, errors, canPause, answersPings }
   const sessions = new Sessions(
     helpers,
@@ -235,6 +239,7 @@ export function scripted(
   metrics$.pipe(skip(1)).subscribe((snapshot) => snapshots.push({ ...snapshot, at: now() }))
   const source: LiveSource<Numbered> = {
     protocol: (host) => of(protocol(host)),
+    changes$,
     options: {
       ...quiet,
       metrics$,

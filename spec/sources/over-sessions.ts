@@ -1,7 +1,7 @@
 import { skip } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
 import { type Gap, type RejectedFrame, type StreamMetrics, streamMetrics } from '../../src/index.js'
-import type { LiveOptions } from '../../src/live/live.js'
+import type { LiveOptions } from '../../src/live/config.js'
 import { quiet, Sessions, type SessionsOptions } from '../live/sessions.js'
 
 /** What the sessions of a spec are told. */

@@ -134,7 +134,7 @@ describe.each(WIRES)('a row that compaction removed at the cursor: wire %s', (_,
 describe('rows behind a sync, which wire v1 hides without any filter', () => {
   it('may stand at the cursor of a log that was renumbered: nothing is lost', async () => {
     await using server = await serve()
-    const source = read(server, 'v1', { collections: [] })
+    const source = read(server, 'v1', { collections: undefined })
     const seen: JetstreamEvent[] = []
     const done = until(source.events$.pipe(tap((one) => seen.push(one))), isLast(219))
     await source.when(({ delivered }) => delivered === 200)
@@ -314,7 +314,7 @@ describe('filters$ as a BehaviorSubject beside a checkpoint', () => {
       const store = memoryCursorStore()
       await using server = await serve()
       const config = {
-        collections: [],
+        collections: undefined,
         checkpoint: { store, everyMs: 5 },
         filters$: new BehaviorSubject({ collections: [LIKE] }),
       }
@@ -334,7 +334,7 @@ describe('filters$ as a BehaviorSubject beside a checkpoint', () => {
   it('counts no reconnect', async () => {
     await using server = await serve()
     const source = read(server, 'v2', {
-      collections: [],
+      collections: undefined,
       filters$: new BehaviorSubject({ collections: [LIKE] }),
     })
     expect(namesOf(await first(67, source.events$))).toEqual(likes(0, 200))

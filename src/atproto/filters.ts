@@ -1,57 +1,63 @@
 import * as z from 'zod/mini'
 import type { JetstreamEvent } from '../events.js'
 import { hashOf } from '../internal/hash.js'
-import { type Issues, shown } from '../options/shapes.js'
+import type { Issues } from '../options/issues.js'
+import { oneOf, optional } from '../options/pieces.js'
 import { isDid, isNsid, isNsidPrefix } from './syntax.js'
 
 /**
- * What a stream of events is limited to. The filters are ANDed; what is left out, or an empty list,
- * limits nothing.
+ * What a stream of events is limited to. The filters are ANDed; one that is absent limits nothing.
  */
 export interface EventFilters {
   /**
-   * NSIDs, or prefixes such as `app.bsky.feed.*`. Limits commits, and nothing else. @default all
+   * NSIDs, or prefixes such as `app.bsky.feed.*`. Limits commits, and nothing else. An empty list
+   * is refused.
+   * @default all
    */
   readonly collections?: readonly string[] | undefined
-  /** Repositories, for events of every kind. @default all */
+  /**
+   * Repositories, for events of every kind. An empty list is refused.
+   * @default all
+   */
   readonly dids?: readonly string[] | undefined
-  /** Kinds of event to emit. @default all */
+  /**
+   * Kinds of event to emit.
+   * @default all
+   */
   readonly kinds?: readonly ('commit' | 'identity' | 'account' | 'sync')[] | undefined
 }
 
-export const eventFiltersShape = {
-  collections: z.optional(z.array(z.string('must be a string'), 'must be a list of NSIDs')),
-  dids: z.optional(z.array(z.string('must be a string'), 'must be a list of DIDs')),
-  kinds: z.optional(
-    z.array(
-      z.enum(
-        ['commit', 'identity', 'account', 'sync'],
-        "must be 'commit', 'identity', 'account' or 'sync'",
-      ),
-      'must be a list',
-    ),
-  ),
+const COLLECTION = 'must be an NSID or a prefix such as app.bsky.feed.*'
+const collection = z
+  .string(COLLECTION)
+  .check(z.refine((text) => isNsid(text) || isNsidPrefix(text), COLLECTION))
+const did = z.string('must be a DID').check(z.refine(isDid, 'must be a DID'))
+
+/** Lists of filters, which may be empty. */
+export const filterLists = {
+  collections: z.array(collection, 'must be a list of NSIDs'),
+  dids: z.array(did, 'must be a list of DIDs'),
 }
 
-/** Adds what is no name, and what can never apply. */
+/**
+ * A program that found nobody to follow has an empty list: the whole network would surprise it, and
+ * so would a silent stream.
+ */
+export const notEmpty = z.minLength(1, 'must not be empty: leave it out for all of them')
+
+export const eventFiltersShape = {
+  collections: optional(filterLists.collections.check(notEmpty)),
+  dids: optional(filterLists.dids.check(notEmpty)),
+  kinds: optional(z.array(oneOf('commit', 'identity', 'account', 'sync'), 'must be a list')),
+}
+
+/** Adds what can never apply. */
 export function checkEventFilters(
-  { collections = [], dids = [], kinds = [] }: EventFilters,
+  { collections = [], kinds = [] }: EventFilters,
   issues: Issues,
 ): void {
-  collections.forEach((collection, index) => {
-    if (!isNsid(collection) && !isNsidPrefix(collection)) {
-      issues.add(
-        `collections.${index}`,
-        `must be an NSID or a prefix such as app.bsky.feed.*, not ${shown(collection)}`,
-      )
-    }
-  })
-  dids.forEach((did, index) => {
-    if (!isDid(did)) issues.add(`dids.${index}`, `must be a DID, not ${shown(did)}`)
-  })
-  if (collections.length > 0 && kinds.length > 0 && !kinds.includes('commit')) {
+  if (collections.length > 0 && kinds.length > 0 && !kinds.includes('commit'))
     issues.add('collections', "can never apply: `kinds` leaves out 'commit'")
-  }
 }
 
 /**

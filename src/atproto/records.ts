@@ -3,7 +3,7 @@ import { FrameError } from '../errors.js'
 import type { FirehoseEvent, JetstreamEvent } from '../events.js'
 import { messageOf } from '../internal/message-of.js'
 import type { StandardSchema } from '../internal/standard-schema.js'
-import type { Issues } from '../options/shapes.js'
+import { optional } from '../options/pieces.js'
 import { isNsid } from './syntax.js'
 
 /** Standard Schemas by NSID. */
@@ -15,19 +15,13 @@ const isSchema = (value: unknown): boolean =>
   '~standard' in value
 
 /** The option `records`. */
-export const recordsShape = z.optional(
+export const recordsShape = optional(
   z.record(
-    z.string(),
+    z.string().check(z.refine(isNsid, 'must be named by an NSID')),
     z.custom(isSchema, 'must be a Standard Schema'),
     'must be an object with a Standard Schema for each NSID',
   ),
 )
-
-/** Adds what is no name of a collection. */
-export function checkRecordNames(records: object = {}, issues: Issues): void {
-  for (const nsid of Object.keys(records))
-    if (!isNsid(nsid)) issues.add(`records.${nsid}`, 'must be named by an NSID')
-}
 
 type Checked = JetstreamEvent | FirehoseEvent
 

@@ -20,6 +20,16 @@ export function parseDuration(text: string): number {
   return ms
 }
 
+// A longer timer would fire at once.
+const LONGEST_WAIT_MS = 2 ** 31 - 1
+
+/** A duration that a timer supports, including 0. */
+export function parseDelay(text: string): number {
+  const ms = parseDuration(text)
+  if (ms > LONGEST_WAIT_MS) throw new InvalidArgumentError('Write a duration up to 24d.')
+  return ms
+}
+
 /** A whole number above 0. */
 export function parseCount(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0

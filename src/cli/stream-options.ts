@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { MessageOptions } from './messages.js'
-import { parseCount, parseDuration, parseKinds, parseList, parseWhole } from './parse.js'
+import { parseCount, parseDelay, parseKinds, parseList, parseWhole } from './parse.js'
 
 /** The flags of every command that reads a stream. */
 export interface StreamOptions extends MessageOptions {
@@ -38,13 +38,13 @@ export const withCursorFile = (command: Command): Command =>
 export const withStreamOptions = (command: Command): Command =>
   command
     .option('--limit <n>', 'end after so many events', parseCount)
-    .option('--for <duration>', 'end after so long, such as 10s, 5m or 1h', parseDuration)
+    .option('--for <duration>', 'end after so long, such as 10s, 5m or 1h', parseDelay)
     .addOption(
       new Option(
         '--connect-timeout <duration>',
         'give up (exit 4) when no connection was ever open for so long; 0s: never',
       )
-        .argParser(parseDuration)
+        .argParser(parseDelay)
         .default(30_000, '30s'),
     )
     .option(

@@ -1,6 +1,11 @@
-import { ConfigError, CursorStoreError } from '../errors.js'
-import { isLogger, LOGGER, type Logger, logOf } from '../internal/log.js'
+import * as z from 'zod/mini'
+import { CursorStoreError } from '../errors.js'
+import { type Logger, logOf } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
+import { checkShape } from '../options/check-shape.js'
+import { Issues } from '../options/issues.js'
+import { defaultsTo, log, milliseconds, optional } from '../options/pieces.js'
+import type { WithDefaults } from '../options/with-defaults.js'
 import {
   clientIssue,
   isRedisClient,
@@ -27,12 +32,19 @@ export interface RedisCursorStoreOptions {
   readonly log?: false | Logger | undefined
 }
 
+const shape = {
+  prefix: defaultsTo(z.string('must be a string'), 'cursor:'),
+  timeoutMs: defaultsTo(milliseconds, 5000),
+  log: optional(log),
+}
+
 /**
  * Keeps positions in Redis, one key for each stream. A Redis that loses its last second in a crash
  * gives an older position: the source sends again what came after it. The client stays yours to
  * close.
  *
- * **Errors**: {@link ConfigError} is thrown at the call, for what is no client. `CursorStoreError`
+ * **Errors**: {@link ConfigError} is thrown at the call, for what is no client, and options
+ * that are not valid. `CursorStoreError`
  * for whatever Redis says or does not say: a position that cannot be read is never taken for none.
  *
  * @example
@@ -44,8 +56,7 @@ export function redisCursorStore(
   client: RedisClient,
   options: RedisCursorStoreOptions = {},
 ): CursorStore {
-  const { prefix = 'cursor:', timeoutMs, log } = options
-  checkGiven(client, log)
+  const { prefix, timeoutMs, log } = checkedOptions(client, options)
   const commands = redisCommands(client)
   const ask = async (verb: string, command: RedisCommand): Promise<unknown> => {
     try {
@@ -88,12 +99,16 @@ export function redisCursorStore(
   }
 }
 
-function checkGiven(client: unknown, log: unknown): void {
-  const issues = []
-  if (!isRedisClient(client)) issues.push({ option: 'client', message: clientIssue(client) })
-  if (log !== undefined && log !== false && !isLogger(log))
-    issues.push({ option: 'log', message: LOGGER })
-  if (issues.length > 0) throw new ConfigError('redisCursorStore', issues)
+/** Throws `ConfigError` with every mistake. */
+function checkedOptions(
+  client: RedisClient,
+  options: RedisCursorStoreOptions,
+): WithDefaults<RedisCursorStoreOptions, typeof shape> {
+  const issues = new Issues()
+  if (!isRedisClient(client)) issues.add('client', clientIssue(client))
+  const filled = checkShape(shape, options, issues)
+  issues.throwIfAny('redisCursorStore')
+  return filled
 }
 
 /** Keys hold filters, and a filter may be ten thousand DIDs. */

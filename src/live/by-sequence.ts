@@ -1,13 +1,15 @@
 import { defer, type Observable, of } from 'rxjs'
 import * as z from 'zod/mini'
 import { WireError } from '../errors.js'
-import type { Issues } from '../options/shapes.js'
+import type { Issues } from '../options/issues.js'
+import { defaultsTo, oneOf } from '../options/pieces.js'
+import { withDefaults } from '../options/with-defaults.js'
 import type { Frame } from '../socket/frame.js'
 import type { Dial } from '../socket/socket.js'
-import { type CheckpointConfig, checkpointOptions } from './config.js'
+import { type CheckpointConfig, checkpointOptions, type LiveOptions } from './config.js'
 import { CursorProgress } from './cursor-progress.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from './each-host.js'
-import { type LiveOptions, live } from './live.js'
+import { live } from './live.js'
 import type { CursorProtocol } from './protocol.js'
 import type { OnCursorRefused } from './resume.js'
 
@@ -44,13 +46,12 @@ const CURSOR = "must be 'live', 'oldest' or a sequence number"
 
 export const sequenceShape = {
   ...eachHostShape,
-  cursor: z.optional(
+  cursor: defaultsTo(
     z.union([z.literal(['live', 'oldest']), z.int(CURSOR).check(z.gte(0, CURSOR))], CURSOR),
+    'live',
   ),
-  onCursorRefused: z.optional(
-    z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'"),
-  ),
-  onLargeFrame: z.optional(z.enum(['skip', 'fail'], "must be 'skip' or 'fail'")),
+  onCursorRefused: defaultsTo(oneOf('fail', 'oldest', 'live'), 'oldest'),
+  onLargeFrame: defaultsTo(oneOf('skip', 'fail'), 'skip'),
 }
 
 /** Adds what would mix the positions or the numbers of two streams. */
@@ -59,11 +60,12 @@ export function checkSequence(
   hosts: readonly string[],
   issues: Issues,
 ): void {
-  if (issues.all.length === 0) checkEachHost(config, hosts, issues)
+  checkEachHost(config, hosts, issues)
   if (hosts.length > 1 && typeof config.cursor === 'number') {
     issues.add(
       'cursor',
-      `must be 'live' or 'oldest' where there are several hosts, not ${config.cursor}: each counts for itself`,
+      `must be 'live' or 'oldest' where there are several hosts, not ${config.cursor}: ` +
+        'each counts for itself',
     )
   }
 }
@@ -75,15 +77,11 @@ export function checkSequence(
 export function bySequence<Message>(
   protocol: CursorProtocol<Message>,
   key: string,
-  {
-    cursor = 'live',
-    onCursorRefused = 'oldest',
-    onLargeFrame = 'skip',
-    checkpoint,
-  }: SequenceConfig,
+  config: SequenceConfig,
   options: LiveOptions,
   dial: Dial | undefined,
 ): Observable<Message> {
+  const { cursor, onCursorRefused, onLargeFrame, checkpoint } = withDefaults(sequenceShape, config)
   const start = cursor === 'live' ? undefined : cursor
   const positions = {
     start,

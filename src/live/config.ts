@@ -1,4 +1,5 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
+import * as z from 'zod/mini'
 import type { CursorStore } from '../cursors/cursor-store.js'
 import type { CheckpointOptions } from '../delivery/checkpoint.js'
 import type { Gap } from '../delivery/gaps.js'
@@ -6,12 +7,24 @@ import type { StreamMetrics } from '../delivery/metrics.js'
 import type { Position } from '../delivery/position.js'
 import type { RejectedFrame } from '../delivery/rejects.js'
 import { IN_BROWSER } from '../internal/in-browser.js'
-import { type Logger, logOf } from '../internal/log.js'
-import { type Issues, shown } from '../options/shapes.js'
+import { type Log, type Logger, logOf } from '../internal/log.js'
+import { backoffShape } from '../options/backoff.js'
+import { hostUrl } from '../options/host-url.js'
+import {
+  checkpoint,
+  count,
+  defaultsTo,
+  delay,
+  hosts,
+  log,
+  milliseconds,
+  observer,
+  optional,
+  whole,
+} from '../options/pieces.js'
+import { type WithDefaults, withDefaults } from '../options/with-defaults.js'
 import { VERSION } from '../version.js'
 import type { ReconnectOptions } from './attempts.js'
-import { hostUrl } from './host.js'
-import type { LiveOptions } from './live.js'
 
 /** The options that every live source shares. */
 export interface LiveConfig {
@@ -73,42 +86,78 @@ export const checkpointOptions = <P>(
   // By its methods: a store of one's own may well have a member of the name `store`.
   config !== undefined && 'load' in config ? { store: config } : config
 
+// RFC 9110 section 5.5, and 5.6.2 for the name. Anything else would throw at every dial.
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const headerValue = z
+  .string('must be a string')
+  .check(z.regex(HEADER_VALUE, 'must be one line of Latin-1 text'))
+
+export const HOSTS = 'must be a host name, a URL, or a list of them that is not empty'
+
+/** How the options of {@link LiveConfig} are checked, and a checkpoint beside them. */
+export const liveShape = {
+  host: optional(hosts(HOSTS)),
+  checkpoint: optional(checkpoint),
+  reconnect: defaultsTo(
+    z.strictObject(
+      { ...backoffShape(), maxAttempts: optional(whole) },
+      'must be an object of reconnect options',
+    ),
+    z.parse(z.strictObject(backoffShape()), {}),
+  ),
+  connectTimeoutMs: defaultsTo(milliseconds, 10_000),
+  idleTimeoutMs: defaultsTo(milliseconds, IN_BROWSER ? 120_000 : 45_000),
+  pauseCloseMs: defaultsTo(delay, 5000),
+  maxFrameBytes: defaultsTo(count, 5 * 1024 * 1024),
+  headers: optional(
+    z.record(
+      z.string().check(z.regex(HEADER_NAME, 'must be named by a token')),
+      headerValue,
+      'must be an object of header names and values',
+    ),
+  ),
+  userAgent: defaultsTo(headerValue, `rxjs-atproto/${VERSION}`),
+  metrics$: optional(observer),
+  rejects: optional(observer),
+  gaps: optional(observer),
+  log: optional(log),
+}
+
+const { checkpoint: _checkpoint, ...machineShape } = liveShape
+
+/** What the machine behind a live source reads: the options with their defaults. */
+export interface LiveOptions
+  extends Omit<WithDefaults<LiveConfig, typeof liveShape>, 'host' | 'userAgent' | 'log'> {
+  readonly hosts: readonly [string, ...string[]]
+  /** Those of the config, and `user-agent`. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly log: Log
+}
+
 /** Fills in the defaults. */
 export function liveOptions(
   config: LiveConfig,
   hosts: readonly [string, ...string[]],
 ): LiveOptions {
+  const { host, userAgent, headers, log, ...filled } = withDefaults(machineShape, config)
   return {
+    ...filled,
     hosts,
-    reconnect: config.reconnect ?? {},
-    connectTimeoutMs: config.connectTimeoutMs ?? 10_000,
-    idleTimeoutMs: config.idleTimeoutMs ?? (IN_BROWSER ? 120_000 : 45_000),
-    pauseCloseMs: config.pauseCloseMs ?? 5000,
-    maxFrameBytes: config.maxFrameBytes ?? 5 * 1024 * 1024,
-    headers: { 'user-agent': config.userAgent ?? `rxjs-atproto/${VERSION}`, ...config.headers },
-    metrics$: config.metrics$,
-    rejects: config.rejects,
-    gaps: config.gaps,
-    log: logOf(config.log),
+    headers: { 'user-agent': userAgent, ...headers },
+    log: logOf(log),
   }
 }
 
-/** The hosts of a config as URLs with a path, in order. */
+/** The hosts of a config that was checked, as URLs with a path, in order. */
 export function hostsOf(
   host: string | readonly string[],
   defaultPath: string,
-  issues: Issues,
 ): readonly [string, ...string[]] {
-  const hosts = (typeof host === 'string' ? [host] : host).map((one, index) =>
-    issues.try(
-      typeof host === 'string' ? 'host' : `host.${index}`,
-      () => {
-        const url = hostUrl(one)
-        if (url.pathname === '/') url.pathname = defaultPath
-        return url.href
-      },
-      shown(one),
-    ),
-  )
-  return hosts as unknown as readonly [string, ...string[]]
+  const urls = (typeof host === 'string' ? [host] : host).map((one) => {
+    const url = hostUrl(one)
+    if (url.pathname === '/') url.pathname = defaultPath
+    return url.href
+  })
+  return urls as unknown as readonly [string, ...string[]]
 }

@@ -1,9 +1,9 @@
 import { type BehaviorSubject, merge, type Observable } from 'rxjs'
 import * as z from 'zod/mini'
 import type { StreamMetrics } from '../delivery/metrics.js'
-import { type Issues, liveShape } from '../options/shapes.js'
-import { type LiveConfig, liveOptions } from './config.js'
-import type { LiveOptions } from './live.js'
+import type { Issues } from '../options/issues.js'
+import { callback, observer, optional } from '../options/pieces.js'
+import { type LiveConfig, type LiveOptions, liveOptions, liveShape } from './config.js'
 
 /**
  * The options of a source whose hosts are read side by side, each with its own connection,
@@ -16,8 +16,9 @@ export interface EachHostConfig extends Omit<LiveConfig, 'host' | 'metrics$'> {
    */
   readonly host?: string | readonly string[] | undefined
   /**
-   * Is told the stream's numbers; with several hosts, a function that answers the subject of each,
-   * by its URL. @default none
+   * Receives the stream's metrics; with several hosts, a function that returns the subject of each,
+   * by its URL.
+   * @default none
    */
   readonly metrics$?:
     | BehaviorSubject<StreamMetrics>
@@ -25,14 +26,12 @@ export interface EachHostConfig extends Omit<LiveConfig, 'host' | 'metrics$'> {
     | undefined
 }
 
-const isFunction = (value: unknown): boolean => typeof value === 'function'
-
 export const eachHostShape = {
   ...liveShape,
-  metrics$: z.optional(
+  metrics$: optional(
     z.union(
-      [liveShape.metrics$, z.custom(isFunction)],
-      'must be a subject, or a function that answers the subject of a host',
+      [observer, callback],
+      'must be a subject, or a function that returns the subject of a host',
     ),
   ),
 }
@@ -43,7 +42,8 @@ export function checkEachHost(
   hosts: readonly string[],
   issues: Issues,
 ): void {
-  if (new Set(hosts).size < hosts.length) issues.add('host', 'names a host twice')
+  if (!issues.concern('host') && new Set(hosts).size < hosts.length)
+    issues.add('host', 'names a host twice')
   if (hosts.length > 1 && typeof metrics$ === 'object') {
     issues.add(
       'metrics$',

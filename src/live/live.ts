@@ -6,9 +6,9 @@ import {
   from,
   ignoreElements,
   merge,
+  NEVER,
   Observable,
   type ObservableInput,
-  type Observer,
   retry,
   Subject,
   type Subscriber,
@@ -20,15 +20,11 @@ import {
 } from 'rxjs'
 import { dial as dialSocket } from '#socket'
 import type { Outcome } from '../delivery/delivery.js'
-import {
-  DeliveryStream,
-  type DeliveryStreamOptions,
-  type StreamOwner,
-} from '../delivery/delivery-stream.js'
+import { DeliveryStream, type StreamOwner } from '../delivery/delivery-stream.js'
 import type { Gap, Gaps } from '../delivery/gaps.js'
 import type { Delivery } from '../delivery/ledger.js'
 import type { StreamPosition } from '../delivery/metrics-report.js'
-import { type RejectedFrame, reject } from '../delivery/rejects.js'
+import { reject } from '../delivery/rejects.js'
 import {
   ConnectError,
   FrameError,
@@ -41,31 +37,20 @@ import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
 import type { Connection, Dial, Received } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
-import { Attempts, type ReconnectOptions } from './attempts.js'
+import { Attempts } from './attempts.js'
+import type { LiveOptions } from './config.js'
 import { silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
 import { Control, ProbeEnded, type Protocol, Redial, type Request } from './protocol.js'
 
-/** The options of every live source, defaults filled in. */
-export interface LiveOptions extends DeliveryStreamOptions {
-  readonly hosts: readonly [string, ...string[]]
-  readonly reconnect: ReconnectOptions
-  readonly connectTimeoutMs: number
-  readonly idleTimeoutMs: number
-  readonly pauseCloseMs: number
-  readonly maxFrameBytes: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly rejects: Partial<Observer<RejectedFrame>> | undefined
-}
-
 export interface LiveSource<Event> {
   readonly options: LiveOptions
   /**
    * How to speak to `host`: asked before every dial, so that an answer may depend on what the last
-   * dial met.
+   * dial met. `undefined`: the filter wants nothing, so there is no dial until it changes.
    */
-  readonly protocol: (host: string) => ObservableInput<Protocol<Event>>
+  readonly protocol: (host: string) => ObservableInput<Protocol<Event> | undefined>
   /** Made anew for each subscription: two subscriptions share nothing. */
   readonly progress: (gaps: Gaps, context: ProgressContext) => Progress<Event>
   /** Yields when the protocol is to be asked for again, since the filter changed. */
@@ -90,6 +75,8 @@ class LiveStream<Event> implements StreamOwner<Event> {
   #leaveOutLargeFrames = false
   // Why the last connection was ended by us.
   #hasDialled = false
+  // The filter wants nothing.
+  #isIdle = false
   #redialled: string | undefined
   #deliveredAtDial = 0
 
@@ -151,12 +138,21 @@ class LiveStream<Event> implements StreamOwner<Event> {
     const { host } = this.#attempts
     this.#interrupt$ = new Subject<never>()
     this.#hasDialled = true
+    this.#isIdle = false
     this.#become('connecting')
     const dialled$ = from(this.source.protocol(host)).pipe(
       take(1),
-      switchMap((protocol) => this.#dialAs(protocol)),
+      switchMap((protocol) => (protocol === undefined ? this.#idle() : this.#dialAs(protocol))),
     )
     return merge(this.#interrupt$, dialled$)
+  }
+
+  /** Stays without a connection until the filter changes. */
+  #idle(): Observable<never> {
+    this.#isIdle = true
+    this.#redialled = undefined
+    this.#become('paused')
+    return NEVER
   }
 
   #dialAs(protocol: Protocol<Event>): Observable<never> {
@@ -310,9 +306,10 @@ class LiveStream<Event> implements StreamOwner<Event> {
     return from(this.source.protocol(this.#attempts.host)).pipe(
       take(1),
       tap((protocol) => {
-        const update = protocol.update?.()
+        const update = protocol?.update?.()
         if (
           update !== undefined &&
+          protocol !== undefined &&
           this.#connection !== undefined &&
           protocol.host === this.#protocol?.host
         ) {
@@ -322,8 +319,9 @@ class LiveStream<Event> implements StreamOwner<Event> {
           return
         }
         this.#progress.filterChanged()
-        // A dial under way carries the old filter.
-        this.#interrupt$.error(new Redial('the filter has changed'))
+        // A dial under way carries the old filter. Where there was none, this is the first one.
+        const Reason = this.#isIdle ? ProbeEnded : Redial
+        this.#interrupt$.error(new Reason('the filter has changed'))
       }),
     )
   }

@@ -5,33 +5,33 @@ import {
   type Subscription,
   timer,
 } from 'rxjs'
-import * as z from 'zod/mini'
 import { currentDelivery, enter, type Holding, holdingOf, leave } from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
+import { count, defaultsTo, milliseconds } from '../options/pieces.js'
 import { boundedMergeMap } from './bounded-merge-map.js'
-import {
-  checkOptions,
-  count,
-  milliseconds,
-  type QueueOptions,
-  queueShape,
-} from './queue-options.js'
+import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
 
 /** How {@link boundedBatchMap} makes batches, and bounds what waits. */
 export interface BoundedBatchMapOptions<T>
   extends Omit<QueueOptions<readonly T[]>, 'orderBy' | 'maxLag'> {
-  /** How many values make a batch. @default 100 */
+  /**
+   * How many values make a batch.
+   * @default 100
+   */
   readonly size?: number | undefined
-  /** How long the first value of a batch waits for the others, in milliseconds. @default 1000 */
+  /**
+   * How long the first value of a batch waits for the others, in milliseconds.
+   * @default 1000
+   */
   readonly maxWaitMs?: number | undefined
 }
 
-const { orderBy: _orderBy, maxLag: _maxLag, ...shape } = queueShape
-const schema = z.strictObject({
-  ...shape,
-  size: z.optional(count),
-  maxWaitMs: z.optional(milliseconds),
-})
+const { orderBy: _orderBy, maxLag: _maxLag, ...boundsShape } = queueShape
+const shape = {
+  ...boundsShape,
+  size: defaultsTo(count, 100),
+  maxWaitMs: defaultsTo(milliseconds, 1000),
+}
 
 /**
  * Works on values in batches, by count or time. Like `bufferTime` and `mergeMap`, but bounded, and
@@ -55,8 +55,8 @@ export function boundedBatchMap<T, R>(
   project: (values: readonly T[], index: number) => ObservableInput<R>,
   options: BoundedBatchMapOptions<T> = {},
 ): OperatorFunction<T, R> {
-  checkOptions('boundedBatchMap', schema, options)
-  const { size = 100, maxWaitMs = 1000, capacity = 1024, ...queue } = options
+  const checked = checkQueueOptions('boundedBatchMap', shape, options)
+  const { size, maxWaitMs, capacity, ...queue } = checked
   return (source) =>
     source.pipe(
       batch(size, maxWaitMs),

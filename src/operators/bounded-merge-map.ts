@@ -1,12 +1,9 @@
 import type { ObservableInput, OperatorFunction } from 'rxjs'
-import * as z from 'zod/mini'
 import { boundedWork } from './bounded-work.js'
-import { checkOptions, type QueueOptions, queueShape } from './queue-options.js'
+import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
 
 /** How {@link boundedMergeMap} bounds what waits and what runs. */
 export type BoundedMergeMapOptions<T> = QueueOptions<T>
-
-const schema = z.strictObject(queueShape)
 
 /**
  * Works on each value, with a bound on how many run and how many wait. Like RxJS's `mergeMap`, but
@@ -38,6 +35,6 @@ export function boundedMergeMap<T, R>(
   project: (value: T, index: number) => ObservableInput<R>,
   options: BoundedMergeMapOptions<T> = {},
 ): OperatorFunction<T, R> {
-  checkOptions('boundedMergeMap', schema, options)
-  return boundedWork({ start: project }, options)
+  const bounds = checkQueueOptions('boundedMergeMap', queueShape, options)
+  return boundedWork({ start: project }, bounds)
 }

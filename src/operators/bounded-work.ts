@@ -10,7 +10,7 @@ import { currentDelivery, enter, type Holding, leave, type Outcome } from '../de
 import { QueueOverflowError } from '../errors.js'
 import { FifoQueue, KeyedQueue, type WorkQueue } from '../internal/keyed-queue.js'
 import { observe, operate } from '../internal/observe.js'
-import type { QueueOptions } from './queue-options.js'
+import type { QueueBounds } from './queue-options.js'
 import { Sources } from './sources.js'
 
 /** What is done with each value. */
@@ -33,7 +33,7 @@ export const isWork = (answer: unknown): boolean => typeof answer === 'object' &
 /** The engine of the bounded operators: a queue with a bound, in front of work with a bound. */
 export const boundedWork = <T, R>(
   work: Work<T, R>,
-  options: QueueOptions<T>,
+  options: QueueBounds<T>,
 ): OperatorFunction<T, R> =>
   operate((source, destination) => {
     const bounded = new BoundedWork(work, options, destination)
@@ -71,11 +71,11 @@ class BoundedWork<T, R> {
 
   constructor(
     private readonly work: Work<T, R>,
-    private readonly options: QueueOptions<T>,
+    private readonly options: QueueBounds<T>,
     private readonly destination: Subscriber<R>,
   ) {
-    this.#capacity = options.capacity ?? 1024
-    this.#concurrency = options.concurrency ?? 1
+    this.#capacity = options.capacity
+    this.#concurrency = options.concurrency
     this.#queue =
       options.orderBy === undefined ? new FifoQueue() : new KeyedQueue((item) => item.key)
   }
@@ -125,7 +125,7 @@ class BoundedWork<T, R> {
 
   /** Whether `item` may wait. */
   #makeRoom(item: Item<T>): boolean {
-    const { overflow = 'pause' } = this.options
+    const { overflow } = this.options
     if (this.#abandoned) {
       // The source that was resumed at the end sends on.
       this.#settle(item, 'failed')
@@ -147,7 +147,7 @@ class BoundedWork<T, R> {
   }
 
   #boundLag(): void {
-    const { overflow = 'pause', maxLag = Number.POSITIVE_INFINITY } = this.options
+    const { overflow, maxLag } = this.options
     if (overflow !== 'pause' || this.#queue.size < this.#capacity || this.#abandoned) return
     this.#sources.pause()
     if (this.#queue.size > maxLag) this.#dropOldest()

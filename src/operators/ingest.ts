@@ -15,23 +15,26 @@ import {
   timeout,
   timer,
 } from 'rxjs'
-import * as z from 'zod/mini'
 import { isNsid, isNsidPrefix } from '../atproto/syntax.js'
 import { currentDelivery } from '../delivery/delivery.js'
 import { IngestError, IngestTimeoutError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
-import { type BackoffOptions, backoffMs } from '../options/backoff.js'
-import { Issues, shown } from '../options/shapes.js'
-import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
-import { drain } from './drain.js'
+import { type BackoffOptions, backoff, backoffMs } from '../options/backoff.js'
+import { Issues } from '../options/issues.js'
 import {
   callback,
-  checkOptions,
   count,
+  defaultsTo,
+  delay,
   milliseconds,
-  type QueueOptions,
-  queueShape,
-} from './queue-options.js'
+  oneOf,
+  optional,
+} from '../options/pieces.js'
+import { shown } from '../options/shown.js'
+import type { WithDefaults } from '../options/with-defaults.js'
+import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
+import { drain } from './drain.js'
+import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
 import { type Routable, type RoutedTo, router } from './route.js'
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that only calls another, such as `console.log`, is typed `void`
@@ -87,26 +90,18 @@ export interface IngestOptions<E> extends QueueOptions<E> {
   readonly onUnrouted?: ((event: E) => void) | undefined
 }
 
-const delayMs = z.number('must be a number of milliseconds').check(z.gte(0, 'must not be negative'))
-
-const schema = z.strictObject({
+const shape = {
   ...queueShape,
-  onError: z.optional(z.enum(['retry', 'skip', 'fail'], "must be 'retry', 'skip' or 'fail'")),
-  attempts: z.optional(count),
-  backoff: z.optional(
-    z.strictObject({
-      initialDelayMs: z.optional(delayMs),
-      maxDelayMs: z.optional(delayMs),
-      multiplier: z.optional(z.number('must be a number').check(z.gte(1, 'must be at least 1'))),
-      jitter: z.optional(z.enum(['full', 'none'], "must be 'full' or 'none'")),
-      random: z.optional(callback),
-    }),
-  ),
-  onDeadLetter: z.optional(callback),
-  timeoutMs: z.optional(milliseconds),
-  drainMs: z.optional(delayMs),
-  onUnrouted: z.optional(callback),
-})
+  onError: defaultsTo(oneOf('retry', 'skip', 'fail'), 'retry'),
+  attempts: defaultsTo(count, 3),
+  backoff: backoff(),
+  onDeadLetter: optional(callback),
+  timeoutMs: optional(milliseconds),
+  drainMs: optional(delay),
+  onUnrouted: optional(callback),
+}
+
+type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof shape>
 
 /**
  * Sends each event to the ingestor of its collection or kind, and emits it when that is done with
@@ -141,8 +136,8 @@ export function ingest<E extends Routable, Keys extends string>(
   ingestors: Ingestors<E, Keys>,
   options: IngestOptions<NoInfer<E>> = {},
 ): MonoTypeOperatorFunction<E> {
-  checkOptions('ingest', schema, options, ingestorIssues(ingestors))
-  const { drainMs, onUnrouted } = options
+  const filled = checkQueueOptions('ingest', shape, options, ingestorIssues(ingestors))
+  const { drainMs, onUnrouted } = filled
   const keyOf = router(Object.keys(ingestors))
   const work: MonoTypeOperatorFunction<E> = (source) =>
     source.pipe(
@@ -150,7 +145,7 @@ export function ingest<E extends Routable, Keys extends string>(
       mergeMap((group) => {
         if (group.key === undefined) return group.pipe(tap(unrouted), ignoreElements())
         return group.pipe(
-          boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, options), options),
+          boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, filled), filled),
         )
       }),
     )
@@ -181,8 +176,8 @@ function ingestorIssues(ingestors: unknown): Issues {
 }
 
 /** The first attempt runs without any machinery, since nearly all go well. */
-function workOf<E>(key: string, ingestor: Ingestor<E>, options: IngestOptions<E>): Work<E, E> {
-  const { onError = 'retry', attempts = 3, backoff, timeoutMs } = options
+function workOf<E>(key: string, ingestor: Ingestor<E>, options: FilledOptions<E>): Work<E, E> {
+  const { onError, attempts, backoff, timeoutMs } = options
   const retries = onError === 'retry' ? attempts - 1 : 0
   const start =
     timeoutMs === undefined ? ingestor : (event: E) => inTime(ingestor(event), key, timeoutMs)
@@ -224,7 +219,7 @@ function giveUp<E>(
   event: E,
   error: unknown,
   key: string,
-  { onError = 'retry', attempts = 3, onDeadLetter }: IngestOptions<E>,
+  { onError, attempts, onDeadLetter }: FilledOptions<E>,
 ): Observable<never> {
   const failed = (what: string, cause: unknown) =>
     throwError(

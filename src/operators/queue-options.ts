@@ -1,5 +1,7 @@
-import * as z from 'zod/mini'
-import { checkShape, Issues } from '../options/shapes.js'
+import { checkShape } from '../options/check-shape.js'
+import { Issues } from '../options/issues.js'
+import { callback, count, defaultsTo, milliseconds, oneOf, optional } from '../options/pieces.js'
+import type { ShapeOf, WithDefaults } from '../options/with-defaults.js'
 
 /** What a bounded operator does with values for which it has no room. */
 export type Overflow = 'pause' | 'drop-oldest' | 'drop-newest' | 'error'
@@ -38,47 +40,37 @@ export interface QueueOptions<T> {
   readonly onDrop?: ((value: T) => void) | undefined
 }
 
-const isCount = (value: unknown): boolean =>
-  value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) > 0)
-// Not a union: that would say "Invalid input" of a number that fits one branch but for its value.
-const count = z.custom<number>(isCount, 'must be a whole number above 0, or Infinity')
-const callback = z.custom((value) => typeof value === 'function', 'must be a function')
-export const milliseconds = z
-  .number('must be a number of milliseconds')
-  .check(z.positive('must be above 0'))
-
 export const queueShape = {
-  capacity: z.optional(count),
-  concurrency: z.optional(count),
-  overflow: z.optional(
-    z.enum(
-      ['pause', 'drop-oldest', 'drop-newest', 'error'],
-      "must be 'pause', 'drop-oldest', 'drop-newest' or 'error'",
-    ),
-  ),
-  maxLag: z.optional(count),
-  orderBy: z.optional(callback),
-  slowAfterMs: z.optional(milliseconds),
-  onSlow: z.optional(callback),
-  onDrop: z.optional(callback),
+  capacity: defaultsTo(count, 1024),
+  concurrency: defaultsTo(count, 1),
+  overflow: defaultsTo(oneOf('pause', 'drop-oldest', 'drop-newest', 'error'), 'pause'),
+  maxLag: defaultsTo(count, Number.POSITIVE_INFINITY),
+  orderBy: optional(callback),
+  slowAfterMs: optional(milliseconds),
+  onSlow: optional(callback),
+  onDrop: optional(callback),
 }
 
-export { callback, count }
+/** The bounds of a queueing operator, with their defaults. */
+export type QueueBounds<T> = WithDefaults<QueueOptions<T>, typeof queueShape>
 
 /**
- * Throws `ConfigError` with every mistake in an operator's options, after those already in
- * `issues`.
+ * Returns an operator's options with their defaults. Throws `ConfigError` with every mistake, after
+ * those already in `issues`.
  */
-export function checkOptions(
+export function checkQueueOptions<
+  Options extends Pick<QueueOptions<never>, 'capacity'>,
+  const Shape extends ShapeOf<Options>,
+>(
   operator: string,
-  schema: z.ZodMiniType,
-  options: QueueOptions<never>,
+  shape: Shape,
+  options: Options,
   issues = new Issues(),
-): void {
-  checkShape(schema, options, issues)
-  const { capacity = 1024, maxLag = Number.POSITIVE_INFINITY } = options ?? {}
-  const told = issues.all.some(({ option }) => option === 'maxLag' || option === 'capacity')
-  if (!told && maxLag < capacity)
+): WithDefaults<Options, Shape> {
+  const filled = checkShape(shape, options, issues)
+  const { capacity = 1024, maxLag = Number.POSITIVE_INFINITY }: QueueOptions<never> = filled
+  if (!issues.concern('maxLag', 'capacity') && maxLag < capacity)
     issues.add('maxLag', `must not be below \`capacity\` (${capacity}), not ${maxLag}`)
   issues.throwIfAny(operator)
+  return filled
 }

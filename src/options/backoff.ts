@@ -1,18 +1,53 @@
-/** How long to wait before the next attempt, when nothing has come of the last ones. */
+import * as z from 'zod/mini'
+import { callback, defaultsTo, delay, oneOf, optional } from './pieces.js'
+
+/** The delays between attempts that fail. */
 export interface BackoffOptions {
-  /** The delay before the first retry. @default 1000 */
+  /**
+   * The delay before the first retry, in milliseconds.
+   * @default 1000
+   */
   readonly initialDelayMs?: number | undefined
-  /** No delay is longer. @default 60_000 */
+  /**
+   * The longest delay, in milliseconds.
+   * @default 60_000
+   */
   readonly maxDelayMs?: number | undefined
-  /** What each retry multiplies the delay by. @default 2 */
+  /**
+   * The factor by which each retry multiplies the delay.
+   * @default 2
+   */
   readonly multiplier?: number | undefined
   /**
-   * `'full'`: a random part of the delay, so that many clients do not come back at once.
+   * `'full'`: a random part of the delay, so that many clients do not retry at the same moment.
    * @default 'full'
    */
   readonly jitter?: 'full' | 'none' | undefined
-  /** Where chance comes from: a number in [0, 1). @default Math.random */
+  /**
+   * The source of randomness: returns a number in [0, 1).
+   * @default Math.random
+   */
   readonly random?: (() => number) | undefined
+}
+
+const MULTIPLIER = z.number('must be a number').check(z.gte(1, 'must be at least 1'))
+
+/** The members of {@link BackoffOptions}; `defaults`: where the option has its own. */
+export const backoffShape = ({
+  initialDelayMs = 1000,
+  maxDelayMs = 60_000,
+}: Pick<BackoffOptions, 'initialDelayMs' | 'maxDelayMs'> = {}) => ({
+  initialDelayMs: defaultsTo(delay, initialDelayMs),
+  maxDelayMs: defaultsTo(delay, maxDelayMs),
+  multiplier: optional(MULTIPLIER),
+  jitter: optional(oneOf('full', 'none')),
+  random: optional(callback),
+})
+
+/** An option of {@link BackoffOptions}, with the delays that it has where nobody says. */
+export const backoff = (defaults: Pick<BackoffOptions, 'initialDelayMs' | 'maxDelayMs'> = {}) => {
+  const piece = z.strictObject(backoffShape(defaults), 'must be an object of backoff options')
+  return defaultsTo(piece, z.parse(piece, {}))
 }
 
 /** The delay before retry number `attempt`, from 1, in milliseconds. */
@@ -24,8 +59,7 @@ export function backoffMs(attempt: number, options: BackoffOptions = {}): number
     jitter = 'full',
     random = Math.random,
   } = options
-  // The power is Infinity after some thousand attempts, and that times a first delay of 0 is no
-  // number.
+  // After some thousand attempts the power is Infinity, and 0 times Infinity is NaN.
   const delay = Math.min(
     maxDelayMs,
     initialDelayMs * Math.min(multiplier ** (attempt - 1), Number.MAX_VALUE),

@@ -35,7 +35,7 @@ export const RECONNECT: readonly Mutant[] = [
     file: 'src/live/attempts.ts',
     find: '(this.#hostIndex + 1) % this.hosts.length',
     replace: 'this.#hostIndex',
-    specs: ['spec/live/reconnect.spec.ts', 'spec/live/host.spec.ts'],
+    specs: ['spec/live/reconnect.spec.ts', 'spec/options/host-url.spec.ts'],
   },
   {
     name: 'the delay grows past maxDelayMs',

@@ -74,6 +74,8 @@ describe('a config of firehose$', () => {
       { collections: ['app.bsky.feed.post'], kinds: ['identity'] },
       ['collections'],
     ],
+    ['an empty list of collections', { collections: [] }, ['collections']],
+    ['an empty list of DIDs', { dids: [] }, ['dids']],
     ['no policy', { onCursorRefused: 'ask' }, ['onCursorRefused']],
     ['no schema', { records: { 'app.bsky.feed.post': {} } }, ['records.app.bsky.feed.post']],
   ])('with %s is refused at the call', (_, config, options) => {

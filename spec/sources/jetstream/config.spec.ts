@@ -5,6 +5,7 @@ import {
   jetstream$,
   memoryCursorStore,
 } from '../../../src/index.js'
+import { checkJetstreamConfig } from '../../../src/sources/jetstream/config.js'
 
 /** The issues of a config that is not valid, one line each. */
 function issuesOf(config: unknown): readonly string[] {
@@ -58,7 +59,7 @@ describe('the config of jetstream$', () => {
     expect(message).toContain('`collections` must be a list of NSIDs, not "app.bsky.feed.post"')
     expect(message).toContain('`reconnect.maxAttempts` must be a whole number, or Infinity, not -1')
     expect(message).toContain("`reconnect.jitter` must be 'full' or 'none', not \"some\"")
-    expect(message).toContain('`idleTimeoutMs` must be a number, not "45s"')
+    expect(message).toContain('`idleTimeoutMs` must be a number of milliseconds, not "45s"')
   })
 
   it('tells mistakes in lists and hosts at once as well', () => {
@@ -69,10 +70,10 @@ describe('the config of jetstream$', () => {
       cursor: 1.7e12,
     })
     expect(issues.map((issue) => issue.split(':')[0])).toEqual([
+      'host.1',
       'collections.0',
       'dids.0',
       'cursor',
-      'host.1',
     ])
   })
 
@@ -212,6 +213,43 @@ describe('the config of jetstream$', () => {
     ['a Date of tomorrow', new Date(Date.now() + 86_400_000), /lies in the future/],
   ])('refuses a cursor in %s', (_, cursor, message) => {
     expect(issuesOf({ cursor })).toEqual([expect.stringMatching(message)])
+  })
+
+  it('takes a Date that the clock of another machine put a little ahead', () => {
+    expect(issuesOf({ cursor: new Date(Date.now() + 500) })).toEqual([])
+    expect(issuesOf({ cursor: new Date(Date.now() + 30_000) })).toEqual([])
+    expect(issuesOf({ cursor: new Date(Date.now() + 3_600_000) })).toHaveLength(1)
+    const { start } = checkJetstreamConfig({ cursor: new Date(Date.now() + 30_000) })
+    // A server would refuse a time that is still to come, or start elsewhere.
+    expect(start(0)).toBeLessThanOrEqual(Date.now() * 1000)
+  })
+
+  it.each(['collections', 'dids'])('refuses an empty list of `%s`', (option) => {
+    expect(issuesOf({ [option]: [] })).toEqual([
+      `${option}: must not be empty: leave it out for all of them, not []`,
+    ])
+  })
+
+  it("refuses kind 'sync' where only wire v1 may be spoken, which has none", () => {
+    const mistake = ["kinds: can never bring 'sync': wire v1 has no such events"]
+    expect(issuesOf({ wire: 'v1', kinds: ['sync'] })).toEqual(mistake)
+    expect(issuesOf({ host: 'wss://a.test/subscribe', kinds: ['commit', 'sync'] })).toEqual(mistake)
+    expect(issuesOf({ wire: 'v2', kinds: ['sync'] })).toEqual([])
+    expect(issuesOf({ kinds: ['sync'] })).toEqual([])
+  })
+
+  it('refuses filters that wire v2 cannot carry, where only that may be spoken', () => {
+    const v2 = 'wss://a.test/xrpc/network.bsky.jetstream.subscribeEvents'
+    const mistake = [expect.stringMatching(/^collections\.1: .*no prefix of one label.* app\.\*/)]
+    const collections = ['a.b.c', 'app.*']
+    expect(issuesOf({ wire: 'v2', collections })).toEqual(mistake)
+    expect(issuesOf({ host: v2, collections })).toEqual(mistake)
+    expect(issuesOf({ wire: 'v1', collections })).toEqual([])
+    expect(issuesOf({ collections })).toEqual([])
+    expect(issuesOf({ wire: 'v2', dids: dids(9998) })).toEqual([
+      expect.stringMatching(/^dids: .*9997 filters in all, not 9998/),
+    ])
+    expect(issuesOf({ wire: 'v2', dids: dids(9997) })).toEqual([])
   })
 
   it.each(['live', 'oldest', 0, 24_664_288_884, Date.now() * 1000, new Date(0), { ago: 60_000 }])(

@@ -126,6 +126,38 @@ describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
     expect(source.gaps).toEqual([])
   })
 
+  it.each<JetstreamFilters>([{ dids: [] }, { collections: [] }])(
+    'that are %j mean nobody: nothing is dialled until the list fills',
+    async (nobody) => {
+      await using server = await serve({ events: 200 })
+      const filters$ = new BehaviorSubject<JetstreamFilters>(nobody)
+      const source = reading(server, wire, { filters$, cursor: 'oldest' })
+      const events = first(5, source.events$)
+      await source.when(({ connection }) => connection.state === 'paused')
+      expect(server.attempts).toHaveLength(0)
+      filters$.next(POSTS)
+      expect(new Set((await events).map(collectionOf))).toEqual(new Set(['app.bsky.feed.post']))
+      expect(source.metrics).toMatchObject({ reconnects: 0 })
+    },
+  )
+
+  it('that mean nobody close the connection, and the next ones go on where it was', async () => {
+    await using server = await serve()
+    const filters$ = new Subject<JetstreamFilters>()
+    const source = reading(server, wire, { ...LIKES, filters$ })
+    const events = first(30, source.events$)
+    await source.when(({ connection }) => connection.state === 'open')
+    server.emit(...ofCollection('app.bsky.feed.like', 20))
+    await source.when(({ delivered }) => delivered === 20)
+    filters$.next({ dids: [] })
+    await source.when(({ connection }) => connection.state === 'paused')
+    await server.when(() => server.connections[0]?.closed !== undefined)
+    server.emit(...ofCollection('app.bsky.feed.like', 10, 5, Date.UTC(2026, 0, 2) * 1000))
+    filters$.next(LIKES)
+    expect((await events).map(collectionOf)).toEqual(Array(30).fill('app.bsky.feed.like'))
+    expect(source.gaps).toEqual([])
+  })
+
   it('that are not valid end the stream with a ConfigError', async () => {
     await using server = await serve()
     const filters$ = new Subject<JetstreamFilters>()

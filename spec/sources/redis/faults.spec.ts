@@ -14,7 +14,7 @@ describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connec
     await using server = await redisServer(...kept)
     await write(server, 0, 400)
     await using opened = await connect(server.url)
-    const source = watched(opened.client, { batchSize: 100, maxInHand: 200 })
+    const source = watched(opened.client, { batchSize: 100, maxPending: 200 })
     const seen = new Collected<number>()
     const releases: (() => void)[] = []
     const subscription = source.events$.subscribe(({ n }) => {

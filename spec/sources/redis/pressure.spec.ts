@@ -23,10 +23,10 @@ describeRedis('redisStream$ under pressure', () => {
   afterAll(() => server[Symbol.asyncDispose]())
   beforeEach(() => server.cli('FLUSHALL'))
 
-  it('reads no more while a queue is full, and holds no more than `maxInHand`', async () => {
+  it('reads no more while a queue is full, and holds no more than `maxPending`', async () => {
     await write(server, 0, 3000)
     await using opened = await connect(server.url)
-    const source = watched(opened.client, { batchSize: 50, maxInHand: 100 })
+    const source = watched(opened.client, { batchSize: 50, maxPending: 100 })
     const gate = new Subject<never>()
     const done = new Collected<number>()
     const delivered: number[] = []
@@ -49,10 +49,10 @@ describeRedis('redisStream$ under pressure', () => {
     expectBalanced(source.metrics)
   })
 
-  it('holds no more than `maxInHand` when nothing asks it to pause', async () => {
+  it('holds no more than `maxPending` when nothing asks it to pause', async () => {
     await write(server, 0, 1000)
     await using opened = await connect(server.url)
-    const source = watched(opened.client, { batchSize: 30, maxInHand: 100 })
+    const source = watched(opened.client, { batchSize: 30, maxPending: 100 })
     const held = new Collected<() => void>()
     let most = 0
     const seen = new Collected<number>()

@@ -55,7 +55,7 @@ describeRedis('a stream that is trimmed', () => {
     await write(server, 0, 200)
     await using opened = await connect(server.url)
     const both = ['one', 'two'].map((consumer) =>
-      watched(opened.client, { consumer, batchSize: 5, maxInHand: 10 }),
+      watched(opened.client, { consumer, batchSize: 5, maxPending: 10 }),
     )
     const seen = new Collected<number>()
     const releases: (() => void)[] = []

@@ -29,7 +29,7 @@ async function main(
     metrics$,
     blockMs: 50,
     batchSize: 20,
-    maxInHand: 40,
+    maxPending: 40,
     claimIdleMs: 600,
     leaseMs: 600,
     lingerMs: 2000,

@@ -76,7 +76,7 @@ describe('the config of tapAdmin', () => {
       tapAdmin(wrong({ host: 'ftp://x', timeoutMs: 0, retries: 3 })),
     )
     expect(callee).toBe('tapAdmin')
-    expect(issues.map(({ option }) => option).sort()).toEqual(['retries', 'timeoutMs'])
+    expect(issues.map(({ option }) => option).sort()).toEqual(['host', 'retries', 'timeoutMs'])
     expect(mistakeOf(() => tapAdmin({ host: 'ftp://x' })).issues).toEqual([
       { option: 'host', message: 'must be a ws, wss, http or https URL, not "ftp://x"' },
     ])

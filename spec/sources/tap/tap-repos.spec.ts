@@ -265,8 +265,8 @@ describe('tapRepos$ of a server', () => {
     [{ dids: undefined }, '`dids` must be a list of DIDs'],
     [{ dids: [ALICE, 'alice.test'] }, '`dids.1` must be a DID, not "alice.test"'],
     [{ dids: [ALICE, null] }, '`dids.1` must be a DID, not null'],
-    [{ dids: [ALICE], everyMs: 0 }, '`everyMs` must be at least 1, not 0'],
-    [{ dids: [ALICE], everyMs: 2 ** 31 }, '`everyMs` is too long'],
+    [{ dids: [ALICE], everyMs: 0 }, '`everyMs` must be above 0, not 0'],
+    [{ dids: [ALICE], everyMs: 2 ** 31 }, '`everyMs` must be at most 2147483647'],
     [{ dids: [ALICE], host: 'no host' }, '`host`'],
     [{ dids: [ALICE], checkpoint: 1 } as never, '`checkpoint` is not an option'],
   ])('is not made with %j', (config, message) => {

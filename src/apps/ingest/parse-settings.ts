@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { parseCount, parseDuration, parseList } from '../../cli/parse.js'
+import { parseCount, parseDelay, parseList } from '../../cli/parse.js'
 
 export const MODES = ['all', 'firehose', 'backfill', 'labeler'] as const
 export type Mode = (typeof MODES)[number]
@@ -7,8 +7,6 @@ export type Mode = (typeof MODES)[number]
 const HIGHEST_PORT = 65_535
 /** The limit of `toRedisStream`. */
 const LARGEST_BATCH = 10_000
-// A longer timer would fire at once.
-const LONGEST_WAIT_MS = 2 ** 31 - 1
 
 export function parseMode(text: string): Mode {
   const mode = MODES.find((known) => known === text)
@@ -21,13 +19,6 @@ export function parseBatchSize(text: string): number {
   if (size > LARGEST_BATCH)
     throw new InvalidArgumentError(`Write a whole number up to ${LARGEST_BATCH}.`)
   return size
-}
-
-/** A duration that a timer supports, including 0. */
-export function parseDelay(text: string): number {
-  const ms = parseDuration(text)
-  if (ms > LONGEST_WAIT_MS) throw new InvalidArgumentError('Write a duration up to 24d.')
-  return ms
 }
 
 /** A duration above 0; a plain number is in milliseconds, as in rsky-ingester. */

@@ -62,7 +62,7 @@ const SOURCES: Readonly<
     firehose$({
       ...observersOf(feed),
       cursor,
-      collections,
+      collections: collections.length === 0 ? undefined : collections,
       checkpoint: checkpointOf(feed, store, seqFormat),
     }),
   label_live: (feed, store, { cursor }) =>

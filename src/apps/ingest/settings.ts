@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import {
   parseCount,
+  parseDelay,
   parseDuration,
   parseList,
   parseSeqStart,
@@ -10,7 +11,6 @@ import { ConfigError, type ConfigIssue } from '../../index.js'
 import {
   type Mode,
   parseBatchSize,
-  parseDelay,
   parseHosts,
   parseMetricsPort,
   parseMode,

@@ -1,9 +1,24 @@
 import type { BehaviorSubject } from 'rxjs'
 import * as z from 'zod/mini'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
-import type { BackoffOptions } from '../../options/backoff.js'
-import { checkShape, Issues, logOption, observer } from '../../options/shapes.js'
-import { clientIssue, isRedisClient, type RedisClient } from '../../redis-client/client.js'
+import { type BackoffOptions, backoff } from '../../options/backoff.js'
+import { checkShape } from '../../options/check-shape.js'
+import { Issues } from '../../options/issues.js'
+import {
+  callback,
+  count,
+  countUpTo,
+  defaultsTo,
+  log,
+  milliseconds,
+  observer,
+  oneOf,
+  optional,
+  whole,
+} from '../../options/pieces.js'
+import type { WithDefaults } from '../../options/with-defaults.js'
+import type { RedisClient } from '../../redis-client/client.js'
+import { partitionCount, redisClient } from '../../redis-client/options.js'
 import type { EntryFormatName } from '../../redis-entries/entry-format.js'
 import type { RedisSinkMetrics } from './metrics.js'
 
@@ -92,95 +107,49 @@ export interface RedisStreamOptions<Event> {
   readonly log?: false | Logger | undefined
 }
 
-type Given<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> }
+const shape = {
+  client: redisClient,
+  stream: z.string('must be the name of a stream').check(z.minLength(1, 'must not be empty')),
+  partitions: optional(partitionCount),
+  partitionBy: defaultsTo(callback, () => didOf),
+  ids: defaultsTo(oneOf('position', 'redis'), 'position'),
+  id: optional(callback),
+  onDeadLetter: optional(callback),
+  format: defaultsTo(oneOf('json', 'rsky'), 'json'),
+  size: defaultsTo(countUpTo(10_000), 500),
+  maxWaitMs: defaultsTo(milliseconds, 1000),
+  capacity: defaultsTo(count, 10_000),
+  maxLen: defaultsTo(count, Number.POSITIVE_INFINITY),
+  highWaterMark: defaultsTo(count, 100_000),
+  checkEveryMs: defaultsTo(milliseconds, 1000),
+  rewrite: defaultsTo(whole, 10_000),
+  timeoutMs: defaultsTo(milliseconds, 5000),
+  backoff: backoff({ initialDelayMs: 100, maxDelayMs: 10_000 }),
+  metrics$: optional(observer),
+  log: optional(log),
+}
 
 /** The options with their defaults. */
 export interface Settings<Event>
-  extends Given<
-    Omit<RedisStreamOptions<Event>, 'id' | 'partitions' | 'metrics$' | 'log' | 'onDeadLetter'>
-  > {
-  readonly id: RedisStreamOptions<Event>['id']
-  readonly metrics$: RedisStreamOptions<Event>['metrics$']
-  readonly onDeadLetter: RedisStreamOptions<Event>['onDeadLetter']
+  extends Omit<WithDefaults<RedisStreamOptions<Event>, typeof shape>, 'partitions' | 'log'> {
   readonly log: Log
   /** The keys of the streams, one for each partition. */
   readonly streams: readonly string[]
 }
 
-// A timer that is asked for more fires at once.
-const milliseconds = z
-  .number('must be a number of milliseconds')
-  .check(z.positive('must be above 0'), z.lte(2 ** 31 - 1, 'is too long'))
-const aFunction = z.custom((value) => typeof value === 'function', 'must be a function')
-const whole = (least: number, message: string) =>
-  z.custom<number>(
-    (value) =>
-      value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= least),
-    message,
-  )
-const count = whole(1, 'must be a whole number above 0, or Infinity')
-
-const schema = z.strictObject({
-  stream: z.string('must be the name of a stream').check(z.minLength(1, 'must not be empty')),
-  partitions: z.optional(
-    z
-      .int('must be a whole number')
-      .check(z.gte(1, 'must be at least 1'), z.lte(16_384, 'must be at most 16384')),
-  ),
-  partitionBy: z.optional(aFunction),
-  ids: z.optional(z.enum(['position', 'redis'], "must be 'position' or 'redis'")),
-  id: z.optional(aFunction),
-  onDeadLetter: z.optional(aFunction),
-  format: z.optional(z.enum(['json', 'rsky'], "must be 'json' or 'rsky'")),
-  size: z.optional(
-    z
-      .int('must be a whole number')
-      .check(z.gte(1, 'must be at least 1'), z.lte(10_000, 'must be at most 10000')),
-  ),
-  maxWaitMs: z.optional(milliseconds),
-  capacity: z.optional(count),
-  maxLen: z.optional(count),
-  highWaterMark: z.optional(count),
-  checkEveryMs: z.optional(milliseconds),
-  rewrite: z.optional(whole(0, 'must be a whole number, or Infinity')),
-  timeoutMs: z.optional(milliseconds),
-  backoff: z.optional(z.looseObject({}, 'must be an object of backoff options')),
-  metrics$: z.optional(observer()),
-  log: z.optional(logOption),
-})
-
 /** Throws `ConfigError` with every mistake. */
 export function settingsOf<Event>(options: RedisStreamOptions<Event>): Settings<Event> {
   const issues = new Issues()
-  // Checked apart: a client has too much in it for a message.
-  const { client, ...rest } = options ?? {}
-  if (!isRedisClient(client)) issues.add('client', clientIssue(client))
-  checkShape(schema, rest, issues)
+  const { partitions, ...settings } = checkShape(shape, options, issues)
   issues.throwIfAny('toRedisStream')
-  const { stream, partitions } = options
+  const { stream } = settings
   return {
-    client,
-    stream,
+    ...settings,
     streams:
       partitions === undefined
         ? [stream]
         : Array.from({ length: partitions }, (_, partition) => `${stream}{${partition}}`),
-    partitionBy: options.partitionBy ?? didOf,
-    ids: options.ids ?? 'position',
-    id: options.id,
-    onDeadLetter: options.onDeadLetter,
-    format: options.format ?? 'json',
-    size: options.size ?? 500,
-    maxWaitMs: options.maxWaitMs ?? 1000,
-    capacity: options.capacity ?? 10_000,
-    maxLen: options.maxLen ?? Number.POSITIVE_INFINITY,
-    highWaterMark: options.highWaterMark ?? 100_000,
-    checkEveryMs: options.checkEveryMs ?? 1000,
-    rewrite: options.rewrite ?? 10_000,
-    timeoutMs: options.timeoutMs ?? 5000,
-    backoff: { initialDelayMs: 100, maxDelayMs: 10_000, ...options.backoff },
-    metrics$: options.metrics$,
-    log: logOf(options.log),
+    log: logOf(settings.log),
   }
 }
 

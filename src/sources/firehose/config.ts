@@ -1,11 +1,12 @@
-import * as z from 'zod/mini'
 import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../atproto/filters.js'
-import { checkRecordNames, recordsShape } from '../../atproto/records.js'
+import { recordsShape } from '../../atproto/records.js'
 import type { RecordMap } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
 import { checkSequence, type SequenceConfig, sequenceShape } from '../../live/by-sequence.js'
-import { hostsOf } from '../../live/config.js'
-import { checkShape, Issues } from '../../options/shapes.js'
+import { HOSTS, hostsOf } from '../../live/config.js'
+import { checkShape } from '../../options/check-shape.js'
+import { Issues } from '../../options/issues.js'
+import { defaultsTo, hosts } from '../../options/pieces.js'
 
 const FIREHOSE_PATH = '/xrpc/com.atproto.sync.subscribeRepos'
 
@@ -19,32 +20,32 @@ export interface FirehoseConfig<Records extends RecordMap = RecordMap>
   /**
    * A relay or a PDS, or several: a host name (`wss`, or `ws` on a loopback address), or a `ws`,
    * `wss`, `http` or `https` URL. All are read side by side, each with its own connection, position
-   * and backoff. @default 'bsky.network'
+   * and backoff.
+   * @default 'bsky.network'
    */
   readonly host?: string | readonly string[] | undefined
   /**
    * A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that
-   * fails is a reject, and is decoded at once. @default none
+   * fails is a reject, and is decoded at once.
+   * @default none
    */
   readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined
 }
 
-const schema = z.strictObject({
+const shape = {
   ...sequenceShape,
   ...eventFiltersShape,
+  host: defaultsTo(hosts(HOSTS), 'bsky.network'),
   records: recordsShape,
-})
+}
 
 /** The hosts of a config, as URLs. Throws `ConfigError` with every mistake. */
 export function checkFirehoseConfig(config: FirehoseConfig): readonly string[] {
   const issues = new Issues()
-  checkShape(schema, config, issues)
-  // What has the wrong shape cannot be looked into.
+  const sound = checkShape(shape, config, issues)
+  checkEventFilters(sound, issues)
+  const urls = hostsOf(sound.host, FIREHOSE_PATH)
+  checkSequence(sound, urls, issues)
   issues.throwIfAny('firehose$')
-  checkEventFilters(config, issues)
-  checkRecordNames(config.records, issues)
-  const hosts = hostsOf(config.host ?? 'bsky.network', FIREHOSE_PATH, issues)
-  checkSequence(config, hosts, issues)
-  issues.throwIfAny('firehose$')
-  return hosts
+  return urls
 }

@@ -1,14 +1,26 @@
 import type { Observable } from 'rxjs'
 import * as z from 'zod/mini'
-import { checkRecordNames, recordsShape } from '../../atproto/records.js'
+import { checkEventFilters } from '../../atproto/filters.js'
+import { recordsShape } from '../../atproto/records.js'
 import type { RecordMap } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
-import { type CheckpointConfig, hostsOf, type LiveConfig } from '../../live/config.js'
+import {
+  type CheckpointConfig,
+  HOSTS,
+  hostsOf,
+  type LiveConfig,
+  liveShape,
+} from '../../live/config.js'
 import { isTimeCursor } from '../../live/protocol.js'
 import type { OnCursorRefused, Start } from '../../live/resume.js'
-import { checkShape, Issues, liveShape } from '../../options/shapes.js'
+import { checkShape } from '../../options/check-shape.js'
+import { hostUrl } from '../../options/host-url.js'
+import { Issues } from '../../options/issues.js'
+import { defaultsTo, hosts, oneOf, optional, saying } from '../../options/pieces.js'
+import type { WithDefaults } from '../../options/with-defaults.js'
 import type { Compress } from './compression.js'
-import { checkFilters, filtersShape, type JetstreamFilters } from './filters.js'
+import { filtersShape, type JetstreamFilters, newFiltersShape } from './filters.js'
+import { misfitOfV2 } from './v2.js'
 import { type Wire, wireOfPath } from './wire.js'
 
 /** Where a stream starts, when no checkpoint says it. */
@@ -69,7 +81,9 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
   readonly onCursorRefused?: OnCursorRefused | undefined
   /**
    * New filters in flight: each replaces all of `collections`, `dids`, `kinds` and
-   * `maxMessageSizeBytes`. v1 tells the server, v2 dials again. @default none
+   * `maxMessageSizeBytes`. v1 tells the server, v2 dials again. An empty list of `collections` or
+   * `dids` means nobody: the connection is closed, and none is dialled until the list fills.
+   * @default none
    */
   readonly filters$?: Observable<JetstreamFilters> | undefined
   /**
@@ -81,7 +95,10 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
 
 /** A config that was checked. */
 export interface CheckedJetstreamConfig {
+  readonly config: WithDefaults<JetstreamConfig, typeof shape>
   readonly hosts: readonly [string, ...string[]]
+  /** The wire that the config asks for, or the path of a host. */
+  readonly wire: Wire | 'auto'
   /** Where the first connection starts; read at each subscription, since `{ ago }` moves. */
   readonly start: (now: number) => Start
 }
@@ -92,109 +109,109 @@ const isObservable = (value: unknown): boolean =>
   typeof (value as { subscribe?: unknown } | null)?.subscribe === 'function'
 
 const CURSOR = "must be 'live', 'oldest', a position, a Date or `{ ago: ms }`"
+const cursor = z.union(
+  [
+    z.literal(['live', 'oldest']),
+    z.int(CURSOR).check(z.gte(0, CURSOR)),
+    z.date(),
+    z.strictObject({ ago: z.number(CURSOR).check(z.gte(0, 'must not be negative')) }),
+  ],
+  CURSOR,
+)
 
-const schema = z.strictObject({
+const shape = {
   ...liveShape,
   ...filtersShape,
-  wire: z.optional(z.enum(['auto', 'v1', 'v2'], "must be 'auto', 'v1' or 'v2'")),
-  cursor: z.optional(
-    z.union(
-      [
-        z.literal(['live', 'oldest']),
-        z.int(CURSOR).check(z.gte(0, CURSOR)),
-        z.date(),
-        z.strictObject({ ago: z.number(CURSOR).check(z.gte(0, 'must not be negative')) }),
-      ],
-      CURSOR,
-    ),
+  host: defaultsTo(
+    hosts(HOSTS, (text) => wireOfPath(hostUrl(text).href)),
+    PUBLIC_HOSTS,
   ),
-  decode: z.optional(z.enum(['eager', 'lazy'], "must be 'eager' or 'lazy'")),
-  onCursorRefused: z.optional(
-    z.enum(['fail', 'oldest', 'live'], "must be 'fail', 'oldest' or 'live'"),
+  wire: defaultsTo(oneOf('auto', 'v1', 'v2'), 'auto'),
+  cursor: defaultsTo(cursor.check(saying(mistakeInCursor)), 'live'),
+  decode: defaultsTo(oneOf('eager', 'lazy'), 'eager'),
+  onCursorRefused: defaultsTo(oneOf('fail', 'oldest', 'live'), 'oldest'),
+  compress: defaultsTo(
+    z.union([z.boolean(), z.literal('auto')], "must be true, false or 'auto'"),
+    false,
   ),
-  compress: z.optional(z.union([z.boolean(), z.literal('auto')], "must be true, false or 'auto'")),
-  zstdDictionary: z.optional(
+  zstdDictionary: optional(
     z.union(
       [z.string(), z.instanceof(URL), z.instanceof(Uint8Array)],
       'must be the bytes of a dictionary, a URL or a path',
     ),
   ),
-  filters$: z.optional(z.custom(isObservable, 'must be an Observable of filters')),
+  filters$: optional(z.custom(isObservable, 'must be an Observable of filters')),
   records: recordsShape,
-})
-
-const filtersSchema = z.strictObject(filtersShape)
+}
 
 /** Throws `ConfigError` with every mistake. */
 export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamConfig {
   const issues = new Issues()
-  checkShape(schema, config, issues)
-  // What has the wrong shape cannot be looked into.
+  const sound = checkShape(shape, config, issues)
+  const urls = hostsOf(sound.host, '/')
+  const wire = wireOf(sound.wire, urls, issues)
+  checkFilters(sound, wire, issues)
   issues.throwIfAny('jetstream$')
-  checkFilters(config, issues)
-  checkRecordNames(config.records, issues)
-  const start = issues.try<(now: number) => Start>(
-    'cursor',
-    () => startOf(config.cursor ?? 'live'),
-    () => undefined,
-  )
-  const hosts = hostsOf(config.host ?? PUBLIC_HOSTS, '/', issues)
-  if (issues.all.length === 0) checkWires(hosts, config, issues)
-  issues.throwIfAny('jetstream$')
-  return { hosts, start }
+  return { config: sound, hosts: urls, wire, start: startOf(sound.cursor) }
 }
 
 /** Filters that came in flight. Throws `ConfigError`. */
-export function checkNewFilters(filters: JetstreamFilters): JetstreamFilters {
+export function checkNewFilters(filters: JetstreamFilters, wire: Wire | 'auto'): JetstreamFilters {
   const issues = new Issues()
-  checkShape(filtersSchema, filters, issues)
-  issues.throwIfAny('filters$')
-  checkFilters(filters, issues)
+  checkFilters(checkShape(newFiltersShape, filters, issues), wire, issues)
   issues.throwIfAny('filters$')
   return filters
 }
 
-function checkWires(
-  hosts: readonly string[],
-  { host, wire = 'auto' }: JetstreamConfig,
-  issues: Issues,
-): void {
-  const named = hosts.map((url, index) =>
-    issues.try(
-      typeof host === 'string' ? 'host' : `host.${index}`,
-      () => wireOfPath(url),
-      undefined,
-    ),
-  )
-  const distinct = new Set(
-    [...named, wire === 'auto' ? undefined : wire].filter((one) => one !== undefined),
-  )
+/** Adds what can never apply, and what the wire cannot do where only one may be spoken. */
+function checkFilters(filters: JetstreamFilters, wire: Wire | 'auto', issues: Issues): void {
+  checkEventFilters(filters, issues)
+  if (wire === 'v1' && filters.kinds?.includes('sync'))
+    issues.add('kinds', "can never bring 'sync': wire v1 has no such events")
+  const misfit = wire === 'v2' ? misfitOfV2(filters) : undefined
+  if (misfit !== undefined) issues.add(misfit.option, `cannot apply: ${misfit.message}`)
+}
+
+/** One endpoint that names its wire speaks for the bare hosts beside it: a list has one wire. */
+function wireOf(asked: Wire | 'auto', hosts: readonly string[], issues: Issues): Wire | 'auto' {
+  const named = hosts.map(wireOfPath).filter((wire) => wire !== undefined)
+  const distinct = new Set(asked === 'auto' ? named : [...named, asked])
   if (distinct.size > 1)
     issues.add(
       'host',
-      `names endpoints of wire v1 and v2 (\`wire\`: ${wire}); a position of one means nothing to the other`,
+      `names endpoints of wire v1 and v2 (\`wire\`: ${asked}); ` +
+        'a position of one means nothing to the other',
     )
+  return distinct.size === 1 ? ([...distinct][0] ?? 'auto') : 'auto'
 }
 
 const DAY_MS = 86_400_000
+// The clocks of two machines differ by seconds. A date of tomorrow is a mistake.
+const CLOCK_SKEW_MS = 60_000
+
+function mistakeInCursor(cursor: CursorStart): string | undefined {
+  if (cursor instanceof Date)
+    return cursor.getTime() > Date.now() + CLOCK_SKEW_MS
+      ? `lies in the future: ${cursor.toISOString()}`
+      : undefined
+  // What is no position at all is said already.
+  if (typeof cursor !== 'number' || !Number.isSafeInteger(cursor)) return undefined
+  // Servers take these for sequence numbers of the future, and start at the live end in silence.
+  if (cursor > 1e12 && !isTimeCursor(cursor))
+    return (
+      `must be unix microseconds or a sequence number; ` +
+      `${cursor} looks like milliseconds: pass a Date`
+    )
+  return cursor > (Date.now() + DAY_MS) * 1000
+    ? `must be unix microseconds; ${cursor} lies in the future`
+    : undefined
+}
 
 function startOf(cursor: CursorStart): (now: number) => Start {
   if (cursor === 'live') return () => undefined
-  if (cursor === 'oldest') return () => 'oldest'
-  if (cursor instanceof Date) {
-    if (cursor.getTime() > Date.now())
-      throw new Error(`lies in the future: ${cursor.toISOString()}`)
-    return () => cursor.getTime() * 1000
-  }
-  if (typeof cursor === 'object') return (now) => Math.round((now - cursor.ago) * 1000)
-  // Servers take these for sequence numbers of the future, and answer with the live end, in
-  // silence.
-  if (cursor > 1e12 && !isTimeCursor(cursor)) {
-    throw new Error(
-      `must be unix microseconds or a sequence number; ${cursor} looks like milliseconds: pass a Date`,
-    )
-  }
-  if (cursor > (Date.now() + DAY_MS) * 1000)
-    throw new Error(`must be unix microseconds; ${cursor} lies in the future`)
-  return () => cursor
+  if (cursor === 'oldest' || typeof cursor === 'number') return () => cursor
+  if (!(cursor instanceof Date)) return (now) => Math.round((now - cursor.ago) * 1000)
+  // What lies a little ahead is now: a server would refuse it, or start elsewhere.
+  const position = Math.min(cursor.getTime(), Date.now()) * 1000
+  return () => position
 }

@@ -1,45 +1,67 @@
-import * as z from 'zod/mini'
-import { checkEventFilters, type EventFilters, eventFiltersShape } from '../../atproto/filters.js'
-import type { Issues } from '../../options/shapes.js'
+import {
+  type EventFilters,
+  eventFiltersShape,
+  filterLists,
+  notEmpty,
+} from '../../atproto/filters.js'
+import { finiteCount, optional, saying } from '../../options/pieces.js'
 
 /**
- * What a stream is limited to. The filters are ANDed; what is left out, or an empty list, limits
- * nothing.
+ * What a stream is limited to. The filters are ANDed; one that is absent limits nothing. In
+ * `filters$` an empty list means nobody: the connection is closed, and none is dialled until the
+ * list fills.
  */
 export interface JetstreamFilters extends EventFilters {
   /**
-   * NSIDs, or prefixes such as `app.bsky.feed.*`: at most 100. Limits commits, and nothing else.
+   * NSIDs, or prefixes such as `app.bsky.feed.*`: at most 100. Limits commits, and nothing else. An
+   * empty list is refused at the call.
    * @default all
    */
   readonly collections?: readonly string[] | undefined
-  /** At most 10,000 repositories, for events of every kind. @default all */
+  /**
+   * At most 10,000 repositories, for events of every kind. An empty list is refused at the call.
+   * @default all
+   */
   readonly dids?: readonly string[] | undefined
-  /** Have the server leave out longer events, in silence. @default no limit */
+  /**
+   * The largest event to send, in bytes: the server leaves out longer ones, in silence.
+   * @default no limit
+   */
   readonly maxMessageSizeBytes?: number | undefined
 }
 
+// What servers take.
 const MAX_COLLECTIONS = 100
 const MAX_DIDS = 10_000
 
-export const filtersShape = {
-  ...eventFiltersShape,
-  maxMessageSizeBytes: z.optional(
-    z.int('must be a whole number').check(z.positive('must be above 0')),
-  ),
+/** Servers count what stands twice once. */
+const atMost = (most: number) =>
+  saying<readonly string[]>((list) => {
+    const { size } = new Set(list)
+    return size > most ? `has ${size} entries; servers take ${most}` : undefined
+  })
+
+const collections = filterLists.collections.check(atMost(MAX_COLLECTIONS))
+const dids = filterLists.dids.check(atMost(MAX_DIDS))
+
+/** Filters in flight, whose lists may be empty: see {@link matchesNobody}. */
+export const newFiltersShape = {
+  collections: optional(collections),
+  dids: optional(dids),
+  kinds: eventFiltersShape.kinds,
+  maxMessageSizeBytes: optional(finiteCount),
 }
 
-/** Adds what a server would refuse. */
-export function checkFilters(filters: JetstreamFilters, issues: Issues): void {
-  checkEventFilters(filters, issues)
-  const [distinctCollections, distinctDids] = [
-    new Set(filters.collections).size,
-    new Set(filters.dids).size,
-  ]
-  if (distinctCollections > MAX_COLLECTIONS)
-    issues.add('collections', `has ${distinctCollections} entries; servers take ${MAX_COLLECTIONS}`)
-  if (distinctDids > MAX_DIDS)
-    issues.add('dids', `has ${distinctDids} entries; servers take ${MAX_DIDS}`)
+/** The filters of a config. */
+export const filtersShape = {
+  ...newFiltersShape,
+  collections: optional(collections.check(notEmpty)),
+  dids: optional(dids.check(notEmpty)),
 }
+
+/** A list that came in flight and is empty: nobody is to be followed for now. */
+export const matchesNobody = ({ collections, dids }: JetstreamFilters): boolean =>
+  collections?.length === 0 || dids?.length === 0
 
 /** The size limit of one connection. */
 export function largest(

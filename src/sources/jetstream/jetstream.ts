@@ -8,8 +8,8 @@ import { live } from '../../live/live.js'
 import { Compressions } from './compression.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import { eager, lazy } from './decoding.js'
-import type { JetstreamFilters } from './filters.js'
-import { type Wire, WireNegotiation, wireOfPath } from './wire.js'
+import { type JetstreamFilters, matchesNobody } from './filters.js'
+import { WireNegotiation } from './wire.js'
 
 /**
  * Reads a Jetstream: everything that happens on the network, as events.
@@ -37,26 +37,21 @@ import { type Wire, WireNegotiation, wireOfPath } from './wire.js'
 export function jetstream$<Records extends RecordMap = RecordMap>(
   config: JetstreamConfig<Records> = {},
 ): Observable<JetstreamEvent<Records>> {
-  const plain = config as JetstreamConfig
-  const { hosts, start } = checkJetstreamConfig(plain)
-  const options = liveOptions(config, hosts)
-  const compressions = new Compressions(config.compress ?? false, config.zstdDictionary)
-  const wires = new WireNegotiation(wireOf(config, hosts), compressions, {
+  const { config: plain, hosts, wire, start } = checkJetstreamConfig(config as JetstreamConfig)
+  const options = liveOptions(plain, hosts)
+  const compressions = new Compressions(plain.compress, plain.zstdDictionary)
+  const wires = new WireNegotiation(wire, compressions, {
     maxFrameBytes: options.maxFrameBytes,
-    decoding: (config.decode === 'lazy' ? lazy : eager)(
+    decoding: (plain.decode === 'lazy' ? lazy : eager)(
       recordChecker(plain.records as Schemas | undefined),
     ),
   })
-  const checkpoint = checkpointOptions(config.checkpoint)
+  const checkpoint = checkpointOptions(plain.checkpoint)
   // A position means nothing on another wire or host, or under another filter.
-  const key = [
-    `jetstream/${config.wire ?? 'auto'}`,
-    ...[...hosts].sort(),
-    ...filtersKey(config),
-  ].join(' ')
-  const onCursorRefused = config.onCursorRefused ?? 'oldest'
+  const key = [`jetstream/${plain.wire}`, ...[...hosts].sort(), ...filtersKey(plain)].join(' ')
+  const { onCursorRefused } = plain
   const events$ = defer(() => {
-    let filters: JetstreamFilters = config
+    let filters: JetstreamFilters = plain
     const positions = {
       start: start(asyncScheduler.now()),
       onCursorRefused,
@@ -67,23 +62,17 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
     return live<JetstreamEvent>({
       options,
       protocol: (host) => {
+        if (matchesNobody(filters)) return of(undefined)
         const protocol = wires.protocol(host, filters)
         return protocol instanceof Promise ? protocol : of(protocol)
       },
       progress: (gaps, context) => new CursorProgress(positions, gaps, context),
-      changes$: (config.filters$ ?? EMPTY).pipe(
+      changes$: (plain.filters$ ?? EMPTY).pipe(
         tap((changed) => {
-          filters = checkNewFilters(changed)
+          filters = checkNewFilters(changed, wire)
         }),
       ),
     })
   })
   return events$ as Observable<JetstreamEvent<Records>>
 }
-
-/** One endpoint that names its wire speaks for the bare hosts beside it: a list has one wire. */
-const wireOf = (
-  { wire = 'auto' }: { readonly wire?: Wire | 'auto' | undefined },
-  hosts: readonly string[],
-): Wire | 'auto' =>
-  wire === 'auto' ? (hosts.map(wireOfPath).find((named) => named !== undefined) ?? 'auto') : wire

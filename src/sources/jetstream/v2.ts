@@ -1,4 +1,4 @@
-import { FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
+import { type ConfigIssue, FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { Layout } from '../../internal/bounded-json.js'
 import { hasMore } from '../../internal/has-more.js'
@@ -36,16 +36,8 @@ export function v2(
   const { maxFrameBytes, decoding } = options
   const { decoder, status } = options.compression
   const query = queryOf(filters)
-  if (query.length > MAX_FILTERS) {
-    throw new WireError(
-      `wire v2 takes ${MAX_FILTERS} filters in all, not ${query.length}; set \`wire: 'v1'\`, or list fewer \`dids\``,
-    )
-  }
-  const short = filters.collections?.find(isShort)
-  if (short !== undefined)
-    throw new WireError(
-      `wire v2 takes no prefix of one label, such as ${short}; set \`wire: 'v1'\`, or write two`,
-    )
+  const misfit = misfitOfV2(filters)
+  if (misfit !== undefined) throw new WireError(misfit.message)
 
   return {
     host,
@@ -97,9 +89,26 @@ function floorOf(message: string): number | undefined {
   return floor === undefined ? undefined : Number(floor)
 }
 
-/** Whether wire v2 can be asked for the filters; wire v1 takes all of them. */
-export const fitsV2 = (filters: JetstreamFilters): boolean =>
-  queryOf(filters).length <= MAX_FILTERS && !filters.collections?.some(isShort)
+/** Why wire v2 cannot be asked for the filters; wire v1 takes all of them. */
+export function misfitOfV2(filters: JetstreamFilters): ConfigIssue | undefined {
+  const short = filters.collections?.findIndex(isShort) ?? -1
+  if (short >= 0)
+    return {
+      option: `collections.${short}`,
+      message:
+        `wire v2 takes no prefix of one label, such as ${filters.collections?.[short]}; ` +
+        "set `wire: 'v1'`, or write two",
+    }
+  const { length } = queryOf(filters)
+  if (length > MAX_FILTERS)
+    return {
+      option: 'dids',
+      message:
+        `wire v2 takes ${MAX_FILTERS} filters in all, not ${length}; ` +
+        "set `wire: 'v1'`, or list fewer `dids`",
+    }
+  return undefined
+}
 
 /** `app.*`: the head of a prefix must be the beginning of an NSID there, which has two labels. */
 const isShort = (collection: string): boolean =>

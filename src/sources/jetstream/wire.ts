@@ -5,7 +5,7 @@ import { ProbeEnded, Redial } from '../../live/protocol.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'
-import { fitsV2, V2_PATH, v2 } from './v2.js'
+import { misfitOfV2, V2_PATH, v2 } from './v2.js'
 
 export type Wire = 'v1' | 'v2'
 
@@ -56,7 +56,7 @@ export class WireNegotiation {
     const wire =
       wireOfPath(host) ??
       (this.asked === 'auto'
-        ? (this.#known.get(host) ?? (fitsV2(filters) ? 'v2' : 'v1'))
+        ? (this.#known.get(host) ?? (misfitOfV2(filters) === undefined ? 'v2' : 'v1'))
         : this.asked)
     const compression = this.compressions[wire](host)
     const made = (ready: Compression) =>
@@ -100,7 +100,9 @@ export class WireNegotiation {
       ...protocol,
       hello: (request) => this.#proven(host, 'v1') ?? protocol.hello?.(request),
       refused: (error) =>
-        isOpaque(error) && fitsV2(filters) ? this.#tryOther(host, 'v2') : undefined,
+        isOpaque(error) && misfitOfV2(filters) === undefined
+          ? this.#tryOther(host, 'v2')
+          : undefined,
     }
   }
 

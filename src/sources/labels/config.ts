@@ -1,7 +1,8 @@
-import * as z from 'zod/mini'
 import { checkSequence, type SequenceConfig, sequenceShape } from '../../live/by-sequence.js'
 import { hostsOf } from '../../live/config.js'
-import { checkShape, Issues } from '../../options/shapes.js'
+import { checkShape } from '../../options/check-shape.js'
+import { Issues } from '../../options/issues.js'
+import { hosts } from '../../options/pieces.js'
 import { LABELS_PATH } from './protocol.js'
 
 /** Which labelers to read, and from where. */
@@ -17,18 +18,14 @@ export interface LabelsConfig extends Omit<SequenceConfig, 'host'> {
 
 const HOST = 'must name a labeler, or several, such as mod.bsky.app'
 
-const schema = z.strictObject({
-  ...sequenceShape,
-  host: z.union([z.string(), z.array(z.string()).check(z.minLength(1, HOST))], HOST),
-})
+const shape = { ...sequenceShape, host: hosts(HOST) }
 
 /** The hosts of a config, as URLs. Throws `ConfigError` with every mistake. */
 export function checkLabelsConfig(config: LabelsConfig): readonly string[] {
   const issues = new Issues()
-  checkShape(schema, config, issues)
+  const sound = checkShape(shape, config, issues)
+  const urls = hostsOf(sound.host ?? [], LABELS_PATH)
+  checkSequence(sound, urls, issues)
   issues.throwIfAny('labels$')
-  const hosts = hostsOf(config.host, LABELS_PATH, issues)
-  checkSequence(config, hosts, issues)
-  issues.throwIfAny('labels$')
-  return hosts
+  return urls
 }

@@ -4,9 +4,25 @@ import type { Gap } from '../../delivery/gaps.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
 import type { RejectedFrame } from '../../delivery/rejects.js'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
-import type { BackoffOptions } from '../../options/backoff.js'
-import { checkShape, Issues, logOption, observer, shown } from '../../options/shapes.js'
-import { clientIssue, isRedisClient, type RedisClient } from '../../redis-client/client.js'
+import { type BackoffOptions, backoff } from '../../options/backoff.js'
+import { checkShape } from '../../options/check-shape.js'
+import { Issues } from '../../options/issues.js'
+import {
+  defaultsTo,
+  delay,
+  finiteCount,
+  log,
+  milliseconds,
+  name,
+  observer,
+  oneOf,
+  optional,
+  renamedTo,
+} from '../../options/pieces.js'
+import { shown } from '../../options/shown.js'
+import type { WithDefaults } from '../../options/with-defaults.js'
+import type { RedisClient } from '../../redis-client/client.js'
+import { partitionCount, redisClient } from '../../redis-client/options.js'
 import type { EntryFormat, EntryFormatName } from '../../redis-entries/entry-format.js'
 import { formatOf } from '../../redis-entries/format.js'
 
@@ -45,10 +61,11 @@ export interface RedisStreamConfig {
   /** How many entries one read takes at most. @default 500 */
   readonly batchSize?: number | undefined
   /**
-   * How many entries of a stream (or of each partition) this process has at once, read and not
-   * acked. @default 1000
+   * How many entries of a stream (or of each partition) this process may have pending: read, and
+   * not yet acked.
+   * @default 1000
    */
-  readonly maxInHand?: number | undefined
+  readonly maxPending?: number | undefined
   /** How long a read waits for something to come, in milliseconds. @default 5000 */
   readonly blockMs?: number | undefined
   /** How often an entry is delivered before it is given up. @default 5 */
@@ -104,113 +121,67 @@ export interface RedisStreamConfig {
   readonly log?: false | Logger | undefined
 }
 
-/** The config, checked, with its defaults. */
-export interface StreamOptions {
-  readonly stream: string
-  readonly group: string
-  readonly consumer: string
-  readonly from: string
-  readonly format: EntryFormat
-  readonly partitions: number | undefined
-  readonly batchSize: number
-  readonly maxInHand: number
-  readonly blockMs: number
-  readonly maxDeliveries: number
-  readonly backoff: BackoffOptions
-  deadLetter(stream: string): string | undefined
-  readonly claimIdleMs: number
-  readonly leaseMs: number
-  readonly lingerMs: number
-  readonly reconnect: BackoffOptions
-  readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
-  readonly rejects: Partial<Observer<RejectedFrame>> | undefined
-  readonly gaps: Partial<Observer<Gap>> | undefined
-  readonly log: Log
-}
-
-// Above it a timer fires at once.
-const LONGEST_MS = 2 ** 31 - 1
-const name = z.string('must be a string').check(z.minLength(1, 'must not be empty'))
-const count = z
-  .int('must be a whole number above 0')
-  .check(z.gte(1, 'must be a whole number above 0'))
-const milliseconds = z
-  .number('must be a number of milliseconds')
-  .check(z.gte(1, 'must be at least 1'), z.lte(LONGEST_MS, 'is too long'))
-const delayMs = z
-  .number('must be a number of milliseconds')
-  .check(z.gte(0, 'must not be negative'), z.lte(LONGEST_MS, 'is too long'))
-const backoff = z.strictObject({
-  initialDelayMs: z.optional(delayMs),
-  maxDelayMs: z.optional(delayMs),
-  multiplier: z.optional(z.number('must be a number').check(z.gte(1, 'must be at least 1'))),
-  jitter: z.optional(z.enum(['full', 'none'], "must be 'full' or 'none'")),
-  random: z.optional(
-    z.custom<() => number>((value) => typeof value === 'function', 'must be a function'),
-  ),
-})
-
-const schema = z.strictObject({
+const shape = {
+  client: redisClient,
   stream: name,
   group: name,
   consumer: name,
-  from: z.optional(
+  from: defaultsTo(
     z
       .string('must be a string')
       .check(z.regex(/^(oldest|new|\d+(-\d+)?)$/, "must be 'oldest', 'new' or the id of an entry")),
+    'oldest',
   ),
-  format: z.optional(z.enum(['json', 'rsky'], "must be 'json' or 'rsky'")),
-  partitions: z.optional(count),
-  batchSize: z.optional(count),
-  maxInHand: z.optional(count),
-  blockMs: z.optional(milliseconds),
-  maxDeliveries: z.optional(count),
-  backoff: z.optional(backoff),
-  deadLetter: z.optional(
-    z.union([name, z.literal(false)], 'must be the key of a stream, or false'),
-  ),
-  claimIdleMs: z.optional(milliseconds),
-  leaseMs: z.optional(milliseconds),
-  lingerMs: z.optional(delayMs),
-  reconnect: z.optional(backoff),
-  metrics$: z.optional(observer()),
-  rejects: z.optional(observer()),
-  gaps: z.optional(observer()),
-  log: z.optional(logOption),
-})
+  format: defaultsTo(oneOf('json', 'rsky'), 'json'),
+  partitions: optional(partitionCount),
+  batchSize: defaultsTo(finiteCount, 500),
+  maxPending: defaultsTo(finiteCount, 1000),
+  blockMs: defaultsTo(milliseconds, 5000),
+  maxDeliveries: defaultsTo(finiteCount, 5),
+  backoff: backoff(),
+  deadLetter: optional(z.union([name, z.literal(false)], 'must be the key of a stream, or false')),
+  claimIdleMs: defaultsTo(milliseconds, 60_000),
+  leaseMs: defaultsTo(milliseconds, 15_000),
+  lingerMs: defaultsTo(delay, 10_000),
+  reconnect: backoff({ initialDelayMs: 250, maxDelayMs: 10_000 }),
+  metrics$: optional(observer),
+  rejects: optional(observer),
+  gaps: optional(observer),
+  log: optional(log),
+}
+
+type FilledConfig = WithDefaults<RedisStreamConfig, typeof shape>
+
+/** The config with its defaults, as the consumer reads it. */
+export interface StreamOptions
+  extends Omit<FilledConfig, 'client' | 'format' | 'deadLetter' | 'log'> {
+  readonly format: EntryFormat
+  deadLetter(stream: string): string | undefined
+  readonly log: Log
+}
 
 /** Throws `ConfigError` with every mistake. */
 export function streamOptions(config: RedisStreamConfig): StreamOptions {
   const issues = new Issues()
-  const { client, ...rest } = config ?? {}
-  // Checked apart: a client may hold a password, which no message shows.
-  if (!isRedisClient(client)) issues.add('client', clientIssue(client))
-  checkShape(schema, rest, issues)
-  const { stream, deadLetter, partitions, leaseMs = 15_000, blockMs = 5000 } = config ?? {}
+  const known = { ...shape, maxInHand: renamedTo('maxPending') }
+  const sound = checkShape(known, config, issues)
+  const { client: _client, stream, deadLetter, partitions, leaseMs, ...options } = sound
   if (deadLetter === stream && typeof stream === 'string')
     issues.add('deadLetter', `must be another stream than ${shown(stream)}`)
   issues.throwIfAny('redisStream$')
+  // A read that waits longer than a lease would not notice its loss.
+  const blockMs =
+    partitions === undefined ? options.blockMs : Math.min(options.blockMs, leaseMs / 3)
   return {
+    ...options,
     stream,
-    group: config.group,
-    consumer: config.consumer,
-    from: config.from ?? 'oldest',
-    format: formatOf(config.format ?? 'json'),
     partitions,
-    batchSize: config.batchSize ?? 500,
-    maxInHand: config.maxInHand ?? 1000,
-    // A read that waits longer than a lease would not notice its loss.
-    blockMs: Math.ceil(partitions === undefined ? blockMs : Math.min(blockMs, leaseMs / 3)),
-    maxDeliveries: config.maxDeliveries ?? 5,
-    backoff: config.backoff ?? {},
+    format: formatOf(options.format),
     deadLetter: (key) => (deadLetter === false ? undefined : (deadLetter ?? `${key}:dead`)),
-    claimIdleMs: Math.ceil(config.claimIdleMs ?? 60_000),
+    // Redis takes whole milliseconds, and not 0 for "at once".
+    blockMs: Math.ceil(blockMs),
+    claimIdleMs: Math.ceil(options.claimIdleMs),
     leaseMs: Math.ceil(leaseMs),
-    lingerMs: config.lingerMs ?? 10_000,
-    reconnect: { initialDelayMs: 250, maxDelayMs: 10_000, ...config.reconnect },
-    metrics$: config.metrics$,
-    rejects: config.rejects,
-    gaps: config.gaps,
-    log: logOf(config.log),
+    log: logOf(options.log),
   }
 }

@@ -170,14 +170,14 @@ export class Reader {
   // --- Bounds ---
 
   get #free(): number {
-    return this.session.options.maxInHand - this.pending.size
+    return this.session.options.maxPending - this.pending.size
   }
 
   /** Room for a whole batch, or for half of the bound: many small reads would cost more. */
   get #hasRoomNow(): boolean {
-    const { batchSize, maxInHand } = this.session.options
+    const { batchSize, maxPending } = this.session.options
     const isPaused = this.deliveries.stream.isPaused
-    return !isPaused && this.#free >= Math.min(batchSize, Math.ceil(maxInHand / 2))
+    return !isPaused && this.#free >= Math.min(batchSize, Math.ceil(maxPending / 2))
   }
 
   get #wanted(): number {

@@ -1,14 +1,23 @@
 import type { BehaviorSubject } from 'rxjs'
-import * as z from 'zod/mini'
 import type { CheckpointOptions } from '../../delivery/checkpoint.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
 import { IN_BROWSER } from '../../internal/in-browser.js'
 import { type Log, logOf } from '../../internal/log.js'
-import type { ReconnectOptions } from '../../live/attempts.js'
-import { type CheckpointConfig, checkpointOptions, hostsOf } from '../../live/config.js'
+import { type CheckpointConfig, checkpointOptions, HOSTS, hostsOf } from '../../live/config.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from '../../live/each-host.js'
-import { checkShape, Issues } from '../../options/shapes.js'
-import { VERSION } from '../../version.js'
+import { checkShape } from '../../options/check-shape.js'
+import { Issues } from '../../options/issues.js'
+import {
+  count,
+  countUpTo,
+  defaultsTo,
+  hosts,
+  milliseconds,
+  name,
+  oneOf,
+  optional,
+} from '../../options/pieces.js'
+import type { WithDefaults } from '../../options/with-defaults.js'
 import type { RequestOptions } from './fetch-page.js'
 import type { ListingPosition } from './position.js'
 
@@ -47,68 +56,66 @@ export interface ListReposConfig
   readonly maxPageBytes?: number | undefined
 }
 
-/** What one listing knows of its config, defaults filled in. */
-export interface ListingOptions {
-  /** The endpoint, an `http` or `https` URL. */
-  readonly host: string
-  readonly limit: number
-  readonly cursor: string | undefined
-  readonly checkpoint: CheckpointOptions<ListingPosition> | undefined
-  readonly onCompleted: 'complete' | 'restart'
-  readonly reconnect: ReconnectOptions
-  readonly request: RequestOptions
-  readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
-  readonly rejects: EachHostConfig['rejects']
-  readonly gaps: EachHostConfig['gaps']
-  readonly log: Log
+const PATH = '/xrpc/com.atproto.sync.listRepos'
+const { reconnect, headers, userAgent, metrics$, rejects, gaps, log, checkpoint } = eachHostShape
+const shape = {
+  host: defaultsTo(hosts(HOSTS), 'relay1.us-east.bsky.network'),
+  reconnect,
+  headers,
+  userAgent,
+  metrics$,
+  rejects,
+  gaps,
+  log,
+  checkpoint,
+  limit: defaultsTo(countUpTo(1000), 1000),
+  cursor: optional(name),
+  onCompleted: defaultsTo(oneOf('complete', 'restart'), 'complete'),
+  timeoutMs: defaultsTo(milliseconds, 30_000),
+  maxPageBytes: defaultsTo(count, 5 * 1024 * 1024),
 }
 
-const PATH = '/xrpc/com.atproto.sync.listRepos'
-const LIMIT = 'must be a whole number from 1 to 1000'
-const POSITIVE_MS = eachHostShape.connectTimeoutMs
+type FilledConfig = WithDefaults<ListReposConfig, typeof shape>
 
-const schema = z.strictObject({
-  host: eachHostShape.host,
-  reconnect: eachHostShape.reconnect,
-  headers: eachHostShape.headers,
-  userAgent: eachHostShape.userAgent,
-  metrics$: eachHostShape.metrics$,
-  rejects: eachHostShape.rejects,
-  gaps: eachHostShape.gaps,
-  log: eachHostShape.log,
-  checkpoint: eachHostShape.checkpoint,
-  limit: z.optional(z.int(LIMIT).check(z.gte(1, LIMIT), z.lte(1000, LIMIT))),
-  cursor: z.optional(z.string('must be a string').check(z.minLength(1, 'must not be empty'))),
-  onCompleted: z.optional(z.enum(['complete', 'restart'], "must be 'complete' or 'restart'")),
-  timeoutMs: POSITIVE_MS,
-  maxPageBytes: eachHostShape.maxFrameBytes,
-})
+/** What one listing knows of its config. */
+export interface ListingOptions
+  extends Pick<
+    FilledConfig,
+    'limit' | 'cursor' | 'onCompleted' | 'reconnect' | 'rejects' | 'gaps'
+  > {
+  /** The endpoint, an `http` or `https` URL. */
+  readonly host: string
+  readonly checkpoint: CheckpointOptions<ListingPosition> | undefined
+  readonly request: RequestOptions
+  /** That of this host. */
+  readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
+  readonly log: Log
+}
 
 /** Throws `ConfigError` with every mistake. */
 export function checkListReposConfig(config: ListReposConfig): readonly ListingOptions[] {
   const issues = new Issues()
-  checkShape(schema, config, issues)
-  issues.throwIfAny('listRepos$')
-  const hosts = hostsOf(config.host ?? 'relay1.us-east.bsky.network', PATH, issues)
-  checkEachHost(config, hosts, issues)
-  if (hosts.length > 1 && config.cursor !== undefined)
+  const sound = checkShape(shape, config, issues)
+  const urls = hostsOf(sound.host, PATH)
+  checkEachHost(sound, urls, issues)
+  if (urls.length > 1 && sound.cursor !== undefined)
     issues.add('cursor', 'means something to one host alone, and there are several')
   issues.throwIfAny('listRepos$')
   // A host is read as that of a stream; what is spoken to it here is HTTP.
-  return hosts.map((host) => optionsOf(config, host.replace(/^ws/, 'http')))
+  return urls.map((url) => optionsOf(sound, url.replace(/^ws/, 'http')))
 }
 
-const optionsOf = (config: ListReposConfig, host: string): ListingOptions => ({
+const optionsOf = (config: FilledConfig, host: string): ListingOptions => ({
   host,
-  limit: config.limit ?? 1000,
+  limit: config.limit,
   cursor: config.cursor,
   checkpoint: checkpointOptions(config.checkpoint),
-  onCompleted: config.onCompleted ?? 'complete',
-  reconnect: config.reconnect ?? {},
+  onCompleted: config.onCompleted,
+  reconnect: config.reconnect,
   request: {
     headers: headersOf(config),
-    timeoutMs: config.timeoutMs ?? 30_000,
-    maxPageBytes: config.maxPageBytes ?? 5 * 1024 * 1024,
+    timeoutMs: config.timeoutMs,
+    maxPageBytes: config.maxPageBytes,
   },
   metrics$: typeof config.metrics$ === 'function' ? config.metrics$(host) : config.metrics$,
   rejects: config.rejects,
@@ -117,7 +124,7 @@ const optionsOf = (config: ListReposConfig, host: string): ListingOptions => ({
 })
 
 /** A browser says itself what it is, and would ask the server first whether we may. */
-const headersOf = ({ headers, userAgent }: ListReposConfig): Readonly<Record<string, string>> => ({
-  ...(IN_BROWSER ? {} : { 'user-agent': userAgent ?? `rxjs-atproto/${VERSION}` }),
+const headersOf = ({ headers, userAgent }: FilledConfig): Readonly<Record<string, string>> => ({
+  ...(IN_BROWSER ? {} : { 'user-agent': userAgent }),
   ...headers,
 })

@@ -1,22 +1,30 @@
-import * as z from 'zod/mini'
 import { isDid } from '../../atproto/syntax.js'
 import { ConfigError, ConnectError, RefusedError, RequestTimeoutError } from '../../errors.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
-import { hostUrl } from '../../live/host.js'
-import { checkShape, Issues, shown } from '../../options/shapes.js'
+import { checkShape } from '../../options/check-shape.js'
+import { hostUrl } from '../../options/host-url.js'
+import { Issues } from '../../options/issues.js'
+import { defaultsTo, milliseconds } from '../../options/pieces.js'
+import { shown } from '../../options/shown.js'
 import { readRefusal } from '../../socket/refusal.js'
 import { authorization, type TapServer, tapServerShape } from './config.js'
 
 /** Which Tap server {@link tapAdmin} controls. */
 export interface TapAdminConfig extends TapServer {
-  /** How long a request may take, in milliseconds. @default 30_000 */
+  /**
+   * How long a request may take, in milliseconds.
+   * @default 30_000
+   */
   readonly timeoutMs?: number | undefined
 }
 
 /** What may be said with each request. */
 export interface TapRequestOptions {
-  /** Aborts the request; the promise then rejects with the signal's reason. @default none */
+  /**
+   * Aborts the request; the promise then rejects with the signal's reason.
+   * @default none
+   */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -69,10 +77,8 @@ export interface TapAdmin {
 
 export const tapAdminShape = {
   ...tapServerShape,
-  timeoutMs: z.optional(z.number('must be a number').check(z.positive('must be above 0'))),
+  timeoutMs: defaultsTo(milliseconds, 30_000),
 }
-
-const schema = z.strictObject(tapAdminShape)
 
 // More than 3,640 in one request are a 500 on SQLite, and none of them is stored.
 const MAX_DIDS = 1000
@@ -145,12 +151,10 @@ type Requester = (
 
 function requester(config: TapAdminConfig): Requester {
   const issues = new Issues()
-  checkShape(schema, config, issues)
+  const { host, adminPassword, timeoutMs } = checkShape(tapAdminShape, config, issues)
   issues.throwIfAny('tapAdmin')
-  const base = issues.try('host', () => baseOf(config.host ?? 'localhost:2480'), '')
-  issues.throwIfAny('tapAdmin')
-  const { timeoutMs = 30_000 } = config
-  const headers = { 'content-type': 'application/json', ...authorization(config.adminPassword) }
+  const base = baseOf(host)
+  const headers = { 'content-type': 'application/json', ...authorization(adminPassword) }
   return async (method, path, options, dids) => {
     const name = `${method} ${path}${dids === undefined ? '' : ` (${namesOf(dids)})`}`
     const timeout = AbortSignal.timeout(timeoutMs)

@@ -1,6 +1,9 @@
 import * as z from 'zod/mini'
-import { hostsOf, type LiveConfig } from '../../live/config.js'
-import { checkShape, Issues, liveShape } from '../../options/shapes.js'
+import { type LiveConfig, liveShape } from '../../live/config.js'
+import { checkShape } from '../../options/check-shape.js'
+import { Issues } from '../../options/issues.js'
+import { count, defaultsTo, delay, host, oneOf, optional } from '../../options/pieces.js'
+import type { WithDefaults } from '../../options/with-defaults.js'
 
 /** How to reach a Tap server, for the stream and for {@link tapAdmin}. */
 export interface TapServer {
@@ -40,33 +43,33 @@ export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
   readonly onReject?: 'ack' | 'leave' | undefined
 }
 
-/** Where a Tap needs others than the {@link LiveConfig} has. */
-export const TAP_DEFAULTS = { pauseCloseMs: 600_000, maxFrameBytes: 16 * 1024 * 1024 } as const
+const TAP_HOST = 'localhost:2480'
 
-const password = z.optional(z.string('must be a string'))
-
-/** A mistake in a password must not show it. */
+/** The options of {@link TapServer}. */
 export const tapServerShape = {
-  host: z.optional(z.string('must be a host name or a URL')),
-  adminPassword: password,
+  host: defaultsTo(host('must be a host name or a URL'), TAP_HOST),
+  adminPassword: optional(z.string('must be a string')),
 }
 
-const { checkpoint: _checkpoint, host: _host, ...shared } = liveShape
-const schema = z.strictObject({
+const { checkpoint: _checkpoint, ...shared } = liveShape
+const shape = {
   ...shared,
   ...tapServerShape,
-  ack: z.optional(z.enum(['done', 'receipt', 'none'], "must be 'done', 'receipt' or 'none'")),
-  onReject: z.optional(z.enum(['ack', 'leave'], "must be 'ack' or 'leave'")),
-})
+  pauseCloseMs: defaultsTo(delay, 600_000),
+  maxFrameBytes: defaultsTo(count, 16 * 1024 * 1024),
+  ack: defaultsTo(oneOf('done', 'receipt', 'none'), 'done'),
+  onReject: defaultsTo(oneOf('ack', 'leave'), 'leave'),
+}
+
+/** The options of a stream, with their defaults. */
+export type TapOptions = WithDefaults<TapConfig, typeof shape>
 
 /** Throws `ConfigError` with every mistake. */
-export function checkTapConfig(config: TapConfig): readonly [string, ...string[]] {
+export function checkTapConfig(config: TapConfig): TapOptions {
   const issues = new Issues()
-  checkShape(schema, config, issues)
+  const options = checkShape(shape, config, issues)
   issues.throwIfAny('tap$')
-  const hosts = hostsOf(config.host ?? 'localhost:2480', '/channel', issues)
-  issues.throwIfAny('tap$')
-  return hosts
+  return options
 }
 
 /**

@@ -1,8 +1,10 @@
 import { defer, finalize, from, type Observable } from 'rxjs'
 import * as z from 'zod/mini'
-import { isDid } from '../../atproto/syntax.js'
-import { hostUrl } from '../../live/host.js'
-import { checkShape, Issues, shown } from '../../options/shapes.js'
+import { filterLists } from '../../atproto/filters.js'
+import { checkShape } from '../../options/check-shape.js'
+import { Issues } from '../../options/issues.js'
+import { defaultsTo, milliseconds } from '../../options/pieces.js'
+import type { WithDefaults } from '../../options/with-defaults.js'
 import { type TapAdminConfig, tapAdmin, tapAdminShape } from './admin.js'
 import { type AskForRepo, repoChanges, type TapRepoChange } from './repo-changes.js'
 
@@ -10,23 +12,18 @@ import { type AskForRepo, repoChanges, type TapRepoChange } from './repo-changes
 export interface TapReposConfig extends TapAdminConfig {
   /** The repositories. They need not be tracked: one that is not has the state `'untracked'`. */
   readonly dids: readonly string[]
-  /** How often each is looked at, in milliseconds. @default 60_000 */
+  /**
+   * How often each is looked at, in milliseconds.
+   * @default 60_000
+   */
   readonly everyMs?: number | undefined
 }
 
-// Above it a timer fires at once.
-const LONGEST_MS = 2 ** 31 - 1
-const everyMs = z
-  .number('must be a number of milliseconds')
-  .check(z.gte(1, 'must be at least 1'), z.lte(LONGEST_MS, 'is too long'))
-
-const schema = z.strictObject({
+const shape = {
   ...tapAdminShape,
-  dids: z
-    .array(z.string('must be a DID'), 'must be a list of DIDs')
-    .check(z.minLength(1, 'must not be empty')),
-  everyMs: z.optional(everyMs),
-})
+  dids: filterLists.dids.check(z.minLength(1, 'must not be empty')),
+  everyMs: defaultsTo(milliseconds, 60_000),
+}
 
 /**
  * Watches how repositories fare in a Tap, whose channel tells nothing of one that fails: polls
@@ -57,8 +54,7 @@ const schema = z.strictObject({
  * ```
  */
 export function tapRepos$(config: TapReposConfig): Observable<TapRepoChange> {
-  const dids = checkTapReposConfig(config)
-  const { dids: _dids, everyMs = 60_000, ...server } = config
+  const { dids, everyMs, ...server } = checkTapReposConfig(config)
   const admin = tapAdmin(server)
   const ask: AskForRepo = (did) =>
     defer(() => {
@@ -67,18 +63,13 @@ export function tapRepos$(config: TapReposConfig): Observable<TapRepoChange> {
         finalize(() => controller.abort()),
       )
     })
-  return repoChanges(dids, everyMs, ask)
+  return repoChanges([...new Set(dids)], everyMs, ask)
 }
 
-/** The DIDs, each once. Throws `ConfigError` with every mistake. */
-function checkTapReposConfig(config: TapReposConfig): readonly string[] {
+/** Throws `ConfigError` with every mistake. */
+function checkTapReposConfig(config: TapReposConfig): WithDefaults<TapReposConfig, typeof shape> {
   const issues = new Issues()
-  checkShape(schema, config, issues)
+  const options = checkShape(shape, config, issues)
   issues.throwIfAny('tapRepos$')
-  issues.try('host', () => void hostUrl(config.host ?? 'localhost:2480'), undefined)
-  config.dids.forEach((did, index) => {
-    if (!isDid(did)) issues.add(`dids.${index}`, `must be a DID, not ${shown(did)}`)
-  })
-  issues.throwIfAny('tapRepos$')
-  return [...new Set(config.dids)]
+  return options
 }

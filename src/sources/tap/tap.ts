@@ -1,9 +1,9 @@
 import { defer, type Observable, of } from 'rxjs'
 import { dial } from '#socket'
-import { type LiveConfig, liveOptions } from '../../live/config.js'
+import { hostsOf, liveOptions } from '../../live/config.js'
 import { live } from '../../live/live.js'
 import { TapAcks } from './acks.js'
-import { authorization, checkTapConfig, TAP_DEFAULTS, type TapConfig } from './config.js'
+import { authorization, checkTapConfig, type TapConfig } from './config.js'
 import type { TapEvent } from './events.js'
 import { lingering } from './lingering.js'
 import { tapProtocol } from './protocol.js'
@@ -35,11 +35,11 @@ import { tapProtocol } from './protocol.js'
  * ```
  */
 export function tap$(config: TapConfig = {}): Observable<TapEvent> {
-  const hosts = checkTapConfig(config)
-  const headers = { ...config.headers, ...authorization(config.adminPassword) }
-  const options = liveOptions({ ...config, ...defaultsFor(config), headers }, hosts)
+  const { ack, onReject, adminPassword, ...given } = checkTapConfig(config)
+  const headers = { ...given.headers, ...authorization(adminPassword) }
+  const options = liveOptions({ ...given, headers }, hostsOf(given.host, '/channel'))
   return defer(() => {
-    const acks = new TapAcks(config.ack ?? 'done', config.onReject ?? 'leave')
+    const acks = new TapAcks(ack, onReject)
     return live<TapEvent>({
       protocol: (host) => of(tapProtocol(host)),
       options,
@@ -48,9 +48,3 @@ export function tap$(config: TapConfig = {}): Observable<TapEvent> {
     })
   })
 }
-
-/** An option that is given as `undefined` is not given. */
-const defaultsFor = ({ pauseCloseMs, maxFrameBytes }: TapConfig): LiveConfig => ({
-  pauseCloseMs: pauseCloseMs ?? TAP_DEFAULTS.pauseCloseMs,
-  maxFrameBytes: maxFrameBytes ?? TAP_DEFAULTS.maxFrameBytes,
-})

@@ -1,4 +1,4 @@
-import { shown } from '../../src/options/shapes.js'
+import { shown } from '../../src/options/shown.js'
 
 describe('a value in a message', () => {
   it.each([

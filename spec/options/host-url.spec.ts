@@ -1,4 +1,4 @@
-import { hostUrl } from '../../src/live/host.js'
+import { hostUrl } from '../../src/options/host-url.js'
 
 describe('hostUrl', () => {
   it.each([
