@@ -1,3 +1,4 @@
+import { timeUs } from '../../atproto/time.js'
 import { type ConfigIssue, FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { Layout } from '../../internal/bounded-json.js'
@@ -9,7 +10,6 @@ import { identityOf } from './identity.js'
 import { lazyV2 } from './lazy/v2.js'
 import { parseJson, textOfFrame } from './parse.js'
 import { isObject, type Json, readEvent } from './read-event.js'
-import { microseconds } from './time.js'
 import type { WireOptions } from './v1.js'
 
 export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
@@ -147,7 +147,7 @@ function readCommit(payload: Json): JetstreamEvent {
   const { seq, did, time, witnessedAt } = payload
   const event = {
     did,
-    time_us: microseconds(time),
+    time_us: timeUs(time),
     cursor: seq,
     kind: 'commit',
     commit: commitOf(payload),
@@ -192,7 +192,7 @@ function readOther(payload: Json): JetstreamEvent | Control {
   if (seq === undefined)
     return new Control(String(payload.name ?? kind), String(payload.message ?? ''))
   if (kind === 'commit') return readCommit(payload)
-  const envelope = { did, time_us: microseconds(time), cursor: seq, kind }
+  const envelope = { did, time_us: timeUs(time), cursor: seq, kind }
   // A member of such a name is nobody's position.
   return readEvent({ ...envelope, ...members, ...envelope })
 }
@@ -203,5 +203,5 @@ const PLACE = /"seq":(\d{1,15}),"time":"([^"]+)"(?:,"witnessedAt":"[^"]*")?\}\}\
 
 function positionInV2(text: string): FrameError['place'] {
   const [, seq, time] = PLACE.exec(text) ?? []
-  return seq === undefined ? undefined : { position: Number(seq), time_us: microseconds(time) }
+  return seq === undefined ? undefined : { position: Number(seq), time_us: timeUs(time) }
 }

@@ -1,8 +1,8 @@
+import { timeUsAt } from '../../../atproto/time.js'
 import type { JetstreamEvent } from '../../../events.js'
 import { internAscii } from '../../../internal/intern-ascii.js'
 import type { TextBytes } from '../../../socket/text-bytes.js'
 import type { LazyReader } from '../decoding.js'
-import { microsecondsAt } from '../time.js'
 import { keepText } from './raw-text.js'
 import { defineRecord } from './record.js'
 import { number, object, type Scanner, type Shape, sharedScanner, string } from './scanner.js'
@@ -141,11 +141,7 @@ class CommitReader {
 
   #timeOf(): number {
     const { memory } = this.scanner
-    return microsecondsAt(
-      memory,
-      this.scanner.stringFrom(TIME_SLOT),
-      this.scanner.stringTo(TIME_SLOT),
-    )
+    return timeUsAt(memory, this.scanner.stringFrom(TIME_SLOT), this.scanner.stringTo(TIME_SLOT))
   }
 }
 
