@@ -19,6 +19,8 @@ export type Step =
   /** Removes every n-th row, the one at the cursor too. */
   | { readonly do: 'compact'; readonly every: number }
   | { readonly do: 'expire'; readonly keep: number }
+  /** The server is set up anew: its numbers begin again. */
+  | { readonly do: 'wipe' }
   /** To all rows, or back to the wanted ones. The model's reader wants those under both. */
   | { readonly do: 'filter' }
 
@@ -64,6 +66,19 @@ export class LogModel {
   expire(keep: number): void {
     const gone = this.rows.splice(0, Math.max(0, this.rows.length - keep))
     this.expired = Math.max(this.expired, gone.at(-1)?.position ?? 0)
+  }
+
+  wipe(): void {
+    this.rows = []
+    this.expired = 0
+    this.#nextSeq = 1
+  }
+
+  /** Whether v2 says of a time that it starts later. */
+  isClamped(cursor: number | undefined): boolean {
+    const [first] = this.rows
+    const isTime = cursor !== undefined && cursor >= 1e15
+    return this.kind === 'v2' && isTime && first !== undefined && cursor <= first.time_us
   }
 
   /**
@@ -150,6 +165,10 @@ export class ReaderModel {
         this.#next = undefined
         log.expire(step.keep)
         break
+      case 'wipe':
+        this.#next = undefined
+        log.wipe()
+        break
       case 'filter':
         this.#isWide = !this.#isWide
         this.#resume.filterChanged()
@@ -190,10 +209,11 @@ export class ReaderModel {
       try {
         this.#next = this.log.place(cursor) ?? this.log.rows.length
         this.#resume.opened()
+        if (this.log.isClamped(cursor)) this.#resume.onCursorTooOld(HOST, 'starting at seq 1')
         return
       } catch (error) {
-        if (!(error instanceof TooOld)) throw error
-        this.#resume.onRefused(HOST, error.message)
+        if (error instanceof TooOld) this.#resume.onRefused(HOST, error.message)
+        else if (!(error instanceof Redial)) throw error
       }
     }
   }

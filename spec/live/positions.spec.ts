@@ -321,6 +321,78 @@ describe('a log that was made anew', () => {
   })
 })
 
+describe('a log of wire v2 that was made anew behind a filter', () => {
+  const V2 = { ...plain(A), tellsFloor: true }
+  const INFO = 'requested timestamp cursor below retention floor; starting at seq 1'
+  const late = seq(1003, 90_000)
+  /** Until the trial is said to start later than asked for. */
+  const clamped = () => {
+    const all = resuming()
+    all.resume.startFrom({ host: A, position: 1000, time_us: T0 })
+    const asks = (...events: readonly Numbered[]) => {
+      const cursor = all.resume.at(V2)
+      if (cursor !== 1000) all.resume.onCursorTooOld(A, INFO)
+      return [cursor, () => all.take(...events)] as const
+    }
+    const asksAgain = (...events: readonly Numbered[]) => {
+      const [cursor, take] = asks(...events)
+      expect(take).toThrow(AskAgain)
+      return cursor
+    }
+    expect([asksAgain(late), asksAgain(late)]).toEqual([1000, T0 - 10 * SECOND])
+    return { ...all, asks, asksAgain }
+  }
+
+  it('is a gap, by times, where its first row is later than what we have', () => {
+    const { resume, asks, asksAgain, gaps } = clamped()
+    expect(asksAgain(seq(1, 80_000))).toBe(0)
+    expect(resume.asksForFloor).toBe(true)
+    expect(gaps).toEqual([
+      {
+        host: A,
+        from: T0,
+        to: T0 + 80_000 * SECOND,
+        reason: 'cursor-too-old',
+        recoverable: false,
+      },
+    ])
+    const [cursor, take] = asks(seq(1, 80_000), late)
+    expect([cursor, take()]).toEqual([0, ['s1', 's1003']])
+  })
+
+  it('is none where the first row is older: then compaction took what is between', () => {
+    const { asks, asksAgain, gaps } = clamped()
+    asksAgain(seq(900, -20))
+    const [cursor, take] = asks(late)
+    expect([cursor, take()]).toEqual([T0 - 10 * SECOND, ['s1003']])
+    expect(gaps).toEqual([])
+  })
+
+  it('is nothing to ask about where the trial brings what we have', () => {
+    const { resume, take, gaps, asksAgain } = resuming()
+    resume.startFrom({ host: A, position: 1000, time_us: T0 })
+    asksAgain(late)
+    resume.at(V2)
+    resume.onCursorTooOld(A, INFO)
+    expect(take(seq(999, -1), late)).toEqual(['s1003'])
+    expect(gaps).toEqual([])
+  })
+
+  it('is no second gap where it is asked by time after its numbers went back', () => {
+    const { resume, take, gaps } = resuming()
+    resume.startFrom({ host: A, position: 1000, time_us: T0 })
+    resume.at(V2)
+    expect(() => take(seq(5, 90_000))).toThrow(AskAgain)
+    resume.at(V2)
+    resume.onCursorTooOld(A, INFO)
+    // Clamped, it begins after what we have: all that it holds is asked for.
+    expect(() => take(seq(5, 90_000))).toThrow(AskAgain)
+    expect(resume.at(V2)).toBe(0)
+    expect(take(seq(1, 80_000), seq(5, 90_000))).toEqual(['s1', 's5'])
+    expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
+  })
+})
+
 describe('a frame that cannot be read', () => {
   it('inside the overlap of a reconnect does not move the resume cursor back', () => {
     const { resume, connection } = resuming()

@@ -131,6 +131,53 @@ describe.each(WIRES)('a row that compaction removed at the cursor: wire %s', (_,
   )
 })
 
+describe.each(WIRES)(
+  'a server that is set up anew, whose low numbers a filter hides: wire %s',
+  (_, wire) => {
+    it.each(['one run', 'a restart'] as const)(
+      'is a gap, and all that it holds is read, over %s',
+      async (how) => {
+        await using server = await fakeJetstream({
+          server: 'v2',
+          firstSeq: 1,
+          events: events(0, 200),
+          stored: 'all',
+        })
+        const anew = () => {
+          server.restart({ lose: 200 })
+          // Likes come only where the numbers are higher than what was read.
+          server.emit(...events(300, 520, 'a.b.c'), ...events(520, 560))
+        }
+        const { seen, gaps } = await overLoss(server, wire, how, anew, 558)
+        expect([...new Set(seen)]).toEqual([...likes(0, 200), ...likes(520, 560)])
+        expect(gaps.map(({ reason, recoverable }) => [reason, recoverable])).toEqual([
+          ['cursor-too-old', false],
+        ])
+      },
+    )
+  },
+)
+
+describe.each(WIRES)('a log whose first rows a filter hides: wire %s', (_, name) => {
+  it('is no gap where they are older than what was received', async () => {
+    await using server = await serve({ retainEvents: 10 })
+    server.compact(({ collection }) => collection === LIKE)
+    const path = name === 'v1' ? 'subscribe' : 'xrpc/network.bsky.jetstream.subscribeEvents'
+    const host = `ws://${server.host}/${path}`
+    const mark = JSON.stringify({ host, position: 1198, time_us: event(198).time_us })
+    const source = read(server, name, {
+      checkpoint: { load: async () => mark, save: async () => {} },
+    })
+    const done = first(1, source.events$)
+    await server.connected()
+    server.emit(event(201))
+    expect(namesOf(await done)).toEqual([201])
+    expect(source.gaps).toEqual([])
+    // What hides them is left out for one question.
+    expect(server.connections.map(({ url }) => url.includes(LIKE))).toContain(false)
+  })
+})
+
 describe('rows behind a sync, which wire v1 hides without any filter', () => {
   it('may stand at the cursor of a log that was renumbered: nothing is lost', async () => {
     await using server = await serve()

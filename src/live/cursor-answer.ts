@@ -150,8 +150,9 @@ function judgeNumberedTrial<Event>(
   }
   if (event !== undefined && held.repeats.delete(server.identityOf(event))) return 'repeat'
   if (position <= held.position) return 'renumbered-here'
-  if (server.tellsFloor || request.reachesBack || request.saw !== 'nothing') return 'new'
-  return 'where-is-the-floor'
+  if (request.reachesBack || request.saw !== 'nothing') return 'new'
+  // A log that was made anew begins after the time asked for, and a filter may hide its numbers.
+  return server.tellsFloor && !request.isClamped ? 'new' : 'where-is-the-floor'
 }
 
 /**

@@ -179,6 +179,7 @@ export class Resume<Event> {
     if (request === undefined) return
     switch (request.question) {
       case 'rewind':
+      case 'trial':
         // We asked for more than is missing: the first event shows whether anything is.
         request.isClamped = true
         return
@@ -517,7 +518,9 @@ export class Resume<Event> {
 
   #gone(request: CursorRequest, host: string, position: number, time_us: number): never {
     const { needs } = request
-    const isNumber = needs.position > 0 && !isTimeCursor(needs.position)
+    // A log that was made anew has lower numbers, between which nothing lies.
+    const isNumber =
+      needs.position > 0 && !isTimeCursor(needs.position) && position > needs.position
     const [from, to] = isNumber ? [needs.position, position] : [needs.time_us, time_us]
     if (this.#rewinds === 0 || !this.#isReported) this.#reportLoss(host, from, to, 'cursor-too-old')
     return this.#giveUp(

@@ -53,10 +53,10 @@ export function v2(
     // A decoder copies into memory of its own.
     keepsNoFrame: true,
 
-    url({ cursor, leaveOutLargeFrames }) {
+    url({ cursor, leaveOutLargeFrames, unfiltered = false }) {
       const url = new URL(host)
       const size = largest(filters, leaveOutLargeFrames, maxFrameBytes)
-      for (const [name, value] of query) url.searchParams.append(name, value)
+      for (const [name, value] of unfiltered ? [] : query) url.searchParams.append(name, value)
       if (cursor !== undefined) url.searchParams.set('cursor', String(cursor))
       if (size !== undefined) url.searchParams.set('maxMessageSizeBytes', String(size))
       if (decoder !== undefined)
