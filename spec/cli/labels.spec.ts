@@ -119,7 +119,7 @@ describe('rxjs-atproto labels', () => {
       ])
       expect(code).toBe(0)
       expect(stdout).toMatch(/ {2}spam +2 +50 %/)
-      expect(stdout).toMatch(/ {2}spam \(taken back\) +1 +25 %/)
+      expect(stdout).toMatch(/ {2}spam \(removed\) +1 +25 %/)
       expect(stdout).not.toContain('\u001b[2J')
       expect(stdout).not.toContain('{')
     },

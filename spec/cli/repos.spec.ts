@@ -128,7 +128,7 @@ describe('rxjs-atproto repos', () => {
       const { code, stdout } = await cli.onTerminal(['repos', '--host', server.url])
       expect(code).toBe(0)
       expect(stdout).toMatch(/ {2}active +2 +40 %/)
-      for (const name of ['takendown', 'not active', 'not said'])
+      for (const name of ['takendown', 'not active', 'unknown'])
         expect(stdout).toMatch(new RegExp(`  ${name} +1 +20 %`))
       expect(stdout).not.toContain('{')
     },

@@ -3,17 +3,18 @@ import { ConfigError } from '../index.js'
 import type { CommandContext } from './context.js'
 
 /**
- * Where a Tap's password comes from. Never from a flag: every user of a machine can read the
- * arguments of a process.
+ * Where the password of a Tap is read from. Never from a flag: every user of a machine can read
+ * the arguments of a process.
  */
 export interface PasswordOptions {
   readonly passwordFile?: string
 }
 
 export const PASSWORD_HELP = `
-The password of a Tap that has one is read from TAP_ADMIN_PASSWORD, or from the first line of --password-file.`
+If the Tap has a password, it is read from TAP_ADMIN_PASSWORD, or from the first line of
+--password-file.`
 
-/** The file wins over the environment. */
+/** Returns the password; the file wins over the environment. */
 export function adminPassword(
   { passwordFile }: PasswordOptions,
   { environment }: CommandContext,

@@ -1,10 +1,10 @@
 import type { ExitCode } from './exit-codes.js'
 import type { TerminalStream } from './live-region.js'
 
-/** What a command is given beside its flags. */
+/** The input of a command besides its flags. */
 export interface CommandContext {
   readonly stderr: TerminalStream & { readonly isTTY?: boolean }
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Tells the program how the command ended. */
+  /** Sets the exit code of the program. */
   exit(code: ExitCode): void
 }

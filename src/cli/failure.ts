@@ -12,25 +12,23 @@ import {
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { duration } from './text.js'
 
-/** No connection was ever open, for as long as `--connect-timeout` allows. */
+/** No connection was opened within `--connect-timeout`. */
 export class NeverConnectedError extends Error {
   readonly code = 'NEVER_CONNECTED'
 
   constructor(timeoutMs: number, cause: StreamError | undefined) {
-    super(
-      `no connection within ${duration(timeoutMs)} (--connect-timeout)${cause === undefined ? '' : `: ${cause.message}`}`,
-      { cause },
-    )
+    const reason = cause === undefined ? '' : `: ${cause.message}`
+    super(`no connection within ${duration(timeoutMs)} (--connect-timeout)${reason}`, { cause })
   }
 }
 
-/** What we write to takes no more. */
+/** The output cannot be written any more. */
 export class SinkError extends Error {
   readonly code = 'SINK'
 
   constructor(
     message: string,
-    /** The reader went away, which is how `| head` ends a program. */
+    /** The reader has exited, which is how `| head` ends a program. */
     readonly readerGone: boolean,
     options?: ErrorOptions,
   ) {
@@ -38,10 +36,10 @@ export class SinkError extends Error {
   }
 }
 
-/** What to tell about an error, and the exit code. */
+/** The exit code and the messages for an error. */
 export interface Failure {
   readonly exitCode: ExitCode
-  /** One for each mistake; none where the end is a quiet one. */
+  /** One for each mistake; none if the program ends silently. */
   readonly messages: readonly string[]
 }
 
@@ -80,26 +78,26 @@ function messageOf(error: unknown): string {
 
 function remedyOf(error: Error): string | undefined {
   if (error instanceof NeverConnectedError) return 'check --host and the network'
-  // Of these, the message says what to check.
+  // The messages of these statuses already say what to check.
   if (error instanceof RefusedError)
     return [401, 403, 404].includes(error.status) ? undefined : 'check the host and the filters'
   if (error instanceof ReconnectExhaustedError) return 'raise --retries, or check the host'
   if (error instanceof RedisRefusedError) return 'check REDIS_URL, and the rights of its user'
   if (error instanceof SinkError)
-    return 'make room there, or write elsewhere; a --cursor-file is before what was not written'
+    return 'make room, or write elsewhere; the position in a --cursor-file is before the lost lines'
   return error instanceof StreamError ? `see ${error.docs}` : undefined
 }
 
-/** The options of the library that have another name on the command line. */
+/** Library options that have another name on the command line. */
 const FLAGS: Readonly<Record<string, string>> = {
   checkpoint: 'cursor-file',
   path: 'cursor-file',
   reconnect: 'retries',
-  // --limit is how many to read in all.
+  // --limit is the total number of events.
   limit: 'page-size',
 }
 
-/** A name of the environment is no flag. */
+/** The name of an environment variable, which is not a flag. */
 const VARIABLE = /^[A-Z_]+$/
 
 const configMessages = ({ code, issues }: ConfigError): readonly string[] =>

@@ -1,4 +1,4 @@
-/** What a terminal's stream offers. */
+/** The part of a terminal's stream that is used here. */
 export interface TerminalStream {
   readonly columns?: number | undefined
   write(text: string): unknown
@@ -8,8 +8,8 @@ const CLEAR_TO_END_OF_LINE = '\u001b[K'
 const CLEAR_BELOW = '\u001b[J'
 
 /**
- * The last lines of a terminal, drawn anew in place. Without `ansi` only the first line is drawn,
- * with spaces to wipe it.
+ * The last lines of a terminal, redrawn in place. Without `ansi` only the first line is drawn, and
+ * cleared with spaces.
  */
 export class LiveRegion {
   #drawn: readonly string[] = []
@@ -20,19 +20,19 @@ export class LiveRegion {
   ) {}
 
   draw(lines: readonly string[]): void {
-    // The last column is left free: a full line would wrap, and be two.
+    // The last column stays empty: a full line would wrap onto a second one.
     const width = Math.max(10, (this.stream.columns || 80) - 1)
     const cut = lines.map((line) => line.slice(0, width))
     const [first = ''] = cut
     this.stream.write(
       this.ansi
-        ? `${this.#home()}${cut.map((line) => line + CLEAR_TO_END_OF_LINE).join('\n')}${CLEAR_BELOW}`
+        ? this.#home() + cut.map((line) => line + CLEAR_TO_END_OF_LINE).join('\n') + CLEAR_BELOW
         : `\r${first.padEnd(width)}`,
     )
     this.#drawn = this.ansi ? cut : [first.padEnd(width)]
   }
 
-  /** Makes room for other text; the next `draw` comes below it. */
+  /** Clears the lines for other text; the next `draw` is below that text. */
   clear(): void {
     const [first] = this.#drawn
     if (first === undefined) return
@@ -42,7 +42,7 @@ export class LiveRegion {
     this.#drawn = []
   }
 
-  /** Leaves what is drawn on the terminal. */
+  /** Leaves the drawn lines on the terminal. */
   keep(): void {
     if (this.#drawn.length > 0) this.stream.write('\n')
     this.#drawn = []

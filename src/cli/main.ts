@@ -4,7 +4,7 @@ import { runProgram } from './program.js'
 import { plain } from './text.js'
 
 const { stderr, env } = process
-// Whoever reads our messages may go away; the events matter more.
+// The reader of our messages may exit; the events matter more.
 stderr.on('error', () => {})
 
 const exitCode = await runProgram(process.argv, { stderr, environment: env }).catch(
@@ -15,6 +15,6 @@ const exitCode = await runProgram(process.argv, { stderr, environment: env }).ca
     return EXIT.unexpected
   },
 )
-// Everything is written and saved; what is left is a goodbye of a socket that nobody needs to wait
-// for.
+// Everything is written and saved. At most the closing handshake of a socket is left, which needs
+// no waiting.
 stderr.write('', () => process.exit(exitCode))

@@ -1,7 +1,7 @@
 import { LiveRegion, type TerminalStream } from './live-region.js'
 import { plain } from './text.js'
 
-/** How much to say, and how. */
+/** Which messages to show, and how. */
 export interface MessageOptions {
   readonly quiet?: boolean
   readonly verbose?: boolean
@@ -14,10 +14,10 @@ type Environment = Readonly<Record<string, string | undefined>>
 const YELLOW = 33
 const RED = 31
 
-/** All that a person reads: on stderr, since stdout is for events. */
+/** The messages for the user, on stderr: stdout is for events. */
 export class Messages {
   readonly isTerminal: boolean
-  /** Escape sequences are understood and welcome. */
+  /** The terminal supports escape sequences, and the user wants them. */
   readonly ansi: boolean
   readonly region: LiveRegion
 
@@ -48,7 +48,7 @@ export class Messages {
     this.print(`${this.#painted('error', RED)} ${plain(text)}`)
   }
 
-  /** One line as it is, above the live region. */
+  /** Prints one line unchanged, above the live region. */
   print(line: string): void {
     this.region.clear()
     this.stderr.write(`${line}\n`)

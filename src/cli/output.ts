@@ -3,17 +3,17 @@ import type { Writable } from 'node:stream'
 import { SinkError } from './failure.js'
 import { terminalJson } from './text.js'
 
-/** Takes lines, and says when each is out of our hands. */
+/** Writes lines, and reports when each one has been handed to the system. */
 export interface LineSink {
-  /** Lines that were written. */
+  /** How many lines are written. */
   readonly written: number
-  /** Settles when the system has the line. Lines are written in the order of the calls. */
+  /** Resolves when the system has the line. Lines keep the order of the calls. */
   write(line: string): Promise<void>
 }
 
 /**
- * Every event as one line of JSON. `beforeWrite` is called before each: a terminal shows other
- * things too.
+ * Writes each event as one line of JSON. On a terminal, `beforeWrite` is called before each line,
+ * to clear other output.
  */
 export class NdjsonSink implements LineSink {
   written = 0
@@ -22,7 +22,7 @@ export class NdjsonSink implements LineSink {
     private readonly stream: Writable & { readonly isTTY?: boolean },
     private readonly beforeWrite: () => void = () => {},
   ) {
-    // Each write is told its error; without a listener the process would die of it as well.
+    // Each write receives its error; without a listener the error would also end the process.
     stream.on('error', () => {})
   }
 
@@ -42,8 +42,8 @@ export class NdjsonSink implements LineSink {
 }
 
 /**
- * stdout, where a write that has ended is out of our hands. On a file Node's own would block the
- * process at each line, and take a short write for a whole one.
+ * stdout, whose write callback means that the system has the line. For a file, Node's own stream
+ * would block the process at each line, and treat a short write as a complete one.
  */
 export const stdout = (): Writable & { readonly isTTY?: boolean } =>
   fstatSync(1).isFile() ? createWriteStream('', { fd: 1, autoClose: false }) : process.stdout

@@ -12,7 +12,7 @@ const KINDS = ['commit', 'identity', 'account', 'sync'] as const
 
 type Kind = NonNullable<JetstreamConfig['kinds']>[number]
 
-/** `500ms`, `10s`, `5m`, `1h`, `2d`, `1h30m`: in milliseconds. */
+/** Reads `500ms`, `10s`, `5m`, `1h`, `2d` or `1h30m`; returns milliseconds. */
 export function parseDuration(text: string): number {
   const ms = durationOf(text)
   if (ms === undefined)
@@ -38,26 +38,24 @@ export function parseCount(text: string): number {
   return value
 }
 
-/** A whole number, 0 included. */
+/** A whole number from 0. */
 export const parseWhole = (text: string): number => (/^0+$/.test(text) ? 0 : parseCount(text))
 
-/** Adds what is between the commas to what earlier flags of this name gave. */
+/** Adds a comma-separated list to the values of earlier flags of this name. */
 export function parseList(text: string, earlier: readonly string[] = []): readonly string[] {
   const entries = text.split(',').map((entry) => entry.trim())
-  if (entries.includes('')) throw new InvalidArgumentError('Write names with commas between them.')
+  if (entries.includes('')) throw new InvalidArgumentError('Write names separated by commas.')
   return [...earlier, ...entries]
 }
 
-/** A flag that may be given once: of two, one would be passed over in silence. */
+/** A flag that may be given only once: a second value would silently replace the first. */
 export function once(text: string, earlier?: string): string {
   if (earlier !== undefined)
-    throw new InvalidArgumentError(
-      `It is ${JSON.stringify(earlier)} already, and can be one alone.`,
-    )
+    throw new InvalidArgumentError(`It is ${JSON.stringify(earlier)} already; give it only once.`)
   return text
 }
 
-/** A flag that may be given again. */
+/** A flag that may be repeated. */
 export const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [
   ...earlier,
   text,
@@ -80,7 +78,7 @@ export function parseCursor(text: string): CursorStart {
   )
 }
 
-/** Where a stream begins that counts in sequence numbers. */
+/** Where a stream with sequence numbers starts. */
 export type SeqStart = 'oldest' | 'live' | number
 
 /** Where to start: `live`, `oldest`, or a sequence number. */

@@ -12,7 +12,7 @@ import { EXIT, EXIT_CODES_HELP, type ExitCode } from './exit-codes.js'
 
 const HELP = `
 Examples:
-  $ rxjs-atproto jetstream --collections app.bsky.feed.post --kinds commit --limit 10 | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
   $ rxjs-atproto jetstream --cursor-file ./cursor.json --for 1h > events.ndjson
   $ rxjs-atproto tap --host localhost:2480 --limit 10
   $ rxjs-atproto firehose --cursor oldest --cursor-file ./cursor.json > events.ndjson
@@ -23,7 +23,7 @@ Examples:
   $ rxjs-atproto help jetstream
 ${EXIT_CODES_HELP}`
 
-/** Each adds one command; the order is that of the help. */
+/** Each function adds one command, in the order of the help. */
 const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[] = [
   addJetstream,
   addTap,
@@ -34,7 +34,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addDemo,
 ]
 
-/** Runs the command line, and answers with the exit code. */
+/** Runs the command line and returns the exit code. */
 export async function runProgram(
   argv: readonly string[],
   io: Omit<CommandContext, 'exit'>,
@@ -55,13 +55,13 @@ const newProgram = (): Command =>
   new Command('rxjs-atproto')
     .description('AT Protocol event streams in a terminal.')
     .version(VERSION, '-V, --version')
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(--help shows the commands and options)')
     .addHelpText('after', HELP)
     .exitOverride()
 
 /**
- * Asking for help or the version is no mistake. Without any command the help is printed, and that
- * is one.
+ * `--help` and `--version` are not mistakes. Without a command the help is printed too, and that is
+ * a mistake.
  */
 const usageExit = ({ code, exitCode }: CommanderError): ExitCode =>
   exitCode === 0 && code !== 'commander.error' ? EXIT.done : EXIT.usage

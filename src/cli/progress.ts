@@ -6,24 +6,24 @@ import { count, counted, duration, shortHost } from './text.js'
 const REDRAW_MS = 250
 const LINE_EVERY_MS = 1000
 
-/** On a terminal one line that is rewritten; elsewhere nothing, since a log wants no progress. */
+/** One line that is rewritten on a terminal. Elsewhere nothing: a log needs no progress. */
 export function statusLine(messages: Messages): View | undefined {
   if (!messages.isTerminal || messages.options.quiet) return undefined
   return {
     when: () => interval(REDRAW_MS),
-    show: (reading) => messages.region.draw([statusOf(reading)]),
+    show: (snapshot) => messages.region.draw([statusOf(snapshot)]),
     end: () => messages.region.clear(),
   }
 }
 
-/** A line each second, for what is no terminal. */
+/** One line per second, where stderr is not a terminal. */
 export const plainLines = (messages: Messages): View => ({
   when: () => interval(LINE_EVERY_MS),
-  show: (reading) => messages.info(statusOf(reading)),
+  show: (snapshot) => messages.info(statusOf(snapshot)),
   end: () => {},
 })
 
-/** `--metrics`: a line of JSON each second, and one at the end. */
+/** `--metrics`: one line of JSON per second, and one at the end. */
 export function metricsLines(messages: Messages): View {
   const print = ({ metrics, events, perSecond, elapsedMs }: Snapshot) =>
     messages.print(
@@ -73,7 +73,7 @@ export function summaryOf({ metrics, events, unreadable: unread, elapsedMs }: Sn
   return [`${counted(events, 'event')} in ${duration(elapsedMs)} (${rate}/s)`, ...losses].join(', ')
 }
 
-/** An error's message and code are not enumerable, and its stack would be noise. */
+/** Writes errors as code and message, which are not enumerable; the stack would be noise. */
 export function errorsAsJson(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value
   return { code: (value as { readonly code?: unknown }).code, message: value.message }

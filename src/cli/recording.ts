@@ -4,11 +4,9 @@ import { ConfigError } from '../index.js'
 
 const CHUNK_BYTES = 1 << 20
 
-/**
- * The lines of an NDJSON file, read as they are asked for: a recording may be larger than memory.
- */
+/** The lines of an NDJSON file, read on demand: a recording may be larger than memory. */
 export class Recording {
-  /** How many lines there are: known before the last one is handed out. */
+  /** The number of lines, known before the last one is returned. */
   total: number | undefined
   readonly #fd: number
 
@@ -17,14 +15,14 @@ export class Recording {
   }
 
   *lines(): Generator<string, void, undefined> {
-    let handedOut = 0
+    let returned = 0
     let next: string | undefined
     for (const line of this.#notEmpty()) {
       if (next !== undefined) yield next
-      handedOut += 1
+      returned += 1
       next = line
     }
-    this.total = handedOut
+    this.total = returned
     if (next !== undefined) yield next
   }
 
@@ -52,7 +50,7 @@ export class Recording {
 
 const isNotBlank = (line: string): boolean => line.trim() !== ''
 
-/** Reads nothing but one byte, so that a folder is a mistake now and not later. */
+/** Reads one byte, so that a folder is reported now and not later. */
 function openForReading(path: string): number {
   try {
     const fd = openSync(path, 'r')

@@ -11,32 +11,32 @@ import type { CursorFileOptions, StreamOptions } from './stream-options.js'
 import { liveTable, TableCounts } from './table.js'
 import type { Watch } from './watch.js'
 
-/** A command whose events are lines of JSON on stdout. */
+/** A command that writes its events to stdout as lines of JSON. */
 export interface LineRun<E> {
   /**
-   * Hands the watch's observers to a source, and the cursor file where there is one. May throw what
-   * is wrong with its config.
+   * Creates the source with the watch's observers, and the cursor file if there is one. May throw
+   * `ConfigError`.
    */
   readonly source: (watch: Watch, checkpoint: CursorStore | undefined) => Observable<E>
   readonly options: StreamOptions & CursorFileOptions
-  /** What stands on a terminal in the place of the lines; without it they go there too. */
+  /** Shown on a terminal instead of the lines; without it, the lines are. */
   readonly table?: Table<E>
 }
 
-/** Events, counted by a name of theirs. */
+/** Counts events by name. */
 export interface Table<E> {
   readonly nameOf: (event: E) => string
-  /** The command whose lines go to a file, to be shown under the table. */
+  /** The command that writes the lines to a file, as a hint under the table. */
   readonly toFile: string
 }
 
-/** Reads, writes lines, and says how it ended. */
+/** Reads a stream and writes its lines. Returns the exit code. */
 export async function runLines<E>(
   { source, options, table }: LineRun<E>,
   { stderr, environment }: CommandContext,
 ): Promise<ExitCode> {
   const messages = new Messages(stderr, options, environment)
-  const shown =
+  const output =
     table !== undefined && process.stdout.isTTY ? asTable(table, messages) : asLines(messages)
   let store: FileCursorStore | undefined
   const exitCode = await runStream<E>({
@@ -45,19 +45,19 @@ export async function runLines<E>(
         options.cursorFile === undefined
           ? undefined
           : fileCursorStore(options.cursorFile, { log: watch.log })
-      return source(watch, store).pipe(tap(shown.seen))
+      return source(watch, store).pipe(tap(output.onEvent))
     },
     options,
     messages,
-    sink: shown.sink,
-    view: options.metrics ? metricsLines(messages) : shown.view,
+    sink: output.sink,
+    view: options.metrics ? metricsLines(messages) : output.view,
   })
   await store?.close()
   return exitCode
 }
 
 const asLines = (messages: Messages) => ({
-  seen: () => {},
+  onEvent: () => {},
   sink: new NdjsonSink(stdout(), () => messages.region.clear()),
   view: statusLine(messages),
 })
@@ -66,7 +66,7 @@ function asTable<E>({ nameOf, toFile }: Table<E>, messages: Messages) {
   const counts = new TableCounts(nameOf)
   const hint = `Lines of JSON go to a pipe or a file: ${toFile}`
   return {
-    seen: (event: E) => counts.add(event),
+    onEvent: (event: E) => counts.add(event),
     sink: undefined,
     view: liveTable(messages, counts, hint),
   }

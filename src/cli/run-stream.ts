@@ -23,38 +23,38 @@ import type { StreamOptions } from './stream-options.js'
 import { duration } from './text.js'
 import { Watch } from './watch.js'
 
-/** A command that reads a stream to its goal. */
+/** A command that reads a stream until its goal. */
 export interface StreamRun<E> {
-  /** Hands the watch's observers to a source. May throw what is wrong with its config. */
+  /** Creates the source with the watch's observers. May throw `ConfigError`. */
   readonly source: (watch: Watch) => Observable<E>
   readonly options: StreamOptions
   readonly messages: Messages
-  /** Where events go; without it they go nowhere. */
+  /** Where events are written; without it they are only counted. */
   readonly sink?: LineSink | undefined
   readonly view?: View | undefined
 }
 
-// Lines that may be on their way to the system at once. What is in flight is not done: the
-// checkpoint waits for it.
+// How many lines may be in flight to the system. A line in flight is not done, so the checkpoint
+// waits for it.
 const WRITES_AT_ONCE = 256
-// After a signal: how long stdout may take for what waits.
+// After a signal: how long stdout may take for the pending lines.
 const DRAIN_MS = 5000
 
-/** Reads, writes, and says how it ended. */
+/** Reads and writes until the end. Returns the exit code. */
 export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
   const watch = new Watch(run.messages)
-  const reader = new StreamRunner(run, watch)
+  const runner = new StreamRunner(run, watch)
   const orLoss = (exitCode: ExitCode) => (run.options.strict && watch.lost ? EXIT.loss : exitCode)
   try {
-    await reader.read()
-    run.view?.end(reader.snapshot)
-    run.messages.info(summaryOf(reader.snapshot))
-    return orLoss(reader.exitCode)
+    await runner.read()
+    run.view?.end(runner.snapshot)
+    run.messages.info(summaryOf(runner.snapshot))
+    return orLoss(runner.exitCode)
   } catch (error) {
     const { exitCode, messages } = failureOf(error, watch.connected)
-    // Where nothing was read there is nothing to show; nor is there for a reader who is gone.
+    // Show nothing if nothing was read, or if the reader has exited.
     if (messages.length === 0 || !watch.connected) run.messages.region.clear()
-    else run.view?.end(reader.snapshot)
+    else run.view?.end(runner.snapshot)
     for (const message of messages) run.messages.error(message)
     return exitCode === EXIT.done ? orLoss(exitCode) : exitCode
   }
@@ -62,7 +62,7 @@ export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
 
 class StreamRunner<E> {
   #signal: StopSignal | undefined
-  #passed = 0
+  #written = 0
   readonly #startedAt = performance.now()
   readonly #rate = new Rate()
   readonly #stop$ = new Subject<void>()
@@ -81,9 +81,9 @@ class StreamRunner<E> {
     const { metrics, unreadable: unread } = this.watch
     return {
       metrics,
-      events: this.#passed,
+      events: this.#written,
       unreadable: unread,
-      perSecond: this.#rate.sample(this.#passed, elapsedMs),
+      perSecond: this.#rate.sample(this.#written, elapsedMs),
       elapsedMs,
     }
   }
@@ -92,11 +92,11 @@ class StreamRunner<E> {
     const { view } = this.run
     const events$ = this.#events$()
     const stopListening = onStopSignal((signal) => this.#stop(signal))
-    const shown = view?.when(this.watch.metrics$).subscribe(() => view.show(this.snapshot))
+    const shows = view?.when(this.watch.metrics$).subscribe(() => view.show(this.snapshot))
     try {
       await lastValueFrom(events$, { defaultValue: undefined })
     } finally {
-      shown?.unsubscribe()
+      shows?.unsubscribe()
       stopListening()
     }
   }
@@ -115,34 +115,34 @@ class StreamRunner<E> {
       )
   }
 
-  /** The work is the write: a slow reader of stdout fills the queue, and that stops the socket. */
+  /** The work is the write: a slow reader of stdout fills the queue, which pauses the socket. */
   #write(): MonoTypeOperatorFunction<E> {
     const { sink } = this.run
-    if (sink === undefined) return tap(() => this.#pass())
+    if (sink === undefined) return tap(() => this.#countWritten())
     const write = async (event: E): Promise<E> => {
       const line = this.#lineOf(event)
       if (line === undefined) return event
       await sink.write(line)
-      this.#pass()
+      this.#countWritten()
       return event
     }
     return boundedMergeMap(write, { concurrency: WRITES_AT_ONCE })
   }
 
-  /** What cannot be written as JSON is counted as lost, and the next line follows. */
+  /** Returns `undefined` for an event that cannot be JSON, which is counted as lost. */
   #lineOf(event: E): string | undefined {
     try {
       return JSON.stringify(event)
     } catch (error) {
       this.watch.cannotRead(
-        `an event is left out, since it cannot be written as JSON: ${(error as Error).message}`,
+        `skipped an event that cannot be written as JSON: ${(error as Error).message}`,
       )
       return undefined
     }
   }
 
-  #pass(): void {
-    this.#passed += 1
+  #countWritten(): void {
+    this.#written += 1
   }
 
   #stop(signal: StopSignal): void {
@@ -155,7 +155,8 @@ class StreamRunner<E> {
       switchMap(() => timer(DRAIN_MS)),
       tap(() =>
         this.run.messages.warn(
-          `stdout did not take what waits within ${duration(DRAIN_MS)}; a --cursor-file is before it`,
+          `stdout did not take the pending lines within ${duration(DRAIN_MS)}; ` +
+            'the position in a --cursor-file is before them',
         ),
       ),
     )

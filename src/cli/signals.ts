@@ -5,15 +5,15 @@ export type StopSignal = 'SIGINT' | 'SIGTERM'
 
 export const SIGNAL_EXIT = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm } as const
 
-// npm passes a signal on that the terminal has given to both of us: one key, two signals.
+// A terminal signals npm and us, and npm forwards its signal: two signals for one key press.
 const SAME_KEY_MS = 300
 
 const received = (signal: StopSignal): Observable<StopSignal> =>
   fromEvent(process, signal).pipe(map(() => signal))
 
 /**
- * Calls `stop` at the first signal; a later one ends the process at once. Answers with how to stop
- * listening.
+ * Calls `stop` at the first signal; a later signal ends the process at once. Returns a function
+ * that stops listening.
  */
 export function onStopSignal(stop: (signal: StopSignal) => void): () => void {
   let firstAt: number | undefined

@@ -1,43 +1,43 @@
 import { exhaustMap, forkJoin, interval, type Observable, race, skip, take, timer } from 'rxjs'
 import type { StreamMetrics } from '../index.js'
 
-/** One look at a run. */
+/** The figures of a run at one moment. */
 export interface Snapshot {
   readonly metrics: StreamMetrics
-  /** Events that passed. */
+  /** Events that are written. */
   readonly events: number
-  /** Frames, and parts of frames, that could not be read. */
+  /** Frames and parts of frames that could not be read. */
   readonly unreadable: number
-  /** Events a second, of late. */
+  /** Events per second over the last seconds. */
   readonly perSecond: number
-  /** Since the start. */
+  /** The time since the start. */
   readonly elapsedMs: number
 }
 
-/** Shows a run while it goes on. */
+/** Shows a run while it lasts. */
 export interface View {
-  /** When to show it. `metrics$` has the metrics as the source tells them. */
+  /** When to show it. `metrics$` are the metrics of the source. */
   readonly when: (metrics$: Observable<StreamMetrics>) => Observable<unknown>
-  show(reading: Snapshot): void
-  /** Once, when all is over. */
-  end(reading: Snapshot): void
+  show(snapshot: Snapshot): void
+  /** Called once, when the run is over. */
+  end(snapshot: Snapshot): void
 }
 
 /**
- * Each `everyMs`, as soon as all of `numbers` (subjects) are told anew: what they hold until then
- * is as old. Where one is told no more, `everyMs` later.
+ * Emits every `everyMs`, after each of `subjects` has published a fresh value, or after `everyMs`
+ * more if one has gone quiet.
  */
 export const whenFresh = (
   everyMs: number,
-  numbers: readonly Observable<unknown>[],
+  subjects: readonly Observable<unknown>[],
 ): Observable<unknown> => {
-  const next$ = numbers.map((told$) => told$.pipe(skip(1), take(1)))
+  const next$ = subjects.map((subject$) => subject$.pipe(skip(1), take(1)))
   return interval(everyMs).pipe(exhaustMap(() => race(forkJoin(next$), timer(everyMs))))
 }
 
 const WINDOW_MS = 3000
 
-/** A count's growth a second, over the last seconds. */
+/** How much a count grows per second, over the last seconds. */
 export class Rate {
   readonly #samples: { readonly at: number; readonly count: number }[] = [{ at: 0, count: 0 }]
 

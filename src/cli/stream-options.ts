@@ -13,47 +13,50 @@ export interface StreamOptions extends MessageOptions {
   readonly metrics?: boolean
 }
 
-/** The flag of every command whose position we keep ourselves. */
+/** The flag of every command that keeps its position in a file. */
 export interface CursorFileOptions {
   readonly cursorFile?: string
 }
 
-/** The flags of every command whose events are limited to some. */
+/** The flags of every command that filters events. */
 export const withFilters = (command: Command): Command =>
   command
     .option(
       '--collections <nsids>',
-      'commits of these only: NSIDs, or prefixes such as app.bsky.feed.*, with commas or again',
+      'only commits of these NSIDs or prefixes (app.bsky.feed.*), comma-separated or repeated',
       parseList,
     )
-    .option('--dids <dids>', 'repositories, with commas or again', parseList)
-    .option('--kinds <kinds>', 'some of commit, identity, account, sync', parseKinds)
+    .option('--dids <dids>', 'only these repositories, comma-separated or repeated', parseList)
+    .option('--kinds <kinds>', 'only these of commit, identity, account, sync', parseKinds)
 
 export const withCursorFile = (command: Command): Command =>
   command.option(
     '--cursor-file <path>',
-    'keep the position there, and go on from it; wins over --cursor',
+    'keep the position in this file and resume from it; wins over --cursor',
   )
 
 export const withStreamOptions = (command: Command): Command =>
   command
-    .option('--limit <n>', 'end after so many events', parseCount)
-    .option('--for <duration>', 'end after so long, such as 10s, 5m or 1h', parseDelay)
+    .option('--limit <n>', 'end after this many events', parseCount)
+    .option('--for <duration>', 'end after this time, such as 10s, 5m or 1h', parseDelay)
     .addOption(
       new Option(
         '--connect-timeout <duration>',
-        'give up (exit 4) when no connection was ever open for so long; 0s: never',
+        'give up (exit 4) if no connection was opened within this time; 0s: never',
       )
         .argParser(parseDelay)
         .default(30_000, '30s'),
     )
     .option(
       '--retries <n>',
-      'give up (exit 5) when so many retries in a row brought nothing (default: never)',
+      'give up (exit 5) after this many failed retries in a row (default: never)',
       parseWhole,
     )
-    .option('--strict', 'exit 6 when anything was lost: a gap, or a frame that could not be read')
-    .option('--metrics', 'a line of JSON with all metrics on stderr, each second and at the end')
-    .option('-q, --quiet', 'errors only on stderr')
-    .option('-v, --verbose', 'each state of the connection and each reject on stderr')
+    .option('--strict', 'exit 6 if anything was lost: a gap, or a frame that could not be read')
+    .option(
+      '--metrics',
+      'print all metrics as a line of JSON on stderr, every second and at the end',
+    )
+    .option('-q, --quiet', 'print only errors on stderr')
+    .option('-v, --verbose', 'print each connection state and each reject on stderr')
     .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')

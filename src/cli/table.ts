@@ -7,15 +7,15 @@ import { count, counted, duration, plain } from './text.js'
 
 const REDRAW_MS = 250
 const ROWS = 12
-// A stranger may make up collections without end.
+// A server may send any number of made-up collections.
 const MAX_NAMES = 1000
 const OTHERS = '(others)'
 
-/** The collection of a commit; the kind of an event that has none. */
+/** The collection of a commit, or the kind of any other event. */
 export const nameOfEvent = (event: JetstreamEvent | FirehoseEvent): string =>
   event.kind === 'commit' ? event.commit.collection : event.kind
 
-/** How many events there were of each name. */
+/** Counts events by name. */
 export class TableCounts<E> {
   readonly #counts = new Map<string, number>()
 
@@ -34,8 +34,8 @@ export class TableCounts<E> {
 }
 
 /**
- * A table, rewritten in place on a terminal that can; a line each second elsewhere, and the table
- * at the end. Nothing with `--quiet`.
+ * A table that is rewritten in place on a terminal with escape sequences. Elsewhere one line per
+ * second, and the table at the end. Nothing with `--quiet`.
  */
 export function liveTable<E>(
   messages: Messages,
@@ -45,17 +45,18 @@ export function liveTable<E>(
   if (messages.options.quiet) return undefined
   const hints = hint === undefined ? [] : ['', hint]
   if (!messages.ansi) {
-    const printAll = (reading: Snapshot) => {
-      for (const line of [...tableOf(reading, counts), ...hints]) messages.info(line)
+    const printAll = (snapshot: Snapshot) => {
+      for (const line of [...tableOf(snapshot, counts), ...hints]) messages.info(line)
     }
     return { ...plainLines(messages), end: printAll }
   }
-  const draw = (reading: Snapshot) => messages.region.draw([...tableOf(reading, counts), ...hints])
+  const draw = (snapshot: Snapshot) =>
+    messages.region.draw([...tableOf(snapshot, counts), ...hints])
   return {
     when: () => interval(REDRAW_MS),
     show: draw,
-    end: (reading) => {
-      draw(reading)
+    end: (snapshot) => {
+      draw(snapshot)
       messages.region.keep()
     },
   }
@@ -71,11 +72,18 @@ export function tableOf<E>(
   const hidden = rows.slice(ROWS).reduce((sum, [, n]) => sum + n, 0)
   return [
     `${stateOf(metrics)}  ${duration(elapsedMs)}`,
-    `${counted(events, 'event')}  ${count(perSecond)}/s  lag ${lag}  ${count(metrics.dropped)} dropped`,
+    [
+      counted(events, 'event'),
+      `${count(perSecond)}/s`,
+      `lag ${lag}`,
+      `${count(metrics.dropped)} dropped`,
+    ].join('  '),
     ...rows.slice(0, ROWS).map(([name, n]) => row(name, n, total)),
     ...(hidden > 0 ? [row(`and ${rows.length - ROWS} more`, hidden, total)] : []),
   ]
 }
 
-const row = (name: string, n: number, total: number): string =>
-  `  ${plain(name).slice(0, 40).padEnd(40)}  ${count(n).padStart(11)}  ${`${Math.round((100 * n) / Math.max(1, total))} %`.padStart(5)}`
+function row(name: string, n: number, total: number): string {
+  const share = `${Math.round((100 * n) / Math.max(1, total))} %`
+  return `  ${plain(name).slice(0, 40).padEnd(40)}  ${count(n).padStart(11)}  ${share.padStart(5)}`
+}

@@ -3,8 +3,8 @@ import { type FirehoseEvent, type JetstreamEvent, RecordError, type TapEvent } f
 import type { Watch } from './watch.js'
 
 /**
- * Reads each record, which may fail: strangers write them. Its event goes on without it, with
- * `problem: 'record-unreadable'`, and counts as lost.
+ * Reads each record, which may fail: anyone can write one. The event is then emitted without its
+ * record, with `problem: 'record-unreadable'`, and counts as lost.
  */
 export const readRecords = <E extends FirehoseEvent | JetstreamEvent>(
   watch: Watch,
@@ -18,17 +18,17 @@ export const readRecords = <E extends FirehoseEvent | JetstreamEvent>(
     Object.assign(event.commit, { record: undefined, problem: 'record-unreadable' })
   })
 
-/** Counts the events of a Tap that have come without their record. */
+/** Counts the events of a Tap that arrived without their record. */
 export const seeUnreadable = (watch: Watch): MonoTypeOperatorFunction<TapEvent> =>
   tap((event) => {
     if (event.type !== 'record' || event.problem === undefined) return
     watch.cannotRead(without(event.did, event.collection, event.rkey, event.problem))
   })
 
-const without = (did: string, collection: string, rkey: string, why: string): string =>
-  `at://${did}/${collection}/${rkey} is written without its record: ${why}`
+const without = (did: string, collection: string, rkey: string, reason: string): string =>
+  `at://${did}/${collection}/${rkey} is written without its record: ${reason}`
 
-/** What reading the record throws. */
+/** The error of reading the record, if any. */
 function recordError(commit: { readonly record?: unknown }): RecordError | undefined {
   try {
     commit.record

@@ -24,16 +24,16 @@ import { NeverConnectedError } from './failure.js'
 import type { Messages } from './messages.js'
 import { duration, shortHost } from './text.js'
 
-/** What a source tells beside its events: warnings as they come, and what the end needs to know. */
+/** Observes a source: prints warnings as they come, and remembers what the exit code needs. */
 export class Watch {
-  /** Hand these four to the source. */
+  /** Pass these four to the source. */
   readonly metrics$ = streamMetrics()
   readonly gaps = { next: (gap: Gap) => this.#gap(gap) }
   readonly rejects = { next: (reject: RejectedFrame) => this.#rejected(reject) }
   readonly log: Logger = { warn: (text) => this.messages.warn(text) }
   /** Whether a connection was ever open. */
   connected = false
-  /** Frames, and parts of frames, that could not be read. */
+  /** Frames and parts of frames that could not be read. */
   unreadable = 0
   #reason: StreamError | undefined
 
@@ -55,7 +55,7 @@ export class Watch {
     return this.metrics.gaps > 0 || this.unreadable > 0
   }
 
-  /** Errors when no connection was open for so long since the start; 0 for never. */
+  /** Errors if no connection was opened within `timeoutMs` of the start; 0: never. */
   neverConnected$(timeoutMs: number): Observable<never> {
     if (timeoutMs === 0) return NEVER
     const opened$ = this.metrics$.pipe(
@@ -83,8 +83,9 @@ export class Watch {
   }: Extract<ConnectionStatus, { state: 'waiting' }>): void {
     this.#reason = reason
     const delayMs = Math.max(0, nextAttemptAt - Date.now())
-    const text = `${reason.code}: ${reason.message}; retry ${attempt} of ${shortHost(host)} in ${duration(delayMs)}`
-    // At once, it is a connection that we ended ourselves.
+    const retry = `retry ${attempt} of ${shortHost(host)} in ${duration(delayMs)}`
+    const text = `${reason.code}: ${reason.message}; ${retry}`
+    // Attempt 0: we closed the connection ourselves and dial again at once.
     if (attempt === 0) this.messages.detail(text)
     else this.messages.warn(text)
   }
@@ -101,7 +102,7 @@ export class Watch {
     this.cannotRead(`rejected a frame of ${length} from ${shortHost(host)}: ${error.message}`)
   }
 
-  /** The first one is worth a line, each of a million is not. */
+  /** Only the first one is a warning: there may be a million. */
   cannotRead(text: string): void {
     this.unreadable += 1
     if (this.unreadable === 1)
@@ -112,6 +113,6 @@ export class Watch {
   }
 }
 
-/** After a log that was renumbered the stream has asked by time already. */
+/** After a log was renumbered, the stream has already asked by time. */
 const remedy = (reason: GapReason, from: number): string =>
   reason === 'renumbered' ? '; asked for again by time' : `; --cursor ${from} asks for it again`

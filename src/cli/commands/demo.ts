@@ -41,13 +41,13 @@ interface DemoOptions extends StreamOptions {
 
 const DEFAULT_MS = 10_000
 const KEPT_EVENTS = 100_000
-// A replay waits for a slow reader as long as it takes: a timer's longest.
+// The longest timer: a replay waits for a slow reader without a limit.
 const FOREVER_MS = 2 ** 31 - 1
 
 const HINT = 'Events go to a pipe or a file as lines of JSON: npm start --silent > events.ndjson'
 const HELP = `
-A table on stderr shows what comes; events go to stdout as lines of JSON, unless stdout is a terminal.
-Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, when a replay is through, or on Ctrl-C.
+Shows a table on stderr. Events go to stdout as lines of JSON, unless stdout is a terminal.
+Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, at the end of a replay, or on Ctrl-C.
 
 Examples:
   $ rxjs-atproto demo
@@ -56,15 +56,13 @@ Examples:
   $ rxjs-atproto demo --host jetstream.us-east.bsky.network
 ${EXIT_CODES_HELP}`
 
-/**
- * `rxjs-atproto demo`: a server and its reader in one, to see the package work without a network.
- */
+/** `rxjs-atproto demo`: a server and its reader, to try the package without a network. */
 export function addDemo(program: Command, context: CommandContext): void {
   const command = program
     .command('demo')
-    .summary('see it work: a Jetstream on this machine, and its reader')
+    .summary('try it: a Jetstream on this machine and its reader')
     .description(
-      'Starts a Jetstream on this machine, reads it through the library, and shows what comes.',
+      'Starts a Jetstream on this machine, reads it with the library, and shows its events.',
     )
     .addOption(
       new Option('--host <host>', 'read this Jetstream instead')
@@ -73,9 +71,9 @@ export function addDemo(program: Command, context: CommandContext): void {
     )
     .option(
       '--replay <file>',
-      'serve the events of an NDJSON file, as they are, and end with the last one',
+      'serve the lines of an NDJSON file unchanged, and end after the last one',
     )
-    .option('--rate <n>', 'events a second', parseCount, 1000)
+    .option('--rate <n>', 'events per second', parseCount, 1000)
     .option('--seed <n>', 'the same seed gives the same events', parseCount, 1)
   withStreamOptions(command)
     .addHelpText('after', HELP)
@@ -98,7 +96,7 @@ function demo(given: DemoOptions, { stderr, environment }: CommandContext): Prom
   })
 }
 
-/** One for each part of the network: where a program of yours would do its work. */
+/** One ingestor for each part of the network, where your program would do its work. */
 function counted(counts: TableCounts<JetstreamEvent>): MonoTypeOperatorFunction<JetstreamEvent> {
   const add: Ingestor<JetstreamEvent> = (event) => {
     counts.add(event)
@@ -131,7 +129,7 @@ function events$(
   return served$(server, ({ url }) => jetstream$({ ...config, host: url }))
 }
 
-/** Plausible events that happen now. */
+/** Generated events with the current time. */
 function* liveEvents(seed: number, rate: number): Generator<JetstreamEvent, void, undefined> {
   let time_us = 0
   for (const event of generateEvents({
@@ -145,8 +143,8 @@ function* liveEvents(seed: number, rate: number): Generator<JetstreamEvent, void
 }
 
 /**
- * Every line of the file: as an event, or as a reject. Nobody hurries a slow reader, and nobody
- * leaves anything out.
+ * Every line of the file, as an event or as a reject. A slow reader is neither cut off nor skipped
+ * over.
  */
 function replay$(recording: Recording, config: JetstreamConfig): Observable<JetstreamEvent> {
   const server = fakeJetstream({
@@ -159,12 +157,12 @@ function replay$(recording: Recording, config: JetstreamConfig): Observable<Jets
     const rejects$ = new Subject<RejectedFrame>()
     rejects$.subscribe(config.rejects)
     const empty$ = from(played.idle()).pipe(filter(() => recording.total === 0))
-    let through = 0
+    let handled = 0
     return merge(
       jetstream$({ ...config, host: played.url, pauseCloseMs: FOREVER_MS, rejects: rejects$ }),
       rejects$,
     ).pipe(
-      takeWhile(() => ++through !== recording.total, true),
+      takeWhile(() => ++handled !== recording.total, true),
       takeUntil(empty$),
       filter((item): item is JetstreamEvent => !('frame' in item)),
     )

@@ -20,17 +20,17 @@ interface FirehoseOptions extends StreamOptions, CursorFileOptions, EventFilters
 }
 
 const HELP = `
-Events go to stdout, one JSON object a line, links as $link and bytes as $bytes, and nothing else does. Where stdout is a
-terminal, a table of what comes stands in for them. A commit of n operations is n events.
+Only events go to stdout: one JSON object per line, with links as $link and bytes as $bytes. On a
+terminal a table is shown instead. A commit with n operations is n events.
 
 Examples:
   $ rxjs-atproto firehose --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
   $ rxjs-atproto firehose --host localhost:2583 --cursor oldest --for 1h --strict > events.ndjson
   $ rxjs-atproto firehose --cursor-file ./cursor.json --kinds commit,sync >> events.ndjson
 
-The cursor file moves past a commit when all its lines are written. The next run begins with the last commit of this one,
-once more: at least once, nothing lost. An event whose record cannot be decoded is written without it, its problem being
-record-unreadable; --strict counts it as lost.
+The cursor file moves past a commit when all its lines are written. The next run repeats the last
+commit of this one: delivery is at least once. An event whose record cannot be decoded is written
+without it, with the problem record-unreadable; --strict counts it as lost.
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto firehose`: the firehose of a relay or a PDS as lines of JSON. */
@@ -39,12 +39,12 @@ export function addFirehose(program: Command, context: CommandContext): void {
     .command('firehose')
     .summary('read the firehose of a relay or a PDS as lines of JSON')
     .description(
-      'Reads com.atproto.sync.subscribeRepos, reconnects by itself, and writes each event as a line of JSON.',
+      'Reads com.atproto.sync.subscribeRepos, reconnects, and writes each event as a line of JSON.',
     )
     .option('--host <host>', 'a relay or a PDS: a host name or a URL (default: bsky.network)', once)
   withFilters(command).option(
     '--cursor <start>',
-    'where to start: live, oldest, or a seq, whose event comes first',
+    'where to start: live, oldest or a seq, whose event is the first',
     parseSeqStart,
   )
   withStreamOptions(withCursorFile(command))

@@ -17,7 +17,7 @@ interface IngestOptions extends Flags, MessageOptions {
 }
 
 const HELP = `
-The environment of rsky-ingester is understood; a flag wins over its variable:
+Reads the environment of rsky-ingester; a flag wins over its variable:
 ${Object.values(SETTINGS)
   .filter(({ variables }) => variables.length > 0)
   .map(
@@ -26,9 +26,10 @@ ${Object.values(SETTINGS)
   )
   .join('\n')}
 
-Entries go to the Redis streams firehose_live, repo_backfill and label_live, positions to <stream>:cursor:<host>, as
-rsky-ingester writes them: each goes on where the other has stopped. An entry is written once, whatever is cut, restarted
-or repeated; a position moves when all before it is written.
+Entries go to the Redis streams firehose_live, repo_backfill and label_live, positions to
+<stream>:cursor:<host>, as rsky-ingester writes them: either program resumes where the other one
+stopped. An entry is written once over failures, restarts and repeats. A position moves when
+everything before it is written.
 
 Examples:
   $ INGESTER_MODE=firehose rxjs-atproto ingest
@@ -36,10 +37,10 @@ Examples:
   $ rxjs-atproto ingest --relay-hosts relay1.us-east.bsky.network --metrics-port 9100 -q
 
 Exit codes:
-  0    a backfill is through                      5    a host refused later
-  1    unexpected                                 7    Redis refused what was to be written
+  0    a backfill is complete                     5    a host refused later
+  1    unexpected error                           7    Redis refused a write
   2    usage                                      130  SIGINT
-  3    the settings, or what they name            143  SIGTERM
+  3    bad settings, or what they name            143  SIGTERM
   4    a host refused the first connection`
 
 /** `rxjs-atproto ingest`: firehoses, repositories and labels into Redis. */
@@ -48,16 +49,20 @@ export function addIngest(program: Command, context: CommandContext): void {
     .command('ingest')
     .summary('write firehoses, repositories and labels to Redis')
     .description(
-      'Reads relays and labelers, and writes what they send to Redis streams: a drop-in for rsky-ingester.',
+      'Reads relays and labelers and writes their events to Redis streams: a drop-in for ' +
+        'rsky-ingester.',
     )
   for (const { flag, help, list } of Object.values(SETTINGS)) {
     if (list) command.option(flag, help, joined)
     else command.option(flag, help)
   }
   command
-    .option('--metrics', 'a line of JSON with all metrics on stderr, each second and at the end')
-    .option('-q, --quiet', 'errors only on stderr')
-    .option('-v, --verbose', 'each state of a connection and each reject on stderr')
+    .option(
+      '--metrics',
+      'print all metrics as a line of JSON on stderr, every second and at the end',
+    )
+    .option('-q, --quiet', 'print only errors on stderr')
+    .option('-v, --verbose', 'print each connection state and each reject on stderr')
     .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
     .addHelpText('after', HELP)
     .action(async (options: IngestOptions) => context.exit(await ingest(options, context)))

@@ -24,17 +24,17 @@ interface JetstreamOptions extends StreamOptions, CursorFileOptions, EventFilter
 }
 
 const HELP = `
-Events go to stdout, one JSON object a line, and nothing else does.
+Only events go to stdout: one JSON object per line.
 
 Examples:
-  $ rxjs-atproto jetstream --collections app.bsky.feed.post --kinds commit --limit 10 | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
   $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > posts.ndjson
   $ rxjs-atproto jetstream --cursor-file ./cursor.json >> events.ndjson
-  $ rxjs-atproto jetstream --host localhost:6008 --kinds identity,account --metrics 2> metrics.ndjson
+  $ rxjs-atproto jetstream --host localhost:6008 --kinds account --metrics 2> metrics.ndjson
 
-The cursor file moves past an event when its line is written. The next run begins with the last line of this one,
-once more: at least once, nothing lost. An event whose record is beyond the bounds on content is written without it, its
-problem being record-unreadable; --strict counts it as lost.
+The cursor file moves past an event when its line is written. The next run repeats the last line of
+this one: delivery is at least once. An event whose record is beyond the bounds on content is
+written without it, with the problem record-unreadable; --strict counts it as lost.
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto jetstream`: a Jetstream as lines of JSON. */
@@ -42,12 +42,10 @@ export function addJetstream(program: Command, context: CommandContext): void {
   const command = program
     .command('jetstream')
     .summary('read a Jetstream as lines of JSON')
-    .description(
-      'Reads a Jetstream, reconnects by itself, and writes each event as a line of JSON.',
-    )
+    .description('Reads a Jetstream, reconnects, and writes each event as a line of JSON.')
     .option(
       '--host <host>',
-      'a host name or a URL; again for hosts to fail over to (default: the public instances)',
+      'a host name or a URL; repeat it for failover hosts (default: the public instances)',
       collect,
     )
   withFilters(command).option(

@@ -17,30 +17,31 @@ interface LabelsOptions extends StreamOptions, CursorFileOptions {
 }
 
 const HELP = `
-Labels go to stdout, one JSON object a line, and nothing else does. Where stdout is a terminal, a table of what is said
-stands in for them. The line with "neg": true takes the label of the same src, uri, cid and val back.
+Only labels go to stdout: one JSON object per line. On a terminal a table is shown instead. A line
+with "neg": true removes the label of the same src, uri, cid and val.
 
 Examples:
   $ rxjs-atproto labels --host mod.bsky.app --limit 10 | jq -r '.val + " " + .uri'
   $ rxjs-atproto labels --host mod.bsky.app --cursor oldest --for 10m > labels.ndjson
-  $ rxjs-atproto labels --host mod.bsky.app --cursor oldest --cursor-file ./labels.json >> labels.ndjson
+  $ rxjs-atproto labels --host mod.bsky.app --cursor-file ./labels.json >> labels.ndjson
 
-The cursor file moves past a label when its line is written. The next run begins with the last line of this one, once
-more: at least once, nothing lost.
+The cursor file moves past a label when its line is written. The next run repeats the last line of
+this one: delivery is at least once.
 ${EXIT_CODES_HELP}`
 
-/** `rxjs-atproto labels`: what a labeler says as lines of JSON. */
+/** `rxjs-atproto labels`: the labels of a labeler as lines of JSON. */
 export function addLabels(program: Command, context: CommandContext): void {
   const command = program
     .command('labels')
     .summary('read the labels of a labeler as lines of JSON')
     .description(
-      'Reads com.atproto.label.subscribeLabels, reconnects by itself, and writes each label as a line of JSON.',
+      'Reads com.atproto.label.subscribeLabels, reconnects, and writes each label as a line of ' +
+        'JSON.',
     )
     .requiredOption('--host <host>', 'a labeler: a host name or a URL, such as mod.bsky.app', once)
     .option(
       '--cursor <start>',
-      'where to start: live, oldest, or a seq, whose label comes first',
+      'where to start: live, oldest or a seq, whose label is the first',
       parseSeqStart,
     )
   withStreamOptions(withCursorFile(command))
@@ -59,7 +60,7 @@ const labels = (options: LabelsOptions, context: CommandContext): Promise<ExitCo
     context,
   )
 
-const nameOf = ({ val, neg }: LabelEvent): string => (neg ? `${val} (taken back)` : val)
+const nameOf = ({ val, neg }: LabelEvent): string => (neg ? `${val} (removed)` : val)
 
 const configOf = ({ host, cursor, retries }: LabelsOptions): LabelsConfig => ({
   host,

@@ -19,16 +19,16 @@ interface ReposOptions extends StreamOptions, CursorFileOptions {
 }
 
 const HELP = `
-Repositories go to stdout, one JSON object a line, and nothing else does. Where stdout is a terminal, a table of how they
-are stands in for them. Ends with 0 at the end of the list.
+Only repositories go to stdout: one JSON object per line. On a terminal a table of their states is
+shown instead. Exits with 0 at the end of the list.
 
 Examples:
   $ rxjs-atproto repos | jq -r 'select(.active) | .did' > dids.txt
   $ rxjs-atproto repos --host localhost:2583 --strict > repos.ndjson
   $ rxjs-atproto repos --cursor-file ./repos.json >> repos.ndjson
 
-The cursor file moves past a page when all its lines are written. The next run begins with the page that this one was in,
-once more; after the end of the list it writes nothing, unless --restart is given.
+The cursor file moves past a page when all its lines are written. The next run repeats the page
+that this one was in. After the end of the list it writes nothing, unless --restart is given.
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto repos`: the repositories of a relay or a PDS as lines of JSON. */
@@ -37,7 +37,7 @@ export function addRepos(program: Command, context: CommandContext): void {
     .command('repos')
     .summary('list the repositories of a relay or a PDS as lines of JSON')
     .description(
-      'Reads com.atproto.sync.listRepos page by page to its end, and writes each repository as a line of JSON.',
+      'Reads com.atproto.sync.listRepos page by page, and writes each repo as a line of JSON.',
     )
     .option(
       '--host <host>',
@@ -48,12 +48,8 @@ export function addRepos(program: Command, context: CommandContext): void {
       '--cursor <cursor>',
       'the page to start with: a cursor that the same host gave (default: the first page)',
     )
-    .option(
-      '--page-size <n>',
-      'repositories to ask for at once, up to 1000 (default: 1000)',
-      parseCount,
-    )
-    .option('--restart', 'list all anew where the cursor file says that the list was through')
+    .option('--page-size <n>', 'repositories per request, up to 1000 (default: 1000)', parseCount)
+    .option('--restart', 'list everything again if the cursor file says that the list was complete')
   withStreamOptions(withCursorFile(command))
     .addHelpText('after', HELP)
     .action(async (options: ReposOptions) => context.exit(await repos(options, context)))
@@ -71,7 +67,7 @@ const repos = (options: ReposOptions, context: CommandContext): Promise<ExitCode
   )
 
 const nameOf = ({ active, status }: RepoEvent): string => {
-  if (active === undefined) return 'not said'
+  if (active === undefined) return 'unknown'
   return active ? 'active' : (status ?? 'not active')
 }
 

@@ -13,14 +13,14 @@ interface ReposOptions extends PasswordOptions, MessageOptions {
 }
 
 const HELP = `
-The options --host and --password-file of \`tap\` may stand here too (default host: localhost:2480).
+The options --host and --password-file of \`tap\` work here too (default host: localhost:2480).
 
 Examples:
   $ rxjs-atproto tap repos add --host localhost:2480 did:plc:ewvi7nxzyoun6zhxrhs64oiz
 ${PASSWORD_HELP}
 ${EXIT_CODES_HELP}`
 
-/** Does the work; answers what to say about it, if anything. */
+/** Does the work; returns a message for the user, if any. */
 type Task = (admin: TapAdmin, dids: readonly string[]) => Promise<string | undefined>
 
 /** `rxjs-atproto tap repos add|remove|info`: what a Tap tracks. */
@@ -35,18 +35,22 @@ export function addTapRepos(tap: Command, context: CommandContext): void {
       .description(description)
       .argument('<did...>', 'repositories')
       .addHelpText('after', HELP)
-      // The server's flags belong to `tap`, and may stand behind its name or here.
+      // The server's flags belong to `tap`, and may follow its name or this command.
       .action(async (dids: readonly string[], _: object, command: Command) => {
         context.exit(await perform(task, dids, command.optsWithGlobals(), context))
       })
 
-  add('add', 'Tracks repositories: each is backfilled, then followed.', async (admin, dids) => {
-    await admin.addRepos(dids)
-    return `${count(dids.length)} added`
-  })
+  add(
+    'add',
+    'Tracks repositories: each is backfilled, then followed live.',
+    async (admin, dids) => {
+      await admin.addRepos(dids)
+      return `${count(dids.length)} added`
+    },
+  )
   add(
     'remove',
-    'Tracks repositories no longer. What is buffered still comes.',
+    'Stops tracking repositories. Buffered events still arrive.',
     async (admin, dids) => {
       await admin.removeRepos(dids)
       return `${count(dids.length)} removed`
@@ -54,7 +58,7 @@ export function addTapRepos(tap: Command, context: CommandContext): void {
   )
   add(
     'info',
-    'Writes what the server knows of each, one JSON object a line; null for one that is not tracked.',
+    'Writes the state of each repository as a line of JSON; null if it is not tracked.',
     info,
   )
 }
@@ -73,16 +77,15 @@ async function perform(
 ): Promise<ExitCode> {
   const messages = new Messages(context.stderr, options, context.environment)
   try {
-    const said = await task(
+    const message = await task(
       tapAdmin({ host: options.host, adminPassword: adminPassword(options, context) }),
       dids,
     )
-    if (said !== undefined) messages.info(said)
+    if (message !== undefined) messages.info(message)
     return EXIT.done
   } catch (error) {
     const failure = failureOf(error, false)
-    for (const message of failure.messages)
-      messages.error(message.replace('--dids', 'the argument'))
+    for (const text of failure.messages) messages.error(text.replace('--dids', 'the argument'))
     return failure.exitCode
   }
 }

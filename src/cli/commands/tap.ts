@@ -14,8 +14,8 @@ interface TapOptions extends StreamOptions, PasswordOptions {
 }
 
 const HELP = `
-Events go to stdout, one JSON object a line, and nothing else does. An event is acked when its line is written: what
-was not written, the server sends again, to the next run too.
+Only events go to stdout: one JSON object per line. An event is acked when its line is written. The
+server sends events without an ack again, to the next run too.
 
 Examples:
   $ rxjs-atproto tap --host localhost:2480 --limit 10 | jq .record.text
@@ -30,7 +30,7 @@ export function addTap(program: Command, context: CommandContext): void {
     .command('tap')
     .summary('read a Tap as lines of JSON, or tell it what to track')
     .description(
-      'Reads a Tap, reconnects by itself, writes each event as a line of JSON, and acks what is written.',
+      'Reads a Tap, reconnects, writes each event as a line of JSON, and acks it when written.',
     )
   withTapServer(command)
   withStreamOptions(command)
@@ -39,13 +39,13 @@ export function addTap(program: Command, context: CommandContext): void {
   addTapRepos(command, context)
 }
 
-/** The flags of every command that speaks to a Tap. */
+/** The flags of every command that connects to a Tap. */
 export const withTapServer = (command: Command): Command =>
   command
     .option('--host <host>', 'a host name with a port, or a URL (default: localhost:2480)', once)
     .option(
       '--password-file <path>',
-      'read the password from its first line, and not from TAP_ADMIN_PASSWORD',
+      'read the password from its first line instead of TAP_ADMIN_PASSWORD',
     )
 
 const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
