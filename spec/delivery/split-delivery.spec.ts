@@ -1,6 +1,6 @@
 import { Subject, take } from 'rxjs'
 import { currentDelivery, hold, type Release } from '../../src/delivery/delivery.js'
-import { splitDelivery } from '../../src/delivery/split-delivery.js'
+import { type MessageParts, NO_PART, splitDelivery } from '../../src/delivery/split-delivery.js'
 import { boundedBatchMap } from '../../src/operators/bounded-batch-map.js'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { ControlledWork } from '../operators/controlled-work.js'
@@ -9,15 +9,14 @@ import { FakeSource } from '../operators/fake-source.js'
 /**
  * A message is a number of parts: 3 is 30, 31 and 32; a negative one has holes at its odd places.
  */
-const each = (message: number, emit: (part: number, index: number) => void): void => {
-  for (let index = 0; index < Math.abs(message); index += 1) {
-    if (message > 0 || index % 2 === 0) emit(Math.abs(message) * 10 + index, index)
-  }
-}
+const partsOf = (message: number): MessageParts<number> => ({
+  length: Math.abs(message),
+  at: (index) => (message > 0 || index % 2 === 0 ? Math.abs(message) * 10 + index : NO_PART),
+})
 
 const delivering = () => {
   const [book, source$] = [new FakeSource(), new Subject<number>()]
-  return { book, source$, parts$: source$.pipe(book.deliver(), splitDelivery(each)) }
+  return { book, source$, parts$: source$.pipe(book.deliver(), splitDelivery(partsOf)) }
 }
 
 describe('the parts of a message', () => {
@@ -65,10 +64,13 @@ describe('the parts of a message', () => {
 
   it('that could not be made leave it undone: what fails in their making ends the stream before the message', () => {
     const [book, source$] = [new FakeSource(), new Subject<number>()]
-    const breaking = (message: number, emit: (part: number, index: number) => void): void => {
-      each(message, emit)
-      if (message === 3) throw new Error('no more')
-    }
+    const breaking = (message: number): MessageParts<number> => ({
+      length: message + 1,
+      at: (index) => {
+        if (message === 3 && index === message) throw new Error('no more')
+        return index === message ? NO_PART : message * 10 + index
+      },
+    })
     const [seen, errors]: [number[], unknown[]] = [[], []]
     source$
       .pipe(book.deliver(), splitDelivery(breaking))
@@ -108,6 +110,19 @@ describe('the parts of a message', () => {
     ])
   })
 
+  it('are made between two emissions: what makes them is not on the stack of a handler', () => {
+    const stacks: string[] = []
+    const source$ = new Subject<number>()
+    const makePart = (index: number) => index
+    source$
+      .pipe(splitDelivery((length) => ({ length, at: makePart })))
+      .subscribe(() => stacks.push(new Error().stack ?? ''))
+    source$.next(1)
+    expect(stacks).toHaveLength(1)
+    expect(stacks[0]).toContain('emitShares')
+    expect(stacks[0]).not.toContain('makePart')
+  })
+
   it('of a batch have no place of their own', () => {
     const { source$, parts$ } = delivering()
     const places: unknown[] = []
@@ -129,7 +144,7 @@ describe('the parts of a message', () => {
   it('pass without a delivery, too', () => {
     const seen: unknown[] = []
     const source$ = new Subject<number>()
-    source$.pipe(splitDelivery(each)).subscribe((part) => seen.push([part, currentDelivery()]))
+    source$.pipe(splitDelivery(partsOf)).subscribe((part) => seen.push([part, currentDelivery()]))
     source$.next(1)
     expect(seen).toEqual([[10, undefined]])
   })

@@ -11,80 +11,94 @@ import {
 } from './delivery.js'
 import type { EventPosition } from './position.js'
 
-/** Emits one part of a message; `index` is its place among all parts, wanted or not. */
-export type EmitShare<Part> = (part: Part, index: number) => void
+/** At an index where no part is wanted. */
+export const NO_PART: unique symbol = Symbol('no part')
+
+/** The parts of one message. An array is one of them all. */
+export interface MessageParts<Part> {
+  /** How many there are, wanted or not. */
+  readonly length: number
+  /** The part at `index`. Called once for each, in order. */
+  at(index: number): Part | typeof NO_PART | undefined
+}
 
 /**
- * Emits the parts of each message in the one delivery of the message, which is done when all of
- * them are: so that no position lies inside a message. A message that is cut, by `take(n)` say, or
- * whose parts cannot all be made, is not done.
+ * Emits the parts of each message in one delivery, that of the message. It is done when all parts
+ * are, so that no saved position lies inside a message. A message is not done when it is cut, by
+ * `take(n)` for example, or when one of its parts cannot be made.
+ *
+ * The parts are made here, between two emissions: what makes them is not on the stack of a handler.
  */
 export const splitDelivery = <Message, Part>(
-  each: (message: Message, emit: EmitShare<Part>) => void,
+  partsOf: (message: Message) => MessageParts<Part>,
 ): OperatorFunction<Message, Part> =>
   operate((source, destination) => {
-    observe(
-      source,
-      destination,
-      (message) => {
-        const whole = currentDelivery()
-        let missed = 0
-        const emit = (part: Part, index: number) => {
-          if (destination.closed) missed += 1
-          else emitPart(part, whole && new SharedDelivery(whole, index), destination)
-        }
-        try {
-          each(message, emit)
-        } catch (error) {
-          missed += 1
-          throw error
-        } finally {
-          if (missed > 0) fail(whole)
-        }
-      },
-      () => destination.complete(),
-    )
+    const split = (message: Message): void =>
+      emitShares(partsOrFail(partsOf, message), 0, destination)
+    observe(source, destination, split, () => destination.complete())
   })
 
-/** Emits parts in the delivery that is open, each at its own index from `first` on. */
+function partsOrFail<Message, Part>(
+  partsOf: (message: Message) => MessageParts<Part>,
+  message: Message,
+): MessageParts<Part> {
+  try {
+    return partsOf(message)
+  } catch (error) {
+    fail(currentDelivery())
+    throw error
+  }
+}
+
+/**
+ * Emits parts in the delivery that is open, each at its own index from `first` on. Fails the
+ * delivery when a part cannot be made, or is not received since the destination has closed.
+ */
 export function emitShares<Part>(
-  parts: readonly Part[],
+  parts: MessageParts<Part>,
   first: number,
   destination: Subscriber<Part>,
 ): void {
   const whole = currentDelivery()
-  let index = first
-  for (const part of parts) {
-    // The rest of a message that was cut is not done.
-    if (destination.closed) {
-      fail(whole)
-      return
-    }
-    emitPart(part, whole && new SharedDelivery(whole, index), destination)
-    index += 1
-  }
-}
-
-function emitPart<Part>(
-  part: Part,
-  holding: Holding | undefined,
-  destination: Subscriber<Part>,
-): void {
-  const outer = enter(holding)
+  let isWhole = false
   try {
-    destination.next(part)
+    isWhole = emitEach(parts, first, whole, destination)
   } finally {
-    leave(outer)
+    if (!isWhole) fail(whole)
   }
 }
 
-/** The call is a hold of its own: this one makes the outcome the worst there is. */
+function emitEach<Part>(
+  parts: MessageParts<Part>,
+  first: number,
+  whole: Holding | undefined,
+  destination: Subscriber<Part>,
+): boolean {
+  let isWhole = true
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts.at(index)
+    if (part === NO_PART) continue
+    if (destination.closed) {
+      isWhole = false
+      continue
+    }
+    const outer = enter(whole && new SharedDelivery(whole, first + index))
+    try {
+      destination.next(part as Part)
+    } finally {
+      leave(outer)
+    }
+  }
+  return isWhole
+}
+
+/** Holds and fails at once: the worst outcome of all holds stands. */
 function fail(whole: Holding | undefined): void {
   whole?.hold()
   whole?.release('failed')
 }
 
-/** The delivery of the whole message, at the place of one part. */
+/** The delivery of the whole message, at the index of one part. */
 class SharedDelivery implements Holding {
   constructor(
     private readonly whole: Holding,

@@ -218,17 +218,15 @@ class LiveStream<Event> implements StreamOwner<Event> {
     this.#stream.counts.frames += 1
     const event = this.#decode(protocol, frame)
     if (event === undefined) return
+    const { host } = protocol
     const position = protocol.cursorOf(event)
     const time_us = protocol.timeOf(event)
-    if (!this.#isNew(event, protocol.host, position, time_us)) return
-    if (protocol.wants(event)) this.#deliver(event, protocol.host, position, time_us)
+    if (!this.#isNew(event, host, position, time_us)) return
+    const { index } = this.#progress
+    if (protocol.wants(event))
+      this.#stream.deliver(event, host, position, time_us, index, this.#connection?.heardAt)
     else this.#stream.counts.filtered += 1
     if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
-  }
-
-  #deliver(event: Event, host: string, position: number, time_us: number): void {
-    const { index } = this.#progress
-    this.#stream.deliver(event, host, position, time_us, index, this.#connection?.heardAt)
   }
 
   #decode(protocol: Protocol<Event>, frame: Received): Event | undefined {

@@ -61,7 +61,7 @@ export const DELIVERIES: readonly Mutant[] = [
   {
     name: 'a message that was cut is done',
     file: 'src/delivery/split-delivery.ts',
-    find: 'if (missed > 0) fail(whole)',
+    find: 'if (!isWhole) fail(whole)',
     replace: '',
     specs: ['spec/delivery/split-delivery.spec.ts'],
   },

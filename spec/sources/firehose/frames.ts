@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { CidLinkWrapper, encode, toBytes } from '@atcute/cbor'
 import { wantedBy } from '../../../src/atproto/filters.js'
+import { NO_PART } from '../../../src/delivery/split-delivery.js'
 import type { EventFilters, FirehoseEvent } from '../../../src/index.js'
 import { Control } from '../../../src/live/protocol.js'
-import { eachEvent } from '../../../src/sources/firehose/events.js'
+import { MessageEvents } from '../../../src/sources/firehose/events.js'
 import { readMessage } from '../../../src/sources/firehose/message.js'
 
 /** Bytes after one another. */
@@ -122,9 +123,10 @@ export function read(
 ): readonly FirehoseEvent[] | string {
   const message = readMessage(frame)
   if (message instanceof Control) return message.name
-  const events: FirehoseEvent[] = []
-  eachEvent(message, wantedBy(filters), (event) => events.push(event))
-  return events
+  const parts = new MessageEvents(message, wantedBy(filters), () => true)
+  return Array.from({ length: parts.length }, (_, index) => parts.at(index)).filter(
+    (part) => part !== NO_PART,
+  )
 }
 
 /** The events of a frame that must have some. */

@@ -2,7 +2,7 @@ import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
 import { linkText } from '../../atproto/cid.js'
 import type { Wanted } from '../../atproto/filters.js'
 import { toJson } from '../../atproto/json.js'
-import type { EmitShare } from '../../delivery/split-delivery.js'
+import { type MessageParts, NO_PART } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
 import { hasMore } from '../../internal/has-more.js'
 import { type CommitBody, collectionOf, type Message, type Op } from './message.js'
@@ -21,29 +21,42 @@ export function wantsAny(message: Message, wanted: Wanted): boolean {
   )
 }
 
-/** Emits the wanted events of a message in order: of a commit, one for each operation. */
-export function eachEvent(message: Message, wanted: Wanted, emit: EmitShare<FirehoseEvent>): void {
-  const { kind, did } = message
-  if (kind === 'commit') eachOperation(message, wanted, emit)
-  else if (wanted(kind, did)) emit(plainEvent(message), 0)
+/** The wanted events of one message: of a commit, one for each operation. */
+export class MessageEvents implements MessageParts<FirehoseEvent> {
+  readonly length: number
+  readonly #commit: WholeCommit | undefined
+
+  /** `accepts`: the last word about an event that the filter wants. */
+  constructor(
+    private readonly message: Message,
+    private readonly wanted: Wanted,
+    private readonly accepts: (event: FirehoseEvent, message: Message) => boolean,
+  ) {
+    this.#commit = message.kind === 'commit' ? wholeCommit(commitOf(message)) : undefined
+    // A commit that is too big has one event more, behind its operations.
+    const { ops, tooBig } = this.#commit?.body ?? ONE
+    this.length = ops.length + (tooBig === true ? 1 : 0)
+  }
+
+  at(index: number): FirehoseEvent | typeof NO_PART {
+    const event = this.#eventAt(index)
+    return event !== undefined && this.accepts(event, this.message) ? event : NO_PART
+  }
+
+  #eventAt(index: number): FirehoseEvent | undefined {
+    const { kind, did } = this.message
+    if (this.#commit === undefined)
+      return this.wanted(kind, did) ? plainEvent(this.message) : undefined
+    const op = this.#commit.body.ops[index]
+    // The server left the operations out: the consumer has to fetch the repository.
+    if (op === undefined) return this.wanted('sync', did) ? tooBigEvent(this.message) : undefined
+    if (!this.wanted(kind, did, collectionOf(op.path))) return undefined
+    return eventOf(this.message, kind, operationOf(this.#commit, op))
+  }
 }
 
-function eachOperation(message: Message, wanted: Wanted, emit: EmitShare<FirehoseEvent>): void {
-  const { kind, did } = message
-  const body = commitOf(message)
-  const whole: WholeCommit = {
-    body,
-    commit: linkText(body.commit),
-    finder: new RecordFinder(body),
-    added: addedToCommit(body),
-  }
-  body.ops.forEach((op, index) => {
-    if (wanted(kind, did, collectionOf(op.path)))
-      emit(eventOf(message, kind, operationOf(whole, op)), index)
-  })
-  // The server left its operations out: what the repository holds now is to be asked for.
-  if (body.tooBig === true && wanted('sync', did)) emit(tooBigEvent(message), body.ops.length)
-}
+/** An identity, an account or a sync is one event. */
+const ONE = { ops: { length: 1 }, tooBig: false }
 
 /** What the operations of a commit share. */
 interface WholeCommit {
@@ -52,6 +65,13 @@ interface WholeCommit {
   readonly finder: RecordFinder
   readonly added: Added | undefined
 }
+
+const wholeCommit = (body: CommitBody): WholeCommit => ({
+  body,
+  commit: linkText(body.commit),
+  finder: new RecordFinder(body),
+  added: addedToCommit(body),
+})
 
 const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
 

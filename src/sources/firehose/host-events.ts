@@ -8,7 +8,8 @@ import { bySequence } from '../../live/by-sequence.js'
 import type { LiveOptions } from '../../live/config.js'
 import type { Dial } from '../../socket/socket.js'
 import type { FirehoseConfig } from './config.js'
-import { eachEvent } from './events.js'
+import { MessageEvents } from './events.js'
+import type { Message } from './message.js'
 import { firehoseProtocol } from './protocol.js'
 
 /** The events of one host. `dial`: how a socket is opened; specs hand in their own. */
@@ -20,15 +21,14 @@ export function eventsOf(
 ): Observable<FirehoseEvent> {
   const wanted = wantedBy(config)
   const { check } = recordChecker(config.records as Schemas | undefined)
+  const accepts = (event: FirehoseEvent, { frame }: Message): boolean => {
+    const wrong = check(event)
+    if (wrong !== undefined) reject(options.rejects, host, frame, wrong)
+    return wrong === undefined
+  }
   // A position means nothing on another host, or under another filter.
   const key = ['firehose', host, ...filtersKey(config)].join(' ')
   return bySequence(firehoseProtocol(host, config), key, config, options, dial).pipe(
-    splitDelivery((message, emit) =>
-      eachEvent(message, wanted, (event, index) => {
-        const wrong = check(event)
-        if (wrong === undefined) emit(event, index)
-        else reject(options.rejects, host, message.frame, wrong)
-      }),
-    ),
+    splitDelivery((message) => new MessageEvents(message, wanted, accepts)),
   )
 }

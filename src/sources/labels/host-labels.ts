@@ -1,12 +1,13 @@
 import type { Observable } from 'rxjs'
 import { rejecter } from '../../delivery/rejects.js'
-import { splitDelivery } from '../../delivery/split-delivery.js'
+import { type MessageParts, NO_PART, splitDelivery } from '../../delivery/split-delivery.js'
 import { FrameError } from '../../errors.js'
 import { bySequence } from '../../live/by-sequence.js'
 import type { LiveOptions } from '../../live/config.js'
 import type { Dial } from '../../socket/socket.js'
 import type { LabelsConfig } from './config.js'
 import type { LabelEvent } from './label.js'
+import type { Message } from './message.js'
 import { labelsProtocol } from './protocol.js'
 
 /**
@@ -20,11 +21,25 @@ export const labelsOf = (
   dial?: Dial,
 ): Observable<LabelEvent> =>
   bySequence(labelsProtocol(host), `labels ${host}`, config, options, dial).pipe(
-    splitDelivery(({ labels, frame }, emit) => {
-      const reject = rejecter(options.rejects, host, frame)
-      labels.forEach((label, index) => {
-        if (label instanceof FrameError) reject(label)
-        else emit(label, index)
-      })
-    }),
+    splitDelivery((message) => new ReadableLabels(message, options, host)),
   )
+
+/** The labels of one frame; those that cannot be read are rejects. */
+class ReadableLabels implements MessageParts<LabelEvent> {
+  readonly length: number
+  readonly #labels: Message['labels']
+  readonly #reject: (error: FrameError) => void
+
+  constructor({ labels, frame }: Message, { rejects }: LiveOptions, host: string) {
+    this.length = labels.length
+    this.#labels = labels
+    this.#reject = rejecter(rejects, host, frame)
+  }
+
+  at(index: number): LabelEvent | typeof NO_PART {
+    const label = this.#labels[index]
+    if (!(label instanceof FrameError)) return label ?? NO_PART
+    this.#reject(label)
+    return NO_PART
+  }
+}
