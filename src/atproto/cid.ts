@@ -1,5 +1,5 @@
 import type { CidLinkWrapper } from '@atcute/cbor'
-import { type Cid, toString as textOf } from '@atcute/cid'
+import { type Cid, toString as toText } from '@atcute/cid'
 import { sha256 } from '#sha256'
 
 // Version 1, a codec, SHA-256, 32 bytes: the only head that atproto's CIDs have, but for the codec.
@@ -14,4 +14,4 @@ export function isCidOf(cid: Uint8Array, block: Uint8Array): boolean {
 
 /** The text of a link. Its own `$link` keeps what it made, which costs more than to make it. */
 export const linkText = (link: CidLinkWrapper): string =>
-  textOf(link as unknown as Pick<Cid, 'bytes'> as Cid)
+  toText(link as unknown as Pick<Cid, 'bytes'> as Cid)

@@ -71,7 +71,7 @@ function readObject(
   list?: string,
 ): readonly [object: Body, rest: Uint8Array] {
   const [item, rest] = decode(bytes, what, list)
-  if (!isObject(item)) throw new FrameError(`the ${what} is no object`)
+  if (!isPlainObject(item)) throw new FrameError(`the ${what} is no object`)
   return [item, rest]
 }
 
@@ -148,5 +148,5 @@ function serverError({ error, message }: Body): ServerError {
 }
 
 /** Whether a decoded item is a map. */
-export const isObject = (item: unknown): item is Body =>
+export const isPlainObject = (item: unknown): item is Body =>
   typeof item === 'object' && item !== null && Object.getPrototypeOf(item) === Object.prototype

@@ -1,12 +1,9 @@
 import { FrameError } from '../errors.js'
-import { type Layout, parseBounded } from '../internal/bounded-json.js'
-import { BoundsError } from '../internal/content-bounds.js'
-import { messageOf } from '../internal/message-of.js'
+import type { Layout } from '../internal/bounded-json.js'
+import { isObject, type Json } from '../internal/json.js'
+import { parseContent } from '../internal/parse-content.js'
 
-export type Json = Readonly<Record<string, unknown>>
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+export { isObject, type Json }
 
 /** The first of `names` that the flat list of fields holds, with its value. */
 export function fieldOf<Name extends string>(
@@ -25,15 +22,7 @@ export function fieldOf<Name extends string>(
  * on content.
  */
 export function parseObject(field: string, text: string, layout: Layout): Json {
-  let value: unknown
-  try {
-    value = parseBounded(text, layout)
-  } catch (error) {
-    const what = error instanceof BoundsError ? 'holds what is' : 'is no JSON:'
-    throw new FrameError(`the field \`${field}\` ${what} ${messageOf(error)}`, undefined, {
-      cause: error,
-    })
-  }
+  const value = parseContent(`the field \`${field}\``, text, layout)
   if (!isObject(value)) throw new FrameError(`the field \`${field}\` holds no object`)
   return value
 }

@@ -25,7 +25,7 @@ export class TextBytes {
 
 /** The text, or its bytes where they are not UTF-8. */
 export const textFrame = (chunk: SliceableBytes, from: number, to: number): Frame =>
-  textOf(chunk, from, to) ?? copyOf(chunk, from, to)
+  decodeText(chunk, from, to) ?? copyOf(chunk, from, to)
 
 /**
  * Bytes that can be kept. From Node's pool: memory of their own for each frame costs more than all
@@ -51,7 +51,7 @@ export const viewAsText = ({ buffer, byteOffset, length }: Uint8Array): TextByte
 const REPLACEMENT = '\ufffd'
 
 /** The text of UTF-8; `undefined` where it is none. */
-export function textOf(chunk: SliceableBytes, from: number, to: number): string | undefined {
+export function decodeText(chunk: SliceableBytes, from: number, to: number): string | undefined {
   const text = chunk.utf8Slice(from, to)
   // The decoder puts this for what it cannot read: only text that holds it needs a second look.
   return !text.includes(REPLACEMENT) ||

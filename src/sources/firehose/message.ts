@@ -1,5 +1,5 @@
 import { CidLinkWrapper } from '@atcute/cbor'
-import { type Body, isObject, positionOfBody, readFrame } from '../../atproto/frame.js'
+import { type Body, isPlainObject, positionOfBody, readFrame } from '../../atproto/frame.js'
 import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
 import { Control } from '../../live/protocol.js'
@@ -98,6 +98,6 @@ function checkedCommit(body: Body): Body {
 }
 
 const isOp = (op: unknown): boolean =>
-  isObject(op) && typeof op.action === 'string' && typeof op.path === 'string'
+  isPlainObject(op) && typeof op.action === 'string' && typeof op.path === 'string'
 
 const shortText = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '')

@@ -1,5 +1,5 @@
 import { decodeWhole } from '../../atproto/cbor.js'
-import { isObject } from '../../atproto/frame.js'
+import { isPlainObject } from '../../atproto/frame.js'
 import { toJson } from '../../atproto/json.js'
 import { RecordError } from '../../errors.js'
 import { BoundsError } from '../../internal/content-bounds.js'
@@ -18,6 +18,6 @@ function decodeBlock(block: Uint8Array): unknown {
     const what = error instanceof BoundsError ? 'is' : 'is no DAG-CBOR:'
     throw new RecordError(`the record ${what} ${messageOf(error)}`, { cause: error })
   }
-  if (!isObject(item)) throw new RecordError('the record is no object')
+  if (!isPlainObject(item)) throw new RecordError('the record is no object')
   return toJson(item)
 }

@@ -1,20 +1,16 @@
 import { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import { Unreadable } from '../../internal/bounded-json.js'
+import { isObject, type Json } from '../../internal/json.js'
 import { makeUnreadable } from '../../internal/unreadable-record.js'
 
-export type Json = Readonly<Record<string, unknown>>
-
 /**
- * Checks the envelope of a v1 event, and nothing that a server may add: unknown kinds, operations,
- * statuses and members pass as they are. Throws {@link FrameError} with the event's place, where
- * that much could be read.
+ * Checks the envelope of a v1 event. Unknown kinds, operations, statuses and members pass as they
+ * are, since servers may add some. Throws {@link FrameError}, with the event's position if that
+ * could be read.
  */
 export function readEvent(value: unknown): JetstreamEvent {
-  if (!isObject(value))
-    throw new FrameError(
-      `the frame is no object but ${value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`}`,
-    )
+  if (!isObject(value)) throw new FrameError(`the frame is no object but ${kindOf(value)}`)
   const { did, time_us, cursor, kind } = value
   if (!Number.isSafeInteger(time_us) || (time_us as number) <= 0)
     throw new FrameError(`\`time_us\` is no position: ${String(time_us)}`)
@@ -40,7 +36,12 @@ export function readEvent(value: unknown): JetstreamEvent {
   return value as unknown as JetstreamEvent
 }
 
-/** Only a commit can be told without its record. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+}
+
+/** Only a commit can be emitted without its record. */
 function refuseUnreadable(event: Json): void {
   for (const { record } of [event, event.commit].filter(isObject)) {
     if (record instanceof Unreadable) throw broken(event, `the frame holds what is ${record.why}`)
@@ -64,10 +65,7 @@ function checkCommit(event: Json): void {
   if (commit.record instanceof Unreadable) makeUnreadable(commit, commit.record.why)
 }
 
-export const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** A frame whose content cannot be used, but whose place in the stream is known. */
+/** The error of a frame whose content cannot be used, but whose position is known. */
 export function broken(event: object, message: string, options?: ErrorOptions): FrameError {
   const { time_us, cursor } = event as { time_us: number; cursor?: number }
   return new FrameError(message, { position: cursor ?? time_us, time_us }, options)

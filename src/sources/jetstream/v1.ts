@@ -2,14 +2,15 @@ import { matcher } from '../../atproto/filters.js'
 import type { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { Layout } from '../../internal/bounded-json.js'
+import { parseContent } from '../../internal/parse-content.js'
 import type { CursorProtocol } from '../../live/protocol.js'
 import type { Compression } from './compression.js'
 import type { Decoding } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { lazyV1 } from './lazy/v1.js'
-import { parseJson, textOfFrame } from './parse.js'
 import { readEvent } from './read-event.js'
+import { textOfFrame } from './text-of-frame.js'
 
 /** What a wire is made of, besides its host and filters. */
 export interface WireOptions {
@@ -80,7 +81,7 @@ export function v1(
       lazyV1,
       (frame, finish) => {
         const text = textOfFrame(frame, decoder, maxFrameBytes)
-        return finish(readEvent(parseJson(text, LAYOUT, positionInV1)), text)
+        return finish(readEvent(parseContent('the frame', text, LAYOUT, positionInV1)), text)
       },
       decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
     ),

@@ -3,13 +3,15 @@ import { type ConfigIssue, FrameError, RefusedError, ServerError, WireError } fr
 import type { JetstreamEvent } from '../../events.js'
 import type { Layout } from '../../internal/bounded-json.js'
 import { hasMore } from '../../internal/has-more.js'
+import { isObject, type Json } from '../../internal/json.js'
+import { parseContent } from '../../internal/parse-content.js'
 import type { CursorProtocol } from '../../live/protocol.js'
 import { Control } from '../../live/protocol.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { lazyV2 } from './lazy/v2.js'
-import { parseJson, textOfFrame } from './parse.js'
-import { isObject, type Json, readEvent } from './read-event.js'
+import { readEvent } from './read-event.js'
+import { textOfFrame } from './text-of-frame.js'
 import type { WireOptions } from './v1.js'
 
 export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
@@ -68,7 +70,7 @@ export function v2(
       lazyV2,
       (frame, finish) => {
         const text = textOfFrame(frame, decoder, maxFrameBytes)
-        const event = readMessage(parseJson(text, LAYOUT, positionInV2))
+        const event = readMessage(parseContent('the frame', text, LAYOUT, positionInV2))
         return event instanceof Control ? event : finish(event, text)
       },
       decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),

@@ -1,5 +1,5 @@
 import { BytesWrapper } from '@atcute/cbor'
-import { isObject } from '../../atproto/frame.js'
+import { isPlainObject } from '../../atproto/frame.js'
 import { toJson } from '../../atproto/json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 
@@ -44,7 +44,7 @@ const OPTIONAL = {
  */
 export function readLabel(value: unknown, seq: number): LabelEvent | string {
   if (value instanceof Error) return `the label is ${messageIn(value)}`
-  if (!isObject(value)) return 'the label is no object'
+  if (!isPlainObject(value)) return 'the label is no object'
   for (const [name, isRight] of Object.entries(REQUIRED)) {
     if (!isRight(value[name])) return `\`${name}\` of the label is missing`
   }

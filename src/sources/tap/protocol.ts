@@ -1,9 +1,8 @@
 import * as z from 'zod/mini'
 import { tidTimeUs } from '../../atproto/tid.js'
 import { FrameError, RefusedError } from '../../errors.js'
-import { type Layout, parseBounded, Unreadable } from '../../internal/bounded-json.js'
-import { BoundsError } from '../../internal/content-bounds.js'
-import { messageOf } from '../../internal/message-of.js'
+import { type Layout, Unreadable } from '../../internal/bounded-json.js'
+import { parseContent } from '../../internal/parse-content.js'
 import { RECORD_UNREADABLE } from '../../internal/unreadable-record.js'
 import type { Protocol } from '../../live/protocol.js'
 import { type TapEvent, tapEventSchema } from './events.js'
@@ -25,7 +24,7 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
   decode(frame) {
     if (typeof frame !== 'string')
       throw new FrameError('the frame is binary, or text that is not UTF-8')
-    const message = parseMessage(frame)
+    const message = parseContent('the frame', frame, LAYOUT, positionOfMessage)
     const unreadable = takeUnreadable(message)
     const result = z.safeParse(tapEventSchema, message)
     if (result.success)
@@ -51,17 +50,6 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
 })
 
 const LAYOUT: Layout = { wrapper: 'record', replaced: 'record' }
-
-function parseMessage(frame: string): unknown {
-  try {
-    return parseBounded(frame, LAYOUT)
-  } catch (error) {
-    const what = error instanceof BoundsError ? 'holds what is' : 'is no JSON:'
-    throw new FrameError(`the frame ${what} ${messageOf(error)}`, positionOfMessage(frame), {
-      cause: error,
-    })
-  }
-}
 
 /**
  * Takes a record beyond the bounds out of its message, as a server leaves out what it cannot

@@ -13,7 +13,7 @@ class ReceivedText extends PrivateFieldHost {
     this.#isDecoded = isDecoded
   }
 
-  static textOf(event: object): string | undefined {
+  static of(event: object): string | undefined {
     if (!(#text in event)) return undefined
     return event.#isDecoded ? event.#text : utf8Of(event.#text)
   }
@@ -50,5 +50,4 @@ export function keepText<Event extends object>(
  * )
  * ```
  */
-export const rawText = (event: JetstreamEvent): string | undefined =>
-  SharedReceivedText.textOf(event)
+export const rawText = (event: JetstreamEvent): string | undefined => SharedReceivedText.of(event)
