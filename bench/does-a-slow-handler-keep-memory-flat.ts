@@ -4,7 +4,7 @@
  * loss must be told, and with the bound taken out the same check must fail.
  */
 import { parseArgs } from 'node:util'
-import type { Account, Reading } from './memory/read.js'
+import type { Account, MemoryReading } from './memory/read.js'
 import { BOUNDED, CONTROL, DROPPING } from './memory/readers.js'
 import { start } from './tools/child.js'
 import type { Offer } from './tools/serve.js'
@@ -35,10 +35,13 @@ const [bounded, dropping, control] = await Promise.all([
 ])
 process.exitCode = report()
 
-async function read(reader: string, until: Pick<Reading, 'receive' | 'settle'>): Promise<Account> {
+async function read(
+  reader: string,
+  until: Pick<MemoryReading, 'receive' | 'settle'>,
+): Promise<Account> {
   const offer: Offer = { events, ratePerSecond }
   const server = start<string>('tools/serve', offer)
-  const task: Reading = { reader, url: await server.answer(), events, handlerMs, ...until }
+  const task: MemoryReading = { reader, url: await server.answer(), events, handlerMs, ...until }
   const child = start<Account>('memory/read', task)
   await server.answer()
   child.tell('offered')

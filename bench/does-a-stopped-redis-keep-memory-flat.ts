@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util'
 import { generateEvents } from 'rxjs-atproto/testing'
 import { type Client, connected } from './redis/fill.js'
-import type { Held, Holding } from './redis/hold.js'
+import type { HeldSample, Holding } from './redis/hold.js'
 import { BOUNDED, CONTROL, HELD } from './redis/holders.js'
 import { type Child, start } from './tools/child.js'
 import { startRedis } from './tools/redis-server.js'
@@ -30,10 +30,10 @@ const MAX_GROWTH_MIB = 64
 const PAGE = 5000
 
 interface Running {
-  readonly child: Child<'writing' | Held>
+  readonly child: Child<'writing' | HeldSample>
   /** Settles when all events are offered. */
   offered(): Promise<unknown>
-  held(): Promise<Held>
+  held(): Promise<HeldSample>
   stop(): Promise<unknown>
 }
 
@@ -64,12 +64,12 @@ async function run(holder: string, redisUrl: string, receive: number): Promise<R
   const offer: Offer = { events, ratePerSecond }
   const server = start<string>('tools/serve', offer)
   const task: Holding = { holder, url: await server.answer(), redisUrl, events, receive }
-  const child = start<'writing' | Held>('redis/hold', task)
+  const child = start<'writing' | HeldSample>('redis/hold', task)
   await child.answer()
   return {
     child,
     offered: () => server.answer(),
-    held: () => child.answer() as Promise<Held>,
+    held: () => child.answer() as Promise<HeldSample>,
     stop: () => Promise.all([child.stop(), server.stop()]),
   }
 }
@@ -97,11 +97,11 @@ async function* entriesOf(client: Client): AsyncGenerator<string> {
   }
 }
 
-function report(bounded: Held, control: Held, misplaced: number): void {
+function report(bounded: HeldSample, control: HeldSample, misplaced: number): void {
   console.log(
     `${whole(events)} events, ${whole(ratePerSecond)} a second; Redis answers nothing meanwhile, and then goes on`,
   )
-  const row = (name: string, { grownBytes, grownInAllBytes, written }: Held) => [
+  const row = (name: string, { grownBytes, grownInAllBytes, written }: HeldSample) => [
     name,
     mebibytes(grownBytes).toFixed(0),
     mebibytes(grownInAllBytes).toFixed(0),

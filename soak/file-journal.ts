@@ -1,5 +1,5 @@
 import { openSync, readFileSync, writeSync } from 'node:fs'
-import { type Entry, entriesIn, type Journal, type Kind, lineOf, now } from './journal.js'
+import { entriesIn, type Journal, type JournalEntry, type Kind, lineOf, now } from './journal.js'
 
 /** When a process ends itself: at the n-th entry of a kind, counted from 1. */
 export interface Death {
@@ -35,7 +35,7 @@ function die(): never {
 }
 
 /** What a process wrote so far. */
-export function readJournal(path: string): readonly Entry[] {
+export function readJournal(path: string): readonly JournalEntry[] {
   try {
     return entriesIn(readFileSync(path, 'utf8'))
   } catch {

@@ -1,14 +1,14 @@
 import type { Gap } from 'rxjs-atproto'
 
 /** One thing that a reader did. `at`: nanoseconds of a clock that all processes share. */
-export type Entry = { readonly at: number } & (
+export type JournalEntry = { readonly at: number } & (
   | { readonly kind: 'received' | 'handled'; readonly id: string }
   | { readonly kind: 'saving' | 'saved' | 'completed' }
   | { readonly kind: 'gap'; readonly gap: Gap }
   | { readonly kind: 'failed'; readonly message: string }
 )
 
-export type Kind = Entry['kind']
+export type Kind = JournalEntry['kind']
 
 /** Where a reader writes what it did, before anybody else can know of it. */
 export interface Journal {
@@ -21,16 +21,16 @@ export interface Journal {
 export const lineOf = (kind: Kind, at: number, text: string): string => `${kind} ${at} ${text}\n`
 
 /** The entries in a journal's text. A last line without its end was cut by the kill. */
-export function entriesIn(journal: string): readonly Entry[] {
+export function entriesIn(journal: string): readonly JournalEntry[] {
   return journal.split('\n').slice(0, -1).map(entryOf)
 }
 
-export function entryOf(line: string): Entry {
+export function entryOf(line: string): JournalEntry {
   const [, kind = '', at = '', text = ''] = /^(\w+) (\d+) (.*)$/s.exec(line) ?? []
   return made(kind as Kind, Number(at), text)
 }
 
-export function made(kind: Kind, at: number, text: string): Entry {
+export function made(kind: Kind, at: number, text: string): JournalEntry {
   switch (kind) {
     case 'received':
     case 'handled':
@@ -49,10 +49,10 @@ export function made(kind: Kind, at: number, text: string): Entry {
  * was never done.
  */
 export class MemoryJournal implements Journal {
-  readonly entries: Entry[] = []
+  readonly entries: JournalEntry[] = []
   dead = false
 
-  constructor(private readonly onEntry: (entry: Entry) => void = () => {}) {}
+  constructor(private readonly onEntry: (entry: JournalEntry) => void = () => {}) {}
 
   write(kind: Kind, text = ''): void {
     if (this.dead) return

@@ -1,5 +1,5 @@
 import type { Gap } from 'rxjs-atproto'
-import type { Entry } from './journal.js'
+import type { JournalEntry } from './journal.js'
 
 /** One event that a server sent. */
 export interface Sent {
@@ -49,17 +49,17 @@ export interface Verdict {
   readonly faults: readonly string[]
 }
 
-interface Told {
+interface ReportedGap {
   readonly gap: Gap
   readonly to: number
 }
 
-interface Tally {
+interface HandledTally {
   readonly handled: Set<string>
   /** All that was handled, in the order of time. */
   readonly sequence: string[]
   readonly index: Map<string, string | undefined>
-  readonly told: Told[]
+  readonly told: ReportedGap[]
   readonly strangers: Set<string>
   readonly failures: string[]
   repeated: number
@@ -69,8 +69,8 @@ interface Tally {
 export class Judge {
   readonly #sent = new Map<string, Sent>()
   readonly #optional = new Set<string>()
-  readonly #murky = new Set<string>()
-  readonly #entries: Entry[] = []
+  readonly #unknownKeys = new Set<string>()
+  readonly #entries: JournalEntry[] = []
   readonly #handled = new Set<string>()
   // The oldest group that the last saved checkpoint may bring again.
   #frontier = Number.NEGATIVE_INFINITY
@@ -107,7 +107,7 @@ export class Judge {
     for (const id of ids) {
       this.#optional.add(id)
       const key = this.#sent.get(id)?.key
-      if (key !== undefined) this.#murky.add(key)
+      if (key !== undefined) this.#unknownKeys.add(key)
     }
   }
 
@@ -122,7 +122,7 @@ export class Judge {
   }
 
   /** One life of one reader, in the order of writing. */
-  life(entries: readonly Entry[]): void {
+  life(entries: readonly JournalEntry[]): void {
     const allowed =
       this.rules.bound === 'checkpoint' ? this.#beyondFrontier() : Number.POSITIVE_INFINITY
     if (Number.isFinite(allowed)) this.#bound += allowed
@@ -139,7 +139,7 @@ export class Judge {
   }
 
   /** What is not handled so far, `entries` of a reader that still runs included. */
-  left(entries: readonly Entry[] = []): number {
+  left(entries: readonly JournalEntry[] = []): number {
     const done = new Set(entries.flatMap((entry) => (entry.kind === 'handled' ? [entry.id] : [])))
     const told = this.#gapsIn([...this.#entries, ...entries])
     return this.#required.filter(
@@ -171,7 +171,7 @@ export class Judge {
 
   #faults(
     found: Omit<Verdict, 'faults'>,
-    { strangers, failures, handled, sequence, index, told }: Tally,
+    { strangers, failures, handled, sequence, index, told }: HandledTally,
   ): readonly string[] {
     const { missing, repeated, bound, gaps } = found
     const faults = [...failures.map((message) => `the stream ended: ${message}`), ...this.#excess]
@@ -182,17 +182,17 @@ export class Judge {
     if (gaps.length > 0 && !this.rules.mayGap)
       faults.push(`a gap where nothing can be lost: ${JSON.stringify(gaps[0])}`)
     if (!this.rules.ordered) return faults
-    const early = this.#early(sequence, handled)
+    const early = this.#outOfOrder(sequence, handled)
     if (early.length > 0) faults.push(`${early.length} out of order, such as ${early[0]}`)
-    const wrong = this.#wrong(index, told)
+    const wrong = this.#wrongKeys(index, told)
     if (wrong.length > 0)
       faults.push(`${wrong.length} entries of the index are wrong, such as ${wrong[0]}`)
     return faults
   }
 
-  #tally(): Tally {
+  #tally(): HandledTally {
     const entries = [...this.#entries].sort((one, other) => one.at - other.at)
-    const tally: Tally = {
+    const tally: HandledTally = {
       handled: new Set(),
       sequence: [],
       index: new Map(),
@@ -208,7 +208,7 @@ export class Judge {
     return tally
   }
 
-  #count(id: string, tally: Tally): void {
+  #count(id: string, tally: HandledTally): void {
     const item = this.#sent.get(id)
     if (item === undefined) {
       tally.strangers.add(id)
@@ -225,7 +225,7 @@ export class Judge {
    * earlier one again, and then all between them again: an
    * old event that comes alone, behind a newer one, undoes what that did.
    */
-  #early(sequence: readonly string[], handled: ReadonlySet<string>): readonly string[] {
+  #outOfOrder(sequence: readonly string[], handled: ReadonlySet<string>): readonly string[] {
     const turns = new Map<string, number>()
     const lengths = new Map<string, number>()
     for (const { id, lane } of this.#required.filter(({ id }) => handled.has(id))) {
@@ -247,9 +247,12 @@ export class Judge {
    * What the last writes left, against what the sender has. Of an entry that a gap concerns nobody
    * can say.
    */
-  #wrong(index: ReadonlyMap<string, string | undefined>, told: readonly Told[]): readonly string[] {
+  #wrongKeys(
+    index: ReadonlyMap<string, string | undefined>,
+    told: readonly ReportedGap[],
+  ): readonly string[] {
     const truth = new Map<string, string | undefined>()
-    const murky = new Set(this.#murky)
+    const murky = new Set(this.#unknownKeys)
     for (const item of this.#required) {
       truth.set(item.key, item.value)
       if (isIn(item, told)) murky.add(item.key)
@@ -260,7 +263,7 @@ export class Judge {
   }
 
   /** A gap without an end ends with what its reader received next. */
-  #gapsIn(entries: readonly Entry[]): Told[] {
+  #gapsIn(entries: readonly JournalEntry[]): ReportedGap[] {
     return entries.flatMap((entry, n) => {
       if (entry.kind !== 'gap') return []
       const next = entries.slice(n).find((after) => after.kind === 'received')
@@ -280,7 +283,7 @@ export class Judge {
    * A checkpoint is the oldest delivery that was open when it was saved, or the last one where
    * none was.
    */
-  #moveFrontier(entries: readonly Entry[]): void {
+  #moveFrontier(entries: readonly JournalEntry[]): void {
     const open = new Map<string, number>()
     let [newest, saving]: [number | undefined, number | undefined] = [undefined, undefined]
     for (const entry of entries) {
@@ -297,5 +300,5 @@ export class Judge {
   }
 }
 
-const isIn = ({ position }: Sent, told: readonly Told[]): boolean =>
+const isIn = ({ position }: Sent, told: readonly ReportedGap[]): boolean =>
   position !== undefined && told.some(({ gap, to }) => gap.from <= position && position <= to)

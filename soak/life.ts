@@ -1,4 +1,4 @@
-import type { Entry } from './journal.js'
+import type { JournalEntry } from './journal.js'
 import type { Task } from './sources.js'
 
 /** One life of a reader. */
@@ -8,7 +8,7 @@ export interface Life {
   /** How it ended: killed, by itself and well, or by what went wrong. */
   readonly over: Promise<'killed' | 'ended' | { readonly wrong: string }>
   /** What it wrote so far. */
-  readonly entries: readonly Entry[]
+  readonly entries: readonly JournalEntry[]
   /** Ends it where it stands. */
   kill(): void
   /** Ends it in good order. */
@@ -16,7 +16,7 @@ export interface Life {
 }
 
 /** Where readers live. */
-export interface World {
+export interface LifeWorld {
   /** `n`: the number of the life. */
   start(task: Omit<Task, 'journal'>, n: number): Life
   /** Resolves when it is worth a look at what was written. */

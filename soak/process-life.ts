@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readJournal } from './file-journal.js'
-import type { Entry } from './journal.js'
-import type { Life, World } from './life.js'
+import type { JournalEntry } from './journal.js'
+import type { Life, LifeWorld } from './life.js'
 import type { Task } from './sources.js'
 
 const LOOK_MS = 50
 
 /** Readers that are processes, with their journals in a folder. */
-export class Processes implements World {
+export class Processes implements LifeWorld {
   constructor(private readonly folder: string) {}
 
   start(task: Omit<Task, 'journal'>, n: number): Life {
@@ -34,7 +34,7 @@ class ProcessLife implements Life {
     this.ready = Promise.race([once(this.#child, 'message'), this.over])
   }
 
-  get entries(): readonly Entry[] {
+  get entries(): readonly JournalEntry[] {
     return readJournal(this.task.journal)
   }
 

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { Dice } from './dice.js'
 import type { Death } from './file-journal.js'
-import type { Entry, Kind } from './journal.js'
+import type { JournalEntry, Kind } from './journal.js'
 import type { Verdict } from './judge.js'
-import type { Life, World } from './life.js'
+import type { Life, LifeWorld } from './life.js'
 import type { ReaderPlan, Scenario, ScenarioPlan } from './scenario.js'
 import type { Defect } from './work.js'
 
@@ -14,14 +14,14 @@ export interface Limits {
   readonly milliseconds: number
   /** A folder of the scenario's own, made where it is absent. */
   readonly folder: string
-  readonly world: World
+  readonly world: LifeWorld
   readonly defect?: Defect | undefined
   /** How long nothing may move before a run is given up. @default 15_000 */
   readonly stuckAfterMs?: number | undefined
 }
 
 /** What became of it. */
-export interface Report {
+export interface ScenarioReport {
   readonly name: string
   readonly verdict: Verdict
   readonly kills: number
@@ -33,12 +33,12 @@ export interface Report {
 }
 
 /** All that one life rolls, before it begins: how fast the machine is decides nothing. */
-interface Fate {
+interface LifePlan {
   /** It dies by itself at an entry of its journal, or is killed from outside. */
   readonly death: Death | undefined
   /** Counted from the moment that it subscribes, or, for a few, from that of its birth. */
   readonly killAfterMs: number
-  readonly bornDead: boolean
+  readonly killBeforeReady: boolean
   /** Messages that are there when it begins, and those that come while it runs. */
   readonly burst: number
   readonly trickle: number
@@ -50,19 +50,22 @@ interface Fate {
 const LONGEST_LIFE_MS = 2000
 const STUCK_AFTER_MS = 15_000
 const TRICKLE_MS = 5
+// Most lives end soon: a fault that came later would meet few of them.
+const LATEST_FAULT_MS = 60
+const LAST_FAULTS = 3
 // What the last readers get, so that they have something to do.
 const LAST_BURST = 20
 
-export async function runScenario(plan: ScenarioPlan, limits: Limits): Promise<Report> {
+export async function runScenario(plan: ScenarioPlan, limits: Limits): Promise<ScenarioReport> {
   const { seed, folder } = limits
   mkdirSync(folder, { recursive: true })
   const dice = new Dice(seed, plan.name)
   await using scenario = await plan.open({ dice, seed, folder })
   // Awaited: the servers close when it returns.
-  return await new Run(plan.name, scenario, limits).report()
+  return await new ScenarioRun(plan.name, scenario, limits).report()
 }
 
-class Run {
+class ScenarioRun {
   readonly #until: number
   readonly #wrong: string[] = []
   #kills = 0
@@ -77,9 +80,9 @@ class Run {
     this.#until = performance.now() + limits.milliseconds
   }
 
-  async report(): Promise<Report> {
+  async report(): Promise<ScenarioReport> {
     const { scenario, name } = this
-    await Promise.all(scenario.readers.map((reader) => this.#killAgainAndAgain(reader)))
+    await Promise.all(scenario.readers.map((reader) => this.#runLives(reader)))
     await this.#finish()
     const concluded = (await scenario.conclude?.()) ?? []
     const verdict = scenario.judge.verdict()
@@ -105,36 +108,36 @@ class Run {
   }
 
   /** One life at least: a scenario without a kill shows nothing. */
-  async #killAgainAndAgain(reader: ReaderPlan): Promise<void> {
+  async #runLives(reader: ReaderPlan): Promise<void> {
     const dice = new Dice(this.limits.seed, `${this.name} ${reader.name}`)
     do {
-      await this.#live(reader, fateOf(reader, dice))
+      await this.#runLife(reader, lifePlanOf(reader, dice))
       await reader.between?.(dice)
     } while (this.#goesOn)
   }
 
-  async #live(reader: ReaderPlan, fate: Fate): Promise<void> {
+  async #runLife(reader: ReaderPlan, fate: LifePlan): Promise<void> {
     const life = this.#start(reader, fate)
     this.scenario.feed(fate.burst)
-    if (!fate.bornDead) await life.ready
+    if (!fate.killBeforeReady) await life.ready
     let trickle = fate.trickle
     const timers = [
       setTimeout(() => life.kill(), fate.killAfterMs),
       setTimeout(() => void this.scenario.amid?.(new Dice(fate.seed, 'amid')), fate.amidAfterMs),
       setInterval(() => trickle-- > 0 && this.scenario.feed(1), TRICKLE_MS),
     ]
-    await this.#bury(reader, life)
+    await this.#recordEnd(reader, life)
     for (const timer of timers) clearTimeout(timer)
     if (count(life.entries, 'completed') > 0) reader.completed?.()
   }
 
-  #start(reader: ReaderPlan, { seed, death }: Pick<Fate, 'seed' | 'death'>): Life {
+  #start(reader: ReaderPlan, { seed, death }: Pick<LifePlan, 'seed' | 'death'>): Life {
     const task = { ...reader.task(), seed, death, defect: this.limits.defect }
     return this.limits.world.start(task, ++this.#lives)
   }
 
   /** Waits for its end. */
-  async #bury(reader: ReaderPlan, life: Life): Promise<void> {
+  async #recordEnd(reader: ReaderPlan, life: Life): Promise<void> {
     const end = await life.over
     const { entries } = life
     const inHand = count(entries, 'received') - count(entries, 'handled')
@@ -156,11 +159,17 @@ class Run {
     })
     this.scenario.feed(LAST_BURST)
     await Promise.all(last.map(({ life }) => life.ready))
+    void this.#faultsAmid(new Dice(this.limits.seed, 'last'))
     await this.#allIsDone(last.flatMap(({ reader, life }) => (reader.judged ? [life] : [])))
     for (const { reader, life } of last) {
       life.stop()
-      await this.#bury(reader, life)
+      await this.#recordEnd(reader, life)
     }
+  }
+
+  /** The last readers live long enough for several faults, one after another. */
+  async #faultsAmid(dice: Dice): Promise<void> {
+    for (let n = 0; n < LAST_FAULTS; n++) await this.scenario.amid?.(dice)
   }
 
   /** Also where nothing has moved for so long that nothing will. */
@@ -180,10 +189,10 @@ class Run {
   }
 }
 
-const count = (entries: readonly Entry[], kind: Kind): number =>
+const count = (entries: readonly JournalEntry[], kind: Kind): number =>
   entries.filter((entry) => entry.kind === kind).length
 
-function fateOf(reader: ReaderPlan, dice: Dice): Fate {
+function lifePlanOf(reader: ReaderPlan, dice: Dice): LifePlan {
   const [burst, trickle, seed] = [
     dice.between(5, 60),
     dice.between(0, 40),
@@ -197,13 +206,13 @@ function fateOf(reader: ReaderPlan, dice: Dice): Fate {
   const [fromOutside, killAfterMs, amidAfterMs] = [
     dice.chance(0.3),
     dice.between(0, 250),
-    dice.between(0, 200),
+    dice.between(0, LATEST_FAULT_MS),
   ]
   const isSave = at === 'saving' || at === 'saved'
   return {
     death: fromOutside ? undefined : { at, count: isSave ? save : nth },
     killAfterMs: fromOutside ? killAfterMs : LONGEST_LIFE_MS,
-    bornDead: fromOutside && dice.chance(0.2),
+    killBeforeReady: fromOutside && dice.chance(0.2),
     burst,
     trickle,
     amidAfterMs,

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { table, whole } from '../bench/tools/table.js'
 import { CONTROLS } from './controls.js'
 import { Processes } from './process-life.js'
-import { type Report, runScenario } from './run-scenario.js'
+import { runScenario, type ScenarioReport } from './run-scenario.js'
 import type { ScenarioPlan } from './scenario.js'
 import { SCENARIOS } from './scenarios/index.js'
 import { DEFECTS, type Defect } from './work.js'
@@ -57,7 +57,7 @@ const milliseconds = timeOfEach()
 
 console.log(`seed ${seed}: ${scenarios.length} scenarios, ${controls.length} with a defect`)
 const rows: (readonly string[])[] = [HEAD]
-const reports: Report[] = []
+const reports: ScenarioReport[] = []
 const waiting = [...scenarios, ...controls]
 await Promise.all(Array.from({ length: LANES }, takeTurns))
 console.log(`${table(rows)}\n\n${totals()}; seed ${seed}`)
@@ -109,7 +109,7 @@ async function take(turn: Turn): Promise<void> {
 }
 
 /** `undefined` where the scenario itself failed. */
-async function reported({ title, plan, defect }: Turn): Promise<Report | undefined> {
+async function reported({ title, plan, defect }: Turn): Promise<ScenarioReport | undefined> {
   const own = join(folder, title.replaceAll(/\W+/g, '-'))
   const place = { seed, folder: own, world: new Processes(own), defect }
   const isControl = defect !== undefined
@@ -124,7 +124,11 @@ async function reported({ title, plan, defect }: Turn): Promise<Report | undefin
   }
 }
 
-function rowOf({ title, defect }: Turn, report: Report, isRight: boolean): readonly string[] {
+function rowOf(
+  { title, defect }: Turn,
+  report: ScenarioReport,
+  isRight: boolean,
+): readonly string[] {
   const { verdict, kills, killsAtWork, faults } = report
   const { sent, handled, missing, inGaps, repeated, bound, gaps } = verdict
   const counts = [sent, handled, missing.length, inGaps, repeated, bound, gaps.length]
@@ -133,7 +137,7 @@ function rowOf({ title, defect }: Turn, report: Report, isRight: boolean): reado
 }
 
 function totals(): string {
-  const sum = (of: (report: Report) => number) =>
+  const sum = (of: (report: ScenarioReport) => number) =>
     whole(reports.reduce((all, report) => all + of(report), 0))
   return [
     `${sum(({ verdict }) => verdict.sent)} sent`,

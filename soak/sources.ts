@@ -59,7 +59,7 @@ const SAVE_EVERY_MS = 15
 const LEASE_MS = 1500
 
 /** What a reader is given by the process that it lives in. */
-export interface Means {
+export interface ReaderContext {
   readonly journal: Journal
   readonly dice: Dice
   readonly pause: (length: number) => Promise<unknown>
@@ -70,17 +70,17 @@ export interface Means {
 }
 
 /** The stream of a task, work included. */
-export async function streamOf(task: Task, means: Means): Promise<Observable<unknown>> {
-  return new Reading(task, means).open()
+export async function streamOf(task: Task, means: ReaderContext): Promise<Observable<unknown>> {
+  return new TaskStream(task, means).open()
 }
 
-class Reading {
+class TaskStream {
   readonly #live
   readonly #work
 
   constructor(
     private readonly task: Task,
-    private readonly means: Means,
+    private readonly means: ReaderContext,
   ) {
     const { journal, dice, pause } = means
     const { host, defect } = task

@@ -15,7 +15,7 @@ const EVERY_US = 200_000
 const START_US = 1_767_225_600_000_000
 
 /** One event of the story on one wire, and what the judge is to know of it. */
-export interface Told<Item> {
+export interface FedItem<Item> {
   readonly item: Item
   readonly sent: readonly Sent[]
 }
@@ -33,7 +33,7 @@ export class Story {
   }
 
   /** As messages of a firehose: the operations of one commit are one group. */
-  firehose(count: number): readonly Told<FirehoseMessage>[] {
+  firehose(count: number): readonly FedItem<FirehoseMessage>[] {
     return this.#next(count).map((item) => ({ item, sent: this.#sentOf(item, ++this.#group) }))
   }
 
@@ -41,7 +41,7 @@ export class Story {
    * As events of a Jetstream: each operation by itself. On a v2 server those of a commit share
    * their time.
    */
-  jetstream(count: number, server: 'legacy' | 'v2'): readonly Told<JetstreamEvent>[] {
+  jetstream(count: number, server: 'legacy' | 'v2'): readonly FedItem<JetstreamEvent>[] {
     return this.#next(count).flatMap((message) => {
       this.#timeUs += EVERY_US
       const items = jetstreamEventsOf(message, (n) => this.#timeUs + (server === 'v2' ? 0 : n))
@@ -54,7 +54,7 @@ export class Story {
   }
 
   /** As live events of a Tap: records alone. */
-  tap(count: number): readonly Told<FakeTapEvent>[] {
+  tap(count: number): readonly FedItem<FakeTapEvent>[] {
     return this.#next(count).flatMap((message) =>
       opsOf(message).map((op) => ({
         item: tapEventOf(op),

@@ -11,7 +11,7 @@ import type { Operation } from './operations.js'
 import type { Unit } from './serve.js'
 
 /** What a contender says of what it reads. */
-export interface Tally {
+export interface FirehoseTally {
   /** A frame, for those that look into none. */
   frame(): void
   /** An operation. It is described in the warm-up alone: that is no part of the work. */
@@ -21,11 +21,11 @@ export interface Tally {
 }
 
 /** Reads everything that the server holds. */
-export interface Contender {
+export interface FirehoseContender {
   readonly counts: Unit
   /** The oldest major version of Node that it runs on. */
   readonly needsNode?: number
-  read(url: string, tally: Tally, chosen: string): void | Promise<void>
+  read(url: string, tally: FirehoseTally, chosen: string): void | Promise<void>
 }
 
 export const COUNTED = 'frames counted only'
@@ -39,7 +39,7 @@ const SYNC = '@atproto/sync'
 
 const METHOD = '/xrpc/com.atproto.sync.subscribeRepos'
 
-export const CONTENDERS: Readonly<Record<string, Contender>> = {
+export const CONTENDERS: Readonly<Record<string, FirehoseContender>> = {
   [COUNTED]: {
     counts: 'frames',
     read: (url, { frame }) => countFrames(`${url}${METHOD}?cursor=0`, frame),
@@ -114,7 +114,7 @@ function bareLoop(url: string, read: (body: Body) => void): void {
   })
 }
 
-function tellOps({ repo, ops = [] }: Body, tally: Tally): void {
+function tellOps({ repo, ops = [] }: Body, tally: FirehoseTally): void {
   for (const op of ops)
     tally.operation(op, ({ action, path, cid }) => ({ did: repo, action, path, cid: cid?.$link }))
 }
@@ -133,7 +133,7 @@ function decodeRecords({ ops, blocks }: Body): void {
 // --- The clients ---
 
 /** `readEvery`: how many operations there are to one whose record is read; 0 for none. */
-function ours(filters: FirehoseConfig, readEvery: number): Contender {
+function ours(filters: FirehoseConfig, readEvery: number): FirehoseContender {
   return {
     counts: 'operations',
     read(url, tally) {
@@ -162,7 +162,7 @@ function touch({ commit }: CommitEvent): void {
 }
 
 /** It emits whole messages, whose blocks are bytes. */
-function atcute(options: { readonly validateEvents?: boolean }): Contender {
+function atcute(options: { readonly validateEvents?: boolean }): FirehoseContender {
   return {
     counts: 'operations',
     async read(url, tally) {
@@ -183,7 +183,7 @@ function atcute(options: { readonly validateEvents?: boolean }): Contender {
 }
 
 /** Without the signatures, which nobody else looks at. */
-function official(counts: Unit): Contender {
+function official(counts: Unit): FirehoseContender {
   return {
     counts,
     needsNode: 22,

@@ -6,7 +6,7 @@ import { type Ledger, READERS } from './readers.js'
  * The handler is slow until the parent says that all is offered, and `receive` events are here;
  * then fast, until `settle` are at their end.
  */
-export interface Reading {
+export interface MemoryReading {
   readonly reader: string
   readonly url: string
   readonly events: number
@@ -26,7 +26,7 @@ const SAMPLE_MS = 100
 // Nothing received, handled or dropped for so long, after all was offered: the rest is lost.
 const STUCK_AFTER_MS = 10_000
 
-const { reader, url, events, handlerMs, receive, settle } = taskOf<Reading>()
+const { reader, url, events, handlerMs, receive, settle } = taskOf<MemoryReading>()
 let phase: 'offering' | 'slow' | 'fast' = 'offering'
 let grownBytes = 0
 let grownInAllBytes = 0

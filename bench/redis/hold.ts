@@ -15,7 +15,7 @@ export interface Holding {
   readonly receive: number
 }
 
-export interface Held {
+export interface HeldSample {
   readonly written: number
   /** How far the process grew, from before the subscription, while Redis was stopped. */
   readonly grownBytes: number
@@ -65,5 +65,5 @@ function sample(): void {
 
 function finish(): void {
   clearInterval(sampling)
-  answer({ written, grownBytes, grownInAllBytes } satisfies Held)
+  answer({ written, grownBytes, grownInAllBytes } satisfies HeldSample)
 }

@@ -4,13 +4,13 @@ import { type JetstreamEvent, jetstream$ } from 'rxjs-atproto'
 import { toRedisStream } from 'rxjs-atproto/redis'
 
 /** What a holder says of the events. */
-interface Tally {
+interface HoldTally {
   received(): void
   written(count: number): void
 }
 
 /** Writes to Redis what a Jetstream sends. */
-type Start = (url: string, redisUrl: string, tally: Tally) => Promise<void>
+type Start = (url: string, redisUrl: string, tally: HoldTally) => Promise<void>
 
 export const BOUNDED = 'toRedisStream'
 export const CONTROL = 'mergeMap over pipelines, no bound'

@@ -5,14 +5,14 @@ import WebSocket from 'ws'
 export type Handler = () => Promise<void>
 
 /** Reads everything that the server sends, and acks what is handled. */
-export type Contender = (url: string, handle: Handler, atOnce: number) => void | Promise<void>
+export type TapContender = (url: string, handle: Handler, atOnce: number) => void | Promise<void>
 
 export const FLOOR = 'ws + JSON.parse, acks by hand'
 export const PLAIN = 'tap$'
 export const AWAITED = '@atproto/tap'
 export const NOT_AWAITED = '@atproto/tap, not awaited'
 
-export const CONTENDERS: Readonly<Record<string, Contender>> = {
+export const CONTENDERS: Readonly<Record<string, TapContender>> = {
   /** As many at once as come: no bound, no order, no reconnect. */
   [FLOOR](url, handle) {
     const ws = new WebSocket(`${url}/channel`, { perMessageDeflate: false })

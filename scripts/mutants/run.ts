@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
 // Specs without a mistake, by what was run.
 const soundRuns = new Map<string, Promise<SpecRun>>()
 
-type Verdict = 'killed' | 'survived' | 'skipped'
+type MutantVerdict = 'killed' | 'survived' | 'skipped'
 
 const chosen = choose(MUTANTS)
 if (flags.list) for (const { name, file } of chosen) console.log(`${file}: ${name}`)
@@ -47,21 +47,21 @@ function sampleOf(all: readonly Mutant[], count: number): readonly Mutant[] {
 
 async function run(mutants: readonly Mutant[]): Promise<number> {
   const waiting = [...mutants]
-  const verdicts: Verdict[] = []
+  const verdicts: MutantVerdict[] = []
   const job = async (): Promise<void> => {
     using tree = new Tree()
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift())
       verdicts.push(await judge(mutant, tree))
   }
   await Promise.all(Array.from({ length: Number(flags.jobs) }, job))
-  const count = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length
+  const count = (verdict: MutantVerdict): number => verdicts.filter((one) => one === verdict).length
   console.log(
     `\n${verdicts.length} mutants: ${count('killed')} killed, ${count('survived')} survived, ${count('skipped')} skipped`,
   )
   return count('survived') === 0 && verdicts.length > 0 ? 0 : 1
 }
 
-async function judge(mutant: Mutant, tree: Tree): Promise<Verdict> {
+async function judge(mutant: Mutant, tree: Tree): Promise<MutantVerdict> {
   const { name, file } = mutant
   const text = tree.read(file)
   const wrong = mutated(mutant, text)

@@ -108,7 +108,7 @@ async function jest(cwd: string, args: readonly string[]): Promise<string> {
     : `the specs took longer than ${LONGEST_MS / 1000} s`
 }
 
-interface Report {
+interface SpecReport {
   readonly numPassedTests: number
   readonly success: boolean
   readonly testResults: readonly {
@@ -118,7 +118,7 @@ interface Report {
 }
 
 function readReport(text: string): Pick<SpecRun, 'passed' | 'failure'> {
-  const { numPassedTests: passed, success, testResults } = JSON.parse(text) as Report
+  const { numPassedTests: passed, success, testResults } = JSON.parse(text) as SpecReport
   if (success) return { passed, failure: undefined }
   const failed = testResults
     .flatMap(({ assertionResults }) => assertionResults)

@@ -33,7 +33,7 @@ export class Dialling implements Disposable {
       error: (error: unknown) => {
         if (!(error instanceof StreamError)) throw error
         this.error = error
-        this.#changes.changed()
+        this.#changes.notify()
       },
     })
   }
@@ -74,15 +74,15 @@ export class Dialling implements Disposable {
       if (received instanceof LargeFrame) {
         this.large.push(received)
         this.onLarge()
-        this.#changes.changed()
+        this.#changes.notify()
         return
       }
       if (received instanceof TextBytes) this.asBytes += 1
       const frame = received instanceof TextBytes ? received.toFrame() : received
       this.frames.push(frame)
       this.onFrame(frame)
-      this.#changes.changed()
+      this.#changes.notify()
     })
-    this.#changes.changed()
+    this.#changes.notify()
   }
 }

@@ -23,7 +23,7 @@ async function packets(...bytes: readonly Uint8Array[]) {
   })
   const more = () => {
     read += 1
-    changes.changed()
+    changes.notify()
   }
   return { server, more }
 }
@@ -140,7 +140,7 @@ async function opened(isSecure: boolean) {
   const onSocket = (socket: Socket) => {
     peer = socket
     socket.on('error', () => undefined)
-    changes.changed()
+    changes.notify()
   }
   const server = isSecure ? createServer({ key: KEY, cert: CERTIFICATE }, onSocket) : undefined
   const tcp = server === undefined ? await tcpServer(onSocket) : undefined
@@ -192,7 +192,7 @@ describe.each([
     const changes = new Changes()
     const told = (who: string) => (chunk: Buffer) => {
       read.push(`${who} ${chunk}`)
-      changes.changed()
+      changes.notify()
     }
     socket.on('data', told('stream'))
     for (const [text, reader] of [
@@ -233,7 +233,7 @@ describe.each([
     let size = 0
     intake.take((chunk) => {
       size += chunk.length
-      changes.changed()
+      changes.notify()
     })
     socket.resume()
     peer.write('x')
@@ -292,7 +292,7 @@ it.each([
   let asked: string | false | undefined
   const server = createServer({ key: KEY, cert: CERTIFICATE }, (socket) => {
     asked = (socket as { servername?: string | false }).servername
-    changes.changed()
+    changes.notify()
   })
   await once(server.listen(0), 'listening')
   const { port } = server.address() as AddressInfo

@@ -424,7 +424,7 @@ describe('the end of a connection', () => {
     using dialling = new Dialling(server.url)
     await dialling.received(1)
     ready = true
-    received.changed()
+    received.notify()
     expect(await dialling.ended()).toMatchObject({ code: 'CONNECTION_CLOSED', closeCode: 1006 })
     expect(dialling.frames).toEqual(['one'])
   })

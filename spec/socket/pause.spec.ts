@@ -14,7 +14,7 @@ async function writer() {
   let tcp: Socket | undefined
   const server = await wsServer((_ws, _request, socket) => {
     tcp = socket
-    changes.changed()
+    changes.notify()
   })
   const connected = async () => {
     await changes.when(() => tcp !== undefined)
@@ -120,7 +120,7 @@ describe('a paused socket', () => {
           await new Promise(setImmediate)
         }
         isOver = true
-        stopped.changed()
+        stopped.notify()
       })
       using dialling = new Dialling(server.url)
       dialling.onConnection = (connection) => connection.pause()

@@ -121,7 +121,7 @@ describe('a dial that is unsubscribed', () => {
     await using server = await wsServer((ws) =>
       ws.on('close', (closed) => {
         code = closed
-        changes.changed()
+        changes.notify()
       }),
     )
     await firstValueFrom(dial({ ...options, url: server.url }))

@@ -15,7 +15,7 @@ const v2 = (options: FakeJetstreamOptions = {}) =>
   fakeJetstream({ server: 'v2', firstSeq: 1_000, ...options })
 const urlOf = (server: FakeJetstream): string => `ws://${server.host}${PATH}`
 
-interface Frame {
+interface V2Frame {
   readonly $type: string
   readonly payload: {
     readonly $type: string
@@ -23,7 +23,7 @@ interface Frame {
     readonly [member: string]: unknown
   }
 }
-const framesOf = (client: Client): readonly Frame[] =>
+const framesOf = (client: Client): readonly V2Frame[] =>
   client.frames.map((frame) => JSON.parse(frame))
 const seqsOf = (client: Client) => framesOf(client).map(({ payload }) => payload.seq)
 
@@ -32,7 +32,7 @@ const many = (name: string, count: number, value: (n: number) => string): string
   `?${Array.from({ length: count }, (_, n) => `${name}=${encodeURIComponent(value(n))}`).join('&')}`
 
 /** All that a query gets of {@link EVENTS}. */
-async function answerTo(query: string): Promise<readonly Frame[]> {
+async function answerTo(query: string): Promise<readonly V2Frame[]> {
   await using server = await v2({ events: EVENTS })
   await using client = new Client(urlOf(server), query)
   await server.connected()

@@ -1,4 +1,4 @@
-import { generateRepos } from '../../src/testing/generate/generate-repos.js'
+import { generateRepos } from '../../src/testing/generate/repos.js'
 import type { FakeRepos } from '../../src/testing/repos/contract.js'
 import { fakeRepos } from '../../src/testing/repos/fake-repos.js'
 import { jsonOf } from '../helpers/recordings.js'

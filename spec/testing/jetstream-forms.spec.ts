@@ -2,8 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { generateEvents } from '../../src/testing/index.js'
-import { Forms } from '../../src/testing/jetstream/forms.js'
-import { JetstreamLog, type LogEntry } from '../../src/testing/jetstream/log.js'
+import { WireFrames } from '../../src/testing/jetstream/wire-frames.js'
+import { JetstreamLog, type JetstreamRow } from '../../src/testing/jetstream/log.js'
 import type { Frame } from '../../src/testing/wire/frame-store.js'
 
 const logOf = (retainEvents: number) =>
@@ -13,7 +13,7 @@ function push(log: JetstreamLog, seed: number, count: number): void {
   for (const event of generateEvents({ seed, count })) log.push(log.encode(event))
 }
 
-const rowAt = (log: JetstreamLog, place: number): LogEntry => {
+const rowAt = (log: JetstreamLog, place: number): JetstreamRow => {
   const row = log.at(place)
   if (row === undefined) throw new Error(`there is no row at ${place}`)
   return row
@@ -22,7 +22,7 @@ const rowAt = (log: JetstreamLog, place: number): LogEntry => {
 /** A frame that `expect` holds is printed when it fails, with a slab of a mebibyte. */
 const isSame = (one: Frame | undefined, other: Frame | undefined): boolean => one === other
 
-function didOf(forms: Forms, row: LogEntry): string {
+function didOf(forms: WireFrames, row: JetstreamRow): string {
   const { slab, payload, end } = forms.v2(row)
   return JSON.parse(slab.toString('utf8', payload, end)).payload.did
 }
@@ -31,7 +31,7 @@ describe('the forms of a row', () => {
   it('are made once', () => {
     const log = logOf(10)
     push(log, 1, 1)
-    const forms = new Forms()
+    const forms = new WireFrames()
     const row = rowAt(log, 0)
     const frame = forms.v2(row)
     expect(isSame(frame, row)).toBe(false)
@@ -41,7 +41,7 @@ describe('the forms of a row', () => {
   it('are its own, where it took the place and the number of one that was lost', () => {
     const log = logOf(10)
     push(log, 1, 3)
-    const forms = new Forms()
+    const forms = new WireFrames()
     const lost = didOf(forms, rowAt(log, 2))
     log.lose(1)
     push(log, 2, 1)
@@ -55,7 +55,7 @@ describe('the forms of a row', () => {
     setFlagsFromString('--expose-gc')
     const collect: () => void = runInNewContext('gc')
     const log = logOf(1)
-    const forms = new Forms()
+    const forms = new WireFrames()
     push(log, 1, 1)
     const gone = new WeakRef(forms.v2(rowAt(log, 0)))
     // A log is trimmed in large steps.

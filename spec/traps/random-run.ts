@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { createClient } from '@redis/client'
 import { Subscription } from 'rxjs'
 import { Dice } from '../../soak/dice.js'
-import { type Entry, MemoryJournal } from '../../soak/journal.js'
-import type { Life, World } from '../../soak/life.js'
-import { type Report, runScenario } from '../../soak/run-scenario.js'
+import { type JournalEntry, MemoryJournal } from '../../soak/journal.js'
+import type { Life, LifeWorld } from '../../soak/life.js'
+import { type ScenarioReport, runScenario } from '../../soak/run-scenario.js'
 import { SCENARIOS } from '../../soak/scenarios/index.js'
 import { streamOf, type Task } from '../../soak/sources.js'
 import type { Defect } from '../../soak/work.js'
@@ -18,7 +18,7 @@ export async function randomRun(
   seed: number,
   kills: number,
   defect?: Defect,
-): Promise<Report> {
+): Promise<ScenarioReport> {
   const plan = SCENARIOS.find((scenario) => scenario.name === name)
   if (plan === undefined) throw new Error(`no scenario is named ${name}`)
   const folder = mkdtempSync(join(tmpdir(), 'random-'))
@@ -42,7 +42,7 @@ export async function randomRun(
 }
 
 /** Readers of this process. Stores in memory outlive them, as a file outlives a process. */
-class Here implements World {
+class Here implements LifeWorld {
   readonly #stores = new Map<string, CursorStore>()
 
   start(task: Omit<Task, 'journal'>): Life {
@@ -79,7 +79,7 @@ class LifeHere implements Life {
     this.ready = this.#read(task, cursors)
   }
 
-  get entries(): readonly Entry[] {
+  get entries(): readonly JournalEntry[] {
     return this.#journal.entries
   }
 

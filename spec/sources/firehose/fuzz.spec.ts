@@ -11,7 +11,7 @@ import {
 } from '../../../src/index.js'
 import { fakeFirehose } from '../../../src/testing/event-stream/fake-firehose.js'
 import { encodeMessage } from '../../../src/testing/event-stream/firehose-message.js'
-import { generateCommits } from '../../../src/testing/generate/generate-commits.js'
+import { generateCommits } from '../../../src/testing/generate/commits.js'
 import { cpuMs } from '../../helpers/cpu.js'
 import { framesOf } from '../../helpers/recordings.js'
 import { expectBalanced } from '../../helpers/streams.js'

@@ -1,9 +1,9 @@
-import { type GenerateCommitsOptions, generateCommits } from '../generate/generate-commits.js'
+import { type GenerateCommitsOptions, generateCommits } from '../generate/commits.js'
 import type { ItemSource } from '../server/script.js'
 import type { FakeEventStream, FakeEventStreamOptions } from './contract.js'
 import type { FirehoseMessage } from './firehose-message.js'
-import type { StreamMessage } from './stream-log.js'
-import { StreamServer } from './stream-server.js'
+import type { StreamMessage } from './log.js'
+import { StreamServer } from './server.js'
 
 /**
  * A message, or the bytes of a frame, which go out as they are. A message without `seq` gets the

@@ -1,9 +1,9 @@
-import { type GenerateLabelsOptions, generateLabels } from '../generate/generate-labels.js'
+import { type GenerateLabelsOptions, generateLabels } from '../generate/labels.js'
 import type { ItemSource } from '../server/script.js'
 import type { FakeEventStream, FakeEventStreamOptions } from './contract.js'
 import { type FakeLabel, type LabelsBody, subjectOf } from './label-message.js'
-import type { Facts } from './stream-log.js'
-import { StreamServer } from './stream-server.js'
+import type { MessageFacts } from './log.js'
+import { StreamServer } from './server.js'
 
 /**
  * One label, which is one frame; the body of a frame, which may hold several; or the bytes of a
@@ -61,7 +61,7 @@ const LABELS = {
 }
 
 /** Ozone sends one label a frame: of several nothing is replaced. */
-function factsOf(body: object): Facts {
+function factsOf(body: object): MessageFacts {
   const [label, ...others] =
     'labels' in body && Array.isArray(body.labels) ? (body.labels as readonly FakeLabel[]) : []
   return label === undefined

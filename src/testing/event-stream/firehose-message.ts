@@ -93,7 +93,7 @@ export function encodeFrame(t: string, body: object): Uint8Array {
 }
 
 /** The frame that tells why the stream ends. */
-export const errorFrame = (error: string, message: string): Uint8Array =>
+export const cborErrorFrame = (error: string, message: string): Uint8Array =>
   Buffer.concat([encode({ op: -1 }), encode({ error, message })])
 
 /** What a frame holds: `t` is absent of an error. */

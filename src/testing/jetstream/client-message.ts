@@ -28,7 +28,7 @@ const PAYLOAD = {
   legacy: 'failed to unmarshal subscriber options update',
 }
 
-const isV2 = (session: Session): boolean => session.library.log.options.server === 'v2'
+const isV2 = (session: Session): boolean => session.server.log.options.server === 'v2'
 
 function update(session: Session, payload: unknown): void {
   const wanted = wantedOf(payload)
@@ -38,12 +38,12 @@ function update(session: Session, payload: unknown): void {
 
 function apply(session: Session, wanted: WantedOptions): void {
   try {
-    const filter = filterOf(wanted, session.library.log.options.server)
+    const filter = filterOf(wanted, session.server.log.options.server)
     // The legacy server parses the new size limit and keeps the one of the URL.
     session.filter = isV2(session)
       ? filter
       : { ...filter, maxMessageSizeBytes: session.filter.maxMessageSizeBytes }
-    if (session.state === 'waiting') session.hello()
+    if (session.state === 'waiting') session.onFirstUpdate()
   } catch (error) {
     if (!(error instanceof InvalidOptions)) throw error
     invalidOptions(session, error.message)

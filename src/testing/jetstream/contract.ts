@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs'
-import type { GenerateEventsOptions } from '../generate/generate-events.js'
+import type { GenerateEventsOptions } from '../generate/events.js'
 import type { FakeAttempt, FakeConnection, FakeRequest } from '../server/fake-connection.js'
 import type { FiredFault, JetstreamFault } from '../server/faults.js'
 import type { ItemSource } from '../server/script.js'

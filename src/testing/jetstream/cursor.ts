@@ -27,8 +27,8 @@ export function indexOfCursor(
   unsealedEvents: number,
 ): number | undefined {
   return log.options.server === 'legacy'
-    ? legacyPlace(cursor, log)
-    : v2Place(cursor, log, unsealedEvents)
+    ? legacyPosition(cursor, log)
+    : v2Position(cursor, log, unsealedEvents)
 }
 
 /**
@@ -36,7 +36,7 @@ export function indexOfCursor(
  * message of the refusal.
  */
 export interface EventsStart {
-  readonly place?: number | undefined
+  readonly position?: number | undefined
   readonly greeting?: string
   readonly tooOld?: string
 }
@@ -54,15 +54,15 @@ export function eventsStartOf(
       tooOld: `subscribe: cursor too old: cursor ${cursor} below lookback floor ${first.seq}; re-backfill from your last seq`,
     }
   }
-  const place = v2Place(cursor, log, options.unsealedEvents)
-  if (place === undefined)
+  const position = v2Position(cursor, log, options.unsealedEvents)
+  if (position === undefined)
     return options.tellsFuture
       ? { greeting: infoFrame('FutureCursor', `requested cursor is past the tip; starting live`) }
       : {}
   // Told also where nothing was lost: the server does not know what was before its oldest event.
-  if (!isTime || first === undefined || cursor > first.timeUs) return { place }
+  if (!isTime || first === undefined || cursor > first.timeUs) return { position }
   const message = `requested timestamp cursor below retention floor; starting at seq ${first.seq}`
-  return { place, greeting: infoFrame('OutdatedCursor', message) }
+  return { position, greeting: infoFrame('OutdatedCursor', message) }
 }
 
 /**
@@ -70,16 +70,16 @@ export function eventsStartOf(
  * from the oldest row when it finds none: a cursor between the newest row and now, or a v2 sequence
  * number, replays everything kept.
  */
-function legacyPlace(cursor: bigint, log: JetstreamLog): number | undefined {
+function legacyPosition(cursor: bigint, log: JetstreamLog): number | undefined {
   if (cursor > nowUs(log)) return undefined
   const text = String(cursor)
-  return log.find((entry) => `${entry.timeUs}_` >= text) ?? log.oldest
+  return log.find((row) => `${row.timeUs}_` >= text) ?? log.oldest
 }
 
-function v2Place(cursor: bigint, log: JetstreamLog, unsealedEvents: number): number | undefined {
+function v2Position(cursor: bigint, log: JetstreamLog, unsealedEvents: number): number | undefined {
   const wanted = Number(cursor)
-  if (cursor < FIRST_TIME) return log.find((entry) => entry.seq >= wanted)
-  const found = log.find((entry) => entry.timeUs >= wanted)
+  if (cursor < FIRST_TIME) return log.find((row) => row.seq >= wanted)
+  const found = log.find((row) => row.timeUs >= wanted)
   // A time in the part of the log that is not sealed yet is answered with the whole of that part.
   return found === undefined
     ? undefined

@@ -1,4 +1,4 @@
-import type { LogEntry } from './log.js'
+import type { JetstreamRow } from './log.js'
 
 /** What a client asked for, by its URL or by an options update. */
 export interface WantedOptions {
@@ -17,7 +17,7 @@ export interface JetstreamFilter {
 }
 
 /** What a client of wire v2 asked for, as its URL has it. */
-export interface EventsOptions {
+export interface V2Options {
   readonly kinds: readonly string[]
   readonly collections: readonly string[]
   readonly dids: readonly string[]
@@ -59,12 +59,7 @@ const KINDS = ['commit', 'identity', 'account', 'sync']
 const MAX_SIZE = 2 ** 32 - 1
 
 /** Reads options as wire v2 does: strict, and counted before duplicates are taken out. */
-export function eventsFilterOf({
-  kinds,
-  collections,
-  dids,
-  sizes,
-}: EventsOptions): JetstreamFilter {
+export function eventsFilterOf({ kinds, collections, dids, sizes }: V2Options): JetstreamFilter {
   checkCount('kinds', kinds, KINDS.length)
   checkCount('collections', collections, MAX_COLLECTIONS)
   checkCount('dids', dids, MAX_DIDS)
@@ -132,11 +127,11 @@ function checkLimits(collections: number, dids: number, server: 'legacy' | 'v2')
 }
 
 /** Collections are asked of commits only; kinds and DIDs of everything that is an event. */
-export function wants(filter: JetstreamFilter, entry: LogEntry): boolean {
+export function wants(filter: JetstreamFilter, row: JetstreamRow): boolean {
   const { dids, kinds } = filter
-  if (dids.size > 0 && !dids.has(entry.did)) return false
-  if (kinds.size > 0 && entry.kind !== undefined && !kinds.has(entry.kind)) return false
-  return entry.collection === undefined || wantsCollection(filter, entry.collection)
+  if (dids.size > 0 && !dids.has(row.did)) return false
+  if (kinds.size > 0 && row.kind !== undefined && !kinds.has(row.kind)) return false
+  return row.collection === undefined || wantsCollection(filter, row.collection)
 }
 
 function wantsCollection({ names, prefixes }: JetstreamFilter, collection: string): boolean {

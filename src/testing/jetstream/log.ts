@@ -2,10 +2,10 @@ import type { JetstreamEvent } from '../../events.js'
 import { RetainedLog, type Retention } from '../server/retained-log.js'
 import type { ScriptedLog } from '../server/script.js'
 import { type Frame, FrameStore } from '../wire/frame-store.js'
-import { type Envelope, envelopeOf, escapeHtml } from './translate.js'
+import { type Envelope, envelopeOf, escapeAsGo } from './translate.js'
 
 /** One row of the log: where its bytes are, and what positions and filters look at. */
-export interface LogEntry extends Frame {
+export interface JetstreamRow extends Frame {
   readonly did: string
   readonly timeUs: number
   /** The v2 sequence number; counted on a legacy server too, where the wire does not show it. */
@@ -47,11 +47,14 @@ export interface LogOptions extends Retention {
 const AGAIN_AFTER_US = 1_000_000
 
 /** What the server has seen, in order. */
-export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<LogItem, LogEntry> {
+export class JetstreamLog
+  extends RetainedLog<JetstreamRow>
+  implements ScriptedLog<LogItem, JetstreamRow>
+{
   #nextSeq: number
   /** The latest time that was given out. A server gives it once, also when it lost the row. */
   #latestUs = 0
-  readonly #removed = new Set<LogEntry>()
+  readonly #removed = new Set<JetstreamRow>()
   /** The revision of each repository's last `#sync`: rows of the same one are what follows it. */
   readonly #synced = new Map<string, string>()
   readonly #frames = new FrameStore()
@@ -66,7 +69,7 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
   }
 
   /** Serialises ahead of time, for a position that {@link push} may yet correct. */
-  encode(item: LogItem, seq = this.#nextSeq): LogEntry {
+  encode(item: LogItem, seq = this.#nextSeq): JetstreamRow {
     const event = typeof item === 'string' ? envelopeOf(item) : v1EnvelopeOf(item)
     const own = event.cursor ?? seq
     const { slab, start, payload, end } = this.#frames.add(
@@ -94,22 +97,22 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
   }
 
   /** Appends, with the position that is next. */
-  push(encoded: LogEntry): void {
-    const entry = encoded.fixed ? encoded : this.#positioned(encoded)
-    this.#nextSeq = (entry.fixed ? entry.seq : this.#nextSeq) + 1
-    this.#latestUs = Math.max(this.#latestUs, entry.timeUs)
-    this.append(entry)
+  push(encoded: JetstreamRow): void {
+    const row = encoded.fixed ? encoded : this.#positioned(encoded)
+    this.#nextSeq = (row.fixed ? row.seq : this.#nextSeq) + 1
+    this.#latestUs = Math.max(this.#latestUs, row.timeUs)
+    this.append(row)
   }
 
   /** Forgets the newest rows, and returns them. A v2 server hands their numbers out again. */
-  lose(count: number): readonly LogEntry[] {
-    const lost = this.cut(count)
+  lose(count: number): readonly JetstreamRow[] {
+    const lost = this.removeNewest(count)
     this.#nextSeq = lost[0]?.seq ?? this.#nextSeq
     return lost
   }
 
   /** Appends rows that were lost, as they come from the upstream once more: a second later. */
-  pushAgain(lost: readonly LogEntry[]): void {
+  pushAgain(lost: readonly JetstreamRow[]): void {
     const fromUs = this.#latestUs + AGAIN_AFTER_US
     for (const [index, row] of lost.entries())
       this.push({ ...this.#rewritten(row, fromUs + index, this.#nextSeq), fixed: false })
@@ -117,8 +120,8 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
 
   remove(isRemoved: (row: LogRow) => boolean): number {
     let count = 0
-    for (let place = this.oldest; place < this.end; place++) {
-      const row = this.at(place)
+    for (let position = this.oldest; position < this.end; position++) {
+      const row = this.at(position)
       if (row === undefined || this.#removed.has(row) || !isRemoved(row)) continue
       this.#removed.add(row)
       count += 1
@@ -126,11 +129,11 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
     return count
   }
 
-  isRemoved(row: LogEntry): boolean {
+  isRemoved(row: JetstreamRow): boolean {
     return this.#removed.size > 0 && this.#removed.has(row)
   }
 
-  protected override expired(row: LogEntry): void {
+  protected override expired(row: JetstreamRow): void {
     this.#removed.delete(row)
   }
 
@@ -150,21 +153,21 @@ export class JetstreamLog extends RetainedLog<LogEntry> implements ScriptedLog<L
       this.options.server === 'v2'
         ? Object.assign({ did: event.did, time_us: event.time_us, cursor: seq }, event)
         : event
-    return escapeHtml(JSON.stringify(sent))
+    return escapeAsGo(JSON.stringify(sent))
   }
 
-  #positioned(entry: LogEntry): LogEntry {
+  #positioned(row: JetstreamRow): JetstreamRow {
     const seq = this.#nextSeq
-    if (seq === entry.seq || this.options.server === 'legacy') return entry
-    return this.#rewritten(entry, entry.timeUs, seq)
+    if (seq === row.seq || this.options.server === 'legacy') return row
+    return this.#rewritten(row, row.timeUs, seq)
   }
 
-  #rewritten(entry: LogEntry, timeUs: number, seq: number): LogEntry {
-    const text = entry.slab.toString('utf8', entry.payload, entry.end)
+  #rewritten(row: JetstreamRow, timeUs: number, seq: number): JetstreamRow {
+    const text = row.slab.toString('utf8', row.payload, row.end)
     const moved = text
       .replace(/"time_us":\d+,/, `"time_us":${timeUs},`)
       .replace(/"cursor":\d+,/, `"cursor":${seq},`)
-    return { ...entry, ...this.#frames.add(moved), timeUs, seq, translated: undefined }
+    return { ...row, ...this.#frames.add(moved), timeUs, seq, translated: undefined }
   }
 }
 

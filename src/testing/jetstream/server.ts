@@ -1,46 +1,46 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
-import { generateEvents } from '../generate/generate-events.js'
+import { generateEvents } from '../generate/events.js'
 import { type DictionaryFault, FaultPlan } from '../server/faults.js'
+import { answerPlain, type HttpAnswer } from '../server/http-answer.js'
 import {
   type ConnectionHandler,
   HttpListener,
   type UpgradeRequest,
   urlOf,
 } from '../server/http-listener.js'
-import { PlayingServer } from '../server/playing-server.js'
+import { PlaybackServer } from '../server/playback-server.js'
 import { PlayScript } from '../server/script.js'
 import { onMessage } from './client-message.js'
 import type { FakeJetstream, FakeJetstreamOptions } from './contract.js'
 import { eventsStartOf, indexOfCursor } from './cursor.js'
-import { Forms } from './forms.js'
-import { JetstreamLog, type LogEntry, type LogItem, type LogRow } from './log.js'
-import { Session, type Shared, type Start } from './session.js'
-import {
-  answerPlain,
-  NO_UPGRADE,
-  notFound,
-  type Refused,
-  readRequest,
-} from './subscribe-request.js'
+import { JetstreamLog, type JetstreamRow, type LogItem, type LogRow } from './log.js'
+import { Session, type SessionServer, type SessionStart } from './session.js'
 import { SUBSCRIBE_EVENTS } from './translate.js'
-import { dictionaryAnswer, methodNotImplemented, readEventsRequest, xrpcError } from './xrpc.js'
-import { Packer, type Zstd, zstdWith } from './zstd.js'
+import { NO_UPGRADE, notFound, readRequest } from './v1-request.js'
+import {
+  dictionaryAnswer,
+  methodNotImplemented,
+  readEventsRequest,
+  xrpcError,
+} from './v2-request.js'
+import { WireFrames } from './wire-frames.js'
+import { FrameCompressor, type ZstdDictionary, zstdWith } from './zstd.js'
 
 /** Node's own limit is 16 KiB; the servers take a query of about 1 MB. */
 const MAX_HEADER_BYTES = 1 << 20
 
 /** The listener, the log and the connections of one fake server. */
 export class JetstreamServer
-  extends PlayingServer<Session>
-  implements FakeJetstream, ConnectionHandler, Shared
+  extends PlaybackServer<Session>
+  implements FakeJetstream, ConnectionHandler, SessionServer
 {
   readonly log: JetstreamLog
   readonly faults: FaultPlan
-  readonly limits: Shared['limits']
+  readonly limits: SessionServer['limits']
   readonly writeTimeoutMs: number
-  readonly forms = new Forms()
-  readonly script: PlayScript<LogItem, LogEntry>
+  readonly forms = new WireFrames()
+  readonly script: PlayScript<LogItem, JetstreamRow>
   readonly #server: 'legacy' | 'v2'
   protected readonly items = 'events'
   protected readonly listener = new HttpListener(this, {
@@ -48,8 +48,8 @@ export class JetstreamServer
     ws: { handleProtocols: subprotocolOf },
   })
   /** What wire v1 is compressed with, for ever; and wire v2, for now. */
-  #v1Packer: Packer | undefined
-  #zstd: Zstd | undefined
+  #v1Compressor: FrameCompressor | undefined
+  #zstd: ZstdDictionary | undefined
 
   constructor(readonly options: FakeJetstreamOptions) {
     super()
@@ -79,13 +79,13 @@ export class JetstreamServer
   async listen(port: number): Promise<void> {
     const { compress, dictionary } = this.options
     if (dictionary !== undefined) this.#zstd = await zstdWith(dictionary, compress)
-    this.#v1Packer = this.#zstd?.packer ?? (compress && new Packer(compress))
+    this.#v1Compressor = this.#zstd?.compressor ?? (compress && new FrameCompressor(compress))
     await this.listener.listen(port)
   }
 
   emit(...events: readonly LogItem[]): void {
     for (const event of events) this.log.push(this.log.encode(event))
-    this.grown()
+    this.onGrowth()
   }
 
   restart({ lose = 0, again }: { readonly lose?: number; readonly again?: 'all' } = {}): void {
@@ -94,7 +94,7 @@ export class JetstreamServer
       session.end(clean ? 1001 : undefined, 'server shutting down')
     const lost = this.log.lose(lose)
     if (again === 'all') this.log.pushAgain(lost)
-    this.changes.changed()
+    this.changes.notify()
   }
 
   compact(isRemoved: (row: LogRow) => boolean): number {
@@ -111,50 +111,50 @@ export class JetstreamServer
   }
 
   /** Nobody waits for another. */
-  fellOut(): void {}
+  onReaderLeft(): void {}
 
-  knocked(knock: UpgradeRequest): void {
-    const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
+  onUpgrade(upgrade: UpgradeRequest): void {
+    const fault = this.faults.onConnect(upgrade.attempt.attempt, this.sent)
     if (fault)
-      this.listener.meet(fault, knock, (ws, { code, reason }) =>
-        this.#joined(knock, ws, neverServed(knock)).end(code, reason),
+      this.listener.applyFault(fault, upgrade, (ws, { code, reason }) =>
+        this.#addSession(upgrade, ws, neverServed(upgrade)).end(code, reason),
       )
-    else this.#answer(knock)
-    this.changes.changed()
+    else this.#answer(upgrade)
+    this.changes.notify()
   }
 
-  asked(request: IncomingMessage, response: ServerResponse): void {
+  onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { pathname } = urlOf(request.url)
     const { url = '/', headers } = request
-    const entry = { url, headers, status: 0 }
-    this.requests.push(entry)
+    const record = { url, headers, status: 0 }
+    this.requests.push(record)
     response.once('finish', () => {
-      entry.status = response.statusCode
-      this.changes.changed()
+      record.status = response.statusCode
+      this.changes.notify()
     })
     if (this.#server === 'v2' && pathname === DICTIONARY_PATH) this.#dictionary(request, response)
     else answerPlain(response, this.#plainAnswer(request, pathname))
-    this.changes.changed()
+    this.changes.notify()
   }
 
-  #answer(knock: UpgradeRequest): void {
-    const url = urlOf(knock.request.url)
+  #answer(upgrade: UpgradeRequest): void {
+    const url = urlOf(upgrade.request.url)
     const isV2 = this.#server === 'v2' && url.pathname.startsWith('/xrpc/')
-    const start = isV2 ? this.#readV2(knock.request, url) : this.#readV1(knock.request)
+    const start = isV2 ? this.#readV2(upgrade.request, url) : this.#readV1(upgrade.request)
     if ('status' in start) {
-      this.listener.refuse(knock, start)
+      this.listener.refuse(upgrade, start)
       return
     }
-    const events = this.faults.standStill(knock.attempt.attempt, this.sent)
+    const events = this.faults.standStill(upgrade.attempt.attempt, this.sent)
     if (events !== undefined)
-      this.#standStill(knock, { ...start, place: this.log.oldest, mostEvents: events }, events)
-    else this.listener.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+      this.#standStill(upgrade, { ...start, position: this.log.oldest, mostEvents: events }, events)
+    else this.listener.accept(upgrade, (ws) => this.#addSession(upgrade, ws, start).pump())
     this.playback.pace()
   }
 
-  #standStill(knock: UpgradeRequest, start: Start, events: number): void {
-    this.listener.accept(knock, (ws) => {
-      const session = this.#joined(knock, ws, start)
+  #standStill(upgrade: UpgradeRequest, start: SessionStart, events: number): void {
+    this.listener.accept(upgrade, (ws) => {
+      const session = this.#addSession(upgrade, ws, start)
       session.pump()
       void this.when(() => session.sent >= events || session.closed !== undefined).then(() =>
         session.socket.end(),
@@ -162,18 +162,24 @@ export class JetstreamServer
     })
   }
 
-  #readV1(request: IncomingMessage): Start | Refused {
+  #readV1(request: IncomingMessage): SessionStart | HttpAnswer {
     const asked = readRequest(request, this.#server)
     if ('status' in asked) return asked
-    const place =
+    const position =
       asked.cursor === undefined
         ? undefined
         : indexOfCursor(asked.cursor, this.log, this.options.unsealedEvents ?? 0)
-    const packer = asked.compressed ? this.#v1Packer : undefined
-    return { wire: 'v1', filter: asked.filter, place, packer, waitsForHello: asked.requireHello }
+    const compressor = asked.isCompressed ? this.#v1Compressor : undefined
+    return {
+      wire: 'v1',
+      filter: asked.filter,
+      position,
+      compressor,
+      waitsForUpdate: asked.requireHello,
+    }
   }
 
-  #readV2(request: IncomingMessage, url: URL): Start | Refused {
+  #readV2(request: IncomingMessage, url: URL): SessionStart | HttpAnswer {
     const asked = readEventsRequest(request, url, this.#zstd)
     if ('status' in asked) return asked
     const { unsealedEvents = 0, tellsFutureCursors: tellsFuture = false } = this.options
@@ -182,18 +188,18 @@ export class JetstreamServer
         ? {}
         : eventsStartOf(asked.cursor, this.log, { unsealedEvents, tellsFuture })
     if (found.tooOld !== undefined) return xrpcError(400, 'CursorTooOld', found.tooOld)
-    const packer = asked.compressed ? this.#zstd?.packer : undefined
+    const compressor = asked.isCompressed ? this.#zstd?.compressor : undefined
     return {
       wire: 'v2',
       filter: asked.filter,
-      place: found.place,
+      position: found.position,
       greeting: found.greeting,
-      packer,
-      waitsForHello: false,
+      compressor,
+      waitsForUpdate: false,
     }
   }
 
-  #plainAnswer({ method }: IncomingMessage, pathname: string): Refused {
+  #plainAnswer({ method }: IncomingMessage, pathname: string): HttpAnswer {
     const isV2 = this.#server === 'v2'
     if (pathname === '/subscribe')
       return isV2 && method !== 'GET' ? NOT_ALLOWED : NO_UPGRADE[this.#server]
@@ -215,10 +221,10 @@ export class JetstreamServer
     else response.writeHead(answer.status, answer.headers).end(bytes)
   }
 
-  #joined({ attempt, socket }: UpgradeRequest, ws: WebSocket, start: Start): Session {
+  #addSession({ attempt, socket }: UpgradeRequest, ws: WebSocket, start: SessionStart): Session {
     const session = new Session(attempt, ws, socket, start, this)
     ws.on('message', (data, isBinary) => this.#message(session, String(data), isBinary))
-    ws.on('close', () => this.list.ended(session))
+    ws.on('close', () => this.list.addEnded(session))
     this.list.add(session)
     return session
   }
@@ -227,7 +233,7 @@ export class JetstreamServer
     session.messages.push(text)
     if (session.start.wire === 'v2') session.end(1008, 'unexpected data message')
     else if (!isBinary) onMessage(session, text)
-    this.changes.changed()
+    this.changes.notify()
   }
 }
 
@@ -240,18 +246,18 @@ const NOTHING_ASKED = {
 }
 const EVENTS_PATH = `/xrpc/${SUBSCRIBE_EVENTS}`
 const DICTIONARY_PATH = '/xrpc/network.bsky.jetstream.getZstdDictionary'
-const NOT_ALLOWED: Refused = {
+const NOT_ALLOWED: HttpAnswer = {
   status: 405,
   body: 'Method Not Allowed\n',
   headers: { allow: 'GET, HEAD' },
 }
 
 /** Accepted only to be dropped. */
-const neverServed = ({ attempt }: UpgradeRequest): Start => ({
+const neverServed = ({ attempt }: UpgradeRequest): SessionStart => ({
   wire: urlOf(attempt.url).pathname.startsWith('/xrpc/') ? 'v2' : 'v1',
   filter: NOTHING_ASKED,
-  place: undefined,
-  waitsForHello: true,
+  position: undefined,
+  waitsForUpdate: true,
 })
 
 /** Wire v2 alone has one; whatever else is offered is not selected. */
@@ -288,7 +294,7 @@ function limitsOf({
   server,
   pingEveryMs = 30_000,
   outboxEvents,
-}: FakeJetstreamOptions): Shared['limits'] {
+}: FakeJetstreamOptions): SessionServer['limits'] {
   return {
     pingEveryMs,
     outboxEvents: outboxEvents ?? (server === 'v2' ? Number.POSITIVE_INFINITY : 50_000),
@@ -298,11 +304,11 @@ function limitsOf({
 function scriptOf(
   { events = 0, generate, server }: FakeJetstreamOptions,
   log: JetstreamLog,
-): PlayScript<LogItem, LogEntry> {
+): PlayScript<LogItem, JetstreamRow> {
   if (typeof events !== 'number')
     return new PlayScript(events, log, Array.isArray(events) ? 'ahead' : 'on demand')
   const grouped = server === 'v2' ? { operationsPerCommit: 3, sharedTime: true } : {}
-  return new PlayScript<LogItem, LogEntry>(
+  return new PlayScript<LogItem, JetstreamRow>(
     generateEvents({ ...grouped, ...generate, count: events }),
     log,
     'ahead',

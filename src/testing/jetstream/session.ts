@@ -1,39 +1,39 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { FakeAttempt } from '../server/fake-connection.js'
-import { LogReader, type ReadableLog } from '../server/log-reader.js'
+import { LogReader, type LogServer } from '../server/log-reader.js'
 import { type Frame, frameOf, joined } from '../wire/frame-store.js'
 import { type JetstreamFilter, wants } from './filter.js'
-import type { Forms } from './forms.js'
-import type { JetstreamLog, LogEntry } from './log.js'
-import { errorFrame } from './translate.js'
-import type { Packer } from './zstd.js'
+import type { JetstreamLog, JetstreamRow } from './log.js'
+import { jsonErrorFrame } from './translate.js'
+import type { WireFrames } from './wire-frames.js'
+import type { FrameCompressor } from './zstd.js'
 
 /** What all connections of one server share. */
-export interface Shared extends ReadableLog<LogEntry> {
+export interface SessionServer extends LogServer<JetstreamRow> {
   readonly log: JetstreamLog
   readonly limits: { readonly outboxEvents: number; readonly pingEveryMs: number }
-  readonly forms: Forms
+  readonly forms: WireFrames
 }
 
 /** How a connection begins. */
-export interface Start {
+export interface SessionStart {
   readonly filter: JetstreamFilter
   /** The place in the log; `undefined` for the live tail. */
-  readonly place: number | undefined
+  readonly position: number | undefined
   readonly wire: 'v1' | 'v2'
   /** For a client that asked for zstd. */
-  readonly packer?: Packer | undefined
+  readonly compressor?: FrameCompressor | undefined
   /** A frame to begin with. */
   readonly greeting?: string | undefined
   /** The connection stands still: these first rows of the log are all that it is sent. */
   readonly mostEvents?: number
   /** Nothing is sent before the first options update. */
-  readonly waitsForHello: boolean
+  readonly waitsForUpdate: boolean
 }
 
 /** One subscriber of either wire. */
-export class Session extends LogReader<LogEntry> {
+export class Session extends LogReader<JetstreamRow> {
   filter: JetstreamFilter
   /** The legacy server fills the outbox while it waits for a hello, with the filter of the URL. */
   #before: { readonly end: number; readonly filter: JetstreamFilter } | undefined
@@ -42,45 +42,45 @@ export class Session extends LogReader<LogEntry> {
     attempt: FakeAttempt,
     ws: WebSocket,
     socket: Socket,
-    readonly start: Start,
-    override readonly library: Shared,
+    readonly start: SessionStart,
+    override readonly server: SessionServer,
   ) {
-    super(attempt, ws, socket, library, start.place)
+    super(attempt, ws, socket, server, start.position)
     this.filter = start.filter
-    this.state = start.waitsForHello ? 'waiting' : 'open'
+    this.state = start.waitsForUpdate ? 'waiting' : 'open'
     this.#pingRegularly()
     if (start.greeting !== undefined) this.socket.write(this.#frameOf(start.greeting))
   }
 
   /** The first options update came. */
-  hello(): void {
-    const { log } = this.library
+  onFirstUpdate(): void {
+    const { log } = this.server
     if (this.live && log.options.server === 'legacy')
       this.#before = { end: log.end, filter: this.start.filter }
-    if (this.live && log.options.server === 'v2') this.place = log.end
+    if (this.live && log.options.server === 'v2') this.position = log.end
     this.state = 'open'
     this.pump()
   }
 
   /** A burst that the network takes at once is no queue, however long. */
-  protected override overrun(): boolean {
+  protected override isTooFarBehind(): boolean {
     const waiting = this.state === 'waiting' || this.socket.writableLength > 0
-    return waiting && this.behind > this.library.limits.outboxEvents
+    return waiting && this.behind > this.server.limits.outboxEvents
   }
 
-  protected override cutOff(): void {
+  protected override endTooSlow(): void {
     this.end()
   }
 
-  protected override frameAt(place: number): Frame | undefined {
-    const { log, forms } = this.library
-    const row = log.at(place)
-    const filter = this.#filterAt(place)
+  protected override frameAt(position: number): Frame | undefined {
+    const { log, forms } = this.server
+    const row = log.at(position)
+    const filter = this.#filterAt(position)
     const { mostEvents = Number.POSITIVE_INFINITY } = this.start
     if (
       row === undefined ||
       log.isRemoved(row) ||
-      place - log.oldest >= mostEvents ||
+      position - log.oldest >= mostEvents ||
       !wants(filter, row)
     )
       return undefined
@@ -89,18 +89,18 @@ export class Session extends LogReader<LogEntry> {
   }
 
   protected override bytesOf(frames: readonly Frame[]): readonly Uint8Array[] {
-    const { packer } = this.start
-    return packer ? frames.map((frame) => packer.pack(frame)) : joined(frames)
+    const { compressor } = this.start
+    return compressor ? frames.map((frame) => compressor.compressFrame(frame)) : joined(frames)
   }
 
-  protected override sayWhy(error: string, message: string): void {
+  protected override endWithError(error: string, message: string): void {
     this.state = 'ended'
     if (this.start.wire === 'v1') this.socket.destroy()
-    else this.socket.end(this.#frameOf(errorFrame(error, message)))
+    else this.socket.end(this.#frameOf(jsonErrorFrame(error, message)))
   }
 
   #pingRegularly(): void {
-    const { pingEveryMs } = this.library.limits
+    const { pingEveryMs } = this.server.limits
     if (pingEveryMs === Number.POSITIVE_INFINITY) return
     const timer = setInterval(() => this.#ping(), pingEveryMs)
     this.ws.on('close', () => clearInterval(timer))
@@ -113,17 +113,17 @@ export class Session extends LogReader<LogEntry> {
   /** The legacy server measures what it sends, a v2 server the text. */
   #fits(frame: Frame, most: number): boolean {
     if (most === 0) return true
-    const { packer } = this.start
-    const isPacked = packer !== undefined && this.library.log.options.server === 'legacy'
-    return (isPacked ? packer.pack(frame).length : frame.end - frame.payload) <= most
+    const { compressor } = this.start
+    const isPacked = compressor !== undefined && this.server.log.options.server === 'legacy'
+    return (isPacked ? compressor.compressFrame(frame).length : frame.end - frame.payload) <= most
   }
 
-  #filterAt(place: number): JetstreamFilter {
-    return this.#before && place < this.#before.end ? this.#before.filter : this.filter
+  #filterAt(position: number): JetstreamFilter {
+    return this.#before && position < this.#before.end ? this.#before.filter : this.filter
   }
 
   #frameOf(text: string): Uint8Array {
     const json = Buffer.from(text)
-    return this.start.packer?.packText(json) ?? frameOf(json, 'text')
+    return this.start.compressor?.compressText(json) ?? frameOf(json, 'text')
   }
 }

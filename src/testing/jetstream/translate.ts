@@ -44,7 +44,7 @@ export function toV2(text: string, seq: number, timeUs: number): string | undefi
     seq,
     time: timeOf(timeUs),
   }
-  return escapeHtml(JSON.stringify(sorted({ $type: 'message', payload })))
+  return escapeAsGo(JSON.stringify(sorted({ $type: 'message', payload })))
 }
 
 /**
@@ -58,14 +58,14 @@ export function toV1(text: string): string | undefined {
   if (kind === 'sync') return undefined
   const rest =
     kind === 'commit' ? { commit: { rev, operation, collection, rkey, record, cid } } : body
-  return escapeHtml(
+  return escapeAsGo(
     JSON.stringify({ did, time_us: microsecondsOf(String(time)), cursor: seq, kind, ...rest }),
   )
 }
 
 /** One frame that tells something about the stream. */
 export const infoFrame = (name: string, message: string): string =>
-  escapeHtml(
+  escapeAsGo(
     JSON.stringify({
       $type: 'message',
       payload: { $type: `${SUBSCRIBE_EVENTS}#info`, message, name },
@@ -73,11 +73,11 @@ export const infoFrame = (name: string, message: string): string =>
   )
 
 /** The last frame before an end that the server explains. */
-export const errorFrame = (error: string, message: string): string =>
-  escapeHtml(JSON.stringify({ $type: 'error', error, message }))
+export const jsonErrorFrame = (error: string, message: string): string =>
+  escapeAsGo(JSON.stringify({ $type: 'error', error, message }))
 
 /** Go's encoder, which servers use, escapes these three and the two line separators. */
-export const escapeHtml = (text: string): string =>
+export const escapeAsGo = (text: string): string =>
   text.replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 function v2EnvelopeOf({ payload }: Json): Envelope {

@@ -11,42 +11,42 @@ import { type Frame, frameOf } from '../wire/frame-store.js'
  * Makes binary frames of texts. Each row is compressed once, however many connections and replays
  * want it.
  */
-export class Packer {
+export class FrameCompressor {
   readonly #packed = new WeakMap<Frame, Uint8Array>()
 
   constructor(private readonly compress: (json: Uint8Array) => Uint8Array) {}
 
   /** A WebSocket frame, header and all. */
-  pack(frame: Frame): Uint8Array {
+  compressFrame(frame: Frame): Uint8Array {
     const known = this.#packed.get(frame)
     if (known !== undefined) return known
-    const packed = this.packText(frame.slab.subarray(frame.payload, frame.end))
+    const packed = this.compressText(frame.slab.subarray(frame.payload, frame.end))
     this.#packed.set(frame, packed)
     return packed
   }
 
-  packText(json: Uint8Array): Uint8Array {
+  compressText(json: Uint8Array): Uint8Array {
     return frameOf(this.compress(json), 'binary')
   }
 }
 
 /** A dictionary and what is compressed with it. */
-export interface Zstd {
+export interface ZstdDictionary {
   readonly id: number
   readonly dictionary: Uint8Array
-  readonly packer: Packer
+  readonly compressor: FrameCompressor
 }
 
 /** @param compress takes the place of our own encoder */
 export async function zstdWith(
   dictionary: Uint8Array,
   compress?: (json: Uint8Array) => Uint8Array,
-): Promise<Zstd> {
+): Promise<ZstdDictionary> {
   const own = dictionary.slice()
   return {
     id: checkDictionary(own),
     dictionary: own,
-    packer: new Packer(compress ?? (await encoderOf(own))),
+    compressor: new FrameCompressor(compress ?? (await encoderOf(own))),
   }
 }
 
@@ -91,8 +91,8 @@ let compiling: Promise<WebAssembly.Module> | undefined
 
 function compiled(): Promise<WebAssembly.Module> {
   // The package exports its entry alone; the file lies beside it.
-  const entry = createRequire(import.meta.url).resolve('@bokuweb/zstd-wasm')
-  compiling ??= readFile(join(dirname(entry), 'zstd.wasm')).then((file) =>
+  const row = createRequire(import.meta.url).resolve('@bokuweb/zstd-wasm')
+  compiling ??= readFile(join(dirname(row), 'zstd.wasm')).then((file) =>
     compileZstd(Uint8Array.from(file)),
   )
   return compiling

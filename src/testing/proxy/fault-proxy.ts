@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Changes } from '../server/changes.js'
 import type { FaultProxy, FaultProxyOptions, FiredProxyFault, ProxyFaults } from './contract.js'
-import { ProxyFlow, type ProxyRules } from './proxy-flow.js'
+import { ProxyFlow, type ProxyRules } from './flow.js'
 
 /**
  * Starts a TCP proxy in front of a server, to do to a connection what only a network can: delay,
@@ -77,13 +77,13 @@ class TcpProxy implements FaultProxy, ProxyRules {
 
   fire(fault: FiredProxyFault): void {
     this.fired.push(fault)
-    this.#changes.changed()
+    this.#changes.notify()
   }
 
-  passed(bytes: number, direction: 'up' | 'down'): void {
+  onBytes(bytes: number, direction: 'up' | 'down'): void {
     if (direction === 'down') this.bytesDown += bytes
     else this.bytesUp += bytes
-    this.#changes.changed()
+    this.#changes.notify()
   }
 
   async close(): Promise<void> {
@@ -109,7 +109,7 @@ class TcpProxy implements FaultProxy, ProxyRules {
         client,
         this.#track(connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true })),
       )
-    this.#changes.changed()
+    this.#changes.notify()
   }
 
   #track(socket: Socket): Socket {
@@ -120,7 +120,7 @@ class TcpProxy implements FaultProxy, ProxyRules {
   #forget(socket: Socket): void {
     this.#sockets.delete(socket)
     this.#clients.delete(socket)
-    this.#changes.changed()
+    this.#changes.notify()
   }
 
   #join(client: Socket, target: Socket): void {

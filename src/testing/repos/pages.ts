@@ -22,7 +22,7 @@ export interface ReposStyle {
   /** The cursor behind so many repos. */
   cursorOf(count: number, repo: unknown): string
   /** Whether this page carries a cursor. */
-  goesOn(page: readonly unknown[], limit: number): boolean
+  hasCursor(page: readonly unknown[], limit: number): boolean
 }
 
 const DEFAULT_LIMIT = 500
@@ -48,7 +48,7 @@ const relay: ReposStyle = {
     return { from: Number(cursor), limit }
   },
   cursorOf: (count) => String(count),
-  goesOn: (page, limit) => page.length === limit,
+  hasCursor: (page, limit) => page.length === limit,
 }
 
 /** The TypeScript PDS: `<ms>::<did>`, behind every page but an empty one. */
@@ -70,7 +70,7 @@ const pds: ReposStyle = {
   },
   cursorOf: (count, repo) =>
     `${FIRST_ACCOUNT_MS + count * EVERY_MS}::${(repo as { readonly did?: string } | undefined)?.did ?? 'did:'}`,
-  goesOn: (page) => page.length > 0,
+  hasCursor: (page) => page.length > 0,
 }
 
 export const STYLES = { relay, pds } as const

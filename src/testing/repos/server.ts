@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { generateRepos } from '../generate/generate-repos.js'
+import { generateRepos } from '../generate/repos.js'
 import { Changes } from '../server/changes.js'
 import { reset } from '../server/tcp-reset.js'
 import type { FakeRepos, FakeReposOptions, FakeReposRequest } from './contract.js'
@@ -95,14 +95,14 @@ export class ReposServer implements FakeRepos {
     response.on('close', () => {
       entry.aborted = !response.writableFinished
       entry.status = response.headersSent ? response.statusCode : 0
-      this.#changes.changed()
+      this.#changes.notify()
     })
     const fault = this.#faults.at(entry.request)
     const query = this.#style.query(url.searchParams)
     if (fault?.do === 'refuse') send(response, fault.status ?? 503, fault.body ?? '', fault.headers)
     else if ('status' in query) send(response, query.status, query.body)
     else this.#sendPage(response, query, fault)
-    this.#changes.changed()
+    this.#changes.notify()
   }
 
   #record(
@@ -157,7 +157,8 @@ export class ReposServer implements FakeRepos {
     const count = fault?.do === 'shrink' ? Math.min(fault.repos, query.limit) : query.limit
     const repos = this.repos.slice(query.from, query.from + count)
     const spoilt = fault?.do === 'spoil' ? repos.with(fault.index ?? 0, fault.repo) : repos
-    if (fault?.do !== 'shrink' && !this.#style.goesOn(repos, query.limit)) return { repos: spoilt }
+    if (fault?.do !== 'shrink' && !this.#style.hasCursor(repos, query.limit))
+      return { repos: spoilt }
     return { cursor: this.#cursorBehind(asked, asked.from + repos.length, fault), repos: spoilt }
   }
 

@@ -7,7 +7,7 @@ export class Changes {
     return new Promise((resolve) => this.#waiting.push({ holds, resolve }))
   }
 
-  changed(): void {
+  notify(): void {
     if (this.#waiting.length === 0) return
     const ready = this.#waiting.filter(({ holds }) => holds())
     this.#waiting = this.#waiting.filter((waiter) => !ready.includes(waiter))

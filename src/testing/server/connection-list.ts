@@ -21,12 +21,12 @@ export class ConnectionList<C extends FakeConnection> {
   add(connection: C): void {
     this.all.push(connection)
     this.#all$.next(connection)
-    this.changes.changed()
+    this.changes.notify()
   }
 
-  ended(connection: C): void {
+  addEnded(connection: C): void {
     this.#ended.push(connection)
-    this.changes.changed()
+    this.changes.notify()
   }
 
   async connected(n: number): Promise<C> {

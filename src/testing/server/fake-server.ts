@@ -4,7 +4,7 @@ import type { FakeAttempt, FakeConnection } from './fake-connection.js'
 import type { FaultPlan, FiredFault } from './faults.js'
 
 /** What a door shows of itself, whatever is behind it. */
-interface Listening {
+interface ListenerView {
   readonly port: number
   readonly host: string
   readonly attempts: readonly FakeAttempt[]
@@ -19,7 +19,7 @@ export abstract class FakeServer<C extends FakeConnection> implements AsyncDispo
   abstract readonly faults: FaultPlan
   abstract readonly sent: number
   readonly changes = new Changes()
-  protected abstract readonly listener: Listening
+  protected abstract readonly listener: ListenerView
   /** What it sends, in the words of its kind. */
   protected abstract readonly items: string
   protected readonly list = new ConnectionList<C>(this.changes)

@@ -7,9 +7,9 @@ import {
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type WebSocket, type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws'
-import { type Refused, refuse } from '../jetstream/subscribe-request.js'
 import type { FakeAttempt } from './fake-connection.js'
 import type { ConnectFault } from './faults.js'
+import { answerUpgrade, type HttpAnswer } from './http-answer.js'
 
 /** One attempt and what it needs to be answered. */
 export interface UpgradeRequest {
@@ -22,14 +22,14 @@ export interface UpgradeRequest {
 /** What is behind a door. */
 export interface ConnectionHandler {
   /** Somebody asks for a WebSocket. */
-  knocked(knock: UpgradeRequest): void
+  onUpgrade(upgrade: UpgradeRequest): void
   /**
    * Answers who asks for a WebSocket at another place, which counts as no attempt; `false` where it
    * is the right one.
    */
   onOtherRequest?(request: IncomingMessage, socket: Socket): boolean
   /** Somebody asks for something else. */
-  asked(request: IncomingMessage, response: ServerResponse): void
+  onRequest(request: IncomingMessage, response: ServerResponse): void
 }
 
 /** The listener of a fake server, on this machine's loopback. */
@@ -41,7 +41,7 @@ export class HttpListener {
   #port = 0
 
   constructor(
-    private readonly house: ConnectionHandler,
+    private readonly handler: ConnectionHandler,
     options: { readonly http?: HttpOptions; readonly ws?: WebSocketOptions } = {},
   ) {
     this.#http = createServer(options.http ?? {})
@@ -69,7 +69,7 @@ export class HttpListener {
     this.#http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
       this.#upgrade(request, socket, head),
     )
-    this.#http.on('request', (request, response) => this.house.asked(request, response))
+    this.#http.on('request', (request, response) => this.handler.onRequest(request, response))
     await new Promise<void>((resolve, reject) =>
       this.#http.once('error', reject).listen(port, '127.0.0.1', resolve),
     )
@@ -87,24 +87,24 @@ export class HttpListener {
     })
   }
 
-  refuse({ attempt, socket }: UpgradeRequest, refused: Refused): void {
+  refuse({ attempt, socket }: UpgradeRequest, refused: HttpAnswer): void {
     attempt.status = refused.status
-    refuse(socket, refused)
+    answerUpgrade(socket, refused)
   }
 
   /** Does what a fault says. `joined` is to end the connection of one that is accepted. */
-  meet(
+  applyFault(
     fault: ConnectFault,
-    knock: UpgradeRequest,
+    upgrade: UpgradeRequest,
     joined: (ws: WebSocket, end: { readonly code?: number; readonly reason?: string }) => void,
   ): void {
     if (fault.do === 'refuse')
-      this.refuse(knock, {
+      this.refuse(upgrade, {
         status: fault.status ?? 503,
         body: fault.body ?? '',
         headers: fault.headers ?? {},
       })
-    if (fault.do === 'accept-and-drop') this.accept(knock, (ws) => joined(ws, fault))
+    if (fault.do === 'accept-and-drop') this.accept(upgrade, (ws) => joined(ws, fault))
   }
 
   async close(): Promise<void> {
@@ -115,11 +115,11 @@ export class HttpListener {
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => undefined)
-    if (this.house.onOtherRequest?.(request, socket)) return
-    this.house.knocked({ attempt: this.#attempted(request), request, socket, head })
+    if (this.handler.onOtherRequest?.(request, socket)) return
+    this.handler.onUpgrade({ attempt: this.#recordAttempt(request), request, socket, head })
   }
 
-  #attempted({ url = '/', headers }: IncomingMessage): FakeAttempt & { status: number } {
+  #recordAttempt({ url = '/', headers }: IncomingMessage): FakeAttempt & { status: number } {
     const { searchParams: params } = urlOf(url)
     const cursor = params.get('cursor') ?? undefined
     const attempt = {

@@ -2,13 +2,13 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { type Frame, joined } from '../wire/frame-store.js'
 import type { Changes } from './changes.js'
+import { ServedConnection } from './connection.js'
 import type { FakeAttempt } from './fake-connection.js'
 import type { EventFault, FaultPlan } from './faults.js'
-import type { RetainedLog, Row } from './retained-log.js'
-import { ServedConnection } from './served-connection.js'
+import type { LogRowBase, RetainedLog } from './retained-log.js'
 
 /** What all readers of one log share. */
-export interface ReadableLog<R extends Row> {
+export interface LogServer<R extends LogRowBase> {
   readonly log: RetainedLog<R>
   readonly faults: FaultPlan
   readonly changes: Changes
@@ -19,7 +19,7 @@ export interface ReadableLog<R extends Row> {
    */
   pull(): boolean
   /** A reader fell out: those who waited for it may go on. */
-  fellOut(): void
+  onReaderLeft(): void
 }
 
 const BATCH_BYTES = 256 * 1024
@@ -29,9 +29,9 @@ const BATCH_ROWS = 8192
  * Reads the log at its own pace and writes what its client wants: one batch under way at a time,
  * which is the back pressure.
  */
-export abstract class LogReader<R extends Row> extends ServedConnection {
+export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
   /** The place of the next row to look at. */
-  protected place: number
+  protected position: number
   /** At the tail once: from here on what waits for it is bounded. */
   protected live: boolean
   /** Rows to leave out; they may be still to come. */
@@ -43,43 +43,44 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
     attempt: FakeAttempt,
     ws: WebSocket,
     socket: Socket,
-    readonly library: ReadableLog<R>,
-    place: number | undefined,
+    readonly server: LogServer<R>,
+    position: number | undefined,
   ) {
     super(attempt, ws, socket)
-    this.live = place === undefined
-    this.place = place ?? library.log.end
+    this.live = position === undefined
+    this.position = position ?? server.log.end
   }
 
   /** Everything in the log went out. */
   get idle(): boolean {
-    return this.state !== 'open' || (!this.#writing && this.place >= this.library.log.end)
+    return this.state !== 'open' || (!this.#writing && this.position >= this.server.log.end)
   }
 
   /** How many rows a live reader has yet to look at. */
   get behind(): number {
-    return this.live ? this.library.log.end - this.place : 0
+    return this.live ? this.server.log.end - this.position : 0
   }
 
   /** Sends what there is. Called when the log grew, and after each batch. */
   pump(): void {
-    if ((this.state === 'open' || this.state === 'waiting') && this.overrun()) this.cutOff()
-    if (this.state !== 'open' || this.#writing || this.#strike()) return
+    if ((this.state === 'open' || this.state === 'waiting') && this.isTooFarBehind())
+      this.endTooSlow()
+    if (this.state !== 'open' || this.#writing || this.#applyFaults()) return
     if (this.#hasMore()) this.#write(this.#batch())
-    else this.library.changes.changed()
+    else this.server.changes.notify()
   }
 
   /** Whether more waits for this reader than the server keeps for one. */
-  protected abstract overrun(): boolean
+  protected abstract isTooFarBehind(): boolean
 
   /** What becomes of a reader that is too slow. */
-  protected abstract cutOff(): void
+  protected abstract endTooSlow(): void
 
   /** The frame of a row; `undefined` where the client wants none. */
-  protected abstract frameAt(place: number): Frame | undefined
+  protected abstract frameAt(position: number): Frame | undefined
 
   /** The last words before an end that the server explains. */
-  protected abstract sayWhy(error: string, message: string): void
+  protected abstract endWithError(error: string, message: string): void
 
   /** What is written of some frames. */
   protected bytesOf(frames: readonly Frame[]): readonly Uint8Array[] {
@@ -87,25 +88,25 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
   }
 
   #hasMore(): boolean {
-    if (this.place < this.library.log.end) return true
+    if (this.position < this.server.log.end) return true
     this.live = true
-    return this.library.pull()
+    return this.server.pull()
   }
 
   /** The next frames that the client wants, as few pieces as their neighbourhood allows. */
   #batch(): readonly Frame[] {
-    const { log, faults, sent } = this.library
+    const { log, faults, sent } = this.server
     const room = faults.room(sent)
     const frames: Frame[] = []
-    this.place = Math.max(this.place, log.oldest)
-    const stop = Math.min(log.end, this.place + BATCH_ROWS)
+    this.position = Math.max(this.position, log.oldest)
+    const stop = Math.min(log.end, this.position + BATCH_ROWS)
     for (
       let bytes = 0;
-      this.place < stop && frames.length < room && bytes < BATCH_BYTES;
-      this.place++
+      this.position < stop && frames.length < room && bytes < BATCH_BYTES;
+      this.position++
     ) {
       if (this.toSkip > 0 && this.toSkip--) continue
-      const frame = this.frameAt(this.place)
+      const frame = this.frameAt(this.position)
       if (frame === undefined) continue
       frames.push(frame)
       bytes += frame.end - frame.start
@@ -115,7 +116,7 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
 
   #write(frames: readonly Frame[]): void {
     this.sent += frames.length
-    this.library.sent += frames.length
+    this.server.sent += frames.length
     this.#writing = true
     const overdue = this.#deadline()
     this.socket.cork()
@@ -133,31 +134,31 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
       this.#writing = false
       this.pump()
     })
-    this.library.changes.changed()
+    this.server.changes.notify()
   }
 
   /** A write that the reader blocks for too long ends the connection without a close frame. */
   #deadline(): NodeJS.Timeout | undefined {
-    const { writeTimeoutMs } = this.library
+    const { writeTimeoutMs } = this.server
     return writeTimeoutMs === Number.POSITIVE_INFINITY
       ? undefined
       : setTimeout(() => this.socket.destroy(), writeTimeoutMs)
   }
 
   /** Fires what is due; answers whether that ended the sending. */
-  #strike(): boolean {
+  #applyFaults(): boolean {
     for (let fault = this.#due(); fault; fault = this.#due()) {
       this.#apply(fault)
-      this.library.changes.changed()
+      this.server.changes.notify()
       if (this.state === 'open') continue
-      this.library.fellOut()
+      this.server.onReaderLeft()
       return true
     }
     return false
   }
 
   #due(): EventFault | undefined {
-    return this.library.faults.afterEvents(this.library.sent, this.attempt)
+    return this.server.faults.afterEvents(this.server.sent, this.attempt)
   }
 
   #apply(fault: EventFault): void {
@@ -166,10 +167,10 @@ export abstract class LogReader<R extends Row> extends ServedConnection {
         this.toSkip += fault.events
         break
       case 'repeat':
-        this.place = Math.max(this.library.log.oldest, this.place - fault.events)
+        this.position = Math.max(this.server.log.oldest, this.position - fault.events)
         break
       case 'error':
-        this.sayWhy(fault.error, fault.message ?? '')
+        this.endWithError(fault.error, fault.message ?? '')
         break
       default:
         this.fail(fault)

@@ -1,5 +1,5 @@
 /** What a log asks of its rows. */
-export interface Row {
+export interface LogRowBase {
   /** Microseconds: what retention by time looks at. */
   readonly timeUs: number
 }
@@ -16,7 +16,7 @@ const TRIMMED_ROWS = 65_536
  * Rows in order, of which the oldest go. Places are counted from the server's start and stay valid
  * when old rows go.
  */
-export class RetainedLog<R extends Row> {
+export class RetainedLog<R extends LogRowBase> {
   #rows: R[] = []
   /** The place of the first row. */
   #base = 0
@@ -38,15 +38,15 @@ export class RetainedLog<R extends Row> {
     return this.#oldest
   }
 
-  at(place: number): R | undefined {
-    return this.#rows[place - this.#base]
+  at(position: number): R | undefined {
+    return this.#rows[position - this.#base]
   }
 
   /** The place of the first kept row that `test` takes, or `undefined`. */
   find(test: (row: R) => boolean): number | undefined {
-    for (let place = this.oldest; place < this.end; place++) {
-      const row = this.at(place)
-      if (row && test(row)) return place
+    for (let position = this.oldest; position < this.end; position++) {
+      const row = this.at(position)
+      if (row && test(row)) return position
     }
     return undefined
   }
@@ -57,7 +57,7 @@ export class RetainedLog<R extends Row> {
   }
 
   /** Takes the newest rows away. */
-  protected cut(count: number): R[] {
+  protected removeNewest(count: number): R[] {
     const lost = this.#rows.splice(Math.max(0, this.#rows.length - count))
     this.#oldest = Math.min(this.#oldest, this.end)
     return lost

@@ -3,7 +3,7 @@ export interface ScriptedLog<Item, Entry extends { readonly seq: number }> {
   readonly firstSeq: number
   /** Serialises ahead of time, for a position that `push` may yet correct. */
   encode(item: Item, seq: number): Entry
-  push(entry: Entry): void
+  push(row: Entry): void
 }
 
 /**
@@ -53,9 +53,9 @@ function* encoded<Item, Entry extends { readonly seq: number }>(
 ): Generator<Entry, void, undefined> {
   let seq = log.firstSeq
   for (const item of typeof source === 'function' ? calls(source) : source) {
-    const entry = log.encode(item, seq)
-    seq = entry.seq + 1
-    yield entry
+    const row = log.encode(item, seq)
+    seq = row.seq + 1
+    yield row
   }
 }
 

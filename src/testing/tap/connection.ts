@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import { ServedConnection } from '../server/connection.js'
 import type { FakeAttempt } from '../server/fake-connection.js'
-import { ServedConnection } from '../server/served-connection.js'
 import { joined } from '../wire/frame-store.js'
 import type { TapRow } from './outbox.js'
 
 /** What a connection tells its server. */
-export interface TapHost {
-  said(connection: TapConnection, text: string): void
+export interface TapConnectionServer {
+  onMessage(connection: TapConnection, text: string): void
   /** The kernel has these. */
-  written(rows: readonly TapRow[]): void
+  onWritten(rows: readonly TapRow[]): void
   /** There is room for more. */
-  soon(): void
-  ended(connection: TapConnection): void
+  onDrain(): void
+  onEnd(connection: TapConnection): void
 }
 
 /** With more than this on its way to the kernel, a client has to wait, and others get its turn. */
@@ -33,11 +33,11 @@ export class TapConnection extends ServedConnection {
     readonly number: number,
     ws: WebSocket,
     socket: Socket,
-    private readonly host: TapHost,
+    private readonly server: TapConnectionServer,
   ) {
     super(attempt, ws, socket)
     ws.on('message', (data) => this.#said(String(data)))
-    ws.on('close', () => host.ended(this))
+    ws.on('close', () => server.onEnd(this))
   }
 
   get open(): boolean {
@@ -82,16 +82,16 @@ export class TapConnection extends ServedConnection {
 
   #said(text: string): void {
     this.messages.push(text)
-    if (this.open) this.host.said(this, text)
+    if (this.open) this.server.onMessage(this, text)
   }
 
   /**
    * After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting.
    */
   #written(rows: readonly TapRow[], error: Error | null | undefined): void {
-    if (!error) this.host.written(rows)
+    if (!error) this.server.onWritten(rows)
     if (!this.#busy) return
     this.#busy = false
-    this.host.soon()
+    this.server.onDrain()
   }
 }

@@ -22,7 +22,7 @@ export interface TapFrame {
  * its own.
  */
 export function tapFrame(item: FakeTapItem, nextId: number): TapFrame {
-  if (typeof item === 'string') return recorded(item, nextId)
+  if (typeof item === 'string') return frameOfText(item, nextId)
   const live = item.type === 'record' && item.live
   return {
     id: nextId,
@@ -39,7 +39,7 @@ export const idOf = (text: string): number | undefined => {
 }
 
 /** By its first members only: a frame that is broken further on has a row, too. */
-function recorded(text: string, nextId: number): TapFrame {
+function frameOfText(text: string, nextId: number): TapFrame {
   const head = text.slice(0, 1_000)
   const did = /"did"\s*:\s*"([^"]*)"/.exec(head)?.[1] ?? ''
   return { id: idOf(text) ?? nextId, did, live: /"live"\s*:\s*true/.test(head), text }

@@ -1,4 +1,4 @@
-import { generateEvents } from '../generate/generate-events.js'
+import { generateEvents } from '../generate/events.js'
 import { integer, random } from '../generate/random.js'
 import type { FakeTapEvent } from './frame.js'
 

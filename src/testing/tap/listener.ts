@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { refuse } from '../jetstream/subscribe-request.js'
 import type { Changes } from '../server/changes.js'
 import type { FakeAttempt } from '../server/fake-connection.js'
 import type { ConnectFault } from '../server/faults.js'
+import { answerUpgrade } from '../server/http-answer.js'
 import {
   type ConnectionHandler,
   HttpListener,
@@ -21,90 +21,95 @@ import {
 } from './routes.js'
 
 /** What is behind the door. */
-export interface TapHandler {
+export interface TapListenerServer {
   readonly options: FakeTapOptions
   readonly state: TapState
   readonly changes: Changes
   /** The fault for this attempt, now counted as fired. */
   faultAt(attempt: number): ConnectFault | undefined
   /** A WebSocket is open. `fault` ends it at once. */
-  joined(attempt: FakeAttempt, ws: WebSocket, socket: Socket, fault: ConnectFault | undefined): void
+  onConnection(
+    attempt: FakeAttempt,
+    ws: WebSocket,
+    socket: Socket,
+    fault: ConnectFault | undefined,
+  ): void
 }
 
 /** Who may come in, and what everybody else is answered. */
 export class TapListener implements ConnectionHandler {
   readonly requests: (TapRequest & { readonly status: number })[] = []
   /** No limit on what a client sends, and no look at its text: Go's server has neither. */
-  readonly #door = new HttpListener(this, { ws: { maxPayload: 0, skipUTF8Validation: true } })
+  readonly #http = new HttpListener(this, { ws: { maxPayload: 0, skipUTF8Validation: true } })
 
-  constructor(private readonly house: TapHandler) {}
+  constructor(private readonly server: TapListenerServer) {}
 
   get port(): number {
-    return this.#door.port
+    return this.#http.port
   }
 
   get host(): string {
-    return this.#door.host
+    return this.#http.host
   }
 
   get attempts(): readonly FakeAttempt[] {
-    return this.#door.attempts
+    return this.#http.attempts
   }
 
   listen(port: number): Promise<void> {
-    return this.#door.listen(port)
+    return this.#http.listen(port)
   }
 
   close(): Promise<void> {
-    return this.#door.close()
+    return this.#http.close()
   }
 
-  asked(request: IncomingMessage, response: ServerResponse): void {
+  onRequest(request: IncomingMessage, response: ServerResponse): void {
     void this.#request(request, response)
   }
 
   onOtherRequest(request: IncomingMessage, socket: Socket): boolean {
     const isElsewhere = request.url?.split('?')[0] !== '/channel'
-    if (isElsewhere) refuse(socket, this.#answerTo(requestOf(request, '')))
+    if (isElsewhere) answerUpgrade(socket, this.#answerTo(requestOf(request, '')))
     return isElsewhere
   }
 
-  knocked(knock: UpgradeRequest): void {
-    const fault = this.house.faultAt(knock.attempt.attempt)
+  onUpgrade(upgrade: UpgradeRequest): void {
+    const fault = this.server.faultAt(upgrade.attempt.attempt)
     if (fault)
-      this.#door.meet(fault, knock, (ws) =>
-        this.house.joined(knock.attempt, ws, knock.socket, fault),
+      this.#http.applyFault(fault, upgrade, (ws) =>
+        this.server.onConnection(upgrade.attempt, ws, upgrade.socket, fault),
       )
-    else this.#admit(knock)
-    this.house.changes.changed()
+    else this.#acceptOrRefuse(upgrade)
+    this.server.changes.notify()
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const asked = requestOf(request, Buffer.concat(chunks).toString())
-    const answer = this.house.options.intercept?.(asked) ?? this.#answerTo(asked)
+    const answer = this.server.options.intercept?.(asked) ?? this.#answerTo(asked)
     this.requests.push({ ...asked, status: typeof answer === 'string' ? 0 : answer.status })
-    this.house.changes.changed()
+    this.server.changes.notify()
     if (answer === 'reset') request.socket.resetAndDestroy()
     else if (answer !== 'hang') response.writeHead(answer.status, answer.headers).end(answer.body)
   }
 
-  #admit(knock: UpgradeRequest): void {
-    const { adminPassword, webhook } = this.house.options
+  #acceptOrRefuse(upgrade: UpgradeRequest): void {
+    const { adminPassword, webhook } = this.server.options
     const refusal =
-      unauthorized(knock.request.headers, adminPassword) ?? (webhook ? WEBHOOK_MODE : undefined)
-    if (refusal) this.#door.refuse(knock, refusal)
+      unauthorized(upgrade.request.headers, adminPassword) ?? (webhook ? WEBHOOK_MODE : undefined)
+    if (refusal) this.#http.refuse(upgrade, refusal)
     else
-      this.#door.accept(knock, (ws) =>
-        this.house.joined(knock.attempt, ws, knock.socket, undefined),
+      this.#http.accept(upgrade, (ws) =>
+        this.server.onConnection(upgrade.attempt, ws, upgrade.socket, undefined),
       )
   }
 
   #answerTo(asked: TapRequest): TapAnswer {
     return (
-      unauthorized(asked.headers, this.house.options.adminPassword) ??
-      answerRequest(this.house.state, asked)
+      unauthorized(asked.headers, this.server.options.adminPassword) ??
+      answerRequest(this.server.state, asked)
     )
   }
 }

@@ -27,7 +27,7 @@ export class TapRow {
 }
 
 /** The events of one repository that are not acked. */
-interface Lane {
+interface RepoLane {
   readonly waiting: Ring<TapRow>
   /** The first of those that wait. */
   head: TapRow | undefined
@@ -57,7 +57,7 @@ export class TapOutbox {
   /** How many events were acked; repeats and unknown ids do not count. */
   acked = 0
   readonly #store = new FrameStore()
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes = new Map<string, RepoLane>()
   /** Rows that no lane has seen: the send queue was full. */
   readonly #entering = new Ring<TapRow>()
   readonly #sendQueue = new Ring<TapRow>()
@@ -96,7 +96,7 @@ export class TapOutbox {
     this.acked++
     this.#keep(row)
     const lane = this.#lanes.get(row.did)
-    if (lane && row.inFlight) this.#landed(lane, row)
+    if (lane && row.inFlight) this.#release(lane, row)
     return row
   }
 
@@ -147,11 +147,11 @@ export class TapOutbox {
   #admit(): void {
     while (this.#entering.size > 0 && this.#sendQueue.size < SEND_QUEUE) {
       const row = this.#entering.shift()
-      if (row && this.#holds(row)) this.#queue(row)
+      if (row && this.#isUnacked(row)) this.#queue(row)
     }
   }
 
-  #holds(row: TapRow): boolean {
+  #isUnacked(row: TapRow): boolean {
     return this.rows.get(row.id) === row
   }
 
@@ -161,7 +161,7 @@ export class TapOutbox {
     this.#advance(lane)
   }
 
-  #laneOf(did: string): Lane {
+  #laneOf(did: string): RepoLane {
     let lane = this.#lanes.get(did)
     if (lane === undefined) {
       lane = { waiting: new Ring(), head: undefined, inFlight: 0, barrier: false }
@@ -170,12 +170,12 @@ export class TapOutbox {
     return lane
   }
 
-  #advance(lane: Lane): void {
+  #advance(lane: RepoLane): void {
     while (!lane.barrier) {
       lane.head ??= lane.waiting.shift()
       const row = lane.head
       if (row === undefined) return
-      if (this.#holds(row)) {
+      if (this.#isUnacked(row)) {
         if (row.live && lane.inFlight > 0) return
         this.#send(lane, row)
       }
@@ -183,14 +183,14 @@ export class TapOutbox {
     }
   }
 
-  #send(lane: Lane, row: TapRow): void {
+  #send(lane: RepoLane, row: TapRow): void {
     lane.barrier = row.live
     lane.inFlight++
     row.since = performance.now()
     this.#sendQueue.push(row)
   }
 
-  #landed(lane: Lane, row: TapRow): void {
+  #release(lane: RepoLane, row: TapRow): void {
     row.since = undefined
     lane.inFlight--
     if (lane.inFlight === 0) lane.barrier = false

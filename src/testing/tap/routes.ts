@@ -75,11 +75,11 @@ export function answerRequest(state: TapState, request: TapRequest): TapAnswer {
   const { method } = request
   const path = request.path.split('?')[0] ?? ''
   const found = ROUTES.find(([, pattern]) => pattern.test(path))
-  if (found === undefined) return said(404, 'Not Found')
+  if (found === undefined) return message(404, 'Not Found')
   const [allowed, pattern, answer] = found
   if (method !== allowed)
     return {
-      ...said(405, 'Method Not Allowed'),
+      ...message(405, 'Method Not Allowed'),
       headers: { ...JSON_TYPE, allow: `OPTIONS, ${allowed}` },
     }
   return answer(state, request, pattern.exec(path)?.[1] ?? '')
@@ -91,10 +91,10 @@ const json = (status: number, value: object): TapAnswer => ({
   body: `${JSON.stringify(value)}\n`,
   headers: JSON_TYPE,
 })
-const said = (status: number, message: string): TapAnswer => json(status, { message })
+const message = (status: number, message: string): TapAnswer => json(status, { message })
 /** What `/channel` answers when a webhook is set, whether an upgrade was asked for or not. */
-export const WEBHOOK_MODE = said(400, 'websocket not available in webhook mode')
-const INTERNAL = said(500, 'Internal Server Error')
+export const WEBHOOK_MODE = message(400, 'websocket not available in webhook mode')
+const INTERNAL = message(500, 'Internal Server Error')
 const DONE: TapAnswer = { status: 200, body: '' }
 
 /** What is known of a repository that was just added. */
@@ -120,14 +120,16 @@ function remove({ repos }: TapState, dids: readonly string[]): TapAnswer {
 }
 
 function resolve({ documents }: TapState, did: string): TapAnswer {
-  if (!DID.test(did)) return said(400, 'improperly formatted DID')
+  if (!DID.test(did)) return message(400, 'improperly formatted DID')
   const document = documents[did]
-  return document === undefined ? said(500, 'failed to resolve DID') : json(200, document as object)
+  return document === undefined
+    ? message(500, 'failed to resolve DID')
+    : json(200, document as object)
 }
 
 function info({ repos }: TapState, did: string): TapAnswer {
   const repo = repos.get(did)
-  return repo === undefined ? said(404, 'repo not found') : json(200, repo)
+  return repo === undefined ? message(404, 'repo not found') : json(200, repo)
 }
 
 const recordsOf = (repos: Map<string, FakeTapRepo>): number =>
@@ -139,9 +141,9 @@ function withDids(
 ): TapAnswer {
   if (body === '') return act([])
   if (!/^application\/json\s*(;|$)/.test(headers['content-type'] ?? ''))
-    return said(415, 'Unsupported Media Type')
+    return message(415, 'Unsupported Media Type')
   const dids = readDids(body)
-  return typeof dids === 'string' ? said(400, dids) : act(dids)
+  return typeof dids === 'string' ? message(400, dids) : act(dids)
 }
 
 /** The list, or what is wrong with it. */

@@ -15,7 +15,7 @@ export class TapSender {
   /** The one that was sent the last frame: a fault that counts frames is its. */
   #last: TapConnection | undefined
   /** A fault waits until what was sent before it has left. */
-  #striking = false
+  #faultPending = false
   #scheduled = false
 
   constructor(
@@ -37,7 +37,7 @@ export class TapSender {
   }
 
   /** Sends after what is at hand: a hundred acks in one packet make one write and not a hundred. */
-  soon(): void {
+  schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {
@@ -47,7 +47,7 @@ export class TapSender {
   }
 
   pump(): void {
-    if (this.#striking) return
+    if (this.#faultPending) return
     const fed = new Set<TapConnection>()
     for (let room = this.faults.room(this.sent); room > 0 && this.outbox.ready; room--) {
       const connection = this.#next()
@@ -56,8 +56,8 @@ export class TapSender {
       this.#send(connection)
     }
     for (const connection of fed) connection.flush()
-    if (this.faults.room(this.sent) <= 0) this.#strike()
-    this.changes.changed()
+    if (this.faults.room(this.sent) <= 0) this.#applyFault()
+    this.changes.notify()
   }
 
   #next(): TapConnection | undefined {
@@ -74,16 +74,16 @@ export class TapSender {
     row.deliveries++
     this.sent++
     this.#last = connection
-    this.delivered.push(new Delivery(row, connection.number, row.deliveries))
+    this.delivered.push(new SentDelivery(row, connection.number, row.deliveries))
     connection.send(row)
   }
 
-  #strike(): void {
+  #applyFault(): void {
     const connection = this.#last?.open ? this.#last : this.#next()
     if (connection === undefined) return
-    this.#striking = true
+    this.#faultPending = true
     connection.drained(() => {
-      this.#striking = false
+      this.#faultPending = false
       if (connection.open) this.#fire(connection)
       this.pump()
     })
@@ -96,7 +96,7 @@ export class TapSender {
 }
 
 /** Holds the row's bytes and not a text: a bench sends many. */
-class Delivery implements FakeTapDelivery {
+class SentDelivery implements FakeTapDelivery {
   readonly #row: TapRow
 
   constructor(

@@ -4,7 +4,7 @@ import type { FakeAttempt } from '../server/fake-connection.js'
 import { FakeServer } from '../server/fake-server.js'
 import { type ConnectFault, FaultPlan } from '../server/faults.js'
 import { readClientMessage } from './ack.js'
-import { TapConnection, type TapHost } from './connection.js'
+import { TapConnection, type TapConnectionServer } from './connection.js'
 import type {
   FakeTap,
   FakeTapAck,
@@ -13,7 +13,7 @@ import type {
   FakeTapRow,
 } from './contract.js'
 import type { FakeTapItem } from './frame.js'
-import { type TapHandler, TapListener } from './listener.js'
+import { TapListener, type TapListenerServer } from './listener.js'
 import { TapOutbox, type TapRow } from './outbox.js'
 import type { FakeTapRepo, TapRequest, TapState } from './routes.js'
 import { TapScript } from './script.js'
@@ -29,7 +29,10 @@ const ACK_FLUSH_MS = 10_000
  * The outbox of one fake server, and everything that acts on it: the script fills it, the sender
  * empties it, acks delete from it.
  */
-export class TapServer extends FakeServer<TapConnection> implements FakeTap, TapHost, TapHandler {
+export class TapServer
+  extends FakeServer<TapConnection>
+  implements FakeTap, TapConnectionServer, TapListenerServer
+{
   readonly acks: FakeTapAck[] = []
   readonly state: TapState
   readonly faults: FaultPlan
@@ -97,7 +100,7 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
 
   setRepo(repo: Partial<FakeTapRepo> & { readonly did: string }): void {
     this.#tracker.set(repo)
-    this.changes.changed()
+    this.changes.notify()
   }
 
   redeliver(): number {
@@ -116,14 +119,14 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
     this.#sender.endAll()
     this.#outbox.restart(this.options.ackFlushMs ?? ACK_FLUSH_MS, forgetAcks)
     this.#fill()
-    this.changes.changed()
+    this.changes.notify()
   }
 
   faultAt(attempt: number): ConnectFault | undefined {
     return this.faults.onConnect(attempt, this.sent)
   }
 
-  joined(
+  onConnection(
     attempt: FakeAttempt,
     ws: WebSocket,
     socket: Socket,
@@ -139,31 +142,31 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
     this.#sender.pump()
   }
 
-  said(connection: TapConnection, text: string): void {
+  onMessage(connection: TapConnection, text: string): void {
     const message = readClientMessage(text)
     if (message === 'malformed') connection.end()
     else if (message !== 'ignored' && !this.options.disableAcks)
       this.#acked(connection, message.ack)
-    this.changes.changed()
+    this.changes.notify()
   }
 
   /**
    * Without acks a row is done when its write succeeds; one whose write fails stays, and nothing
    * sends it again.
    */
-  written(rows: readonly TapRow[]): void {
+  onWritten(rows: readonly TapRow[]): void {
     if (!this.options.disableAcks) return
     for (const row of rows) if (this.#outbox.rows.get(row.id) === row) this.#delete(row.id)
-    this.changes.changed()
+    this.changes.notify()
   }
 
-  soon(): void {
-    this.#sender.soon()
+  onDrain(): void {
+    this.#sender.schedule()
   }
 
-  ended(connection: TapConnection): void {
+  onEnd(connection: TapConnection): void {
     this.#sender.remove(connection)
-    this.list.ended(connection)
+    this.list.addEnded(connection)
     this.#sender.pump()
   }
 
@@ -185,7 +188,7 @@ export class TapServer extends FakeServer<TapConnection> implements FakeTap, Tap
     const row = this.#outbox.ack(id)
     if (row === undefined) return undefined
     this.#fill()
-    this.#sender.soon()
+    this.#sender.schedule()
     return row
   }
 

@@ -1,29 +1,29 @@
 import { type Frame, FrameStore } from '../wire/frame-store.js'
-import type { LogEntry } from './log.js'
+import type { JetstreamRow } from './log.js'
 import { toV1, toV2 } from './translate.js'
 
 /**
  * How the rows of a log look on each wire. A row is translated once, when the first connection
  * wants it, and kept with it.
  */
-export class Forms {
+export class WireFrames {
   readonly #frames = new FrameStore()
 
   /** `undefined` for what this wire never sends. */
-  v1(row: LogEntry): Frame | undefined {
+  v1(row: JetstreamRow): Frame | undefined {
     if (row.isResync) return undefined
     if (row.wire === 'v1') return row.kind === 'sync' ? undefined : row
     return this.#made(row, toV1) ?? undefined
   }
 
   /** What is no event goes out as it is. */
-  v2(row: LogEntry): Frame {
+  v2(row: JetstreamRow): Frame {
     return row.wire === 'v2'
       ? row
       : (this.#made(row, (text) => toV2(text, row.seq, row.timeUs)) ?? row)
   }
 
-  #made(row: LogEntry, translate: (text: string) => string | undefined): Frame | null {
+  #made(row: JetstreamRow, translate: (text: string) => string | undefined): Frame | null {
     if (row.translated !== undefined) return row.translated
     const text = translate(row.slab.toString('utf8', row.payload, row.end))
     row.translated = text === undefined ? null : this.#frames.add(text)

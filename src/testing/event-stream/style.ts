@@ -1,6 +1,6 @@
-import type { Refused } from '../jetstream/subscribe-request.js'
+import type { HttpAnswer } from '../server/http-answer.js'
 import { encodeFrame } from './firehose-message.js'
-import type { StreamLog } from './stream-log.js'
+import type { StreamLog } from './log.js'
 
 /** Whose behaviour: that of a PDS, of the indigo relay, or of a labeler. */
 export type StyleName = 'pds' | 'relay' | 'ozone'
@@ -8,11 +8,11 @@ export type StyleName = 'pds' | 'relay' | 'ozone'
 /** Where a reader begins. */
 export interface StreamStart {
   /** `undefined`: the live tail. */
-  readonly place?: number | undefined
+  readonly position?: number | undefined
   /** A frame to begin with. */
   readonly greeting?: Uint8Array
   /** The first event that comes is lost. */
-  readonly swallows?: true
+  readonly losesFirst?: true
 }
 
 /** The last words to a client that is let in only to be told. */
@@ -28,7 +28,7 @@ export interface ServerStyle {
     params: URLSearchParams,
     method: string,
     log: StreamLog<never>,
-  ) => StreamStart | StreamError | Refused
+  ) => StreamStart | StreamError | HttpAnswer
   /**
    * A live reader for whom more waits is cut; the burst alone is enough where `cutsBursts`, however
    * fast it reads.
@@ -42,8 +42,8 @@ export interface ServerStyle {
   readonly closesAfterError: boolean
   readonly pingEveryMs: number
   /** For a method that it lacks; `undefined`: it hangs up. */
-  readonly unknown: Refused | undefined
-  readonly noUpgrade: Refused
+  readonly unknownMethod: HttpAnswer | undefined
+  readonly noUpgrade: HttpAnswer
 }
 
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
@@ -54,7 +54,7 @@ const TYPESCRIPT = {
   cutsBursts: true,
   closesAfterError: true,
   pingEveryMs: Number.POSITIVE_INFINITY,
-  unknown: undefined,
+  unknownMethod: undefined,
   noUpgrade: {
     status: 401,
     body: '{"error":"AuthMissing","message":"Authentication Required"}',
@@ -66,7 +66,7 @@ export const SERVER_STYLES: Readonly<Record<StyleName, ServerStyle>> = {
   pds: {
     ...TYPESCRIPT,
     startOf: (params, method, log) =>
-      typescriptStart(params, method, (cursor) => pdsPlace(cursor, log), log),
+      typescriptStart(params, method, (cursor) => pdsStart(cursor, log), log),
   },
   ozone: {
     ...TYPESCRIPT,
@@ -79,20 +79,20 @@ export const SERVER_STYLES: Readonly<Record<StyleName, ServerStyle>> = {
     cutsBursts: false,
     closesAfterError: false,
     pingEveryMs: 30_000,
-    unknown: { status: 404, body: '{"error":"Not Found"}\n', headers: JSON_TYPE },
+    unknownMethod: { status: 404, body: '{"error":"Not Found"}\n', headers: JSON_TYPE },
     noUpgrade: { status: 400, body: 'Bad Request\n' },
   },
 }
 
 /** Every server observed sends what is strictly greater. */
 const after = (cursor: number, log: StreamLog<never>): StreamStart => ({
-  place: log.find(({ seq }) => seq > cursor),
+  position: log.find(({ seq }) => seq > cursor),
 })
 
 function typescriptStart(
   params: URLSearchParams,
   method: string,
-  placeOf: (cursor: number) => StreamStart,
+  startAt: (cursor: number) => StreamStart,
   log: StreamLog<never>,
 ): StreamStart | StreamError {
   const texts = params.getAll('cursor')
@@ -101,7 +101,7 @@ function typescriptStart(
   if (others.length === 0 && typeof cursor === 'number' && Number.isSafeInteger(cursor)) {
     return cursor > log.newestSeq
       ? { error: 'FutureCursor', message: 'Cursor in the future.' }
-      : placeOf(cursor)
+      : startAt(cursor)
   }
   const shown = texts.map((text) => showing(paramOf(text)))
   const got = shown.length > 1 ? `[${shown.join(', ')}]` : shown[0]
@@ -115,7 +115,7 @@ const paramOf = (text: string): string | number => (/^-?\d+$/.test(text) ? Numbe
 const showing = (value: string | number): string =>
   typeof value === 'number' ? String(value) : JSON.stringify(value)
 
-function pdsPlace(cursor: number, log: StreamLog<never>): StreamStart {
+function pdsStart(cursor: number, log: StreamLog<never>): StreamStart {
   return log.isOutdated(cursor) ? { ...after(cursor, log), greeting: OUTDATED } : after(cursor, log)
 }
 
@@ -125,7 +125,7 @@ const OUTDATED = encodeFrame('#info', {
 })
 
 /** What is too old is clamped in silence, and of what is in the future the first event is lost. */
-function relayStart(text: string, log: StreamLog<never>): StreamStart | Refused {
+function relayStart(text: string, log: StreamLog<never>): StreamStart | HttpAnswer {
   if (text === '') return {}
   if (!/^\d+$/.test(text))
     return {
@@ -134,5 +134,5 @@ function relayStart(text: string, log: StreamLog<never>): StreamStart | Refused 
       headers: JSON_TYPE,
     }
   const cursor = Number(text)
-  return cursor > log.newestSeq ? { swallows: true } : after(cursor, log)
+  return cursor > log.newestSeq ? { losesFirst: true } : after(cursor, log)
 }

@@ -1,36 +1,29 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+import type { HttpAnswer } from '../server/http-answer.js'
 import { parseCursor } from './cursor.js'
 import { filterOf, InvalidOptions, type JetstreamFilter } from './filter.js'
-
-/** An HTTP answer instead of a WebSocket. */
-export interface Refused {
-  readonly status: number
-  readonly body: string
-  readonly headers?: Readonly<Record<string, string>>
-}
 
 /** What the query asks for. */
 export interface SubscribeRequest {
   readonly filter: JetstreamFilter
   readonly cursor: bigint | undefined
-  readonly compressed: boolean
+  readonly isCompressed: boolean
   readonly requireHello: boolean
 }
 
-const bad = (body: string): Refused => ({ status: 400, body })
+const bad = (body: string): HttpAnswer => ({ status: 400, body })
 
 /** Reads a request for wire v1, in each server's own order and words. */
 export function readRequest(
   request: IncomingMessage,
   server: 'legacy' | 'v2',
-): SubscribeRequest | Refused {
+): SubscribeRequest | HttpAnswer {
   const url = new URL(request.url ?? '/', 'ws://127.0.0.1')
   if (url.pathname !== '/subscribe') return notFound(server)
   return server === 'v2' ? readV2(request, url) : readLegacy(request, url.searchParams)
 }
 
-export const notFound = (server: 'legacy' | 'v2'): Refused =>
+export const notFound = (server: 'legacy' | 'v2'): HttpAnswer =>
   server === 'v2'
     ? { status: 404, body: '404 page not found\n' }
     : {
@@ -39,7 +32,10 @@ export const notFound = (server: 'legacy' | 'v2'): Refused =>
         headers: { 'content-type': 'application/json' },
       }
 
-function readLegacy(request: IncomingMessage, params: URLSearchParams): SubscribeRequest | Refused {
+function readLegacy(
+  request: IncomingMessage,
+  params: URLSearchParams,
+): SubscribeRequest | HttpAnswer {
   const { cursor, refusal } = parseCursor(params.get('cursor'), 'legacy')
   if (refusal !== undefined) return bad(refusal)
   const filter = tryFilter(params, 'legacy')
@@ -47,7 +43,7 @@ function readLegacy(request: IncomingMessage, params: URLSearchParams): Subscrib
   return { filter, cursor, ...flags(request, params) }
 }
 
-function readV2(request: IncomingMessage, url: URL): SubscribeRequest | Refused {
+function readV2(request: IncomingMessage, url: URL): SubscribeRequest | HttpAnswer {
   const malformed = malformedQuery(url.search.slice(1))
   if (malformed !== undefined) return bad(`subscribe: invalid options: ${malformed}\n`)
   const params = url.searchParams
@@ -56,7 +52,7 @@ function readV2(request: IncomingMessage, url: URL): SubscribeRequest | Refused 
   const { cursor, refusal } = parseCursor(params.get('cursor'), 'v2')
   if (refusal !== undefined) return bad(refusal)
   const asked = flags(request, params)
-  return asked.compressed && offersDeflate(request)
+  return asked.isCompressed && offersDeflate(request)
     ? bad(TWO_SCHEMES)
     : { filter, cursor, ...asked }
 }
@@ -97,32 +93,15 @@ function tryFilter(
 function flags(
   request: IncomingMessage,
   params: URLSearchParams,
-): { readonly compressed: boolean; readonly requireHello: boolean } {
+): { readonly isCompressed: boolean; readonly requireHello: boolean } {
   const encoding = String(request.headers['socket-encoding'] ?? '')
   return {
-    compressed: encoding.includes('zstd') || params.get('compress') === 'true',
+    isCompressed: encoding.includes('zstd') || params.get('compress') === 'true',
     requireHello: params.get('requireHello') === 'true',
   }
 }
 
-/** Answers a handshake with plain HTTP. */
-export function refuse(socket: Socket, { status, body, headers }: Refused): void {
-  const all = {
-    'content-type': 'text/plain; charset=utf-8',
-    'content-length': String(Buffer.byteLength(body)),
-    connection: 'close',
-    ...headers,
-  }
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`)
-}
-
-/** Answers a request that asks for no WebSocket. */
-export function answerPlain(response: ServerResponse, { status, body, headers }: Refused): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers }).end(body)
-}
-
-export const NO_UPGRADE: Readonly<Record<'legacy' | 'v2', Refused>> = {
+export const NO_UPGRADE: Readonly<Record<'legacy' | 'v2', HttpAnswer>> = {
   legacy: { status: 400, body: 'Bad Request\n' },
   v2: {
     status: 426,

@@ -1,27 +1,28 @@
 import type { IncomingMessage } from 'node:http'
+import type { HttpAnswer } from '../server/http-answer.js'
 import { parseCursor } from './cursor.js'
 import { eventsFilterOf, InvalidOptions, type JetstreamFilter } from './filter.js'
-import { malformedQuery, type Refused } from './subscribe-request.js'
-import { escapeHtml, SUBSCRIBE_EVENTS } from './translate.js'
-import type { Zstd } from './zstd.js'
+import { escapeAsGo, SUBSCRIBE_EVENTS } from './translate.js'
+import { malformedQuery } from './v1-request.js'
+import type { ZstdDictionary } from './zstd.js'
 
 /** What the query of a `subscribeEvents` asks for. */
 export interface EventsRequest {
   readonly filter: JetstreamFilter
   readonly cursor: bigint | undefined
-  readonly compressed: boolean
+  readonly isCompressed: boolean
 }
 
 /** An error as XRPC methods answer it. */
-export const xrpcError = (status: number, error: string, message: string): Refused => ({
+export const xrpcError = (status: number, error: string, message: string): HttpAnswer => ({
   status,
-  body: escapeHtml(JSON.stringify({ error, message })),
+  body: escapeAsGo(JSON.stringify({ error, message })),
   headers: { 'content-type': 'application/json' },
 })
 
-const invalid = (message: string): Refused => xrpcError(400, 'InvalidRequest', message)
+const invalid = (message: string): HttpAnswer => xrpcError(400, 'InvalidRequest', message)
 
-export const methodNotImplemented = (pathname: string): Refused =>
+export const methodNotImplemented = (pathname: string): HttpAnswer =>
   xrpcError(
     501,
     'MethodNotImplemented',
@@ -34,8 +35,8 @@ export const methodNotImplemented = (pathname: string): Refused =>
 export function readEventsRequest(
   request: IncomingMessage,
   url: URL,
-  zstd: Zstd | undefined,
-): EventsRequest | Refused {
+  zstd: ZstdDictionary | undefined,
+): EventsRequest | HttpAnswer {
   if (url.pathname !== `/xrpc/${SUBSCRIBE_EVENTS}`) return methodNotImplemented(url.pathname)
   const malformed = malformedQuery(url.search.slice(1))
   if (malformed !== undefined) return invalid(`subscribe: invalid options: ${malformed}`)
@@ -52,13 +53,13 @@ export function readEventsRequest(
   if (refused !== undefined) return refused
   const { cursor, refusal } = parseCursor(params.get('cursor'), 'v2')
   if (refusal !== undefined) return invalid(refusal.trimEnd())
-  return { filter, cursor, compressed: (params.get('zstdDictionary') ?? '') !== '' }
+  return { filter, cursor, isCompressed: (params.get('zstdDictionary') ?? '') !== '' }
 }
 
 const V1_COMPRESSION =
   'compress=true / Socket-Encoding: zstd is the /subscribe (v1) opt-in; this endpoint uses zstdDictionary=<id> with the dictionary from getZstdDictionary'
 
-function refusedDictionary(asked: string, current: number | undefined): Refused | undefined {
+function refusedDictionary(asked: string, current: number | undefined): HttpAnswer | undefined {
   if (asked === '') return undefined
   const id = /^\d+$/.test(asked) ? Number(asked) : 0
   if (id === 0 || id >= 2 ** 32)
@@ -95,8 +96,8 @@ function tryFilter(params: URLSearchParams): JetstreamFilter | InvalidOptions {
 export function dictionaryAnswer(
   url: URL,
   request: IncomingMessage,
-  zstd: Zstd | undefined,
-): Refused & { readonly bytes?: Uint8Array } {
+  zstd: ZstdDictionary | undefined,
+): HttpAnswer & { readonly bytes?: Uint8Array } {
   const asked = url.searchParams.get('id')
   if (asked !== null && !/^\d+$/.test(asked))
     return invalid('id must be an integer zstd dictionary ID')

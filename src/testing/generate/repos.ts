@@ -1,4 +1,4 @@
-import { generateCid, generateDid, tid } from './generate-ids.js'
+import { generateCid, generateDid, tid } from './ids.js'
 import { integer, pick, random } from './random.js'
 
 /** A repository as `listRepos` writes it. */

@@ -6,10 +6,10 @@ import type { FiredProxyFault, ProxyFaults } from './contract.js'
 export interface ProxyRules {
   readonly faults: ProxyFaults
   fire(fault: FiredProxyFault): void
-  passed(bytes: number, direction: 'up' | 'down'): void
+  onBytes(bytes: number, direction: 'up' | 'down'): void
 }
 
-interface Piece {
+interface WaitingBytes {
   readonly bytes: Buffer
   readonly arrivedAt: number
 }
@@ -19,7 +19,7 @@ const HELD_BYTES = 256 * 1024
 
 /** One direction of one connection: what came in waits its time, then goes out piece by piece. */
 export class ProxyFlow {
-  readonly #pieces: Piece[] = []
+  readonly #pieces: WaitingBytes[] = []
   readonly #fired = new Set<FiredProxyFault>()
   #held = 0
   #passed = 0
@@ -98,7 +98,7 @@ export class ProxyFlow {
     this.#held -= bytes.length
     this.#passed += bytes.length
     this.to.write(bytes)
-    this.rules.passed(bytes.length, this.direction)
+    this.rules.onBytes(bytes.length, this.direction)
     const ending = this.direction === 'down' ? this.#ending() : undefined
     if (ending) this.#cut(ending)
     else this.#rest(bytes.length)

@@ -22,7 +22,7 @@ export interface StreamMessage {
 }
 
 /** What a log looks at in the body of a message. */
-export interface Facts {
+export interface MessageFacts {
   readonly time?: string | undefined
   /** What the message is about, where a later one about the same takes its place. */
   readonly subject?: string | undefined
@@ -32,7 +32,7 @@ export interface Facts {
 export interface StreamKind<Item> {
   /** What this server sends for an item. */
   readonly messageOf: (item: Item) => StreamMessage
-  readonly factsOf: (body: object) => Facts
+  readonly factsOf: (body: object) => MessageFacts
 }
 
 /** The frames that the server of an event stream keeps, under growing sequence numbers. */
@@ -105,7 +105,7 @@ export class StreamLog<Item>
 
   /** Forgets the newest rows; their numbers are given again. */
   lose(count: number): void {
-    const [first] = this.cut(count)
+    const [first] = this.removeNewest(count)
     if (first === undefined) return
     this.#nextSeq = first.seq
     this.#renumbered = true

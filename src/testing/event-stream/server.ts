@@ -1,27 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
-import { answerPlain } from '../jetstream/subscribe-request.js'
 import { FaultPlan } from '../server/faults.js'
+import { answerPlain } from '../server/http-answer.js'
 import {
   type ConnectionHandler,
   HttpListener,
   type UpgradeRequest,
   urlOf,
 } from '../server/http-listener.js'
-import { PlayingServer } from '../server/playing-server.js'
+import { PlaybackServer } from '../server/playback-server.js'
 import { type ItemSource, PlayScript } from '../server/script.js'
 import type { FakeEventStream, FakeEventStreamOptions } from './contract.js'
-import {
-  SERVER_STYLES,
-  type ServerStyle,
-  type StreamStart,
-  type StyleName,
-} from './server-style.js'
-import { type StreamKind, StreamLog, type StreamRow } from './stream-log.js'
-import { type StreamReadableLog, SubscriptionReader } from './stream-reader.js'
+import { type StreamKind, StreamLog, type StreamRow } from './log.js'
+import { EventStreamReader, type StreamLogServer } from './reader.js'
+import { SERVER_STYLES, type ServerStyle, type StreamStart, type StyleName } from './style.js'
 
 /** Which stream, and what it plays. */
-export interface Stream<Item> {
+export interface StreamDefinition<Item> {
   /** The XRPC method. */
   readonly method: string
   readonly style: StyleName
@@ -31,12 +26,12 @@ export interface Stream<Item> {
 
 /** The listener, the log and the readers of one event stream. */
 export class StreamServer<Item>
-  extends PlayingServer<SubscriptionReader>
-  implements FakeEventStream<Item | Uint8Array>, ConnectionHandler, StreamReadableLog
+  extends PlaybackServer<EventStreamReader>
+  implements FakeEventStream<Item | Uint8Array>, ConnectionHandler, StreamLogServer
 {
   readonly log: StreamLog<Item>
   readonly faults: FaultPlan
-  readonly manners: ServerStyle
+  readonly style: ServerStyle
   readonly script: PlayScript<Item | Uint8Array, StreamRow>
   /** Not seen of these servers. */
   readonly writeTimeoutMs = Number.POSITIVE_INFINITY
@@ -44,7 +39,7 @@ export class StreamServer<Item>
   protected readonly listener = new HttpListener(this)
 
   constructor(
-    private readonly stream: Stream<Item>,
+    private readonly definition: StreamDefinition<Item>,
     private readonly options: FakeEventStreamOptions,
   ) {
     super()
@@ -56,18 +51,18 @@ export class StreamServer<Item>
       stored = 0,
     } = options
     const { bufferEvents, pingEveryMs } = options
-    const manners = SERVER_STYLES[stream.style]
-    this.manners = {
-      ...manners,
-      bufferEvents: bufferEvents ?? manners.bufferEvents,
-      pingEveryMs: pingEveryMs ?? manners.pingEveryMs,
+    const style = SERVER_STYLES[definition.style]
+    this.style = {
+      ...style,
+      bufferEvents: bufferEvents ?? style.bufferEvents,
+      pingEveryMs: pingEveryMs ?? style.pingEveryMs,
     }
-    this.log = new StreamLog(firstSeq, { retainEvents, retainMs }, stream.kind)
+    this.log = new StreamLog(firstSeq, { retainEvents, retainMs }, definition.kind)
     this.faults = new FaultPlan(faults)
     this.script = new PlayScript(
-      stream.events,
+      definition.events,
       this.log,
-      Array.isArray(stream.events) ? 'ahead' : 'on demand',
+      Array.isArray(definition.events) ? 'ahead' : 'on demand',
     )
     this.script.take(stored === 'all' ? Number.POSITIVE_INFINITY : stored)
   }
@@ -77,7 +72,7 @@ export class StreamServer<Item>
   }
 
   get endpoint(): string {
-    return `${this.url}/xrpc/${this.stream.method}`
+    return `${this.url}/xrpc/${this.definition.method}`
   }
 
   get frames(): readonly Uint8Array[] {
@@ -94,7 +89,7 @@ export class StreamServer<Item>
 
   emit(...items: readonly (Item | Uint8Array)[]): void {
     for (const item of items) this.log.push(this.log.encode(item))
-    this.grown()
+    this.onGrowth()
   }
 
   restart({
@@ -107,7 +102,7 @@ export class StreamServer<Item>
     for (const reader of this.list.open) reader.end()
     this.log.lose(lose)
     if (firstSeq !== undefined) this.log.renumber(firstSeq)
-    this.changes.changed()
+    this.changes.notify()
   }
 
   /**
@@ -115,74 +110,74 @@ export class StreamServer<Item>
    */
   room(): number {
     const live = this.list.open.filter(({ state }) => state === 'open')
-    return this.manners.bufferEvents - Math.max(0, ...live.map(({ behind }) => behind))
+    return this.style.bufferEvents - Math.max(0, ...live.map(({ behind }) => behind))
   }
 
-  fellOut(): void {
-    setImmediate(() => this.grown())
+  onReaderLeft(): void {
+    setImmediate(() => this.onGrowth())
   }
 
-  knocked(knock: UpgradeRequest): void {
-    const fault = this.faults.onConnect(knock.attempt.attempt, this.sent)
+  onUpgrade(upgrade: UpgradeRequest): void {
+    const fault = this.faults.onConnect(upgrade.attempt.attempt, this.sent)
     if (fault)
-      this.listener.meet(fault, knock, (ws, { code, reason }) =>
-        this.#joined(knock, ws, {}).end(code, reason),
+      this.listener.applyFault(fault, upgrade, (ws, { code, reason }) =>
+        this.#addReader(upgrade, ws, {}).end(code, reason),
       )
-    else this.#answer(knock)
-    this.changes.changed()
+    else this.#answer(upgrade)
+    this.changes.notify()
   }
 
-  asked(request: IncomingMessage, response: ServerResponse): void {
+  onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { url = '/', headers } = request
-    const { noUpgrade, unknown } = this.manners
-    const answer = this.#isMine(url) ? noUpgrade : (unknown ?? noUpgrade)
+    const { noUpgrade, unknownMethod } = this.style
+    const answer = this.#isOwnMethod(url) ? noUpgrade : (unknownMethod ?? noUpgrade)
     this.requests.push({ url, headers, status: answer.status })
     answerPlain(response, answer)
-    this.changes.changed()
+    this.changes.notify()
   }
 
-  #answer(knock: UpgradeRequest): void {
-    if (this.#isMine(knock.attempt.url)) {
-      this.#begin(knock)
+  #answer(upgrade: UpgradeRequest): void {
+    if (this.#isOwnMethod(upgrade.attempt.url)) {
+      this.#begin(upgrade)
       return
     }
-    const { unknown } = this.manners
-    if (unknown) this.listener.refuse(knock, unknown)
-    else knock.socket.destroy()
+    const { unknownMethod } = this.style
+    if (unknownMethod) this.listener.refuse(upgrade, unknownMethod)
+    else upgrade.socket.destroy()
   }
 
-  #begin(knock: UpgradeRequest): void {
-    const start = this.manners.startOf(knock.attempt.params, this.stream.method, this.log)
-    if ('status' in start) this.listener.refuse(knock, start)
+  #begin(upgrade: UpgradeRequest): void {
+    const start = this.style.startOf(upgrade.attempt.params, this.definition.method, this.log)
+    if ('status' in start) this.listener.refuse(upgrade, start)
     else if ('error' in start)
-      this.listener.accept(knock, (ws) =>
-        this.#joined(knock, ws, {}).sayWhy(start.error, start.message),
+      this.listener.accept(upgrade, (ws) =>
+        this.#addReader(upgrade, ws, {}).endWithError(start.error, start.message),
       )
     else {
-      this.listener.accept(knock, (ws) => this.#joined(knock, ws, start).pump())
+      this.listener.accept(upgrade, (ws) => this.#addReader(upgrade, ws, start).pump())
       this.playback.pace()
     }
   }
 
-  #joined(
+  #addReader(
     { attempt, socket }: UpgradeRequest,
     ws: WebSocket,
     start: StreamStart,
-  ): SubscriptionReader {
-    const reader = new SubscriptionReader(attempt, ws, socket, this, start)
+  ): EventStreamReader {
+    const reader = new EventStreamReader(attempt, ws, socket, this, start)
     ws.on('message', (data) => {
       reader.messages.push(String(data))
-      this.changes.changed()
+      this.changes.notify()
     })
     ws.on('close', () => {
-      this.list.ended(reader)
-      this.fellOut()
+      this.list.addEnded(reader)
+      this.onReaderLeft()
     })
     this.list.add(reader)
     return reader
   }
 
-  #isMine(target: string): boolean {
-    return urlOf(target).pathname === `/xrpc/${this.stream.method}`
+  #isOwnMethod(target: string): boolean {
+    return urlOf(target).pathname === `/xrpc/${this.definition.method}`
   }
 }

@@ -1,4 +1,4 @@
-import { generateBlobCid, generateCid, generateDid, tid } from './generate-ids.js'
+import { generateBlobCid, generateCid, generateDid, tid } from './ids.js'
 import { integer, pick } from './random.js'
 
 /** Whose record it is and when: what every record needs to know. */

@@ -2,10 +2,10 @@ import { toBytes } from '@atcute/cbor'
 import type { CommitBody, FirehoseMessage } from '../event-stream/firehose-message.js'
 import { type Block, blockOf, carOf, linkTo } from '../wire/write-car.js'
 import { type CommitFlaw, type FlawedCommits, flawOf } from './commit-flaws.js'
-import { generateDid, tid } from './generate-ids.js'
-import { type Making, operationsOf, type Repo } from './generate-operations.js'
-import { EMPTY_TREE, treeOf } from './generate-tree.js'
+import { generateDid, tid } from './ids.js'
+import { type CommitMaking, type GeneratedRepository, operationsOf } from './operations.js'
 import { integer, pick, random } from './random.js'
+import { EMPTY_TREE, treeOf } from './tree.js'
 
 /** What {@link generateCommits} makes. */
 export interface GenerateCommitsOptions {
@@ -72,7 +72,7 @@ export function* generateCommits(
   } = options
   const next = random(seed)
   const repos = makeRepos(next, options)
-  const making: Making = {
+  const making: CommitMaking = {
     next,
     pickCollection: weighted(next, options.collections ?? MIX),
     operationsPerCommit,
@@ -89,7 +89,7 @@ export function* generateCommits(
 function makeRepos(
   next: () => number,
   { repos = 1000, dids }: GenerateCommitsOptions,
-): readonly Repo[] {
+): readonly GeneratedRepository[] {
   const names = dids ?? Array.from({ length: repos }, () => generateDid(next))
   return names.map((did) => ({
     did,
@@ -116,13 +116,17 @@ function weighted(next: () => number, weights: Readonly<Record<string, number>>)
   }
 }
 
-interface Moment {
+interface CommitPosition {
   readonly seq: number
   readonly timeUs: number
   readonly flaw: CommitFlaw | undefined
 }
 
-function message(making: Making, repo: Repo, at: Moment): FirehoseMessage {
+function message(
+  making: CommitMaking,
+  repo: GeneratedRepository,
+  at: CommitPosition,
+): FirehoseMessage {
   const kind = making.next()
   if (at.flaw !== undefined || kind < 0.977) return commit(making, repo, at)
   const { did } = repo
@@ -153,7 +157,11 @@ function account(
   return { t: '#account', body: { did, ...stamp, ...state } }
 }
 
-function commit(making: Making, repo: Repo, at: Moment): FirehoseMessage {
+function commit(
+  making: CommitMaking,
+  repo: GeneratedRepository,
+  at: CommitPosition,
+): FirehoseMessage {
   const author = { clock: repo.clock, timeUs: at.timeUs }
   const operations = operationsOf(making, repo, author, at.flaw)
   const records = operations.flatMap(({ block }) => block ?? [])

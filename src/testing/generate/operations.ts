@@ -2,22 +2,22 @@ import type { CidLink } from '@atcute/cbor'
 import type { FirehoseOp } from '../event-stream/firehose-message.js'
 import { type Block, blockOf, linkTo } from '../wire/write-car.js'
 import type { CommitFlaw } from './commit-flaws.js'
-import { tid } from './generate-ids.js'
-import { type Author, RECORDS } from './generate-record.js'
+import { tid } from './ids.js'
 import { integer, pick } from './random.js'
+import { type Author, RECORDS } from './record.js'
 
 /** A record that its repository holds. */
-interface Held {
+interface HeldRecord {
   readonly path: string
   readonly cid: CidLink
 }
 
 /** One repository, as its next commit finds it. */
-export interface Repo {
+export interface GeneratedRepository {
   readonly did: string
   readonly clock: number
   /** The newest records: what updates and deletes are about. */
-  readonly held: Held[]
+  readonly held: HeldRecord[]
   rev: string | null
   /** The commit block of the last commit. */
   head: Block | undefined
@@ -26,7 +26,7 @@ export interface Repo {
 }
 
 /** What decides about operations. */
-export interface Making {
+export interface CommitMaking {
   readonly next: () => number
   readonly pickCollection: () => string
   readonly operationsPerCommit: number
@@ -43,8 +43,8 @@ const MOST_HELD = 16
 
 /** The operations of one commit, after which the repository holds what they wrote. */
 export function operationsOf(
-  making: Making,
-  repo: Repo,
+  making: CommitMaking,
+  repo: GeneratedRepository,
   at: Author,
   flaw: CommitFlaw | undefined,
 ): readonly Operation[] {
@@ -65,8 +65,8 @@ export function operationsOf(
 
 /** A commit whose flaw is in a record begins with one that has a record. */
 function operation(
-  making: Making,
-  repo: Repo,
+  making: CommitMaking,
+  repo: GeneratedRepository,
   at: Author,
   flaw: CommitFlaw | undefined,
 ): Operation {
@@ -86,14 +86,19 @@ function operation(
   )
 }
 
-function writing(next: () => number, path: string, at: Author, old: Held | undefined): Operation {
+function writing(
+  next: () => number,
+  path: string,
+  at: Author,
+  old: HeldRecord | undefined,
+): Operation {
   const block = blockOf(record(next, path.slice(0, path.indexOf('/')), at))
   const cid = linkTo(block)
   if (old === undefined) return { op: { action: 'create', path, cid }, block }
   return { op: { action: 'update', path, cid, prev: old.cid }, block }
 }
 
-function createdAndDeleted(making: Making, at: Author): readonly Operation[] {
+function createdAndDeleted(making: CommitMaking, at: Author): readonly Operation[] {
   const { op } = writing(
     making.next,
     `app.bsky.feed.post/${tid(at.timeUs, at.clock)}`,
@@ -117,7 +122,7 @@ const record = (next: () => number, collection: string, at: Author): object =>
  * A record that was not among the newest any more is never touched again; but `self` is found for
  * ever.
  */
-function hold(repo: Repo, { path, cid }: FirehoseOp): void {
+function hold(repo: GeneratedRepository, { path, cid }: FirehoseOp): void {
   const place = repo.held.findIndex((held) => held.path === path)
   if (place >= 0) repo.held.splice(place, 1)
   if (cid === null) return

@@ -5,9 +5,9 @@ import type {
   IdentityEvent,
   JetstreamEvent,
 } from '../../events.js'
-import { generateCid, generateDid, tid } from './generate-ids.js'
-import { type Author, RECORDS } from './generate-record.js'
+import { generateCid, generateDid, tid } from './ids.js'
 import { integer, pick, random } from './random.js'
+import { type Author, RECORDS } from './record.js'
 
 /** What {@link generateEvents} makes. */
 export interface GenerateEventsOptions {
@@ -29,14 +29,14 @@ export interface GenerateEventsOptions {
   readonly sharedTime?: boolean
 }
 
-interface Repo {
+interface EventRepository {
   readonly did: string
   readonly clock: number
 }
 
-interface Making {
+interface EventMaking {
   readonly next: () => number
-  readonly repos: readonly Repo[]
+  readonly repos: readonly EventRepository[]
   seq: number
 }
 
@@ -84,7 +84,7 @@ export function* generateEvents(
     sharedTime = false,
   } = options
   const next = random(seed)
-  const making: Making = { next, repos: makeRepos(next, repos), seq: 24_000_000_000 }
+  const making: EventMaking = { next, repos: makeRepos(next, repos), seq: 24_000_000_000 }
   let timeUs = options.startUs ?? 1_767_225_600_000_000
   for (let made = 0; made < count; ) {
     const repo = pick(next, making.repos)
@@ -101,7 +101,7 @@ export function* generateEvents(
   }
 }
 
-function makeRepos(next: () => number, count: number): readonly Repo[] {
+function makeRepos(next: () => number, count: number): readonly EventRepository[] {
   return Array.from({ length: count }, () => ({
     did: generateDid(next),
     clock: integer(next, 1024),
@@ -109,8 +109,8 @@ function makeRepos(next: () => number, count: number): readonly Repo[] {
 }
 
 function event(
-  making: Making,
-  repo: Repo,
+  making: EventMaking,
+  repo: EventRepository,
   rev: string,
   at: Author,
   timeUs: number,
@@ -121,8 +121,8 @@ function event(
 }
 
 function commit(
-  making: Making,
-  repo: Repo,
+  making: EventMaking,
+  repo: EventRepository,
   rev: string,
   at: Author,
   timeUs: number,
@@ -160,7 +160,7 @@ function writing(next: () => number, at: Author, rev: string, index: number): Co
   }
 }
 
-function identity(making: Making, did: string, timeUs: number): IdentityEvent {
+function identity(making: EventMaking, did: string, timeUs: number): IdentityEvent {
   const { next } = making
   const handle = next() < 0.1 ? { handle: `${did.slice(8, 16)}.bsky.social` } : {}
   return {
@@ -171,7 +171,7 @@ function identity(making: Making, did: string, timeUs: number): IdentityEvent {
   }
 }
 
-function account(making: Making, did: string, timeUs: number): AccountEvent {
+function account(making: EventMaking, did: string, timeUs: number): AccountEvent {
   const { next } = making
   const state =
     next() < 0.6

@@ -4,14 +4,14 @@ import { FakeServer } from './fake-server.js'
 import { Playback, type PlaybackTarget } from './playback.js'
 
 /** One reader of the log that a server plays. */
-export interface Listener extends FakeConnection {
+export interface PlaybackReader extends FakeConnection {
   readonly idle: boolean
   pump(): void
   end(): void
 }
 
 /** What the fake servers share that play a log to whoever listens. */
-export abstract class PlayingServer<C extends Listener>
+export abstract class PlaybackServer<C extends PlaybackReader>
   extends FakeServer<C>
   implements PlaybackTarget
 {
@@ -36,9 +36,9 @@ export abstract class PlayingServer<C extends Listener>
     return this.playback.pull()
   }
 
-  grown(): void {
+  onGrowth(): void {
     for (const listener of this.list.open) listener.pump()
-    this.changes.changed()
+    this.changes.notify()
   }
 
   protected override stop(): void {

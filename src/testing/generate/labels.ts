@@ -1,6 +1,6 @@
 import { toBytes } from '@atcute/cbor'
 import type { FakeLabel } from '../event-stream/label-message.js'
-import { generateCid, generateDid, tid } from './generate-ids.js'
+import { generateCid, generateDid, tid } from './ids.js'
 import { integer, pick, random } from './random.js'
 
 /** What {@link generateLabels} makes. */
