@@ -13,8 +13,11 @@ const FAULTS: readonly TapFault[] = [
 ]
 // What a dead reader had in hand comes again by this timer.
 const RETRY_MS = 100
-// A Tap deletes what was acked in batches: a crash forgets as many.
-const MOST_FORGOTTEN = 40
+// A Tap deletes acked rows in batches: a crash forgets the acks of the last one. They are those of
+// this life, and so many of the process before: the reader remembers the former alone.
+const MOST_FORGOTTEN = 80
+// A restart during a life comes after so many of its acks.
+const MOST_ACKS_BEFORE = 20
 // Most of these have one record a repository, which is written again and again: an old event that
 // comes behind a newer one shows.
 const OFTEN_WRITTEN = {
@@ -24,14 +27,16 @@ const OFTEN_WRITTEN = {
 }
 
 /**
- * A Tap, which keeps the position itself: what is not acked. `replays`: it restarts, and forgets
- * its newest acks.
+ * A Tap, which keeps the position itself: the events that are not acked. With `replays` a restart
+ * also forgets its newest acks.
  */
 class TapScenario implements Scenario {
   readonly judge = new Judge({ ordered: true, bound: 'allowed', mayGap: false })
   readonly readers: readonly ReaderPlan[]
   readonly #story: Story
   #restarts = 0
+  #lives = 0
+  #acksOfDead = 0
 
   constructor(
     private readonly tap: FakeTap,
@@ -42,6 +47,7 @@ class TapScenario implements Scenario {
     const task = () => ({ source: 'tap' as const, host: tap.url, cursors: '' })
     const between = (dice: Dice) => this.#between(dice)
     this.readers = [{ name: 'reader', judged: true, dies: ['received', 'handled'], task, between }]
+    void this.#allowAtEachEnd()
   }
 
   get faults(): number {
@@ -59,8 +65,10 @@ class TapScenario implements Scenario {
     }
   }
 
-  amid(dice: Dice): void {
-    if (dice.chance(0.4)) this.#restart(dice)
+  async amid(dice: Dice): Promise<void> {
+    if (!dice.chance(0.4)) return
+    if (!this.replays || (await this.#ackedInThisLife(dice.between(5, MOST_ACKS_BEFORE))))
+      this.#restart(dice)
   }
 
   settled(): boolean {
@@ -78,9 +86,27 @@ class TapScenario implements Scenario {
     return this.tap.close()
   }
 
+  /** Waits for so many more acks; `false` where the reader dies before. */
+  async #ackedInThisLife(acks: number): Promise<boolean> {
+    const [life, wanted] = [this.#lives, this.tap.acks.length + acks]
+    await this.tap.when(() => this.tap.acks.length >= wanted || this.#lives !== life)
+    return this.#lives === life
+  }
+
+  /** What a connection leaves in flight comes again, and its work may have ended by then. */
+  async #allowAtEachEnd(): Promise<void> {
+    for (let n = 1; ; n++) {
+      await this.tap.closed(n)
+      this.judge.allow(this.tap.outbox.filter(({ inFlight }) => inFlight).length)
+    }
+  }
+
   /** What was handled and is not acked comes again. */
   #between(dice: Dice): void {
-    if (dice.chance(0.3)) this.#restart(dice)
+    this.#lives += 1
+    this.#acksOfDead = this.tap.acks.length
+    // Not where acks are forgotten: the next life would do again what this one did wrong.
+    if (!this.replays && dice.chance(0.3)) this.#restart(dice)
     this.judge.allow(
       this.tap.outbox.filter(({ frame }) => this.judge.handled.has(idIn(frame))).length,
     )
@@ -89,7 +115,9 @@ class TapScenario implements Scenario {
   /** In a crash what is forgotten comes again too, and what is on its way with it. */
   #restart(dice: Dice): void {
     this.#restarts += 1
-    this.tap.restart({ forgetAcks: this.replays ? dice.between(1, MOST_FORGOTTEN) : 0 })
+    const ofThisLife = this.tap.acks.length - this.#acksOfDead
+    const forgetAcks = this.replays ? ofThisLife + dice.between(20, MOST_FORGOTTEN) : 0
+    this.tap.restart({ forgetAcks })
     if (this.replays)
       this.judge.allow(this.tap.outbox.filter(({ deliveries }) => deliveries > 0).length)
   }
@@ -104,8 +132,12 @@ function idIn(frame: string): string {
 
 const tap = (name: string, replays: boolean): ScenarioPlan => ({
   name,
-  open: async (place) =>
-    new TapScenario(await fakeTap({ faults: FAULTS, retryTimeoutMs: RETRY_MS }), replays, place),
+  async open(place) {
+    // A restart that brought everything again, each time, would hide what the one before did wrong.
+    const flush = replays ? { ackFlushMs: 0 } : {}
+    const server = await fakeTap({ faults: FAULTS, retryTimeoutMs: RETRY_MS, ...flush })
+    return new TapScenario(server, replays, place)
+  },
 })
 
 export const TAPS: readonly ScenarioPlan[] = [tap('tap$', false), tap('tap$, acks forgotten', true)]
