@@ -2,8 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { generateEvents } from '../../src/testing/index.js'
-import { WireFrames } from '../../src/testing/jetstream/wire-frames.js'
 import { JetstreamLog, type JetstreamRow } from '../../src/testing/jetstream/log.js'
+import { WireFrames } from '../../src/testing/jetstream/wire-frames.js'
 import type { Frame } from '../../src/testing/wire/frame-store.js'
 
 const logOf = (retainEvents: number) =>
