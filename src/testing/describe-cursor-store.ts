@@ -38,7 +38,9 @@ export interface DescribeCursorStoreOptions {
  *
  * @example
  * ```ts
- * describeCursorStore('postgresCursorStore', (place) => postgresCursorStore(pool, { table: place }))
+ * describeCursorStore('postgresCursorStore', (place) =>
+ *   postgresCursorStore(pool, { table: place }),
+ * )
  * ```
  */
 export function describeCursorStore(

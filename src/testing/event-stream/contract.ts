@@ -20,20 +20,36 @@ export interface FakeEventStreamOptions {
    * would be cut for it
    */
   readonly ratePerSecond?: number
-  /** What goes wrong. The server fails to close if one of these never happened. @default [] */
+  /**
+   * What goes wrong. The server fails to close if one of these never happened.
+   * @default []
+   */
   readonly faults?: readonly EventStreamFault[]
-  /** How many messages the log keeps. @default Infinity */
+  /**
+   * How many messages the log keeps.
+   * @default Infinity
+   */
   readonly retainEvents?: number
-  /** How many milliseconds of messages the log keeps, by their own times. @default Infinity */
+  /**
+   * How many milliseconds of messages the log keeps, by their own times.
+   * @default Infinity
+   */
   readonly retainMs?: number
-  /** The sequence number of the first message that brings none. @default 1 */
+  /**
+   * The sequence number of the first message that brings none.
+   * @default 1
+   */
   readonly firstSeq?: number
   /**
-   * A live reader for whom more messages wait is told ConsumerTooSlow and cut. @default 500, of a
+   * A live reader for whom more messages wait is told ConsumerTooSlow and cut.
+   * @default 500, of a
    * relay 16384
    */
   readonly bufferEvents?: number
-  /** After so long without a message comes a ping. @default Infinity, of a relay 30000 */
+  /**
+   * After so long without a message comes a ping.
+   * @default Infinity, of a relay 30000
+   */
   readonly pingEveryMs?: number
   /** @default 0, any free one */
   readonly port?: number
@@ -69,9 +85,15 @@ export interface FakeEventStream<Item> extends AsyncDisposable {
    * once cut every live reader of a PDS.
    */
   emit(...items: readonly Item[]): void
-  /** The n-th accepted connection, counted from 1, as soon as there is one. @default 1 */
+  /**
+   * The n-th accepted connection, counted from 1, as soon as there is one.
+   * @default 1
+   */
   connected(n?: number): Promise<FakeConnection>
-  /** The n-th connection that ended, counted from 1 in the order of ending. @default 1 */
+  /**
+   * The n-th connection that ended, counted from 1 in the order of ending.
+   * @default 1
+   */
   closed(n?: number): Promise<FakeConnection>
   /**
    * Resolves when all `events` are in the log and every open connection that is not stalled or

@@ -20,11 +20,15 @@ export interface FakeFirehoseOptions extends FakeEventStreamOptions {
    * @default 0
    */
   readonly events?: number | ItemSource<FirehoseItem>
-  /** How to generate, if `events` is a number. @default { seed: 1, firstSeq } */
+  /**
+   * How to generate, if `events` is a number.
+   * @default { seed: 1, firstSeq }
+   */
   readonly generate?: Omit<GenerateCommitsOptions, 'count'>
   /**
    * Whose behaviour: that of a PDS, or of the indigo relay, which also takes the handle out of an
-   * `#identity`. @default 'pds'
+   * `#identity`.
+   * @default 'pds'
    */
   readonly style?: 'pds' | 'relay'
 }
@@ -45,9 +49,13 @@ export type FakeFirehose = FakeEventStream<FirehoseItem>
  *
  * A real PDS looks for something new up to a second late; this server does not.
  *
- * @example await using server = await fakeFirehose({ events: 10_000, style: 'relay', faults: [{
- * after: 4_000, do: 'reset' }] }) const dids$ = firehose$({ host: server.url, cursor: 'oldest'
- * }).pipe(map(({ did }) => did), take(10_000))
+ * @example
+ * const faults = [{ after: 4_000, do: 'reset' }] as const
+ * await using server = await fakeFirehose({ events: 10_000, style: 'relay', faults })
+ * const dids$ = firehose$({ host: server.url, cursor: 'oldest' }).pipe(
+ *   map(({ did }) => did),
+ *   take(10_000),
+ * )
  */
 export async function fakeFirehose(options: FakeFirehoseOptions = {}): Promise<FakeFirehose> {
   const { style = 'pds', firstSeq = 1, generate, events = 0 } = options

@@ -20,7 +20,10 @@ export interface FakeLabelsOptions extends FakeEventStreamOptions {
    * @default 0
    */
   readonly events?: number | ItemSource<LabelItem>
-  /** How to generate, if `events` is a number. @default { seed: 1 } */
+  /**
+   * How to generate, if `events` is a number.
+   * @default { seed: 1 }
+   */
   readonly generate?: Omit<GenerateLabelsOptions, 'count'>
 }
 
@@ -36,9 +39,11 @@ export type FakeLabels = FakeEventStream<LabelItem>
  * send any more: its number is missing. A cursor that is too old is clamped in silence; one in the
  * future ends with FutureCursor.
  *
- * @example await using server = await fakeLabels({ events: 1_000, generate: { unsigned: 0.1 } })
- * server.emit({ src: 'did:plc:labeler', uri: 'did:plc:a', val: 'spam', cts:
- * '2026-01-01T00:00:00.000Z' }) const sent = server.frames.flatMap(labelsOf)
+ * @example
+ * await using server = await fakeLabels({ events: 1_000, generate: { unsigned: 0.1 } })
+ * const cts = '2026-01-01T00:00:00.000Z'
+ * server.emit({ src: 'did:plc:labeler', uri: 'did:plc:a', val: 'spam', cts })
+ * const sent = server.frames.flatMap(labelsOf)
  */
 export async function fakeLabels(options: FakeLabelsOptions = {}): Promise<FakeLabels> {
   const { events = 0, generate } = options

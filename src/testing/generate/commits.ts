@@ -9,27 +9,55 @@ import { EMPTY_TREE, treeOf } from './tree.js'
 
 /** What {@link generateCommits} makes. */
 export interface GenerateCommitsOptions {
-  /** The same seed gives the same messages. @default 1 */
+  /**
+   * The same seed gives the same messages.
+   * @default 1
+   */
   readonly seed?: number
-  /** How many messages. @default Infinity */
+  /**
+   * How many messages.
+   * @default Infinity
+   */
   readonly count?: number
-  /** How many repositories write. @default 1000 */
+  /**
+   * How many repositories write.
+   * @default 1000
+   */
   readonly repos?: number
-  /** The repositories themselves. @default made up, as many as `repos` says */
+  /**
+   * The repositories themselves.
+   * @default made up, as many as `repos` says
+   */
   readonly dids?: readonly string[]
-  /** The sequence number of the first message. @default 1 */
+  /**
+   * The sequence number of the first message.
+   * @default 1
+   */
   readonly firstSeq?: number
-  /** Unix microseconds of the first message. @default 1767225600000000 (2026-01-01) */
+  /**
+   * Unix microseconds of the first message.
+   * @default 1767225600000000 (2026-01-01)
+   */
   readonly startUs?: number
-  /** Mean microseconds from one message to the next. @default 1000 */
+  /**
+   * Mean microseconds from one message to the next.
+   * @default 1000
+   */
   readonly everyUs?: number
-  /** The largest number of operations in one commit. @default 3 */
+  /**
+   * The largest number of operations in one commit.
+   * @default 3
+   */
   readonly operationsPerCommit?: number
   /**
-   * The collections written, each with its weight. @default a mix like the network's, led by likes
+   * The collections written, each with its weight.
+   * @default a mix like the network's, led by likes
    */
   readonly collections?: Readonly<Record<string, number>>
-  /** Commits with something odd about them. @default none */
+  /**
+   * Commits with something odd about them.
+   * @default none
+   */
   readonly flaws?: readonly FlawedCommits[]
 }
 

@@ -11,21 +11,40 @@ import { type Author, RECORDS } from './record.js'
 
 /** What {@link generateEvents} makes. */
 export interface GenerateEventsOptions {
-  /** The same seed gives the same events. @default 1 */
+  /**
+   * The same seed gives the same events.
+   * @default 1
+   */
   readonly seed?: number
-  /** How many events. @default Infinity */
+  /**
+   * How many events.
+   * @default Infinity
+   */
   readonly count?: number
-  /** How many repositories write. @default 1000 */
+  /**
+   * How many repositories write.
+   * @default 1000
+   */
   readonly repos?: number
-  /** Unix microseconds of the first event. @default 1767225600000000 (2026-01-01) */
+  /**
+   * Unix microseconds of the first event.
+   * @default 1767225600000000 (2026-01-01)
+   */
   readonly startUs?: number
   /**
-   * Mean microseconds from one event (under `sharedTime`: one commit) to the next. @default 1000
+   * Mean microseconds from one event (under `sharedTime`: one commit) to the next.
+   * @default 1000
    */
   readonly everyUs?: number
-  /** The largest number of operations in one commit; they share `rev`. @default 1 */
+  /**
+   * The largest number of operations in one commit; they share `rev`.
+   * @default 1
+   */
   readonly operationsPerCommit?: number
-  /** Whether the operations of one commit share `time_us` too, as on a v2 server. @default false */
+  /**
+   * Whether the operations of one commit share `time_us` too, as on a v2 server.
+   * @default false
+   */
   readonly sharedTime?: boolean
 }
 

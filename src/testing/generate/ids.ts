@@ -38,11 +38,10 @@ export const generateBlobCid = (next: () => number): string =>
 
 /** The TID of a time in microseconds and a clock id below 1024. */
 export function tid(timeUs: number, clock: number): string {
-  const high = Math.floor(timeUs / 0x4000_0000)
-  const low = timeUs % 0x4000_0000
-  const head =
-    `${SORTABLE_PAIRS[high >> 20]}${SORTABLE_PAIRS[(high >> 10) & 1023]}${SORTABLE_PAIRS[high & 1023]}`.slice(
-      1,
-    )
-  return `${head}${SORTABLE_PAIRS[low >> 20]}${SORTABLE_PAIRS[(low >> 10) & 1023]}${SORTABLE_PAIRS[low & 1023]}${SORTABLE_PAIRS[clock]}`
+  const high = thirtyBits(Math.floor(timeUs / 0x4000_0000))
+  return high.slice(1) + thirtyBits(timeUs % 0x4000_0000) + SORTABLE_PAIRS[clock]
 }
+
+/** Six characters, two for every ten bits. */
+const thirtyBits = (n: number): string =>
+  `${SORTABLE_PAIRS[n >> 20]}${SORTABLE_PAIRS[(n >> 10) & 1023]}${SORTABLE_PAIRS[n & 1023]}`

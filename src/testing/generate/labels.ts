@@ -5,19 +5,40 @@ import { integer, pick, random } from './random.js'
 
 /** What {@link generateLabels} makes. */
 export interface GenerateLabelsOptions {
-  /** The same seed gives the same labels. @default 1 */
+  /**
+   * The same seed gives the same labels.
+   * @default 1
+   */
   readonly seed?: number
-  /** How many labels. @default Infinity */
+  /**
+   * How many labels.
+   * @default Infinity
+   */
   readonly count?: number
-  /** The DID of the labeler. @default made up */
+  /**
+   * The DID of the labeler.
+   * @default made up
+   */
   readonly src?: string
-  /** Unix microseconds of the first label. @default 1767225600000000 (2026-01-01) */
+  /**
+   * Unix microseconds of the first label.
+   * @default 1767225600000000 (2026-01-01)
+   */
   readonly startUs?: number
-  /** Mean microseconds from one label to the next. @default 1000 */
+  /**
+   * Mean microseconds from one label to the next.
+   * @default 1000
+   */
   readonly everyUs?: number
-  /** The share of labels that take an earlier one back. @default 0.1 */
+  /**
+   * The share of labels that take an earlier one back.
+   * @default 0.1
+   */
   readonly negations?: number
-  /** The share of labels without `sig`. @default 0 */
+  /**
+   * The share of labels without `sig`.
+   * @default 0
+   */
   readonly unsigned?: number
 }
 

@@ -26,8 +26,9 @@ const LANGS = [['en'], ['en'], ['en'], ['ja'], ['pt'], ['de'], ['es'], ['en', 'j
 const iso = (timeUs: number): string => new Date(timeUs / 1000).toISOString()
 
 function strongRef(next: () => number, at: Author) {
-  const uri = `at://${generateDid(next)}/app.bsky.feed.post/${tid(at.timeUs - integer(next, 1e11), integer(next, 1024))}`
-  return { cid: generateCid(next), uri }
+  const repo = generateDid(next)
+  const rkey = tid(at.timeUs - integer(next, 1e11), integer(next, 1024))
+  return { cid: generateCid(next), uri: `at://${repo}/app.bsky.feed.post/${rkey}` }
 }
 
 function blob(next: () => number) {

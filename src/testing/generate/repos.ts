@@ -14,7 +14,10 @@ export interface GeneratedRepo {
 export interface GenerateReposOptions {
   /** @default Infinity */
   readonly count?: number
-  /** The same seed gives the same repos. @default 1 */
+  /**
+   * The same seed gives the same repos.
+   * @default 1
+   */
   readonly seed?: number
 }
 

@@ -23,7 +23,8 @@ export interface FakeJetstreamOptions {
    */
   readonly events?: number | EventSource
   /**
-   * How to generate, if `events` is a number. @default { seed: 1 }, on a v2 server also {
+   * How to generate, if `events` is a number.
+   * @default { seed: 1 }, on a v2 server also {
    * operationsPerCommit: 3, sharedTime: true }
    */
   readonly generate?: Omit<GenerateEventsOptions, 'count'>
@@ -33,7 +34,8 @@ export interface FakeJetstreamOptions {
    */
   readonly stored?: number | 'all'
   /**
-   * Live events a second, from the first connection on, readers or not. @default as fast as the
+   * Live events a second, from the first connection on, readers or not.
+   * @default as fast as the
    * fastest reader at the tail takes them
    */
   readonly ratePerSecond?: number
@@ -42,36 +44,53 @@ export interface FakeJetstreamOptions {
    * @default 'legacy'
    */
   readonly server?: 'legacy' | 'v2'
-  /** What goes wrong. The server fails to close if one of these never happened. @default [] */
+  /**
+   * What goes wrong. The server fails to close if one of these never happened.
+   * @default []
+   */
   readonly faults?: readonly JetstreamFault[]
-  /** How many events the log keeps. @default Infinity */
+  /**
+   * How many events the log keeps.
+   * @default Infinity
+   */
   readonly retainEvents?: number
-  /** How many milliseconds of events the log keeps, by their own times. @default Infinity */
+  /**
+   * How many milliseconds of events the log keeps, by their own times.
+   * @default Infinity
+   */
   readonly retainMs?: number
-  /** The first sequence number; a v2 server's only. @default 24000000000 */
+  /**
+   * The first sequence number; a v2 server's only.
+   * @default 24000000000
+   */
   readonly firstSeq?: number
   /**
-   * v2: the newest events that a timestamp cursor among them replays from their start. @default 0
+   * v2: the newest events that a timestamp cursor among them replays from their start.
+   * @default 0
    */
   readonly unsealedEvents?: number
   /** @default 30000 */
   readonly pingEveryMs?: number
   /**
    * A live reader further behind is cut without a close frame. Events are counted before its
-   * filter. @default 50000, v2: Infinity
+   * filter.
+   * @default 50000, v2: Infinity
    */
   readonly outboxEvents?: number
   /**
-   * A reader that blocks a write for longer is cut without a close frame. @default 10000, v2: 5000
+   * A reader that blocks a write for longer is cut without a close frame.
+   * @default 10000, v2: 5000
    */
   readonly writeTimeoutMs?: number
   /**
    * v2: a cursor past the newest event is answered with an `#info` on wire v2, as later servers do
-   * it. @default false: live, in silence
+   * it.
+   * @default false: live, in silence
    */
   readonly tellsFutureCursors?: boolean
   /**
-   * The zstd dictionary of both wires, which a v2 server hands out. @default none: `compress=true`
+   * The zstd dictionary of both wires, which a v2 server hands out.
+   * @default none: `compress=true`
    * gets text, and wire v2 knows no dictionary
    */
   readonly dictionary?: Uint8Array
@@ -105,9 +124,15 @@ export interface FakeJetstream extends AsyncDisposable {
   readonly sent: number
   /** Appends to the log now, before what is left of `events`. */
   emit(...events: readonly LogItem[]): void
-  /** The n-th accepted connection, counted from 1, as soon as there is one. @default 1 */
+  /**
+   * The n-th accepted connection, counted from 1, as soon as there is one.
+   * @default 1
+   */
   connected(n?: number): Promise<FakeConnection>
-  /** The n-th connection that ended, counted from 1 in the order of ending. @default 1 */
+  /**
+   * The n-th connection that ended, counted from 1 in the order of ending.
+   * @default 1
+   */
   closed(n?: number): Promise<FakeConnection>
   /**
    * Resolves when all `events` are in the log and every open connection that is not stalled or

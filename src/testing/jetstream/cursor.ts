@@ -51,7 +51,9 @@ export function eventsStartOf(
   const first = log.at(log.oldest)
   if (!isTime && log.oldest > 0 && first !== undefined && cursor < first.seq) {
     return {
-      tooOld: `subscribe: cursor too old: cursor ${cursor} below lookback floor ${first.seq}; re-backfill from your last seq`,
+      tooOld:
+        `subscribe: cursor too old: cursor ${cursor} below lookback floor ${first.seq}; ` +
+        're-backfill from your last seq',
     }
   }
   const position = v2Position(cursor, log, options.unsealedEvents)

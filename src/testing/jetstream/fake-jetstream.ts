@@ -14,8 +14,10 @@ import { JetstreamServer } from './server.js'
  * Times are real: the rows' own `time_us` and this machine's clock. permessage-deflate is never
  * taken.
  *
- * @example await using server = await fakeJetstream({ events: 10_000, faults: [{ after: 4_000, do:
- * 'reset' }] }) const count$ = jetstream$({ host: server.url }).pipe(take(10_000), count())
+ * @example
+ * const faults = [{ after: 4_000, do: 'reset' }] as const
+ * await using server = await fakeJetstream({ events: 10_000, faults })
+ * const count$ = jetstream$({ host: server.url }).pipe(take(10_000), count())
  */
 export async function fakeJetstream(options: FakeJetstreamOptions = {}): Promise<FakeJetstream> {
   const server = new JetstreamServer(options)

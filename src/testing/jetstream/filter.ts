@@ -27,8 +27,9 @@ export interface V2Options {
 /** What the server says of options it does not take; without the server's own prefix. */
 export class InvalidOptions extends Error {}
 
-const NSID =
-  /^[a-zA-Z]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+\.[a-zA-Z][a-zA-Z0-9]{0,62}$/
+const LABEL = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
+/** The first label begins with a letter. */
+const NSID = new RegExp(`^(?=[a-zA-Z])${LABEL}(\\.${LABEL})+\\.[a-zA-Z][a-zA-Z0-9]{0,62}$`)
 const DID = /^did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]$/
 const MAX_COLLECTIONS = 100
 const MAX_DIDS = 10_000

@@ -58,7 +58,8 @@ function readV2(request: IncomingMessage, url: URL): SubscribeRequest | HttpAnsw
 }
 
 const TWO_SCHEMES =
-  'choose one compression scheme: custom zstd (compress=true / Socket-Encoding: zstd) or RFC 7692 permessage-deflate, not both\n'
+  'choose one compression scheme: custom zstd (compress=true / Socket-Encoding: zstd) ' +
+  'or RFC 7692 permessage-deflate, not both\n'
 const offersDeflate = (request: IncomingMessage): boolean =>
   /permessage-deflate/.test(request.headers['sec-websocket-extensions'] ?? '')
 

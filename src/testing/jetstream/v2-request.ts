@@ -57,7 +57,8 @@ export function readEventsRequest(
 }
 
 const V1_COMPRESSION =
-  'compress=true / Socket-Encoding: zstd is the /subscribe (v1) opt-in; this endpoint uses zstdDictionary=<id> with the dictionary from getZstdDictionary'
+  'compress=true / Socket-Encoding: zstd is the /subscribe (v1) opt-in; this endpoint uses ' +
+  'zstdDictionary=<id> with the dictionary from getZstdDictionary'
 
 function refusedDictionary(asked: string, current: number | undefined): HttpAnswer | undefined {
   if (asked === '') return undefined
@@ -65,7 +66,9 @@ function refusedDictionary(asked: string, current: number | undefined): HttpAnsw
   if (id === 0 || id >= 2 ** 32)
     return invalid('zstdDictionary must be a positive integer zstd dictionary ID')
   if (id === current) return undefined
-  const message = `unknown zstd dictionary id ${id}; current dictionary id is ${current ?? 0} (fetch it via getZstdDictionary and reconnect)`
+  const message =
+    `unknown zstd dictionary id ${id}; current dictionary id is ${current ?? 0} ` +
+    '(fetch it via getZstdDictionary and reconnect)'
   return xrpcError(400, 'UnknownZstdDictionary', message)
 }
 
@@ -73,7 +76,8 @@ const V1_PARAMETERS: Readonly<Record<string, string>> = {
   wantedCollections: 'wantedCollections is the legacy /subscribe parameter; use collections',
   wantedDids: 'wantedDids is the legacy /subscribe parameter; use dids',
   requireHello:
-    'requireHello is not supported on this endpoint; it is server-push only (subscriber-sourced messages were removed)',
+    'requireHello is not supported on this endpoint; it is server-push only ' +
+    '(subscriber-sourced messages were removed)',
 }
 
 function tryFilter(params: URLSearchParams): JetstreamFilter | InvalidOptions {

@@ -3,11 +3,20 @@
  * while it runs.
  */
 export interface ProxyFaults {
-  /** Every byte comes so much later, both ways. @default 0 */
+  /**
+   * Every byte comes so much later, both ways.
+   * @default 0
+   */
   readonly latencyMs?: number
-  /** Bytes a second from the target to the client. @default Infinity */
+  /**
+   * Bytes a second from the target to the client.
+   * @default Infinity
+   */
   readonly bandwidth?: number
-  /** Bytes from the target come in slices of so many `bytes`, `delayMs` apart. @default none */
+  /**
+   * Bytes from the target come in slices of so many `bytes`, `delayMs` apart.
+   * @default none
+   */
   readonly slice?: { readonly bytes: number; readonly delayMs: number } | undefined
   /**
    * After so many bytes from the target a connection ends (FIN). Counted for each connection.
@@ -21,10 +30,14 @@ export interface ProxyFaults {
   readonly resetAfterBytes?: number
   /**
    * Nothing is forwarded either way and no end is passed on, while both sockets stay open: a cable
-   * that is cut. @default false
+   * that is cut.
+   * @default false
    */
   readonly halfOpen?: boolean
-  /** New connections are accepted and led nowhere. @default false */
+  /**
+   * New connections are accepted and led nowhere.
+   * @default false
+   */
   readonly blackhole?: boolean
 }
 

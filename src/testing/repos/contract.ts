@@ -4,14 +4,24 @@ import type { FiredReposFault, ReposFault } from './faults.js'
 /** How a {@link fakeRepos} behaves. */
 export interface FakeReposOptions {
   /**
-   * The repos it lists: a number of generated ones, or a list of them as they go out. @default 0
+   * The repos it lists: a number of generated ones, or a list of them as they go out.
+   * @default 0
    */
   readonly repos?: number | Iterable<unknown>
-  /** For generated ones. @default 1 */
+  /**
+   * For generated ones.
+   * @default 1
+   */
   readonly seed?: number
-  /** Whose cursors and end: those of indigo's relay, or of the TypeScript PDS. @default 'relay' */
+  /**
+   * Whose cursors and end: those of indigo's relay, or of the TypeScript PDS.
+   * @default 'relay'
+   */
   readonly style?: 'relay' | 'pds'
-  /** What goes wrong. The server fails to close if one of these never happened. @default [] */
+  /**
+   * What goes wrong. The server fails to close if one of these never happened.
+   * @default []
+   */
   readonly faults?: readonly ReposFault[]
   /** @default 0, any free one */
   readonly port?: number

@@ -7,7 +7,11 @@ import { ReposServer } from './server.js'
  *
  * @example
  * ```ts
- * await using server = await fakeRepos({ repos: 5000, style: 'pds', faults: [{ onRequest: 2, do: 'refuse', status: 429 }] })
+ * await using server = await fakeRepos({
+ *   repos: 5000,
+ *   style: 'pds',
+ *   faults: [{ onRequest: 2, do: 'refuse', status: 429 }],
+ * })
  * const count$ = listRepos$({ host: server.url, reconnect: { initialDelayMs: 1 } }).pipe(count())
  * ```
  */

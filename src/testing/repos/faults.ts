@@ -1,16 +1,23 @@
 interface FaultBase {
   /** The request it meets, counted from 1 and faults included. */
   readonly onRequest: number
-  /** How many requests in a row it meets. @default 1 */
+  /**
+   * How many requests in a row it meets.
+   * @default 1
+   */
   readonly times?: number
-  /** Whether it may stay unfired. @default false: closing the server then fails */
+  /**
+   * Whether it may stay unfired.
+   * @default false: closing the server then fails
+   */
   readonly optional?: boolean
 }
 
 /** What a {@link FakeRepos} does in place of an orderly page. */
 export type ReposFaultAction =
   /**
-   * Another HTTP answer: 429 or 500, a redirect with a `location`. @default status 503, body '', no
+   * Another HTTP answer: 429 or 500, a redirect with a `location`.
+   * @default status 503, body '', no
    * headers
    */
   | {
@@ -33,13 +40,19 @@ export type ReposFaultAction =
   | { readonly do: 'garbage'; readonly body: string | Uint8Array }
   /** 200 with a body that never ends. */
   | { readonly do: 'flood' }
-  /** The page; but its cursor leads so many pages back. 0: to the page itself. @default 0 */
+  /**
+   * The page; but its cursor leads so many pages back. 0: to the page itself.
+   * @default 0
+   */
   | { readonly do: 'loop'; readonly back?: number }
   /** The page of the request before, once more, with a cursor that goes on behind it. */
   | { readonly do: 'repeat' }
   /** Fewer repos than were asked for, although more follow; the cursor is right. */
   | { readonly do: 'shrink'; readonly repos: number }
-  /** One entry of the page is something else. @default index 0 */
+  /**
+   * One entry of the page is something else.
+   * @default index 0
+   */
   | { readonly do: 'spoil'; readonly index?: number; readonly repo: unknown }
 
 /** One entry of `faults`. */

@@ -68,8 +68,10 @@ const pds: ReposStyle = {
       ? invalid('InvalidRequest', 'Malformed cursor')
       : { from: (Number(ms) - FIRST_ACCOUNT_MS) / EVERY_MS, limit }
   },
-  cursorOf: (count, repo) =>
-    `${FIRST_ACCOUNT_MS + count * EVERY_MS}::${(repo as { readonly did?: string } | undefined)?.did ?? 'did:'}`,
+  cursorOf(count, repo) {
+    const { did = 'did:' } = (repo ?? {}) as { readonly did?: string }
+    return `${FIRST_ACCOUNT_MS + count * EVERY_MS}::${did}`
+  },
   hasCursor: (page) => page.length > 0,
 }
 

@@ -81,7 +81,8 @@ export class ReposServer implements FakeRepos {
     const { missing } = this.#faults
     if (missing.length > 0)
       throw new Error(
-        `faults that never happened, after ${this.requests.length} requests:\n  ${missing.join('\n  ')}`,
+        `faults that never happened, after ${this.requests.length} requests:\n  ` +
+          missing.join('\n  '),
       )
   }
 

@@ -7,7 +7,10 @@ export type EventFaultAction =
    * before.
    */
   | { readonly do: 'drop' }
-  /** A close frame. @default code 1000, reason '' */
+  /**
+   * A close frame.
+   * @default code 1000, reason ''
+   */
   | { readonly do: 'close'; readonly code?: number; readonly reason?: string }
   /**
    * TCP stays up, and nothing is sent or answered any more: no events, pings, pongs, or reply to a
@@ -33,13 +36,17 @@ export type EventFaultAction =
   | { readonly do: 'repeat'; readonly events: number }
   /**
    * What the server says as an error frame before it ends the TCP connection (wire v2); wire v1 has
-   * no words for it. @default message ''
+   * no words for it.
+   * @default message ''
    */
   | { readonly do: 'error'; readonly error: string; readonly message?: string }
 
 /** What a {@link FakeJetstream} does instead of accepting a client. */
 export type ConnectFaultAction =
-  /** An HTTP answer. @default status 503, body '', no headers */
+  /**
+   * An HTTP answer.
+   * @default status 503, body '', no headers
+   */
   | {
       readonly do: 'refuse'
       readonly status?: number
@@ -66,7 +73,10 @@ export type StandStillFault = FaultBase & {
 
 /** What a {@link FakeJetstream} does instead of handing out its zstd dictionary. */
 export type DictionaryFaultAction =
-  /** Another HTTP answer. @default status 503, body '', no headers */
+  /**
+   * Another HTTP answer.
+   * @default status 503, body '', no headers
+   */
   | {
       readonly do: 'refuse'
       readonly status?: number
@@ -81,10 +91,14 @@ export type DictionaryFaultAction =
 interface FaultBase {
   /**
    * How many times it fires: `after` repeats at each multiple, `onConnect` at the attempts that
-   * follow. @default 1
+   * follow.
+   * @default 1
    */
   readonly times?: number
-  /** Whether it may stay unfired. @default false: closing the server then fails */
+  /**
+   * Whether it may stay unfired.
+   * @default false: closing the server then fails
+   */
   readonly optional?: boolean
 }
 

@@ -18,7 +18,10 @@ export interface FakeTapOptions {
    * @default 0
    */
   readonly events?: number | Iterable<FakeTapEvent>
-  /** How to generate, if `events` is a number. @default { seed: 1, dids: 1000, live: true } */
+  /**
+   * How to generate, if `events` is a number.
+   * @default { seed: 1, dids: 1000, live: true }
+   */
   readonly generate?: Omit<GenerateTapEventsOptions, 'count'>
   /**
    * Texts of frames that follow `events`: sent byte for byte, under their own ids. One whose id is
@@ -28,34 +31,51 @@ export interface FakeTapOptions {
   readonly frames?: Iterable<string>
   /**
    * TAP_OUTBOX_CAPACITY: with so many rows in the outbox, `events` and `frames` wait; `emit` does
-   * not. @default 100000
+   * not.
+   * @default 100000
    */
   readonly capacity?: number
   /**
    * TAP_RETRY_TIMEOUT: the period of the ticker that sends what is in flight once more. See
-   * {@link FakeTap.redeliver}. @default 60000
+   * {@link FakeTap.redeliver}.
+   * @default 60000
    */
   readonly retryTimeoutMs?: number
   /**
    * How long a restart forgets an ack, in milliseconds: a Tap deletes acked rows every 10 s, or
-   * 1,000 at a time. 0: a restart forgets only those that it is told to. @default 10_000
+   * 1,000 at a time. 0: a restart forgets only those that it is told to.
+   * @default 10_000
    */
   readonly ackFlushMs?: number
-  /** TAP_DISABLE_ACKS: an event is done as soon as it is written. @default false */
+  /**
+   * TAP_DISABLE_ACKS: an event is done as soon as it is written.
+   * @default false
+   */
   readonly disableAcks?: boolean
-  /** TAP_WEBHOOK_URL is set: `/channel` answers 400. Nothing is posted. @default false */
+  /**
+   * TAP_WEBHOOK_URL is set: `/channel` answers 400. Nothing is posted.
+   * @default false
+   */
   readonly webhook?: boolean
-  /** TAP_ADMIN_PASSWORD: every request must carry it, the upgrade included. @default none */
+  /**
+   * TAP_ADMIN_PASSWORD: every request must carry it, the upgrade included.
+   * @default none
+   */
   readonly adminPassword?: string
   /**
-   * The repositories tracked from the start. Those of the events are tracked, too. @default none
+   * The repositories tracked from the start. Those of the events are tracked, too.
+   * @default none
    */
   readonly repos?: Iterable<Partial<FakeTapRepo> & { readonly did: string }>
-  /** DID documents for `/resolve/:did`, by DID. @default none */
+  /**
+   * DID documents for `/resolve/:did`, by DID.
+   * @default none
+   */
   readonly documents?: Readonly<Record<string, unknown>>
   /**
    * Answers a request instead of the server, or never (`'hang'`), or with a TCP reset. Upgrades do
-   * not pass here. @default none
+   * not pass here.
+   * @default none
    */
   readonly intercept?: (request: TapRequest) => TapAnswer | 'hang' | 'reset' | undefined
   /**
@@ -143,11 +163,20 @@ export interface FakeTap extends AsyncDisposable {
    * how many.
    */
   redeliver(): number
-  /** The n-th accepted connection, counted from 1, as soon as there is one. @default 1 */
+  /**
+   * The n-th accepted connection, counted from 1, as soon as there is one.
+   * @default 1
+   */
   connected(n?: number): Promise<FakeConnection>
-  /** The n-th connection that ended, counted from 1 in the order of ending. @default 1 */
+  /**
+   * The n-th connection that ended, counted from 1 in the order of ending.
+   * @default 1
+   */
   closed(n?: number): Promise<FakeConnection>
-  /** Resolves when `n` events were acked; repeats do not count. @default 1 */
+  /**
+   * Resolves when `n` events were acked; repeats do not count.
+   * @default 1
+   */
   acked(n?: number): Promise<void>
   /** Resolves when all `events` and `frames` entered and nothing is left unacked. */
   drained(): Promise<void>

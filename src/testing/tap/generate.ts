@@ -4,11 +4,20 @@ import type { FakeTapEvent } from './frame.js'
 
 /** What {@link generateTapEvents} makes. */
 export interface GenerateTapEventsOptions {
-  /** The same seed gives the same events. @default 1 */
+  /**
+   * The same seed gives the same events.
+   * @default 1
+   */
   readonly seed?: number
-  /** How many events. @default Infinity */
+  /**
+   * How many events.
+   * @default Infinity
+   */
   readonly count?: number
-  /** How many repositories write. @default 1000 */
+  /**
+   * How many repositories write.
+   * @default 1000
+   */
   readonly dids?: number
   /**
    * Whether the records are live; a number is the share that is, the rest coming as backfill does.

@@ -169,7 +169,11 @@ function readDids(body: string): readonly string[] | string {
 function syntaxError(body: string, error: unknown): string {
   const position = /at position (\d+)/.exec(String(error))?.[1]
   if (position === undefined || Number(position) >= body.length) return 'unexpected EOF'
-  return `Syntax error: offset=${Number(position) + 1}, error=invalid character '${body[Number(position)]}' looking for beginning of value`
+  const character = body[Number(position)]
+  return (
+    `Syntax error: offset=${Number(position) + 1}, ` +
+    `error=invalid character '${character}' looking for beginning of value`
+  )
 }
 
 /**
@@ -185,12 +189,15 @@ function typeError(expected: string, value: unknown, field: string, before: stri
         ? 'bool'
         : typeof value
   const length = typeof value === 'object' ? 1 : Buffer.byteLength(JSON.stringify(value))
-  return `Unmarshal type error: expected=${expected}, got=${got}, field=${field}, offset=${Buffer.byteLength(before) + length}`
+  const offset = Buffer.byteLength(before) + length
+  return `Unmarshal type error: expected=${expected}, got=${got}, field=${field}, offset=${offset}`
 }
 
 const UNAUTHORIZED: TapAnswer = {
   status: 401,
-  body: '{"error":"Unauthorized","message":"atproto admin auth required, but missing or incorrect password"}\n',
+  body:
+    '{"error":"Unauthorized",' +
+    '"message":"atproto admin auth required, but missing or incorrect password"}\n',
   headers: {
     'content-type': 'application/json',
     'www-authenticate': 'Basic realm="admin", charset="UTF-8"',
