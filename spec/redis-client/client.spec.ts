@@ -50,7 +50,7 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     expect(reads).toBeLessThan(10)
   })
 
-  it('reads names and values, entries and streams, whatever the protocol makes of them', async () => {
+  it('reads names and values, entries and streams, under either protocol', async () => {
     await using opened = await connect(server.url)
     const commands = redisCommands(opened.client)
     await commands.pipeline([

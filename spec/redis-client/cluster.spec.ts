@@ -143,7 +143,7 @@ describeRedis('a cluster', () => {
       ])
     })
 
-    it('acks an entry only when its dead letter is there, on another node that is full meanwhile', async () => {
+    it('acks an entry only when its dead letter is there, on a node that was full', async () => {
       await using opened = await connect(cluster.urls)
       const deadLetter = await cluster.keyBeside('dead', 's')
       const [home, grave] = [await cluster.nodeOf('s'), await cluster.nodeOf(deadLetter)]

@@ -128,7 +128,7 @@ describe.each(['json', 'rsky'] as const)('the format %s', (name) => {
     )
   })
 
-  it('writes half of a surrogate pair as an escape, which is the same text in UTF-8, and gives it back', () => {
+  it('writes half of a surrogate pair as an escape, and reads the same text back', () => {
     const halves = {
       ...create,
       commit: { ...create.commit, record: { text: 'a\ud800b', '\udc00': '\udbff' } },
@@ -267,7 +267,7 @@ describe('the format rsky', () => {
     expect(written(label)).toEqual(['labels', JSON.stringify({ seq: position, labels: [inner] })])
   })
 
-  it('writes what has no commit CID as a backfilled record, which leaves the last commit of the repository alone', () => {
+  it('writes a commit without a CID as a backfilled record, which moves no last commit', () => {
     const { commit: _commit, ...commit } = create.commit
     const { time: _time, ...jetstream } = { ...create, commit }
     const [, text] = formatOf('rsky').encode(jetstream)
@@ -290,7 +290,7 @@ describe('the format rsky', () => {
     })
   })
 
-  it('reads what rsky itself writes: its own spelling of a status, a time with an offset, null for what is absent', () => {
+  it('reads what rsky writes: its statuses, a time with an offset, null for absent', () => {
     const its = (value: object) => formatOf('rsky').decode(['event', JSON.stringify(value)])
     const offset = '2026-11-21T12:00:00.123456789+00:00'
     expect(

@@ -251,7 +251,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     ['ERR', ['ACL', 'SETUSER', 'default', '-set']],
     ['WRONGTYPE', ['SET', '{stream}:written:1', 'text']],
   ] as const)(
-    "ends at once with %s after %p, and leaves no entry that it would write again, with Redis's ids",
+    "ends at once with %s after %p, with Redis's ids, and leaves no entry without its name",
     async (reason, mistake) => {
       await using opened = await connect(server.url)
       await server.cli(...mistake)

@@ -1,7 +1,7 @@
 import { createClient } from '@redis/client'
 import { redisCommands } from '../../src/redis-client/commands.js'
-import type { Row } from '../../src/sinks/redis-streams/entry.js'
 import { RedisIds } from '../../src/sinks/redis-streams/redis-ids.js'
+import type { Row } from '../../src/sinks/redis-streams/row.js'
 import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
 
 const rows = (from: number, count: number): readonly Row[] =>

@@ -60,7 +60,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     ])
   })
 
-  it('emits each event in its own delivery, and the events of a batch are done when all are written', async () => {
+  it('emits each event in its own delivery, when all of its batch are written', async () => {
     const feed = new Feed(range(1, 10)).complete()
     const places: (number | undefined)[] = []
     await new Promise<void>((complete, error) => {
@@ -104,7 +104,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(left.at(-1)).toBe(5000)
   })
 
-  it('writes the second value of one event with Redis’s ids, and refuses it with positions', async () => {
+  it('writes a second value of one event with ids of Redis, but not with positions', async () => {
     const twice = [
       { event: small(1), position: 1, index: 0 },
       { event: small(2), position: 2, index: 0 },
@@ -159,7 +159,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(lone.frontier).toBe(3)
   })
 
-  it('refuses a second host beside the first with positions, and takes one that comes after it', async () => {
+  it('refuses a second host beside the first with positions, but not after it', async () => {
     const [a, b] = [new Feed(range(1, 3), 'wss://a.test'), new Feed(range(4, 6), 'wss://b.test')]
     const both = (ids: 'position' | 'redis') =>
       ended(

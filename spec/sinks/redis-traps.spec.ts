@@ -57,7 +57,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(sink.emitted).toEqual(upTo(3000))
   })
 
-  it('counts the whole stream while it has no group, and counts a group that Redis cannot', async () => {
+  it('counts the stream while it has no group, and a group that Redis cannot count', async () => {
     const feed = new Feed(range(1, 400))
     using sink = sinkOf(opened, feed, { highWaterMark: 100, size: 50 })
     await sink.when(({ status }) => status.state === 'high-water')
@@ -148,7 +148,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(feed.frontier).toBe(1)
   })
 
-  it('lets several hosts and writers share a stream with Redis’s ids, each event once', async () => {
+  it('lets hosts and writers share a stream with ids of Redis, each event once', async () => {
     const feeds = [
       new Feed(range(1, 500), 'wss://a.test'),
       new Feed(range(1, 500), 'wss://b.test'),

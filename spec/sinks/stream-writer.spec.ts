@@ -1,7 +1,7 @@
 import type { RedisCommands } from '../../src/redis-client/client.js'
-import type { Row } from '../../src/sinks/redis-streams/entry.js'
 import type { Ids } from '../../src/sinks/redis-streams/ids.js'
 import { SinkCounts } from '../../src/sinks/redis-streams/metrics.js'
+import type { Row } from '../../src/sinks/redis-streams/row.js'
 import { StreamWriter } from '../../src/sinks/redis-streams/stream-writer.js'
 
 const MIB = 1024 * 1024

@@ -173,7 +173,7 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     subscription.unsubscribe()
   })
 
-  it('acks what is given up, and tells nobody but the metrics, where there are to be no dead letters', async () => {
+  it('acks what is given up, and counts it, where dead letters are off', async () => {
     await server.cli('XADD', 's', '*', 'event', 'no json')
     await write(server, 2_000_000_000_000, 2_000_000_000_001)
     await using opened = await connect(server.url)
@@ -189,7 +189,7 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     expect(await server.cli('EXISTS', 's:dead')).toBe(':0')
   })
 
-  it('reads what rsky writes; the labels of one entry are one delivery, done when all of them are', async () => {
+  it('delivers the labels of one entry of rsky as one, which is done when all are', async () => {
     const label = {
       src: 'did:plc:l',
       uri: 'at://did:plc:a',

@@ -10,7 +10,7 @@ import { Collected, numbers, pendingIn, until, watched, write } from './stream.j
 describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connect) => {
   const kept = ['--appendonly', 'yes', '--appendfsync', 'always']
 
-  it('goes on after a restart in the middle: nothing is lost, and what was done is acked', async () => {
+  it('goes on after a restart: nothing is lost, and what was done is acked', async () => {
     await using server = await redisServer(...kept)
     await write(server, 0, 400)
     await using opened = await connect(server.url)
@@ -64,7 +64,7 @@ describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connec
     await until(async () => (await server.cli('EXISTS', 's{0}:lease:g', 's:members:g')) === ':0')
   }, 40_000)
 
-  it('makes the group again where a Redis that keeps nothing has lost it, and tells the gap', async () => {
+  it('recreates a group that a Redis without persistence lost, and reports the gap', async () => {
     await using server = await redisServer()
     await write(server, 0, 10)
     await using opened = await connect(server.url)

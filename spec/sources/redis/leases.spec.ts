@@ -19,7 +19,7 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
   afterAll(() => server[Symbol.asyncDispose]())
   beforeEach(() => server.cli('FLUSHALL'))
 
-  it('is read again when Redis has hung for longer than the lease, and what is in the pipe does not come twice', async () => {
+  it('is read again when Redis has hung for longer than the lease, nothing twice', async () => {
     await write(server, 0, 20, 's{0}')
     await using opened = await connect(server.url)
     const source = watched(opened.client, { partitions: 1, leaseMs: 600 })
@@ -64,7 +64,7 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     subscription.unsubscribe()
   })
 
-  it('tells what was trimmed, and is read on when its group has vanished', async () => {
+  it('reports what was trimmed, and is read on when its group has vanished', async () => {
     await write(server, 0, 10, 's{0}')
     await server.cli('XGROUP', 'CREATE', 's{0}', 'g', '0')
     await server.cli('XGROUP', 'SETID', 's{0}', 'g', '2-0', 'ENTRIESREAD', '2')
@@ -99,7 +99,7 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     expect(await pendingIn(server, 's{0}')).toBe(0)
   })
 
-  it('is free when the pipe of a source that was told to stop completes: the program may end then', async () => {
+  it('is free when the pipe of a source that was told to stop completes', async () => {
     await write(server, 0, 20, 's{0}')
     await using opened = await connect(server.url)
     const source = watched(opened.client, { partitions: 1, leaseMs: 60_000 })

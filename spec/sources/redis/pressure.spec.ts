@@ -91,7 +91,7 @@ describeRedis('redisStream$ under pressure', () => {
     expect(await pendingIn(server)).toBe(0)
   })
 
-  it('fails what the end of the subscription cuts, and gives back what was not delivered', async () => {
+  it('fails deliveries that the end of the subscription cuts, returns the others', async () => {
     await write(server, 0, 100)
     await using opened = await connect(server.url)
     const source = watched(opened.client, { claimIdleMs: 50_000 })

@@ -159,7 +159,7 @@ describeRedis('the processes of a group', () => {
     await fleet.end(idle)
   }, 180_000)
 
-  it('share partitions, as processes come and go, in the order of each DID, and nothing twice', async () => {
+  it('share partitions as they come and go, in the order of each DID, nothing twice', async () => {
     await using server = await redisServer()
     const fleet = new Fleet(server, 4)
     await fleet.write(0, 300)
@@ -190,7 +190,7 @@ describeRedis('the processes of a group', () => {
     expect(handled).toHaveLength(written)
   }, 180_000)
 
-  it('share partitions with ones that are stopped for longer than a lease: every entry is begun in the order of its DID', async () => {
+  it('share partitions with ones stopped beyond a lease, in the order of each DID', async () => {
     await using server = await redisServer()
     const fleet = new Fleet(server, 2)
     const both = ['one', 'two'].map((name) => fleet.start(name, 2))
@@ -211,7 +211,7 @@ describeRedis('the processes of a group', () => {
     expect(await server.cli('EXISTS', 's{0}:dead', 's{1}:dead')).toBe(':0')
   }, 180_000)
 
-  it('share partitions among killed ones: every entry is handled, in the order of each DID', async () => {
+  it('share partitions among killed ones: every entry is handled, in its DID’s order', async () => {
     await using server = await redisServer()
     const fleet = new Fleet(server, 3)
     const next = random(20261121)

@@ -14,7 +14,7 @@ describeRedis('a stream that is trimmed', () => {
   afterAll(() => server[Symbol.asyncDispose]())
   beforeEach(() => server.cli('FLUSHALL'))
 
-  it('is a gap at the start, where the group had not read what is gone: once, with its count', async () => {
+  it('is one gap with its count at the start, for what the group had not read', async () => {
     await write(server, 0, 10)
     await using opened = await connect(server.url)
     const before = watched(opened.client)
@@ -51,7 +51,7 @@ describeRedis('a stream that is trimmed', () => {
     last.unsubscribe()
   })
 
-  it('is a gap while it runs: told by one of the consumers, and every entry is read or in the gap', async () => {
+  it('is a gap while it runs: of one consumer, and every entry is read or in the gap', async () => {
     await write(server, 0, 200)
     await using opened = await connect(server.url)
     const both = ['one', 'two'].map((consumer) =>
@@ -98,7 +98,7 @@ describeRedis('a stream that is trimmed', () => {
     subscription.unsubscribe()
   })
 
-  it('is a gap where entries are gone that a consumer had, and they are pending no more', async () => {
+  it('is a gap where a consumer’s entries are gone, and they are pending no more', async () => {
     await write(server, 0, 10)
     await using opened = await connect(server.url)
     const first = watched(opened.client)
@@ -118,7 +118,7 @@ describeRedis('a stream that is trimmed', () => {
     reading.unsubscribe()
   })
 
-  it('loses nothing that is in hand: its work ends, and what fails is buried with what it held', async () => {
+  it('keeps entries in the pipe: a failed one becomes a dead letter with its fields', async () => {
     await write(server, 0, 2)
     await using opened = await connect(server.url)
     const source = watched(opened.client, { maxDeliveries: 1 })

@@ -4,45 +4,45 @@ import { IngestError } from '../../errors.js'
 import { messageOf } from '../../internal/message-of.js'
 import { observe, operate } from '../../internal/observe.js'
 import { isWork } from '../../operators/bounded-work.js'
-import { EncodeError, Entries } from './entries.js'
-import type { SinkEntry } from './entry.js'
+import { EncodeError, EntryEncoder } from './entry-encoder.js'
 import type { SinkCounts } from './metrics.js'
 import type { Settings } from './options.js'
+import type { OutgoingEvent } from './row.js'
 
 /**
- * Makes an entry of each event. An event that none can be made of becomes a dead letter or is
+ * Encodes each event as an entry. An event that cannot be encoded becomes a dead letter or is
  * dropped, and the stream goes on: what a stranger wrote must not end it.
  */
 export const encodeEach = <Event>(
   settings: Settings<Event>,
   counts: SinkCounts,
-): OperatorFunction<Event, SinkEntry<Event>> =>
+): OperatorFunction<Event, OutgoingEvent<Event>> =>
   operate((source, destination) => {
-    const entries = new Entries(settings)
-    const letters = new DeadLetters(settings, counts, destination)
+    const encoder = new EntryEncoder(settings)
+    const deadLetters = new DeadLetters(settings, counts, destination)
     observe(
       source,
       destination,
       (event) => {
-        const entry = encoded(event, entries, letters)
-        if (entry === undefined) return
+        const outgoing = encoded(event, encoder, deadLetters)
+        if (outgoing === undefined) return
         counts.pending += 1
-        destination.next(entry)
+        destination.next(outgoing)
       },
-      () => letters.complete(),
+      () => deadLetters.complete(),
     )
   })
 
 function encoded<Event>(
   event: Event,
-  entries: Entries<Event>,
-  letters: DeadLetters<Event>,
-): SinkEntry<Event> | undefined {
+  encoder: EntryEncoder<Event>,
+  deadLetters: DeadLetters<Event>,
+): OutgoingEvent<Event> | undefined {
   try {
-    return entries.of(event)
+    return encoder.encode(event)
   } catch (error) {
     if (!(error instanceof EncodeError)) throw error
-    letters.take(event, error.cause)
+    deadLetters.add(event, error.cause)
     return undefined
   }
 }
@@ -57,20 +57,20 @@ class DeadLetters<Event> {
     private readonly destination: Subscriber<unknown>,
   ) {}
 
-  take(event: Event, error: unknown): void {
+  add(event: Event, error: unknown): void {
     this.counts.rejected += 1
     const { onDeadLetter } = this.settings
     if (onDeadLetter === undefined) this.#drop(error)
-    else this.#hand(event, error, onDeadLetter)
+    else this.#pass(event, error, onDeadLetter)
   }
 
-  /** Completes when the letters that were handed over are done. */
+  /** Completes when the program is done with all dead letters. */
   complete(): void {
     this.#isCompleted = true
     if (this.#open === 0) this.destination.complete()
   }
 
-  /** Each is in the gaps and the metrics; the log gets the first one alone. */
+  /** Each drop is in the gaps and the metrics; the log receives only the first. */
   #drop(error: unknown): void {
     if (this.counts.rejected === 1) {
       const what = `an event cannot be written as an entry of \`${this.settings.stream}\``
@@ -82,7 +82,7 @@ class DeadLetters<Event> {
     holding?.release('dropped')
   }
 
-  #hand(
+  #pass(
     event: Event,
     error: unknown,
     onDeadLetter: NonNullable<Settings<Event>['onDeadLetter']>,

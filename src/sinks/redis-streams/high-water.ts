@@ -5,9 +5,8 @@ import { listOf, pairsOf } from '../../redis-client/replies.js'
 import { Script } from '../../redis-client/script.js'
 
 /**
- * Counts the entries behind an id: what Redis itself cannot say of a group whose entries were
- * deleted or trimmed unread, or before Redis 7. ARGV: the id, the limit. Answers with the id of the
- * last one, too.
+ * Counts the entries after an id. Redis itself cannot, before version 7, or for a group whose
+ * entries were deleted or trimmed unread. ARGV: the id, the limit. Returns the last id too.
  */
 const COUNT = new Script(`
 local count, last = 0, ARGV[1]
@@ -18,24 +17,21 @@ while count < tonumber(ARGV[2]) do
 end
 return {count, last}`)
 
-// Some 20 ms in which Redis serves nobody else.
+// Keeps Redis from serving other clients for some 20 ms.
 const COUNTED_AT_ONCE = 10_000
 
 /**
- * What was counted of a group, and holds until more entries leave the stream: by so many is Redis's
- * `lag` too large.
+ * By how much Redis's `lag` of a group is too large. Valid until more entries leave the stream
+ * unread: until `gone` changes.
  */
 interface Counted {
   readonly gone: number
   readonly excess: number
 }
 
-/** Knows whether consumers are too far behind. */
+/** Tells whether consumers are too far behind. */
 export class HighWater {
-  /**
-   * What the slowest group has to read, of all streams together, and what was written since it was
-   * counted.
-   */
+  /** What the slowest groups have to read, of all streams, including what was written since. */
   unread = 0
   #checkedAt = Number.NEGATIVE_INFINITY
   readonly #counted = new Map<string, Counted>()
@@ -52,7 +48,7 @@ export class HighWater {
     this.unread += entries
   }
 
-  /** Whether the sink must wait. Asks Redis when that was long ago, or when it seems so. */
+  /** Whether the sink must wait. Asks Redis only at intervals, or when the mark seems reached. */
   async isReached(): Promise<boolean> {
     const now = asyncScheduler.now()
     if (this.mark === Number.POSITIVE_INFINITY) return false
@@ -75,8 +71,8 @@ export class HighWater {
   }
 
   /**
-   * Redis's `lag` is never too small. It is too large, for ever, by what left the stream before the
-   * group had read it: so it is believed while nothing has left, or while it holds nobody up.
+   * Redis's `lag` is never too small, but stays too large by the entries that left the stream
+   * unread. So it is used while nothing has left, or while even the larger number stops nothing.
    */
   async #unreadBy(
     stream: string,
@@ -93,12 +89,12 @@ export class HighWater {
     const known = this.#counted.get(name)
     if (known?.gone === gone) return Number(lag) - known.excess
     const count = await this.#count(stream, from)
-    // One that met the limit says nothing of the rest.
+    // A count that met the limit says nothing of the rest.
     if (count < this.#enough) this.#counted.set(name, { gone, excess: Number(lag) - count })
     return count
   }
 
-  /** So many are too many, and then some: what is read meanwhile need not be counted again. */
+  /** More than the mark: what is read meanwhile need not be counted again. */
   get #enough(): number {
     return 2 * this.mark
   }
@@ -127,6 +123,6 @@ export class HighWater {
   }
 }
 
-/** A stream that nobody has written to yet is no mistake. */
+/** A stream may not exist before the first write. */
 const isAbsent = (error: Error): boolean =>
   error instanceof RedisRefusedError && error.message.includes('no such key')

@@ -1,8 +1,8 @@
-import type { Row } from './entry.js'
+import type { Row } from './row.js'
 
-/** What Redis answered to rows that were handed to it. */
+/** The result of an attempt to add rows. */
 export type Appended =
-  /** The first `done` of them are in the stream. */
+  /** The first `done` rows are in the stream. */
   | {
       readonly kind: 'done'
       readonly done: number
@@ -10,21 +10,21 @@ export type Appended =
       readonly duplicates: number
     }
   /**
-   * Redis has lost what it had taken before. Rows that `isKept` are in the stream still; all are
-   * known to be so, unless `mayMiss`. Nothing was written.
+   * Redis has lost entries that it had confirmed. The rows for which `isKept` are still in the
+   * stream. Nothing was written.
    */
   | { readonly kind: 'lost'; readonly isKept: (row: Row) => boolean }
 
 /**
- * How rows get their ids, and how one that was written before is recognised. State of one stream
- * and one subscription.
+ * Gives rows their ids, and recognises those that were written before. State of one stream and one
+ * subscription.
  */
 export interface Ids {
-  /** Finds out the mistakes and what the stream holds. Leaves nothing behind. */
+  /** Checks our rights and looks at the stream. Writes nothing that stays. */
   open(): Promise<void>
   /**
-   * Adds as many of the rows as it can, in order, at once or not at all. Called again with the same
-   * rows after an error.
+   * Adds the rows in order, as many as it can, in one script. After an error it is called again
+   * with the same rows.
    */
   append(rows: readonly Row[]): Promise<Appended>
 }

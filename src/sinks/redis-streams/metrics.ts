@@ -2,9 +2,9 @@ import { BehaviorSubject } from 'rxjs'
 import type { StreamError } from '../../errors.js'
 import { tell } from '../../internal/tell.js'
 
-/** What the sink does now. */
+/** What the sink is doing. */
 export type RedisSinkStatus =
-  /** `starting`: Redis has not answered yet. */
+  /** `starting`: Redis has not replied yet. */
   | { readonly state: 'starting' | 'writing' | 'closed' }
   | {
       readonly state: 'waiting'
@@ -14,33 +14,33 @@ export type RedisSinkStatus =
       readonly nextAttemptAt: number
       readonly reason: StreamError
     }
-  /** Consumers are behind by so many entries, and the sink waits for them. */
+  /** The sink waits: consumers have not read `unread` entries. */
   | { readonly state: 'high-water'; readonly unread: number }
 
 /** A frozen snapshot of one sink. */
 export interface RedisSinkMetrics {
   readonly status: RedisSinkStatus
-  /** Entries that this sink added. */
+  /** Entries added by this sink. */
   readonly written: number
   /** Entries that were in the stream already. */
   readonly duplicates: number
-  /** Entries that Redis had lost, and that were added once more. */
+  /** Entries that Redis had lost and that were added again. */
   readonly rewritten: number
-  /** How often Redis had lost more than `rewrite` entries, so that some may be missing. */
+  /** How often Redis had lost more than `rewrite` entries: some may be missing. */
   readonly holes: number
-  /** How often a position went back, so that ids went on in a new epoch. */
+  /** How often positions went back, and ids went on in a new epoch. */
   readonly epochs: number
   /** Attempts after the first. */
   readonly retries: number
   /** Events that could not be written as an entry: see `onDeadLetter`. */
   readonly rejected: number
-  /** Events that are not written yet. */
+  /** Events that wait to be written. */
   readonly pending: number
-  /** Entries that the slowest group had not read when they were counted last. */
+  /** Entries that the slowest group had not read when last counted. */
   readonly unread: number
 }
 
-/** What is counted, by mutation: a snapshot for each event would cost more than the event. */
+/** Counters, mutated: a snapshot for each event would cost more than the event. */
 export class SinkCounts {
   status: RedisSinkStatus = Object.freeze({ state: 'starting' })
   written = 0

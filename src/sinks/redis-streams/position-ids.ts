@@ -1,39 +1,34 @@
 import { RedisConflictError } from '../../errors.js'
 import type { RedisCommands } from '../../redis-client/client.js'
+import { LUA } from '../../redis-client/lua.js'
 import { listOf } from '../../redis-client/replies.js'
 import { Script } from '../../redis-client/script.js'
-import type { Row } from './entry.js'
 import type { Appended, Ids } from './ids.js'
-import { LUA } from './lua.js'
 import type { SinkCounts } from './metrics.js'
+import type { Row } from './row.js'
+import { STREAM_LUA } from './stream-lua.js'
 
-/** A position has 53 bits, the first half of an id 64. */
+// A position has 53 bits, the first half of an id 64: the rest is the epoch.
 const POSITIONS = 2n ** 53n
 const LAST_EPOCH = 2047n
 
 /**
- * Adds rows whose id is above the stream's last one. One at or below it must be there with the same
- * fields, or have been trimmed right after we wrote it: it is a duplicate. Where it is neither, the
- * script stops, and says whether the stream ends as we left it ('taken') or not ('conflict').
- * (Right after: what became the last one since we looked is ours, and what was trimmed is older
- * than all that is left. Clients send a script twice, too.)
+ * Adds rows whose id is above the stream's last one. A row at or below it is a duplicate if the
+ * stream holds the same fields under its id, or if it was trimmed right after we wrote it: the
+ * stream's last id is one of this batch, and the row is older than all that is left. (Clients may
+ * send a script twice.) For any other row the script stops, and returns 'taken' if the stream ends
+ * as we left it, else 'conflict'.
  *
  * ARGV: the last id as we know it, the length to trim to or '', then id, number of fields and
  * fields of each row.
  */
 const APPEND = new Script(`
 local stream, known, maxlen = KEYS[1], ARGV[1], ARGV[2]
-${LUA.add}${LUA.look}
-local function less(a, b)
-  local am, as = string.match(a, '(%d+)-(%d+)')
-  local bm, bs = string.match(b, '(%d+)-(%d+)')
-  if am == bm then am, bm = as, bs end
-  return #am < #bm or (#am == #bm and am < bm)
-end
+${LUA.before}${STREAM_LUA.add}${STREAM_LUA.look}
 local start, first = look()
 if start.err then return start end
 if #ARGV == 2 then return forbidden() or {'done', 0, start, start, 0, 0} end
-if less(start, known) then return {'lost', 0, start, start, 0, 0} end
+if before(start, known) then return {'lost', 0, start, start, 0, 0} end
 local function same(id, at, absent)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then return absent end
@@ -51,7 +46,7 @@ local function is_ours(id)
   return false
 end
 local function was_trimmed(id)
-  return less(known, start) and (not first or less(id, first)) and is_ours(start)
+  return before(known, start) and (not first or before(id, first)) and is_ours(start)
 end
 local at, done, top, written, duplicates = 3, 0, start, 0, 0
 while at < #ARGV do
@@ -72,9 +67,9 @@ return {'done', done, start, top, written, duplicates}
 `)
 
 /**
- * Ids of positions: `<position>-<index>`. When the source's log begins anew, or the stream holds
- * larger ids from before, ids go on in the next *epoch*, with `epoch * 2^53` in front of the
- * position, since a stream only grows. For one writer: positions of two have no order.
+ * Makes ids of positions: `<position>-<index>`. When the source's log begins again, or the stream
+ * holds larger ids from before, ids go on in the next *epoch*, with `epoch * 2^53` added to the
+ * position, since a stream only grows. For one writer: the positions of two have no common order.
  */
 export class PositionIds implements Ids {
   /** The stream's last id as this writer left it. */
@@ -104,7 +99,8 @@ export class PositionIds implements Ids {
     }
     if (kind === 'conflict') {
       throw new RedisConflictError(
-        `another writer has added ${start} to \`${this.stream}\`, above ${rows[done]?.id}; give each writer a stream, or choose \`ids: 'redis'\``,
+        `another writer has added ${start} to \`${this.stream}\`, above ${rows[done]?.id}; \
+give each writer a stream, or choose \`ids: 'redis'\``,
       )
     }
     if (kind === 'taken') this.#beginEpoch(rows.slice(done))
@@ -127,14 +123,12 @@ export class PositionIds implements Ids {
     }
   }
 
-  /**
-   * The first of `rest` has an id that was given away before, by us or whoever wrote before us:
-   * positions went back.
-   */
+  /** Positions went back: the first id of `rest` was used before, by us or another writer. */
   #beginEpoch(rest: readonly Row[]): void {
     if (this.#epoch === LAST_EPOCH) {
       throw new RedisConflictError(
-        `positions went back for the ${LAST_EPOCH}th time, and \`${this.stream}\` has no ids left; begin a new stream, or choose \`ids: 'redis'\``,
+        `positions went back for the ${LAST_EPOCH}th time, and \`${this.stream}\` has no ids left; \
+begin a new stream, or choose \`ids: 'redis'\``,
       )
     }
     this.#epoch += 1n

@@ -1,9 +1,9 @@
-/** The last so many values. */
+/** Keeps the last `capacity` values. */
 export class Recent<T> {
   readonly #values: T[] = []
-  // Where the oldest is, once there are as many as there may be.
+  // The index of the oldest value, once the capacity is reached.
   #oldest = 0
-  /** Whether any was forgotten. */
+  /** Whether any value was dropped. */
   forgot = false
 
   constructor(private readonly capacity: number) {}
@@ -19,7 +19,7 @@ export class Recent<T> {
     this.#oldest = (this.#oldest + 1) % this.capacity
   }
 
-  /** All of them, oldest first. */
+  /** All values, oldest first. */
   get all(): readonly T[] {
     return [...this.#values.slice(this.#oldest), ...this.#values.slice(0, this.#oldest)]
   }

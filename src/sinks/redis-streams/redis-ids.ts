@@ -2,35 +2,38 @@ import { hash } from 'node:crypto'
 import type { RedisCommands } from '../../redis-client/client.js'
 import { listOf } from '../../redis-client/replies.js'
 import { Script } from '../../redis-client/script.js'
-import type { Row } from './entry.js'
 import type { Appended, Ids } from './ids.js'
-import { LUA } from './lua.js'
+import type { Row } from './row.js'
+import { STREAM_LUA } from './stream-lua.js'
 
-/** How many of the last entries are known for certain; up to twice as many are. */
+/** The last entries that are always remembered; up to twice as many may be. */
 const WINDOW = 100_000
-// Longer than a source is silent: a mark that ran out looks like a loss, and costs a look at what
-// is known to be there.
-const MARK_SECONDS = 7 * 24 * 3600
+// Longer than a source is silent: a batch number that expired looks like a loss, and costs a
+// comparison of all recent entries.
+const NUMBER_SECONDS = 7 * 24 * 3600
 
 /**
- * Adds rows that are in neither of two sets of names. One set fills up; then the other is emptied,
- * and fills. Each writer keeps the number of its last batch beside them, in the same step: where it
- * is another, Redis has lost what came after it.
+ * Adds rows whose names are in neither of two sets. One set fills up to the window; then the other
+ * is emptied, and fills. The same script saves the number of this writer's batch: if another number
+ * is found there, Redis has lost what was written after it.
  *
- * ARGV: the number of the last batch or '', the number of this one, the window, how long a number
- * is kept, the length to trim to or '', how many entries were ever added when we looked last (which
- * Redis counts from 7 on), then name, number of fields and fields of each row.
+ * KEYS: stream, both sets, the number. ARGV: the number of the last batch or '', the number of this
+ * one, the window, how long a number is kept, the length to trim to or '', the entries ever added
+ * as of the last batch (which Redis counts from 7 on), then name, number of fields and fields of
+ * each row.
  */
 const APPEND = new Script(`
 local stream, one, other, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local known, this, window, seconds, maxlen, grown = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
-${LUA.add}${LUA.look}
+local known, this, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local seconds, maxlen, grown = ARGV[4], ARGV[5], tonumber(ARGV[6])
+${STREAM_LUA.add}${STREAM_LUA.look}
 if #ARGV == 6 then
   local last = look()
   if last.err then return last end
   local refused = forbidden()
   if refused then return refused end
-  -- What failed behind an entry would leave it without its name: all of it is tried first, on the key that is ours alone.
+  -- A command that failed after XADD would leave an entry without its name. So each is tried
+  -- first, on the key that is ours alone.
   redis.call('SCARD', one)
   redis.call('SCARD', other)
   redis.call('SADD', mark, this)
@@ -42,14 +45,12 @@ if #ARGV == 6 then
 end
 local function added()
   if redis.call('EXISTS', stream) == 0 then return 0 end
-  local info = redis.call('XINFO', 'STREAM', stream)
-  for i = 1, #info, 2 do if info[i] == 'entries-added' then return info[i + 1] end end
-  return grown
+  return map(redis.call('XINFO', 'STREAM', stream))['entries-added'] or grown
 end
 local found, size = redis.call('GET', mark) or '', added()
 if found ~= this and found ~= known then return {'lost', found, 0, size} end
--- The stream may be evicted without its names, which would pass for entries that are there. Only after
--- the number is known to be ours: a batch that comes late must not forget what was written after it.
+-- The stream may be evicted without its names, which would then count as entries that are there.
+-- Checked only when the number is ours: a batch that comes late must not forget later entries.
 if size < grown or size == 0 then redis.call('DEL', one, other) end
 if size < grown or (found == this and size == 0) then return {'lost', found, 0, size} end
 if found == this then return {'done', found, 0, size} end
@@ -76,17 +77,14 @@ redis.call('SET', mark, this, 'EX', seconds)
 return {'done', this, written, added()}
 `)
 
-/**
- * Ids that Redis makes. What is known of the last entries lies beside the stream, under its hash
- * tag.
- */
+/** Lets Redis make the ids. The names of the last entries lie beside the stream. */
 export class RedisIds implements Ids {
   readonly #keys: readonly string[]
-  /** The number of the last batch that Redis said to have. */
+  /** The number of the last batch that Redis confirmed. */
   #known = ''
   #added = 0
-  // A batch keeps its number until Redis has answered it: so an answer that got lost is had by
-  // asking again.
+  // A batch keeps its number until Redis has replied: sending it again gives the reply that was
+  // lost.
   #number = 1
   readonly #hosts = new Map<string, string>()
 
@@ -131,7 +129,7 @@ export class RedisIds implements Ids {
       this.#known,
       String(this.#number),
       String(this.window),
-      String(MARK_SECONDS),
+      String(NUMBER_SECONDS),
       maxLen,
       String(this.#added),
     ]
@@ -139,14 +137,14 @@ export class RedisIds implements Ids {
     return listOf(await APPEND.run(this.commands, this.#keys, args, this.timeoutMs))
   }
 
-  /** The same for the same event of the same host, and short: there are 200,000 of them. */
+  /** Equal for the same event of the same host, and short: Redis keeps 200,000 of them. */
   #nameOf({ place: { host, position, index, copy }, fields }: Row): string {
     const from = this.#hosts.get(host) ?? digest(host)
     this.#hosts.set(host, from)
-    // The first is the name of a field, and the same each time: a single value is hashed as it is.
+    // The first is a field's name, the same each time. A single value is hashed without a copy.
     return `${from}:${position}:${index}:${copy}:${digest(fields.slice(1).join('\n'))}`
   }
 }
 
-/** 96 bits. One call of OpenSSL takes a third of the time that a loop over the text does. */
+/** 96 bits. One call of OpenSSL takes a third of the time of a loop over the text. */
 const digest = (text: string): string => hash('sha1', text, 'base64').slice(0, 16)

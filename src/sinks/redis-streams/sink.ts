@@ -19,16 +19,16 @@ import { backoffMs } from '../../options/backoff.js'
 import type { RedisCommands } from '../../redis-client/client.js'
 import { redisCommands } from '../../redis-client/commands.js'
 import { evictionPolicy } from '../../redis-client/eviction.js'
-import type { SinkEntry } from './entry.js'
 import { HighWater } from './high-water.js'
 import type { Ids } from './ids.js'
 import { SinkCounts } from './metrics.js'
 import type { Settings } from './options.js'
 import { PositionIds } from './position-ids.js'
 import { RedisIds } from './redis-ids.js'
+import type { OutgoingEvent } from './row.js'
 import { StreamWriter } from './stream-writer.js'
 
-/** One subscription's way into its streams. */
+/** Writes the events of one subscription to its streams. */
 export class StreamSink<Event> {
   readonly counts: SinkCounts
   readonly #writers: readonly StreamWriter[]
@@ -48,14 +48,14 @@ export class StreamSink<Event> {
     }).pipe(
       tap(() => this.counts.become({ state: 'writing' })),
       ignoreElements(),
-      // Whoever subscribes to `run$` keeps it alive, and nobody else.
+      // Lives as long as the subscription to `run$`.
       shareReplay({ bufferSize: 1, refCount: true }),
     )
   }
 
   /**
-   * Asks Redis at once for what would be a mistake, and keeps `metrics$` up to date. Never
-   * completes; errors with the mistake.
+   * Checks at once what Redis would refuse, and keeps `metrics$` up to date. Never completes;
+   * errors with what Redis refuses.
    */
   get run$(): Observable<never> {
     const publishing$ = interval(1000).pipe(
@@ -65,15 +65,15 @@ export class StreamSink<Event> {
     return merge(this.#open$, publishing$)
   }
 
-  /** Emits the entries when they are in Redis, however long that takes. */
-  write(entries: readonly SinkEntry<Event>[]): Observable<readonly SinkEntry<Event>[]> {
+  /** Emits the events when they are in Redis, however long that takes. */
+  write(events: readonly OutgoingEvent<Event>[]): Observable<readonly OutgoingEvent<Event>[]> {
     const flush$ = defer(() => {
-      for (const { partition, row } of entries) this.#writers[partition]?.add(row)
+      for (const { partition, row } of events) this.#writers[partition]?.add(row)
       return this.#persistently(() => all(this.#writers.map((writer) => writer.flush())))
     })
     const written = () => {
-      this.#highWater.wrote(entries.length)
-      this.counts.pending -= entries.length
+      this.#highWater.wrote(events.length)
+      this.counts.pending -= events.length
       this.counts.become({ state: 'writing' })
     }
     return concat(
@@ -81,7 +81,7 @@ export class StreamSink<Event> {
       this.#room(),
       flush$.pipe(
         tap(written),
-        map(() => entries),
+        map(() => events),
       ),
     )
   }
@@ -90,7 +90,7 @@ export class StreamSink<Event> {
     this.counts.become({ state: 'closed' })
   }
 
-  /** Completes when consumers are near enough. */
+  /** Completes when consumers have caught up enough. */
   #room(): Observable<never> {
     const full$ = this.#persistently(() => this.#highWater.isReached())
     return full$.pipe(
@@ -106,7 +106,7 @@ export class StreamSink<Event> {
     )
   }
 
-  /** Does the work, again and again while Redis cannot take it. */
+  /** Retries the work while Redis is unavailable. */
   #persistently<T>(work: () => Promise<T>): Observable<T> {
     return defer(work).pipe(
       retry({ delay: (error: unknown, attempt) => this.#backOff(error, attempt) }),
@@ -131,7 +131,8 @@ export class StreamSink<Event> {
     const policy = await evictionPolicy(commands, streams[0] ?? stream)
     if (policy?.startsWith('allkeys-'))
       log.warn(
-        `Redis may delete \`${stream}\` to make room (\`maxmemory-policy\` is ${policy}): set noeviction, or entries are lost`,
+        `Redis may delete \`${stream}\` to make room (\`maxmemory-policy\` is ${policy}): \
+set noeviction, or entries are lost`,
       )
   }
 
@@ -152,13 +153,13 @@ export class StreamSink<Event> {
   }
 }
 
-/** Waits for all of them also when one fails: none may run on while it is tried again. */
+/** Waits for all, even when one fails: none may still run when they are tried again. */
 async function all(works: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(works)).filter(
     ({ status }) => status === 'rejected',
   ) as readonly PromiseRejectedResult[]
   const reasons = failed.map(({ reason }): unknown => reason)
-  // A mistake says more than trouble that passes.
+  // An error that no retry helps comes before one that passes.
   const worst = reasons.find((reason) => !(reason instanceof RedisUnavailableError)) ?? reasons[0]
   if (worst !== undefined) throw worst
 }

@@ -1,38 +1,39 @@
 import { RedisUnavailableError } from '../../errors.js'
 import type { RedisCommands } from '../../redis-client/client.js'
-import type { Row } from './entry.js'
 import type { Ids } from './ids.js'
 import type { SinkCounts } from './metrics.js'
 import { Recent } from './recent.js'
+import type { Row } from './row.js'
 
-// What one script may add: some milliseconds in which Redis serves nobody else,
+// One script may add so many rows: it keeps Redis from serving other clients for milliseconds.
 const ROWS_AT_ONCE = 1000
-// and so little that a slow line has it there in time: what comes too late is sent again, and would
-// be too late for ever.
+// And so much text, which a slow line carries in time: what exceeds the deadline is sent again, and
+// would exceed it each time.
 const TEXT_AT_ONCE = 4 * 1024 * 1024
 
-// How often entries are written again at once before anything new is.
+// How often in a row lost entries are written again, without anything new in between.
 const REWRITES_IN_A_ROW = 2
 
 const lostAgain = (stream: string, times: number): RedisUnavailableError =>
   new RedisUnavailableError(
-    `Redis lost \`${stream}\` ${times} times before anything new was written: it evicts keys, or somebody deletes them; \
+    `Redis lost \`${stream}\` ${times} times before anything new was written: \
+it evicts keys, or somebody deletes them; \
 set \`maxmemory-policy\` to noeviction, and raise \`maxmemory\` or set \`maxLen\``,
     'LOST',
   )
 
-/** Writes to one stream: all that is added, in order, whatever Redis forgets meanwhile. */
+/** Writes rows to one stream, in order, also those that Redis loses meanwhile. */
 export class StreamWriter {
-  /** What is not in Redis yet. The first `#lost` were before. */
+  /** Rows that are not in Redis. The first `#lost` of them were there before. */
   #pending: Row[] = []
   #lost = 0
-  // More may be lost than is kept, until one of them turns out to be there still.
+  // More may be lost than is kept here, until one kept row turns out to be in Redis still.
   #isHole = false
   readonly #recent: Recent<Row>
-  // How often Redis lost entries since the last one was written that is new.
+  // How often Redis lost entries since a new one was last written.
   #losses = 0
   #opened = false
-  #troubled = false
+  #isUnfinished = false
 
   constructor(
     private readonly commands: RedisCommands,
@@ -55,15 +56,15 @@ export class StreamWriter {
     this.#pending.push(row)
   }
 
-  /** Writes all that waits. After an error it goes on where it was, called again. */
+  /** Writes all rows. Called again after an error, it goes on where it stopped. */
   async flush(): Promise<void> {
     if (this.#pending.length === 0) return
-    // What Redis did not answer may wait in its client still: a batch with each attempt would fill
-    // the memory.
-    if (this.#troubled) await this.commands.send(['EXISTS', this.stream], this.timeoutMs)
-    this.#troubled = true
+    // The last batch may still wait in the client: one more batch with each attempt would fill the
+    // memory. So a small question goes first.
+    if (this.#isUnfinished) await this.commands.send(['EXISTS', this.stream], this.timeoutMs)
+    this.#isUnfinished = true
     while (this.#pending.length > 0) await this.#append()
-    this.#troubled = false
+    this.#isUnfinished = false
   }
 
   async #append(): Promise<void> {
@@ -71,11 +72,11 @@ export class StreamWriter {
     if (answer.kind === 'done') return this.#settle(answer.done, answer.written, answer.duplicates)
     this.#restore(answer.isKept)
     this.#losses += 1
-    // A crash loses once. What is lost again and again is evicted, and each rewrite evicts more.
+    // A crash loses entries once. Repeated losses are evictions, and each rewrite evicts more.
     if (this.#losses > REWRITES_IN_A_ROW) throw lostAgain(this.stream, this.#losses)
   }
 
-  /** One, however large it is. */
+  /** At least one, however large it is. */
   #countAtOnce(): number {
     let text = 0
     const last = this.#pending.slice(0, ROWS_AT_ONCE).findIndex(({ fields }) => {
@@ -89,7 +90,7 @@ export class StreamWriter {
     for (const row of this.#pending.splice(0, done)) this.#recent.push(row)
     const restored = Math.min(this.#lost, done)
     this.#lost -= restored
-    // What comes behind it is new.
+    // The rows after the lost ones are new.
     const rewritten = Math.max(0, written - (done - restored))
     if (rewritten < restored) this.#isHole = false
     if (this.#lost === 0 && this.#isHole) {
@@ -102,7 +103,7 @@ export class StreamWriter {
     this.counts.duplicates += duplicates - (restored - rewritten)
   }
 
-  /** Puts what Redis has lost in front of what waits. */
+  /** Puts the rows that Redis lost before those that wait. */
   #restore(isKept: (row: Row) => boolean): void {
     const recent = this.#recent.all
     const lost = recent.filter((row) => !isKept(row))

@@ -3,25 +3,25 @@ import { enter, leave } from '../../delivery/delivery.js'
 import { observe, operate } from '../../internal/observe.js'
 import { boundedBatchMap } from '../../operators/bounded-batch-map.js'
 import { encodeEach } from './encode-each.js'
-import type { SinkEntry } from './entry.js'
 import { type RedisStreamOptions, settingsOf } from './options.js'
+import type { OutgoingEvent } from './row.js'
 import { StreamSink } from './sink.js'
 
 /**
- * Writes each event to a Redis stream, once, and emits it when it is there. Like `boundedBatchMap`
- * over a pipeline of `XADD`, but an event that was written before (an answer got lost, the program
- * or Redis crashed, the source sent it again) is recognised, and a Redis that is away, hangs or is
- * full is waited for.
+ * Writes each event to a Redis stream exactly once, and emits it when it is there. Like
+ * `boundedBatchMap` over a pipeline of `XADD`, but it recognises an event that was written before
+ * (after a lost reply, a crash of the program or of Redis, or a reconnect of the source), and waits
+ * while Redis is unreachable, hangs or is full.
  *
- * **Order**: that of the source, in each stream. **Loss**: none. A full queue, a Redis in trouble
- * and consumers that are behind pause the source; a checkpoint never passes what is not written. An
- * event that cannot be written as an entry goes to `onDeadLetter`, or is dropped, with a gap.
- * **Completion**: when the source has completed, all is written, and the checkpoint of it is saved.
- * **Errors**: `RedisRefusedError` for what Redis will always refuse, asked at the start;
- * `RedisConflictError` where another writer is in the stream; `HoldError` for values that come
- * outside a delivery. `ConfigError` at the call. The delivery of what is not written counts as
- * failed. **Unsubscription**: gives up what waits: those deliveries count as failed, and a restart
- * brings them again. The client stays open.
+ * **Order**: that of the source, in each stream. **Loss**: none. A full queue, an outage of Redis
+ * and consumers that are behind pause the source; a checkpoint never passes an event that is not
+ * written. An event that cannot be written as an entry goes to `onDeadLetter`, or is dropped, with
+ * a gap. **Completion**: when the source has completed, all is written, and its checkpoint is
+ * saved. **Errors**: `RedisRefusedError` for what Redis always refuses, checked at the start;
+ * `RedisConflictError` if another writer adds to the stream; `HoldError` for values outside a
+ * delivery. {@link ConfigError} is thrown at the call. Deliveries of events that are not written
+ * count as failed. **Unsubscription**: gives up waiting events: their deliveries count as failed,
+ * and a restart brings them again. The client stays open.
  *
  * ```
  * source    -a-b-c-d----|
@@ -32,7 +32,9 @@ import { StreamSink } from './sink.js'
  * @example
  * ```ts
  * const checkpoint = redisCursorStore(redis)
- * jetstream$({ ...config, checkpoint }).pipe(toRedisStream({ client: redis, stream: 'posts', partitions: 8 })).subscribe()
+ * jetstream$({ ...config, checkpoint })
+ *   .pipe(toRedisStream({ client: redis, stream: 'posts', partitions: 8 }))
+ *   .subscribe()
  * ```
  */
 export function toRedisStream<Event>(
@@ -45,7 +47,7 @@ export function toRedisStream<Event>(
       const sink = new StreamSink(settings)
       return source.pipe(
         encodeEach(settings, sink.counts),
-        boundedBatchMap((batch: readonly SinkEntry<Event>[]) => sink.write(batch), {
+        boundedBatchMap((batch: readonly OutgoingEvent<Event>[]) => sink.write(batch), {
           size,
           maxWaitMs,
           capacity,
@@ -58,7 +60,7 @@ export function toRedisStream<Event>(
 }
 
 /** Emits the events of a batch, each in its own delivery. */
-const emitEach = <Event>(): OperatorFunction<readonly SinkEntry<Event>[], Event> =>
+const emitEach = <Event>(): OperatorFunction<readonly OutgoingEvent<Event>[], Event> =>
   operate((source, destination) => {
     observe(
       source,

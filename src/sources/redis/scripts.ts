@@ -43,9 +43,9 @@ return answer
 `)
 
 // What was trimmed before the group read it: the id before, the id after, and how many (-1:
-// unknown); or nothing. Redis 7 keeps the counts that tell trimmed entries from read ones; 6.2 lacks
-// them, and reports no gap. A group's own count misses what it skips, so that it is corrected here:
-// the first consumer to look reports the gap, and no other.
+// unknown); or nothing. Redis 7 keeps the counts that tell trimmed entries from read ones; 6.2
+// lacks them, and reports no gap. A group's own count misses what it skips, so that it is corrected
+// here: only the first consumer to look reports the gap.
 const GAP = `${LIBRARY}
 local function gap(key, name)
   if redis.call('EXISTS', key) == 0 then return {} end
@@ -74,15 +74,16 @@ return gap(KEYS[1], ARGV[1])
  * entries, and the last id that the group has read; or nothing if the lease has another owner.
  */
 export const READ = new Script(`${GAP}
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {} end
-if redis.call('EXISTS', KEYS[1]) == 0 or not group(KEYS[1], ARGV[1]) then
+local stream, lease, name, owner = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+if redis.call('GET', lease) ~= owner then return {} end
+if redis.call('EXISTS', stream) == 0 or not group(stream, name) then
   return redis.error_reply('NOGROUP it has vanished')
 end
-local trimmed = gap(KEYS[1], ARGV[1])
-local command = { 'XREADGROUP', 'GROUP', ARGV[1], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[1], '>' }
-local read = redis.call(unpack(command))
+local trimmed = gap(stream, name)
+local me, count = ARGV[3], ARGV[4]
+local read = redis.call('XREADGROUP', 'GROUP', name, me, 'COUNT', count, 'STREAMS', stream, '>')
 local last = ''
-if not read then last = group(KEYS[1], ARGV[1])['last-delivered-id'] end
+if not read then last = group(stream, name)['last-delivered-id'] end
 return { trimmed, read or {}, last }
 `)
 

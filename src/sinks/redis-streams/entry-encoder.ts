@@ -3,18 +3,26 @@ import { HoldError, RecordError, RedisConflictError } from '../../errors.js'
 import { hashNumber } from '../../internal/hash.js'
 import type { EntryFormat, FlatFields } from '../../redis-entries/entry-format.js'
 import { formatOf } from '../../redis-entries/format.js'
-import type { EntryPlace, SinkEntry } from './entry.js'
 import type { Settings } from './options.js'
+import type { OutgoingEvent, RowPlace } from './row.js'
 
-/** An event cannot be written as an entry, for the reason that is its `cause`. */
+/** An event cannot be written as an entry; `cause` says why. */
 export class EncodeError extends Error {
   constructor(cause: unknown) {
     super('the event cannot be written as an entry', { cause })
   }
 }
 
-/** Makes entries of events, in their deliveries. State of one subscription. */
-export class Entries<Event> {
+const NO_POSITION =
+  '`toRedisStream` got a value outside a delivery, or a batch, and cannot know its position; ' +
+  'put it above the operator that moves values to a later tick, or give positions with `id`'
+
+const SHARED_ID =
+  'two values came of one event, and cannot share its id; ' +
+  "give each its own with `id`, or choose `ids: 'redis'`"
+
+/** Encodes events as entries, in their deliveries. State of one subscription. */
+export class EntryEncoder<Event> {
   readonly #format: EntryFormat
   #last: Holding | undefined
   #copy = 0
@@ -25,7 +33,7 @@ export class Entries<Event> {
     this.#format = formatOf(settings.format)
   }
 
-  readonly of = (event: Event): SinkEntry<Event> => {
+  readonly encode = (event: Event): OutgoingEvent<Event> => {
     const holding = currentDelivery()
     try {
       const place = this.#placeOf(event, holding)
@@ -40,7 +48,7 @@ export class Entries<Event> {
       if (error instanceof EncodeError) throw error
       // The program's `partitionBy` or `id` read a record that a stranger made unreadable.
       if (error instanceof RecordError) throw new EncodeError(error)
-      // Nobody else has it yet: what throws here is not done.
+      // No operator below has the event yet: it fails here.
       holding?.hold()
       holding?.release('failed')
       throw error
@@ -55,7 +63,7 @@ export class Entries<Event> {
     }
   }
 
-  #placeOf(event: Event, holding: Holding | undefined): EntryPlace {
+  #placeOf(event: Event, holding: Holding | undefined): RowPlace {
     const { id } = this.settings
     if (id !== undefined) {
       const { position, index = 0, host = '' } = id(event)
@@ -63,13 +71,11 @@ export class Entries<Event> {
     }
     const place = holding?.place
     if (holding === undefined || place === undefined) {
-      throw new HoldError(
-        '`toRedisStream` got a value outside a delivery, or a batch, and cannot know where it stands; put it above the operator that moves values to a later tick, or say with `id` where they stand',
-      )
+      throw new HoldError(NO_POSITION)
     }
     this.#countCopies(holding)
     if (this.settings.ids === 'position') this.#checkHost(place.host, holding)
-    // The place may be the delivery itself, which must not be kept.
+    // Copied: the place may be the delivery itself, which must not be kept.
     return checkedPosition({
       host: place.host,
       position: place.position,
@@ -82,15 +88,10 @@ export class Entries<Event> {
     this.#copy = holding === this.#last ? this.#copy + 1 : 0
     this.#last = holding
     if (this.#copy === 0 || this.settings.ids === 'redis') return
-    throw new HoldError(
-      "two values came of one event, and cannot share its id; give each its own with `id`, or choose `ids: 'redis'`",
-    )
+    throw new HoldError(SHARED_ID)
   }
 
-  /**
-   * A source that fails over from host to host is one writer; a second source beside it, of another
-   * host, is not.
-   */
+  /** A source that fails over between hosts is one writer; a second source beside it is not. */
   #checkHost(host: string, holding: Holding): void {
     if (host === this.#host && this.#source?.closed === false) return
     holding.eachSource((source) => {
@@ -101,7 +102,8 @@ export class Entries<Event> {
         this.#source?.closed === false
       ) {
         throw new RedisConflictError(
-          `${host} and ${this.#host} cannot share \`${this.settings.stream}\` with their positions for ids; give each a stream, or choose \`ids: 'redis'\``,
+          `${host} and ${this.#host} cannot share \`${this.settings.stream}\` with their positions \
+for ids; give each a stream, or choose \`ids: 'redis'\``,
         )
       }
       this.#host = host
@@ -115,7 +117,7 @@ export class Entries<Event> {
   }
 }
 
-function checkedPosition(place: EntryPlace): EntryPlace {
+function checkedPosition(place: RowPlace): RowPlace {
   if (
     Number.isSafeInteger(place.position) &&
     place.position >= 0 &&
@@ -124,6 +126,7 @@ function checkedPosition(place: EntryPlace): EntryPlace {
   )
     return place
   throw new HoldError(
-    `a position and an index must be whole numbers, not ${place.position} and ${place.index}; say with \`id\` where values stand`,
+    `a position and an index must be whole numbers, not ${place.position} and ${place.index}; \
+give them with \`id\``,
   )
 }
