@@ -350,6 +350,28 @@ describe('another host', () => {
     expect(resume.asksForFloor).toBe(false)
   })
 
+  it('that lags behind, and sends all that it has, is asked further back: no gap', () => {
+    const { connection, gaps, strangeAt } = resuming()
+    connection([timed(1050), timed(1100)])
+    expect(strangeAt(B, timed(0))).toBe(T0 + 1090 * SECOND)
+    expect(connection([timed(1050), timed(1070), timed(1105)], B)).toEqual({
+      cursor: T0 + 1040 * SECOND,
+      taken: ['t1050', 't1070', 't1105'],
+    })
+    expect(gaps).toEqual([])
+  })
+
+  it('that has nothing as new as an hour ago is another log: one gap, then all that it has', () => {
+    const { connection, gaps, strangeAt } = resuming()
+    connection([timed(50_000)])
+    const cursors = Array.from({ length: 5 }, () => strangeAt(B, timed(0)))
+    expect(cursors.map((cursor) => ((cursor ?? 0) - T0) / SECOND)).toEqual([
+      49_990, 49_940, 49_640, 47_840, 37_040,
+    ])
+    expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
+    expect(connection([timed(0)], B)).toEqual({ cursor: 0, taken: ['t0'] })
+  })
+
   it('gave the checkpoint: it is good by its time', () => {
     const { resume } = resuming({ start: 5 })
     resume.startFrom({ host: B, position: 7, time_us: T0 + 100 * SECOND })

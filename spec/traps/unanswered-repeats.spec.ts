@@ -178,6 +178,44 @@ describe.each(WIRES)('a log whose first rows a filter hides: wire %s', (_, name)
   })
 })
 
+describe('another legacy server that lags behind', () => {
+  it('takes over without a gap, and nothing is missing', async () => {
+    const spaced = (from: number, to: number) =>
+      events(from, to, LIKE).map((one, n) => ({
+        ...one,
+        time_us: startUs + (from + n) * 1_000_000,
+      }))
+    await using ahead = await fakeJetstream({
+      server: 'legacy',
+      events: spaced(0, 100),
+      stored: 'all',
+      faults: [
+        { after: 100, do: 'close' },
+        {
+          onConnect: 2,
+          times: Number.POSITIVE_INFINITY,
+          do: 'refuse',
+          status: 503,
+          optional: true,
+        },
+      ],
+    })
+    await using behind = await fakeJetstream({
+      server: 'legacy',
+      events: spaced(0, 60),
+      stored: 'all',
+    })
+    const source = watched(ahead, { host: [ahead.url, behind.url], cursor: 'oldest' })
+    const seen: JetstreamEvent[] = []
+    const done = until(source.events$.pipe(tap((one) => seen.push(one))), isLast(119))
+    await behind.connected(2)
+    behind.emit(...spaced(60, 120))
+    await done
+    expect([...new Set(namesOf(seen))].sort((a, b) => a - b)).toEqual(namesOf(spaced(0, 120)))
+    expect(source.gaps).toEqual([])
+  })
+})
+
 describe('rows behind a sync, which wire v1 hides without any filter', () => {
   it('may stand at the cursor of a log that was renumbered: nothing is lost', async () => {
     await using server = await serve()

@@ -199,10 +199,11 @@ function judgeStart<Event>(
   const byTime = server.takesTimes && isTimeCursor(cursor)
   if (server.takesTimes && !byTime && isTimeCursor(position)) return 'renumbered'
   const value = byTime ? time_us : position
-  if (value < cursor)
-    return byTime && position !== time_us && isOverlap(request, time_us, server.now())
-      ? 'older'
-      : 'renumbered'
+  if (value < cursor) {
+    // A legacy server that has nothing as new sends all that it has. Another host may lag behind.
+    if (position === time_us) return request.question === 'rewind' ? 'further-back' : 'renumbered'
+    return byTime && isOverlap(request, time_us, server.now()) ? 'older' : 'renumbered'
+  }
   if (request.answered || request.reachesBack || server.forgets || !isLate(request, value))
     return 'new'
   if (server.tellsFloor) return request.isClamped ? 'gone' : 'new'

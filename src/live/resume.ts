@@ -221,7 +221,7 @@ export class Resume<Event> {
     // out was taken back. Of a log that has nothing, even the oldest is still to come.
     const isNumber = request?.question === 'start' || request?.question === 'repeat'
     if (request !== undefined && isNumber && !isTimeCursor(request.cursor))
-      this.#wentBack(request, host, request.cursor)
+      this.#wentBack(request, 'renumbered', host, request.cursor)
   }
 
   /** A connection opened. */
@@ -472,7 +472,7 @@ export class Resume<Event> {
         return this.#settle(host)
       case 'renumbered':
       case 'further-back':
-        return this.#wentBack(request, host, isTimeCursor(cursor) ? time_us : position)
+        return this.#wentBack(request, verdict, host, isTimeCursor(cursor) ? time_us : position)
       case 'doubtful':
         this.#inquire('trial')
         throw new AskAgain(`${host} does not repeat the event at ${cursor}; asking from before it`)
@@ -547,17 +547,23 @@ export class Resume<Event> {
    * The server's log does not hold what we had from it. Ask by time, each time further back; then
    * as the policy says.
    */
-  #wentBack(request: CursorRequest, host: string, value: number): never {
+  #wentBack(
+    request: CursorRequest,
+    verdict: 'renumbered' | 'further-back',
+    host: string,
+    value: number,
+  ): never {
     const { cursor, question } = request
-    const isTrial = question === 'trial' && value < cursor
-    if (!isTrial)
-      this.#reportRenumbered(host, value, question === 'trial' ? request.held.position : cursor)
-    if (!isTrial) this.#inquire('none')
+    const ours = question === 'trial' ? request.held.position : cursor
+    // Nothing is missing yet where a server is only behind, or has lost what it sends again.
+    const isBehind = verdict === 'further-back'
+    if (!isBehind) this.#reportRenumbered(host, value, ours)
+    if (!isBehind) this.#inquire('none')
     this.#rewinds += 1
     this.#tried = undefined
     const hasTime = this.#answering.takesTimes && (request.held.time_us > 0 || isTimeCursor(cursor))
-    if (this.#rewinds >= MAX_REWINDS + (isTrial ? 0 : 1) || !hasTime) {
-      if (isTrial) this.#reportRenumbered(host, value, request.held.position)
+    if (this.#rewinds >= MAX_REWINDS + (isBehind && question === 'trial' ? 0 : 1) || !hasTime) {
+      if (isBehind) this.#reportRenumbered(host, value, ours)
       const answer = value === cursor ? '' : `, which answered with ${value}`
       this.#abandon(host, `the cursor ${cursor} is not in the server's log${answer}`, 'renumbered')
     }

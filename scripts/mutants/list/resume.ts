@@ -137,6 +137,13 @@ export const RESUMPTION: readonly Mutant[] = [
     tests: 'made anew',
   },
   {
+    name: 'another host that lags behind is another log',
+    file: ANSWER,
+    find: "return request.question === 'rewind' ? 'further-back' : 'renumbered'",
+    replace: "return 'renumbered'",
+    specs: [RESUMING],
+  },
+  {
     name: 'filters that come at once are a change of the first dial',
     file: 'src/live/live.ts',
     find: 'merge(changes$, work$, this.#stream.clock$)',
