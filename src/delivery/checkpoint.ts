@@ -48,6 +48,8 @@ export interface CheckpointOptions<P = Position> {
  *
  * @example
  * ```ts
+ * import type { Position, PositionFormat } from 'rxjs-atproto'
+ *
  * // A plain number: the last one that is done.
  * const positionFormat: PositionFormat<Position> = {
  *   write: ({ position }) => String(position - 1),
