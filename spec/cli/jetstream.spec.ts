@@ -188,9 +188,9 @@ describe('rxjs-atproto jetstream ends', () => {
     ])
     expect(code).toBe(3)
     expect(stderr.trim().split('\n')).toEqual([
+      expect.stringMatching(/^error: CONFIG: --host .*ftp:\/\/x/),
       expect.stringMatching(/^error: CONFIG: --collections .*"post"/),
       expect.stringMatching(/^error: CONFIG: --dids .*"me"/),
-      expect.stringMatching(/^error: CONFIG: --host .*ftp:\/\/x/),
     ])
   })
 

@@ -3,8 +3,9 @@ import { CursorStoreError } from '../errors.js'
 import { type Logger, logOf } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
 import { checkShape } from '../options/check-shape.js'
+import { log } from '../options/contracts.js'
 import { Issues } from '../options/issues.js'
-import { defaultsTo, log, milliseconds, optional } from '../options/pieces.js'
+import { defaultsTo, milliseconds, optional } from '../options/pieces.js'
 import type { WithDefaults } from '../options/with-defaults.js'
 import {
   clientIssue,
@@ -19,9 +20,15 @@ import { type NewestWins, newestWins } from './newest-wins.js'
 
 /** Where {@link redisCursorStore} keeps positions. */
 export interface RedisCursorStoreOptions {
-  /** What the name of every key begins with. @default 'cursor:' */
+  /**
+   * What the name of every key begins with.
+   * @default 'cursor:'
+   */
   readonly prefix?: string | undefined
-  /** How long Redis may take to answer, in milliseconds. @default 5000 */
+  /**
+   * How long Redis may take to answer, in milliseconds.
+   * @default 5000
+   */
   readonly timeoutMs?: number | undefined
   /**
    * Receives one line, at the first load, when this Redis may delete the position to make room for

@@ -14,30 +14,34 @@ import type { CursorProtocol } from './protocol.js'
 import type { OnCursorRefused } from './resume.js'
 
 /**
- * The options of a source whose hosts count in sequence numbers, each its own, and cannot be asked
- * by time.
+ * The options of a source whose positions are sequence numbers. Each host has its own numbers, and
+ * takes no time for a position.
  */
 export interface SequenceConfig extends EachHostConfig {
   /**
-   * Where to start when no checkpoint says it: with what happens from now on, with the oldest that
-   * the server holds, or at a sequence number, whose event comes first. With several hosts a number
-   * is refused: each counts for itself. @default 'live'
+   * Where to start when there is no stored checkpoint: `'live'`, with new events; `'oldest'`, with
+   * the oldest event that the server has; or at a sequence number, whose event is the first one. A
+   * number is refused with several hosts, since each host has its own numbers.
+   * @default 'live'
    */
   readonly cursor?: 'live' | 'oldest' | number | undefined
   /**
-   * Where the position of what is done is kept, for the next run: a `CursorStore`, or
-   * `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none
+   * Where the position of the finished events is saved for the next run: a `CursorStore`, or
+   * `{ store, everyMs = 1000 }`. A stored position takes precedence over `cursor`.
+   * @default none
    */
   readonly checkpoint?: CheckpointConfig | undefined
   /**
-   * What to do when the server's log is not the one that gave the position: end the stream, or go
-   * on from another place. A gap is reported either way. @default 'oldest'
+   * What to do when the server's log is not the one that the position came from: end the stream, or
+   * continue from another position. A gap is reported either way.
+   * @default 'oldest'
    */
   readonly onCursorRefused?: OnCursorRefused | undefined
   /**
-   * What to do with a message above `maxFrameBytes`, which a server cannot be asked to leave out.
-   * `'skip'`: discard it, report a gap and a reject, and go on without a reconnect. `'fail'`: end
-   * the stream with `FrameTooLargeError`. @default 'skip'
+   * What to do with a message above `maxFrameBytes`; the server cannot leave it out. `'skip'`:
+   * discard it, report a gap and a reject, and continue without a reconnect. `'fail'`: end the
+   * stream with `FrameTooLargeError`.
+   * @default 'skip'
    */
   readonly onLargeFrame?: 'skip' | 'fail' | undefined
 }
@@ -54,7 +58,7 @@ export const sequenceShape = {
   onLargeFrame: defaultsTo(oneOf('skip', 'fail'), 'skip'),
 }
 
-/** Adds what would mix the positions or the numbers of two streams. */
+/** Adds the mistakes that would mix the positions or the metrics of two streams. */
 export function checkSequence(
   config: SequenceConfig,
   hosts: readonly string[],
@@ -71,8 +75,8 @@ export function checkSequence(
 }
 
 /**
- * The messages of one host. `key`: the name of its position in a store. `dial`: how a socket is
- * opened; specs hand in their own.
+ * The messages of one host. `key`: the name of its position in a store. `dial`: opens a socket;
+ * specs pass their own.
  */
 export function bySequence<Message>(
   protocol: CursorProtocol<Message>,
@@ -105,8 +109,8 @@ export function bySequence<Message>(
 }
 
 /**
- * A server whose first message is text has no other: it is one of another kind. Where binary
- * messages came before, text is an odd one among them.
+ * A server whose first message is text is of another kind: all its messages are text. A text after
+ * binary messages is only one unreadable frame.
  */
 function refusingText<Message>(protocol: CursorProtocol<Message>): CursorProtocol<Message> {
   let isBinary = false

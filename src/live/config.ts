@@ -9,19 +9,10 @@ import type { RejectedFrame } from '../delivery/rejects.js'
 import { IN_BROWSER } from '../internal/in-browser.js'
 import { type Log, type Logger, logOf } from '../internal/log.js'
 import { backoffShape } from '../options/backoff.js'
+import { checkpoint, log, observer } from '../options/contracts.js'
 import { hostUrl } from '../options/host-url.js'
-import {
-  checkpoint,
-  count,
-  defaultsTo,
-  delay,
-  hosts,
-  log,
-  milliseconds,
-  observer,
-  optional,
-  whole,
-} from '../options/pieces.js'
+import { hosts } from '../options/hosts.js'
+import { count, defaultsTo, delay, milliseconds, optional, whole } from '../options/pieces.js'
 import { type WithDefaults, withDefaults } from '../options/with-defaults.js'
 import { VERSION } from '../version.js'
 import type { ReconnectOptions } from './attempts.js'
@@ -30,12 +21,13 @@ import type { ReconnectOptions } from './attempts.js'
 export interface LiveConfig {
   /**
    * A host name (`wss`, or `ws` on a loopback address), a `ws`, `wss`, `http` or `https` URL, or a
-   * list of them: when one fails, the next is dialled. @default the public instances
+   * list of them: when one fails, the next one is tried.
+   * @default the public instances
    */
   readonly host?: string | readonly string[] | undefined
   /**
-   * When a lost connection is dialled again. @default from 1 s to 60 s, doubled, with full jitter,
-   * for ever
+   * The delays before a lost connection is dialled again.
+   * @default from 1 s to 60 s, doubled, with full jitter, without a limit
    */
   readonly reconnect?: ReconnectOptions | undefined
   /**
@@ -44,35 +36,54 @@ export interface LiveConfig {
    */
   readonly connectTimeoutMs?: number | undefined
   /**
-   * After so many milliseconds without a sign of life the connection is dead, even when TCP says
-   * otherwise. In Node we ping at each third of it, so a quiet filter is not silence; a browser
-   * cannot ping. @default 45_000, and 120_000 in a browser
+   * The connection counts as dead after this time without data or a pong, in milliseconds, even
+   * when TCP reports nothing. Node sends a ping at each third of it, so a filter that matches little
+   * is not silence. A browser cannot ping.
+   * @default 45_000, and 120_000 in a browser
    */
   readonly idleTimeoutMs?: number | undefined
   /**
-   * How long a full queue may stop the reading before the connection is closed, to be dialled again
-   * at the resume cursor when there is room, in milliseconds. Servers cut a reader that stays
-   * blocked for about 5 s. @default 5000
+   * How long a full queue may pause reading before the connection is closed, in milliseconds. It is
+   * dialled again at the resume cursor when there is room. Servers close the connection of a reader
+   * that stays blocked for about 5 s.
+   * @default 5000
    */
   readonly pauseCloseMs?: number | undefined
-  /** The largest message to take, in bytes. @default 5_242_880 */
+  /**
+   * The largest message to take, in bytes.
+   * @default 5_242_880
+   */
   readonly maxFrameBytes?: number | undefined
-  /** Headers of the handshake. Node only. @default none */
+  /**
+   * Headers of the handshake. Node only.
+   * @default none
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Node only. @default rxjs-atproto/<version> */
+  /**
+   * The `User-Agent` header of the handshake. Node only.
+   * @default rxjs-atproto/<version>
+   */
   readonly userAgent?: string | undefined
   /**
-   * Is told the stream's numbers, every second and at every change of the connection's state. Make
-   * one with `streamMetrics()`. @default none
+   * Receives the stream's metrics, every second and at every change of the connection's state.
+   * Create one with `streamMetrics()`.
+   * @default none
    */
   readonly metrics$?: BehaviorSubject<StreamMetrics> | undefined
-  /** Is told each frame that could not be read. @default none */
+  /**
+   * Receives each frame that could not be read.
+   * @default none
+   */
   readonly rejects?: Partial<Observer<RejectedFrame>> | undefined
-  /** Is told each range that is known or feared lost. @default none */
+  /**
+   * Receives each range of events that is, or may be, lost.
+   * @default none
+   */
   readonly gaps?: Partial<Observer<Gap>> | undefined
   /**
-   * Receives one line for what an operator must know, such as a position that was given up; never
-   * one for each event. `false`: nothing is written. @default console
+   * Receives one line for each thing that an operator must know, such as a position that was given
+   * up. It is never one line for each event. `false`: nothing is written.
+   * @default console
    */
   readonly log?: false | Logger | undefined
 }
@@ -83,7 +94,7 @@ export type CheckpointConfig<P = Position> = CursorStore | CheckpointOptions<P>
 export const checkpointOptions = <P>(
   config: CheckpointConfig<P> | undefined,
 ): CheckpointOptions<P> | undefined =>
-  // By its methods: a store of one's own may well have a member of the name `store`.
+  // By its methods: a custom store may have a member named `store`.
   config !== undefined && 'load' in config ? { store: config } : config
 
 // RFC 9110 section 5.5, and 5.6.2 for the name. Anything else would throw at every dial.
@@ -126,7 +137,7 @@ export const liveShape = {
 
 const { checkpoint: _checkpoint, ...machineShape } = liveShape
 
-/** What the machine behind a live source reads: the options with their defaults. */
+/** The options of {@link live}: those of the config with their defaults. */
 export interface LiveOptions
   extends Omit<WithDefaults<LiveConfig, typeof liveShape>, 'host' | 'userAgent' | 'log'> {
   readonly hosts: readonly [string, ...string[]]

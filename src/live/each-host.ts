@@ -1,8 +1,9 @@
 import { type BehaviorSubject, merge, type Observable } from 'rxjs'
 import * as z from 'zod/mini'
 import type { StreamMetrics } from '../delivery/metrics.js'
+import { observer } from '../options/contracts.js'
 import type { Issues } from '../options/issues.js'
-import { callback, observer, optional } from '../options/pieces.js'
+import { callback, optional } from '../options/pieces.js'
 import { type LiveConfig, type LiveOptions, liveOptions, liveShape } from './config.js'
 
 /**
@@ -36,7 +37,7 @@ export const eachHostShape = {
   ),
 }
 
-/** Adds what would mix the numbers of two streams. */
+/** Adds the mistakes that would mix the metrics of two streams. */
 export function checkEachHost(
   { metrics$ }: EachHostConfig,
   hosts: readonly string[],

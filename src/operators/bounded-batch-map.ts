@@ -34,8 +34,8 @@ const shape = {
 }
 
 /**
- * Works on values in batches, by count or time. Like `bufferTime` and `mergeMap`, but bounded, and
- * each event's delivery stays open until the work of its batch has ended.
+ * Works on values in batches, by count or time. Like `bufferTime` with `mergeMap`, but bounded: each
+ * event's delivery stays open until the work of its batch has ended.
  *
  * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else as with
  * {@link boundedMergeMap}.
@@ -64,7 +64,7 @@ export function boundedBatchMap<T, R>(
     )
 }
 
-/** Collects values to batches; the deliveries of a batch are one. */
+/** Collects values into batches. The deliveries of a batch become one. */
 const batch = <T>(size: number, maxWaitMs: number): OperatorFunction<T, readonly T[]> =>
   operate((source, destination) => {
     const batches = new Batches<T>(size, maxWaitMs, destination)

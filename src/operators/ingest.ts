@@ -47,15 +47,15 @@ type Answer = void | PromiseLike<unknown> | ObservableInput<unknown>
 export type Ingestor<E> = (event: E) => Answer
 
 /**
- * An ingestor for each of: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`,
- * `account`, `sync`, and `'*'` for what no other key takes. An event goes to the one whose key fits
- * it most closely.
+ * An ingestor for each key: an exact NSID, a prefix such as `app.bsky.graph.*`, `identity`,
+ * `account`, `sync`, or `'*'` for all other events. An event goes to the ingestor with the most
+ * specific key.
  *
- * For an object of its own, name the keys:
+ * For an object declared on its own, name the keys:
  * `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`.
  */
 export type Ingestors<E, Keys extends string> = {
-  // The source says what an event is, and an ingestor only agrees.
+  // The type of the events comes from the source alone.
   readonly [Key in Keys]: Ingestor<NoInfer<RoutedTo<E, Key>>>
 }
 
@@ -63,30 +63,37 @@ export type Ingestors<E, Keys extends string> = {
 export interface IngestOptions<E> extends QueueOptions<E> {
   /**
    * `'retry'`: up to `attempts`, then the dead letter. `'skip'`: the dead letter at once. `'fail'`:
-   * the stream ends at once. @default 'retry'
+   * the stream ends at once.
+   * @default 'retry'
    */
   readonly onError?: 'retry' | 'skip' | 'fail' | undefined
-  /** How often an ingestor may try an event, the first time included. @default 3 */
+  /**
+   * How many attempts an event has, the first one included.
+   * @default 3
+   */
   readonly attempts?: number | undefined
   /**
-   * The delays between attempts. @default { initialDelayMs: 1000, maxDelayMs: 60_000, multiplier:
-   * 2, jitter: 'full' }
+   * The delays between attempts.
+   * @default { initialDelayMs: 1000, maxDelayMs: 60_000, multiplier: 2, jitter: 'full' }
    */
   readonly backoff?: BackoffOptions | undefined
   /**
-   * Takes an event whose attempts are used up; when it is done, so is the event. Without it, the
-   * stream ends with `IngestError` under `'retry'`, and the event is dropped, with a gap, under
-   * `'skip'`.
+   * Receives an event whose attempts are used up. The event is done when this is. Without it, the
+   * stream ends with `IngestError` under `'retry'`; under `'skip'` the event is dropped, with a gap.
    */
   readonly onDeadLetter?: ((event: E, error: unknown) => Answer) | undefined
-  /** How long one attempt may take, in milliseconds. @default no limit */
+  /**
+   * How long one attempt may take, in milliseconds.
+   * @default no limit
+   */
   readonly timeoutMs?: number | undefined
   /**
-   * How long to work on what waits, after the source has completed, in milliseconds. What is left
-   * then counts as failed. @default no limit
+   * How long waiting events are still worked on after the source has completed, in milliseconds. The
+   * rest then counts as failed.
+   * @default no limit
    */
   readonly drainMs?: number | undefined
-  /** Is told of each event that no ingestor takes; `metrics$` counts them. */
+  /** Receives each event that has no ingestor; `metrics$` counts them. */
   readonly onUnrouted?: ((event: E) => void) | undefined
 }
 
@@ -104,16 +111,16 @@ const shape = {
 type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof shape>
 
 /**
- * Sends each event to the ingestor of its collection or kind, and emits it when that is done with
- * it. Each ingestor has its own queue with the bounds of {@link boundedMergeMap}, so that a slow
- * one stands in nobody's way until its queue is full.
+ * Sends each event to the ingestor of its collection or kind, and emits it when the ingestor is
+ * done. Each ingestor has its own queue with the bounds of {@link boundedMergeMap}: a slow one does
+ * not delay the others until its queue is full.
  *
  * **Order**: that of arrival for each ingestor with `concurrency: 1`, and for each key with
- * `orderBy`; none between two ingestors. **Loss**: none: an event that fails is tried again, then
- * taken by the dead letter, or ends the stream. **Completion**: when the source has completed and
+ * `orderBy`; none between two ingestors. **Loss**: none: an event that fails is retried, then goes
+ * to `onDeadLetter`, or ends the stream. **Completion**: when the source has completed and
  * the queues are empty or `drainMs` is over, and the checkpoint is saved. **Errors**: `IngestError`
- * with the event and the cause. {@link ConfigError} at the call. **Unsubscription**: gives up what
- * waits: a restart brings it again.
+ * with the event and the cause. {@link ConfigError} at the call. **Unsubscription**: gives up
+ * waiting events: a restart delivers them again.
  *
  * ```
  * source    -p-l-p-----|
@@ -149,7 +156,7 @@ export function ingest<E extends Routable, Keys extends string>(
         )
       }),
     )
-  // Those that no ingestor wants are counted, and done with.
+  // Events without an ingestor are counted, and done.
   const unrouted = (event: E): void => {
     currentDelivery()?.eachSource((source) => {
       source.unrouted += 1
@@ -175,7 +182,7 @@ function ingestorIssues(ingestors: unknown): Issues {
   return issues
 }
 
-/** The first attempt runs without any machinery, since nearly all go well. */
+/** The first attempt runs without a retry pipeline, since nearly all succeed. */
 function workOf<E>(key: string, ingestor: Ingestor<E>, options: FilledOptions<E>): Work<E, E> {
   const { onError, attempts, backoff, timeoutMs } = options
   const retries = onError === 'retry' ? attempts - 1 : 0

@@ -3,40 +3,48 @@ import { Issues } from '../options/issues.js'
 import { callback, count, defaultsTo, milliseconds, oneOf, optional } from '../options/pieces.js'
 import type { ShapeOf, WithDefaults } from '../options/with-defaults.js'
 
-/** What a bounded operator does with values for which it has no room. */
+/** How a bounded operator handles values when its queue is full. */
 export type Overflow = 'pause' | 'drop-oldest' | 'drop-newest' | 'error'
 
 /** The bounds of a queueing operator. */
 export interface QueueOptions<T> {
-  /** How many values may wait (those that run do not). @default 1024 */
+  /**
+   * How many values may wait; values being worked on are not counted.
+   * @default 1024
+   */
   readonly capacity?: number | undefined
-  /** How many values are worked on at once. @default 1 */
+  /**
+   * How many values are worked on at once.
+   * @default 1
+   */
   readonly concurrency?: number | undefined
   /**
-   * What happens at `capacity`. `'pause'`: the source is paused, and resumed at half; nothing is
-   * lost. `'drop-oldest'`, `'drop-newest'`: a value is given up, counted in `metrics$`, and
-   * reported as a gap. `'error'`: the stream ends with `QueueOverflowError`. @default 'pause'
+   * What happens at `capacity`. `'pause'`: the source is paused, and resumed when half of it waits;
+   * nothing is lost. `'drop-oldest'`, `'drop-newest'`: a value is dropped, counted in `metrics$`,
+   * and reported as a gap. `'error'`: the stream ends with `QueueOverflowError`.
+   * @default 'pause'
    */
   readonly overflow?: Overflow | undefined
   /**
-   * Under `'pause'`, for a source that cannot pause and goes on: past so many waiting values the
-   * oldest is dropped. Not below `capacity`.
+   * Under `'pause'`, for a source that cannot pause: above this number of waiting values the oldest
+   * is dropped. Not below `capacity`.
    * @default Infinity
    */
   readonly maxLag?: number | undefined
   /**
-   * Values of one key are worked on one by one, in order; others run beside them. @default none:
-   * any value may run beside any other
+   * The key of a value. Values of one key are worked on one by one, in order.
+   * @default none: any values may run side by side
    */
   readonly orderBy?: ((value: T) => unknown) | undefined
   /**
-   * Calls `onSlow` when work has been running for so long, in milliseconds, and each time it has
-   * for as long again. @default never
+   * Calls `onSlow` when work has been running for this time, in milliseconds, and again after each
+   * further period of this length.
+   * @default never
    */
   readonly slowAfterMs?: number | undefined
-  /** Is told of work that is still running. */
+  /** Receives a value whose work is still running. */
   readonly onSlow?: ((value: T, runningMs: number) => void) | undefined
-  /** Is told of each value that is given up. */
+  /** Receives each value that is dropped. */
   readonly onDrop?: ((value: T) => void) | undefined
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import type { Issues } from './issues.js'
-import { WHOLE } from './pieces.js'
+import { WHOLE } from './saying.js'
 import { shown } from './shown.js'
 import { defaultOf, type ShapeOf, type WithDefaults } from './with-defaults.js'
 

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { countUpTo, saying } from '../options/pieces.js'
+import { countUpTo } from '../options/pieces.js'
+import { saying } from '../options/saying.js'
 import { clientIssue, isRedisClient } from './client.js'
 
 /** A client. No message shows one: it may hold a password, and has too much in it. */

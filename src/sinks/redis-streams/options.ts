@@ -3,15 +3,14 @@ import * as z from 'zod/mini'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
 import { type BackoffOptions, backoff } from '../../options/backoff.js'
 import { checkShape } from '../../options/check-shape.js'
+import { log, observer } from '../../options/contracts.js'
 import { Issues } from '../../options/issues.js'
 import {
   callback,
   count,
   countUpTo,
   defaultsTo,
-  log,
   milliseconds,
-  observer,
   oneOf,
   optional,
   whole,
@@ -22,13 +21,19 @@ import { partitionCount, redisClient } from '../../redis-client/options.js'
 import type { EntryFormatName } from '../../redis-entries/entry-format.js'
 import type { RedisSinkMetrics } from './metrics.js'
 
-/** Where a value stands in its source. */
+/** The position of a value in its source. */
 export interface RedisEntryPlace {
   /** A whole number, not below 0. */
   readonly position: number
-  /** Its place among values of the same position. @default 0 */
+  /**
+   * Its index among values at the same position.
+   * @default 0
+   */
   readonly index?: number | undefined
-  /** Whose position it is. @default '' */
+  /**
+   * The host that the position belongs to.
+   * @default ''
+   */
   readonly host?: string | undefined
 }
 
@@ -37,72 +42,101 @@ type DeadLetterAnswer = void | PromiseLike<unknown>
 
 /** How {@link toRedisStream} writes, and how long it waits. */
 export interface RedisStreamOptions<Event> {
-  /** Of `@redis/client` or `ioredis`, connected. Stays yours to close. */
+  /** A connected client of `@redis/client` or `ioredis`. You close it. */
   readonly client: RedisClient
   /** The stream's key. */
   readonly stream: string
   /**
-   * Spreads events over so many streams, `stream{0}` and on; those of one DID stay in one.
+   * Spreads events over this many streams, `stream{0}` and on. Events of one DID share a stream.
    * @default none: one stream, named as it is
    */
   readonly partitions?: number | undefined
-  /** By what events are spread over partitions. @default (event) => event.did */
+  /**
+   * The key by which events are spread over partitions.
+   * @default (event) => event.did
+   */
   readonly partitionBy?: ((event: Event) => string) | undefined
   /**
-   * `'position'`: an entry's id is the event's position and its place among those that share it;
-   * for one writer and one host a stream. `'redis'`: Redis makes the ids, and the last 100,000
-   * entries are known beside the stream; for several writers or hosts, for sources that send again
-   * out of order (`tap$`), and where consumers delete entries. @default 'position'
+   * `'position'`: an entry's id is the event's position and its index there; for streams with one
+   * writer and one host. `'redis'`: Redis makes the ids, and the last 100,000 entries are recorded
+   * beside the stream to find duplicates; for several writers or hosts, for sources that repeat
+   * events out of order (`tap$`), and where consumers delete entries.
+   * @default 'position'
    */
   readonly ids?: 'position' | 'redis' | undefined
   /**
-   * Where a value stands, for those that do not come from a source of this library. @default what
-   * the source says
+   * The position of a value that does not come from a source of this library.
+   * @default the position that the source gave
    */
   readonly id?: ((event: Event) => RedisEntryPlace) | undefined
   /**
-   * What an entry's fields are: our event as JSON, or what the programs of rsky read.
+   * The fields of an entry: our event as JSON, or the format that the programs of rsky read.
    * @default 'json'
    */
   readonly format?: EntryFormatName | undefined
-  /** How many events are written at once. @default 500 */
+  /**
+   * The largest number of events in one write.
+   * @default 500
+   */
   readonly size?: number | undefined
-  /** How long the first event of a batch waits for the others, in milliseconds. @default 1000 */
+  /**
+   * How long the first event of a batch waits for the others, in milliseconds.
+   * @default 1000
+   */
   readonly maxWaitMs?: number | undefined
-  /** How many events may wait before the source is paused. @default 10_000 */
+  /**
+   * How many events may wait before the source is paused.
+   * @default 10_000
+   */
   readonly capacity?: number | undefined
-  /** Trims the stream to about so many entries, read or not (`MAXLEN ~`). @default Infinity */
+  /**
+   * Trims the stream to about this many entries, read or not (`MAXLEN ~`).
+   * @default Infinity
+   */
   readonly maxLen?: number | undefined
   /**
-   * Waits while the slowest group has so many entries to read, all partitions together; while there
-   * is no group, so many entries. @default 100_000
+   * Pauses while the slowest group has this many entries to read, over all partitions. While there
+   * is no group, all entries count.
+   * @default 100_000
    */
   readonly highWaterMark?: number | undefined
-  /** How often the unread entries are counted, in milliseconds. @default 1000 */
+  /**
+   * How often the unread entries are counted, in milliseconds.
+   * @default 1000
+   */
   readonly checkEveryMs?: number | undefined
   /**
-   * How many entries are kept in memory and written again where Redis lost them in a crash.
+   * How many written entries are kept in memory, to be written again if Redis loses them in a
+   * crash.
    * @default 10_000
    */
   readonly rewrite?: number | undefined
-  /** How long Redis may take to answer, in milliseconds. @default 5000 */
+  /**
+   * How long Redis may take to reply, in milliseconds.
+   * @default 5000
+   */
   readonly timeoutMs?: number | undefined
   /**
-   * How long to wait before the next attempt when Redis cannot take entries. It never gives up.
+   * The delays between attempts while Redis cannot take entries. It never gives up.
    * @default { initialDelayMs: 100, maxDelayMs: 10_000 }
    */
   readonly backoff?: BackoffOptions | undefined
   /**
    * Receives an event that cannot be written as an entry, such as one that `JSON.stringify`
    * refuses, and the error. The event is done when this is; where this fails, the stream ends with
-   * `IngestError`. @default the event is dropped, with a gap, and the first one of them is logged
+   * `IngestError`.
+   * @default the event is dropped, with a gap, and the first one of them is logged
    */
   readonly onDeadLetter?: ((event: Event, error: unknown) => DeadLetterAnswer) | undefined
-  /** Is told the sink's numbers: see {@link redisSinkMetrics}. @default none */
+  /**
+   * Receives the sink's metrics: see {@link redisSinkMetrics}.
+   * @default none
+   */
   readonly metrics$?: BehaviorSubject<RedisSinkMetrics> | undefined
   /**
-   * Receives one line for what an operator must know; never one for each event. `false`: nothing is
-   * written. @default console
+   * Receives one line for each thing that an operator must know, never one for each event. `false`:
+   * nothing is written.
+   * @default console
    */
   readonly log?: false | Logger | undefined
 }
@@ -156,7 +190,5 @@ export function settingsOf<Event>(options: RedisStreamOptions<Event>): Settings<
 function didOf(event: unknown): string {
   const did = typeof event === 'object' && event !== null && 'did' in event ? event.did : undefined
   if (typeof did === 'string') return did
-  throw new TypeError(
-    'the event has no `did` to spread it over partitions by: say with `partitionBy` what to take',
-  )
+  throw new TypeError('the event has no `did` to pick a partition by: set `partitionBy`')
 }

@@ -5,8 +5,9 @@ import type { StandardSchema } from '../../internal/standard-schema.js'
 import { checkSequence, type SequenceConfig, sequenceShape } from '../../live/by-sequence.js'
 import { HOSTS, hostsOf } from '../../live/config.js'
 import { checkShape } from '../../options/check-shape.js'
+import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
-import { defaultsTo, hosts } from '../../options/pieces.js'
+import { defaultsTo } from '../../options/pieces.js'
 
 const FIREHOSE_PATH = '/xrpc/com.atproto.sync.subscribeRepos'
 

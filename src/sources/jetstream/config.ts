@@ -15,80 +15,90 @@ import { isTimeCursor } from '../../live/protocol.js'
 import type { OnCursorRefused, Start } from '../../live/resume.js'
 import { checkShape } from '../../options/check-shape.js'
 import { hostUrl } from '../../options/host-url.js'
+import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
-import { defaultsTo, hosts, oneOf, optional, saying } from '../../options/pieces.js'
+import { defaultsTo, oneOf, optional } from '../../options/pieces.js'
+import { saying } from '../../options/saying.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
 import type { Compress } from './compression.js'
 import { filtersShape, type JetstreamFilters, newFiltersShape } from './filters.js'
 import { misfitOfV2 } from './v2.js'
 import { type Wire, wireOfPath } from './wire.js'
 
-/** Where a stream starts, when no checkpoint says it. */
+/** Where a stream starts when there is no stored checkpoint. */
 export type CursorStart =
-  /** With what happens from now on. */
+  /** With new events. */
   | 'live'
-  /** With the oldest event that the server holds. */
+  /** With the oldest event that the server has. */
   | 'oldest'
   /** At a position: a sequence number (below 1e15), or unix microseconds. */
   | number
+  /** At a time; one that is up to a minute ahead means now. */
   | Date
-  /** So many milliseconds back. */
+  /** This many milliseconds ago. */
   | { readonly ago: number }
 
-/** What to read, from where, and what to keep: every option has a default. */
+/** Which Jetstream to read, where to start, and which events to keep. All options are optional. */
 export interface JetstreamConfig<Records extends RecordMap = RecordMap>
   extends LiveConfig,
     JetstreamFilters {
   /**
-   * The wire to speak: `'v1'` is `/subscribe`, `'v2'` is `network.bsky.jetstream.subscribeEvents`.
-   * `'auto'`: what a URL's path says, else v2, and v1 where the handshake shows that the server has
-   * no v2. @default 'auto'
+   * The wire protocol: `'v1'` is `/subscribe`, `'v2'` is `network.bsky.jetstream.subscribeEvents`.
+   * `'auto'`: the one that a URL's path names; without a path v2, or v1 if the handshake shows that
+   * the server has no v2.
+   * @default 'auto'
    */
   readonly wire?: Wire | 'auto' | undefined
   /**
-   * Ask for zstd: about half the bytes. `true`: a dictionary that cannot be had is tried for again,
-   * as a failed dial is. `'auto'`: then the connection is plain, and `metrics$` says why. Refused
-   * by the server, it is fetched once more, and then done without. @default false
+   * Ask for zstd, about half the bytes. If the dictionary cannot be fetched, `true` retries like a
+   * failed dial, and `'auto'` uses plain frames, with the reason in `metrics$`. A dictionary that
+   * the server refuses is fetched once more; after that the connection is plain.
+   * @default false
    */
   readonly compress?: Compress | undefined
   /**
    * When a record is parsed: `'eager'`, before its event is emitted; `'lazy'`, when it is first
-   * touched, and never if it is not. The events are equal but for one thing: a record that is no
-   * JSON is not a reject, but throws {@link RecordError} when touched. `'lazy'` keeps the text of
-   * each event with it: {@link rawText}. @default 'eager'
+   * read, if ever. The events are equal, with one difference: a lazy record that is not JSON is not
+   * a reject, but throws {@link RecordError} when it is read. `'lazy'` keeps the text of each event:
+   * see {@link rawText}.
+   * @default 'eager'
    */
   readonly decode?: 'eager' | 'lazy' | undefined
   /**
-   * A dictionary of your own: its bytes, a URL, or in Node a path. @default that of the wire:
-   * published for v1, the server's own on v2
+   * Your own dictionary: its bytes, a URL, or in Node a path.
+   * @default that of the wire: published for v1, the server's own on v2
    */
   readonly zstdDictionary?: Uint8Array | URL | string | undefined
   /**
-   * Where to start when no checkpoint says it. Wire v1 starts a time that is gone at its oldest
-   * event in silence: that is checked only if the first event is more than an hour later.
+   * Where to start when there is no stored checkpoint. For a time before its log, wire v1 starts at
+   * its oldest event without a notice. We look for such a loss only if the first event is more than
+   * an hour later.
    * @default 'live'
    */
   readonly cursor?: CursorStart | undefined
   /**
-   * Where the position of what is done is kept, for the next run: a `CursorStore`, or
-   * `{ store, everyMs = 1000 }`. A stored one wins over `cursor`. @default none
+   * Where the position of the finished events is saved for the next run: a `CursorStore`, or
+   * `{ store, everyMs = 1000 }`. A stored position takes precedence over `cursor`.
+   * @default none
    */
   readonly checkpoint?: CheckpointConfig | undefined
   /**
-   * What to do when the server cannot serve a position, on either wire: end the stream, or go on
-   * from another place. A gap is reported either way. @default 'oldest'
+   * What to do when the server cannot serve a position, on either wire: end the stream, or continue
+   * from another position. A gap is reported either way.
+   * @default 'oldest'
    */
   readonly onCursorRefused?: OnCursorRefused | undefined
   /**
-   * New filters in flight: each replaces all of `collections`, `dids`, `kinds` and
-   * `maxMessageSizeBytes`. v1 tells the server, v2 dials again. An empty list of `collections` or
+   * Filters that change while the stream runs. Each value replaces all of `collections`, `dids`,
+   * `kinds` and `maxMessageSizeBytes`. Wire v1 sends it to the server, wire v2 dials again. An empty list of `collections` or
    * `dids` means nobody: the connection is closed, and none is dialled until the list fills.
    * @default none
    */
   readonly filters$?: Observable<JetstreamFilters> | undefined
   /**
    * A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that
-   * fails is a reject. @default none
+   * fails is a reject.
+   * @default none
    */
   readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined
 }
@@ -99,7 +109,7 @@ export interface CheckedJetstreamConfig {
   readonly hosts: readonly [string, ...string[]]
   /** The wire that the config asks for, or the path of a host. */
   readonly wire: Wire | 'auto'
-  /** Where the first connection starts; read at each subscription, since `{ ago }` moves. */
+  /** Where the first connection starts. Called for each subscription: `{ ago }` is relative. */
   readonly start: (now: number) => Start
 }
 
@@ -155,7 +165,7 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   return { config: sound, hosts: urls, wire, start: startOf(sound.cursor) }
 }
 
-/** Filters that came in flight. Throws `ConfigError`. */
+/** Checks a value of `filters$`. Throws `ConfigError`. */
 export function checkNewFilters(filters: JetstreamFilters, wire: Wire | 'auto'): JetstreamFilters {
   const issues = new Issues()
   checkFilters(checkShape(newFiltersShape, filters, issues), wire, issues)
@@ -163,7 +173,7 @@ export function checkNewFilters(filters: JetstreamFilters, wire: Wire | 'auto'):
   return filters
 }
 
-/** Adds what can never apply, and what the wire cannot do where only one may be spoken. */
+/** Adds filters that can never match, and those that the one possible wire does not have. */
 function checkFilters(filters: JetstreamFilters, wire: Wire | 'auto', issues: Issues): void {
   checkEventFilters(filters, issues)
   if (wire === 'v1' && filters.kinds?.includes('sync'))
@@ -172,7 +182,7 @@ function checkFilters(filters: JetstreamFilters, wire: Wire | 'auto', issues: Is
   if (misfit !== undefined) issues.add(misfit.option, `cannot apply: ${misfit.message}`)
 }
 
-/** One endpoint that names its wire speaks for the bare hosts beside it: a list has one wire. */
+/** All hosts of a list have one wire: an endpoint that names its wire decides for bare hosts. */
 function wireOf(asked: Wire | 'auto', hosts: readonly string[], issues: Issues): Wire | 'auto' {
   const named = hosts.map(wireOfPath).filter((wire) => wire !== undefined)
   const distinct = new Set(asked === 'auto' ? named : [...named, asked])
@@ -194,7 +204,7 @@ function mistakeInCursor(cursor: CursorStart): string | undefined {
     return cursor.getTime() > Date.now() + CLOCK_SKEW_MS
       ? `lies in the future: ${cursor.toISOString()}`
       : undefined
-  // What is no position at all is said already.
+  // The shape has reported a number that is not a position.
   if (typeof cursor !== 'number' || !Number.isSafeInteger(cursor)) return undefined
   // Servers take these for sequence numbers of the future, and start at the live end in silence.
   if (cursor > 1e12 && !isTimeCursor(cursor))
@@ -211,7 +221,7 @@ function startOf(cursor: CursorStart): (now: number) => Start {
   if (cursor === 'live') return () => undefined
   if (cursor === 'oldest' || typeof cursor === 'number') return () => cursor
   if (!(cursor instanceof Date)) return (now) => Math.round((now - cursor.ago) * 1000)
-  // What lies a little ahead is now: a server would refuse it, or start elsewhere.
+  // A time a little ahead means now: a server would refuse it, or start elsewhere.
   const position = Math.min(cursor.getTime(), Date.now()) * 1000
   return () => position
 }

@@ -4,7 +4,8 @@ import {
   filterLists,
   notEmpty,
 } from '../../atproto/filters.js'
-import { finiteCount, optional, saying } from '../../options/pieces.js'
+import { finiteCount, optional } from '../../options/pieces.js'
+import { saying } from '../../options/saying.js'
 
 /**
  * What a stream is limited to. The filters are ANDed; one that is absent limits nothing. In
@@ -34,7 +35,7 @@ export interface JetstreamFilters extends EventFilters {
 const MAX_COLLECTIONS = 100
 const MAX_DIDS = 10_000
 
-/** Servers count what stands twice once. */
+/** Servers count duplicates once. */
 const atMost = (most: number) =>
   saying<readonly string[]>((list) => {
     const { size } = new Set(list)
@@ -44,7 +45,7 @@ const atMost = (most: number) =>
 const collections = filterLists.collections.check(atMost(MAX_COLLECTIONS))
 const dids = filterLists.dids.check(atMost(MAX_DIDS))
 
-/** Filters in flight, whose lists may be empty: see {@link matchesNobody}. */
+/** A value of `filters$`, whose lists may be empty: see {@link matchesNobody}. */
 export const newFiltersShape = {
   collections: optional(collections),
   dids: optional(dids),
@@ -59,7 +60,7 @@ export const filtersShape = {
   dids: optional(dids.check(notEmpty)),
 }
 
-/** A list that came in flight and is empty: nobody is to be followed for now. */
+/** Whether a list is empty, which a value of `filters$` may have: nobody is followed for now. */
 export const matchesNobody = ({ collections, dids }: JetstreamFilters): boolean =>
   collections?.length === 0 || dids?.length === 0
 

@@ -1,8 +1,8 @@
 import { checkSequence, type SequenceConfig, sequenceShape } from '../../live/by-sequence.js'
 import { hostsOf } from '../../live/config.js'
 import { checkShape } from '../../options/check-shape.js'
+import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
-import { hosts } from '../../options/pieces.js'
 import { LABELS_PATH } from './protocol.js'
 
 /** Which labelers to read, and from where. */

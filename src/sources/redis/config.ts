@@ -6,19 +6,18 @@ import type { RejectedFrame } from '../../delivery/rejects.js'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
 import { type BackoffOptions, backoff } from '../../options/backoff.js'
 import { checkShape } from '../../options/check-shape.js'
+import { log, observer } from '../../options/contracts.js'
 import { Issues } from '../../options/issues.js'
 import {
   defaultsTo,
   delay,
   finiteCount,
-  log,
   milliseconds,
   name,
-  observer,
   oneOf,
   optional,
-  renamedTo,
 } from '../../options/pieces.js'
+import { renamedTo } from '../../options/saying.js'
 import { shown } from '../../options/shown.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
 import type { RedisClient } from '../../redis-client/client.js'
@@ -41,24 +40,31 @@ export interface RedisStreamConfig {
   /** The consumer group. It is created where it is absent. */
   readonly group: string
   /**
-   * This process's name in the group: another than that of every other process, and best the same
-   * after a restart.
+   * The name of this process in the group. Each process needs its own name, best the same one after
+   * a restart.
    */
   readonly consumer: string
   /**
-   * Where a group that is created begins: `'oldest'`, all that the stream holds; `'new'`, what
-   * comes from now on; or behind the entry of an id. @default 'oldest'
+   * Where a new group starts: `'oldest'`, with all entries of the stream; `'new'`, with entries
+   * added from now on; or after the entry with this id.
+   * @default 'oldest'
    */
   readonly from?: 'oldest' | 'new' | (string & {}) | undefined
-  /** How the entries are written. @default 'json' */
+  /**
+   * The format of the entries.
+   * @default 'json'
+   */
   readonly format?: EntryFormatName | undefined
   /**
-   * Reads the streams `<stream>{0}` to `<stream>{n-1}`, as `toRedisStream` writes them, each by one
-   * process at a time. All processes of a group, and the writer, must name the same number.
+   * Reads the streams `<stream>{0}` to `<stream>{n-1}`, as `toRedisStream` writes them. Each is read
+   * by one process at a time. The writer and all processes of a group need the same number.
    * @default none: one stream, whose entries all consumers of the group share
    */
   readonly partitions?: number | undefined
-  /** How many entries one read takes at most. @default 500 */
+  /**
+   * The largest number of entries that one read returns.
+   * @default 500
+   */
   readonly batchSize?: number | undefined
   /**
    * How many entries of a stream (or of each partition) this process may have pending: read, and
@@ -66,57 +72,71 @@ export interface RedisStreamConfig {
    * @default 1000
    */
   readonly maxPending?: number | undefined
-  /** How long a read waits for something to come, in milliseconds. @default 5000 */
+  /**
+   * How long a read waits for an entry, in milliseconds.
+   * @default 5000
+   */
   readonly blockMs?: number | undefined
-  /** How often an entry is delivered before it is given up. @default 5 */
+  /**
+   * How often an entry is delivered before it goes to the dead letters.
+   * @default 5
+   */
   readonly maxDeliveries?: number | undefined
   /**
-   * How long an entry whose work failed waits for its next delivery. @default { initialDelayMs:
-   * 1000, maxDelayMs: 60_000, multiplier: 2, jitter: 'full' }
+   * The delays before an entry whose work failed is delivered again.
+   * @default { initialDelayMs: 1000, maxDelayMs: 60_000, multiplier: 2, jitter: 'full' }
    */
   readonly backoff?: BackoffOptions | undefined
   /**
-   * The stream that takes what is given up; `false`: nothing does, it is acked and reported as a
-   * gap. @default '<stream>:dead', beside each stream or partition
+   * The stream for entries that are given up. `false`: such an entry is acked and reported as a
+   * gap.
+   * @default '<stream>:dead', beside each stream or partition
    */
   readonly deadLetter?: string | false | undefined
   /**
-   * Entries that no consumer has touched for so long are taken over, in milliseconds: their process
-   * is dead. One that works on an entry for longer says so at each third of it. @default 60_000
+   * Entries that no consumer has touched for this time are taken over, in milliseconds: their
+   * process is considered dead. A process that works longer on an entry renews it at each third of
+   * this time.
+   * @default 60_000
    */
   readonly claimIdleMs?: number | undefined
   /**
-   * How long a partition stays with a process that gives no sign of life, in milliseconds.
+   * How long a process keeps a partition without renewing its lease, in milliseconds.
    * @default 15_000
    */
   readonly leaseMs?: number | undefined
   /**
-   * How long at most, after the end of the subscription or when a partition goes to another
-   * process, what is in the pipe is kept from the other consumers, in milliseconds. @default 10_000
+   * The longest time that entries in the pipe are kept from other consumers, in milliseconds: after
+   * the end of the subscription, or when a partition moves to another process.
+   * @default 10_000
    */
   readonly lingerMs?: number | undefined
   /**
-   * When to try again what Redis could not serve. @default { initialDelayMs: 250, maxDelayMs:
-   * 10_000, multiplier: 2, jitter: 'full' }
+   * The delays before a command that Redis could not serve is retried.
+   * @default { initialDelayMs: 250, maxDelayMs: 10_000, multiplier: 2, jitter: 'full' }
    */
   readonly reconnect?: BackoffOptions | undefined
   /**
-   * Is told the stream's numbers, every second and at every change of the connection's state. Make
-   * one with `streamMetrics()`. @default none
+   * Receives the stream's metrics, every second and at every change of the connection's state.
+   * Create one with `streamMetrics()`.
+   * @default none
    */
   readonly metrics$?: BehaviorSubject<StreamMetrics> | undefined
   /**
-   * Is told each entry that could not be read, its fields as JSON. It goes to the dead letters.
+   * Receives each entry that could not be read, its fields as JSON. The entry goes to the dead
+   * letters.
    * @default none
    */
   readonly rejects?: Partial<Observer<RejectedFrame>> | undefined
   /**
-   * Is told each range of entries that was trimmed before it was read, or given up. @default none
+   * Receives each range of entries that was trimmed before it was read, or given up.
+   * @default none
    */
   readonly gaps?: Partial<Observer<Gap>> | undefined
   /**
-   * Receives one line for what an operator must know, such as entries that were trimmed unread;
-   * never one for each entry. `false`: nothing is written. @default console
+   * Receives one line for each thing that an operator must know, such as entries that were trimmed
+   * unread. It is never one line for each entry. `false`: nothing is written.
+   * @default console
    */
   readonly log?: false | Logger | undefined
 }
@@ -178,7 +198,7 @@ export function streamOptions(config: RedisStreamConfig): StreamOptions {
     partitions,
     format: formatOf(options.format),
     deadLetter: (key) => (deadLetter === false ? undefined : (deadLetter ?? `${key}:dead`)),
-    // Redis takes whole milliseconds, and not 0 for "at once".
+    // Redis takes whole milliseconds; a `BLOCK 0` would wait without an end.
     blockMs: Math.ceil(blockMs),
     claimIdleMs: Math.ceil(options.claimIdleMs),
     leaseMs: Math.ceil(leaseMs),

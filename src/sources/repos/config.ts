@@ -6,12 +6,12 @@ import { type Log, logOf } from '../../internal/log.js'
 import { type CheckpointConfig, checkpointOptions, HOSTS, hostsOf } from '../../live/config.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from '../../live/each-host.js'
 import { checkShape } from '../../options/check-shape.js'
+import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
 import {
   count,
   countUpTo,
   defaultsTo,
-  hosts,
   milliseconds,
   name,
   oneOf,
@@ -21,7 +21,7 @@ import type { WithDefaults } from '../../options/with-defaults.js'
 import type { RequestOptions } from './fetch-page.js'
 import type { ListingPosition } from './position.js'
 
-/** Which hosts to list, from where, and how: every option has a default. */
+/** Which hosts to list, from which page, and how. All options are optional. */
 export interface ListReposConfig
   extends Pick<
     EachHostConfig,
@@ -29,30 +29,41 @@ export interface ListReposConfig
   > {
   /**
    * A host name (`https`, or `http` on a loopback address) or an `http` or `https` URL; a relay
-   * lists the network, a PDS its own accounts. Of several, each is listed by itself, side by side.
+   * lists the network, a PDS its own accounts. Several hosts are listed side by side.
    * @default 'relay1.us-east.bsky.network'
    */
   readonly host?: string | readonly string[] | undefined
-  /** How many repos to ask for at once: 1 to 1000, the most that servers take. @default 1000 */
+  /**
+   * How many repos to request at once, from 1 to 1000, the limit of the servers.
+   * @default 1000
+   */
   readonly limit?: number | undefined
   /**
-   * The page to start with, when no checkpoint says it: a cursor that the same host gave.
+   * The page to start with when there is no stored checkpoint: a cursor from the same host.
    * @default the first page
    */
   readonly cursor?: string | undefined
   /**
-   * Where it is kept how far the listing is done: a `CursorStore`, or `{ store, everyMs = 1000 }`.
-   * A stored position wins over `cursor`. @default none
+   * Where the progress of the listing is saved: a `CursorStore`, or `{ store, everyMs = 1000 }`. A
+   * stored position takes precedence over `cursor`.
+   * @default none
    */
   readonly checkpoint?: CheckpointConfig<ListingPosition> | undefined
   /**
    * What to do when the checkpoint says that the listing was completed: complete without a request,
-   * or list all anew. @default 'complete'
+   * or start again from the first page.
+   * @default 'complete'
    */
   readonly onCompleted?: 'complete' | 'restart' | undefined
-  /** How long a request may take, with its whole answer, in milliseconds. @default 30_000 */
+  /**
+   * How long a request and its whole response may take, in milliseconds.
+   * @default 30_000
+   */
   readonly timeoutMs?: number | undefined
-  /** The largest page to take, in bytes. @default 5_242_880 */
+  /**
+   * The largest page to take, in bytes.
+   * @default 5_242_880
+   */
   readonly maxPageBytes?: number | undefined
 }
 
@@ -77,7 +88,7 @@ const shape = {
 
 type FilledConfig = WithDefaults<ListReposConfig, typeof shape>
 
-/** What one listing knows of its config. */
+/** The options of one host's listing. */
 export interface ListingOptions
   extends Pick<
     FilledConfig,
@@ -101,7 +112,7 @@ export function checkListReposConfig(config: ListReposConfig): readonly ListingO
   if (urls.length > 1 && sound.cursor !== undefined)
     issues.add('cursor', 'means something to one host alone, and there are several')
   issues.throwIfAny('listRepos$')
-  // A host is read as that of a stream; what is spoken to it here is HTTP.
+  // Hosts are read like those of a stream, and asked over HTTP.
   return urls.map((url) => optionsOf(sound, url.replace(/^ws/, 'http')))
 }
 
@@ -123,7 +134,7 @@ const optionsOf = (config: FilledConfig, host: string): ListingOptions => ({
   log: logOf(config.log),
 })
 
-/** A browser says itself what it is, and would ask the server first whether we may. */
+/** A browser sets `User-Agent` itself; a header of ours would cost a preflight request. */
 const headersOf = ({ headers, userAgent }: FilledConfig): Readonly<Record<string, string>> => ({
   ...(IN_BROWSER ? {} : { 'user-agent': userAgent }),
   ...headers,

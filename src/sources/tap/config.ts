@@ -1,17 +1,22 @@
 import * as z from 'zod/mini'
 import { type LiveConfig, liveShape } from '../../live/config.js'
 import { checkShape } from '../../options/check-shape.js'
+import { host } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
-import { count, defaultsTo, delay, host, oneOf, optional } from '../../options/pieces.js'
+import { count, defaultsTo, delay, oneOf, optional } from '../../options/pieces.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
 
 /** How to reach a Tap server, for the stream and for {@link tapAdmin}. */
 export interface TapServer {
-  /** A host name, with a port, or a URL. @default 'localhost:2480' */
+  /**
+   * A host name, with a port, or a URL.
+   * @default 'localhost:2480'
+   */
   readonly host?: string | undefined
   /**
-   * The server's `TAP_ADMIN_PASSWORD`: sent as a header, and never part of a URL, a log or an
-   * error. Node only. @default none
+   * The server's `TAP_ADMIN_PASSWORD`. It is sent as a header, and is never part of a URL, a log or
+   * an error. Node only.
+   * @default none
    */
   readonly adminPassword?: string | undefined
 }
@@ -19,26 +24,30 @@ export interface TapServer {
 /** Which Tap server to read, and when an event is acked. */
 export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
   /**
-   * How long full queues may stop the reading before the connection is closed, in milliseconds. A
-   * Tap waits for a reader without a limit, and an event must be acked on the connection that
-   * brought it: one that closes has all that is in hand sent again. @default 600_000
+   * How long full queues may pause reading before the connection is closed, in milliseconds. A Tap
+   * waits for a reader without a limit. An event must be acked on the connection that delivered it:
+   * after a close, the server sends all unacked events again.
+   * @default 600_000
    */
   readonly pauseCloseMs?: number | undefined
   /**
-   * The largest message to take, in bytes. One that is larger is a reject: see `onReject`. A record
-   * has at most 2 MiB, and a Tap writes six bytes for each of some characters. @default 16_777_216
+   * The largest message to take, in bytes. A larger one is a reject: see `onReject`. A record has at
+   * most 2 MiB, and a Tap escapes some characters with six bytes each.
+   * @default 16_777_216
    */
   readonly maxFrameBytes?: number | undefined
   /**
-   * When an event is acked. `'done'`: when its delivery is finished; one that fails is not acked,
-   * and the server sends it again. `'receipt'`: as it comes in; what is in memory is lost with the
-   * process. `'none'`: never, for a server with `TAP_DISABLE_ACKS`. @default 'done'
+   * When an event is acked. `'done'`: when its delivery is finished; the server sends an event that
+   * failed again. `'receipt'`: as it arrives; events in memory are lost with the process. `'none'`:
+   * never, for a server with `TAP_DISABLE_ACKS`.
+   * @default 'done'
    */
   readonly ack?: 'done' | 'receipt' | 'none' | undefined
   /**
-   * What to do with a message that cannot be read, besides telling `rejects`. `'leave'`: the server
-   * sends it again, and a live one holds up its repository until then. `'ack'`: it is taken care
-   * of, when its id can be read. @default 'leave'
+   * What to do with a message that cannot be read, besides the report to `rejects`. `'leave'`: the
+   * server sends it again, and a live one blocks its repository until then. `'ack'`: it is acked, if
+   * its id can be read.
+   * @default 'leave'
    */
   readonly onReject?: 'ack' | 'leave' | undefined
 }
