@@ -37,8 +37,8 @@ export interface LiveConfig {
   readonly connectTimeoutMs?: number | undefined
   /**
    * The connection counts as dead after this time without data or a pong, in milliseconds, even
-   * when TCP reports nothing. Node sends a ping at each third of it, so a filter that matches little
-   * is not silence. A browser cannot ping.
+   * when TCP reports nothing. Node sends a ping at each third of it, so a filter that matches
+   * little is not silence. A browser cannot ping.
    * @default 45_000, and 120_000 in a browser
    */
   readonly idleTimeoutMs?: number | undefined

@@ -56,8 +56,8 @@ export interface RedisStreamConfig {
    */
   readonly format?: EntryFormatName | undefined
   /**
-   * Reads the streams `<stream>{0}` to `<stream>{n-1}`, as `toRedisStream` writes them. Each is read
-   * by one process at a time. The writer and all processes of a group need the same number.
+   * Reads the streams `<stream>{0}` to `<stream>{n-1}`, as `toRedisStream` writes them. Each is
+   * read by one process at a time. The writer and all processes of a group need the same number.
    * @default none: one stream, whose entries all consumers of the group share
    */
   readonly partitions?: number | undefined

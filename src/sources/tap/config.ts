@@ -31,8 +31,8 @@ export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
    */
   readonly pauseCloseMs?: number | undefined
   /**
-   * The largest message to take, in bytes. A larger one is a reject: see `onReject`. A record has at
-   * most 2 MiB, and a Tap escapes some characters with six bytes each.
+   * The largest message to take, in bytes. A larger one is a reject: see `onReject`. A record has
+   * at most 2 MiB, and a Tap escapes some characters with six bytes each.
    * @default 16_777_216
    */
   readonly maxFrameBytes?: number | undefined
@@ -45,8 +45,8 @@ export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
   readonly ack?: 'done' | 'receipt' | 'none' | undefined
   /**
    * What to do with a message that cannot be read, besides the report to `rejects`. `'leave'`: the
-   * server sends it again, and a live one blocks its repository until then. `'ack'`: it is acked, if
-   * its id can be read.
+   * server sends it again, and a live one blocks its repository until then. `'ack'`: it is acked,
+   * if its id can be read.
    * @default 'leave'
    */
   readonly onReject?: 'ack' | 'leave' | undefined
