@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import wabt from 'wabt'
 
-const folder = new URL('../src/sources/jetstream/', import.meta.url)
+const folder = new URL('../src/sources/jetstream/lazy/', import.meta.url)
 const { parseWat } = await wabt()
 const { buffer } = parseWat(
   'scanner.wat',
@@ -10,5 +10,6 @@ const { buffer } = parseWat(
 ).toBinary({})
 writeFileSync(
   new URL('scanner-wasm.ts', folder),
-  `/** scanner.wat, compiled (\`npm run scanner:build\`), in base64. */\nexport const SCANNER_WASM =\n  '${Buffer.from(buffer).toString('base64')}'\n`,
+  '/** scanner.wat, compiled (`npm run scanner:build`), in base64. */\n' +
+    `export const SCANNER_WASM =\n  '${Buffer.from(buffer).toString('base64')}'\n`,
 )

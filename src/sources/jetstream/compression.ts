@@ -9,10 +9,10 @@ import {
   v2DictionaryUrl,
 } from '../../zstd/dictionary/dictionary.js'
 
-/** `true`: as the server has it. `'auto'`: so, and plain where that cannot be had. */
+/** `true`: compressed. `'auto'`: compressed if possible, else plain. */
 export type Compress = boolean | 'auto'
 
-/** How the frames of one connection come. */
+/** How the frames of one connection are compressed. */
 export interface Compression {
   readonly decoder?: DictionaryDecoder
   readonly status: CompressionStatus
@@ -22,8 +22,8 @@ export const PLAIN: Compression = { status: { name: 'none' } }
 
 /** Finds the dictionary and the decoder for a host, before each dial. */
 export class Compressions {
-  // Hosts whose server refused its own dictionary: once is a reason to fetch it again, twice to go
-  // without.
+  // Hosts whose server refused its own dictionary. After one refusal it is fetched again, after two
+  // the connection is plain.
   readonly #refusals = new Map<string, { count: number; last: StreamError }>()
   readonly #decoders = new Map<string, Promise<DictionaryDecoder>>()
 
@@ -33,7 +33,7 @@ export class Compressions {
   ) {}
 
   v1(host: string): Compression | Promise<Compression> {
-    // A browser always offers deflate, and a server takes one of the two.
+    // A browser always offers deflate, and a server accepts only one of the two.
     if (IN_BROWSER && this.compress !== false)
       return plainSince(new DictionaryError('a browser cannot ask for zstd on wire v1'))
     const { urls, id, sha256 } = V1_DICTIONARY
@@ -48,13 +48,13 @@ export class Compressions {
     return this.#of(host, () => loadDictionary(this.source ?? v2DictionaryUrl(host)))
   }
 
-  /** The server does not know the dictionary: it may have changed. */
+  /** The server refused the dictionary: it may have changed. */
   refused(host: string, error: StreamError): void {
     this.#decoders.delete(host)
     this.#refusals.set(host, { count: (this.#refusals.get(host)?.count ?? 0) + 1, last: error })
   }
 
-  /** A connection opened: the dictionary is the server's. */
+  /** A connection opened: the server knows the dictionary. */
   accepted(host: string): void {
     if (this.#decoders.has(host)) this.#refusals.delete(host)
   }

@@ -9,10 +9,10 @@ import { keepText } from './lazy/raw-text.js'
 /** The last step of reading an event that was parsed whole. */
 export type Finish = (event: JetstreamEvent, text: string) => JetstreamEvent
 
-/** Reads what it knows by hand; `undefined` for everything else. */
+/** Reads the messages that it knows without parsing them; returns `undefined` for all others. */
 export type LazyReader = (message: TextBytes) => JetstreamEvent | undefined
 
-/** How the wires read a message: parsed whole, or its record left as text. */
+/** How a message is read: parsed whole, or with its record left as text. */
 export interface Decoding {
   of(
     lazy: () => LazyReader,
@@ -27,15 +27,15 @@ export const eager = (checker: RecordChecker): Decoding => ({
   }),
 })
 
-/** Whatever the reader does not know is parsed whole: the same events, and the same rejects. */
+/** Messages that the reader does not know are parsed whole: same events, same rejects. */
 export function lazy(checker: RecordChecker): Decoding {
-  // A schema's output takes the record's place: the text is then no longer that of the event.
+  // A schema's output replaces the record: the text is then no longer that of the event.
   const finish: Finish = (event, text) =>
     checker.checks(event) ? withCheckedRecord(event, checker) : keepText(event, text)
   return {
     of(reader, parse, inflate) {
       const read = reader()
-      const byHand = (message: TextBytes): JetstreamEvent | undefined => {
+      const readLazily = (message: TextBytes): JetstreamEvent | undefined => {
         const event = read(message)
         return event === undefined || checker.checks(event) ? undefined : event
       }
@@ -44,13 +44,13 @@ export function lazy(checker: RecordChecker): Decoding {
           if (typeof frame === 'string' || inflate === undefined || IN_BROWSER)
             return parse(frame, finish)
           const message = viewAsText(inflate(frame))
-          const event = byHand(message)
+          const event = readLazily(message)
           if (event !== undefined) return event
           const text = message.toFrame()
-          // What is no text is inflated again, for its error.
+          // A frame that is no text is decompressed again, for its error.
           return parse(typeof text === 'string' ? text : frame, finish)
         },
-        decodeBytes: (message) => byHand(message) ?? parse(message.toFrame(), finish),
+        decodeBytes: (message) => readLazily(message) ?? parse(message.toFrame(), finish),
       }
     },
   }

@@ -1,6 +1,6 @@
 import type { JetstreamEvent } from '../../events.js'
 
-/** Equal for two copies of one event, on any host and wire. */
+/** Returns the same text for two copies of one event, from any host and wire. */
 export function identityOf(event: JetstreamEvent): string {
   if (event.kind !== 'commit') {
     const body = (event as unknown as Record<string, { seq?: number; time?: string } | undefined>)[

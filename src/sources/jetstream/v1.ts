@@ -12,7 +12,7 @@ import { lazyV1 } from './lazy/v1.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
 
-/** What a wire is made of, besides its host and filters. */
+/** What a protocol is made of, besides its host and filters. */
 export interface WireOptions {
   readonly maxFrameBytes: number
   readonly decoding: Decoding
@@ -24,7 +24,7 @@ export const V1_PATH = '/subscribe'
 // An identity or an account is a member of the event.
 const LAYOUT: Layout = { wrapper: 'commit', replaced: 'record' }
 
-// Proxies refuse longer request lines; above it the filter goes in a message.
+// Proxies refuse longer request lines. Above this the filter is sent in a message.
 const MAX_QUERY_LENGTH = 4000
 
 /** Wire v1: `/subscribe`, one JSON event a text frame. */
@@ -41,9 +41,9 @@ export function v1(
     ...dids.map((did) => ['wantedDids', did]),
   ])
   const sendsHello = query.toString().length > MAX_QUERY_LENGTH
-  // What a server queued under another filter still comes: before a hello, and after an update.
+  // Before a hello, and after an update, events that were queued under other filters still arrive.
   const wants = matcher(filters)
-  // One whole update: what it leaves out is cleared on the server.
+  // Each update is complete: the server clears all filters that it leaves out.
   const update = (size: number | undefined): string =>
     JSON.stringify({
       type: 'options_update',
@@ -93,7 +93,7 @@ export function v1(
   }
 }
 
-// What the server writes before anything that could be broken in an event.
+// The beginning of an event, before any part that could be broken.
 const HEAD = /^\{"did":"[^"\\]*","time_us":(\d{16}),(?:"cursor":(\d{1,15}),)?/
 
 function positionInV1(text: string): FrameError['place'] {

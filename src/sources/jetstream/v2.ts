@@ -18,12 +18,11 @@ export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
 
 const LAYOUT: Layout = { wrapper: 'payload', replaced: 'record' }
 
-// 10,000 parameters in a URL, of which `cursor`, `maxMessageSizeBytes` and `zstdDictionary` come
-// beside the filters.
+// A URL may have 10,000 parameters; `cursor`, `maxMessageSizeBytes` and `zstdDictionary` are not
+// filters.
 const MAX_FILTERS = 9997
 
-// A timestamp before the retention is clamped, where a sequence number is refused: with cursor=0
-// too.
+// A time before the retention is moved to its beginning; a sequence number there is refused, 0 too.
 const LONG_AGO = 1e15
 
 /**
@@ -46,7 +45,7 @@ export function v2(
     subprotocol: 'xrpc.v1.json',
     wire: 'v2',
     takesTimes: true,
-    // A number is refused, and a time is moved with an `#info`.
+    // It refuses a sequence number, and reports a time that it moved in an `#info`.
     tellsFloor: true,
     floorOf,
     oldest: LONG_AGO,
@@ -137,8 +136,8 @@ function readMessage(message: unknown): JetstreamEvent | Control {
 const COMMIT = 'network.bsky.jetstream.subscribeEvents#commit'
 
 /**
- * The event as the v1 wire writes it. What servers add later passes: kinds, and members of all
- * kinds. A message without a place is a notice.
+ * Returns the event in the form of wire v1. Kinds and members that servers add later pass as they
+ * are. A message without a position is a notice.
  */
 function readPayload(payload: Json): JetstreamEvent | Control {
   const { $type, seq } = payload
@@ -161,10 +160,10 @@ function readCommit(payload: Json): JetstreamEvent {
 // needs.
 const COMMIT_MEMBERS = 8
 
-/** What a payload says of its commit: all but the envelope. */
+/** The commit in a payload: all members but those of the envelope. */
 function commitOf(payload: Json): Json {
   const { rev, operation, collection, rkey, record, cid } = payload
-  // Nearly all there is: no rest, no spread, each of which costs as much as the parsing.
+  // The members of nearly all commits. A rest or a spread would cost as much as the parsing.
   const commit: { record?: unknown; cid?: unknown; [name: string]: unknown } = {
     rev,
     operation,
@@ -195,12 +194,12 @@ function readOther(payload: Json): JetstreamEvent | Control {
     return new Control(String(payload.name ?? kind), String(payload.message ?? ''))
   if (kind === 'commit') return readCommit(payload)
   const envelope = { did, time_us: timeUs(time), cursor: seq, kind }
-  // A member of such a name is nobody's position.
+  // Members with the names of the envelope do not replace it.
   return readEvent({ ...envelope, ...members, ...envelope })
 }
 
-// At the very end, after whatever others could write into an event: an identity's body has a `seq`
-// and a `time` too.
+// At the very end, after all that strangers can write into an event: the body of an identity has a
+// `seq` and a `time` too.
 const PLACE = /"seq":(\d{1,15}),"time":"([^"]+)"(?:,"witnessedAt":"[^"]*")?\}\}\s*$/
 
 function positionInV2(text: string): FrameError['place'] {

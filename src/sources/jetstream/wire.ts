@@ -9,14 +9,14 @@ import { misfitOfV2, V2_PATH, v2 } from './v2.js'
 
 export type Wire = 'v1' | 'v2'
 
-// Such a server takes the request, and not the subprotocol: it would be dialled for ever.
+// Such a server accepts the request but not the subprotocol: it would be dialled for ever.
 const READERS = [
   ['/com.atproto.sync.subscribeRepos', 'firehose$'],
   ['/com.atproto.label.subscribeLabels', 'labels$'],
 ] as const
 
 /**
- * The wire that a URL's path names; `undefined` for a bare host. Throws for a path that is no
+ * Returns the wire that a URL's path names; `undefined` for a bare host. Throws if the path is no
  * endpoint.
  */
 export function wireOfPath(host: string): Wire | undefined {
@@ -28,13 +28,14 @@ export function wireOfPath(host: string): Wire | undefined {
     throw new Error(`is the endpoint of another stream: ${pathname}; read it with \`${reader}\``)
   if (pathname.includes('/xrpc/')) return 'v2'
   throw new Error(
-    `has a path that is no endpoint: ${pathname}; write the host alone, or a URL that ends in ${V1_PATH} or ${V2_PATH}`,
+    `has a path that is no endpoint: ${pathname}; write the host alone, ` +
+      `or a URL that ends in ${V1_PATH} or ${V2_PATH}`,
   )
 }
 
 /**
- * Speaks to hosts on the wire that was asked for, or on v2 until a handshake shows that a host has
- * only v1: that is remembered.
+ * Chooses the wire for each host: the one that was asked for, or v2 until a handshake shows that
+ * the host has only v1. That is remembered.
  */
 export class WireNegotiation {
   readonly #known = new Map<string, Wire>()
@@ -46,9 +47,7 @@ export class WireNegotiation {
     private readonly options: Omit<WireOptions, 'compression'>,
   ) {}
 
-  /**
-   * How to speak to `host`; a promise where the dictionary of its compression is still to be had.
-   */
+  /** Returns the protocol for `host`; a promise if a dictionary has to be loaded first. */
   protocol(
     host: string,
     filters: JetstreamFilters,
@@ -74,8 +73,8 @@ export class WireNegotiation {
   }
 
   /**
-   * A server that hands out no dictionary may be one without v2: its handshake tells. Where it has
-   * v2, the dictionary is what is missing.
+   * A server without a dictionary may be one without v2: its handshake shows that. If it has v2,
+   * the missing dictionary is the error.
    */
   #probe(
     host: string,
@@ -126,7 +125,7 @@ export class WireNegotiation {
     }
   }
 
-  /** An open connection proves the wire and the dictionary. Says nothing to the server. */
+  /** An open connection proves the wire and the dictionary. Returns no message to send. */
   #proven(host: string, wire: Wire): undefined {
     if (this.#opened.has(wire === 'v1' ? 'v2' : 'v1')) throw mixed(host, wire === 'v2')
     this.#opened.add(wire)
@@ -140,8 +139,8 @@ export class WireNegotiation {
   }
 
   /**
-   * A browser does not say why a handshake failed: the next dial tries the other wire, unless a
-   * connection was ever open on this one alone. The first failure is taken for that of a probe.
+   * A browser does not say why a handshake failed: the next dial tries the other wire, unless only
+   * this one ever had an open connection. The first failure counts as that of a probe.
    */
   #tryOther(host: string, wire: Wire): ProbeEnded | undefined {
     if (this.asked !== 'auto' || wireOfPath(host) !== undefined) return undefined
@@ -164,11 +163,12 @@ export class WireNegotiation {
 function mixed(host: string, hasV2: boolean): WireError {
   const [has, does] = hasV2 ? ['has', 'does not speak'] : ['has no', 'speaks']
   return new WireError(
-    `${host} ${has} wire v2, which another of the hosts ${does}; list servers of one kind, or set \`wire: 'v1'\``,
+    `${host} ${has} wire v2, which another of the hosts ${does}; ` +
+      "list servers of one kind, or set `wire: 'v1'`",
   )
 }
 
-/** Node's sockets name a cause. */
+/** Whether the error is a browser's, which names no cause. */
 const isOpaque = (error: StreamError): boolean =>
   error instanceof ConnectError && error.cause === undefined
 

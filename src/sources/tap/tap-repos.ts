@@ -26,17 +26,17 @@ const shape = {
 }
 
 /**
- * Watches how repositories fare in a Tap, whose channel tells nothing of one that fails: polls
- * `/info/:did`, eight at once, and emits each change of `state`. The first look at each is a
- * change.
+ * Watches the state of repositories in a Tap, whose channel does not report one that fails. Polls
+ * `/info/:did`, eight at once, and emits each change of `state`. The first answer for each
+ * repository is a change.
  *
  * **Cold**: each subscription polls by itself, at once and then every `everyMs`.
- * **Order**: as the answers arrive; of one repository in order.
- * **Loss**: states between two looks are not seen.
+ * **Order**: as the answers arrive; in order for each repository.
+ * **Loss**: states between two polls are not seen.
  * **Completion**: never by itself.
- * **Errors**: {@link ConfigError} is thrown at the call. A look that fails (404 apart, which is
- * `'untracked'`) is the state `'unknown'` of that repository, with its typed `error`. The stream
- * errors with `RefusedError` where the password is refused (401, 403).
+ * **Errors**: {@link ConfigError} is thrown at the call. A request that fails is the state
+ * `'unknown'` of that repository, with its typed `error`; a 404 is `'untracked'`. The stream errors
+ * with `RefusedError` if the password is refused (401, 403).
  * **Unsubscription**: aborts the requests under way.
  *
  * ```
@@ -48,9 +48,12 @@ const shape = {
  *
  * @example
  * ```ts
- * tapRepos$({ host: 'localhost:2480', adminPassword, dids: ['did:plc:ewvi7nxzyoun6zhxrhs64oiz'], everyMs: 60_000 })
+ * const dids = ['did:plc:ewvi7nxzyoun6zhxrhs64oiz']
+ * tapRepos$({ host: 'localhost:2480', adminPassword, dids, everyMs: 60_000 })
  *   .pipe(filter(({ state }) => state === 'error' || state === 'unknown'))
- *   .subscribe(({ did, previous, info, error }) => console.log(did, previous, info?.error ?? error?.message))
+ *   .subscribe(({ did, previous, info, error }) =>
+ *     console.log(did, previous, info?.error ?? error?.message),
+ *   )
  * ```
  */
 export function tapRepos$(config: TapReposConfig): Observable<TapRepoChange> {

@@ -18,7 +18,7 @@ const RECORD_SLOT = 7
 const CID_SLOT = 8
 const WITNESSED_AT_SLOT = 9
 
-/** What the shape of a commit is made of. */
+/** The values in the shape of a commit. */
 export const DID = string(DID_SLOT)
 export const TIME_US = number(TIME_SLOT)
 export const TIME = string(TIME_SLOT)
@@ -32,13 +32,13 @@ export const CID = string(CID_SLOT)
 export const WITNESSED_AT = string(WITNESSED_AT_SLOT)
 
 /**
- * Reads commits as their servers write them, member for member, and leaves their records as text.
- * `undefined` for everything else, which has to be parsed then.
+ * Reads commits that are written exactly as servers write them, and leaves their records as text.
+ * Returns `undefined` for everything else, which is then parsed.
  */
 export function lazyCommits(shapes: readonly Shape[]): LazyReader {
   let reader: CommitReader | undefined
   return (message) => {
-    // Not before the first message: a browser never has one in bytes.
+    // Made for the first message: a browser never has one in bytes.
     const scanner = sharedScanner()
     if (scanner === undefined) return undefined
     reader ??= new CommitReader(scanner, shapes)
@@ -57,8 +57,8 @@ interface Prepared {
 
 class CommitReader {
   readonly #names = internAscii()
-  // The shape of the last record comes first: another one may differ only behind the record, which
-  // is then scanned twice.
+  // The shape that matched last is tried first: another may differ only after the record, which
+  // would be scanned twice.
   readonly #shapes: Prepared[]
 
   constructor(
@@ -124,7 +124,7 @@ class CommitReader {
       commit.cid = scanner.string(CID_SLOT, strings)
     }
     const did = scanner.string(DID_SLOT, strings)
-    // Member for member in the order of wire v1.
+    // The members are in the order of wire v1.
     const event =
       cursor === undefined
         ? { did, time_us, kind: 'commit', commit }

@@ -2,7 +2,7 @@ import { MAX_UNCOUNTED_CHARACTERS } from '../../../internal/content-bounds.js'
 import type { SliceableBytes, TextBytes } from '../../../socket/text-bytes.js'
 import { SCANNER_WASM } from './scanner-wasm.js'
 
-// What scanner.wat says of its memory.
+// The layout of the memory, as scanner.wat has it.
 const SLOTS = 127
 const STRINGS_END = 1016 / 4
 const STRINGS_AT = 1024
@@ -14,43 +14,41 @@ const BLOCK_BYTES = 16
 
 const LITERAL = 1
 
-/**
- * A place of a shape where any value of its kind may stand, and the slot that tells where it stood.
- */
+/** A part of a shape that matches any value of its kind, and the slot for the value's position. */
 export interface Value {
   readonly kind: 2 | 3 | 4
   readonly slot: number
 }
 
 /**
- * Printable ASCII without an escape: what is between the quotes, which belong to the literals
- * around it.
+ * Printable ASCII without an escape, between two quotes. The quotes belong to the literals around
+ * it.
  */
 export const string = (slot: number): Value => ({ kind: 2, slot })
 /** A whole number above 0, of up to 16 digits. */
 export const number = (slot: number): Value => ({ kind: 3, slot })
 /**
- * A balanced object within the bounds on content, not looked into: its depth is counted, and a text
- * that fits into the memory cannot hold too many members.
+ * An object whose brackets are balanced, within the bounds on content. Its depth is counted; a text
+ * that fits into the memory cannot have too many members.
  */
 export const object = (slot: number): Value => ({ kind: 4, slot })
 
-/** JSON as its writer writes it, member for member: literals, with values between them. */
+/** JSON exactly as a server writes it: literals, with values between them. */
 export type Shape = readonly (string | Value)[]
 
 type Scan = (shape: number, from: number, to: number) => 0 | 1 | 2
 const NOTHING = new Uint8Array() as SliceableBytes
 
 /**
- * Tells whether a message has a {@link Shape}, and where its values stand. In WebAssembly, since
- * JavaScript looks at a byte where this looks at sixteen: to find the end of a record is most of
- * what reading an event lazily costs.
+ * Finds out whether a message has a {@link Shape}, and where its values are. In WebAssembly, which
+ * compares sixteen bytes at once: most of the cost of reading an event lazily is to find the end of
+ * its record.
  */
 export class Scanner {
   /** Whether the message that matched is ASCII. Else it is other UTF-8. */
   isAscii = true
   #chunk: SliceableBytes = NOTHING
-  // From a place in the chunk to the one in the memory.
+  // The position in the memory, less the one in the chunk.
   #offset = 0
   #shapesEnd = SHAPES_AT
   readonly #shapes = new Map<Shape, number>()
@@ -70,7 +68,7 @@ export class Scanner {
     this.#numbers = new Float64Array(memory.buffer, 0, SLOTS)
   }
 
-  /** The handle of a shape, for {@link matches}. A shape is for ever: make few, and each once. */
+  /** Returns the handle of a shape, for {@link matches}. Shapes are never freed: make few. */
   prepare(shape: Shape): number {
     const known = this.#shapes.get(shape)
     if (known !== undefined) return known
@@ -89,17 +87,17 @@ export class Scanner {
     return result !== 0
   }
 
-  /** Where an object begins in the chunk. */
+  /** The start of an object in the chunk. */
   from(slot: number): number {
     return (this.#words[2 * slot] as number) - this.#offset
   }
 
-  /** Where an object ends in the chunk. */
+  /** The end of an object in the chunk. */
   to(slot: number): number {
     return (this.#words[2 * slot + 1] as number) - this.#offset
   }
 
-  /** All strings that were found in the chunk, one behind the other. */
+  /** All strings that were found in the chunk, one after the other. */
   strings(chunk: SliceableBytes): string {
     return chunk.latin1Slice.call(this.memory, STRINGS_AT, this.#words[STRINGS_END] as number)
   }
@@ -109,12 +107,12 @@ export class Scanner {
     return strings.slice(this.stringFrom(slot) - STRINGS_AT, this.stringTo(slot) - STRINGS_AT)
   }
 
-  /** Where the string of a slot begins in {@link memory}. */
+  /** The start of a slot's string in {@link memory}. */
   stringFrom(slot: number): number {
     return this.#words[2 * slot] as number
   }
 
-  /** Where the string of a slot ends in {@link memory}. */
+  /** The end of a slot's string in {@link memory}. */
   stringTo(slot: number): number {
     return this.#words[2 * slot + 1] as number
   }
@@ -123,7 +121,7 @@ export class Scanner {
     return this.#numbers[slot] as number
   }
 
-  /** The messages of a chunk are many, and come one after the other: it is copied once. */
+  /** A chunk has many messages, one after the other: it is copied once. */
   #load(chunk: SliceableBytes, from: number, to: number): boolean {
     this.#chunk = chunk.length <= TEXT_BYTES ? chunk : NOTHING
     if (chunk.length <= TEXT_BYTES) {
@@ -162,8 +160,8 @@ export class Scanner {
 let shared: Scanner | undefined | null
 
 /**
- * The one of this process, with 384 KiB of memory; `undefined` where there is no WebAssembly with
- * SIMD, or none is allowed.
+ * The scanner of this process, with 384 KiB of memory; `undefined` if WebAssembly with SIMD is
+ * missing or forbidden.
  */
 export function sharedScanner(): Scanner | undefined {
   if (shared === undefined) shared = compile()
@@ -178,8 +176,8 @@ function compile(): Scanner | null {
       ),
     )
   } catch {
-    // `--jitless`, a content security policy, no address space for its memory: whatever it is,
-    // JSON.parse can do it.
+    // `--jitless`, a content security policy, no address space for its memory: JSON.parse is used
+    // instead.
     return null
   }
 }

@@ -14,7 +14,7 @@ import {
 } from './commits.js'
 import type { Shape } from './scanner.js'
 
-/** Members are sorted. */
+/** Members are sorted by name. */
 const commit = (hasRecord: boolean, isWitnessed: boolean): Shape => [
   '{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#commit",',
   ...(hasRecord ? ['"cid":"', CID, '",'] : []),
@@ -25,7 +25,7 @@ const commit = (hasRecord: boolean, isWitnessed: boolean): Shape => [
   '"}}',
 ]
 
-// The newest servers say when they saw an event.
+// The newest servers add `witnessedAt`.
 const SHAPES = [commit(true, false), commit(true, true), commit(false, false), commit(false, true)]
 
 /** Reads the commits of wire v2. */
