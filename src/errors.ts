@@ -3,17 +3,11 @@
  */
 const DOCS = 'https://github.com/rxjs-atproto/rxjs-atproto/blob/main/docs/errors.md'
 
-/**
- * What every error of this library is: a stable `code`, whether trying again can help, and the
- * `cause`.
- */
+/** The base of every error of this library: a stable `code`, `retryable` and the `cause`. */
 export abstract class StreamError extends Error {
   /** Stable over releases: switch on this, not on the message. */
   abstract readonly code: string
-  /**
-   * Whether the same thing, tried again later, can succeed. A source goes on by itself after a
-   * retryable one.
-   */
+  /** Whether a later retry can succeed. A source retries by itself after a retryable error. */
   abstract readonly retryable: boolean
 
   constructor(message: string, options?: ErrorOptions) {
@@ -27,15 +21,15 @@ export abstract class StreamError extends Error {
   }
 }
 
-/** One mistake in a config: the option, what was given, and what to write instead. */
+/** One mistake in a config: the option, the value, and what to write instead. */
 export interface ConfigIssue {
   readonly option: string
   readonly message: string
 }
 
 /**
- * The program's mistake, thrown at the call, before anything is dialled. Names every wrong option,
- * one a line.
+ * A mistake in the program, thrown at the call, before any connection. Names every wrong option,
+ * one per line.
  */
 export class ConfigError extends StreamError {
   readonly code = 'CONFIG'
@@ -55,7 +49,7 @@ export class ConfigError extends StreamError {
 }
 
 /**
- * `hold()` or `held()` was called where no delivery is open: after an operator moved the value to a
+ * `hold()` or `held()` was called while no delivery is open: after an operator moved the value to a
  * later tick.
  */
 export class HoldError extends StreamError {
@@ -64,8 +58,8 @@ export class HoldError extends StreamError {
 }
 
 /**
- * A value came to an operator from another copy of this library whose deliveries it does not
- * understand. Its delivery counts as failed.
+ * An operator received a value from another copy of this library with an incompatible delivery
+ * contract. The delivery counts as failed.
  */
 export class DuplicateLibraryError extends StreamError {
   readonly code = 'DUPLICATE_LIBRARY'
@@ -73,7 +67,9 @@ export class DuplicateLibraryError extends StreamError {
 
   constructor(here: LibraryVersion, there: LibraryVersion) {
     super(
-      `an operator of rxjs-atproto ${versionOf(here)} received an event from a source of rxjs-atproto ${versionOf(there)}, and the two cannot share a delivery; install one version, with \`npm dedupe\` or an override`,
+      `an operator of rxjs-atproto ${versionOf(here)} received an event from a source of ` +
+        `rxjs-atproto ${versionOf(there)}, and the two cannot share a delivery; ` +
+        'install one version, with `npm dedupe` or an override',
     )
   }
 }
@@ -104,10 +100,10 @@ export class RequestTimeoutError extends StreamError {
   readonly retryable = true
 }
 
-/** What a server said instead of what was asked for. */
+/** The response of a server that refused a request. */
 export interface Refusal {
   readonly status: number
-  /** The first 4 KiB of the answer's body. */
+  /** The first 4 KiB of the response body. */
   readonly body: string
   /** The `error` member of an XRPC body, such as `InvalidRequest`. */
   readonly error?: string
@@ -116,8 +112,8 @@ export interface Refusal {
 }
 
 /**
- * The server answered a handshake or a request with another HTTP status. Streams retry 408, 425,
- * 429 and 5xx but 501, and end with the others.
+ * The server refused a handshake or a request with an HTTP status. Streams retry 408, 425, 429 and
+ * 5xx except 501, and end with the others.
  */
 export class RefusedError extends StreamError {
   readonly code = 'REFUSED'
@@ -147,7 +143,7 @@ export class ConnectionClosedError extends StreamError {
   readonly retryable = true
 
   constructor(
-    /** RFC 6455 section 7.4; 1006 where the peer sent no close frame. */
+    /** RFC 6455 section 7.4; 1006 if the peer sent no close frame. */
     readonly closeCode: number,
     readonly reason: string,
     options?: ErrorOptions,
@@ -157,15 +153,15 @@ export class ConnectionClosedError extends StreamError {
 }
 
 /**
- * The server ended the stream with an error frame, such as `ConsumerTooSlow`, and wants us to come
- * back.
+ * The server ended the stream with an error frame after which a reconnect is expected, such as
+ * `ConsumerTooSlow`.
  */
 export class ServerError extends StreamError {
   readonly code = 'SERVER'
   readonly retryable = true
 
   constructor(
-    /** The server's name for it. */
+    /** The server's name of the error. */
     readonly error: string,
     message: string,
   ) {
@@ -182,7 +178,7 @@ export class WireError extends StreamError {
   readonly retryable = false
 }
 
-/** No byte came for `idleTimeoutMs`, although TCP still calls the connection alive. */
+/** No byte arrived for `idleTimeoutMs`, although TCP still reports the connection as alive. */
 export class IdleTimeoutError extends StreamError {
   readonly code = 'IDLE_TIMEOUT'
   readonly retryable = true
@@ -207,23 +203,23 @@ export class FrameTooLargeError extends StreamError {
 }
 
 /**
- * `reconnect.maxAttempts` retries in a row brought no progress. The `cause` is what the last one
- * met.
+ * `reconnect.maxAttempts` retries in a row made no progress. The `cause` is the error of the last
+ * one.
  */
 export class ReconnectExhaustedError extends StreamError {
   readonly code = 'RECONNECT_EXHAUSTED'
   readonly retryable = false
 }
 
-/** The server cannot serve the position asked for, and `onCursorRefused` is `'fail'`. */
+/** The server cannot serve the requested position, and `onCursorRefused` is `'fail'`. */
 export class CursorRefusedError extends StreamError {
   readonly code = 'CURSOR_REFUSED'
   readonly retryable = false
 }
 
 /**
- * A cursor store could not be read, written or trusted. The stream never starts from live behind
- * your back.
+ * A cursor store could not be read, written or trusted. The stream never silently starts from live
+ * instead.
  */
 export class CursorStoreError extends StreamError {
   readonly code = 'CURSOR_STORE'
@@ -231,31 +227,28 @@ export class CursorStoreError extends StreamError {
 }
 
 /**
- * A page of a listing that cannot be read: no JSON, no list of repos, or larger than
- * `maxPageBytes`. Asked for again; five in a row end the stream.
+ * A page of a listing cannot be read: not JSON, no list of repos, or larger than `maxPageBytes`. It
+ * is requested again; five in a row end the stream.
  */
 export class PageError extends StreamError {
   readonly code = 'PAGE'
   readonly retryable = true
 }
 
-/** A listing that has no end: the server gave a cursor, or a page, that it gave before. */
+/** A listing does not end: the server repeated a cursor or a page. */
 export class CursorLoopError extends StreamError {
   readonly code = 'CURSOR_LOOP'
   readonly retryable = false
 }
 
-/**
- * A frame that cannot be read as an event. Never ends a stream: it travels inside a
- * {@link RejectedFrame}.
- */
+/** A frame cannot be read as an event. Never ends a stream: part of a {@link RejectedFrame}. */
 export class FrameError extends StreamError {
   readonly code = 'FRAME'
   readonly retryable = false
 
   constructor(
     message: string,
-    /** The frame's place in the stream, where it could be read all the same. */
+    /** The frame's position in the stream, if it could be read. */
     readonly place?: { readonly position: number; readonly time_us: number },
     options?: ErrorOptions,
   ) {
@@ -264,8 +257,8 @@ export class FrameError extends StreamError {
 }
 
 /**
- * The record of an event cannot be decoded. Thrown when `commit.record` is first read, where a
- * record is decoded only then; the event is good but for it.
+ * The record of an event cannot be decoded. Thrown by the first read of `commit.record` if records
+ * are decoded lazily; the rest of the event is valid.
  */
 export class RecordError extends StreamError {
   readonly code = 'RECORD'
@@ -273,7 +266,7 @@ export class RecordError extends StreamError {
 }
 
 /**
- * A zstd dictionary, or the decoder for it, could not be had or trusted. `compress: 'auto'` goes on
+ * A zstd dictionary or its decoder is not available or not trusted. `compress: 'auto'` continues
  * without compression.
  */
 export class DictionaryError extends StreamError {
@@ -287,17 +280,14 @@ export class QueueOverflowError extends StreamError {
   readonly retryable = false
 }
 
-/** An ingestor failed for good: its attempts are used up and no dead letter took the event. */
+/** An ingestor failed permanently: its attempts are used up and no dead letter took the event. */
 export class IngestError extends StreamError {
   readonly code = 'INGEST'
   readonly retryable = false
 
   constructor(
     message: string,
-    /**
-     * The event that was not handled. Its delivery counts as failed: the checkpoint stays before
-     * it.
-     */
+    /** The event. Its delivery counts as failed, so the checkpoint stays before it. */
     readonly event: unknown,
     options?: ErrorOptions,
   ) {
@@ -305,18 +295,15 @@ export class IngestError extends StreamError {
   }
 }
 
-/**
- * An ingestor did not settle within `timeoutMs`. Met by `onError` like any other failure of an
- * ingestor.
- */
+/** An ingestor did not settle within `timeoutMs`. `onError` applies as to any other failure. */
 export class IngestTimeoutError extends StreamError {
   readonly code = 'INGEST_TIMEOUT'
   readonly retryable = true
 }
 
 /**
- * Redis cannot be reached, hangs, or cannot serve for now: full, read-only, loading. What writes to
- * it waits and tries again, for ever.
+ * Redis cannot be reached, hangs, or is temporarily unable to serve: full, read-only, loading.
+ * Writers wait and retry without end.
  */
 export class RedisUnavailableError extends StreamError {
   readonly code = 'REDIS_UNAVAILABLE'
@@ -325,8 +312,8 @@ export class RedisUnavailableError extends StreamError {
   constructor(
     message: string,
     /**
-     * The first word of what Redis said, such as `OOM` or `READONLY`; `TIMEOUT` where it said
-     * nothing, `CONNECTION` where there is none.
+     * The first word of Redis' reply, such as `OOM` or `READONLY`; `TIMEOUT` without a reply,
+     * `CONNECTION` without a connection.
      */
     readonly reason: string,
     options?: ErrorOptions,
@@ -336,7 +323,7 @@ export class RedisUnavailableError extends StreamError {
 }
 
 /**
- * Redis refused a command for good: the wrong type of key, no permission, no password; or the
+ * Redis refused a command permanently: the wrong type of key, no permission, no password; or the
  * client is closed.
  */
 export class RedisRefusedError extends StreamError {
@@ -346,8 +333,8 @@ export class RedisRefusedError extends StreamError {
   constructor(
     message: string,
     /**
-     * The first word of what Redis said, such as `WRONGTYPE` or `NOPERM`; `CLOSED` for a client
-     * that is closed.
+     * The first word of Redis' reply, such as `WRONGTYPE` or `NOPERM`; `CLOSED` for a closed
+     * client.
      */
     readonly reason: string,
     options?: ErrorOptions,
@@ -357,8 +344,8 @@ export class RedisRefusedError extends StreamError {
 }
 
 /**
- * A Redis stream is written by somebody else, or by several hosts, in a way that positions as entry
- * ids cannot bear.
+ * Another writer, or several hosts, write to a Redis stream whose entry ids are positions, which
+ * allows only one.
  */
 export class RedisConflictError extends StreamError {
   readonly code = 'REDIS_CONFLICT'
@@ -396,8 +383,8 @@ brand({
 })
 
 /**
- * Makes `instanceof` hold over copies of this library, which pnpm, yarn, `jest.resetModules` and
- * dev servers make. The names are written out because a minifier renames the classes.
+ * Makes `instanceof` work across copies of this library, which pnpm, yarn, `jest.resetModules` and
+ * dev servers create. The names are written out because a minifier renames the classes.
  */
 function brand(classes: Readonly<Record<string, { readonly prototype: StreamError }>>): void {
   for (const [name, Class] of Object.entries(classes)) {
@@ -408,7 +395,7 @@ function brand(classes: Readonly<Record<string, { readonly prototype: StreamErro
   }
 }
 
-/** A program's own subclass inherits the test, and is tested as any other class. */
+/** A subclass in a program inherits this test, but is tested like any other class. */
 function instanceTest(Class: object, mark: symbol) {
   return function (this: unknown, value: unknown): boolean {
     if (this !== Class) return Function.prototype[Symbol.hasInstance].call(this, value)

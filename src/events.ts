@@ -20,11 +20,11 @@ interface Envelope {
   readonly cursor?: number
 }
 
-/** What a written record has beside it where it cannot be had. */
+/** The problem of a written record that cannot be read. */
 interface MaybeUnreadable {
   /**
-   * The record is beyond the bounds on content: 64 levels, 131,072 members. It is no member of the
-   * commit then, and reading it throws `RecordError`.
+   * The record is beyond the bounds on content: 64 levels, 131,072 members. The commit then has no
+   * `record`, and reading it throws `RecordError`.
    */
   readonly problem?: LiteralUnion<'record-unreadable'>
 }
@@ -46,7 +46,7 @@ export interface CommitCreate<C extends string = string, R = unknown>
   readonly cid: string
 }
 
-/** A record was written over. Treat as an upsert: the create may be older than the server's log. */
+/** A record was overwritten. Treat as an upsert: the create may be older than the server's log. */
 export interface CommitUpdate<C extends string = string, R = unknown>
   extends CommitBase<C>,
     MaybeUnreadable {
@@ -55,7 +55,7 @@ export interface CommitUpdate<C extends string = string, R = unknown>
   readonly cid: string
 }
 
-/** A record was deleted. The wire does not say what it held. */
+/** A record was deleted. The wire does not include its content. */
 export interface CommitDelete<C extends string = string> extends CommitBase<C> {
   readonly operation: 'delete'
   readonly record?: never
@@ -88,8 +88,8 @@ export interface IdentityEvent extends Envelope {
 }
 
 /**
- * The account's hosting status changed. `status` is absent while the account is active, and open:
- * servers add values.
+ * The account's hosting status changed. `status` is absent while the account is active. Its values
+ * are open: servers add more.
  */
 export interface AccountEvent extends Envelope {
   readonly kind: 'account'
@@ -104,7 +104,7 @@ export interface AccountEvent extends Envelope {
   }
 }
 
-/** The repository's state was set anew, outside its log. Wire v2 and the firehose only. */
+/** The repository's state was reset outside its log. Wire v2 and the firehose only. */
 export interface SyncEvent extends Envelope {
   readonly kind: 'sync'
   readonly sync: {
@@ -117,8 +117,8 @@ export interface SyncEvent extends Envelope {
 }
 
 /**
- * What Jetstream says, as the v1 wire writes it. Kinds a server adds later pass through as they
- * are, whatever the type says.
+ * An event of a Jetstream, as the v1 wire writes it. Kinds that a server adds later pass through
+ * unchanged, although the type does not list them.
  */
 export type JetstreamEvent<Records extends RecordMap = RecordMap> =
   | ([Nsid<Records>] extends [never]
@@ -129,24 +129,24 @@ export type JetstreamEvent<Records extends RecordMap = RecordMap> =
   | SyncEvent
 
 /**
- * What is wrong with an operation: its path, its record, or the block section that should hold the
- * record. Open: more may be told apart.
+ * What is wrong with an operation: its path, its record, or the block section that should contain
+ * the record. Open: later versions may add values.
  */
 export type RecordProblem = LiteralUnion<
   /**
-   * The block is not in the section. Normal where a later operation of the commit wrote the same
-   * path again.
+   * The block is not in the section. Normal if a later operation of the commit wrote the same path
+   * again.
    */
   | 'record-missing'
   /** The block's hash is not its CID. */
   | 'record-mismatch'
-  /** The section is no CAR, or ends before the record. */
+  /** The section is not a CAR, or ends before the record. */
   | 'blocks-unreadable'
-  /** The section is above the 2,000,000 bytes that the protocol allows, and was not read. */
+  /** The section exceeds the 2,000,000 bytes that the protocol allows, and was not read. */
   | 'blocks-too-large'
   /**
-   * The operation's path is not a collection, a slash and a key. `rkey` is what follows the first
-   * slash, if anything does.
+   * The operation's path is not a collection, a slash and a key. `rkey` is the text after the first
+   * slash, if any.
    */
   | 'path-malformed'
 >
@@ -163,7 +163,7 @@ interface FirehoseCommitBase<C extends string> extends CommitBase<C> {
   readonly commit: string
   /** The revision before this one; absent on a repository's first commit. */
   readonly since?: string
-  /** The CID of the record that was there before, where the server says it. */
+  /** The CID of the previous record, if the server sends it. */
   readonly prev?: string
 }
 
@@ -171,20 +171,20 @@ interface FirehoseCommitBase<C extends string> extends CommitBase<C> {
 type Written<R> =
   | {
       /**
-       * Decoded when it is first read, which throws `RecordError` where that fails. atproto JSON,
-       * as on a Jetstream.
+       * Decoded at the first read, which throws `RecordError` if it fails. atproto JSON, as on a
+       * Jetstream.
        */
       readonly record: R
       readonly cid: string
       /**
-       * The section names another commit as its root, or the path is malformed. The record is what
-       * the operation says it is.
+       * The section names another commit as its root, or the path is malformed. The record is the
+       * one that the operation names.
        */
       readonly problem?: 'root-mismatch' | 'path-malformed'
     }
   | { readonly record: undefined; readonly cid: string; readonly problem: RecordProblem }
 
-/** One operation of a commit, as {@link Commit}, with what the firehose knows besides. */
+/** One operation of a commit, as {@link Commit}, with the additional members of the firehose. */
 export type FirehoseCommit<C extends string = string, R = unknown> = FirehoseCommitBase<C> &
   (
     | ({ readonly operation: 'create' } & Written<R>)
@@ -197,7 +197,7 @@ export type FirehoseCommit<C extends string = string, R = unknown> = FirehoseCom
       }
   )
 
-/** One operation on one record, off the firehose. */
+/** One operation on one record, from the firehose. */
 export interface FirehoseCommitEvent<C extends string = string, R = unknown>
   extends FirehoseEnvelope {
   readonly kind: 'commit'
@@ -205,8 +205,8 @@ export interface FirehoseCommitEvent<C extends string = string, R = unknown>
 }
 
 /**
- * What `firehose$` emits: the events of a Jetstream, and more in each. Operations and statuses that
- * the network adds later pass through.
+ * An event of `firehose$`: that of a Jetstream, with more members. Operations and statuses that the
+ * network adds later pass through.
  */
 export type FirehoseEvent<Records extends RecordMap = RecordMap> =
   | ([Nsid<Records>] extends [never]

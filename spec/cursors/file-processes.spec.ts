@@ -149,7 +149,7 @@ describe('a disk that has no room', () => {
   const expected = async ({ next, ended }: ReturnType<typeof start>, at: string, code: string) => {
     expect(await next()).toMatch(
       new RegExp(
-        `^refused cannot write the cursor file ${at} \\(${code}\\): .*the old position is whole`,
+        `^refused cannot write the cursor file ${at} \\(${code}\\): .*the old position is intact`,
       ),
     )
     expect(await next()).toBe('loaded small')

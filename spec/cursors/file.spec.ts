@@ -112,7 +112,7 @@ describe('a file that cannot be trusted', () => {
     for (const work of [open().load('other'), open().save('other', '1')]) {
       const { message } = await failureOf(work)
       expect(message).toMatch(
-        /belongs to the stream "stream", not to "other": give each stream a file of its own.*delete the file/,
+        /belongs to the stream "stream", not to "other": give each stream its own file.*delete the file/,
       )
       expect(message).toContain(path)
     }
@@ -209,7 +209,7 @@ describe('what the disk refuses', () => {
     expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
     mkdirSync(`${path}.tmp`)
     expect((await failureOf(store.save('stream', '2'))).message).toMatch(
-      /remove the folder that stands in the way/,
+      /remove the folder that has the name of the temporary file/,
     )
     expect(await store.load('stream')).toBe('1')
   })
@@ -378,7 +378,7 @@ describe('a lock that is not ours', () => {
     expect(await store.load('stream')).toBeUndefined()
     const owner = `process ${process.pid} on ingester`
     expect(warn.mock.calls).toEqual([
-      [`the lock of the cursor file ${path} was taken over from ${owner}, which runs no more`],
+      [`the lock of the cursor file ${path} was taken over from ${owner}, which no longer runs`],
     ])
   })
 
@@ -396,7 +396,7 @@ describe('a lock that is not ours', () => {
   it.each(['', 'garbage'])('that says %j is refused, and left to a person', async (text) => {
     writeFileSync(`${path}.lock`, text)
     expect((await failureOf(open().load('stream'))).message).toMatch(
-      /an unknown process, since its lock cannot be read/,
+      /an unknown process \(its lock cannot be read\)/,
     )
     expect(readFileSync(`${path}.lock`, 'utf8')).toBe(text)
   })
@@ -406,7 +406,7 @@ describe('a lock that is not ours', () => {
     await store.save('stream', '1')
     rmSync(`${path}.lock`)
     expect((await failureOf(store.save('stream', '2'))).message).toMatch(
-      /was taken from this process and is gone/,
+      /was taken from this process and is missing/,
     )
     lock({ pid: 7, host: 'elsewhere' })
     expect((await failureOf(store.save('stream', '2'))).message).toMatch(

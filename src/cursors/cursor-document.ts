@@ -1,10 +1,10 @@
 import { CursorStoreError } from '../errors.js'
 
-/** Tells our file from any other JSON. */
+/** Distinguishes our file from other JSON. */
 const FORMAT = 'rxjs-atproto cursor'
 const VERSION = 1
 
-/** One stream's position, as a cursor file holds it. */
+/** The position of one stream, as a cursor file keeps it. */
 export interface CursorDocument {
   readonly key: string
   readonly position: string
@@ -16,8 +16,8 @@ export function formatCursorDocument({ key, position }: CursorDocument): string 
 }
 
 /**
- * Reads what {@link formatCursorDocument} wrote. `path` is for the messages: everything else is a
- * {@link CursorStoreError}.
+ * Reads the text of {@link formatCursorDocument}. Throws {@link CursorStoreError} for any other
+ * text, with `path` in its message.
  */
 export function parseCursorDocument(text: string, path: string): CursorDocument {
   if (text.trim() === '') throw new CursorStoreError(`the cursor file ${path} is empty, ${REPAIR}`)
@@ -29,7 +29,7 @@ export function parseCursorDocument(text: string, path: string): CursorDocument 
   }
   const { version, key, position } = value
   if (version !== VERSION)
-    throw new CursorStoreError(`the cursor file ${path} ${strangeVersion(version)}`)
+    throw new CursorStoreError(`the cursor file ${path} ${otherVersion(version)}`)
   if (typeof key !== 'string' || typeof position !== 'string') {
     throw new CursorStoreError(
       `the cursor file ${path} lacks its \`key\` or \`position\`, ${REPAIR}`,
@@ -38,16 +38,17 @@ export function parseCursorDocument(text: string, path: string): CursorDocument 
   return { key, position }
 }
 
-/** The refusal to give one stream the position of another. */
+/** The error for a stream that asks for the position of another one. */
 export function foreignCursor(path: string, held: string, asked: string): CursorStoreError {
   return new CursorStoreError(
     `the cursor file ${path} belongs to the stream ${shorten(held)}, not to ${shorten(asked)}: ` +
-      'give each stream a file of its own, or, where host or filter changed on purpose, delete the file to begin anew',
+      'give each stream its own file, or, if you changed host or filter on purpose, ' +
+      'delete the file to start over',
   )
 }
 
 const REPAIR =
-  'so its position is unknown: restore it from a backup, or delete it to begin without a position'
+  'so its position is unknown: restore it from a backup, or delete it to start without a position'
 
 function parseJson(text: string, path: string): unknown {
   try {
@@ -61,15 +62,20 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
-function strangeVersion(version: unknown): string {
+function otherVersion(version: unknown): string {
   const known = `this release reads version ${VERSION}`
   if (typeof version !== 'number') return `has no readable \`version\` (${known}), ${REPAIR}`
-  if (version > VERSION)
-    return `is of version ${version}, from a newer release (${known}): update the package, or delete the file to begin anew`
-  return `is of version ${version}, from an older release (${known}): let that release write its position out, or delete the file to begin anew`
+  const [release, remedy] =
+    version > VERSION
+      ? ['a newer', 'update the package']
+      : ['an older', 'let that release write its position out']
+  return (
+    `is of version ${version}, from ${release} release (${known}): ${remedy}, ` +
+    'or delete the file to start over'
+  )
 }
 
-/** Keys hold filters, and a filter may be ten thousand DIDs. */
+/** Keys contain filters, and a filter may have ten thousand DIDs. */
 function shorten(key: string): string {
   return JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}…` : key)
 }

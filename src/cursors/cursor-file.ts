@@ -9,26 +9,24 @@ import {
 import { type LockDisk, parseLockOwner, takeLock } from './lock.js'
 import { newestWins } from './newest-wins.js'
 
-/** What a cursor file needs of a disk, beside what its lock needs. */
+/** The disk operations of a cursor file, besides those of its lock. */
 export interface CursorDisk extends LockDisk {
-  /** Puts `text` in the place of the whole file, durably. What fails leaves a whole file behind. */
+  /** Replaces the whole file durably. A failure leaves the old or the new file, never a part. */
   replace(path: string, text: string): Promise<void>
   /**
-   * Removes the file if it says `text`. Synchronous, so that it serves the `exit` event. Never
-   * throws.
+   * Removes the file if its content is `text`. Synchronous, so that it works in the `exit` event.
+   * Never throws.
    */
   removeIf(path: string, text: string): void
 }
 
-/**
- * One file of this process: its lock, its key and its one writer, shared by all stores on the path.
- */
+/** One file of this process, shared by all stores on the path: its lock, its key, its writer. */
 export class CursorFile {
-  /** Whether the lock was let go: this object is over, the next use of the path makes a new one. */
-  gone = false
+  /** The lock is released: the next use of the path needs a new object. */
+  released = false
   /** The stores that use the file. */
   private readonly users = new Set<symbol>()
-  /** The stream that owns the file, from the first use on. */
+  /** The stream that owns the file, since the first use. */
   private key: string | undefined
   private opened: Promise<void> | undefined
   private readonly lockPath: string
@@ -37,17 +35,17 @@ export class CursorFile {
   constructor(
     private readonly disk: CursorDisk,
     private readonly path: string,
-    /** What our lock file says, and no other one ever does. */
+    /** The content of our lock file, unique to this object. */
     private readonly lockText: string,
     private readonly log: Log,
-    private readonly onGone: () => void,
+    private readonly onRelease: () => void,
   ) {
     this.lockPath = `${path}.lock`
   }
 
   /**
-   * Comes before anything is queued: the position of another stream must not take the place of one
-   * that waits.
+   * Must be called before a save is queued: the position of another stream must not replace a
+   * pending one.
    */
   claim(user: symbol, key: string): void {
     this.key ??= key
@@ -58,7 +56,7 @@ export class CursorFile {
   async load(key: string): Promise<string | undefined> {
     await this.open(key)
     await this.saves.idle()
-    // A folder that was unmounted since would look like a file that never was.
+    // A folder that was unmounted meanwhile would look like a missing file.
     await this.checkLock()
     return this.read(key)
   }
@@ -70,32 +68,26 @@ export class CursorFile {
   async leave(user: symbol): Promise<void> {
     await this.opened?.catch(() => {})
     await this.saves.idle()
-    if (this.users.delete(user) && this.users.size === 0) this.forget()
+    if (this.users.delete(user) && this.users.size === 0) this.release()
   }
 
-  /**
-   * Lets go of the lock, in one step: there is no moment for another store of this process in
-   * between.
-   */
-  forget(): void {
-    if (this.gone) return
-    this.gone = true
+  /** Releases the lock synchronously, so that no other store of this process runs in between. */
+  release(): void {
+    if (this.released) return
+    this.released = true
     this.disk.removeIf(this.lockPath, this.lockText)
-    this.onGone()
+    this.onRelease()
   }
 
   private open(key: string): Promise<void> {
     this.opened ??= this.lockAndRead(key).catch((error: unknown) => {
-      this.forget()
+      this.release()
       throw error
     })
     return this.opened
   }
 
-  /**
-   * Reads also where only a save is asked for, which would otherwise overwrite the position of
-   * another stream.
-   */
+  /** Reads before a first save too, which could otherwise overwrite another stream's position. */
   private async lockAndRead(key: string): Promise<void> {
     const holder = await attempt('lock', this.path, () =>
       takeLock(this.disk, this.lockPath, this.lockText, (held) => this.tookOver(held)),
@@ -104,14 +96,11 @@ export class CursorFile {
     await this.read(key)
   }
 
-  /**
-   * The process may be one that was thought to run: two machines of one `host` name on a shared
-   * disk.
-   */
+  /** A warning, since the owner may still run: two machines may share a disk and a `host` name. */
   private tookOver(held: string): void {
     const owner = describeHolder(held)
     this.log.warn(
-      `the lock of the cursor file ${this.path} was taken over from ${owner}, which runs no more`,
+      `the lock of the cursor file ${this.path} was taken over from ${owner}, which no longer runs`,
     )
   }
 
@@ -132,22 +121,23 @@ export class CursorFile {
   }
 
   /**
-   * A second look at each use: whoever deletes a lock by hand, or wrongly takes us for dead, is
-   * found out here.
+   * Checks the lock at each use: it may have been deleted by hand, or taken over by a process that
+   * wrongly considered us dead.
    */
   private async checkLock(): Promise<void> {
     const holder = await attempt('check the lock of', this.path, () =>
       this.disk.read(this.lockPath),
     )
     if (holder === this.lockText) return
-    const now = holder === undefined ? 'is gone' : `now belongs to ${describeHolder(holder)}`
+    const now = holder === undefined ? 'is missing' : `now belongs to ${describeHolder(holder)}`
     throw new CursorStoreError(
-      `the lock ${this.lockPath} was taken from this process and ${now}: restart one process, and only one`,
+      `the lock ${this.lockPath} was taken from this process and ${now}: ` +
+        'restart exactly one process',
     )
   }
 }
 
-/** Gives what the disk refuses the path, the code and a remedy. */
+/** Runs `work`; an error of the disk gets the path, the code and a remedy. */
 export async function attempt<T>(
   verb: string,
   path: string,
@@ -178,21 +168,22 @@ export function codeOf(error: unknown): string | undefined {
 
 const REMEDIES: Readonly<Record<string, string>> = {
   EACCES: 'let this user write the file and its folder',
-  EDQUOT: 'raise the quota or free space; the old position is whole',
-  EFBIG: 'raise the limit on file sizes; the old position is whole',
-  EISDIR: 'give the path of a file, and remove a folder that stands in the way',
-  ELOOP: 'the links lead in a circle',
+  EDQUOT: 'raise the quota or free space; the old position is intact',
+  EFBIG: 'raise the limit on file sizes; the old position is intact',
+  EISDIR: 'give the path of a file, and remove a folder of that name',
+  ELOOP: 'the links form a cycle',
   ENOENT: 'create its folder, or mount the volume it is on',
-  ENOSPC: 'free space on the disk; the old position is whole',
-  ENOTDIR: 'a part of the path is a file, give a path through folders',
+  ENOSPC: 'free space on the disk; the old position is intact',
+  ENOTDIR: 'a part of the path is a file; give a path through folders',
   EPERM: 'let this user write the file and its folder',
-  EROFS: 'the disk is read-only, mount it for writing or choose another path',
-  ERR_FS_EISDIR: 'remove the folder that stands in the way of the temporary file',
+  EROFS: 'the disk is read-only; mount it for writing or choose another path',
+  ERR_FS_EISDIR: 'remove the folder that has the name of the temporary file',
 }
 
 function refusal(path: string, lockPath: string, holder: string): CursorStoreError {
   return new CursorStoreError(
-    `the cursor file ${path} is in use by ${describeHolder(holder)}: give this process a path of its own or stop the other one; ` +
+    `the cursor file ${path} is in use by ${describeHolder(holder)}: ` +
+      'give this process its own path or stop the other one; ' +
       `if you are certain that it no longer runs, delete ${lockPath}`,
   )
 }
@@ -200,6 +191,6 @@ function refusal(path: string, lockPath: string, holder: string): CursorStoreErr
 function describeHolder(text: string): string {
   const owner = parseLockOwner(text)
   return owner === undefined
-    ? 'an unknown process, since its lock cannot be read'
+    ? 'an unknown process (its lock cannot be read)'
     : `process ${owner.pid} on ${owner.host}`
 }

@@ -10,63 +10,62 @@ import { type CursorDisk, CursorFile, codeOf, diskError } from './cursor-file.js
 import type { CursorStore } from './cursor-store.js'
 import type { LockOwner } from './lock.js'
 
-/** Who owns the file of {@link fileCursorStore}, and where its warnings go. */
+/** The owner of the file of {@link fileCursorStore}, and where its warnings go. */
 export interface FileCursorStoreOptions {
   /**
-   * The name of this machine in the lock. A lock that carries another name is never taken over,
-   * since nobody can tell from here whether its process lives. Containers that get a new name at
-   * each start, and of which there is only one at a time, want a fixed name here; two that may run
-   * together must not share one.
+   * The name of this machine in the lock. A lock with another name is never taken over, because
+   * this machine cannot tell whether its process still runs. Set a fixed name for a container that
+   * gets a new host name at each start and of which only one runs at a time. Two containers that
+   * may run together must not share a name.
    *
    * @default os.hostname()
    */
   readonly host?: string
   /**
-   * Receives one line when the lock of a process that ended without closing its store is taken
-   * over. Stores of one process on the same path share the log of the first. `false`: nothing is
-   * written.
+   * Receives one line when this process takes over the lock of a process that ended without closing
+   * its store. Stores of one process on the same path share the log of the first. `false`: nothing
+   * is written.
    *
    * @default console
    */
   readonly log?: false | Logger | undefined
 }
 
-/** A {@link CursorStore} that holds its file against other processes until it is closed. */
+/** A {@link CursorStore} that locks its file against other processes until it is closed. */
 export interface FileCursorStore extends CursorStore, AsyncDisposable {
   load(key: string): Promise<string | undefined>
   save(key: string, position: string): Promise<void>
   /**
-   * Waits for saves under way and lets go of the file. Other stores of this process on the same
-   * path keep it locked. May be called twice; a closed store that is used again takes the file
-   * again.
+   * Waits for saves in flight and releases the file. Other stores of this process on the same path
+   * keep it locked. Idempotent; using a closed store locks the file again.
    */
   close(): Promise<void>
 }
 
 /**
- * Keeps one stream's position in a JSON file that is whole at any moment, also after `kill -9` or a
- * loss of power.
+ * Keeps the position of one stream in a JSON file that is complete at any moment, also after
+ * `kill -9` or a loss of power.
  *
  * **One file, one stream.** The first key that is loaded or saved owns the file; another key is an
  * error that names both.
  *
  * **One file, one process.** The first `load` or `save` creates `<path>.lock`; a second process is
- * refused. The lock goes with {@link FileCursorStore.close | close()}, `await using` or the end of
- * the process, and one left by a process that was killed is taken over. Every save makes sure that
- * the lock is still ours. It keeps no timer and no handle: it never holds up the end of a program.
+ * refused. {@link FileCursorStore.close | close()}, `await using` or the end of the process removes
+ * the lock; the lock of a killed process is taken over. Every save checks that the lock is still
+ * ours. The store keeps no timer and no handle, so it never delays the end of a program.
  *
- * **Within a process** all stores on one path, links followed, share one writer. So a function that
- * makes its store inline may be called again and again.
+ * **Within a process** all stores on one path, links followed, share one writer. A function may
+ * therefore create its store inline and be called repeatedly.
  *
- * **Saves** go to `<path>.tmp`, fsync, rename, fsync of the folder. One runs at a time; of those
- * that wait only the newest is written. A link is followed and kept; the file gets the permissions
- * of any new file (umask).
+ * **Saves** go to `<path>.tmp`, fsync, rename, fsync of the folder. One runs at a time; of the
+ * waiting ones only the newest is written. A link is followed and kept; the file gets the default
+ * permissions of a new file (umask).
  *
  * **Errors** are {@link CursorStoreError}s with the path, the remedy and the `cause`: a file that
- * is empty, torn, another stream's, of another version or no cursor file at all; a lock that is
- * held; a folder that does not exist, since a volume that is not mounted must not look like a first
- * start; whatever the disk refuses. Only a missing file is `undefined`. A store whose first use
- * fails does not keep the lock. An empty `path` or `host` throws {@link ConfigError} at the call.
+ * is empty, torn, of another stream or version, or not a cursor file; a lock that is held; a folder
+ * that does not exist, because a volume that is not mounted must not look like a first start; any
+ * error of the disk. Only a missing file gives `undefined`. A store whose first use fails does not
+ * keep the lock. An empty `path` or `host` throws {@link ConfigError} at the call.
  *
  * @param path resolved against the working directory at the call.
  * @example
@@ -85,7 +84,7 @@ export function fileCursorStore(
   let file: CursorFile | undefined
 
   function claim(key: string): CursorFile {
-    if (file === undefined || file.gone) file = sharedFile(named, host, logOf(log))
+    if (file === undefined || file.released) file = sharedFile(named, host, logOf(log))
     file.claim(user, key)
     return file
   }
@@ -116,20 +115,20 @@ function checkGiven(given: Readonly<Record<'path' | 'host', unknown>>, log: unkn
 }
 
 /**
- * The files that this process holds, by real path; one for all copies of this library, since to the
- * lock they are one process. One listener serves all files, and is there only while there are any.
- * The number is raised when {@link CursorFile} changes for its callers.
+ * The files of this process by real path, shared by all copies of this library, because a lock
+ * belongs to a process. One `exit` listener serves all files, and is removed with the last one.
+ * Raise the number when {@link CursorFile} changes for its callers.
  */
 const held = shared('cursor-files.1', () => {
   const files = new Map<string, CursorFile>()
-  const forgetAll = (): void => {
-    for (const file of [...files.values()]) file.forget()
+  const releaseAll = (): void => {
+    for (const file of [...files.values()]) file.release()
   }
-  return { files, forgetAll }
+  return { files, releaseAll }
 })
 
 function sharedFile(named: string, host: string, log: Log): CursorFile {
-  const { files, forgetAll } = held
+  const { files, releaseAll } = held
   const path = realPath(named)
   const known = files.get(path)
   if (known !== undefined) return known
@@ -142,16 +141,16 @@ function sharedFile(named: string, host: string, log: Log): CursorFile {
   }
   const file = new CursorFile(nodeDisk(host), path, `${JSON.stringify(owner)}\n`, log, () => {
     files.delete(path)
-    if (files.size === 0) process.off('exit', forgetAll)
+    if (files.size === 0) process.off('exit', releaseAll)
   })
-  if (files.size === 0) process.on('exit', forgetAll)
+  if (files.size === 0) process.on('exit', releaseAll)
   files.set(path, file)
   return file
 }
 
 /**
- * Follows links, since a rename would replace the link and not the file. Synchronous: calls must
- * not overtake each other.
+ * Follows links, because a rename would replace the link and not the file. Synchronous, so that
+ * calls keep their order.
  */
 function realPath(path: string): string {
   try {
@@ -167,8 +166,7 @@ function followLinks(path: string): string {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
   }
-  // The file is not there yet, but its folder must be, and it may be a link to where the file will
-  // be.
+  // The file need not exist yet, but its folder must. The path may be a link to the future file.
   const real = join(realpathSync(dirname(path)), basename(path))
   const target = linkTarget(real)
   return target === undefined ? real : followLinks(resolve(dirname(real), target))
@@ -196,16 +194,15 @@ function nodeDisk(host: string): CursorDisk {
 }
 
 /**
- * A link appears with all of its text; a file that is opened and then written could be seen, or
- * left behind, empty.
+ * Links a complete draft, so the file appears with all of its text. A file that is opened and then
+ * written could be read, or left, empty.
  */
 async function createWhole(path: string, text: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`
   try {
     await writeDurably(draft, text)
     await link(draft, path).catch((error: unknown) => {
-      // Some file systems (exFAT, many network mounts) have no hard links: second best is better
-      // than none.
+      // Some file systems (exFAT, many network mounts) have no hard links: write without atomicity.
       if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')) throw error
       return writeDurably(path, text)
     })
@@ -221,8 +218,8 @@ async function createWhole(path: string, text: string): Promise<boolean> {
 async function readRegularFile(path: string): Promise<string | undefined> {
   try {
     const stats = await stat(path)
-    // Reading a pipe would hang, and a save would put a file in the place of a device. A folder
-    // gets its EISDIR below.
+    // Reading a pipe would hang, and a save would replace a device by a file. A folder fails with
+    // EISDIR below.
     if (!stats.isFile() && !stats.isDirectory())
       throw new CursorStoreError(`${path} is a device or a pipe: give the path of a file`)
     return await readFile(path, 'utf8')
@@ -233,8 +230,8 @@ async function readRegularFile(path: string): Promise<string | undefined> {
 }
 
 /**
- * One name for the temporary file, since the lock is ours: what a killed process left there is
- * replaced, nothing piles up.
+ * The temporary file has a fixed name, which is safe under our lock: the file of a killed process
+ * is replaced, so none accumulate.
  */
 async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`
@@ -273,7 +270,7 @@ function removeIf(path: string, text: string): void {
   try {
     if (readFileSync(path, 'utf8') === text) unlinkSync(path)
   } catch {
-    // Gone already; or it stays, and the next process finds its owner dead.
+    // It is removed already; or it stays, and the next process finds its owner dead.
   }
 }
 
@@ -288,8 +285,8 @@ function isRunning({ pid, start }: LockOwner): boolean {
 }
 
 /**
- * Linux only: tells a process from another with the same pid, such as the pid 1 of each container,
- * or one before a reboot.
+ * Linux only: distinguishes processes with the same pid, such as the pid 1 of each container, or
+ * one before a reboot.
  */
 function startOf(pid: number): string | undefined {
   try {
@@ -303,7 +300,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-/** Some sandboxes do not tell. */
+/** Empty in a sandbox without it. */
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()

@@ -1,16 +1,16 @@
-/** Who holds a lock: enough to find out later whether that process still lives. */
+/** The holder of a lock, with enough data to find out later whether the process still runs. */
 export interface LockOwner {
   readonly pid: number
   readonly host: string
-  /** What tells the process from a later one with the same pid, where the system can say. */
+  /** Distinguishes the process from a later one with the same pid, if the system supports it. */
   readonly start?: string
-  /** Unique to each taking, so that no two lock files are ever the same text. */
+  /** Unique to each attempt, so that no two lock files have the same text. */
   readonly token: string
 }
 
-/** The few steps a lock needs, each of them atomic. */
+/** The disk operations of a lock, each of them atomic. */
 export interface LockDisk {
-  /** Creates `path` with all of its text at once; `false` where it exists. */
+  /** Creates `path` with all of its text at once; `false` if it exists. */
   create(path: string, text: string): Promise<boolean>
   read(path: string): Promise<string | undefined>
   rename(from: string, to: string): Promise<void>
@@ -19,16 +19,16 @@ export interface LockDisk {
 }
 
 /**
- * Takes the lock at `path` by writing `own` there. Answers `undefined` when it is ours, else the
- * text of who has it.
+ * Takes the lock at `path` by writing `own` there. Returns `undefined` on success, else the text of
+ * the holder.
  *
- * The lock of a dead process may be replaced only by who holds the lock *of the lock*, and only
- * after a second look. Without it, of two that find the same dead owner the slower would remove the
- * lock that the faster has just taken. That second lock becomes the first by a rename, so there is
- * no moment at which neither exists, and one left by a process that died in the midst of this is
- * taken over by the same rule, one level down.
+ * Replacing the lock of a dead process requires the lock *of the lock*, and a second check of the
+ * owner. Otherwise, if two processes find the same dead owner, the slower one would remove the lock
+ * that the faster one has just taken. A rename turns the second lock into the first one, so at
+ * least one of them exists at any moment. If a process dies during this, its second lock is taken
+ * over by the same rule, one level down.
  *
- * `onTakeover` receives the text of the dead process's lock that was replaced.
+ * `onTakeover` receives the text of the replaced lock.
  */
 export async function takeLock(
   disk: LockDisk,
@@ -53,7 +53,7 @@ export async function takeLock(
   }
 }
 
-/** Reads a lock file; `undefined` for what we did not write. */
+/** Reads a lock file; returns `undefined` for a text that we did not write. */
 export function parseLockOwner(text: string): LockOwner | undefined {
   try {
     const { pid, host, start, token } = JSON.parse(text)
@@ -70,7 +70,7 @@ export function parseLockOwner(text: string): LockOwner | undefined {
   }
 }
 
-/** A lock that cannot be read counts as held: only a person can tell whose it is. */
+/** A lock that cannot be read counts as held: only a person can decide about it. */
 async function isDead(disk: LockDisk, text: string): Promise<boolean> {
   const owner = parseLockOwner(text)
   return owner !== undefined && !(await disk.isAlive(owner))

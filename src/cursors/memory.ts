@@ -1,8 +1,8 @@
 import type { CursorStore } from './cursor-store.js'
 
-/** A {@link CursorStore} whose positions can be looked at. */
+/** A {@link CursorStore} whose positions can be inspected. */
 export interface MemoryCursorStore extends CursorStore {
-  /** What is saved now, by key. */
+  /** The saved positions by key. */
   readonly positions: ReadonlyMap<string, string>
 }
 
@@ -10,7 +10,7 @@ export interface MemoryCursorStore extends CursorStore {
  * Keeps positions for as long as the program runs: for tests, and for streams that resubscribe but
  * need not survive a restart.
  *
- * @param initial pairs of key and position to begin with, such as the `positions` of another memory
+ * @param initial pairs of key and position to start with, such as the `positions` of another memory
  * store. They are copied.
  * @example
  * ```ts

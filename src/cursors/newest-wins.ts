@@ -1,14 +1,14 @@
-/** Writes of which one runs at a time and at most one waits. */
+/** Writes one value at a time, with at most one waiting. */
 export interface NewestWins<T> {
-  /** Settles with the write that carried this value or a newer one. */
+  /** Settles with the write of this value or a newer one. */
   push(value: T): Promise<void>
-  /** Resolves when nothing runs or waits. Never rejects: a failure belongs to those who pushed. */
+  /** Resolves when nothing runs or waits. Never rejects: `push` reports failures. */
   idle(): Promise<void>
 }
 
 /**
- * Serialises `write`, and lets the newest value take the place of the one that waits, so that a
- * slow disk is asked for little.
+ * Serialises `write`; a newer value replaces the waiting one, so a slow disk does not accumulate
+ * writes.
  */
 export function newestWins<T>(write: (value: T) => Promise<void>): NewestWins<T> {
   let last = Promise.resolve()

@@ -11,7 +11,7 @@ import { count, defaultsTo, milliseconds } from '../options/pieces.js'
 import { boundedMergeMap } from './bounded-merge-map.js'
 import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
 
-/** How {@link boundedBatchMap} makes batches, and bounds what waits. */
+/** How {@link boundedBatchMap} makes batches, and how many values may wait. */
 export interface BoundedBatchMapOptions<T>
   extends Omit<QueueOptions<readonly T[]>, 'orderBy' | 'maxLag'> {
   /**
@@ -37,7 +37,7 @@ const shape = {
  * Works on values in batches, by count or time. Like `bufferTime` with `mergeMap`, but bounded: each
  * event's delivery stays open until the work of its batch has ended.
  *
- * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else as with
+ * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else is as in
  * {@link boundedMergeMap}.
  *
  * ```
@@ -48,7 +48,9 @@ const shape = {
  *
  * @example
  * ```ts
- * jetstream$(config).pipe(boundedBatchMap((events) => table.insert(events), { size: 500, maxWaitMs: 200 }))
+ * jetstream$(config).pipe(
+ *   boundedBatchMap((events) => table.insert(events), { size: 500, maxWaitMs: 200 }),
+ * )
  * ```
  */
 export function boundedBatchMap<T, R>(

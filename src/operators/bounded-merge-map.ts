@@ -2,20 +2,20 @@ import type { ObservableInput, OperatorFunction } from 'rxjs'
 import { boundedWork } from './bounded-work.js'
 import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
 
-/** How {@link boundedMergeMap} bounds what waits and what runs. */
+/** How many values {@link boundedMergeMap} queues and works on at once. */
 export type BoundedMergeMapOptions<T> = QueueOptions<T>
 
 /**
  * Works on each value, with a bound on how many run and how many wait. Like RxJS's `mergeMap`, but
- * it pauses its source, or drops and says so, where `mergeMap` queues for ever; and each event's
- * delivery stays open until its work has ended.
+ * a full queue pauses the source, or drops and reports a value, where `mergeMap` queues without a
+ * bound; and each event's delivery stays open until its work has ended.
  *
- * **Order**: work starts in order of arrival, for each key with `orderBy`; results come as they
- * come. **Loss**: none under `overflow: 'pause'` (the default); what another policy drops is
- * counted and reported. **Completion**: when the source has completed, all work has ended, and the
- * checkpoint of it is saved. **Errors**: work that fails errors the result; its delivery counts as
- * failed. {@link ConfigError} at the call. **Unsubscription**: gives up what waits: those
- * deliveries count as failed, and a restart brings them again.
+ * **Order**: work starts in order of arrival, per key with `orderBy`; results are emitted as the
+ * work ends. **Loss**: none under `overflow: 'pause'` (the default); drops of another policy are
+ * counted and reported. **Completion**: when the source has completed, all work has ended and its
+ * checkpoint is saved. **Errors**: failed work errors the result; its delivery counts as failed.
+ * {@link ConfigError} at the call. **Unsubscription**: gives up waiting values: their deliveries
+ * count as failed, and a restart delivers them again.
  *
  * ```
  * source    -a-b-c------|

@@ -13,24 +13,22 @@ import { observe, operate } from '../internal/observe.js'
 import type { QueueBounds } from './queue-options.js'
 import { Sources } from './sources.js'
 
-/** What is done with each value. */
+/** The work on each value. */
 export interface Work<T, R> {
   start(value: T, index: number): unknown
-  /**
-   * What to emit when the work is done, whatever it yields. Without it, what it yields is emitted.
-   */
+  /** The value to emit when the work is done. Without it, the results of the work are emitted. */
   result?(value: T): R
-  /** What to do, once, about work that failed. Without it, the failure is the stream's. */
+  /** Called once when the work fails. Without it, the failure errors the stream. */
   recover?(value: T, error: unknown): ObservableInput<R>
 }
 
-/** What `recover` errors with to give the value up. */
+/** `recover` errors with this to give the value up. */
 export const GIVEN_UP = Symbol('given up')
 
-/** Whether a handler answered with something to wait for. */
+/** Whether a handler returned something to wait for. */
 export const isWork = (answer: unknown): boolean => typeof answer === 'object' && answer !== null
 
-/** The engine of the bounded operators: a queue with a bound, in front of work with a bound. */
+/** The engine of the bounded operators: a bounded queue before bounded concurrent work. */
 export const boundedWork = <T, R>(
   work: Work<T, R>,
   options: QueueBounds<T>,
@@ -50,7 +48,7 @@ export const boundedWork = <T, R>(
 interface Item<T> {
   readonly value: T
   readonly holding: Holding | undefined
-  // Asked for once: work may change what `orderBy` looks at.
+  // Computed once: work may change the fields that `orderBy` reads.
   key: unknown
   settled: boolean
   recovering: boolean
@@ -60,7 +58,7 @@ class BoundedWork<T, R> {
   readonly #capacity: number
   readonly #concurrency: number
   readonly #queue: WorkQueue<Item<T>>
-  // Work that unsubscription cuts; a promise cannot be cut, and says itself how it ended.
+  // Work that unsubscription cancels. A promise cannot be cancelled, and settles by itself.
   readonly #cuttable = new Set<Item<T>>()
   readonly #sources = new Sources()
   #running = 0
@@ -90,7 +88,7 @@ class BoundedWork<T, R> {
     try {
       this.#admit(item)
     } catch (error) {
-      // A callback of the user's threw: the value is not done.
+      // A callback of the user threw: the value is not done.
       this.#settle(item, 'failed')
       throw error
     }
@@ -101,7 +99,7 @@ class BoundedWork<T, R> {
     this.#completeIfIdle()
   }
 
-  /** Ends by unsubscription, an error or completion: what waits or can be cut is not done. */
+  /** After unsubscription, an error or completion: waiting and cancelled values are not done. */
   abandon(): void {
     this.#abandoned = true
     for (let item = this.#queue.dropOldest(); item !== undefined; item = this.#queue.dropOldest()) {
@@ -127,7 +125,7 @@ class BoundedWork<T, R> {
   #makeRoom(item: Item<T>): boolean {
     const { overflow } = this.options
     if (this.#abandoned) {
-      // The source that was resumed at the end sends on.
+      // The source was resumed at the end, and may emit more.
       this.#settle(item, 'failed')
       return false
     }
@@ -167,10 +165,7 @@ class BoundedWork<T, R> {
 
   // --- Work ---
 
-  /**
-   * A loop and not a recursion: 50,000 values whose work ends at once must not need 50,000 stack
-   * frames.
-   */
+  /** A loop, not a recursion: 50,000 values of synchronous work must not need as many frames. */
   #drain(): void {
     if (this.#draining) return
     this.#draining = true
@@ -201,7 +196,7 @@ class BoundedWork<T, R> {
     }
   }
 
-  /** What `from(promise)` does, for a third of its cost; work with promises is what users write. */
+  /** Like `from(promise)` at a third of its cost, since most users write work with promises. */
   #await(work: PromiseLike<unknown>, item: Item<T>, slow: Subscription | undefined): void {
     work.then(
       (result) => this.#end(item, result, slow),
@@ -229,7 +224,7 @@ class BoundedWork<T, R> {
     )
   }
 
-  /** In the delivery of its value, so that operators below hold it on. */
+  /** Emits within the delivery of the value, so that later operators can hold it. */
   #emit(item: Item<T>, result: R): void {
     const outer = enter(item.holding)
     try {

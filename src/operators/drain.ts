@@ -4,8 +4,8 @@ import { observe, operate } from '../internal/observe.js'
 import { Sources } from './sources.js'
 
 /**
- * Gives `work` so long after the end of its source; cuts it then, and completes when what is done
- * is saved.
+ * Cancels `work` that has not completed `drainMs` after its source, then completes when the
+ * checkpoint is saved.
  */
 export const drain = <T>(
   work: MonoTypeOperatorFunction<T>,

@@ -1,4 +1,4 @@
-/** What the guards look at: the events of Jetstream and of the firehose. */
+/** An event of Jetstream or of the firehose. */
 interface Kinded {
   readonly kind: string
 }
@@ -62,7 +62,10 @@ export const isCreate = <C extends string>(nsid: C): Guard<C, 'create'> =>
  *
  * @example
  * ```ts
- * jetstream$().pipe(filter(isUpdate('app.bsky.actor.profile')), map(({ did, commit }) => [did, commit.cid]))
+ * jetstream$().pipe(
+ *   filter(isUpdate('app.bsky.actor.profile')),
+ *   map(({ did, commit }) => [did, commit.cid]),
+ * )
  * ```
  */
 export const isUpdate = <C extends string>(nsid: C): Guard<C, 'update'> =>
@@ -73,7 +76,10 @@ export const isUpdate = <C extends string>(nsid: C): Guard<C, 'update'> =>
  *
  * @example
  * ```ts
- * jetstream$().pipe(filter(isDelete('app.bsky.feed.like')), map(({ did, commit }) => `${did}/${commit.rkey}`))
+ * jetstream$().pipe(
+ *   filter(isDelete('app.bsky.feed.like')),
+ *   map(({ did, commit }) => `${did}/${commit.rkey}`),
+ * )
  * ```
  */
 export const isDelete = <C extends string>(nsid: C): Guard<C, 'delete'> =>
@@ -104,8 +110,8 @@ export const isAccount = <E extends Kinded>(
 ): event is Extract<E, { readonly kind: 'account' }> => event.kind === 'account'
 
 /**
- * A repository was set to another state in one step, and no commits tell how. Jetstream has these
- * events on wire v2 alone.
+ * A repository was set to another state in one step, without commits for the changes. Jetstream has
+ * these events on wire v2 only.
  *
  * @example
  * ```ts

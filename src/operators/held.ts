@@ -13,12 +13,11 @@ import { observe } from '../internal/observe.js'
  * Makes a `project` for RxJS's own operators that keeps the event's delivery open until its work
  * settles: `mergeMap(held(async (event) => …))`.
  *
- * The delivery is failed when the work fails, or is unsubscribed before its end (as `switchMap`
- * does).
+ * The delivery fails when the work fails, or is unsubscribed before its end (as `switchMap` does).
  *
- * **Errors**: throws {@link HoldError} where the operator calls it late, after the delivery has
- * ended: `concatMap`, or `mergeMap` with a concurrency, over asynchronous work. Use
- * {@link boundedMergeMap} there.
+ * **Errors**: throws {@link HoldError} if the operator calls it after the delivery has ended, as
+ * `concatMap`, or `mergeMap` with a concurrency, do with asynchronous work. Use
+ * {@link boundedMergeMap} instead.
  *
  * ```
  * source    -a-b-c------|
@@ -60,7 +59,7 @@ const releasing = <T>(
       work,
       destination,
       (value) => {
-        // Operators below may hold it on.
+        // Later operators may hold it too.
         const outer = enter(holding)
         try {
           destination.next(value)

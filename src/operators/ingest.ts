@@ -37,7 +37,7 @@ import { drain } from './drain.js'
 import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
 import { type Routable, type RoutedTo, router } from './route.js'
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler that only calls another, such as `console.log`, is typed `void`
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler such as `console.log` is typed `void`
 type Answer = void | PromiseLike<unknown> | ObservableInput<unknown>
 
 /**
@@ -133,8 +133,15 @@ type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof shape>
  * ```ts
  * jetstream$(config).pipe(
  *   ingest(
- *     { 'app.bsky.feed.post': (event) => posts.apply(event), 'app.bsky.graph.*': (event) => graph.apply(event) },
- *     { concurrency: 16, orderBy: (event) => event.did, onDeadLetter: (event, error) => letters.add(event, error) },
+ *     {
+ *       'app.bsky.feed.post': (event) => posts.apply(event),
+ *       'app.bsky.graph.*': (event) => graph.apply(event),
+ *     },
+ *     {
+ *       concurrency: 16,
+ *       orderBy: (event) => event.did,
+ *       onDeadLetter: (event, error) => letters.add(event, error),
+ *     },
  *   ),
  * )
  * ```
@@ -221,7 +228,7 @@ const inTime = (work: unknown, key: string, timeoutMs: number): unknown => {
   return ended(work).pipe(timeout({ first: timeoutMs, with: tooLate }))
 }
 
-/** What to do with an event whose attempts are used up. */
+/** Handles an event whose attempts are used up. */
 function giveUp<E>(
   event: E,
   error: unknown,

@@ -28,18 +28,17 @@ export type RoutedTo<E, Key extends string> = Key extends '*'
     : InCollection<E, Key>
 
 /**
- * Finds the key for an event: its collection, else the longest prefix of that (`app.bsky.feed.*`
- * takes `app.bsky.feed.post`, and not `app.bsky.feedback.x`), or its kind; else `'*'`. `undefined`
- * when none is wanted.
+ * Returns a function that finds the key for an event: its collection, else the longest prefix of it
+ * (`app.bsky.feed.*` matches `app.bsky.feed.post`, but not `app.bsky.feedback.x`), or its kind;
+ * else `'*'`. `undefined` if no key matches.
  */
 export function router(keys: readonly string[]): (event: Routable) => string | undefined {
-  // A collection has a dot: one that a stranger calls `account` is none of the ingestor's.
+  // A collection has a dot, so a made-up collection `account` does not match the kind.
   const collections = new Set(keys.filter((key) => key.includes('.')))
   const kinds = new Set(keys.filter((key) => !key.includes('.')))
   const prefixes = keys.filter((key) => key.endsWith('.*')).sort((a, b) => b.length - a.length)
   const others = kinds.has('*') ? '*' : undefined
-  // A server has some hundred collections, and a stranger may make up more: past a bound they are
-  // looked up each time.
+  // A server has a few hundred collections, but anyone can make up more: the cache has a bound.
   const known = new Map<string, string | undefined>()
   const find = (collection: string) =>
     collections.has(collection)

@@ -68,15 +68,15 @@ export const CURSORS: readonly Mutant[] = [
   {
     name: 'a store whose first use fails keeps the lock',
     file: 'src/cursors/cursor-file.ts',
-    find: 'this.forget()\n      throw error',
+    find: 'this.release()\n      throw error',
     replace: 'throw error',
     specs: ['spec/cursors/file.spec.ts'],
   },
   {
     name: 'a lock is let go while another store uses the file',
     file: 'src/cursors/cursor-file.ts',
-    find: 'if (this.users.delete(user) && this.users.size === 0) this.forget()',
-    replace: 'if (this.users.delete(user)) this.forget()',
+    find: 'if (this.users.delete(user) && this.users.size === 0) this.release()',
+    replace: 'if (this.users.delete(user)) this.release()',
     specs: ['spec/cursors/file.spec.ts'],
   },
 ]
