@@ -7,9 +7,9 @@ export type EntryFormatName = 'json' | 'rsky'
 /** The fields of an entry as Redis takes them: a name, its value, the next name, and so on. */
 export type FlatFields = readonly string[]
 
-/** How events become the fields of an entry, and the fields events. */
+/** Encodes events as the fields of an entry, and decodes the fields. */
 export interface EntryFormat {
-  /** `host`: where the event comes from, as its source calls it. */
+  /** `host`: the host of the event, as its source names it. */
   encode(event: unknown, host?: string): FlatFields
   /** Most entries hold one event. Throws {@link FrameError} on fields that it cannot read. */
   decode(fields: FlatFields): readonly unknown[]

@@ -5,7 +5,7 @@ import { parseContent } from '../internal/parse-content.js'
 
 export { isObject, type Json }
 
-/** The first of `names` that the flat list of fields holds, with its value. */
+/** The first field whose name is one of `names`, with its value. */
 export function fieldOf<Name extends string>(
   fields: readonly string[],
   ...names: readonly Name[]
@@ -18,8 +18,7 @@ export function fieldOf<Name extends string>(
 }
 
 /**
- * The object that a field's text is. Throws {@link FrameError}, also for what is beyond the bounds
- * on content.
+ * Parses the JSON object in a field. Throws {@link FrameError}, also for content beyond the bounds.
  */
 export function parseObject(field: string, text: string, layout: Layout): Json {
   const value = parseContent(`the field \`${field}\``, text, layout)
@@ -27,7 +26,7 @@ export function parseObject(field: string, text: string, layout: Layout): Json {
   return value
 }
 
-/** What an entry without the fields that were looked for has instead. */
+/** The error for an entry that has none of the `wanted` fields: names those that it has. */
 export function missing(wanted: string, fields: readonly string[]): FrameError {
   const names = fields
     .filter((_, index) => index % 2 === 0)

@@ -12,8 +12,8 @@ const FORMATS: Readonly<Record<EntryFormatName, EntryFormat>> = {
 export const formatOf = (name: EntryFormatName): EntryFormat => FORMATS[name]
 
 /**
- * A record that cannot be decoded stays behind, and must not keep its event behind with it: the
- * event says so, in the firehose's own word.
+ * Encodes an event whose record cannot be decoded without it, and with the firehose's own word for
+ * that in `problem`.
  */
 function withoutUnreadableRecord(format: EntryFormat): EntryFormat {
   return {
@@ -32,7 +32,7 @@ function withoutUnreadableRecord(format: EntryFormat): EntryFormat {
 function withoutRecord(event: unknown): unknown {
   if (!isObject(event) || !isObject(event.commit)) return event
   const { commit } = event
-  // Not by a spread, which would read the record.
+  // A spread would read the record.
   const rest = Object.keys(commit).flatMap((name) =>
     name === 'record' ? [] : [[name, commit[name]] as const],
   )

@@ -2,13 +2,13 @@ import type { Layout } from '../internal/bounded-json.js'
 import type { EntryFormat } from './entry-format.js'
 import { fieldOf, missing, parseObject } from './fields.js'
 
-// A label or a repo is the whole of its entry; of other events, the members are the content.
+// For the bounds, a label or repo is content as a whole; of other events, each member is.
 const LAYOUT: Layout = {
   wrapper: 'commit',
   isContent: (root) => !('kind' in root || 'type' in root),
 }
 
-/** One field `event`: our event as JSON, whatever its source. */
+/** One field `event`: the event as JSON, whatever its source. */
 export const json: EntryFormat = {
   encode: (event) => ['event', jsonOf(event)],
 
@@ -20,7 +20,7 @@ export const json: EntryFormat = {
 }
 
 /**
- * The one place where an event becomes text: what keeps its text as it came can be passed on from
- * here without being read.
+ * The only place that turns an event into text. An event that keeps its original text can be passed
+ * on here without parsing.
  */
 const jsonOf = (event: unknown): string => JSON.stringify(event)

@@ -1,37 +1,37 @@
 import { timeUs } from '../../atproto/time.js'
 import { checkStrings, isObject, type Json } from '../fields.js'
 
-// rsky's own word for "no position": its readers then leave the repository's last commit alone.
+// rsky's value for "no position": its readers then leave the repository's last commit as it is.
 const NO_POSITION = -1
 const STATUSES = ['takendown', 'suspended', 'deleted', 'deactivated', 'desynchronized', 'throttled']
 
 /**
- * An event as rsky's readers know it. They know no `since`, `prev` or `time_us`, which stay behind;
- * and they know a commit by its CID, so that an event without one (a Jetstream's) is written as
- * they write a backfilled record: with the position -1.
+ * Encodes an event for rsky's readers. They do not know `since`, `prev` and `time_us`, which are
+ * left out. They identify a commit by its CID: an event without one (of a Jetstream) is written
+ * like a backfilled record, with the position -1.
  */
 export function encodeEvent(event: Json): Json {
   const { kind, commit, identity, account, sync } = event
   const base = { seq: positionOf(event), time: timeOf(event), did: event.did }
   if (kind === 'commit' && isObject(commit)) return commitOf(commit, base)
-  // Without a handle rsky's readers cannot read the event; they do not look at what it is.
+  // rsky's readers fail on an event without a handle, but do not use the handle.
   if (kind === 'identity' && isObject(identity))
     return { type: 'identity', ...base, handle: identity.handle ?? '' }
   if (kind === 'account' && isObject(account))
     return { type: 'account', ...base, ...pick(account, 'active', 'status') }
-  // They know no sync: to them it is a repository that is now at this commit. `sync` is what we
-  // read it back from.
+  // They do not know sync events: to them this is a repository at a new commit. We decode it again
+  // from `sync`.
   if (kind === 'sync' && isObject(sync))
     return { type: 'repo', ...base, commit: sync.commit ?? '', rev: sync.rev, sync }
   const { kind: _kind, ...unknown } = event
   return { type: kind, ...unknown }
 }
 
-/** Written out twice: a spread for each event costs more than the rest. */
+/** Without spreads, which would cost more per event than all the rest. */
 function commitOf(commit: Json, { seq, time, did }: Json): Json {
   const { operation: type, commit: cidOfCommit = '', rev, collection, rkey } = commit
   if (type === 'delete') return { type, seq, time, did, commit: cidOfCommit, rev, collection, rkey }
-  // A record that could not be had is `null`, without which the event cannot be read.
+  // Without a record there must be a `null`, or readers fail on the event.
   const { cid = '', record = null } = commit
   return { type, seq, time, did, commit: cidOfCommit, rev, collection, rkey, cid, record }
 }
@@ -49,14 +49,14 @@ function timeOf(event: Json): unknown {
   return inner?.time ?? timeText(event.time_us)
 }
 
-/** RFC 3339, to the microsecond where there is more than a millisecond's worth. */
+/** RFC 3339, with microseconds where they are not 0. */
 function timeText(time_us: unknown): string {
   const us = typeof time_us === 'number' ? time_us : 0
   const text = new Date(us / 1000).toISOString()
   return us % 1000 === 0 ? text : text.replace('Z', `${String(us % 1000).padStart(3, '0')}Z`)
 }
 
-/** The event that `value` tells. Throws {@link FrameError} on what none can be read from. */
+/** Throws {@link FrameError} if `value` is no event. */
 export function decodeEvent(value: Json): Json {
   checkStrings('event', value, 'type', 'did')
   const { type, seq, time, did, rev, collection, rkey } = value

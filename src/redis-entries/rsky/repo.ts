@@ -4,8 +4,7 @@ export const isRepo = ({ kind, did, rev, head }: Json): boolean =>
   kind === undefined && [did, rev, head].every((member) => typeof member === 'string')
 
 /**
- * A repository to fetch. `active` is always there: its readers take an entry without it for a
- * broken one.
+ * A repository to fetch. Always with `active`: rsky's readers reject an entry without it.
  */
 export function encodeRepo(
   { did, host, rev, status, active, head }: Json,
@@ -34,7 +33,7 @@ export function decodeRepo(value: Json): Json {
   }
 }
 
-/** Readers put a path behind it. */
+/** rsky's readers append a path to it. */
 function originOf(host: unknown): string {
   if (typeof host !== 'string') return ''
   const url = URL.canParse(host) ? new URL(host) : undefined

@@ -19,17 +19,17 @@ const LAYOUTS: Readonly<Record<keyof typeof DECODERS, Layout>> = {
 }
 
 /**
- * What rsky's readers know (blacksky-algorithms/rsky, rsky-ingester and rsky-indexer, October
+ * The format of rsky's readers (blacksky-algorithms/rsky, rsky-ingester and rsky-indexer, October
  * 2025): a field `event` in `firehose_live`, `repo` in `repo_backfill`, `labels` in `label_live`.
- * Its ingester writes words and bytes of its own ("Takendown", arrays of numbers, links as bare
- * strings); here they are the wire's: `takendown`, `{ $bytes }`, `{ $link }`. What that ingester
- * wrote is read all the same.
+ * rsky's ingester writes statuses and bytes in its own way ("Takendown", arrays of numbers, links
+ * as bare strings). We write them as on the wire: `takendown`, `{ $bytes }`, `{ $link }`; and we
+ * read both.
  */
 export const rsky: EntryFormat = {
   encode(event, host) {
     if (!isObject(event))
       throw new TypeError('an entry in the format of rsky holds an event, a repo or a label')
-    // Nearly all there is, and known by one member.
+    // Nearly all events, recognised by one member.
     if (typeof event.kind === 'string') return ['event', JSON.stringify(encodeEvent(event))]
     if (isLabel(event)) return ['labels', JSON.stringify(encodeLabel(event))]
     if (isRepo(event)) return ['repo', JSON.stringify(encodeRepo(event, host))]

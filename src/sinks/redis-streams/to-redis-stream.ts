@@ -8,7 +8,7 @@ import type { OutgoingEvent } from './row.js'
 import { StreamSink } from './sink.js'
 
 /**
- * Writes each event to a Redis stream exactly once, and emits it when it is there. Like
+ * Writes each event to a Redis stream once, and emits it when it is there. Like
  * `boundedBatchMap` over a pipeline of `XADD`, but it recognises an event that was written before
  * (after a lost reply, a crash of the program or of Redis, or a reconnect of the source), and waits
  * while Redis is unreachable, hangs or is full.
