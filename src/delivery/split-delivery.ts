@@ -62,34 +62,21 @@ export function emitShares<Part>(
   const whole = currentDelivery()
   let isWhole = false
   try {
-    isWhole = emitEach(parts, first, whole, destination)
+    for (let index = 0; index < parts.length; index += 1) {
+      const part = parts.at(index)
+      if (part === NO_PART) continue
+      if (destination.closed) return
+      const outer = enter(whole && new SharedDelivery(whole, first + index))
+      try {
+        destination.next(part as Part)
+      } finally {
+        leave(outer)
+      }
+    }
+    isWhole = true
   } finally {
     if (!isWhole) fail(whole)
   }
-}
-
-function emitEach<Part>(
-  parts: MessageParts<Part>,
-  first: number,
-  whole: Holding | undefined,
-  destination: Subscriber<Part>,
-): boolean {
-  let isWhole = true
-  for (let index = 0; index < parts.length; index += 1) {
-    const part = parts.at(index)
-    if (part === NO_PART) continue
-    if (destination.closed) {
-      isWhole = false
-      continue
-    }
-    const outer = enter(whole && new SharedDelivery(whole, first + index))
-    try {
-      destination.next(part as Part)
-    } finally {
-      leave(outer)
-    }
-  }
-  return isWhole
 }
 
 /** Holds and fails at once: the worst outcome of all holds stands. */

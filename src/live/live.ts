@@ -198,12 +198,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
     // One subscriber between the socket and us: at some hundred thousand frames a second each one
     // more shows.
     const frames$ = new Observable<never>((session) => {
-      observe(
-        connection.frames$,
-        session,
-        (frame) => this.#receive(frame),
-        () => {},
-      )
+      observe(connection.frames$, session, this.#receive, () => {})
     })
     const silence = silence$(connection, this.#options.idleTimeoutMs, () => this.#pressure.high)
     const pressed$ = defer(() => {
@@ -213,7 +208,8 @@ class LiveStream<Event> implements StreamOwner<Event> {
     return merge(frames$, silence, pressed$)
   }
 
-  #receive(frame: Received): void {
+  // Bound, so that the socket's call needs no function around it.
+  readonly #receive = (frame: Received): void => {
     const protocol = this.#protocol as Protocol<Event>
     this.#stream.counts.frames += 1
     const event = this.#decode(protocol, frame)
