@@ -19,8 +19,8 @@ export type { StandardResult, StandardSchema } from './internal/standard-schema.
 export type { ReconnectOptions } from './live/attempts.js'
 export type { SequenceConfig } from './live/by-sequence.js'
 export type { CheckpointConfig, LiveConfig } from './live/config.js'
+export type { OnCursorRefused } from './live/cursor-request.js'
 export type { EachHostConfig } from './live/each-host.js'
-export type { OnCursorRefused } from './live/resume.js'
 export { type BoundedBatchMapOptions, boundedBatchMap } from './operators/bounded-batch-map.js'
 export { type BoundedMergeMapOptions, boundedMergeMap } from './operators/bounded-merge-map.js'
 export {

@@ -1,10 +1,10 @@
-import { type Gap, Gaps } from '../../src/delivery/gaps.js'
+import type { Gap } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
 import { CursorRefusedError } from '../../src/errors.js'
-import type { CursorProtocol } from '../../src/live/protocol.js'
-import { Redial } from '../../src/live/protocol.js'
-import { type OnCursorRefused, Resume } from '../../src/live/resume.js'
-import { type Numbered, plain, T0 } from './sessions.js'
+import type { CursorProgress } from '../../src/live/cursor-progress.js'
+import type { OnCursorRefused } from '../../src/live/cursor-request.js'
+import { Control, type CursorProtocol, Redial } from '../../src/live/protocol.js'
+import { cursorProgress, type Numbered, plain, T0 } from './sessions.js'
 
 /** Whose rules a log follows. `v1`: that wire on a v2 server. */
 export type Kind = 'v2' | 'v1' | 'legacy' | 'relay'
@@ -123,17 +123,17 @@ export class ReaderModel {
   #isFloor = false
   #isWide = false
   #checkpoint: Position | undefined
-  #resume: Resume<Numbered>
+  #progress: CursorProgress<Numbered>
 
   constructor(
     readonly log: LogModel,
     private readonly policy: OnCursorRefused = 'oldest',
   ) {
-    this.#resume = this.#started()
+    this.#progress = this.#started()
   }
 
   get position(): number | undefined {
-    return this.#resume.last?.position ?? this.#checkpoint?.position
+    return this.#progress.last?.position ?? this.#checkpoint?.position
   }
 
   take(step: Step): void {
@@ -150,8 +150,8 @@ export class ReaderModel {
         break
       case 'restart':
         this.#next = undefined
-        this.#checkpoint = this.#resume.last ?? this.#checkpoint
-        this.#resume = this.#started()
+        this.#checkpoint = this.#progress.last ?? this.#checkpoint
+        this.#progress = this.#started()
         break
       case 'crash':
         this.#next = undefined
@@ -171,7 +171,7 @@ export class ReaderModel {
         break
       case 'filter':
         this.#isWide = !this.#isWide
-        this.#resume.filterChanged()
+        this.#progress.filterChanged()
         // Wire v1 takes a filter on the open connection.
         if (log.kind === 'v2') this.#next = undefined
     }
@@ -187,32 +187,33 @@ export class ReaderModel {
     }
   }
 
-  #started(): Resume<Numbered> {
-    const resume = new Resume<Numbered>(
+  #started(): CursorProgress<Numbered> {
+    const progress = cursorProgress(
       {
         start: this.#checkpoint === undefined ? 'oldest' : undefined,
         onCursorRefused: this.policy,
         now: () => this.log.clockUs / 1000,
       },
-      new Gaps({ next: (gap) => this.gaps.push(gap) }),
+      this.gaps,
     )
-    resume.startFrom(this.#checkpoint)
-    return resume
+    progress.startFrom(this.#checkpoint)
+    return progress
   }
 
   #dial(): void {
     for (;;) {
       this.dials += 1
       if (this.dials > 2000) throw new Error('dials for ever')
-      const cursor = this.#resume.at(protocolOf(this.log.kind))
-      this.#isFloor = this.#resume.asksForFloor
+      const cursor = this.#progress.cursorFor(protocolOf(this.log.kind))
+      this.#isFloor = this.#progress.asksForFloor
       try {
         this.#next = this.log.place(cursor) ?? this.log.rows.length
-        this.#resume.opened()
-        if (this.log.isClamped(cursor)) this.#resume.onCursorTooOld(HOST, 'starting at seq 1')
+        this.#progress.opened()
+        if (this.log.isClamped(cursor))
+          this.#progress.onControl(new Control('OutdatedCursor', 'starting at seq 1'), HOST)
         return
       } catch (error) {
-        if (error instanceof TooOld) this.#resume.onRefused(HOST, error.message)
+        if (error instanceof TooOld) this.#progress.refused(HOST, error.message)
         else if (!(error instanceof Redial)) throw error
       }
     }
@@ -231,7 +232,7 @@ export class ReaderModel {
 
   #receive(row: Row): boolean {
     try {
-      if (!this.#resume.onEvent(row, HOST, row.position, row.time_us)) return false
+      if (!this.#progress.onEvent(row, HOST, row.position, row.time_us)) return false
       this.seen.add(row.id)
       this.deliveries += 1
       return true

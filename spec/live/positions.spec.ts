@@ -1,12 +1,13 @@
 import { memoryCursorStore } from '../../src/cursors/memory.js'
 import { Checkpoint, positionFormat } from '../../src/delivery/checkpoint.js'
-import { type Gap, Gaps } from '../../src/delivery/gaps.js'
+import type { Gap } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
 import { CursorRefusedError, RefusedError } from '../../src/errors.js'
-import { AskAgain, Redial } from '../../src/live/protocol.js'
-import { type OnCursorRefused, Resume, type ResumeOptions } from '../../src/live/resume.js'
+import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
+import type { OnCursorRefused } from '../../src/live/cursor-request.js'
+import { AskAgain, Control, Redial } from '../../src/live/protocol.js'
 import { marbles } from '../../src/testing/index.js'
-import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
+import { cursorProgress, type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
 
 const A = 'ws://a'
 const SECOND = 1_000_000
@@ -21,27 +22,27 @@ const seq = (position: number, seconds: number): Numbered => ({
   time_us: T0 + seconds * SECOND,
 })
 
-function resuming(options: Partial<ResumeOptions> = {}) {
+function resuming(options: Partial<CursorProgressOptions> = {}) {
   const gaps: Gap[] = []
   const clock = { ms: T0 / 1000 }
-  const resume = new Resume<Numbered>(
+  const progress = cursorProgress(
     { start: undefined, onCursorRefused: 'oldest', now: () => clock.ms, ...options },
-    new Gaps({ next: (gap) => gaps.push(gap) }),
+    gaps,
   )
   const take = (...events: readonly Numbered[]) =>
     events
-      .filter((event) => resume.onEvent(event, A, event.position, event.time_us))
+      .filter((event) => progress.onEvent(event, A, event.position, event.time_us))
       .map(({ id }) => id)
   const connection = (...events: readonly Numbered[]) => {
-    const cursor = resume.at(plain(A))
+    const cursor = progress.cursorFor(plain(A))
     return { cursor, taken: take(...events) }
   }
   const asksAgain = (...events: readonly Numbered[]) => {
-    const cursor = resume.at(plain(A))
+    const cursor = progress.cursorFor(plain(A))
     expect(() => take(...events)).toThrow(AskAgain)
     return cursor
   }
-  return { resume, gaps, clock, take, connection, asksAgain }
+  return { progress, gaps, clock, take, connection, asksAgain }
 }
 
 describe('a position an hour ahead for one event', () => {
@@ -57,9 +58,9 @@ describe('a position an hour ahead for one event', () => {
   })
 
   it('is not what another host is asked for', () => {
-    const { connection, resume } = resuming()
+    const { connection, progress } = resuming()
     connection(seq(1, 0), seq(2, 40), seq(3, 3640))
-    expect(resume.at(plain('ws://b'))).toBe(T0 + 30 * SECOND)
+    expect(progress.cursorFor(plain('ws://b'))).toBe(T0 + 30 * SECOND)
   })
 
   it('is a position like any other where the time goes on from there', () => {
@@ -78,8 +79,8 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
       all.clock.ms = T0 / 1000 + (seconds + 10) * 1000
     }
     at(100)
-    all.resume.at(plain(A))
-    all.resume.opened()
+    all.progress.cursorFor(plain(A))
+    all.progress.opened()
     return { ...all, at }
   }
 
@@ -99,8 +100,8 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
   })
 
   it('asks for as much earlier as the events are old, where all of them are older than asked for', () => {
-    const { resume, connection, take, at, gaps } = resuming10()
-    resume.at(plain(A))
+    const { progress, connection, take, at, gaps } = resuming10()
+    progress.cursorFor(plain(A))
     const live = () => {
       for (let n = 0; n < 30; n++) {
         at(60 + n)
@@ -122,15 +123,15 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
       all.clock.ms = T0 / 1000 + (seconds + 100) * 1000
     }
     at(50)
-    all.resume.at(plain(A))
-    all.resume.opened()
+    all.progress.cursorFor(plain(A))
+    all.progress.opened()
     return { ...all, at }
   }
 
   it('is not suspected where an event arrives as soon as it is made', () => {
-    const { resume, clock, connection, gaps } = resuming()
-    resume.at(plain(A))
-    resume.opened()
+    const { progress, clock, connection, gaps } = resuming()
+    progress.cursorFor(plain(A))
+    progress.opened()
     clock.ms += 30_000
     expect(connection(seq(1, 29))).toEqual({ cursor: T0 - 2 * SECOND, taken: ['s1'] })
     expect(connection().cursor).toBe(1)
@@ -138,11 +139,11 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
   })
 
   it('is a gap where the stream has gone on, and no event shows that our clock is right', () => {
-    const { resume, clock, take, gaps } = resuming()
-    resume.at(plain(A))
-    resume.opened()
+    const { progress, clock, take, gaps } = resuming()
+    progress.cursorFor(plain(A))
+    progress.opened()
     clock.ms += 60_000
-    resume.at(plain(A))
+    progress.cursorFor(plain(A))
     for (let n = 0; n < 12; n++) {
       clock.ms += 1000
       expect(take(seq(n, 52 + n))).toHaveLength(1)
@@ -161,9 +162,9 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
 
 describe('a filter that changes', () => {
   it('is no answer to a cursor: the server may have been killed meanwhile', () => {
-    const { resume, connection, asksAgain, gaps } = resuming()
+    const { progress, connection, asksAgain, gaps } = resuming()
     connection(numbered(5))
-    resume.filterChanged()
+    progress.filterChanged()
     expect(asksAgain(numbered(9))).toBe(5)
     // Renumbered, as the position of what came after the held event shows.
     expect(connection(numbered(4), { ...numbered(5, 'other'), time_us: T0 + 8 * SECOND })).toEqual({
@@ -174,9 +175,9 @@ describe('a filter that changes', () => {
   })
 
   it('costs one more question, and no gap, where the log is the same', () => {
-    const { resume, connection, asksAgain, gaps } = resuming()
+    const { progress, connection, asksAgain, gaps } = resuming()
     connection(numbered(5))
-    resume.filterChanged()
+    progress.filterChanged()
     expect(asksAgain(numbered(9))).toBe(5)
     expect(connection(numbered(3, 'of the new filter'), numbered(9))).toEqual({
       cursor: T0 - 5 * SECOND,
@@ -187,16 +188,16 @@ describe('a filter that changes', () => {
   })
 
   it('does not hide that a position is gone on a wire that clamps in silence', () => {
-    const { resume, asksAgain, gaps } = resuming({ start: T0 })
-    resume.filterChanged()
+    const { progress, asksAgain, gaps } = resuming({ start: T0 })
+    progress.filterChanged()
     expect([asksAgain(timed(7200)), asksAgain(timed(3601))]).toEqual([T0, 0])
     expect(gaps.map(({ reason }) => reason)).toEqual(['cursor-too-old'])
   })
 
   it('needs no proof of a legacy log but that it reaches back', () => {
-    const { resume, connection, asksAgain, gaps } = resuming()
+    const { progress, connection, asksAgain, gaps } = resuming()
     connection(timed(0), timed(30))
-    resume.filterChanged()
+    progress.filterChanged()
     asksAgain(timed(40))
     expect(connection(timed(25, 'of the new filter'), timed(40)).taken).toEqual(['t40'])
     expect(gaps).toEqual([])
@@ -205,11 +206,11 @@ describe('a filter that changes', () => {
 
 describe('the held event at its position under another time', () => {
   it('is a renumbered log: what was lost came again, with another event before it', () => {
-    const { resume, connection, asksAgain, gaps } = resuming()
+    const { progress, connection, asksAgain, gaps } = resuming()
     connection(seq(8, 8), seq(9, 9))
     expect(asksAgain({ ...seq(9, 19), id: 's9' })).toBe(9)
     expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
-    expect(resume.at(plain(A))).toBe(T0 - SECOND)
+    expect(progress.cursorFor(plain(A))).toBe(T0 - SECOND)
   })
 })
 
@@ -218,18 +219,20 @@ describe('a server that says that it begins later', () => {
     const all = resuming({ onCursorRefused })
     const counting = { ...plain(A), takesTimes: false }
     all.connection(numbered(5))
-    all.resume.at(counting)
-    expect(() => all.resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(AskAgain)
+    all.progress.cursorFor(counting)
+    expect(() =>
+      all.progress.onControl(new Control('OutdatedCursor', 'Requested cursor exceeded limit'), A),
+    ).toThrow(AskAgain)
     // What comes after it, without the repeat.
-    expect(all.resume.at(counting)).toBe(6)
+    expect(all.progress.cursorFor(counting)).toBe(6)
     return all
   }
 
   it("ends the stream under 'fail'", () => {
-    const { resume, gaps } = told('fail')
-    expect(() => resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(
-      CursorRefusedError,
-    )
+    const { progress, gaps } = told('fail')
+    expect(() =>
+      progress.onControl(new Control('OutdatedCursor', 'Requested cursor exceeded limit'), A),
+    ).toThrow(CursorRefusedError)
     expect(gaps).toHaveLength(1)
   })
 
@@ -241,10 +244,12 @@ describe('a server that says that it begins later', () => {
 
   it("is dialled again for what comes under 'live', and goes on under 'oldest'", () => {
     const live = told('live')
-    expect(() => live.resume.onCursorTooOld(A, 'Requested cursor exceeded limit')).toThrow(Redial)
-    expect(live.resume.at(plain(A))).toBeUndefined()
+    expect(() =>
+      live.progress.onControl(new Control('OutdatedCursor', 'Requested cursor exceeded limit'), A),
+    ).toThrow(Redial)
+    expect(live.progress.cursorFor(plain(A))).toBeUndefined()
     const oldest = told('oldest')
-    oldest.resume.onCursorTooOld(A, 'Requested cursor exceeded limit')
+    oldest.progress.onControl(new Control('OutdatedCursor', 'Requested cursor exceeded limit'), A)
     expect(oldest.take(numbered(9))).toEqual(['e9'])
     expect([live.gaps.length, oldest.gaps.length]).toEqual([1, 1])
   })
@@ -276,9 +281,9 @@ describe('a log that was made anew', () => {
   /** A labeler's log far below the stored position. */
   const labeler = () => {
     const all = resuming()
-    all.resume.startFrom({ host: A, position: 100_000, time_us: T0 + 500 * SECOND })
+    all.progress.startFrom({ host: A, position: 100_000, time_us: T0 + 500 * SECOND })
     const connection = (...events: readonly Numbered[]) => {
-      all.resume.at(LABELER)
+      all.progress.cursorFor(LABELER)
       return all.take(...events)
     }
     const refuses = (event: Numbered) => expect(() => connection(event)).toThrow(AskAgain)
@@ -287,13 +292,13 @@ describe('a log that was made anew', () => {
   }
 
   it('is progress with each connection that brings more of it', () => {
-    const { resume, connection, gaps } = labeler()
+    const { progress, connection, gaps } = labeler()
     expect(connection(made(1, 'a'), made(2, 'a'), made(3, 'a'))).toEqual(['a1', 'a2', 'a3'])
-    expect(resume.hasAdvanced()).toBe(true)
+    expect(progress.hasAdvanced()).toBe(true)
     expect(connection(made(3, 'a'), made(4, 'a'))).toEqual(['a4'])
-    expect(resume.hasAdvanced()).toBe(true)
+    expect(progress.hasAdvanced()).toBe(true)
     connection(made(4, 'a'))
-    expect(resume.hasAdvanced()).toBe(false)
+    expect(progress.hasAdvanced()).toBe(false)
     expect(gaps).toHaveLength(1)
   })
 
@@ -309,10 +314,10 @@ describe('a log that was made anew', () => {
   })
 
   it('is progress once, and one gap, where the same few events come again and again', () => {
-    const { resume, connection, refuses, gaps } = labeler()
+    const { progress, connection, refuses, gaps } = labeler()
     const advances = Array.from({ length: 6 }, () => {
       connection(made(1, 'a'), made(2, 'a'), made(3, 'a'))
-      const hasAdvanced = resume.hasAdvanced()
+      const hasAdvanced = progress.hasAdvanced()
       refuses(made(1, 'b'))
       return hasAdvanced
     })
@@ -328,10 +333,10 @@ describe('a log of wire v2 that was made anew behind a filter', () => {
   /** Until the trial is said to start later than asked for. */
   const clamped = () => {
     const all = resuming()
-    all.resume.startFrom({ host: A, position: 1000, time_us: T0 })
+    all.progress.startFrom({ host: A, position: 1000, time_us: T0 })
     const asks = (...events: readonly Numbered[]) => {
-      const cursor = all.resume.at(V2)
-      if (cursor !== 1000) all.resume.onCursorTooOld(A, INFO)
+      const cursor = all.progress.cursorFor(V2)
+      if (cursor !== 1000) all.progress.onControl(new Control('OutdatedCursor', INFO), A)
       return [cursor, () => all.take(...events)] as const
     }
     const asksAgain = (...events: readonly Numbered[]) => {
@@ -344,9 +349,9 @@ describe('a log of wire v2 that was made anew behind a filter', () => {
   }
 
   it('is a gap, by times, where its first row is later than what we have', () => {
-    const { resume, asks, asksAgain, gaps } = clamped()
+    const { progress, asks, asksAgain, gaps } = clamped()
     expect(asksAgain(seq(1, 80_000))).toBe(0)
-    expect(resume.asksForFloor).toBe(true)
+    expect(progress.asksForFloor).toBe(true)
     expect(gaps).toEqual([
       {
         host: A,
@@ -369,25 +374,25 @@ describe('a log of wire v2 that was made anew behind a filter', () => {
   })
 
   it('is nothing to ask about where the trial brings what we have', () => {
-    const { resume, take, gaps, asksAgain } = resuming()
-    resume.startFrom({ host: A, position: 1000, time_us: T0 })
+    const { progress, take, gaps, asksAgain } = resuming()
+    progress.startFrom({ host: A, position: 1000, time_us: T0 })
     asksAgain(late)
-    resume.at(V2)
-    resume.onCursorTooOld(A, INFO)
+    progress.cursorFor(V2)
+    progress.onControl(new Control('OutdatedCursor', INFO), A)
     expect(take(seq(999, -1), late)).toEqual(['s1003'])
     expect(gaps).toEqual([])
   })
 
   it('is no second gap where it is asked by time after its numbers went back', () => {
-    const { resume, take, gaps } = resuming()
-    resume.startFrom({ host: A, position: 1000, time_us: T0 })
-    resume.at(V2)
+    const { progress, take, gaps } = resuming()
+    progress.startFrom({ host: A, position: 1000, time_us: T0 })
+    progress.cursorFor(V2)
     expect(() => take(seq(5, 90_000))).toThrow(AskAgain)
-    resume.at(V2)
-    resume.onCursorTooOld(A, INFO)
+    progress.cursorFor(V2)
+    progress.onControl(new Control('OutdatedCursor', INFO), A)
     // Clamped, it begins after what we have: all that it holds is asked for.
     expect(() => take(seq(5, 90_000))).toThrow(AskAgain)
-    expect(resume.at(V2)).toBe(0)
+    expect(progress.cursorFor(V2)).toBe(0)
     expect(take(seq(1, 80_000), seq(5, 90_000))).toEqual(['s1', 's5'])
     expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
   })
@@ -395,23 +400,23 @@ describe('a log of wire v2 that was made anew behind a filter', () => {
 
 describe('a frame that cannot be read', () => {
   it('inside the overlap of a reconnect does not move the resume cursor back', () => {
-    const { resume, connection } = resuming()
+    const { progress, connection } = resuming()
     connection(numbered(8), numbered(9))
-    resume.at(plain(A))
-    resume.onReject(A, 8, numbered(8).time_us)
-    expect(resume.last?.position).toBe(9)
+    progress.cursorFor(plain(A))
+    progress.onReject(A, 8, numbered(8).time_us)
+    expect(progress.last?.position).toBe(9)
     expect(connection(numbered(9), numbered(10)).taken).toEqual(['e10'])
   })
 
   it('stands where the repeat should, and that is an answer; anywhere else it is none', () => {
-    const { resume, connection, take, gaps } = resuming()
+    const { progress, connection, take, gaps } = resuming()
     connection(numbered(9))
-    resume.at(plain(A))
-    resume.onReject(A, 9, numbered(9).time_us)
+    progress.cursorFor(plain(A))
+    progress.onReject(A, 9, numbered(9).time_us)
     expect(take(numbered(10))).toEqual(['e10'])
-    resume.at(plain(A))
-    expect(() => resume.onReject(A, 14, numbered(14).time_us)).toThrow(AskAgain)
-    expect(resume.last?.position).toBe(10)
+    progress.cursorFor(plain(A))
+    expect(() => progress.onReject(A, 14, numbered(14).time_us)).toThrow(AskAgain)
+    expect(progress.last?.position).toBe(10)
     expect(gaps).toEqual([])
   })
 })
@@ -474,8 +479,8 @@ describe('what is told', () => {
   )
 
   it('says an older cursor where the one given lies in the future', () => {
-    const { resume, take } = resuming({ start: 9000, onCursorRefused: 'fail' })
-    resume.at(plain(A))
+    const { progress, take } = resuming({ start: 9000, onCursorRefused: 'fail' })
+    progress.cursorFor(plain(A))
     expect(() => take(numbered(5))).toThrow('choose an older `cursor`')
   })
 

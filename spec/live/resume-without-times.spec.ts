@@ -1,10 +1,9 @@
-import { type Gap, Gaps } from '../../src/delivery/gaps.js'
+import type { Gap } from '../../src/delivery/gaps.js'
 import { CursorRefusedError, ServerError } from '../../src/errors.js'
-import type { CursorProtocol } from '../../src/live/protocol.js'
-import { Redial } from '../../src/live/protocol.js'
-import { type OnCursorRefused, Resume } from '../../src/live/resume.js'
+import type { OnCursorRefused } from '../../src/live/cursor-request.js'
+import { Control, type CursorProtocol, Redial } from '../../src/live/protocol.js'
 import { marbles } from '../../src/testing/index.js'
-import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
+import { cursorProgress, type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
 
 const A = 'ws://a'
 
@@ -17,20 +16,17 @@ const counting = (changes: Partial<CursorProtocol<Numbered>> = {}): CursorProtoc
 
 function resuming(onCursorRefused: OnCursorRefused = 'oldest', protocol = counting()) {
   const gaps: Gap[] = []
-  const resume = new Resume<Numbered>(
-    { start: undefined, onCursorRefused },
-    new Gaps({ next: (gap) => gaps.push(gap) }),
-  )
+  const progress = cursorProgress({ start: undefined, onCursorRefused }, gaps)
   const connection = (...events: readonly Numbered[]) => {
-    const cursor = resume.at(protocol)
+    const cursor = progress.cursorFor(protocol)
     return {
       cursor,
       taken: events
-        .filter((event) => resume.onEvent(event, A, event.position, event.time_us))
+        .filter((event) => progress.onEvent(event, A, event.position, event.time_us))
         .map(({ id }) => id),
     }
   }
-  return { resume, gaps, connection }
+  return { progress, gaps, connection }
 }
 
 describe('a stream whose servers take no times', () => {
@@ -60,9 +56,9 @@ describe('a stream whose servers take no times', () => {
   })
 
   it('never asks by the time at which it first listened', () => {
-    const { resume, connection } = resuming()
+    const { progress, connection } = resuming()
     connection()
-    resume.opened()
+    progress.opened()
     expect(connection().cursor).toBeUndefined()
   })
 
@@ -87,12 +83,12 @@ describe('a stream whose servers take no times', () => {
 
 describe('a row that vanished from a log without times', () => {
   it('is no gap where the log reaches back before it', () => {
-    const { resume, connection, gaps } = resuming()
+    const { progress, connection, gaps } = resuming()
     connection(numbered(3), numbered(5))
     expect(() => connection(numbered(8))).toThrow(Redial)
-    expect(resume.at(counting())).toBe(0)
-    expect(resume.asksForFloor).toBe(true)
-    expect(() => resume.onEvent(numbered(2), A, 2, T0)).toThrow(Redial)
+    expect(progress.cursorFor(counting())).toBe(0)
+    expect(progress.asksForFloor).toBe(true)
+    expect(() => progress.onEvent(numbered(2), A, 2, T0)).toThrow(Redial)
     expect(connection(numbered(8))).toEqual({ cursor: 5, taken: ['e8'] })
     expect(gaps).toEqual([])
   })
@@ -100,8 +96,8 @@ describe('a row that vanished from a log without times', () => {
 
 describe('a stream that goes on after a restart of the program', () => {
   const restarted = (event: Numbered, policy: OnCursorRefused = 'oldest') => {
-    const { resume, gaps, connection } = resuming(policy)
-    resume.startFrom({ host: A, position: event.position, time_us: event.time_us })
+    const { progress, gaps, connection } = resuming(policy)
+    progress.startFrom({ host: A, position: event.position, time_us: event.time_us })
     return { gaps, connection }
   }
 
@@ -133,27 +129,24 @@ describe('a stream that goes on after a restart of the program', () => {
 describe('a server that calls even its oldest a place in the future', () => {
   it('has nothing yet: that is waited for, without a gap and without a dial', () => {
     const gaps: Gap[] = []
-    const resume = new Resume<Numbered>(
-      { start: 'oldest', onCursorRefused: 'oldest' },
-      new Gaps({ next: (gap) => gaps.push(gap) }),
-    )
-    resume.at(counting())
-    expect(() => resume.onFutureCursor(A)).not.toThrow()
-    expect(resume.onEvent(numbered(1), A, 1, T0)).toBe(true)
+    const progress = cursorProgress({ start: 'oldest', onCursorRefused: 'oldest' }, gaps)
+    progress.cursorFor(counting())
+    expect(() => progress.onControl(new Control('FutureCursor'), A)).not.toThrow()
+    expect(progress.onEvent(numbered(1), A, 1, T0)).toBe(true)
     expect(gaps).toEqual([])
   })
 })
 
 describe('the index of an event', () => {
   it('counts those that share its position, over reconnects too', () => {
-    const { resume, connection } = resuming()
+    const { progress, connection } = resuming()
     const indexes = (...events: readonly Numbered[]) =>
       events.flatMap((event) =>
-        resume.onEvent(event, A, event.position, event.time_us) ? [resume.index] : [],
+        progress.onEvent(event, A, event.position, event.time_us) ? [progress.index] : [],
       )
-    resume.at(counting())
+    progress.cursorFor(counting())
     expect(indexes(numbered(1), numbered(5, 'a'), numbered(5, 'b'))).toEqual([0, 0, 1])
-    resume.at(counting())
+    progress.cursorFor(counting())
     expect(indexes(numbered(5, 'a'), numbered(5, 'b'), numbered(5, 'c'), numbered(6))).toEqual([
       2, 0,
     ])

@@ -1,9 +1,9 @@
-import { type Gap, Gaps } from '../../src/delivery/gaps.js'
+import type { Gap } from '../../src/delivery/gaps.js'
 import { CursorRefusedError } from '../../src/errors.js'
+import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
 import { Redial } from '../../src/live/protocol.js'
-import { Resume, type ResumeOptions } from '../../src/live/resume.js'
 import { marbles } from '../../src/testing/index.js'
-import { type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
+import { cursorProgress, type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
 
 const A = 'ws://a'
 const B = 'ws://b'
@@ -27,20 +27,20 @@ beforeEach(() => {
   nowMs = T0 / 1000
 })
 
-function resuming(options: Partial<ResumeOptions> = {}) {
+function resuming(options: Partial<CursorProgressOptions> = {}) {
   const gaps: Gap[] = []
-  const resume = new Resume<Numbered>(
+  const progress = cursorProgress(
     { start: undefined, onCursorRefused: 'oldest', now: () => nowMs, ...options },
-    new Gaps({ next: (gap) => gaps.push(gap) }),
+    gaps,
   )
   /** What of these events is new. */
   const take = (events: readonly Numbered[], host = A) =>
     events
-      .filter((event) => resume.onEvent(event, host, event.position, event.time_us))
+      .filter((event) => progress.onEvent(event, host, event.position, event.time_us))
       .map(({ id }) => id)
   /** A connection that was asked for its cursor, and brought these. */
   const connection = (events: readonly Numbered[], host = A) => {
-    const cursor = resume.at(plain(host))
+    const cursor = progress.cursorFor(plain(host))
     return { cursor, taken: take(events, host) }
   }
   /**
@@ -49,27 +49,27 @@ function resuming(options: Partial<ResumeOptions> = {}) {
    */
   const strange = (...events: readonly Numbered[]) => strangeAt(A, ...events)
   const strangeAt = (host: string, ...events: readonly Numbered[]) => {
-    const cursor = resume.at(plain(host))
+    const cursor = progress.cursorFor(plain(host))
     take(events.slice(0, -1), host)
     expect(() => take(events.slice(-1), host)).toThrow(Redial)
     return cursor
   }
-  return { resume, gaps, take, connection, strange, strangeAt }
+  return { progress, gaps, take, connection, strange, strangeAt }
 }
 
 describe('the resume cursor', () => {
   it('is absent on the first connection of a live stream, and the start of any other', () => {
-    expect(resuming().resume.at(plain(A))).toBeUndefined()
-    expect(resuming({ start: 0 }).resume.at(plain(A))).toBe(0)
-    expect(resuming({ start: T0 }).resume.at(plain(A))).toBe(T0)
+    expect(resuming().progress.cursorFor(plain(A))).toBeUndefined()
+    expect(resuming({ start: 0 }).progress.cursorFor(plain(A))).toBe(0)
+    expect(resuming({ start: T0 }).progress.cursorFor(plain(A))).toBe(T0)
   })
 
   it('is the position of the last event received, itself and not the one after it', () => {
-    const { resume, take } = resuming()
-    resume.at(plain(A))
+    const { progress, take } = resuming()
+    progress.cursorFor(plain(A))
     take([numbered(5), numbered(9)])
-    expect(resume.last).toEqual({ host: A, position: 9, time_us: T0 + 9 * SECOND })
-    expect(resume.at(plain(A))).toBe(9)
+    expect(progress.last).toEqual({ host: A, position: 9, time_us: T0 + 9 * SECOND })
+    expect(progress.cursorFor(plain(A))).toBe(9)
   })
 
   it('stays where it is over connections that bring nothing', () => {
@@ -123,7 +123,7 @@ describe('events that share a position', () => {
   })
 
   it('are known up to a thousand: what a server that never moves on sends past them comes again, and nothing is lost', () => {
-    const { resume, connection, gaps } = resuming()
+    const { progress, connection, gaps } = resuming()
     const group = Array.from({ length: 2500 }, (_, index) => numbered(7, `g${index}`))
     const ids = group.map(({ id }) => id)
     expect(connection(group).taken).toEqual(ids)
@@ -131,7 +131,7 @@ describe('events that share a position', () => {
     expect(connection([...group, numbered(8)]).taken).toEqual([...ids.slice(1000), 'e8'])
     expect(connection([numbered(8), numbered(9)]).taken).toEqual(['e9'])
     expect(gaps).toEqual([])
-    expect(resume.last?.position).toBe(9)
+    expect(progress.last?.position).toBe(9)
   })
 
   it('are known however often one of them came', () => {
@@ -143,46 +143,46 @@ describe('events that share a position', () => {
   })
 
   it('have a place among them each, also past those that are known', () => {
-    const { resume, connection, take } = resuming()
+    const { progress, connection, take } = resuming()
     const placed = (events: readonly Numbered[]) =>
-      events.flatMap((event) => take([event]).map(() => resume.index))
-    resume.at(plain(A))
+      events.flatMap((event) => take([event]).map(() => progress.index))
+    progress.cursorFor(plain(A))
     expect(placed([numbered(6), numbered(7, 'x'), numbered(7, 'y'), numbered(8)])).toEqual([
       0, 0, 1, 0,
     ])
     const group = Array.from({ length: 1200 }, (_, index) => numbered(9, `g${index}`))
     expect(placed(group)).toEqual(group.map((_, index) => index))
     expect(connection([...group.slice(0, 1000), numbered(9, 'z')]).taken).toEqual(['z'])
-    expect(resume.index).toBe(1200)
+    expect(progress.index).toBe(1200)
   })
 
   it('begin anew behind a frame that could not be read', () => {
-    const { resume, connection, take } = resuming()
+    const { progress, connection, take } = resuming()
     connection([numbered(6)])
-    resume.onReject(A, 7, T0 + 7 * SECOND)
+    progress.onReject(A, 7, T0 + 7 * SECOND)
     expect(take([numbered(7, 'x')])).toEqual(['x'])
-    expect(resume.index).toBe(0)
+    expect(progress.index).toBe(0)
     take([numbered(8)])
     expect(connection([numbered(8), numbered(8, 'x')]).taken).toEqual(['x'])
   })
 
   it('are forgotten with the log that gave the position', () => {
-    const { resume, connection } = resuming({ start: 0 })
+    const { progress, connection } = resuming({ start: 0 })
     connection([numbered(0, 'x'), numbered(0, 'y')])
-    resume.at(plain(A))
-    resume.onRefused(A, 'too old')
+    progress.cursorFor(plain(A))
+    progress.refused(A, 'too old')
     expect(connection([numbered(0, 'x')]).taken).toEqual(['x'])
-    expect(resume.index).toBe(0)
+    expect(progress.index).toBe(0)
   })
 })
 
 describe('a log that was renumbered', () => {
   it('shows by a repeat that is another event: resume by time, with a gap', () => {
-    const { resume, connection, strange, gaps } = resuming()
+    const { progress, connection, strange, gaps } = resuming()
     connection([numbered(100)])
     expect(strange(numbered(100, 'stranger'))).toBe(100)
     expect(gaps).toEqual([{ host: A, from: 100, to: 100, reason: 'renumbered', recoverable: true }])
-    expect(resume.at(plain(A))).toBe(T0 + 90 * SECOND)
+    expect(progress.cursorFor(plain(A))).toBe(T0 + 90 * SECOND)
   })
 
   it('shows by a lower position: nothing is skipped as old', () => {
@@ -220,10 +220,10 @@ describe('a log that was renumbered', () => {
   })
 
   it('shows by times where sequence numbers were', () => {
-    const { connection, strange, resume } = resuming()
+    const { connection, strange, progress } = resuming()
     connection([numbered(100)])
     strange(timed(101))
-    expect(resume.at(plain(A))).toBe(T0 + 90 * SECOND)
+    expect(progress.cursorFor(plain(A))).toBe(T0 + 90 * SECOND)
   })
 
   it('is asked for 10 s, 1 min, 6 min and 36 min before the last event, and opens one gap', () => {
@@ -244,18 +244,18 @@ describe('a log that was renumbered', () => {
   })
 
   it('is then listened to from its live end', () => {
-    const { resume, connection, strange } = resuming({ onCursorRefused: 'live' })
+    const { progress, connection, strange } = resuming({ onCursorRefused: 'live' })
     connection([timed(5000)])
-    resume.opened()
+    progress.opened()
     for (let n = 0; n < 5; n++) strange(timed(1))
     expect(connection([timed(1)])).toEqual({ cursor: undefined, taken: ['t1'] })
   })
 
   it("then ends the stream under 'fail', naming the cursor and the remedy", () => {
-    const { connection, strange, take, resume } = resuming({ onCursorRefused: 'fail' })
+    const { connection, strange, take, progress } = resuming({ onCursorRefused: 'fail' })
     connection([timed(5000)])
     for (let n = 0; n < 4; n++) strange(timed(1))
-    resume.at(plain(A))
+    progress.cursorFor(plain(A))
     const refusal = () => take([timed(1)])
     expect(refusal).toThrow(new CursorRefusedError(messageAt(2840)))
   })
@@ -289,8 +289,8 @@ describe('a server with sequence numbers that is asked by time', () => {
   })
 
   it('sends a whole segment, however old it is: what comes faster than time passes has an end', () => {
-    const { resume, take, gaps } = resuming({ start: T0 + 2 * HOUR })
-    resume.at(plain(A))
+    const { progress, take, gaps } = resuming({ start: T0 + 2 * HOUR })
+    progress.cursorFor(plain(A))
     const taken = Array.from({ length: 130 }, (_, minute) => {
       nowMs += 1000
       return take([seq(minute, minute * 60)])
@@ -300,8 +300,8 @@ describe('a server with sequence numbers that is asked by time', () => {
   })
 
   it('is live where the time lies in its future: then it is asked further back, and nothing is dropped for ever', () => {
-    const { resume, take, gaps, connection } = resuming({ start: T0 + 100 * SECOND })
-    resume.at(plain(A))
+    const { progress, take, gaps, connection } = resuming({ start: T0 + 100 * SECOND })
+    progress.cursorFor(plain(A))
     const live = () =>
       Array.from({ length: 12 }, (_, second) => {
         nowMs += 1000
@@ -315,10 +315,10 @@ describe('a server with sequence numbers that is asked by time', () => {
 
 describe('another host', () => {
   it('is asked by time, 10 s back, and never by the number of the first', () => {
-    const { connection, resume } = resuming()
+    const { connection, progress } = resuming()
     connection([numbered(100)])
-    expect(resume.at(plain(B))).toBe(T0 + 90 * SECOND)
-    expect(resume.at(plain(A))).toBe(100)
+    expect(progress.cursorFor(plain(B))).toBe(T0 + 90 * SECOND)
+    expect(progress.cursorFor(plain(A))).toBe(100)
   })
 
   it('is the one whose number counts, once it brought an event', () => {
@@ -332,7 +332,7 @@ describe('another host', () => {
   })
 
   it('that starts hours later opens a gap', () => {
-    const { connection, gaps, strangeAt, resume } = resuming()
+    const { connection, gaps, strangeAt, progress } = resuming()
     connection([numbered(100)])
     const late = { id: 'b', position: 7, time_us: T0 + HOUR }
     expect(strangeAt(B, late)).toBe(T0 + 90 * SECOND)
@@ -347,7 +347,7 @@ describe('another host', () => {
       },
     ])
     expect(connection([late], B)).toEqual({ cursor: 0, taken: ['b'] })
-    expect(resume.asksForFloor).toBe(false)
+    expect(progress.asksForFloor).toBe(false)
   })
 
   it('that lags behind, and sends all that it has, is asked further back: no gap', () => {
@@ -373,23 +373,23 @@ describe('another host', () => {
   })
 
   it('gave the checkpoint: it is good by its time', () => {
-    const { resume } = resuming({ start: 5 })
-    resume.startFrom({ host: B, position: 7, time_us: T0 + 100 * SECOND })
-    expect(resume.at(plain(A))).toBe(T0 + 90 * SECOND)
-    expect(resume.at(plain(B))).toBe(7)
+    const { progress } = resuming({ start: 5 })
+    progress.startFrom({ host: B, position: 7, time_us: T0 + 100 * SECOND })
+    expect(progress.cursorFor(plain(A))).toBe(T0 + 90 * SECOND)
+    expect(progress.cursorFor(plain(B))).toBe(7)
   })
 })
 
 describe('a stored checkpoint', () => {
   it('wins over the configured start', () => {
-    const { resume } = resuming({ start: 5 })
-    resume.startFrom({ host: A, position: 70, time_us: T0 })
-    expect(resume.at(plain(A))).toBe(70)
+    const { progress } = resuming({ start: 5 })
+    progress.startFrom({ host: A, position: 70, time_us: T0 })
+    expect(progress.cursorFor(plain(A))).toBe(70)
   })
 
   it('brings the event at its position again: nobody here has it', () => {
-    const { resume, connection, gaps } = resuming()
-    resume.startFrom({ host: A, position: 70, time_us: T0 + 70 * SECOND })
+    const { progress, connection, gaps } = resuming()
+    progress.startFrom({ host: A, position: 70, time_us: T0 + 70 * SECOND })
     expect(connection([numbered(70, 'x'), numbered(70, 'y'), numbered(71)]).taken).toEqual([
       'x',
       'y',
@@ -399,8 +399,8 @@ describe('a stored checkpoint', () => {
   })
 
   it('whose position is gone opens a gap from it to the first event there is', () => {
-    const { resume, connection, strange, gaps } = resuming()
-    resume.startFrom({ host: A, position: 70, time_us: T0 + 70 * SECOND })
+    const { progress, connection, strange, gaps } = resuming()
+    progress.startFrom({ host: A, position: 70, time_us: T0 + 70 * SECOND })
     // Its position, ten seconds before it, and the first row that the log has.
     expect([90, 90, 80].map((position) => strange(numbered(position)))).toEqual([
       70,
@@ -414,10 +414,10 @@ describe('a stored checkpoint', () => {
   })
 
   it('of the future is found out by the first lower event', () => {
-    const { resume, strange } = resuming()
-    resume.startFrom({ host: A, position: 7000, time_us: T0 + 70 * SECOND })
+    const { progress, strange } = resuming()
+    progress.startFrom({ host: A, position: 7000, time_us: T0 + 70 * SECOND })
     strange(numbered(5))
-    expect(resume.at(plain(A))).toBe(T0 + 60 * SECOND)
+    expect(progress.cursorFor(plain(A))).toBe(T0 + 60 * SECOND)
   })
 })
 
@@ -466,7 +466,7 @@ describe('a configured start that the server does not have', () => {
     strange(numbered(5))
     expect(connection([]).cursor).toBe(0)
     const failing = resuming({ start: 9000, onCursorRefused: 'fail' })
-    failing.resume.at(plain(A))
+    failing.progress.cursorFor(plain(A))
     expect(() => failing.take([numbered(5)])).toThrow(CursorRefusedError)
   })
 
@@ -482,30 +482,30 @@ describe('a live stream that has received nothing yet', () => {
   const openedMs = T0 / 1000 + 50_000
 
   it('asks its second connection for what came since it first listened, with an overlap', () => {
-    const { resume } = resuming()
-    resume.at(plain(A))
+    const { progress } = resuming()
+    progress.cursorFor(plain(A))
     nowMs = openedMs
-    resume.opened()
-    expect(resume.at(plain(A))).toBe(T0 + 48 * SECOND)
+    progress.opened()
+    expect(progress.cursorFor(plain(A))).toBe(T0 + 48 * SECOND)
     nowMs = openedMs + 60_000
-    resume.opened()
-    expect(resume.at(plain(A))).toBe(T0 + 48 * SECOND)
+    progress.opened()
+    expect(progress.cursorFor(plain(A))).toBe(T0 + 48 * SECOND)
   })
 
   it('takes what comes from then on, without a gap', () => {
-    const { resume, connection, gaps } = resuming()
+    const { progress, connection, gaps } = resuming()
     nowMs = openedMs
-    resume.opened()
+    progress.opened()
     expect(connection([timed(49)]).taken).toEqual(['t49'])
     expect(gaps).toEqual([])
   })
 
   it('listens live when the server answers with what is older: it has nothing new', () => {
-    const { resume, strange, gaps } = resuming()
+    const { progress, strange, gaps } = resuming()
     nowMs = openedMs
-    resume.opened()
+    progress.opened()
     strange(timed(-HOUR / SECOND))
-    expect(resume.at(plain(A))).toBeUndefined()
+    expect(progress.cursorFor(plain(A))).toBeUndefined()
     expect(gaps).toEqual([])
   })
 })
@@ -516,20 +516,20 @@ describe('a position that the server says it cannot serve', () => {
       ['oldest', 0],
       ['live', undefined],
     ] as const) {
-      const { resume, connection, gaps } = resuming({ onCursorRefused })
-      resume.opened()
+      const { progress, connection, gaps } = resuming({ onCursorRefused })
+      progress.opened()
       connection([numbered(5)])
-      resume.at(plain(A))
-      resume.onRefused(A, 'too old')
-      expect(resume.at(plain(A))).toBe(cursor)
+      progress.cursorFor(plain(A))
+      progress.refused(A, 'too old')
+      expect(progress.cursorFor(plain(A))).toBe(cursor)
       expect(gaps).toMatchObject([{ from: 5, to: undefined, reason: 'cursor-too-old' }])
       // It was asked for everything, or for nothing in particular.
-      expect(() => resume.onRefused(A, 'too old')).toThrow(CursorRefusedError)
+      expect(() => progress.refused(A, 'too old')).toThrow(CursorRefusedError)
     }
-    const { resume, connection } = resuming({ onCursorRefused: 'fail' })
+    const { progress, connection } = resuming({ onCursorRefused: 'fail' })
     connection([numbered(5)])
-    resume.at(plain(A))
-    expect(() => resume.onRefused(A, 'too old')).toThrow(CursorRefusedError)
+    progress.cursorFor(plain(A))
+    expect(() => progress.refused(A, 'too old')).toThrow(CursorRefusedError)
   })
 })
 

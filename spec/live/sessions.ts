@@ -1,6 +1,6 @@
 import { asyncScheduler, NEVER, Observable, of, Subject, skip, takeUntil, timer } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
-import type { Gap } from '../../src/delivery/gaps.js'
+import { type Gap, Gaps } from '../../src/delivery/gaps.js'
 import { type StreamMetrics, streamMetrics } from '../../src/delivery/metrics.js'
 import type { RejectedFrame } from '../../src/delivery/rejects.js'
 import { ConnectionClosedError, FrameError } from '../../src/errors.js'
@@ -266,3 +266,21 @@ export function runFor<T>({ flush }: RunHelpers, ms: number, source$: Observable
   flush()
   return { seen, ...outcome }
 }
+
+/** Progress by positions without a store, and the gaps that it reports. */
+export const cursorProgress = (
+  options: Partial<CursorProgressOptions>,
+  gaps: Gap[],
+): CursorProgress<Numbered> =>
+  new CursorProgress<Numbered>(
+    {
+      start: undefined,
+      onCursorRefused: 'oldest',
+      checkpoint: undefined,
+      key: 'spec',
+      host: 'ws://a',
+      ...options,
+    },
+    new Gaps({ next: (gap) => gaps.push(gap) }),
+    { log: SILENT, frontier: () => undefined, changed: () => {} },
+  )

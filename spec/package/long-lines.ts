@@ -153,7 +153,6 @@ export const LONG_LINES: readonly string[] = [
   'src/live/attempts.ts',
   'src/live/by-sequence.ts',
   'src/live/live.ts',
-  'src/live/resume.ts',
   'src/operators/bounded-batch-map.ts',
   'src/operators/guards.ts',
   'src/operators/ingest.ts',

@@ -8,10 +8,10 @@ import type { Frame } from '../socket/frame.js'
 import type { Dial } from '../socket/socket.js'
 import { type CheckpointConfig, checkpointOptions, type LiveOptions } from './config.js'
 import { CursorProgress } from './cursor-progress.js'
+import type { OnCursorRefused } from './cursor-request.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from './each-host.js'
 import { live } from './live.js'
 import type { CursorProtocol } from './protocol.js'
-import type { OnCursorRefused } from './resume.js'
 
 /**
  * The options of a source whose positions are sequence numbers. Each host has its own numbers, and

@@ -1,10 +1,13 @@
-import { type Observable, of, startWith, switchMap, tap } from 'rxjs'
+import { asyncScheduler, type Observable, of, startWith, switchMap, tap } from 'rxjs'
 import { Checkpoint, type CheckpointOptions, positionFormat } from '../delivery/checkpoint.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
 import type { Position } from '../delivery/position.js'
+import { Conclusions } from './conclusions.js'
+import type { OnCursorRefused, Start } from './cursor-request.js'
+import { CursorRequests } from './cursor-requests.js'
 import type { Progress, ProgressContext } from './progress.js'
 import type { Control, CursorProtocol } from './protocol.js'
-import { type OnCursorRefused, Resume, type Start } from './resume.js'
+import { Received } from './received.js'
 
 export interface CursorProgressOptions {
   readonly start: Start
@@ -14,42 +17,124 @@ export interface CursorProgressOptions {
   readonly key: string
   /** The URL of its first host. */
   readonly host: string
+  /** Unix milliseconds. @default RxJS's clock, which is virtual in specs */
+  readonly now?: () => number
 }
 
-/** Progress by positions: resumes past what was received, and saves what is done. */
+/**
+ * Progress by positions: where the next connection starts, which of its first events are repeats,
+ * and what is saved as done.
+ *
+ * Cursors are inclusive and many events can share a position, so a repeat is recognised by its
+ * identity, never by "time must grow". The repeat is also a free proof: where it does not come, or
+ * is another event, the log may not be the one that gave the cursor. {@link judge} holds the rules.
+ */
 export class CursorProgress<Event> implements Progress<Event> {
   readonly run$: Observable<unknown>
-  readonly #resume: Resume<Event>
+  readonly #received = new Received<Event>()
+  readonly #requests: CursorRequests<Event>
+  readonly #conclusions: Conclusions<Event>
   readonly #checkpoint: Checkpoint<Position> | undefined
+  readonly #now: () => number
+  #advancesAtDial = 0
   #stopped = false
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
-    const { checkpoint, key, host } = options
-    this.#resume = new Resume(options, gaps, context.log)
-    if (checkpoint === undefined) {
-      this.run$ = of(undefined)
-      return
-    }
-    const current = () => context.frontier() ?? this.#resume.last
-    this.#checkpoint = new Checkpoint<Position>(
-      checkpoint,
-      { key, host, format: positionFormat },
-      current,
-      () => {
-        context.changed()
-        if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
-      },
+    const { start, onCursorRefused, now = () => asyncScheduler.now() } = options
+    this.#now = now
+    this.#requests = new CursorRequests(start, this.#received)
+    const { log } = context
+    this.#conclusions = new Conclusions(
+      { onCursorRefused, gaps, log, now },
+      this.#received,
+      this.#requests,
     )
-    this.run$ = this.#saveRegularly(this.#checkpoint)
+    this.#checkpoint =
+      options.checkpoint && this.#checkpointIn(options.checkpoint, options, context)
+    this.run$ = this.#checkpoint === undefined ? of(undefined) : this.#run(this.#checkpoint)
   }
 
+  // --- Where the stream stands ---
+
   get last(): Position | undefined {
-    return this.#resume.last
+    return this.#received.last
   }
 
   get index(): number {
-    return this.#resume.index
+    return this.#received.index
   }
+
+  /** Whether this connection went past all that came before it. */
+  hasAdvanced(): boolean {
+    this.#received.advance()
+    return this.#received.advances > this.#advancesAtDial
+  }
+
+  // --- One connection ---
+
+  get asksForFloor(): boolean {
+    return this.#requests.current?.question === 'floor'
+  }
+
+  cursorFor(protocol: CursorProtocol<Event>): number | undefined {
+    this.#conclusions.dial(protocol)
+    this.#received.advance()
+    this.#advancesAtDial = this.#received.advances
+    return this.#requests.cursorFor(protocol)
+  }
+
+  opened(): void {
+    this.#requests.opened(this.#now())
+  }
+
+  disconnected(): void {}
+
+  /**
+   * Whether the event is new. Throws `AskAgain` or `CursorRefusedError` where the server's log is
+   * not ours.
+   */
+  onEvent(event: Event, host: string, position: number, time_us: number): boolean {
+    const request = this.#requests.current
+    if (request !== undefined && !this.#conclusions.isNew(request, event, host, position, time_us))
+      return false
+    this.#received.record(event, position, this.#conclusions.identityOf)
+    this.#received.moveTo(host, position, time_us)
+    return true
+  }
+
+  /** Throws as {@link onEvent} does. */
+  onReject(host: string, position: number, time_us: number): void {
+    if (this.#received.isPast(host, position)) return
+    const request = this.#requests.current
+    if (request !== undefined && (request.cursor === position || request.cursor === time_us))
+      request.answered = true
+    else if (
+      request !== undefined &&
+      !this.#conclusions.isNew(request, undefined, host, position, time_us)
+    )
+      return
+    this.#received.moveToReject(host, position, time_us)
+  }
+
+  /** Throws as {@link onEvent} does. */
+  onControl({ name, message }: Control, host: string): void {
+    if (name === 'OutdatedCursor') this.#conclusions.onCursorTooOld(host, message)
+    if (name === 'FutureCursor') this.#conclusions.onFutureCursor(host)
+  }
+
+  refused(host: string, message: string, reason: GapReason = 'cursor-too-old'): void {
+    this.#conclusions.onRefused(host, message, reason)
+  }
+
+  /**
+   * A changed filter explains no repeat that does not come: the server may have lost its log
+   * meanwhile.
+   */
+  filterChanged(): void {
+    this.#received.filterChanged()
+  }
+
+  // --- What is done, and saved ---
 
   get checkpoint(): number | undefined {
     return this.#checkpoint?.saved?.position
@@ -59,43 +144,9 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#checkpoint?.errors ?? 0
   }
 
-  cursorFor(protocol: CursorProtocol<Event>): number | undefined {
-    return this.#resume.at(protocol)
-  }
-
-  get asksForFloor(): boolean {
-    return this.#resume.asksForFloor
-  }
-
-  hasAdvanced(): boolean {
-    return this.#resume.hasAdvanced()
-  }
-
-  opened(): void {
-    this.#resume.opened()
-  }
-
-  disconnected(): void {}
-
-  onEvent(event: Event, host: string, position: number, time_us: number): boolean {
-    return this.#resume.onEvent(event, host, position, time_us)
-  }
-
-  onReject(host: string, position: number, time_us: number): void {
-    this.#resume.onReject(host, position, time_us)
-  }
-
-  onControl(control: Control, host: string): void {
-    if (control.name === 'OutdatedCursor') this.#resume.onCursorTooOld(host, control.message)
-    if (control.name === 'FutureCursor') this.#resume.onFutureCursor(host)
-  }
-
-  filterChanged(): void {
-    this.#resume.filterChanged()
-  }
-
-  refused(host: string, message: string, reason: GapReason): void {
-    this.#resume.onRefused(host, message, reason)
+  /** A stored checkpoint wins over the configured start. */
+  startFrom(saved: Position | undefined): void {
+    this.#requests.startFrom(saved)
   }
 
   settled(): void {
@@ -111,13 +162,25 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   flush(): PromiseLike<void> | undefined {
     const checkpoint = this.#checkpoint
-    // Not at once: it may be asked for in the very call whose delivery is the last one.
+    // Not at once: it may be called while the last delivery is still open.
     return checkpoint && Promise.resolve().then(() => checkpoint.flush())
   }
 
-  #saveRegularly(checkpoint: Checkpoint<Position>): Observable<unknown> {
+  #checkpointIn(
+    checkpoint: CheckpointOptions,
+    { key, host }: CursorProgressOptions,
+    context: ProgressContext,
+  ): Checkpoint<Position> {
+    const current = () => context.frontier() ?? this.last
+    return new Checkpoint(checkpoint, { key, host, format: positionFormat }, current, () => {
+      context.changed()
+      if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
+    })
+  }
+
+  #run(checkpoint: Checkpoint<Position>): Observable<unknown> {
     return checkpoint.load$().pipe(
-      tap((saved) => this.#resume.startFrom(saved)),
+      tap((saved) => this.startFrom(saved)),
       switchMap(() => checkpoint.regularly().pipe(startWith(undefined))),
     )
   }

@@ -1,4 +1,16 @@
 /**
+ * What to do when a server cannot serve the position asked for: end the stream, or go on from
+ * another place, with a gap.
+ */
+export type OnCursorRefused = 'fail' | 'oldest' | 'live'
+
+/**
+ * Where the first connection starts when no checkpoint says it: a position, all there is, or
+ * `undefined` for the live end.
+ */
+export type Start = number | 'oldest' | undefined
+
+/**
  * Why a connection starts where it does. Each question has its own rule for the events that answer
  * it: see {@link judge}.
  *

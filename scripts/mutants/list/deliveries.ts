@@ -5,8 +5,8 @@ export const DELIVERIES: readonly Mutant[] = [
   {
     name: 'the checkpoint is saved past what is open: save before done',
     file: 'src/live/cursor-progress.ts',
-    find: 'context.frontier() ?? this.#resume.last',
-    replace: 'this.#resume.last',
+    find: 'context.frontier() ?? this.last',
+    replace: 'this.last',
     specs: ['spec/delivery/checkpoint.spec.ts'],
   },
   {

@@ -1,7 +1,9 @@
 import type { Mutant } from '../mutant.js'
 
 const ANSWER = 'src/live/cursor-answer.ts'
-const RESUME = 'src/live/resume.ts'
+const CONCLUSIONS = 'src/live/conclusions.ts'
+const PROGRESS = 'src/live/cursor-progress.ts'
+const RECEIVED = 'src/live/received.ts'
 const RANDOM = 'spec/live/random-logs.spec.ts'
 const RESUMING = 'spec/live/resume.spec.ts'
 const POSITIONS = 'spec/live/positions.spec.ts'
@@ -83,7 +85,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'that a time is clamped is ignored',
-    file: RESUME,
+    file: CONCLUSIONS,
     find: 'request.isClamped = true',
     replace: 'request.isClamped = false',
     specs: [POSITIONS],
@@ -115,14 +117,14 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'one loss is reported at each cycle',
-    file: RESUME,
+    file: CONCLUSIONS,
     find: 'if (this.#isReported) return\n',
     replace: '',
     specs: [POSITIONS],
   },
   {
     name: 'a position that was given up counts as reached',
-    file: RESUME,
+    file: RECEIVED,
     find: 'this.#furthest = this.#furthestSince\n',
     replace: '',
     specs: [POSITIONS],
@@ -130,7 +132,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'a position that was given up leaves nothing reached',
-    file: RESUME,
+    file: RECEIVED,
     find: 'this.#furthest = this.#furthestSince\n',
     replace: 'this.#furthest = NOWHERE\n',
     specs: [POSITIONS],
@@ -160,7 +162,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'a jump of the time is asked by',
-    file: RESUME,
+    file: RECEIVED,
     find: "askedBy === 'time' ? this.#plausible : undefined",
     replace: 'undefined',
     specs: [POSITIONS],
@@ -174,15 +176,15 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'an OutdatedCursor is no refusal',
-    file: RESUME,
-    find: "if (this.options.onCursorRefused !== 'oldest')\n          this.#giveUp(host, message || 'the position",
-    replace: "if (Number.isNaN(0))\n          this.#giveUp(host, message || 'the position",
+    file: CONCLUSIONS,
+    find: "if (this.options.onCursorRefused !== 'oldest')\n      this.#giveUp(host, message || 'the position",
+    replace: "if (Number.isNaN(0))\n      this.#giveUp(host, message || 'the position",
     specs: [POSITIONS],
   },
   {
     name: 'a reject inside the overlap moves the resume cursor back',
-    file: RESUME,
-    find: 'if (this.#host === host && position < this.#position) return\n',
+    file: PROGRESS,
+    find: 'if (this.#received.isPast(host, position)) return\n',
     replace: '',
     specs: [POSITIONS],
   },

@@ -11,8 +11,8 @@ import {
   type LiveConfig,
   liveShape,
 } from '../../live/config.js'
+import type { OnCursorRefused, Start } from '../../live/cursor-request.js'
 import { isTimeCursor } from '../../live/protocol.js'
-import type { OnCursorRefused, Start } from '../../live/resume.js'
 import { checkShape } from '../../options/check-shape.js'
 import { hostUrl } from '../../options/host-url.js'
 import { hosts } from '../../options/hosts.js'
