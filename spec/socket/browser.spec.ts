@@ -21,9 +21,13 @@ import { filter, map, take, toArray } from 'rxjs'
 import { isCommit, jetstream$, streamMetrics } from 'rxjs-atproto'
 
 const metrics$ = streamMetrics()
-jetstream$({ host: '${host}', wire: 'v1', collections: ['app.bsky.feed.post'], reconnect: { initialDelayMs: 10 }, metrics$ })
+const reconnect = { initialDelayMs: 10 }
+jetstream$({ host: '${host}', wire: 'v1', collections: ['app.bsky.feed.post'], reconnect, metrics$ })
   .pipe(filter(isCommit), map((event) => event.commit.collection), take(20), toArray())
-  .subscribe((seen) => fetch('/report?events=' + seen.length + '&collections=' + new Set(seen).size + '&reconnects=' + metrics$.value.reconnects))
+  .subscribe((seen) => {
+    const counts = { events: seen.length, collections: new Set(seen).size }
+    fetch('/report?' + new URLSearchParams({ ...counts, reconnects: metrics$.value.reconnects }))
+  })
 `
 
 describe('the package in a browser', () => {
@@ -92,7 +96,8 @@ describe('the package in a browser', () => {
         `import { map, take, toArray } from 'rxjs'
          import { jetstream$ } from 'rxjs-atproto'
          jetstream$({ host: '${server.url}', reconnect: { initialDelayMs: 10 } })
-           .pipe(map((event) => event.time_us), take(400), toArray()).subscribe((times) => console.log(JSON.stringify(times)))`,
+           .pipe(map((event) => event.time_us), take(400), toArray())
+           .subscribe((times) => console.log(JSON.stringify(times)))`,
       )
       expect(times).toEqual([...generateEvents({ count: 400 })].map((event) => event.time_us))
       expect(server.fired).toHaveLength(1)
@@ -105,9 +110,14 @@ describe('the package in a browser', () => {
         `import { take, timer, toArray } from 'rxjs'
          import { boundedMergeMap, jetstream$, streamMetrics } from 'rxjs-atproto'
          const metrics$ = streamMetrics()
-         const work = (event) => new Promise((resolve) => setImmediate(() => resolve(event.time_us)))
-         jetstream$({ host: '${server.url}', metrics$ }).pipe(boundedMergeMap(work, { capacity: 500 }), take(2000), toArray())
-           .subscribe((times) => console.log(JSON.stringify([new Set(times).size, metrics$.value.reconnects > 0])))`,
+         const work = (event) =>
+           new Promise((resolve) => setImmediate(() => resolve(event.time_us)))
+         jetstream$({ host: '${server.url}', metrics$ })
+           .pipe(boundedMergeMap(work, { capacity: 500 }), take(2000), toArray())
+           .subscribe((times) => {
+             const seen = [new Set(times).size, metrics$.value.reconnects > 0]
+             console.log(JSON.stringify(seen))
+           })`,
       )
       expect(result).toEqual([2000, true])
     })
@@ -125,8 +135,10 @@ describe('the package in a browser', () => {
         const met = await run(
           code,
           `import { jetstream$ } from 'rxjs-atproto'
-         jetstream$({ host: '${server.url}', reconnect: { maxAttempts: 0 }, ...${JSON.stringify(config)} })
-           .subscribe({ error: (error) => console.log(JSON.stringify([error.code, error.cause.code])) })`,
+         const config = ${JSON.stringify(config)}
+         jetstream$({ host: '${server.url}', reconnect: { maxAttempts: 0 }, ...config }).subscribe({
+           error: (error) => console.log(JSON.stringify([error.code, error.cause.code])),
+         })`,
         )
         expect(met).toEqual(['RECONNECT_EXHAUSTED', code])
       },
@@ -142,12 +154,16 @@ describe('the package in a browser', () => {
       })
       const met = await run(
         'skip',
-        `import { take, toArray } from 'rxjs'
+        `import { map, take, toArray } from 'rxjs'
          import { firehose$ } from 'rxjs-atproto'
          const [gaps, lengths] = [[], []]
-         const observers = { gaps: { next: (gap) => gaps.push(gap) }, rejects: { next: ({ frame, length }) => lengths.push([frame.length, length]) } }
+         const observers = {
+           gaps: { next: (gap) => gaps.push(gap) },
+           rejects: { next: ({ frame, length }) => lengths.push([frame.length, length]) },
+         }
          firehose$({ host: '${server.url}', cursor: 'oldest', maxFrameBytes: 4000, ...observers })
-           .pipe(take(2), toArray()).subscribe((events) => console.log(JSON.stringify([events.map(({ cursor }) => cursor), gaps, lengths])))`,
+           .pipe(map(({ cursor }) => cursor), take(2), toArray())
+           .subscribe((cursors) => console.log(JSON.stringify([cursors, gaps, lengths])))`,
       )
       expect(met).toMatchObject([
         [5, 7],
@@ -165,11 +181,14 @@ describe('the package in a browser', () => {
       await using server = await fakeJetstream({ events: [first, large, third] })
       const met = await run(
         'large',
-        `import { take, toArray } from 'rxjs'
+        `import { map, take, toArray } from 'rxjs'
          import { jetstream$ } from 'rxjs-atproto'
          const reasons = []
-         jetstream$({ host: '${server.url}', maxFrameBytes: 4000, reconnect: { initialDelayMs: 10 }, gaps: { next: (gap) => reasons.push(gap.reason) } })
-           .pipe(take(2), toArray()).subscribe((events) => console.log(JSON.stringify([events.map((event) => event.time_us), reasons])))`,
+         const gaps = { next: (gap) => reasons.push(gap.reason) }
+         const reconnect = { initialDelayMs: 10 }
+         jetstream$({ host: '${server.url}', maxFrameBytes: 4000, reconnect, gaps })
+           .pipe(map((event) => event.time_us), take(2), toArray())
+           .subscribe((times) => console.log(JSON.stringify([times, reasons])))`,
       )
       expect(met).toEqual([
         [JSON.parse(first).time_us, JSON.parse(third).time_us],

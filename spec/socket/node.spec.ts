@@ -206,7 +206,8 @@ describe('the handshake', () => {
       'has the wrong key',
       (socket: Socket) =>
         socket.write(
-          'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n',
+          'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n' +
+            'Connection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n',
         ),
     ],
   ])('that %s fails', async (_, answer) => {
@@ -239,7 +240,9 @@ describe('frames', () => {
         const accept = createHash('sha1')
           .update(`${key.exec(String(head))?.[1]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
           .digest('base64')
-        const upgrade = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
+        const upgrade =
+          'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n' +
+          `Connection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
         socket.write(Buffer.concat([Buffer.from(upgrade), frame(TEXT, Buffer.from('first'))]))
       })
     })
@@ -257,7 +260,7 @@ describe('frames', () => {
     expect(dialling.error).toBeUndefined()
   })
 
-  it('come as bytes where they are asked for as bytes, fragmented or not, and say which of them are text', async () => {
+  it('come as bytes on request, fragmented or not, and say which are text', async () => {
     const fragments = [Buffer.from([0x01, 1, 0xc3]), Buffer.from([0x80, 1, 0xa4])]
     await using server = await writing(
       frame(TEXT, Buffer.from('äöü')),
@@ -349,7 +352,7 @@ describe('frames', () => {
     expect(told).toEqual(['a', 'large', 'b'])
   })
 
-  it('that are discarded are a sign of life with each of their bytes: no pong can come in between', async () => {
+  it('that are discarded are a sign of life with each byte: no pong can come between', async () => {
     let socket: Socket | undefined
     await using server = await wsServer((_ws, _request, tcp) => {
       socket = tcp

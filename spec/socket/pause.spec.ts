@@ -107,7 +107,7 @@ describe('a paused socket', () => {
   })
 
   it.each([0, 1])(
-    'in the call that opens it lets TCP push back too, with %i frames in the packet of the handshake',
+    'in the call that opens it lets TCP push back, with %i frames in the handshake packet',
     async (early) => {
       let [written, isOver] = [0, false]
       const stopped = new Changes()
@@ -150,7 +150,7 @@ describe('a paused socket', () => {
     expect(dialling.frames).toEqual([...numbers(10), '!', '10'])
   })
 
-  it('that is closed forgets what it kept: nobody has received it, and the cursor brings it again', async () => {
+  it('that is closed drops its backlog, which the cursor brings again', async () => {
     const { server, connected } = await writer()
     await using _server = server
     const dialling = new Dialling(server.url)

@@ -17,8 +17,10 @@ import { boundedMergeMap, jetstream$, memoryCursorStore, streamMetrics } from 'r
 
 const [host, state, work] = process.argv.slice(2)
 const metrics$ = streamMetrics()
-const config = { host, metrics$, checkpoint: memoryCursorStore(), reconnect: { jitter: 'none', initialDelayMs: 60_000 } }
-const events$ = jetstream$(config).pipe(boundedMergeMap(() => (work === 'never' ? new Promise(() => {}) : []), { capacity: 8 }))
+const reconnect = { jitter: 'none', initialDelayMs: 60_000 }
+const config = { host, metrics$, checkpoint: memoryCursorStore(), reconnect }
+const project = () => (work === 'never' ? new Promise(() => {}) : [])
+const events$ = jetstream$(config).pipe(boundedMergeMap(project, { capacity: 8 }))
 const subscription = events$.subscribe()
 const reached = state === 'receiving' ? (m) => m.delivered > 0 : (m) => m.connection.state === state
 firstValueFrom(metrics$.pipe(filter(reached))).then(() => {
@@ -27,7 +29,9 @@ firstValueFrom(metrics$.pipe(filter(reached))).then(() => {
     const at = performance.now()
     subscription.unsubscribe()
     process.on('exit', () => {
-      console.log(JSON.stringify({ afterMs: performance.now() - at, left: process.getActiveResourcesInfo(), state: metrics$.value.connection.state }))
+      const left = process.getActiveResourcesInfo()
+      const { state } = metrics$.value.connection
+      console.log(JSON.stringify({ afterMs: performance.now() - at, left, state }))
     })
   }, 50)
 })

@@ -226,7 +226,7 @@ describe('messages that lie whole in a chunk', () => {
     expect(Buffer.concat(passed)).toEqual(Buffer.from([FIN | PING, 0, FIN | TEXT, 126, 1, 44]))
   })
 
-  it('end where ws has to judge: what it says of a stream, right or wrong, is what it says alone', async () => {
+  it('end where ws has to judge: its verdict on a stream is the one it gives alone', async () => {
     const kinds = new Set<unknown>()
     const streams = fc.tuple(
       fc.array(sound, { maxLength: 5 }),
@@ -303,7 +303,7 @@ describe('messages that are too large, where they may be', () => {
         ]
       : ['message', Buffer.from(bytes).toString('latin1'), opcode === BINARY]
 
-  it('come with their beginning and their length, and every other one comes whole, wherever fragments and chunks begin', async () => {
+  it('come with their beginning and length, all others whole, wherever chunks begin', async () => {
     let large = 0
     const property = fc.asyncProperty(
       fc.array(sent, { minLength: 1, maxLength: 5 }),
@@ -335,7 +335,7 @@ describe('messages that are too large, where they may be', () => {
     expect(large).toBeGreaterThan(runs(25, 100))
   })
 
-  it('take no more memory than the bound, however long they are and in however many fragments', () => {
+  it('take no more memory than the bound, however long and in however many fragments', () => {
     const gathered = new Gathered(true, 1000)
     for (let at = 0; at < 2000; at += 1) {
       gathered.announce(1)

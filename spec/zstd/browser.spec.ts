@@ -51,7 +51,7 @@ async function bundle(address: string): Promise<{ exports: Browser; code: string
   return { exports: module.exports, code }
 }
 
-it('the bundle for browsers needs nothing of Node, and finds the decoder beside itself', async () => {
+it('the bundle for browsers needs no Node, and finds the decoder beside itself', async () => {
   const { exports, code } = await bundle(`${origin}/app.js`)
   expect(code).not.toMatch(/node:|require\(/)
   const encode = await encoder(dictionaryOf(ONE))

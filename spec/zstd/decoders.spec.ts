@@ -33,7 +33,7 @@ describeDictionaryDecoder(
 if (zlibDecoder(dictionaryOf(ONE)) !== undefined)
   describeDictionaryDecoder('node:zlib', async (dictionary) => present(zlibDecoder(dictionary)))
 else
-  describe.skip(`the node:zlib decoder: Node ${process.version} has none that uses dictionaries`, () =>
+  describe.skip(`the node:zlib decoder: Node ${process.version} ignores dictionaries`, () =>
     it('is skipped', () => {}))
 
 if (isInstalled('zstd-napi/binding.js'))

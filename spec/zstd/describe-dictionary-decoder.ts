@@ -47,7 +47,7 @@ export function describeDictionaryDecoder(
       encode = await encoder(dictionaryOf(ONE))
     })
 
-    it('reads frames as the servers write them: with a checksum, and without a content size below 256 bytes', () => {
+    it('reads frames of servers: with a checksum, without a size below 256 bytes', () => {
       expect(PACKED).toHaveLength(120)
       expect(PACKED.map((frame) => decode(frame))).toEqual(PACKED_TEXTS)
     })
@@ -122,7 +122,7 @@ export function describeDictionaryDecoder(
       )
     })
 
-    it('refuses text, a skippable frame, a reserved bit, a reserved block and a window without bounds', () => {
+    it('refuses text, skippable frames, reserved bits and blocks, and huge windows', () => {
       refuses(Buffer.from(text), /not zstd/)
       refuses(Uint8Array.from([0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 0]), /not zstd/)
       refuses(

@@ -191,7 +191,7 @@ describe('loadDictionary', () => {
     }
   })
 
-  it('follows no redirect, also not to a host that has the dictionary: neither headers nor a password go there', async () => {
+  it('follows no redirect: neither headers nor a password go to another host', async () => {
     answer = (request, response) =>
       request.url === '/dictionary'
         ? response.writeHead(302, { location: '/elsewhere' }).end()

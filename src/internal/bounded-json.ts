@@ -16,7 +16,10 @@ export interface Layout {
    * or every item of it. Anything else beyond the bounds is an error.
    */
   readonly replaced?: string | 'every item'
-  /** Whether a root is content itself, by its value. @default never */
+  /**
+   * Whether a root is content itself, by its value.
+   * @default never
+   */
   readonly isContent?: (root: object) => boolean
 }
 

@@ -13,17 +13,20 @@ export interface DialOptions {
   readonly subprotocol?: string | undefined
   /**
    * Hand text out as `TextBytes`, for whoever reads bytes faster than strings; a socket that has no
-   * bytes gives strings. @default false
+   * bytes gives strings.
+   * @default false
    */
   readonly textAsBytes?: boolean | undefined
   /**
    * Hand binary frames out where they lie, to be read in the call that brings them; else they are
-   * copies. @default false
+   * copies.
+   * @default false
    */
   readonly binaryInPlace?: boolean | undefined
   /**
    * Hand out the beginning of a message above `maxFrameBytes`, and go on. Else such a message ends
-   * the connection. @default false
+   * the connection.
+   * @default false
    */
   readonly skipsLargeFrames?: boolean | undefined
 }

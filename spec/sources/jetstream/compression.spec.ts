@@ -47,7 +47,7 @@ describe.each([true, 'auto'] as const)('`compress: %p` on wire v2', (compress) =
     ])
   })
 
-  it('fetches a dictionary that was retired once more, at once, and goes on compressed', async () => {
+  it('fetches a retired dictionary once more, at once, and goes on compressed', async () => {
     await using server = await serve({ faults: [{ after: 100, do: 'stall' }] })
     const source = watched(server, { wire: 'v2', host: server.host, compress })
     const events = first(200, source.events$)
@@ -61,7 +61,7 @@ describe.each([true, 'auto'] as const)('`compress: %p` on wire v2', (compress) =
     expect(source.gaps).toEqual([])
   })
 
-  it('goes on plain once the server refuses the dictionary that it hands out itself, and says why', async () => {
+  it('goes on plain when the server refuses its own dictionary, and says why', async () => {
     const body = '{"error":"UnknownZstdDictionary","message":"unknown zstd dictionary id"}'
     await using server = await serve({
       faults: [
@@ -186,7 +186,7 @@ describe("`compress: 'auto'` never fails the stream", () => {
 })
 
 describe('`compress: true`', () => {
-  it('tries again with backoff where the dictionary cannot be had, and dials nobody meanwhile', async () => {
+  it('retries with backoff if the dictionary cannot be loaded, and dials nobody meanwhile', async () => {
     await using server = await serve({ faults: [{ onDictionary: 1, times: 2, do: 'refuse' }] })
     const source = watched(server, { wire: 'v2', host: server.host, compress: true })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)
@@ -200,7 +200,7 @@ describe('`compress: true`', () => {
     expect(dictionariesOf(server)).toEqual([String(ONE)])
   })
 
-  it("knows the wire of a server whose dictionary cannot be had, under `wire: 'auto'`", async () => {
+  it("finds the wire of a server without its dictionary, under `wire: 'auto'`", async () => {
     await using server = await serve({ faults: [{ onDictionary: 1, times: 2, do: 'refuse' }] })
     const source = watched(server, {
       wire: 'auto',
@@ -216,7 +216,7 @@ describe('`compress: true`', () => {
 
   itWith(
     ['jetstream/zstd_dictionary'],
-    'knows the published dictionary, and has it for a server with wire v1 alone, by default and from the cache',
+    'uses the published dictionary on wire v1, by default and from the cache',
     async () => {
       const dictionary = bytesOf('jetstream/zstd_dictionary')
       expect(await loadInBrowser(dictionary, V1_DICTIONARY)).toHaveLength(112_640)

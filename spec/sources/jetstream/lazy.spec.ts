@@ -15,13 +15,17 @@ import { describePlainRecord } from '../describe-plain-record.js'
 
 const RECORD = '{"$type":"app.bsky.feed.post","text":"so \\"long\\" } 🌊","langs":["en"]}'
 const textWith = (record: string, time_us = 1_700_000_000_000_000) =>
-  `{"did":"did:plc:z72i7hdynmk6r22z27h6tvur","time_us":${time_us},"kind":"commit","commit":{"rev":"3lbhtytnn2k2f","operation":"create",` +
-  `"collection":"app.bsky.feed.post","rkey":"3lbhtyteurk2y","record":${record},"cid":"bafyreidblutgvj75o4q4akzyy"}}`
+  `{"did":"did:plc:z72i7hdynmk6r22z27h6tvur","time_us":${time_us},"kind":"commit",` +
+  '"commit":{"rev":"3lbhtytnn2k2f","operation":"create",' +
+  '"collection":"app.bsky.feed.post","rkey":"3lbhtyteurk2y",' +
+  `"record":${record},"cid":"bafyreidblutgvj75o4q4akzyy"}}`
 const TEXT = textWith(RECORD)
 const DELETE =
-  '{"did":"did:plc:a","time_us":1700000000000009,"kind":"commit","commit":{"rev":"3l","operation":"delete","collection":"a.b.c","rkey":"self"}}'
+  '{"did":"did:plc:a","time_us":1700000000000009,"kind":"commit",' +
+  '"commit":{"rev":"3l","operation":"delete","collection":"a.b.c","rkey":"self"}}'
 const IDENTITY =
-  '{"did":"did:plc:a","time_us":1700000000000010,"kind":"identity","identity":{"did":"did:plc:a","seq":1,"time":"x"}}'
+  '{"did":"did:plc:a","time_us":1700000000000010,"kind":"identity",' +
+  '"identity":{"did":"did:plc:a","seq":1,"time":"x"}}'
 
 type Post = CommitEvent & { readonly commit: Commit }
 type Commit = Omit<CommitCreate, 'record'> & { record: unknown }
@@ -62,7 +66,7 @@ describe('a lazy event', () => {
     parse.mockRestore()
   })
 
-  it('whose record is balanced but no JSON throws when it is touched, each time, and not before', async () => {
+  it('with a balanced record that is no JSON throws each time it is read, not before', async () => {
     const [broken, next] = await read([
       textWith('{"text":tru}'),
       textWith('{}', 1_700_000_000_000_001),
@@ -92,8 +96,11 @@ describe('rawText', () => {
 
   it('is the whole message of wire v2', async () => {
     const frame =
-      '{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#commit","cid":"bafy","collection":"a.b.c","did":"did:plc:a",' +
-      '"operation":"create","record":{"n":1},"rev":"3l","rkey":"self","seq":24000000000,"time":"2026-08-11T12:49:00.398794Z"}}'
+      '{"$type":"message","payload":{' +
+      '"$type":"network.bsky.jetstream.subscribeEvents#commit",' +
+      '"cid":"bafy","collection":"a.b.c","did":"did:plc:a","operation":"create",' +
+      '"record":{"n":1},"rev":"3l","rkey":"self",' +
+      '"seq":24000000000,"time":"2026-08-11T12:49:00.398794Z"}}'
     const [event] = await read([frame], {}, { server: 'v2', stored: 'all' })
     expect(rawText(event as JetstreamEvent)).toBe(frame)
     expect(event).toStrictEqual({
@@ -128,7 +135,7 @@ describe('rawText', () => {
 })
 
 describe('decode: lazy', () => {
-  it('checks the collections that have a schema, with its output in place of the record, and keeps no text of them', async () => {
+  it('checks collections that have a schema, and keeps no text of their events', async () => {
     const other = TEXT.replace('app.bsky.feed.post","rkey', 'app.bsky.feed.like","rkey').replace(
       '000000,"kind',
       '000001,"kind',
@@ -145,7 +152,7 @@ describe('decode: lazy', () => {
     expect(accessorOf(post?.commit as object)).toBeUndefined()
   })
 
-  it('rejects a record that fails its schema, and one that is no JSON but has a schema, and goes on', async () => {
+  it('rejects a record that fails its schema, or is no JSON for it, and goes on', async () => {
     await using server = await fakeJetstream({
       events: [textWith('{"text":1}'), textWith('{"text":tru}'), textWith(RECORD)],
     })

@@ -38,7 +38,7 @@ describe('a number that a v2 server no longer has', () => {
     expect(server.attempts).toHaveLength(1)
   })
 
-  it("is followed by the oldest event under 'oldest', at once, with one gap though the server tells it a second time", async () => {
+  it("is followed by the oldest event under 'oldest', at once, with a single gap", async () => {
     await using server = await serve()
     const source = read(server, 'oldest')
     expect(unnumbered(await first(10, source.events$))).toEqual(LOG.slice(90))

@@ -78,7 +78,7 @@ describe('wire v2', () => {
     })
   })
 
-  it('reads a commit with all members that a server adds, and `witnessedAt` as a member of the event, as on the other kinds', () => {
+  it('keeps members that a server adds to a commit; the event has `witnessedAt`', () => {
     const event = { did: 'did:plc:a', time_us: US, cursor: 7, kind: 'commit', commit }
     expect(protocol.decode(post({ witnessedAt: TIME }))).toEqual({ ...event, witnessedAt: TIME })
     expect(protocol.decode(post({ prev: 'bafz' }))).toEqual({
@@ -99,7 +99,7 @@ describe('wire v2', () => {
     })
   })
 
-  it('keeps members of other kinds whatever their names are, and none of them replaces the place', () => {
+  it('keeps members of other kinds whatever their names; none replaces the position', () => {
     const body = {
       rev: '3l',
       cid: 'bafy',
@@ -172,7 +172,7 @@ describe('wire v2', () => {
     expect(metBy(text).place).toEqual({ position: 7, time_us: US })
   })
 
-  it('finds the place of a frame that is damaged, and never takes it from what others wrote into it', () => {
+  it('finds the position of a damaged frame, never in what strangers wrote into it', () => {
     const known = { position: 7, time_us: US }
     const tail = `"seq":7,"time":"${TIME}"}}`
     const decoy = '"seq":99,"time":"2030-01-01T00:00:00.000000Z"'

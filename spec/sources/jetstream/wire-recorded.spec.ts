@@ -118,7 +118,7 @@ describe.each(decodings)('what a running server sent, decoded %s,', (decode) => 
     },
   )
 
-  it('comes through a socket on wire v1, wire v2 and wire v2 compressed, byte for byte what was sent', async () => {
+  it('comes through a socket on wire v1, v2 and v2 compressed, byte for byte as sent', async () => {
     expect(
       await read({ server: 'v2', events: V1 }, ({ url }) => ({ host: url, decode }), V1.length),
     ).toEqual(ON_V1)
@@ -163,7 +163,7 @@ describeWith(PUBLISHED, 'what servers of the network sent', () => {
   it.each(
     decodings.flatMap((decode) => Object.keys(DECODERS).map((name) => [decode, name] as const)),
   )(
-    'is the same events under the published dictionaries, decoded %s, by the decoder %s where it is present',
+    'is the same events under the published dictionaries, decoded %s, by the decoder %s',
     async (decode, name) => {
       const [forV2, forV1] = [
         await DECODERS[name]?.(bytesOf(v2Dictionary)),

@@ -54,7 +54,7 @@ describe("`wire: 'auto'`", () => {
     )
   })
 
-  it('speaks v1 where the handshake shows that the server has no v2, at once, and remembers it', async () => {
+  it('speaks v1 at once where the handshake shows no v2, and remembers it', async () => {
     await using server = await fakeJetstream({ events: 50, faults: [{ after: 20, do: 'drop' }] })
     const source = watched(server, { wire: 'auto', host: server.host })
     expect(await first(50, source.events$)).toEqual(generated(50))
@@ -155,7 +155,7 @@ describe("`wire: 'auto'`", () => {
   })
 
   it.each(['v2', 'a URL'])(
-    'does not change what was asked for outright: %s of a legacy server is an error that names the remedy',
+    'does not change the wire that was asked for: %s of a legacy server is an error',
     async (how) => {
       await using server = await fakeJetstream({ events: 5 })
       const config =
@@ -286,7 +286,7 @@ describe('a position', () => {
   const startUs = (Date.now() - 60_000) * 1000
   const log = generated(100, { startUs, everyUs: 300_000 })
 
-  it('of wire v1 is never sent to wire v2: the time of the event is, less ten seconds', async () => {
+  it('of wire v1 is never sent to v2, but the time of its event, less ten seconds', async () => {
     const store = memoryCursorStore()
     const one = await fakeJetstream({ events: log.slice(0, 60), stored: 'all' })
     const { port } = one

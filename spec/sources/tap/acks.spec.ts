@@ -100,7 +100,7 @@ describe('Acks', () => {
   })
 
   describe('acks carried over a reconnect destroy events', () => {
-    it('acks work that ends after the disconnect only when the event is delivered again, at once and without handling it twice', () => {
+    it('acks work that ends after the disconnect when its event comes again, handled once', () => {
       const desk = new Desk()
       desk.acks.onEvent(post(7, 'a'))
       desk.reconnect()
@@ -137,7 +137,7 @@ describe('Acks', () => {
       expect(desk.connections).toEqual([[], []])
     })
 
-    it('handles two identity events of equal content that are in hand at once, and acks both', () => {
+    it('handles two identity events of equal content at once, and acks both', () => {
       const desk = new Desk()
       expect([1, 2].map((id) => desk.acks.onEvent(identity(id, 'alice.test')))).toEqual([
         true,
@@ -149,7 +149,7 @@ describe('Acks', () => {
       expect(desk.connections).toEqual([[1, 2]])
     })
 
-    it('handles the same record again when the server brings it as a new event after it was acked', () => {
+    it('handles the same record again when it comes as a new event after its ack', () => {
       const desk = new Desk()
       desk.acks.onEvent(post(7, 'a'))
       desk.settle(post(7, 'a'))
@@ -241,7 +241,7 @@ describe('Acks', () => {
       }
     })
 
-    it('does not take over a create after another event of its record, over several connections', () => {
+    it('does not take over a create after another event of its record, over connections', () => {
       const desk = new Desk()
       desk.acks.onEvent(post(7, 'a'))
       desk.reconnect()
@@ -277,7 +277,7 @@ describe('Acks', () => {
       return idle
     }
 
-    it('waits for work that was taken over from an earlier connection, and for work that is handled again', () => {
+    it('waits for work taken over from an earlier connection, and for work handled again', () => {
       for (const action of ['create', 'delete'] as const) {
         const event = { ...post(7, 'a'), action }
         const desk = new Desk()
@@ -297,7 +297,7 @@ describe('Acks', () => {
   })
 
   describe('copies, reader or no reader', () => {
-    it('does not handle a copy of what is in hand, and acks once for each copy when it is done', () => {
+    it('does not handle a copy of an event in flight, and acks once for each copy', () => {
       const desk = new Desk()
       expect([1, 2, 3].map(() => desk.acks.onEvent(post(7, 'a')))).toEqual([true, false, false])
       expect(desk.connections).toEqual([[]])

@@ -32,7 +32,8 @@ describe('a refusal', () => {
     expect(error).toBeInstanceOf(RefusedError)
     expect(error).toMatchObject({ status: 400, retryable: false })
     expect(error.message).toContain(
-      `${tap.url}/channel posts its events to a webhook; start that Tap without \`TAP_WEBHOOK_URL\``,
+      `${tap.url}/channel posts its events to a webhook; ` +
+        'start that Tap without `TAP_WEBHOOK_URL`',
     )
     expect(error.message).toContain('websocket not available in webhook mode')
     expect(error).toMatchObject({ body: '{"message":"websocket not available in webhook mode"}\n' })
@@ -162,7 +163,7 @@ describe('two clients', () => {
     await tap.closed(2)
   })
 
-  it('take over from each other: what one has in hand when it dies comes to the other', async () => {
+  it('take over from each other: events pending in one that dies come to the other', async () => {
     await using tap = await fakeTap({ events: [record(ALICE, 'a')] })
     const work = new Work()
     await using dying = await connect(tap.url)

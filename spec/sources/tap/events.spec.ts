@@ -32,7 +32,8 @@ async function received(...frames: readonly string[]): Promise<readonly TapEvent
 }
 
 const recordFrame = (members: string, id = 1) =>
-  `{"id":${id},"type":"record","record":{"live":true,"did":"${ALICE}","rev":"3n2t5t7jyyk27","collection":"a.b.c","rkey":"k",${members}}}`
+  `{"id":${id},"type":"record","record":{"live":true,"did":"${ALICE}","rev":"3n2t5t7jyyk27",` +
+  `"collection":"a.b.c","rkey":"k",${members}}}`
 const identityFrame = (members: string, id = 1) =>
   `{"id":${id},"type":"identity","identity":{"did":"${ALICE}",${members}}}`
 
@@ -75,7 +76,7 @@ describe('an event of tap$', () => {
     expect(undecoded).toMatchObject({ action: 'update', cid: 'bafy' })
   })
 
-  it('takes actions, statuses and handles as they come, and members that a server adds', async () => {
+  it('keeps unknown actions, statuses and handles, and members that a server adds', async () => {
     const events = await received(
       recordFrame('"action":"truncate","reason":"?"', 1),
       identityFrame('"handle":"","is_active":false,"status":"desynchronized"', 2),

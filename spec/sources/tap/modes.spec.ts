@@ -7,7 +7,7 @@ const ackedIds = ({ acks }: { readonly acks: readonly { readonly id: number }[] 
   acks.map(({ id }) => id)
 
 describe("ack: 'done'", () => {
-  it('acks an event when the work on it has ended, in whatever order, and nothing before', async () => {
+  it('acks each event when the work on it has ended, in any order, not before', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 3, false) })
     const work = new Work()
     const subscription = tapped(tap)
@@ -55,7 +55,7 @@ describe("ack: 'done'", () => {
     expect(source.metrics).toMatchObject({ delivered: 5, done: 2, dropped: 3 })
   })
 
-  it('does not ack an event whose work failed, and hands it out again when it comes again', async () => {
+  it('does not ack an event whose work failed, and emits it when it comes again', async () => {
     await using tap = await fakeTap({ events: [record(ALICE, 'a'), record(BOB, 'b')] })
     const source = tapped(tap)
     const seen: number[] = []

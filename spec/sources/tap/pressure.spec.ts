@@ -68,7 +68,7 @@ describe('a full queue behind tap$', () => {
     }
   })
 
-  it('closes the connection after pauseCloseMs, and comes back: nothing is lost, and nothing is handled twice', async () => {
+  it('closes the connection after pauseCloseMs; nothing is lost or handled twice', async () => {
     await using tap = await fakeTap({ events: large, retryTimeoutMs: 100 })
     const { open, handle } = gate()
     const [source, ids] = [tapped(tap, { pauseCloseMs: 50 }), [] as number[]]
@@ -89,7 +89,7 @@ describe('a full queue behind tap$', () => {
 })
 
 describe('order and concurrency behind tap$', () => {
-  it('each repository is worked on one event at a time, in order, and repositories beside each other', async () => {
+  it('each repository is handled one event at a time, repositories concurrently', async () => {
     const all = [...generateTapEvents({ count: 600, dids: 20, live: 0.5 })]
     await using tap = await fakeTap({ events: all })
     const running = new Map<string, number>()

@@ -31,7 +31,7 @@ describe('a message that cannot be read', () => {
     expect(source.metrics).toMatchObject({ frames: 4, events: 3, rejected: 1 })
   })
 
-  it("is left to come again under onReject: 'leave', one reject a delivery, and holds up its own repository alone", async () => {
+  it("comes again under onReject: 'leave', and holds up only its own repository", async () => {
     await using tap = await fakeTap({ frames: [broken(ALICE, 7)] })
     tap.emit(record(ALICE, 'behind'))
     const source = tapped(tap)
@@ -82,7 +82,8 @@ describe('a message that cannot be read', () => {
     ],
     [
       'a record that is a string',
-      '{"id":5,"type":"record","record":{"live":true,"did":"d","rev":"r","collection":"c","rkey":"k","action":"create","record":"x"}}',
+      '{"id":5,"type":"record","record":{"live":true,"did":"d","rev":"r","collection":"c",' +
+        '"rkey":"k","action":"create","record":"x"}}',
       5,
     ],
     ['bytes', new Uint8Array([1, 2, 3]), undefined],
@@ -118,7 +119,7 @@ describe('a message that cannot be read', () => {
 })
 
 describe('a large message', () => {
-  it('of the longest record there can be is taken: a Tap writes six bytes for each of some characters', async () => {
+  it('of the longest possible record is accepted, six bytes for some characters', async () => {
     const text = '<'.repeat(2 << 20)
     await using tap = await fakeTap({ events: [{ ...record(ALICE, 'large'), record: { text } }] })
     const [event] = await first(1, tapped(tap).events$)

@@ -14,7 +14,10 @@ import {
 } from './dictionary.js'
 
 export interface NodeDictionaryOptions extends DictionaryOptions {
-  /** @default `rxjs-atproto` in the user's cache folder */
+  /**
+   * Where dictionaries are kept.
+   * @default `rxjs-atproto` in the user's cache folder
+   */
   readonly cacheFolder?: string
 }
 
