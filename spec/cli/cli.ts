@@ -98,9 +98,8 @@ export class Cli {
       const [, file] = />+ (\S+)$/.exec(line) ?? []
       const jq = 'command -v jq > /dev/null || jq() { cat; }'
       const folder = mkdtempSync(this.path('example-'))
-      const ran = await this.shell(
-        `set -eo pipefail; cd ${folder}; ${jq}; ${line}${file === undefined ? '' : `; cat ${file}`}`,
-      )
+      const show = file === undefined ? '' : `; cat ${file}`
+      const ran = await this.shell(`set -eo pipefail; cd ${folder}; ${jq}; ${line}${show}`)
       expect({ example, ...ran }).toMatchObject({
         code: 0,
         stderr: '',

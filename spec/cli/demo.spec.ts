@@ -48,7 +48,7 @@ describe('rxjs-atproto demo', () => {
     })
   })
 
-  it('ends with 3 for a recording that is not there, and with 2 for one beside a host', async () => {
+  it('ends with 3 for a missing recording, and with 2 for one with a host', async () => {
     const [missing, both] = await Promise.all([
       cli.run(['demo', '--replay', cli.path('missing.ndjson')]),
       cli.run(['demo', '--replay', cli.path('missing.ndjson'), '--host', 'example.com']),
@@ -68,7 +68,7 @@ describe('rxjs-atproto demo --replay', () => {
     return cli.run(['demo', '--replay', cli.path(name), ...flags])
   }
 
-  it('gives every event of a file, unchanged and in order, also where the file is larger than what is read at once', async () => {
+  it('gives every event of a file unchanged, in order, over chunks', async () => {
     const events = [...generateEvents({ count: 2048, seed: 3 })]
     const { code, stdout } = await replay(
       'large.ndjson',
@@ -78,7 +78,7 @@ describe('rxjs-atproto demo --replay', () => {
     expect(linesOf(stdout)).toEqual(events)
   })
 
-  it('takes blank lines, any alphabet, a last line without its end; and says what is no event', async () => {
+  it('takes blank lines, any alphabet, no last newline; reports what is no event', async () => {
     const [first, last] = [...generateEvents({ count: 2, seed: 9 })].map((event) => ({
       ...event,
       note: 'ö 日本 🦋 \u009b2J \u2028',

@@ -50,7 +50,7 @@ const unreadable = (seq: number) => {
 }
 
 describe('rxjs-atproto firehose writes', () => {
-  it('each operation as one line of JSON on stdout, each of the other kinds as one too, and nothing else there', async () => {
+  it('each operation and each other event as one line of JSON, and only those', async () => {
     const server = await serve({ events: 300, style: 'relay' })
     const sent = server.frames.filter(isCommitFrame).flatMap((frame) => opsOf(frame))
     const others = server.frames.filter((frame) => !isCommitFrame(frame)).length
@@ -185,11 +185,12 @@ describe('rxjs-atproto firehose writes', () => {
 
   it('what `demo --replay` gives back unchanged', async () => {
     const server = await serve({ events: 200 })
+    const file = cli.path('recorded.ndjson')
     const recorded = await cli.shell(
-      `$CLI firehose --host ${server.url} --cursor oldest --limit 200 -q > ${cli.path('recorded.ndjson')}`,
+      `$CLI firehose --host ${server.url} --cursor oldest --limit 200 -q > ${file}`,
     )
-    const replayed = await cli.run(['demo', '--replay', cli.path('recorded.ndjson'), '-q'])
-    const saved = await cli.shell(`cat ${cli.path('recorded.ndjson')}`)
+    const replayed = await cli.run(['demo', '--replay', file, '-q'])
+    const saved = await cli.shell(`cat ${file}`)
     expect([recorded.code, replayed.code]).toEqual([0, 0])
     expect(linesOf(replayed.stdout)).toHaveLength(200)
     expect(linesOf(replayed.stdout)).toEqual(linesOf(saved.stdout))
@@ -217,7 +218,7 @@ describe('rxjs-atproto firehose --help', () => {
 })
 
 describe('rxjs-atproto firehose --cursor-file', () => {
-  it('goes on where the last run ended: a commit that was cut comes again whole, and nothing is lost', async () => {
+  it('resumes where the last run ended: repeats a cut commit, loses nothing', async () => {
     const server = await serve({ events: [posts(1, 2), posts(2, 3), posts(3), posts(4)] })
     const flags = ['--cursor-file', cli.path('cursor.json'), '-q', '--limit']
     const first = await fromStart(server, ...flags, '3')
@@ -253,7 +254,7 @@ describe('rxjs-atproto firehose ends', () => {
     ])
   })
 
-  it('with 4 when the first answer is a refusal for good, and when no connection was open within `--connect-timeout`', async () => {
+  it('with 4 after a permanent refusal or the `--connect-timeout`', async () => {
     const refused = await serve({ faults: [{ onConnect: 1, do: 'refuse', status: 401 }] })
     const absent = await serve({
       faults: [{ onConnect: 1, do: 'refuse', times: Number.POSITIVE_INFINITY }],

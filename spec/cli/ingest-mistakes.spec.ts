@@ -39,9 +39,11 @@ describe('rxjs-atproto ingest', () => {
     expect(await run.ended).toBe(3)
     expect(run.stderr).toBe(
       [
-        'error: CONFIG: REDIS_URL is not valid. Write redis://host:6379 or rediss://user:password@host:6380/0.',
+        'error: CONFIG: REDIS_URL is not valid. ' +
+          'Write redis://host:6379 or rediss://user:password@host:6380/0.',
         'error: CONFIG: INGESTER_BATCH_SIZE is "many". Write a whole number above 0.',
-        'error: CONFIG: --labeler-hosts is required in the mode labeler (or INGESTER_LABELER_HOSTS)',
+        'error: CONFIG: --labeler-hosts is required in the mode labeler ' +
+          '(or INGESTER_LABELER_HOSTS)',
         '',
       ].join('\n'),
     )
@@ -130,8 +132,9 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     const run = ingest({ ...environment, REDIS_URL: `rediss://127.0.0.1:${secured.port}` })
     expect(await run.ended).toBe(3)
     expect(run.stderr).toMatch(
-      /error: REDIS_REFUSED: the TLS certificate of Redis is not trusted: .*DEPTH_ZERO_SELF_SIGNED_CERT.*NODE_EXTRA_CA_CERTS/,
+      /error: REDIS_REFUSED: the TLS certificate of Redis is not trusted: .*SELF_SIGNED_CERT/,
     )
+    expect(run.stderr).toMatch(/\(DEPTH_ZERO_SELF_SIGNED_CERT\).*NODE_EXTRA_CA_CERTS/)
     expect(run.stderr).not.toMatch(/is away/)
     expect(relay.attempts).toEqual([])
   })
@@ -161,13 +164,15 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
 
   it('ends with the name of the key where a position cannot be read', async () => {
     await using reader = await Reader.of(redis)
-    await reader.set(`firehose_live:cursor:${relay.url}`, '12garbage')
+    const key = `firehose_live:cursor:${relay.url}`
+    await reader.set(key, '12garbage')
     const run = ingest(environment)
     expect(await run.ended).toBe(3)
     expect(run.stderr).toContain(
-      `error: ${relay.url}: CURSOR_STORE: firehose_live:cursor:${relay.url} in Redis holds "12garbage", which is not a position`,
+      `error: ${relay.url}: CURSOR_STORE: ${key} in Redis holds "12garbage", ` +
+        'which is not a position',
     )
-    expect(await reader.get(`firehose_live:cursor:${relay.url}`)).toBe('12garbage')
+    expect(await reader.get(key)).toBe('12garbage')
     expect(relay.attempts).toEqual([])
   })
 
@@ -191,7 +196,8 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     await until(async () => Number(await open()) >= 100)
     expect(await run.stop()).toBe(143)
     expect(run.stderr).toContain(
-      'Redis did not take the pending entries within 100 ms (--drain); the saved positions are before',
+      'Redis did not take the pending entries within 100 ms (--drain); ' +
+        'the saved positions are before',
     )
     redis.thaw()
     const next = ingest(environment)
@@ -202,7 +208,7 @@ describeRedis('rxjs-atproto ingest with Redis', () => {
     )
   })
 
-  it('has saved the last position when a signal ends it while Redis is away for a moment', async () => {
+  it('saves the last position when a signal comes while Redis is away', async () => {
     await using reader = await Reader.of(redis)
     const run = ingest({ ...environment, METRICS_PORT: '0' })
     const key = `firehose_live:cursor:${relay.url}`

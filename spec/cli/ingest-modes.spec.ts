@@ -54,7 +54,7 @@ describeRedis('rxjs-atproto ingest', () => {
     await redis[Symbol.asyncDispose]()
   })
 
-  it('writes every repository of a host in the mode backfill, marks the end, and ends with 0', async () => {
+  it('writes every repository in the mode backfill, marks the end, exits with 0', async () => {
     await using relay = await fakeRepos({ repos: 3500 })
     const environment = { INGESTER_MODE: 'backfill', INGESTER_RELAY_HOSTS: relay.url }
     expect(await ingest(environment).ended).toBe(0)
@@ -109,7 +109,7 @@ describeRedis('rxjs-atproto ingest', () => {
     },
   )
 
-  it('writes the labels of a labeler with all that they say, and goes on behind the last one', async () => {
+  it('writes the labels of a labeler completely, and resumes after the last', async () => {
     const labels = [...generateLabels({ count: 300, seed: 4 })]
     await using labeler = await fakeLabels({ events: labels.slice(0, 200), stored: 'all' })
     const environment = { INGESTER_MODE: 'labeler', INGESTER_LABELER_HOSTS: labeler.url }
@@ -135,7 +135,7 @@ describeRedis('rxjs-atproto ingest', () => {
     expect([...present].slice(-100)).toEqual(Array.from({ length: 100 }, (_, index) => 201 + index))
   })
 
-  it('does all of it in the mode all, two hosts side by side, each with its own position', async () => {
+  it('runs all modes at once, two hosts in parallel, each with its position', async () => {
     const [first, second] = [
       [...generateCommits({ count: 200, seed: 1 })],
       [...generateCommits({ count: 300, seed: 2 })],

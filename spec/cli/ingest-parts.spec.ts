@@ -48,7 +48,7 @@ describe('the text for Prometheus', () => {
 describe('health', () => {
   afterEach(() => jest.restoreAllMocks())
 
-  it('is about what has been away for longer than the limit, and not about what came back', () => {
+  it('lists parts that are away for longer than the limit, without recovered ones', () => {
     const clock = jest.spyOn(performance, 'now').mockReturnValue(0)
     const [host, redis, never] = [new Outage(), new Outage(), new Outage()]
     const parts = [
@@ -74,7 +74,7 @@ describe('health', () => {
 })
 
 describe('pages', () => {
-  it('are served by GET and HEAD on their paths, and on no others', async () => {
+  it('are served by GET and HEAD on their paths only', async () => {
     const server = await servePages(
       { '/metrics': () => ({ status: 200, type: 'text/plain', body: 'é\n' }) },
       0,
@@ -123,7 +123,7 @@ describe('positions', () => {
   })
 
   it.each(['', '1.5', '-3', '12x', '9007199254740992', '{"position":1}'])(
-    'of a live stream that read "%s" are an error, and no new start',
+    'of a live stream with the text "%s" are an error, and no new start',
     (text) => {
       const { read } = seqFormat('label_live:cursor:mod.bsky.app')
       expect(() => read(text, HOST)).toThrow(CursorStoreError)

@@ -63,8 +63,10 @@ export class IngestRun {
   }
 }
 
-const TAKE =
-  "local rows = redis.call('XRANGE', KEYS[1], '-', '+') redis.call('XTRIM', KEYS[1], 'MAXLEN', 0) return rows"
+const TAKE = `
+  local rows = redis.call('XRANGE', KEYS[1], '-', '+')
+  redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)
+  return rows`
 
 /** What is in Redis, as any of its readers sees it. */
 export class Reader implements AsyncDisposable {

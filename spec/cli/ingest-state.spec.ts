@@ -281,7 +281,7 @@ describe('the table', () => {
     })
   })
 
-  it('is of this second under --metrics: it waits until every host and stream has told its numbers, for a second at most', () => {
+  it('prints fresh metrics: it waits for every subject, at most a second', () => {
     jest.useFakeTimers()
     try {
       const written: string[] = []
@@ -342,7 +342,7 @@ describeRedis('a run', () => {
   afterEach(() => cli.killAll())
   afterAll(() => cli.dispose())
 
-  it('says by HTTP what it reads and writes, what is wrong, and that it is well again', async () => {
+  it('serves over HTTP what it does, its problems, and its recovery', async () => {
     await using relay = await fakeFirehose({
       events: 400,
       stored: 'all',

@@ -124,7 +124,7 @@ describeRedis('rxjs-atproto ingest', () => {
     },
   )
 
-  it('waits for readers at the high-water mark, is healthy meanwhile, and discards nothing', async () => {
+  it('waits at the high-water mark, stays healthy, and discards nothing', async () => {
     const messages = messagesOf(250)
     await using relay = await fakeFirehose({ events: messages, stored: 'all', style: 'relay' })
     await using redis = await redisServer()
@@ -156,7 +156,7 @@ describeRedis('rxjs-atproto ingest', () => {
     expect(operations(taken)).toEqual(sentBy(messages))
   })
 
-  it('waits for a Redis that is not there yet, and for one that hangs, and writes every operation once', async () => {
+  it('waits for a Redis that is missing or hangs, and writes each operation once', async () => {
     const messages = messagesOf(2000)
     await using relay = await fakeFirehose({
       events: messages,

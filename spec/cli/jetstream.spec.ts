@@ -40,7 +40,7 @@ describe('rxjs-atproto jetstream writes', () => {
     expect(code).toBe(0)
   })
 
-  it('half of a surrogate pair as the escape that was received, and not as another character', async () => {
+  it('half of a surrogate pair as the escape that was received', async () => {
     const [event] = [...generateEvents({ count: 1, seed: 5 })]
     const halves = { ...event, note: 'a\ud800b', '\udc00': 1 }
     const { url } = await serve({ events: [JSON.stringify(halves)] })
@@ -346,7 +346,7 @@ describe('rxjs-atproto jetstream ends', () => {
 })
 
 describe('rxjs-atproto jetstream --cursor-file', () => {
-  it('goes on where the last run ended: nothing is lost, and only the last line comes again', async () => {
+  it('resumes where the last run ended: loses nothing, repeats the last line', async () => {
     const events = [...generateEvents({ count: 1000 })]
     const { url } = await serve({ events, stored: 'all' })
     const run = (limit: number) =>
@@ -370,7 +370,7 @@ describe('rxjs-atproto jetstream --cursor-file', () => {
     expect([first.code, second.code]).toEqual([0, 0])
   })
 
-  it('is never past a line that was not written: a full stdout stops the socket, and a kill loses nothing', async () => {
+  it('is never past an unwritten line: a full stdout pauses, a kill loses nothing', async () => {
     const server = await serve({ events: generateEvents({ count: 60_000 }) })
     const path = cli.path('killed.json')
     const child = cli.start(['jetstream', '--host', server.url, '--cursor-file', path, '--metrics'])

@@ -30,7 +30,7 @@ const label = (n: number, changes: object = {}) => ({
 const urisOf = (ndjson: string) => (linesOf(ndjson) as readonly LabelEvent[]).map(({ uri }) => uri)
 
 describe('rxjs-atproto labels', () => {
-  it('writes each label as one line of JSON on stdout, its signature as $bytes, and nothing else there', async () => {
+  it('writes each label as a line of JSON, its signature as $bytes, only those', async () => {
     const server = await serve({ events: 200 })
     const sent = server.frames.flatMap(labelsOf)
     const { code, stdout, stderr } = await fromStart(server, '--limit', String(sent.length))
@@ -45,7 +45,7 @@ describe('rxjs-atproto labels', () => {
     expect(code).toBe(0)
   })
 
-  it('goes on from its cursor file: nothing is lost, and only the last line comes again', async () => {
+  it('resumes from its cursor file: loses nothing, repeats the last line', async () => {
     const server = await serve({ events: [1, 2, 3, 4].map((n) => label(n)) })
     const flags = ['--cursor-file', cli.path('labels.json'), '-q', '--limit']
     const first = await fromStart(server, ...flags, '2')
@@ -55,7 +55,7 @@ describe('rxjs-atproto labels', () => {
     expect([first.code, second.code]).toEqual([0, 0])
   })
 
-  it('warns of a label that cannot be read and counts it as lost, while its neighbours are written', async () => {
+  it('warns of an unreadable label, counts it as lost, and writes the others', async () => {
     const events = [{ labels: [label(1), label(2, { val: 7 }), label(3)] }] as NonNullable<
       FakeLabelsOptions['events']
     >
@@ -66,7 +66,7 @@ describe('rxjs-atproto labels', () => {
     expect(stderr).toContain('1 rejected')
   })
 
-  it('ends with 2 without a host, with 3 for one that is none, and with 4 for a refusal', async () => {
+  it('ends with 2 without a host, 3 for an invalid one, 4 for a refusal', async () => {
     const server = await serve({ faults: [{ onConnect: 1, do: 'refuse', status: 401 }] })
     const [none, wrong, refused] = await Promise.all([
       cli.run(['labels']),

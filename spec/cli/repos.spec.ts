@@ -22,7 +22,7 @@ const run = (server: FakeRepos, ...flags: readonly string[]) =>
   cli.run(['repos', '--host', server.url, ...flags])
 
 describe('rxjs-atproto repos', () => {
-  it('writes each repository as one line of JSON on stdout, and ends with 0 at the end of the list', async () => {
+  it('writes each repository as a line of JSON, and exits with 0 at the end', async () => {
     const server = await serve({ repos: 2500 })
     const { code, stdout, stderr } = await run(server)
     expect(linesOf(stdout)).toEqual(server.repos)
@@ -43,7 +43,7 @@ describe('rxjs-atproto repos', () => {
     expect(server.requests.map(({ limit }) => limit).slice(0, 2)).toEqual(['100', '100'])
   })
 
-  it('goes on from its cursor file at the page that was cut, and lists nothing more when all is listed, but with --restart', async () => {
+  it('resumes at the cut page, and lists nothing after the end but with --restart', async () => {
     const server = await serve({ repos: 300 })
     const flags = ['--page-size', '100', '--cursor-file', cli.path('repos.json'), '-q']
     const first = await run(server, ...flags, '--limit', '150')
@@ -59,7 +59,7 @@ describe('rxjs-atproto repos', () => {
     expect([first.code, second.code, anew.code]).toEqual([0, 0, 0])
   })
 
-  it('waits as the server asks, and counts what cannot be read as lost with `--strict`', async () => {
+  it('waits as the server asks, and counts unreadable repos as lost (--strict)', async () => {
     const server = await serve({
       repos: 10,
       faults: [

@@ -124,7 +124,7 @@ describe('rxjs-atproto tap', () => {
     expect(refused.stderr + url.stderr).not.toContain('wr0ng')
   })
 
-  it('ends with 3 for a password file that is not there, and with 5 when the retries are used up', async () => {
+  it('ends with 3 without its password file, and with 5 when out of retries', async () => {
     const missing = await cli.run(['tap', '--password-file', cli.path('none')])
     expect(missing).toMatchObject({
       code: 3,
@@ -182,7 +182,7 @@ describe('rxjs-atproto tap repos', () => {
     expect(tap.repos.map(({ did }) => did)).toEqual([BOB])
   })
 
-  it('ends with 2 without a DID, with 3 for one that is none, and with 4 for a refusal', async () => {
+  it('ends with 2 without a DID, 3 for an invalid one, 4 for a refusal', async () => {
     const tap = await serve({ adminPassword: 'secret' })
     const run = (...args: readonly string[]) =>
       cli.run(['tap', 'repos', 'add', '--host', tap.url, ...args], withPassword('wr0ng'))

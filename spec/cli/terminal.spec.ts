@@ -121,7 +121,7 @@ describe('on a terminal', () => {
     ])
   })
 
-  it('the table is rewritten in place, also when it grows and shrinks, and stays at the end', () => {
+  it('the table is redrawn in place, grows, shrinks, and stays at the end', () => {
     const screen = new Screen(80)
     const messages = new Messages(screen, COLOR, {})
     const counts = new TableCounts(nameOfEvent)
@@ -146,7 +146,7 @@ describe('on a terminal', () => {
     ])
   })
 
-  it('an event keeps its value and loses its power over the terminal', async () => {
+  it('an event keeps its value and has no effect on the terminal', async () => {
     const written: string[] = []
     const stream = Object.assign(
       new Writable({
@@ -172,7 +172,7 @@ describe('on a terminal', () => {
 })
 
 describe('elsewhere', () => {
-  it('there is no status line, and the table is a line now and then', () => {
+  it('there is no status line, and the table is a line per second', () => {
     const written: string[] = []
     const stderr = { write: (text: string) => written.push(text) }
     const messages = new Messages(stderr, COLOR, {})
@@ -183,7 +183,7 @@ describe('elsewhere', () => {
     ])
   })
 
-  it('metrics tell why a connection is waited for, without a stack', () => {
+  it('metrics say why a retry waits, without a stack', () => {
     const written: string[] = []
     const messages = new Messages(
       { write: (text: string) => written.push(text) },
@@ -211,11 +211,11 @@ describe('elsewhere', () => {
 })
 
 describe('text', () => {
-  it('of a stranger stays on its line and drives nothing', () => {
+  it('of a server stays on its line and does not drive the terminal', () => {
     expect(plain('a\u001b[2J\r\nb\u009bc\u202ed\u2028e')).toBe('a [2J  b c d e')
   })
 
-  it('of a stranger loses every character that turns its order around, and keeps those that letters and emoji need', () => {
+  it('of a server loses characters that reorder it, and keeps those of emoji', () => {
     const turning = [
       '\u061c',
       '\u200e',
@@ -248,7 +248,7 @@ describe('text', () => {
     [86_400_000 * 140, '140 d'],
   ])('for %i ms is %s', (ms, expected) => expect(duration(ms)).toBe(expected))
 
-  it('counts at most a thousand names, since a stranger may make up more', () => {
+  it('counts at most a thousand names, since anyone can make up more', () => {
     const counts = new TableCounts(nameOfEvent)
     for (let n = 0; n < 3000; n++) counts.add({ kind: `kind${n}` } as never)
     expect(counts.rows).toHaveLength(1001)

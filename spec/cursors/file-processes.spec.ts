@@ -70,13 +70,14 @@ async function kill(child: ChildProcessWithoutNullStreams): Promise<void> {
 const positionOf = (at = path) => Number(parseCursorDocument(readFileSync(at, 'utf8'), at).position)
 
 describe('one cursor file and several processes', () => {
-  it('refuses the second while the first lives, and lets the third take over after kill -9', async () => {
+  it('refuses a second one while the first lives; kill -9 lets a third take over', async () => {
     const first = start('hold')
     expect(await first.next()).toBe('loaded undefined')
     const second = start('load')
+    const { pid } = first.child
     expect(await second.next()).toMatch(
       new RegExp(
-        `^refused the cursor file ${path} is in use by process ${first.child.pid} on .+: give this process`,
+        `^refused the cursor file ${path} is in use by process ${pid} on .+: give this process`,
       ),
     )
     expect(await second.ended).toBe(0)
@@ -96,7 +97,7 @@ describe('one cursor file and several processes', () => {
     expect(await start('load').next()).toMatch(/^refused/)
   })
 
-  it('ends by itself without a close, and takes the lock along', async () => {
+  it('ends by itself without a close, and releases the lock', async () => {
     const one = start('load')
     expect(await one.next()).toBe('loaded undefined')
     expect(await one.ended).toBe(0)
@@ -116,7 +117,7 @@ describe('one cursor file and several processes', () => {
     expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
   })
 
-  it('is readable and never goes back, killed twenty times in the midst of saving', async () => {
+  it('is readable and never goes back, killed twenty times while saving', async () => {
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
     const next = random(seed)
     let reached = 0
@@ -157,7 +158,7 @@ describe('a disk that has no room', () => {
     expect(await ended).toBe(0)
   }
 
-  it('EFBIG in the midst of a write leaves the old file whole, no temporary file, and lets the next save through', async () => {
+  it('EFBIG during a write keeps the old file, no temporary one; the next save works', async () => {
     await expected(start('fill', path, 'ulimit -f 8'), path, 'EFBIG')
     expect(readdirSync(folder)).toEqual(['cursor.json'])
   })

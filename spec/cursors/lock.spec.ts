@@ -135,20 +135,20 @@ function nextPrefix(choices: readonly number[], options: readonly number[]): num
 }
 
 describe('takeLock', () => {
-  it('has one winner where three start at once, in every order of their steps', async () => {
+  it('has one winner of three that start at once, in every order of steps', async () => {
     expect(await everySchedule(() => new World(3, {}))).toBeGreaterThan(10)
   })
 
-  it('has one winner where three find the lock of a dead process, in every order of their steps', async () => {
+  it('has one winner of three that find a dead lock, in every order of steps', async () => {
     expect(await everySchedule(() => new World(3, { [PATH]: DEAD }))).toBeGreaterThan(500)
   })
 
-  it('has one winner where a process also died in the midst of taking over', async () => {
+  it('has one winner where a process also died during a takeover', async () => {
     const dead = { [PATH]: DEAD, [`${PATH}.takeover`]: lockOf('dead too', 2) }
     expect(await everySchedule(() => new World(2, dead))).toBeGreaterThan(200)
   })
 
-  it('has at most one holder among four of which any may be killed at any step, and the next one gets the lock', async () => {
+  it('has at most one holder of four that are killed at any step', async () => {
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
     const next = random(seed)
     let kills = 0
@@ -173,7 +173,7 @@ describe('takeLock', () => {
     expect(kills).toBeGreaterThan(100)
   })
 
-  it('refuses a lock that it cannot read: only a person can tell whose it is', async () => {
+  it('refuses a lock that it cannot read: only a person can decide about it', async () => {
     for (const text of [
       '',
       'garbage',

@@ -14,7 +14,7 @@ function slowDisk() {
 const ticks = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('newestWins', () => {
-  it('writes only the newest of what came while the disk was slow, and settles all with it', async () => {
+  it('writes only the newest value after a slow write, and settles all with it', async () => {
     const { writer, written, take } = slowDisk()
     const settled: string[] = []
     const push = (value: string) => writer.push(value).then(() => settled.push(value))
@@ -37,7 +37,7 @@ describe('newestWins', () => {
     expect(written).toEqual(['0', '1000'])
   })
 
-  it('goes on after a failure, which only those see whose value it carried', async () => {
+  it('continues after a failure, which only the callers of that write receive', async () => {
     const { writer, written, take } = slowDisk()
     const failing = expect(writer.push('a')).rejects.toThrow('full')
     await ticks()

@@ -135,7 +135,7 @@ describe('boundedBatchMap', () => {
     expect(book.sum).toEqual({ done: 0, dropped: 0, failed: 8, open: 0 })
   })
 
-  it('works on 50,000 values in batches of a hundred, and gives `project` the index of each', () => {
+  it('works on 50,000 values in batches of 100, with the index of each', () => {
     const [book, seen] = [new FakeSource(), [] as number[]]
     range(1, 50_000)
       .pipe(

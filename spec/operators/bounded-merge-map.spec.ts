@@ -249,7 +249,7 @@ describe('boundedMergeMap', () => {
       expect([book.sum, book.queued]).toEqual([{ done: 0, dropped: 0, failed: 3, open: 0 }, 0])
     })
 
-    it('drains 50,000 values of one key without a deep stack, and gives each up in constant time', () => {
+    it('drains 50,000 values of one key without recursion, each in constant time', () => {
       const first$ = new Subject<never>()
       const [book, seen] = [new FakeSource(), [] as number[]]
       const project = (value: number) => (value === 1 ? concat(first$, of(1)) : of(value))

@@ -32,7 +32,7 @@ const said = [
 describe('the options of the operators', () => {
   const work = () => []
 
-  it('tell every mistake of `boundedMergeMap` at once, with name and value', () => {
+  it('report every mistake of `boundedMergeMap` at once, with name and value', () => {
     expect(
       mistakes(() => boundedMergeMap(work, { ...queue, orderBy: 'did', size: 3 } as never)),
     ).toBe(
@@ -49,7 +49,7 @@ describe('the options of the operators', () => {
     )
   })
 
-  it('tell every mistake of `boundedBatchMap` at once, and that it has no order and no lag', () => {
+  it('report every mistake of `boundedBatchMap` at once, and has no order or lag', () => {
     expect(
       mistakes(() =>
         boundedBatchMap(work, { ...queue, orderBy: () => 1, size: 0, maxWaitMs: 0 } as never),
@@ -69,7 +69,7 @@ describe('the options of the operators', () => {
     )
   })
 
-  it('tell every mistake of `ingest` at once, those of the ingestors and those of the options', () => {
+  it('report every mistake of `ingest` at once, of ingestors and of options', () => {
     const ingestors = {
       'app.bsky': () => {},
       'app.bsky.feed.post': 'save',

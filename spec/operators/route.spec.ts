@@ -69,7 +69,7 @@ describe('the router', () => {
     expect(router(keys)({ kind: 'commit' } as Routable)).toBe('*')
   })
 
-  it('answers the same for a collection it has met, and for the thousands that a stranger makes up', () => {
+  it('returns the same key for known and for thousands of made-up collections', () => {
     const route = router(['com.example.*'])
     for (let round = 0; round < 2; round += 1) {
       for (let n = 0; n < 3000; n += 1)
