@@ -16,13 +16,13 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
   afterAll(() => server[Symbol.asyncDispose]())
   beforeEach(() => server.cli('FLUSHALL'))
 
-  it('answers a command', async () => {
+  it('resolves a command to its reply', async () => {
     await using opened = await connect(server.url)
     expect(await redisCommands(opened.client).send(['SET', 'key', 'é 💙'])).toBe('OK')
     expect(await redisCommands(opened.client).send(['GET', 'key'])).toBe('é 💙')
   })
 
-  it('answers each command of a pipeline with its reply or its error, in order', async () => {
+  it('resolves a pipeline to the reply or error of each command, in order', async () => {
     await using opened = await connect(server.url)
     const commands = redisCommands(opened.client)
     const replies = await commands.pipeline([
@@ -96,7 +96,7 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     expect(streamsOf(pending)).toEqual([['stream', [{ id: '1-1', fields: undefined }, entries[1]]]])
   })
 
-  it('reads on a connection of its own while the first one goes on', async () => {
+  it('reads on a connection of its own while the first one is used', async () => {
     await using opened = await connect(server.url)
     const commands = redisCommands(opened.client)
     const reader = commands.duplicate()
@@ -128,7 +128,7 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     expect(await redisCommands(opened.client).send(['PING'])).toBe('PONG')
   })
 
-  it('says of what passes that it does, and of a mistake that it does not', async () => {
+  it('tells errors that pass by themselves from mistakes', async () => {
     await using opened = await connect(server.url)
     const commands = redisCommands(opened.client)
     await server.cli('SET', 'text', 'text')

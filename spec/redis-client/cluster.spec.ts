@@ -90,7 +90,7 @@ describeRedis('a cluster', () => {
       await expect(store.load('key')).rejects.toThrow(told)
     })
 
-    it('is a mistake also where a slot is on its way to another node', async () => {
+    it('is a mistake also while a slot migrates to another node', async () => {
       const owner = await cluster.nodeOf('stream')
       const other = cluster.nodes.find((node) => node !== owner)
       const slot = (await owner.cli('CLUSTER', 'KEYSLOT', 'stream')).slice(1)
@@ -165,7 +165,7 @@ describeRedis('a cluster', () => {
       subscription.unsubscribe()
     })
 
-    it('refuses a command whose keys are on two nodes, and says what to do', async () => {
+    it('refuses a command whose keys are on two nodes, with the remedy', async () => {
       await using opened = await connect(cluster.urls)
       const beside = await cluster.keyBeside('key', 's')
       const refused = {

@@ -58,7 +58,7 @@ describeRedis('a user with the rights of docs/redis.md, and no other', () => {
     await sinkOf(opened, new Feed(range(10, 30)).complete()).done
     const waits = sinkOf(opened, new Feed(range(31, 60)), { highWaterMark: 35, size: 5 })
     await waits.when(({ status }) => status.state === 'high-water')
-    // After trouble, the sink asks first.
+    // After an outage, the sink first sends a small command.
     await server.freeze()
     const feed = new Feed(range(31, 40)).complete()
     const late = sinkOf(opened, feed, { highWaterMark: 1000 })

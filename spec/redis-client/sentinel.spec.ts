@@ -45,7 +45,7 @@ describeRedis.each([
   })
   afterEach(() => redis[Symbol.asyncDispose]())
 
-  it('answers each command of a pipeline with its reply or its error, in order', async () => {
+  it('resolves a pipeline to the reply or error of each command, in order', async () => {
     await using opened = await connect(redis.sentinelPort)
     const commands = redisCommands(opened.client)
     const replies = await commands.pipeline([
@@ -88,7 +88,7 @@ describeRedis.each([
     },
   )
 
-  it('reads on behind a failover, and keeps a position over it', async () => {
+  it('reads on after a failover, and keeps a position over it', async () => {
     await using opened = await connect(redis.sentinelPort)
     const store = redisCursorStore(opened.client)
     await store.save('key', '7')

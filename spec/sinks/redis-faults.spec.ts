@@ -84,7 +84,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(sink.metrics).toMatchObject({ rewritten: 1000, written: 1600, holes: 0 })
     })
 
-    it('says so where Redis lost more than is kept', async () => {
+    it('counts a hole where Redis lost more than is kept', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 500))
       using sink = sinkOf(opened, feed, { ids, rewrite: 200 })
@@ -129,7 +129,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(await numbers(server)).toEqual(upTo(2000))
     })
 
-    it('waits while Redis is full in the middle', async () => {
+    it('waits while Redis becomes full within a batch', async () => {
       await using opened = await connect(server.url)
       const feed = new Feed(range(1, 700))
       using sink = sinkOf(opened, feed, { ids })
@@ -159,7 +159,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       expect(await numbers(server)).toEqual(upTo(200))
     })
 
-    it('goes on where the connection ends in the midst of a batch', async () => {
+    it('goes on when the connection ends within a batch', async () => {
       await using proxy = await cuttingProxy(server.port)
       await using opened = await connect(proxy.url)
       const feed = new Feed(range(1, 500))
@@ -204,7 +204,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual(upTo(2500))
   })
 
-  it('waits for a Redis that is away, at the start too', async () => {
+  it('waits for a Redis that is unreachable, at the start too', async () => {
     await using opened = await connect(server.url)
     await server.kill()
     const feed = new Feed(range(1, 2000))
@@ -217,7 +217,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual(upTo(2000))
   })
 
-  it('asks nothing more of a Redis that is away once it is unsubscribed', async () => {
+  it('sends nothing more to an unreachable Redis once it is unsubscribed', async () => {
     await using opened = await connect(server.url)
     await server.kill()
     const left = sinkOf(opened, new Feed(range(1, 10)))
@@ -292,7 +292,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     },
   )
 
-  it('is not disturbed by a second writer of the same events', async () => {
+  it('shares a stream with a second writer of the same events', async () => {
     await using opened = await connect(server.url)
     const [one, other] = [new Feed(range(1, 100)), new Feed(range(1, 300))]
     using first = sinkOf(opened, one)

@@ -37,7 +37,7 @@ describeRedis('RedisIds', () => {
     return sizes.map(Number)
   }
 
-  it('knows the last so many entries, and forgets older ones', async () => {
+  it('remembers entries up to its window, and forgets older ones', async () => {
     const ids = idsOf('stream')
     await ids.append(rows(0, 250))
     expect(await known('{stream}')).toEqual([50, 100])
@@ -51,7 +51,7 @@ describeRedis('RedisIds', () => {
     }
   })
 
-  it('keeps what it knows in the slot of the stream', async () => {
+  it('keeps the names of entries in the slot of the stream', async () => {
     await idsOf('plain').append(rows(0, 1))
     await idsOf('part{3}').append(rows(0, 1))
     expect([await known('{plain}'), await known('part{3}')]).toEqual([

@@ -41,7 +41,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     },
   )
 
-  it('makes ids of the position and the place among those that share it', async () => {
+  it('makes ids of the position and the index among events at that position', async () => {
     const event = small(1)
     const feed = new Feed([
       { event, position: 0, index: 0 },
@@ -73,7 +73,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(feed.frontier).toBeUndefined()
   })
 
-  it('recognises what was written before, when a restart brings it again', async () => {
+  it('recognises events that were written before, when a restart repeats them', async () => {
     await sinkOf(opened, new Feed(range(1, 600)).complete()).done
     const again = sinkOf(opened, new Feed(range(300, 900)).complete())
     await again.done
@@ -129,7 +129,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual([1, 1, 2, 2])
   })
 
-  it('refuses a value outside a delivery, unless it is told where the value stands', async () => {
+  it('refuses a value outside a delivery, unless `id` gives its position', async () => {
     const options = { client: opened.client, stream: 'stream', maxWaitMs: 5 }
     await expect(ended(of(small(1)).pipe(toRedisStream(options)))).rejects.toThrow(HoldError)
     await ended(
@@ -174,7 +174,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual([7, 8, 9, 10])
   })
 
-  it('gives up what waits on unsubscription, and lets the client live', async () => {
+  it('gives up waiting events on unsubscription, and leaves the client open', async () => {
     const sink = sinkOf(opened, new Feed(range(1, 10)), { maxWaitMs: 60_000 })
     sink[Symbol.dispose]()
     expect(sink.feed.ledger).toMatchObject({ failed: 10, open: 0 })

@@ -105,7 +105,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(await numbers(server)).toEqual(all)
   })
 
-  it('takes no event for a duplicate when positions are handed out again', async () => {
+  it('takes no event for a duplicate when positions are used again', async () => {
     await sinkOf(opened, new Feed(range(1, 100)).complete()).done
     const renumbered = (from: number, to: number): readonly Placed[] =>
       range(from, to).map(({ event: { n }, position, index }) => ({
@@ -128,7 +128,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect(again.metrics).toMatchObject({ epochs: 0, duplicates: 31 })
   })
 
-  it('goes on in a stream that others began, whatever their ids', async () => {
+  it('goes on in a stream that other writers began, whatever their ids', async () => {
     await server.cli('XADD', 'stream', '*', 'event', '{"n":0}')
     using sink = sinkOf(opened, new Feed(range(1, 10)).complete())
     await sink.done
@@ -138,7 +138,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     expect([sink.metrics.epochs, again.metrics.epochs]).toEqual([1, 0])
   })
 
-  it('says when there are no ids left', async () => {
+  it('ends with a conflict when there are no ids left', async () => {
     await server.cli('XADD', 'stream', `${2n ** 64n - 1n}-0`, 'event', '{"n":0}')
     const feed = new Feed(range(1, 10))
     await expect(sinkOf(opened, feed).done).rejects.toMatchObject({

@@ -12,7 +12,7 @@ const rows = (count: number, size: number): readonly Row[] =>
     id: '',
   }))
 
-/** Writes them, and tells how many went at once. */
+/** Writes the rows, and returns how many went at once. */
 async function batchesOf(given: readonly Row[]): Promise<readonly number[]> {
   const batches: number[] = []
   const ids: Ids = {
@@ -36,11 +36,11 @@ async function batchesOf(given: readonly Row[]): Promise<readonly number[]> {
 }
 
 describe('a writer of a stream', () => {
-  it('hands Redis a thousand rows at once', async () => {
+  it('sends Redis a thousand rows at once', async () => {
     expect(await batchesOf(rows(2500, 500))).toEqual([1000, 1000, 500])
   })
 
-  it('hands it fewer where they are large, and one however large it is', async () => {
+  it('sends fewer large rows at once, and one row however large', async () => {
     expect(await batchesOf(rows(10, MIB))).toEqual([3, 3, 3, 1])
     expect(await batchesOf([...rows(2, 5 * MIB), ...rows(2, 10)])).toEqual([1, 1, 2])
   })

@@ -12,7 +12,7 @@ import type { RedisServer } from '../helpers/redis-server.js'
 import type { OpenClient } from '../redis-client/clients.js'
 import type { Feed, Small } from './feed.js'
 
-/** A feed that runs into a stream, and all that is told of it. */
+/** A feed that runs into a stream, with its metrics, gaps and results. */
 export interface WatchedSink extends Disposable {
   readonly feed: Feed
   /** What came out below. */

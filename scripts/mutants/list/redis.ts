@@ -76,7 +76,7 @@ export const REDIS: readonly Mutant[] = [
     find: "if redis.call('GET', lease) ~= owner then return {} end\n",
     replace: '',
     specs: [LEASES],
-    tests: 'over @redis/client gives no entry to one that waits',
+    tests: 'over @redis/client gives no entry to a waiting reader',
   },
   {
     name: 'whatever throws in a sink counts as done',

@@ -39,7 +39,7 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     expectBalanced(source.metrics)
   })
 
-  it('acks an event only when its work is done', async () => {
+  it('acks an entry only when its work is done', async () => {
     await write(server, 0, 3)
     await using opened = await connect(server.url)
     const source = watched(opened.client)
@@ -93,7 +93,7 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     expectBalanced(source.metrics)
   })
 
-  it('sends one bad entry in 1,000 to the dead letters, tells it, and goes on', async () => {
+  it('moves one bad entry in 1,000 to the dead letters, reports it, and goes on', async () => {
     await write(server, 0, 500)
     await server.cli('XADD', 's', '501-0', 'event', 'no json')
     await write(server, 501, 1000)
@@ -111,7 +111,7 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
     await until(async () => (await pendingIn(server)) === 0)
   })
 
-  it('begins with what it had when it ended', async () => {
+  it('begins with the entries that were pending when it ended', async () => {
     await write(server, 0, 5)
     await using opened = await connect(server.url)
     const first = watched(opened.client)

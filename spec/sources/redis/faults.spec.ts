@@ -39,7 +39,7 @@ describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connec
     expectBalanced(source.metrics)
   }, 40_000)
 
-  it('delivers nothing twice that it has in hand when it takes a partition up again', async () => {
+  it('delivers no pending entry twice when it takes a partition again', async () => {
     await using server = await redisServer(...kept)
     await write(server, 0, 50, 's{0}')
     await using opened = await connect(server.url)
@@ -89,7 +89,7 @@ describeRedis.each(clients)('redisStream$ over %s, when Redis fails', (_, connec
     subscription.unsubscribe()
   })
 
-  it('waits for a Redis that hangs, and delivers nothing twice that it has in hand', async () => {
+  it('waits for a Redis that hangs, and delivers no pending entry twice', async () => {
     await using server = await redisServer()
     await write(server, 0, 20)
     await using opened = await connect(server.url)
@@ -167,7 +167,7 @@ describeRedis('redisStream$ with a mistake', () => {
     expect(await refusal(client)).toMatchObject({ reason: 'CLOSED' })
   })
 
-  it('is told every one of its own at the call', () => {
+  it('is thrown at the call with all others of the config', () => {
     const wrong = {
       client: {},
       stream: '',

@@ -46,7 +46,7 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     expectBalanced(source.metrics)
   })
 
-  it('gives no entry to one that waits for it, and has lost its lease meanwhile', async () => {
+  it('gives no entry to a waiting reader that has lost its lease', async () => {
     await using opened = await connect(server.url)
     const source = watched(opened.client, { partitions: 1, leaseMs: 20_000, blockMs: 5000 })
     const seen = new Collected<number>()
@@ -85,7 +85,7 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     subscription.unsubscribe()
   })
 
-  it('is let go of as soon as what was in the pipe is acked', async () => {
+  it('is released as soon as the entries in the pipe are acked', async () => {
     await write(server, 0, 3, 's{0}')
     await using opened = await connect(server.url)
     const source = watched(opened.client, { partitions: 1, lingerMs: 60_000 })
@@ -146,7 +146,7 @@ describeRedis('the lease of another process', () => {
 })
 
 describeRedis('two leases of one process', () => {
-  it('have two names: what the first is late with passes for nothing of the second', async () => {
+  it('have two names: a late command of the first does nothing to the second', async () => {
     await using server = await redisServer()
     const [[, connect] = []] = clients
     if (connect === undefined) throw new Error('no client')
@@ -176,9 +176,9 @@ describeRedis('two leases of one process', () => {
 })
 
 describeRedis.each(clients.slice(0, 1))(
-  'a partition that is lost in trouble, over %s',
+  'a partition that is lost in an outage, over %s',
   (_, connect) => {
-    it('is in trouble no more when it is read again', async () => {
+    it('has no outage any more when it is read again', async () => {
       await using server = await redisServer()
       await using opened = await connect(server.url)
       const source = watched(opened.client, { partitions: 1, leaseMs: 200 })

@@ -23,7 +23,7 @@ describeRedis('redisStream$ under pressure', () => {
   afterAll(() => server[Symbol.asyncDispose]())
   beforeEach(() => server.cli('FLUSHALL'))
 
-  it('reads no more while a queue is full, and holds no more than `maxPending`', async () => {
+  it('stops reading while a queue is full, and has at most `maxPending` entries', async () => {
     await write(server, 0, 3000)
     await using opened = await connect(server.url)
     const source = watched(opened.client, { batchSize: 50, maxPending: 100 })
@@ -49,7 +49,7 @@ describeRedis('redisStream$ under pressure', () => {
     expectBalanced(source.metrics)
   })
 
-  it('holds no more than `maxPending` when nothing asks it to pause', async () => {
+  it('has at most `maxPending` entries when nothing pauses it', async () => {
     await write(server, 0, 1000)
     await using opened = await connect(server.url)
     const source = watched(opened.client, { batchSize: 30, maxPending: 100 })
@@ -73,7 +73,7 @@ describeRedis('redisStream$ under pressure', () => {
     subscription.unsubscribe()
   })
 
-  it('drains: completes when what is done is acked', async () => {
+  it('completes, when told to stop, as soon as finished entries are acked', async () => {
     await write(server, 0, 10)
     await using opened = await connect(server.url)
     const source = watched(opened.client)
@@ -152,7 +152,7 @@ describeRedis('redisStream$ under pressure', () => {
     },
   )
 
-  it('feeds `ingest`, and a stream below it at the places that it gives', async () => {
+  it('feeds `ingest`, and a stream below it with its own positions', async () => {
     const ids = await write(server, 0, 200)
     await using opened = await connect(server.url)
     const source = watched(opened.client)
@@ -184,7 +184,7 @@ describeRedis('redisStream$ under pressure', () => {
     ingesting.unsubscribe()
   })
 
-  it('tells a pipe that ends its deliveries early by `held`', async () => {
+  it('shows by `held` that a pipe ends its deliveries early', async () => {
     await write(server, 0, 5)
     await using opened = await connect(server.url)
     const source = watched(opened.client)

@@ -125,7 +125,7 @@ function expectOrdered(handled: readonly Handled[]): void {
 // Quiet, each is done within some seconds; where the machine is busy, a program takes that long to
 // start.
 describeRedis('the processes of a group', () => {
-  it('take over what a killed one had, and each entry is handled', async () => {
+  it('take over the entries of a killed one, and each entry is handled', async () => {
     await using server = await redisServer()
     const fleet = new Fleet(server, 0)
     await fleet.write(0, 600)
@@ -142,7 +142,7 @@ describeRedis('the processes of a group', () => {
     expect(await server.cli('EXISTS', 's:dead')).toBe(':0')
   }, 180_000)
 
-  it('do not take from one that is slow and alive', async () => {
+  it('take no entry from one that is slow but alive', async () => {
     await using server = await redisServer()
     const fleet = new Fleet(server, 0)
     await fleet.write(0, 12)

@@ -59,7 +59,7 @@ describeRedis.each(clients)('the scripts of redisStream$ over %s', (_, connect) 
     },
   )
 
-  it('find what was trimmed at the first read of a connection', async () => {
+  it('report what was trimmed at the first read of a connection', async () => {
     await write(server, 0, 10)
     await server.cli('XGROUP', 'CREATE', 's', 'g', '0', 'ENTRIESREAD', '0')
     await server.cli('XTRIM', 's', 'MAXLEN', '4')
