@@ -133,9 +133,8 @@ function idIn(frame: string): string {
 const tap = (name: string, replays: boolean): ScenarioPlan => ({
   name,
   async open(place) {
-    // A restart that brought everything again, each time, would hide what the one before did wrong.
-    const flush = replays ? { ackFlushMs: 0 } : {}
-    const server = await fakeTap({ faults: FAULTS, retryTimeoutMs: RETRY_MS, ...flush })
+    // A restart that brought back all of the last ten seconds would hide what was lost before it.
+    const server = await fakeTap({ faults: FAULTS, retryTimeoutMs: RETRY_MS, ackFlushMs: 0 })
     return new TapScenario(server, replays, place)
   },
 })

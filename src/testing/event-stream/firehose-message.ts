@@ -5,14 +5,14 @@ export interface FirehoseOp {
   readonly action: 'create' | 'update' | 'delete'
   /** `collection/rkey`. */
   readonly path: string
-  /** `null` of a delete. */
+  /** `null` for a delete. */
   readonly cid: CidLink | null
-  /** What the path held before: of an update and a delete. */
+  /** What the path held before: for an update and a delete. */
   readonly prev?: CidLink
 }
 
 interface Numbered {
-  /** Given by the server where it is absent. */
+  /** The server sets it if it is absent. */
   readonly seq?: number
   readonly time: string
 }
@@ -64,7 +64,7 @@ export type FirehoseMessage = (
   | { readonly t: '#identity'; readonly body: IdentityBody }
   | { readonly t: '#account'; readonly body: AccountBody }
 ) & {
-  /** The frame loses its second half: it keeps its place in the log, and nobody can read it. */
+  /** The frame loses its second half: it stays in the log, and cannot be decoded. */
   readonly truncated?: true
 }
 
@@ -81,22 +81,22 @@ export function encodeMessage(
   return message.truncated ? frame.subarray(0, frame.length >> 1) : frame
 }
 
-/** The message in a frame. Throws for bytes that are none. */
+/** Decodes a frame. Throws if the bytes are not one. */
 export function decodeMessage(frame: Uint8Array): FirehoseMessage {
   const message: unknown = decodeFrame(frame)
   return message as FirehoseMessage
 }
 
-/** A frame of any event stream in CBOR. */
+/** Encodes a frame of any event stream in CBOR. */
 export function encodeFrame(t: string, body: object): Uint8Array {
   return Buffer.concat([headerOf(t), encode(body)])
 }
 
-/** The frame that tells why the stream ends. */
+/** An error frame, which says why the stream ends. */
 export const cborErrorFrame = (error: string, message: string): Uint8Array =>
   Buffer.concat([encode({ op: -1 }), encode({ error, message })])
 
-/** What a frame holds: `t` is absent of an error. */
+/** Decodes any frame. An error frame has no `t`. */
 export function decodeFrame(frame: Uint8Array): {
   readonly t: string | undefined
   readonly body: Readonly<Record<string, unknown>>
@@ -109,7 +109,7 @@ export function decodeFrame(frame: Uint8Array): {
 
 const HEADERS = new Map<string, Uint8Array>()
 
-/** One encoding for each kind: a fifth of the work otherwise. */
+/** Encodes each header once: it is a fifth of the work otherwise. */
 function headerOf(t: string): Uint8Array {
   const known = HEADERS.get(t) ?? encode({ op: 1, t })
   HEADERS.set(t, known)

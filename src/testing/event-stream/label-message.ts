@@ -8,7 +8,7 @@ export interface FakeLabel {
   readonly src: string
   /** An at-uri, or the DID of an account. */
   readonly uri: string
-  /** One version of the record; absent: all of them. */
+  /** One version of the record; if absent, all versions. */
   readonly cid?: string
   readonly val: string
   /** Takes the label back. Absent unless true. */
@@ -20,17 +20,16 @@ export interface FakeLabel {
 
 /** The body of a `#labels`. */
 export interface LabelsBody {
-  /** Given by the server where it is absent. */
+  /** The server sets it if it is absent. */
   readonly seq?: number
   readonly labels: readonly FakeLabel[]
 }
 
-/** The bytes of a frame of labels. */
+/** Encodes a frame of labels. */
 export const encodeLabels = (body: LabelsBody): Uint8Array => encodeFrame('#labels', body)
 
 /**
- * The labels in the bytes of a frame, as JSON of the AT Protocol; none of bytes that nobody can
- * read.
+ * The labels in a frame, as JSON of the AT Protocol. Empty for bytes that cannot be decoded.
  *
  * @example
  * await using server = await fakeLabels({ events: 100, stored: 'all' })
@@ -47,6 +46,6 @@ export function labelsOf(frame: Uint8Array): readonly unknown[] {
   }
 }
 
-/** A later label about the same replaces an earlier one. */
+/** The key of a label: a later label with the same key replaces an earlier one. */
 export const subjectOf = ({ src, uri, cid, val }: FakeLabel): string =>
   JSON.stringify([src, uri, cid ?? null, val])

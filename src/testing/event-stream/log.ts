@@ -3,47 +3,47 @@ import type { ScriptedLog } from '../server/script.js'
 import { type Frame, FrameStore } from '../wire/frame-store.js'
 import { decodeFrame, encodeFrame } from './firehose-message.js'
 
-/** One row: where its bytes are, and its position. */
+/** One row: its frame and its position. */
 export interface StreamRow extends Frame {
-  /** Of a frame that nobody can read: the place it has in the log, which its bytes do not tell. */
+  /** For a frame that cannot be decoded, the number that its place in the log implies. */
   readonly seq: number
   readonly timeUs: number
-  /** Brought its own `seq`. */
+  /** The message has its own `seq`. */
   readonly fixed: boolean
-  /** What it is about, if a later row about the same takes its place. */
+  /** A later row with the same subject replaces this one. */
   readonly subject: string | undefined
 }
 
-/** A message to be encoded: the header's `t`, and the body. */
+/** A message to encode: the header's `t`, and the body. */
 export interface StreamMessage {
   readonly t: string
   readonly body: object
   readonly truncated?: true
 }
 
-/** What a log looks at in the body of a message. */
+/** What a log reads from the body of a message. */
 export interface MessageFacts {
   readonly time?: string | undefined
-  /** What the message is about, where a later one about the same takes its place. */
+  /** A later message with the same subject replaces this one. */
   readonly subject?: string | undefined
 }
 
 /** What differs between the logs of two streams. */
 export interface StreamKind<Item> {
-  /** What this server sends for an item. */
+  /** The message that the server sends for an item. */
   readonly messageOf: (item: Item) => StreamMessage
   readonly factsOf: (body: object) => MessageFacts
 }
 
-/** The frames that the server of an event stream keeps, under growing sequence numbers. */
+/** The frames of an event stream, under increasing sequence numbers. */
 export class StreamLog<Item>
   extends RetainedLog<StreamRow>
   implements ScriptedLog<Item | Uint8Array, StreamRow>
 {
   #nextSeq: number
-  /** After a change of its numbers the log gives all numbers itself. */
+  /** Once renumbered, the log assigns every number itself. */
   #renumbered = false
-  /** The highest number that retention took. */
+  /** The highest number that retention removed. */
   #expiredSeq = Number.NEGATIVE_INFINITY
   readonly #newestAbout = new Map<string, StreamRow>()
   readonly #replaced = new Set<StreamRow>()
@@ -58,12 +58,12 @@ export class StreamLog<Item>
     this.#nextSeq = firstSeq
   }
 
-  /** 0 while there is none. */
+  /** 0 while the log is empty. */
   get newestSeq(): number {
     return this.newest?.seq ?? 0
   }
 
-  /** The bytes of every row that a replay from the start would send. */
+  /** The frames that a replay from the start would send. */
   get frames(): readonly Uint8Array[] {
     const rows = Array.from({ length: this.end - this.oldest }, (_, index) =>
       this.at(this.oldest + index),
@@ -73,12 +73,12 @@ export class StreamLog<Item>
     )
   }
 
-  /** Whether something behind this cursor is not kept any more. */
+  /** Whether retention has removed rows after this cursor. */
   isOutdated(cursor: number): boolean {
     return cursor < this.#expiredSeq
   }
 
-  /** Whether a later row took its place. */
+  /** Whether a later row has replaced it. */
   isReplaced(row: StreamRow): boolean {
     return this.#replaced.has(row)
   }
@@ -103,7 +103,7 @@ export class StreamLog<Item>
     this.append(row)
   }
 
-  /** Forgets the newest rows; their numbers are given again. */
+  /** Removes the newest rows; later rows get their numbers. */
   lose(count: number): void {
     const [first] = this.removeNewest(count)
     if (first === undefined) return
@@ -111,7 +111,7 @@ export class StreamLog<Item>
     this.#renumbered = true
   }
 
-  /** Gives every row another number, from the oldest on. */
+  /** Renumbers every row, from the oldest on. */
   renumber(firstSeq: number): void {
     this.#nextSeq = firstSeq
     this.#renumbered = true

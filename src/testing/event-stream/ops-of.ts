@@ -4,27 +4,27 @@ import { decode, fromBytes } from '@atcute/cbor'
 import { toString as cidText } from '@atcute/cid'
 import { decodeMessage, type FirehoseMessage, type FirehoseOp } from './firehose-message.js'
 
-/** One operation, as {@link opsOf} finds it. */
+/** One operation, as {@link opsOf} returns it. */
 export interface SentOp {
   readonly seq: number | undefined
   readonly did: string
   readonly rev: string
   readonly action: 'create' | 'update' | 'delete'
   readonly path: string
-  /** `null` of a delete. */
+  /** `null` for a delete. */
   readonly cid: string | null
   readonly prev: string | undefined
   /**
-   * As JSON of the AT Protocol (`$link`, `$bytes`); `undefined` of a delete, and where no block of
-   * the CAR hashes to `cid`.
+   * As JSON of the AT Protocol (`$link`, `$bytes`). `undefined` for a delete, and if no block of the
+   * CAR hashes to `cid`.
    */
   readonly record: unknown
 }
 
 /**
- * The operations of a message or of the bytes of a frame, in their order; none of a message that is
- * no commit, and of bytes that nobody can read. Every hash is checked anew, and nothing of the
- * library's own reader is used: what came can be compared with what was sent.
+ * The operations of a message or a frame, in order. Empty if the message is not a commit or the
+ * bytes cannot be decoded. It checks every hash and uses nothing of the library's own reader, so
+ * that a spec can compare what was received with what was sent.
  *
  * @example
  * const sent = [...generateCommits({ count: 100 })].flatMap(opsOf)
@@ -57,7 +57,7 @@ function tryDecode(frame: Uint8Array): FirehoseMessage | undefined {
   }
 }
 
-/** By CID; without the blocks that are something else than they claim. */
+/** Records by CID, without blocks whose hash does not match. */
 function recordsIn(car: Uint8Array): ReadonlyMap<string, unknown> {
   const records = new Map<string, unknown>()
   for (const { cid, bytes } of fromUint8Array(car)) {

@@ -7,13 +7,13 @@ import { cborErrorFrame } from './firehose-message.js'
 import type { StreamLog, StreamRow } from './log.js'
 import type { ServerStyle, StreamStart } from './style.js'
 
-/** What all readers of one stream share. */
+/** What all readers of one stream share with their server. */
 export interface StreamLogServer extends LogServer<StreamRow> {
   readonly log: StreamLog<never>
   readonly style: ServerStyle
 }
 
-/** How long a relay tries to get its last words out. */
+/** How long a relay tries to send its last frame. */
 const LAST_WORDS_MS = 5_000
 
 /** One subscriber. */
@@ -37,7 +37,7 @@ export class EventStreamReader extends LogReader<StreamRow> {
     ws.on('close', () => this.#timers.forEach(clearTimeout))
   }
 
-  /** An error frame, and the end that follows it. */
+  /** Sends an error frame, then ends the connection. */
   override endWithError(error: string, message: string): void {
     this.state = 'ended'
     const frame = frameOf(cborErrorFrame(error, message), 'binary')
@@ -60,7 +60,7 @@ export class EventStreamReader extends LogReader<StreamRow> {
     this.server.onReaderLeft()
   }
 
-  /** What a later row replaced is missing in a replay alone. */
+  /** Rows that were replaced are left out of a replay, and only there. */
   protected override frameAt(position: number): Frame | undefined {
     const { log } = this.server
     const row = log.at(position)

@@ -15,7 +15,7 @@ import { type StreamKind, StreamLog, type StreamRow } from './log.js'
 import { EventStreamReader, type StreamLogServer } from './reader.js'
 import { SERVER_STYLES, type ServerStyle, type StreamStart, type StyleName } from './style.js'
 
-/** Which stream, and what it plays. */
+/** Which stream to serve, and what it plays. */
 export interface StreamDefinition<Item> {
   /** The XRPC method. */
   readonly method: string
@@ -33,7 +33,7 @@ export class StreamServer<Item>
   readonly faults: FaultPlan
   readonly style: ServerStyle
   readonly script: PlayScript<Item | Uint8Array, StreamRow>
-  /** Not seen of these servers. */
+  /** These servers were not seen to have one. */
   readonly writeTimeoutMs = Number.POSITIVE_INFINITY
   protected readonly items = 'messages'
   protected readonly listener = new HttpListener(this)
@@ -106,7 +106,7 @@ export class StreamServer<Item>
   }
 
   /**
-   * What the slowest live reader has room for: a script that nobody paces waits rather than cut it.
+   * The room of the slowest live reader: a script without a rate waits, so that none is cut off.
    */
   room(): number {
     const live = this.list.open.filter(({ state }) => state === 'open')

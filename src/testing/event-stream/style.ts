@@ -2,53 +2,53 @@ import type { HttpAnswer } from '../server/http-answer.js'
 import { encodeFrame } from './firehose-message.js'
 import type { StreamLog } from './log.js'
 
-/** Whose behaviour: that of a PDS, of the indigo relay, or of a labeler. */
+/** The server to imitate: a PDS, the indigo relay, or a labeler (ozone). */
 export type StyleName = 'pds' | 'relay' | 'ozone'
 
 /** Where a reader begins. */
 export interface StreamStart {
   /** `undefined`: the live tail. */
   readonly position?: number | undefined
-  /** A frame to begin with. */
+  /** The first frame to send. */
   readonly greeting?: Uint8Array
-  /** The first event that comes is lost. */
+  /** The first live event is lost. */
   readonly losesFirst?: true
 }
 
-/** The last words to a client that is let in only to be told. */
+/** An error frame for a client that is accepted only to receive it. */
 export interface StreamError {
   readonly error: string
   readonly message: string
 }
 
-/** What servers do differently, observed on running ones. */
+/** What servers do differently, as seen on running ones. */
 export interface ServerStyle {
-  /** What the query's cursor asks for. */
+  /** Where the query's cursor begins. */
   readonly startOf: (
     params: URLSearchParams,
     method: string,
     log: StreamLog<never>,
   ) => StreamStart | StreamError | HttpAnswer
   /**
-   * A live reader for whom more waits is cut; the burst alone is enough where `cutsBursts`, however
-   * fast it reads.
+   * A live reader with more waiting messages is disconnected. With `cutsBursts` one burst is enough,
+   * however fast the client reads.
    */
   readonly bufferEvents: number
   readonly cutsBursts: boolean
   /**
-   * After an error frame comes a close frame, 1008 and the error's name; else the TCP connection
-   * just ends.
+   * After an error frame the server sends a close frame: 1008 and the error's name. Otherwise it
+   * just ends the TCP connection.
    */
   readonly closesAfterError: boolean
   readonly pingEveryMs: number
-  /** For a method that it lacks; `undefined`: it hangs up. */
+  /** The answer for an unknown method; `undefined`: the server ends the TCP connection. */
   readonly unknownMethod: HttpAnswer | undefined
   readonly noUpgrade: HttpAnswer
 }
 
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
 
-/** The TypeScript servers: one framework, so one manner. */
+/** The TypeScript servers share a framework, and so a style. */
 const TYPESCRIPT = {
   bufferEvents: 500,
   cutsBursts: true,
@@ -84,7 +84,7 @@ export const SERVER_STYLES: Readonly<Record<StyleName, ServerStyle>> = {
   },
 }
 
-/** Every server observed sends what is strictly greater. */
+/** Every server seen sends what is strictly greater than the cursor. */
 const after = (cursor: number, log: StreamLog<never>): StreamStart => ({
   position: log.find(({ seq }) => seq > cursor),
 })
@@ -124,7 +124,10 @@ const OUTDATED = encodeFrame('#info', {
   message: 'Requested cursor exceeded limit. Possibly missing events',
 })
 
-/** What is too old is clamped in silence, and of what is in the future the first event is lost. */
+/**
+ * A relay clamps a cursor that is too old, in silence. For a cursor in the future it loses the first
+ * live event.
+ */
 function relayStart(text: string, log: StreamLog<never>): StreamStart | HttpAnswer {
   if (text === '') return {}
   if (!/^\d+$/.test(text))

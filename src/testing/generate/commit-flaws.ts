@@ -1,4 +1,4 @@
-/** What is wrong with a commit. */
+/** A flaw of a commit. */
 export type CommitFlaw =
   /** The CAR lacks the record of the first operation. */
   | 'missing-block'
@@ -7,19 +7,18 @@ export type CommitFlaw =
   /** `tooBig` is set: no operations, and no block but the commit. */
   | 'too-big'
   /**
-   * Legal: an operation that creates, and one that deletes the same path. The record is in no
-   * block.
+   * Legal: one operation creates a path, and another deletes it. No block has the record.
    */
   | 'same-path'
   /** Legal: no operations, as the first commit of a repository has none. */
   | 'no-ops'
-  /** The frame ends in its middle. */
+  /** The frame has only its first half. */
   | 'truncated'
 
 /** Which commits have a flaw. */
 export interface FlawedCommits {
   readonly do: CommitFlaw
-  /** The n-th message and each multiple. Where two flaws are due, the first one listed is meant. */
+  /** Every n-th message. If two flaws are due, the first one listed applies. */
   readonly every: number
 }
 

@@ -55,7 +55,7 @@ export interface GenerateCommitsOptions {
    */
   readonly collections?: Readonly<Record<string, number>>
   /**
-   * Commits with something odd about them.
+   * Commits with a flaw.
    * @default none
    */
   readonly flaws?: readonly FlawedCommits[]
@@ -79,9 +79,9 @@ const SIGNATURE_BYTES = 64
  * deterministic; about 1.5 KB a frame.
  *
  * Blocks, CIDs and CAR files are real: every record hashes to the `cid` of its operation, a commit
- * block is the root of its CAR, `since`, `prev` and `prevData` name what was there before. What is
- * made up: the signature is 64 random bytes, and the tree is one node that holds this commit's
- * records alone, so neither a signature nor a sync 1.1 proof can be verified. A repository begins
+ * block is the root of its CAR, and `since`, `prev` and `prevData` name what was there before. Two
+ * things are made up: the signature is 64 random bytes, and the tree is one node with this commit's
+ * records alone. So neither a signature nor a sync 1.1 proof can be verified. A repository begins
  * with a commit that writes, not with an empty one.
  *
  * @example
@@ -109,7 +109,7 @@ export function* generateCommits(
   for (let n = 0; n < count; n++) {
     const repo = pick(next, repos)
     yield message(making, repo, { seq: firstSeq + n, timeUs, flaw: flawOf(flaws, n + 1) })
-    // Room for the operations of one commit: each has its own rkey.
+    // Leaves room for the operations of one commit: each has its own rkey.
     timeUs += operationsPerCommit + integer(next, 2 * everyUs)
   }
 }
@@ -129,7 +129,7 @@ function makeRepos(
   }))
 }
 
-/** Weights are turned into limits once. */
+/** Picks a collection by its weight. */
 function weighted(next: () => number, weights: Readonly<Record<string, number>>): () => string {
   let all = 0
   const limits = Object.entries(weights).map(([collection, weight]) => {

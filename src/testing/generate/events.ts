@@ -59,7 +59,7 @@ interface EventMaking {
   seq: number
 }
 
-/** What the network writes, in parts of a thousand: likes lead, one event in twelve is a delete. */
+/** The mix of the network, in parts of a thousand. One event in twelve is a delete. */
 type Share = readonly [upTo: number, collection: string, operation: 'create' | 'update']
 const MIX: readonly [Share, ...Share[]] = [
   [500, 'app.bsky.feed.like', 'create'],
@@ -163,7 +163,7 @@ function deletion(next: () => number, at: Author, rev: string): Commit {
 
 /**
  * Only the first operation of a commit may write `self`: a repository has one such record, and a
- * commit touches it once.
+ * commit writes it once.
  */
 function writing(next: () => number, at: Author, rev: string, index: number): Commit {
   const part = integer(next, index === 0 ? 1000 : 910)

@@ -31,7 +31,7 @@ export interface GenerateLabelsOptions {
    */
   readonly everyUs?: number
   /**
-   * The share of labels that take an earlier one back.
+   * The share of labels that negate an earlier one.
    * @default 0.1
    */
   readonly negations?: number
@@ -57,8 +57,8 @@ const MOST_HELD = 64
 const YEAR_MS = 31_536_000_000
 
 /**
- * Plausible labels of one labeler, on accounts, on records, and on single versions of them; some
- * expire, some take an earlier one back. Endless without `count`; deterministic. A signature is 64
+ * Plausible labels of one labeler, on accounts, on records, and on single versions of records. Some
+ * expire, some negate an earlier one. Endless without `count`; deterministic. A signature is 64
  * made-up bytes that verify nothing.
  *
  * @example
@@ -79,11 +79,11 @@ export function* generateLabels(
   const held: FakeLabel[] = []
   let timeUs = options.startUs ?? 1_767_225_600_000_000
   for (let n = 0; n < count; n++) {
-    const isBack = held.length > 0 && next() < negations
-    const label = isBack
-      ? takenBack(held.splice(integer(next, held.length), 1)[0] as FakeLabel, timeUs)
+    const isNegation = held.length > 0 && next() < negations
+    const label = isNegation
+      ? negationOf(held.splice(integer(next, held.length), 1)[0] as FakeLabel, timeUs)
       : made(next, src, timeUs)
-    if (!isBack && held.length < MOST_HELD) held.push(label)
+    if (!isNegation && held.length < MOST_HELD) held.push(label)
     yield next() < unsigned ? label : { ...label, sig: toBytes(signature(next)) }
     timeUs += 1 + integer(next, 2 * everyUs)
   }
@@ -101,7 +101,7 @@ function made(next: () => number, src: string, timeUs: number): FakeLabel {
   return { ver: 1, src, uri, ...cid, val: pick(next, VALUES), cts: iso(timeUs), ...exp }
 }
 
-function takenBack({ ver = 1, src, uri, cid, val }: FakeLabel, timeUs: number): FakeLabel {
+function negationOf({ ver = 1, src, uri, cid, val }: FakeLabel, timeUs: number): FakeLabel {
   return { ver, src, uri, ...(cid === undefined ? {} : { cid }), val, neg: true, cts: iso(timeUs) }
 }
 

@@ -6,17 +6,17 @@ import { tid } from './ids.js'
 import { integer, pick } from './random.js'
 import { type Author, RECORDS } from './record.js'
 
-/** A record that its repository holds. */
+/** A record in a repository. */
 interface HeldRecord {
   readonly path: string
   readonly cid: CidLink
 }
 
-/** One repository, as its next commit finds it. */
+/** The state of one repository before its next commit. */
 export interface GeneratedRepository {
   readonly did: string
   readonly clock: number
-  /** The newest records: what updates and deletes are about. */
+  /** The newest records, which updates and deletes are about. */
   readonly held: HeldRecord[]
   rev: string | null
   /** The commit block of the last commit. */
@@ -25,14 +25,14 @@ export interface GeneratedRepository {
   data: CidLink | undefined
 }
 
-/** What decides about operations. */
+/** How operations are chosen. */
 export interface CommitMaking {
   readonly next: () => number
   readonly pickCollection: () => string
   readonly operationsPerCommit: number
 }
 
-/** An operation, and the record block that belongs to it. */
+/** An operation and its record block. */
 export interface Operation {
   readonly op: FirehoseOp
   readonly block?: Block
@@ -41,7 +41,7 @@ export interface Operation {
 const SELF = new Set(['app.bsky.actor.profile', 'fm.teal.alpha.actor.status'])
 const MOST_HELD = 16
 
-/** The operations of one commit, after which the repository holds what they wrote. */
+/** Makes the operations of one commit, and applies them to the repository. */
 export function operationsOf(
   making: CommitMaking,
   repo: GeneratedRepository,
@@ -63,7 +63,7 @@ export function operationsOf(
   return operations
 }
 
-/** A commit whose flaw is in a record begins with one that has a record. */
+/** A commit with a flaw in a record begins with an operation that has a record. */
 function operation(
   making: CommitMaking,
   repo: GeneratedRepository,
@@ -119,8 +119,7 @@ const record = (next: () => number, collection: string, at: Author): object =>
   }
 
 /**
- * A record that was not among the newest any more is never touched again; but `self` is found for
- * ever.
+ * Only the newest records are kept, since no operation is about older ones; `self` records stay.
  */
 function hold(repo: GeneratedRepository, { path, cid }: FirehoseOp): void {
   const place = repo.held.findIndex((held) => held.path === path)

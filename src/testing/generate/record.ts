@@ -1,7 +1,7 @@
 import { generateBlobCid, generateCid, generateDid, tid } from './ids.js'
 import { integer, pick } from './random.js'
 
-/** Whose record it is and when: what every record needs to know. */
+/** The repository's clock id and the time of a record. */
 export interface Author {
   readonly clock: number
   readonly timeUs: number

@@ -2,12 +2,11 @@ import { type CidLink, toBytes } from '@atcute/cbor'
 import type { FirehoseOp } from '../event-stream/firehose-message.js'
 import { type Block, blockOf } from '../wire/write-car.js'
 
-/** The tree of a repository without records; the same everywhere. */
+/** The tree of a repository without records, the same for all. */
 export const EMPTY_TREE: Block = blockOf({ e: [], l: null })
 
 /**
- * A node of a Merkle search tree with what the operations wrote, and nothing else of the
- * repository.
+ * A node of a Merkle search tree with the records of these operations alone.
  */
 export function treeOf(ops: readonly FirehoseOp[]): Block {
   const written = new Map<string, CidLink>()
@@ -18,7 +17,7 @@ export function treeOf(ops: readonly FirehoseOp[]): Block {
   return written.size === 0 ? EMPTY_TREE : blockOf({ e: entriesOf(written), l: null })
 }
 
-/** Each key loses what it shares with the one before. */
+/** Each key without the prefix that it shares with the previous one. */
 function entriesOf(written: ReadonlyMap<string, CidLink>): object[] {
   const paths = [...written.keys()].sort()
   return paths.map((path, index) => {

@@ -6,8 +6,8 @@ const MAX_MESSAGE_BYTES = 10_000_000
 const MAX_REASON_BYTES = 123
 
 /**
- * Does with a client's text what the server does: an options update replaces everything, and
- * nothing is acknowledged.
+ * Handles a client's text as the server does: an options update replaces all options, and is not
+ * acknowledged.
  */
 export function onMessage(session: Session, text: string): void {
   if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES) {
@@ -60,7 +60,7 @@ function invalidOptions(session: Session, detail: string): void {
   else legacyEnd(session, `failed to parse subscriber options: invalid subscriber options${detail}`)
 }
 
-/** A reason too long for a close frame cannot be written: the client sees 1006. */
+/** The server cannot write a reason that is too long for a close frame: the client sees 1006. */
 function legacyEnd(session: Session, reason: string): void {
   session.end(Buffer.byteLength(reason) > MAX_REASON_BYTES ? undefined : 1000, reason)
 }
@@ -83,7 +83,7 @@ interface Message {
   readonly payload?: unknown
 }
 
-/** `null` is taken for an empty message, as Go's decoder does. */
+/** Go's decoder takes `null` for an empty message. */
 function isEnvelope(value: unknown): value is Message | null {
   if (typeof value !== 'object' || Array.isArray(value)) return false
   const type: unknown = value === null ? undefined : (value as Message).type

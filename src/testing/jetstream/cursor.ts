@@ -1,11 +1,11 @@
 import type { JetstreamLog } from './log.js'
 import { infoFrame } from './translate.js'
 
-/** Positions below are v2 sequence numbers, from here on microseconds. */
+/** Cursors below this are v2 sequence numbers; the others are microseconds. */
 const FIRST_TIME = 1_000_000_000_000_000n
 const INT64 = 2n ** 63n
 
-/** The cursor of a query: absent, a number, or the body of the refusal. */
+/** Parses the cursor of a query: absent, a number, or the body of the refusal. */
 export function parseCursor(
   text: string | null,
   server: 'legacy' | 'v2',
@@ -20,7 +20,7 @@ export function parseCursor(
     : { cursor }
 }
 
-/** Where a reader begins; `undefined` is the live tail. */
+/** The position where a reader begins; `undefined` is the live tail. */
 export function indexOfCursor(
   cursor: bigint,
   log: JetstreamLog,
@@ -32,8 +32,8 @@ export function indexOfCursor(
 }
 
 /**
- * Where a reader of wire v2 begins, and what it is told before its first event; `tooOld` is the
- * message of the refusal.
+ * Where a reader of wire v2 begins, and the notice before its first event. `tooOld` is the message
+ * of a refusal.
  */
 export interface EventsStart {
   readonly position?: number | undefined
@@ -41,7 +41,10 @@ export interface EventsStart {
   readonly tooOld?: string
 }
 
-/** A sequence number that is gone is refused on wire v2, a time is clamped, and both are told. */
+/**
+ * Wire v2 refuses a sequence number that is gone, and clamps a time that is too old. The client
+ * learns of both.
+ */
 export function eventsStartOf(
   cursor: bigint,
   log: JetstreamLog,
@@ -61,16 +64,16 @@ export function eventsStartOf(
     return options.tellsFuture
       ? { greeting: infoFrame('FutureCursor', `requested cursor is past the tip; starting live`) }
       : {}
-  // Told also where nothing was lost: the server does not know what was before its oldest event.
+  // Sent also if nothing was lost: the server does not know what was before its oldest event.
   if (!isTime || first === undefined || cursor > first.timeUs) return { position }
   const message = `requested timestamp cursor below retention floor; starting at seq ${first.seq}`
   return { position, greeting: infoFrame('OutdatedCursor', message) }
 }
 
 /**
- * The legacy server compares decimal strings with keys that begin `<time_us>_`, and starts over
- * from the oldest row when it finds none: a cursor between the newest row and now, or a v2 sequence
- * number, replays everything kept.
+ * The legacy server compares decimal strings with keys that begin `<time_us>_`. If it finds no row
+ * it starts at the oldest: a cursor between the newest row and now, or a v2 sequence number, replays
+ * everything it has.
  */
 function legacyPosition(cursor: bigint, log: JetstreamLog): number | undefined {
   if (cursor > nowUs(log)) return undefined
@@ -82,15 +85,14 @@ function v2Position(cursor: bigint, log: JetstreamLog, unsealedEvents: number): 
   const wanted = Number(cursor)
   if (cursor < FIRST_TIME) return log.find((row) => row.seq >= wanted)
   const found = log.find((row) => row.timeUs >= wanted)
-  // A time in the part of the log that is not sealed yet is answered with the whole of that part.
+  // For a time in the unsealed part of the log, the server sends the whole part.
   return found === undefined
     ? undefined
     : Math.max(log.oldest, Math.min(found, log.end - unsealedEvents))
 }
 
 /**
- * A recording may be younger than this machine's clock; its own newest event is never in the
- * future.
+ * A recording may be ahead of this machine's clock: its newest event is never in the future.
  */
 function nowUs(log: JetstreamLog): bigint {
   return BigInt(Math.max(Date.now() * 1000, log.newest?.timeUs ?? 0))

@@ -1,6 +1,6 @@
 import type { JetstreamRow } from './log.js'
 
-/** What a client asked for, by its URL or by an options update. */
+/** The options of a client on wire v1, from its URL or an options update. */
 export interface WantedOptions {
   readonly wantedCollections: readonly string[]
   readonly wantedDids: readonly string[]
@@ -12,11 +12,11 @@ export interface JetstreamFilter {
   readonly names: ReadonlySet<string>
   readonly dids: ReadonlySet<string>
   readonly maxMessageSizeBytes: number
-  /** Wire v2. Empty: all. */
+  /** Wire v2 only. Empty: all kinds. */
   readonly kinds: ReadonlySet<string>
 }
 
-/** What a client of wire v2 asked for, as its URL has it. */
+/** The options of a client on wire v2, from its URL. */
 export interface V2Options {
   readonly kinds: readonly string[]
   readonly collections: readonly string[]
@@ -24,7 +24,7 @@ export interface V2Options {
   readonly sizes: readonly string[]
 }
 
-/** What the server says of options it does not take; without the server's own prefix. */
+/** The server's message for options it refuses, without the prefix. */
 export class InvalidOptions extends Error {}
 
 const LABEL = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
@@ -35,8 +35,8 @@ const MAX_COLLECTIONS = 100
 const MAX_DIDS = 10_000
 
 /**
- * Reads options as the servers do: what ends in `.*` is a raw prefix, everything else must be an
- * NSID; then the limits.
+ * Checks options as the servers do: a name that ends in `.*` is a raw prefix, any other must be an
+ * NSID. The limits come after that.
  */
 export function filterOf(wanted: WantedOptions, server: 'legacy' | 'v2'): JetstreamFilter {
   const listed = wanted.wantedCollections
@@ -59,7 +59,7 @@ export function filterOf(wanted: WantedOptions, server: 'legacy' | 'v2'): Jetstr
 const KINDS = ['commit', 'identity', 'account', 'sync']
 const MAX_SIZE = 2 ** 32 - 1
 
-/** Reads options as wire v2 does: strict, and counted before duplicates are taken out. */
+/** Checks options as wire v2 does: strictly, and counted before duplicates are removed. */
 export function eventsFilterOf({ kinds, collections, dids, sizes }: V2Options): JetstreamFilter {
   checkCount('kinds', kinds, KINDS.length)
   checkCount('collections', collections, MAX_COLLECTIONS)
@@ -91,7 +91,7 @@ function checkCount(what: string, values: readonly string[], most: number): void
 }
 
 function checkCollection(name: string): void {
-  // What is before the star begins an NSID: two labels at least.
+  // The part before the star must begin an NSID: at least two labels.
   if (isPrefix(name) && !NSID.test(name.replace(/\*$/, 'x')))
     throw new InvalidOptions(`invalid collection wildcard: ${name}`)
   if (!isPrefix(name) && !NSID.test(name)) throw new InvalidOptions(`invalid collection: ${name}`)
@@ -127,7 +127,7 @@ function checkLimits(collections: number, dids: number, server: 'legacy' | 'v2')
     throw new InvalidOptions(`: too many wanted collections${said(`: > ${MAX_COLLECTIONS}`)}`)
 }
 
-/** Collections are asked of commits only; kinds and DIDs of everything that is an event. */
+/** Collections filter commits only; kinds and DIDs filter every event. */
 export function wants(filter: JetstreamFilter, row: JetstreamRow): boolean {
   const { dids, kinds } = filter
   if (dids.size > 0 && !dids.has(row.did)) return false

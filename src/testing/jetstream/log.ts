@@ -4,39 +4,39 @@ import type { ScriptedLog } from '../server/script.js'
 import { type Frame, FrameStore } from '../wire/frame-store.js'
 import { type Envelope, envelopeOf, escapeAsGo } from './translate.js'
 
-/** One row of the log: where its bytes are, and what positions and filters look at. */
+/** One row of the log: its frame, and the fields that positions and filters read. */
 export interface JetstreamRow extends Frame {
   readonly did: string
   readonly timeUs: number
-  /** The v2 sequence number; counted on a legacy server too, where the wire does not show it. */
+  /** The v2 sequence number. A legacy server counts too, but does not send it. */
   readonly seq: number
-  /** Of an event. */
+  /** `undefined` for a text that is not an event. */
   readonly kind: string | undefined
-  /** Of a commit only. */
+  /** For a commit only. */
   readonly collection: string | undefined
-  /** The wire that its bytes are written for. */
+  /** The wire that the bytes are encoded for. */
   readonly wire: 'v1' | 'v2'
-  /** One of the rows that follow a `#sync`, which wire v1 never sends. */
+  /** A commit of a `#sync`, which wire v1 never sends. */
   readonly isResync: boolean
-  /** Came as text, or with a `cursor` of its own: its bytes are never changed. */
+  /** Given as text, or with its own `cursor`: the bytes never change. */
   readonly fixed: boolean
   /**
-   * What `Forms` made of it for the other wire, which goes with it: `null` for what that never
-   * sends, `undefined` while nobody has asked.
+   * The frame for the other wire, set by `WireFrames`: `null` if that wire never sends it,
+   * `undefined` until it is needed.
    */
   translated: Frame | null | undefined
 }
 
-/** What {@link FakeJetstream.compact} looks at. */
+/** A row as {@link FakeJetstream.compact} shows it. */
 export interface LogRow {
   readonly did: string
-  /** Of a commit only. */
+  /** For a commit only. */
   readonly collection: string | undefined
   readonly seq: number
   readonly timeUs: number
 }
 
-/** An event to be serialised, or a text that goes out byte for byte. */
+/** An event to serialise, or a text that is sent byte for byte. */
 export type LogItem = JetstreamEvent | string
 
 export interface LogOptions extends Retention {
@@ -46,16 +46,16 @@ export interface LogOptions extends Retention {
 
 const AGAIN_AFTER_US = 1_000_000
 
-/** What the server has seen, in order. */
+/** The events that the server has, in order. */
 export class JetstreamLog
   extends RetainedLog<JetstreamRow>
   implements ScriptedLog<LogItem, JetstreamRow>
 {
   #nextSeq: number
-  /** The latest time that was given out. A server gives it once, also when it lost the row. */
+  /** The latest time assigned. A server assigns a time once, even if it loses the row. */
   #latestUs = 0
   readonly #removed = new Set<JetstreamRow>()
-  /** The revision of each repository's last `#sync`: rows of the same one are what follows it. */
+  /** The revision of each repository's last `#sync`: commits of the same revision follow it. */
   readonly #synced = new Map<string, string>()
   readonly #frames = new FrameStore()
 
@@ -68,7 +68,7 @@ export class JetstreamLog
     return this.options.firstSeq
   }
 
-  /** Serialises ahead of time, for a position that {@link push} may yet correct. */
+  /** Serialises ahead of time, for a position that {@link push} may correct. */
   encode(item: LogItem, seq = this.#nextSeq): JetstreamRow {
     const event = typeof item === 'string' ? envelopeOf(item) : v1EnvelopeOf(item)
     const own = event.cursor ?? seq
@@ -78,7 +78,7 @@ export class JetstreamLog
     const { did = '', time_us = this.newest?.timeUs ?? 0, kind, collection, wire } = event
     const fixed = typeof item === 'string' || event.cursor !== undefined
     const isResync = this.#isResync(item)
-    // Member by member: spreading the frame costs more than all the rest.
+    // Member by member: spreading the frame costs more than the rest of this function.
     return {
       slab,
       start,
@@ -96,7 +96,7 @@ export class JetstreamLog
     }
   }
 
-  /** Appends, with the position that is next. */
+  /** Appends a row under the next position. */
   push(encoded: JetstreamRow): void {
     const row = encoded.fixed ? encoded : this.#positioned(encoded)
     this.#nextSeq = (row.fixed ? row.seq : this.#nextSeq) + 1
@@ -104,14 +104,14 @@ export class JetstreamLog
     this.append(row)
   }
 
-  /** Forgets the newest rows, and returns them. A v2 server hands their numbers out again. */
+  /** Removes the newest rows and returns them. A v2 server assigns their numbers again. */
   lose(count: number): readonly JetstreamRow[] {
     const lost = this.removeNewest(count)
     this.#nextSeq = lost[0]?.seq ?? this.#nextSeq
     return lost
   }
 
-  /** Appends rows that were lost, as they come from the upstream once more: a second later. */
+  /** Appends lost rows as the server reads them from its upstream again: a second later. */
   pushAgain(lost: readonly JetstreamRow[]): void {
     const fromUs = this.#latestUs + AGAIN_AFTER_US
     for (const [index, row] of lost.entries())
@@ -148,7 +148,7 @@ export class JetstreamLog
   }
 
   #textOf(event: JetstreamEvent, seq: number): string {
-    // In the wire's order: members that the event brings itself keep their place.
+    // In the wire's order: members that the event has itself keep their place.
     const sent =
       this.options.server === 'v2'
         ? Object.assign({ did: event.did, time_us: event.time_us, cursor: seq }, event)

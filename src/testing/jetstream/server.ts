@@ -47,7 +47,7 @@ export class JetstreamServer
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     ws: { handleProtocols: subprotocolOf },
   })
-  /** What wire v1 is compressed with, for ever; and wire v2, for now. */
+  /** Wire v1 keeps its compressor; wire v2 has that of the current dictionary. */
   #v1Compressor: FrameCompressor | undefined
   #zstd: ZstdDictionary | undefined
 
@@ -105,12 +105,12 @@ export class JetstreamServer
     this.#zstd = await zstdWith(dictionary)
   }
 
-  /** Whoever is at the tail first calls for more, whoever else falls behind. */
+  /** The first reader at the tail calls for more; the others may fall behind. */
   room(): number {
     return Number.POSITIVE_INFINITY
   }
 
-  /** Nobody waits for another. */
+  /** No reader waits for another. */
   onReaderLeft(): void {}
 
   onUpgrade(upgrade: UpgradeRequest): void {
@@ -252,7 +252,7 @@ const NOT_ALLOWED: HttpAnswer = {
   headers: { allow: 'GET, HEAD' },
 }
 
-/** Accepted only to be dropped. */
+/** For a connection that is accepted only to be dropped. */
 const neverServed = ({ attempt }: UpgradeRequest): SessionStart => ({
   wire: urlOf(attempt.url).pathname.startsWith('/xrpc/') ? 'v2' : 'v1',
   filter: NOTHING_ASKED,
@@ -260,7 +260,7 @@ const neverServed = ({ attempt }: UpgradeRequest): SessionStart => ({
   waitsForUpdate: true,
 })
 
-/** Wire v2 alone has one; whatever else is offered is not selected. */
+/** Only wire v2 selects a subprotocol. */
 const subprotocolOf = (offered: ReadonlySet<string>, request: IncomingMessage): string | false =>
   urlOf(request.url).pathname === EVENTS_PATH && offered.has('xrpc.v1.json') && 'xrpc.v1.json'
 

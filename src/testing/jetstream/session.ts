@@ -19,14 +19,14 @@ export interface SessionServer extends LogServer<JetstreamRow> {
 /** How a connection begins. */
 export interface SessionStart {
   readonly filter: JetstreamFilter
-  /** The place in the log; `undefined` for the live tail. */
+  /** The position in the log; `undefined` for the live tail. */
   readonly position: number | undefined
   readonly wire: 'v1' | 'v2'
   /** For a client that asked for zstd. */
   readonly compressor?: FrameCompressor | undefined
-  /** A frame to begin with. */
+  /** The first frame to send. */
   readonly greeting?: string | undefined
-  /** The connection stands still: these first rows of the log are all that it is sent. */
+  /** For a stand-still: how many of the oldest rows are sent. */
   readonly mostEvents?: number
   /** Nothing is sent before the first options update. */
   readonly waitsForUpdate: boolean
@@ -35,7 +35,7 @@ export interface SessionStart {
 /** One subscriber of either wire. */
 export class Session extends LogReader<JetstreamRow> {
   filter: JetstreamFilter
-  /** The legacy server fills the outbox while it waits for a hello, with the filter of the URL. */
+  /** The legacy server fills the outbox while it waits for an update, with the URL's filter. */
   #before: { readonly end: number; readonly filter: JetstreamFilter } | undefined
 
   constructor(
@@ -52,7 +52,7 @@ export class Session extends LogReader<JetstreamRow> {
     if (start.greeting !== undefined) this.socket.write(this.#frameOf(start.greeting))
   }
 
-  /** The first options update came. */
+  /** Called for the first options update. */
   onFirstUpdate(): void {
     const { log } = this.server
     if (this.live && log.options.server === 'legacy')
@@ -62,7 +62,7 @@ export class Session extends LogReader<JetstreamRow> {
     this.pump()
   }
 
-  /** A burst that the network takes at once is no queue, however long. */
+  /** A burst that the network takes at once is not a queue, however long it is. */
   protected override isTooFarBehind(): boolean {
     const waiting = this.state === 'waiting' || this.socket.writableLength > 0
     return waiting && this.behind > this.server.limits.outboxEvents
@@ -110,7 +110,7 @@ export class Session extends LogReader<JetstreamRow> {
     if (this.state === 'open' || this.state === 'stalled') this.ws.ping()
   }
 
-  /** The legacy server measures what it sends, a v2 server the text. */
+  /** The legacy server measures the compressed bytes, a v2 server the text. */
   #fits(frame: Frame, most: number): boolean {
     if (most === 0) return true
     const { compressor } = this.start

@@ -1,7 +1,7 @@
 /** The name of wire v2's method, and of its payloads. */
 export const SUBSCRIBE_EVENTS = 'network.bsky.jetstream.subscribeEvents'
 
-/** What of an event's text positions and filters look at, on either wire. */
+/** The fields of an event's text that positions and filters read, on either wire. */
 export interface Envelope {
   /** The wire that the text is written for. */
   readonly wire: 'v1' | 'v2'
@@ -14,7 +14,7 @@ export interface Envelope {
 
 type Json = Readonly<Record<string, unknown>>
 
-/** A recorded text may be anything; what is no event passes every filter. */
+/** A recorded text may be anything; one that is not an event passes every filter. */
 export function envelopeOf(text: string): Envelope {
   const value = parseFrame(text)
   if (typeof value?.$type === 'string') return v2EnvelopeOf(value)
@@ -31,7 +31,7 @@ export function envelopeOf(text: string): Envelope {
   }
 }
 
-/** An event of wire v1 as wire v2 writes it: `undefined` for what is none. */
+/** Translates an event of wire v1 to wire v2. `undefined` if the text is not an event. */
 export function toV2(text: string, seq: number, timeUs: number): string | undefined {
   const value = parseFrame(text)
   if (typeof value?.kind !== 'string') return undefined
@@ -48,7 +48,7 @@ export function toV2(text: string, seq: number, timeUs: number): string | undefi
 }
 
 /**
- * A frame of wire v2 as wire v1 of the same server writes it: `undefined` for what it never sends.
+ * Translates a frame of wire v2 to wire v1. `undefined` if wire v1 never sends it.
  */
 export function toV1(text: string): string | undefined {
   const payload = parseFrame(text)?.payload as Json | undefined
@@ -63,7 +63,7 @@ export function toV1(text: string): string | undefined {
   )
 }
 
-/** One frame that tells something about the stream. */
+/** An `#info` frame, a notice about the stream. */
 export const infoFrame = (name: string, message: string): string =>
   escapeAsGo(
     JSON.stringify({
@@ -72,11 +72,11 @@ export const infoFrame = (name: string, message: string): string =>
     }),
   )
 
-/** The last frame before an end that the server explains. */
+/** The error frame before the server ends the connection. */
 export const jsonErrorFrame = (error: string, message: string): string =>
   escapeAsGo(JSON.stringify({ $type: 'error', error, message }))
 
-/** Go's encoder, which servers use, escapes these three and the two line separators. */
+/** Go's JSON encoder escapes these three and the two line separators. */
 export const escapeAsGo = (text: string): string =>
   text.replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
@@ -102,7 +102,7 @@ function v2EnvelopeOf({ payload }: Json): Envelope {
 
 const kindOf = ($type: unknown): string => String($type).replace(/^.*#/, '')
 
-/** RFC 3339 with six digits, of which a `Date` keeps three. */
+/** RFC 3339 with six fractional digits; a `Date` keeps three. */
 function timeOf(timeUs: number): string {
   const seconds = new Date(Math.floor(timeUs / 1_000_000) * 1000).toISOString().slice(0, 19)
   return `${seconds}.${String(timeUs % 1_000_000).padStart(6, '0')}Z`
@@ -111,7 +111,7 @@ function timeOf(timeUs: number): string {
 const microsecondsOf = (time: string): number =>
   Date.parse(`${time.slice(0, 19)}Z`) * 1000 + Number(time.slice(20, 26))
 
-/** Go writes the keys of a map in order. */
+/** Go's JSON encoder sorts the keys of a map. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value

@@ -3,7 +3,7 @@ import type { HttpAnswer } from '../server/http-answer.js'
 import { parseCursor } from './cursor.js'
 import { filterOf, InvalidOptions, type JetstreamFilter } from './filter.js'
 
-/** What the query asks for. */
+/** What a request asks for. */
 export interface SubscribeRequest {
   readonly filter: JetstreamFilter
   readonly cursor: bigint | undefined
@@ -13,7 +13,7 @@ export interface SubscribeRequest {
 
 const bad = (body: string): HttpAnswer => ({ status: 400, body })
 
-/** Reads a request for wire v1, in each server's own order and words. */
+/** Reads a request for wire v1, with each server's order of checks and messages. */
 export function readRequest(
   request: IncomingMessage,
   server: 'legacy' | 'v2',
@@ -63,7 +63,7 @@ const TWO_SCHEMES =
 const offersDeflate = (request: IncomingMessage): boolean =>
   /permessage-deflate/.test(request.headers['sec-websocket-extensions'] ?? '')
 
-/** Go's parser is stricter than this platform's. */
+/** Go's URL parser is stricter than Node's. */
 export function malformedQuery(query: string): string | undefined {
   if (query.split('&').length > 10_000) return 'number of URL query parameters exceeded limit'
   if (query.includes(';')) return 'invalid semicolon separator in query'

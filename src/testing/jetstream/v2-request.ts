@@ -6,14 +6,14 @@ import { escapeAsGo, SUBSCRIBE_EVENTS } from './translate.js'
 import { malformedQuery } from './v1-request.js'
 import type { ZstdDictionary } from './zstd.js'
 
-/** What the query of a `subscribeEvents` asks for. */
+/** What a request for `subscribeEvents` asks for. */
 export interface EventsRequest {
   readonly filter: JetstreamFilter
   readonly cursor: bigint | undefined
   readonly isCompressed: boolean
 }
 
-/** An error as XRPC methods answer it. */
+/** An error response of an XRPC method. */
 export const xrpcError = (status: number, error: string, message: string): HttpAnswer => ({
   status,
   body: escapeAsGo(JSON.stringify({ error, message })),
@@ -30,7 +30,7 @@ export const methodNotImplemented = (pathname: string): HttpAnswer =>
   )
 
 /**
- * Reads a request for wire v2, in the server's words. `zstd`: what the server compresses with now.
+ * Reads a request for wire v2, with the server's messages. `zstd` is the current dictionary.
  */
 export function readEventsRequest(
   request: IncomingMessage,
@@ -96,7 +96,7 @@ function tryFilter(params: URLSearchParams): JetstreamFilter | InvalidOptions {
   }
 }
 
-/** The answer to `getZstdDictionary`. */
+/** The response to `getZstdDictionary`. */
 export function dictionaryAnswer(
   url: URL,
   request: IncomingMessage,

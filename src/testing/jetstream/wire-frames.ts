@@ -3,20 +3,20 @@ import type { JetstreamRow } from './log.js'
 import { toV1, toV2 } from './translate.js'
 
 /**
- * How the rows of a log look on each wire. A row is translated once, when the first connection
- * wants it, and kept with it.
+ * The frames of a log's rows on each wire. A row is translated once, when the first connection wants
+ * it; the row keeps the result.
  */
 export class WireFrames {
   readonly #frames = new FrameStore()
 
-  /** `undefined` for what this wire never sends. */
+  /** `undefined` for a row that wire v1 never sends. */
   v1(row: JetstreamRow): Frame | undefined {
     if (row.isResync) return undefined
     if (row.wire === 'v1') return row.kind === 'sync' ? undefined : row
     return this.#made(row, toV1) ?? undefined
   }
 
-  /** What is no event goes out as it is. */
+  /** A text that is not an event is sent unchanged. */
   v2(row: JetstreamRow): Frame {
     return row.wire === 'v2'
       ? row

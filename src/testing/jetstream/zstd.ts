@@ -8,15 +8,15 @@ import { readFrameHeader } from '../../zstd/frame/check-frame.js'
 import { type Frame, frameOf } from '../wire/frame-store.js'
 
 /**
- * Makes binary frames of texts. Each row is compressed once, however many connections and replays
- * want it.
+ * Compresses texts to binary frames. Each row is compressed once, however many connections and
+ * replays send it.
  */
 export class FrameCompressor {
   readonly #packed = new WeakMap<Frame, Uint8Array>()
 
   constructor(private readonly compress: (json: Uint8Array) => Uint8Array) {}
 
-  /** A WebSocket frame, header and all. */
+  /** The WebSocket frame, with its header. */
   compressFrame(frame: Frame): Uint8Array {
     const known = this.#packed.get(frame)
     if (known !== undefined) return known
@@ -30,14 +30,14 @@ export class FrameCompressor {
   }
 }
 
-/** A dictionary and what is compressed with it. */
+/** A dictionary and its compressor. */
 export interface ZstdDictionary {
   readonly id: number
   readonly dictionary: Uint8Array
   readonly compressor: FrameCompressor
 }
 
-/** @param compress takes the place of our own encoder */
+/** @param compress used instead of the encoder for the dictionary */
 export async function zstdWith(
   dictionary: Uint8Array,
   compress?: (json: Uint8Array) => Uint8Array,

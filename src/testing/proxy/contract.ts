@@ -1,6 +1,6 @@
 /**
- * What a {@link faultProxy} does to the connections that go through it. All of it may be changed
- * while it runs.
+ * What a {@link faultProxy} does to the connections that go through it. All of it can be changed
+ * while the proxy runs.
  */
 export interface ProxyFaults {
   /**
@@ -41,7 +41,7 @@ export interface ProxyFaults {
   readonly blackhole?: boolean
 }
 
-/** What a proxy can prove to have done. */
+/** The faults whose effect a proxy reports. */
 export type FiredProxyFault =
   | 'latency'
   | 'bandwidth'

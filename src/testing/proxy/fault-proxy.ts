@@ -33,7 +33,7 @@ class TcpProxy implements FaultProxy, ProxyRules {
   readonly #sockets = new Set<Socket>()
   readonly #flows = new Set<ProxyFlow>()
   readonly #server: Server
-  /** Every fault that was ever set, for the proof at the end. */
+  /** Every fault that was ever set, for the check at the end. */
   readonly #wanted = new Set<FiredProxyFault>()
 
   constructor(
@@ -42,7 +42,7 @@ class TcpProxy implements FaultProxy, ProxyRules {
     faults: ProxyFaults,
   ) {
     this.faults = {}
-    // Ends are passed on by hand, since a half-open connection passes none.
+    // Ends are forwarded explicitly, since a half-open connection forwards none.
     this.#server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client))
     this.set(faults)
   }
@@ -134,7 +134,7 @@ class TcpProxy implements FaultProxy, ProxyRules {
   }
 }
 
-/** The faults that end or cut a connection must be seen to; a delay cannot fail to happen. */
+/** Faults that end or cut a connection must have happened; a delay cannot fail to. */
 function endings({
   limitBytes,
   resetAfterBytes,

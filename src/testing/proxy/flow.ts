@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { reset } from '../server/tcp-reset.js'
 import type { FiredProxyFault, ProxyFaults } from './contract.js'
 
-/** What a flow needs of its proxy. */
+/** What a flow needs from its proxy. */
 export interface ProxyRules {
   readonly faults: ProxyFaults
   fire(fault: FiredProxyFault): void
@@ -14,17 +14,17 @@ interface WaitingBytes {
   readonly arrivedAt: number
 }
 
-/** What waits in the proxy before it stops reading. */
+/** How many bytes may wait in the proxy before it stops reading. */
 const HELD_BYTES = 256 * 1024
 
-/** One direction of one connection: what came in waits its time, then goes out piece by piece. */
+/** One direction of one connection: bytes wait for their time, then are forwarded in pieces. */
 export class ProxyFlow {
   readonly #pieces: WaitingBytes[] = []
   readonly #fired = new Set<FiredProxyFault>()
   #held = 0
   #passed = 0
   #state: 'running' | 'waiting' | 'ended' = 'running'
-  /** The other end has no more to say: passed on after the last piece. */
+  /** The sender has ended: the end is forwarded after the last piece. */
   #over = false
   #timer: NodeJS.Timeout | undefined
 
@@ -70,14 +70,14 @@ export class ProxyFlow {
     this.run()
   }
 
-  /** Nobody is left to read. */
+  /** The receiver has gone. */
   #abandon(): void {
     if (this.rules.faults.halfOpen) return
     this.stop()
     this.from.destroy()
   }
 
-  /** A socket that is not read sees no end either. */
+  /** A socket that is not read does not see its end either. */
   #freeze(): void {
     this.from.pause()
     this.#once('halfOpen')
@@ -121,7 +121,7 @@ export class ProxyFlow {
         limitBytes ?? Number.POSITIVE_INFINITY,
         resetAfterBytes ?? Number.POSITIVE_INFINITY,
       ) - this.#passed
-    // Ten steps a second are as even as a line needs to be.
+    // Ten steps a second are even enough.
     return Math.max(
       1,
       Math.ceil(
@@ -141,7 +141,7 @@ export class ProxyFlow {
     return this.#passed >= limitBytes ? 'limit' : undefined
   }
 
-  /** Until the line or the reader takes more; the reader's back pressure goes through. */
+  /** Waits until the line or the receiver takes more: backpressure goes through the proxy. */
   #rest(bytes: number): void {
     const waitMs = this.direction === 'down' ? this.#paused(bytes) : 0
     if (waitMs > 0) this.#wait(waitMs)

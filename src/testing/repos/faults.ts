@@ -1,5 +1,5 @@
 interface FaultBase {
-  /** The request it meets, counted from 1 and faults included. */
+  /** The request that it applies to, counted from 1 and faults included. */
   readonly onRequest: number
   /**
    * How many requests in a row it meets.
@@ -13,7 +13,7 @@ interface FaultBase {
   readonly optional?: boolean
 }
 
-/** What a {@link FakeRepos} does in place of an orderly page. */
+/** What a {@link FakeRepos} does instead of sending the page. */
 export type ReposFaultAction =
   /**
    * Another HTTP answer: 429 or 500, a redirect with a `location`.
@@ -34,7 +34,7 @@ export type ReposFaultAction =
   | { readonly do: 'stall' }
   /** The first half of the page; then the connection ends. */
   | { readonly do: 'cut' }
-  /** The page, so many milliseconds later. */
+  /** The page, `delayMs` later. */
   | { readonly do: 'slow'; readonly delayMs: number }
   /** 200 with this body, such as the HTML of a proxy. */
   | { readonly do: 'garbage'; readonly body: string | Uint8Array }
@@ -45,9 +45,9 @@ export type ReposFaultAction =
    * @default 0
    */
   | { readonly do: 'loop'; readonly back?: number }
-  /** The page of the request before, once more, with a cursor that goes on behind it. */
+  /** The page of the previous request again, with the cursor of the page that is due. */
   | { readonly do: 'repeat' }
-  /** Fewer repos than were asked for, although more follow; the cursor is right. */
+  /** Fewer repos than requested, although more follow; the cursor is right. */
   | { readonly do: 'shrink'; readonly repos: number }
   /**
    * One entry of the page is something else.
@@ -58,7 +58,7 @@ export type ReposFaultAction =
 /** One entry of `faults`. */
 export type ReposFault = FaultBase & ReposFaultAction
 
-/** The proof that a fault happened. */
+/** A fault that happened. */
 export interface FiredReposFault {
   readonly fault: ReposFault
   /** Counted from 1. */
@@ -71,7 +71,7 @@ export class ReposFaultPlan {
 
   constructor(private readonly faults: readonly ReposFault[]) {}
 
-  /** The fault for this request, now counted as fired. */
+  /** The fault for this request. Counts it as fired. */
   at(request: number): ReposFault | undefined {
     const due = this.faults.find(
       ({ onRequest, times = 1 }) => request >= onRequest && request < onRequest + times,
@@ -81,8 +81,7 @@ export class ReposFaultPlan {
   }
 
   /**
-   * One line for each fault that did not fire as often as it was asked to; an endless one must have
-   * fired once.
+   * One line for each fault that fired less often than `times`. An endless fault must fire once.
    */
   get missing(): readonly string[] {
     return this.faults.flatMap((fault) => {

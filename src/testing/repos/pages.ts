@@ -4,7 +4,7 @@ export interface ReposPage {
   readonly repos: readonly unknown[]
 }
 
-/** What a request asks for: the first so many repos from this place. */
+/** What a request asks for: so many repos from this index. */
 export interface ReposQuery {
   readonly from: number
   readonly limit: number
@@ -16,10 +16,10 @@ export interface ReposRefusal {
   readonly body: string
 }
 
-/** How one kind of server pages: its cursors, its end, and what it refuses. */
+/** How one kind of server pages: its cursors, its end, and its refusals. */
 export interface ReposStyle {
   query(params: URLSearchParams): ReposQuery | ReposRefusal
-  /** The cursor behind so many repos. */
+  /** The cursor after so many repos. */
   cursorOf(count: number, repo: unknown): string
   /** Whether this page carries a cursor. */
   hasCursor(page: readonly unknown[], limit: number): boolean
@@ -27,7 +27,7 @@ export interface ReposStyle {
 
 const DEFAULT_LIMIT = 500
 const MAX_LIMIT = 1000
-// When the first account of a PDS was made; the others follow by the second.
+// The creation time of a PDS's first account; each later one is a second newer.
 const FIRST_ACCOUNT_MS = 1_700_000_000_000
 const EVERY_MS = 1000
 
@@ -37,7 +37,7 @@ const invalid = (error: string, message: string, end = ''): ReposRefusal => ({
 })
 const limitOf = (params: URLSearchParams): number => Number(params.get('limit') ?? DEFAULT_LIMIT)
 
-/** indigo's relay: a number, and only behind a full page. */
+/** indigo's relay: a number, and only after a full page. */
 const relay: ReposStyle = {
   query(params) {
     const [limit, cursor] = [limitOf(params), params.get('cursor') ?? '0']
@@ -51,7 +51,7 @@ const relay: ReposStyle = {
   hasCursor: (page, limit) => page.length === limit,
 }
 
-/** The TypeScript PDS: `<ms>::<did>`, behind every page but an empty one. */
+/** The TypeScript PDS: `<ms>::<did>`, after every page but an empty one. */
 const pds: ReposStyle = {
   query(params) {
     const [limit, cursor] = [limitOf(params), params.get('cursor')]

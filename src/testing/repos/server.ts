@@ -22,7 +22,7 @@ export class ReposServer implements FakeRepos {
   readonly #http: Server = createServer((request, response) => this.#answer(request, response))
   readonly #sockets = new Set<Socket>()
   readonly #timers = new Set<NodeJS.Timeout>()
-  // What the request before asked for.
+  // What the previous request asked for.
   #last: ReposQuery = { from: 0, limit: 0 }
   #closing: Promise<void> | undefined
 

@@ -1,4 +1,4 @@
-/** Lets a spec wait for a state instead of sleeping: each `changed()` asks every waiter anew. */
+/** Lets a spec wait for a state instead of sleeping: each `notify()` checks every condition. */
 export class Changes {
   #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = []
 

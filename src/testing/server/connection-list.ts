@@ -2,7 +2,7 @@ import { type Observable, ReplaySubject } from 'rxjs'
 import type { Changes } from './changes.js'
 import type { FakeConnection } from './fake-connection.js'
 
-/** The connections of one server, in the order of their beginning and of their end. */
+/** The connections of one server, in the order in which they began and ended. */
 export class ConnectionList<C extends FakeConnection> {
   readonly all: C[] = []
   readonly #ended: C[] = []
@@ -39,7 +39,7 @@ export class ConnectionList<C extends FakeConnection> {
     return this.#ended[n - 1] as C
   }
 
-  /** There will be no more. */
+  /** No connection follows. */
   complete(): void {
     this.#all$.complete()
   }

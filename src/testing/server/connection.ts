@@ -6,7 +6,7 @@ import type { FakeAttempt, FakeConnection } from './fake-connection.js'
 import type { ConnectionFault, EventFault } from './faults.js'
 import { reset } from './tcp-reset.js'
 
-/** One accepted client: what it did, and what is done to it. */
+/** One accepted client: what it sent, and the faults that are applied to it. */
 export class ServedConnection implements FakeConnection {
   readonly messages: string[] = []
   pings = 0
@@ -22,7 +22,7 @@ export class ServedConnection implements FakeConnection {
   readonly startedAt: number
   readonly status = 101
 
-  /** `waiting`: for the client's hello. */
+  /** `waiting`: for the client's first options update. */
   state: 'waiting' | 'open' | 'stalled' | 'silent' | 'ended' = 'open'
 
   constructor(
@@ -45,14 +45,14 @@ export class ServedConnection implements FakeConnection {
     })
   }
 
-  /** Without a close frame, unless there is a code. */
+  /** Ends the connection, with a close frame if there is a code. */
   end(code?: number, reason?: string): void {
     this.state = 'ended'
     if (code === undefined) this.socket.destroy()
     else this.ws.close(code, reason)
   }
 
-  /** Lets it happen. */
+  /** Applies a fault. */
   fail(fault: ConnectionFault): void {
     switch (fault.do) {
       case 'reset':
@@ -80,8 +80,7 @@ export class ServedConnection implements FakeConnection {
   }
 
   /**
-   * The bytes are still read, or the end of the TCP connection would go unseen; but nobody looks at
-   * them.
+   * Bytes are read and discarded: without reading, the end of the TCP connection goes unnoticed.
    */
   #fallSilent(): void {
     this.state = 'silent'

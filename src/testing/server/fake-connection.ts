@@ -12,16 +12,16 @@ export interface FakeAttempt {
   readonly headers: IncomingHttpHeaders
   /** Milliseconds of `performance.now()`. */
   readonly startedAt: number
-  /** The HTTP status answered: 101 for a connection, 0 while (or if) nothing was. */
+  /** The HTTP status of the response: 101 for a connection, 0 while there is none. */
   readonly status: number
 }
 
-/** One request that asked for no WebSocket, such as that for the dictionary. */
+/** One request without an upgrade, such as the request for the dictionary. */
 export interface FakeRequest {
   /** Path and query as they came. */
   readonly url: string
   readonly headers: IncomingHttpHeaders
-  /** The HTTP status answered: 0 while (or if) nothing was. */
+  /** The HTTP status of the response: 0 while there is none. */
   readonly status: number
 }
 
@@ -31,7 +31,7 @@ export interface FakeConnection extends FakeAttempt {
   readonly messages: readonly string[]
   /** Pings of the client. */
   readonly pings: number
-  /** Answers to the server's pings. */
+  /** Pongs of the client. */
   readonly pongs: number
   /** Events sent. */
   readonly sent: number

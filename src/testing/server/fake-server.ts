@@ -3,7 +3,7 @@ import { ConnectionList } from './connection-list.js'
 import type { FakeAttempt, FakeConnection } from './fake-connection.js'
 import type { FaultPlan, FiredFault } from './faults.js'
 
-/** What a door shows of itself, whatever is behind it. */
+/** The part of a listener that every fake server shows. */
 interface ListenerView {
   readonly port: number
   readonly host: string
@@ -12,15 +12,15 @@ interface ListenerView {
 }
 
 /**
- * What the fake servers of a socket share, whatever they send: their door, their connections, their
- * faults, and their end.
+ * What all fake servers with a WebSocket share: the listener, the connections, the faults and the
+ * end.
  */
 export abstract class FakeServer<C extends FakeConnection> implements AsyncDisposable {
   abstract readonly faults: FaultPlan
   abstract readonly sent: number
   readonly changes = new Changes()
   protected abstract readonly listener: ListenerView
-  /** What it sends, in the words of its kind. */
+  /** The noun for what it sends, for messages. */
   protected abstract readonly items: string
   protected readonly list = new ConnectionList<C>(this.changes)
   #closing: Promise<void> | undefined
@@ -66,7 +66,7 @@ export abstract class FakeServer<C extends FakeConnection> implements AsyncDispo
     return this.close()
   }
 
-  /** Ends what goes on by itself, before the door closes. */
+  /** Stops timers and readers, before the listener closes. */
   protected abstract stop(): void
 
   async #close(): Promise<void> {

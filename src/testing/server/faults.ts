@@ -1,10 +1,10 @@
-/** What a {@link FakeJetstream} does to a connection when its time comes. */
+/** What a {@link FakeJetstream} does to a connection after so many events. */
 export type EventFaultAction =
-  /** TCP RST. The client may lose what it had not read yet. */
+  /** TCP RST. The client may lose what it has not read yet. */
   | { readonly do: 'reset' }
   /**
-   * The TCP connection ends without a close frame: the client sees 1006, after all that was sent
-   * before.
+   * The TCP connection ends without a close frame. The client receives what was sent before, then
+   * sees 1006.
    */
   | { readonly do: 'drop' }
   /**
@@ -13,11 +13,10 @@ export type EventFaultAction =
    */
   | { readonly do: 'close'; readonly code?: number; readonly reason?: string }
   /**
-   * TCP stays up, and nothing is sent or answered any more: no events, pings, pongs, or reply to a
-   * close.
+   * TCP stays up, and the server sends nothing more: no events, pings, pongs, or reply to a close.
    */
   | { readonly do: 'silence' }
-  /** No events any more; pings and pongs go on. */
+  /** No more events; pings and pongs go on. */
   | { readonly do: 'stall' }
   /**
    * One more frame between two events: text or binary (by its type, or `as`), or bytes on the wire
@@ -35,8 +34,7 @@ export type EventFaultAction =
   /** The last `events` of the log are sent once more. */
   | { readonly do: 'repeat'; readonly events: number }
   /**
-   * What the server says as an error frame before it ends the TCP connection (wire v2); wire v1 has
-   * no words for it.
+   * An error frame before the server ends the TCP connection (wire v2); wire v1 has no such frame.
    * @default message ''
    */
   | { readonly do: 'error'; readonly error: string; readonly message?: string }
@@ -58,12 +56,12 @@ export type ConnectFaultAction =
    * `code`.
    */
   | { readonly do: 'accept-and-drop'; readonly code?: number; readonly reason?: string }
-  /** The TCP connection is accepted, and the handshake never answered. */
+  /** The TCP connection is accepted, and the handshake is never answered. */
   | { readonly do: 'hang' }
 
 /**
- * `stand-still`: whatever the client asks for, it is sent the first `events` of the log, and cut.
- * `onConnect`: as of other faults.
+ * `stand-still`: whatever the client asks for, the server sends the first `events` of the log, and
+ * ends the connection. `onConnect`: as in other faults.
  */
 export type StandStillFault = FaultBase & {
   readonly onConnect: number
@@ -85,7 +83,7 @@ export type DictionaryFaultAction =
     }
   /** No answer. */
   | { readonly do: 'hang' }
-  /** A body of 1 GB, as fast as it is taken. */
+  /** A body of 1 GB, as fast as the client reads it. */
   | { readonly do: 'flood' }
 
 interface FaultBase {
@@ -108,7 +106,7 @@ interface FaultBase {
  */
 export type EventFault = FaultBase & { readonly after: number } & EventFaultAction
 
-/** What can happen to any connection; the other faults are about a log. */
+/** The faults of any connection; the others need a log. */
 export type ConnectionFault = Exclude<EventFault, { do: 'skip' | 'repeat' | 'error' }>
 
 /** `onConnect`: at the n-th attempt to connect, counted from 1 and refused ones included. */
@@ -120,10 +118,10 @@ export type DictionaryFault = FaultBase & { readonly onDictionary: number } & Di
 /** One entry of `faults`. */
 export type JetstreamFault = EventFault | ConnectFault | DictionaryFault | StandStillFault
 
-/** The proof that a fault happened. */
+/** A fault that happened. */
 export interface FiredFault {
   readonly fault: JetstreamFault
-  /** The attempt (or the request for the dictionary) it met, counted from 1. */
+  /** The attempt (or the request for the dictionary) that it applied to, counted from 1. */
   readonly attempt: number
   /** How many events had been sent when it fired, over all connections. */
   readonly sent: number
@@ -147,14 +145,14 @@ export class FaultPlan {
     )
   }
 
-  /** The next fault due after so many events, now counted as fired. */
+  /** The next fault due after so many events. Counts it as fired. */
   afterEvents(sent: number, attempt: number): EventFault | undefined {
     const due = this.#faults.filter(isEventFault).find((fault) => this.#nextAt(fault) <= sent)
     if (due) this.fired.push({ fault: due, attempt, sent })
     return due
   }
 
-  /** The fault for this attempt, now counted as fired. */
+  /** The fault for this attempt. Counts it as fired. */
   onConnect(attempt: number, sent: number): ConnectFault | undefined {
     const due = this.#faults
       .filter(isConnectFault)
@@ -163,7 +161,7 @@ export class FaultPlan {
     return due
   }
 
-  /** How many events are all that this attempt gets, now counted as fired. */
+  /** How many events a stand-still grants this attempt. Counts it as fired. */
   standStill(attempt: number, sent: number): number | undefined {
     const due = this.#faults
       .filter(isStandStill)
@@ -172,7 +170,7 @@ export class FaultPlan {
     return due?.events
   }
 
-  /** The fault for this request for the dictionary, now counted as fired. */
+  /** The fault for this request for the dictionary. Counts it as fired. */
   onDictionary(request: number, sent: number): DictionaryFault | undefined {
     const due = this.#faults
       .filter(isDictionaryFault)
@@ -182,8 +180,7 @@ export class FaultPlan {
   }
 
   /**
-   * One line for each fault that did not fire as often as it was asked to; an endless one must have
-   * fired once.
+   * One line for each fault that fired less often than `times`. An endless fault must fire once.
    */
   get missing(): readonly string[] {
     return this.#faults

@@ -11,7 +11,7 @@ import type { FakeAttempt } from './fake-connection.js'
 import type { ConnectFault } from './faults.js'
 import { answerUpgrade, type HttpAnswer } from './http-answer.js'
 
-/** One attempt and what it needs to be answered. */
+/** One attempt to connect, and what is needed to answer it. */
 export interface UpgradeRequest {
   readonly attempt: FakeAttempt & { status: number }
   readonly request: IncomingMessage
@@ -19,16 +19,16 @@ export interface UpgradeRequest {
   readonly head: Buffer
 }
 
-/** What is behind a door. */
+/** What a listener calls. */
 export interface ConnectionHandler {
-  /** Somebody asks for a WebSocket. */
+  /** A client asks for a WebSocket. */
   onUpgrade(upgrade: UpgradeRequest): void
   /**
-   * Answers who asks for a WebSocket at another place, which counts as no attempt; `false` where it
-   * is the right one.
+   * Answers an upgrade on another path, which does not count as an attempt. Returns `false` if the
+   * path is the right one.
    */
   onOtherRequest?(request: IncomingMessage, socket: Socket): boolean
-  /** Somebody asks for something else. */
+  /** A request without an upgrade. */
   onRequest(request: IncomingMessage, response: ServerResponse): void
 }
 
@@ -53,7 +53,7 @@ export class HttpListener {
     })
   }
 
-  /** Stays when the door is closed, for whoever wants to dial a server that is gone. */
+  /** Stays after `close()`, for specs that dial a server that is gone. */
   get port(): number {
     return this.#port
   }
@@ -76,7 +76,7 @@ export class HttpListener {
     this.#port = (this.#http.address() as AddressInfo).port
   }
 
-  /** A handshake that is not valid is answered by `ws`. */
+  /** `ws` answers an invalid handshake. */
   accept(
     { attempt, request, socket, head }: UpgradeRequest,
     joined: (ws: WebSocket) => void,
@@ -92,7 +92,7 @@ export class HttpListener {
     answerUpgrade(socket, refused)
   }
 
-  /** Does what a fault says. `joined` is to end the connection of one that is accepted. */
+  /** Applies a fault. `joined` ends the connection that the fault lets in. */
   applyFault(
     fault: ConnectFault,
     upgrade: UpgradeRequest,

@@ -7,7 +7,7 @@ import type { FakeAttempt } from './fake-connection.js'
 import type { EventFault, FaultPlan } from './faults.js'
 import type { LogRowBase, RetainedLog } from './retained-log.js'
 
-/** What all readers of one log share. */
+/** What all readers of one log share with their server. */
 export interface LogServer<R extends LogRowBase> {
   readonly log: RetainedLog<R>
   readonly faults: FaultPlan
@@ -15,10 +15,10 @@ export interface LogServer<R extends LogRowBase> {
   readonly writeTimeoutMs: number
   sent: number
   /**
-   * Appends more of the script, if it is this reader's turn to ask; answers whether there was any.
+   * Appends more of the script for a reader at the tail. Returns whether there was any.
    */
   pull(): boolean
-  /** A reader fell out: those who waited for it may go on. */
+  /** A reader has gone: readers that were held back for it may go on. */
   onReaderLeft(): void
 }
 
@@ -26,15 +26,15 @@ const BATCH_BYTES = 256 * 1024
 const BATCH_ROWS = 8192
 
 /**
- * Reads the log at its own pace and writes what its client wants: one batch under way at a time,
- * which is the back pressure.
+ * Reads the log at its own pace and writes what its client wants. One batch is under way at a time:
+ * that is the backpressure.
  */
 export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
-  /** The place of the next row to look at. */
+  /** The position of the next row to look at. */
   protected position: number
-  /** At the tail once: from here on what waits for it is bounded. */
+  /** Has been at the tail: from then on the server bounds what waits for this reader. */
   protected live: boolean
-  /** Rows to leave out; they may be still to come. */
+  /** How many rows to leave out, also of those that are not in the log yet. */
   protected toSkip = 0
   /** A batch is on its way to the network. */
   #writing = false
@@ -51,17 +51,17 @@ export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
     this.position = position ?? server.log.end
   }
 
-  /** Everything in the log went out. */
+  /** Everything in the log has been sent. */
   get idle(): boolean {
     return this.state !== 'open' || (!this.#writing && this.position >= this.server.log.end)
   }
 
-  /** How many rows a live reader has yet to look at. */
+  /** How many rows wait for a live reader. */
   get behind(): number {
     return this.live ? this.server.log.end - this.position : 0
   }
 
-  /** Sends what there is. Called when the log grew, and after each batch. */
+  /** Sends what is in the log. Called when the log has grown, and after each batch. */
   pump(): void {
     if ((this.state === 'open' || this.state === 'waiting') && this.isTooFarBehind())
       this.endTooSlow()
@@ -70,19 +70,19 @@ export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
     else this.server.changes.notify()
   }
 
-  /** Whether more waits for this reader than the server keeps for one. */
+  /** Whether more rows wait for this reader than the server allows. */
   protected abstract isTooFarBehind(): boolean
 
-  /** What becomes of a reader that is too slow. */
+  /** Ends a reader that is too slow. */
   protected abstract endTooSlow(): void
 
-  /** The frame of a row; `undefined` where the client wants none. */
+  /** The frame of a row; `undefined` if the client does not want it. */
   protected abstract frameAt(position: number): Frame | undefined
 
-  /** The last words before an end that the server explains. */
+  /** Sends the reason, then ends the connection. */
   protected abstract endWithError(error: string, message: string): void
 
-  /** What is written of some frames. */
+  /** The bytes to write for some frames. */
   protected bytesOf(frames: readonly Frame[]): readonly Uint8Array[] {
     return joined(frames)
   }
@@ -93,7 +93,7 @@ export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
     return this.server.pull()
   }
 
-  /** The next frames that the client wants, as few pieces as their neighbourhood allows. */
+  /** The next frames that the client wants. */
   #batch(): readonly Frame[] {
     const { log, faults, sent } = this.server
     const room = faults.room(sent)
@@ -126,7 +126,7 @@ export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
   }
 
   /**
-   * After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting.
+   * Goes on after a turn of the event loop, so that one fast reader does not starve the others.
    */
   #written(overdue: NodeJS.Timeout | undefined): void {
     clearTimeout(overdue)
@@ -137,7 +137,7 @@ export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
     this.server.changes.notify()
   }
 
-  /** A write that the reader blocks for too long ends the connection without a close frame. */
+  /** Ends the connection, without a close frame, if the client blocks a write for too long. */
   #deadline(): NodeJS.Timeout | undefined {
     const { writeTimeoutMs } = this.server
     return writeTimeoutMs === Number.POSITIVE_INFINITY
@@ -145,7 +145,7 @@ export abstract class LogReader<R extends LogRowBase> extends ServedConnection {
       : setTimeout(() => this.socket.destroy(), writeTimeoutMs)
   }
 
-  /** Fires what is due; answers whether that ended the sending. */
+  /** Applies the faults that are due. Returns whether sending has ended. */
   #applyFaults(): boolean {
     for (let fault = this.#due(); fault; fault = this.#due()) {
       this.#apply(fault)

@@ -10,7 +10,7 @@ export interface PlaybackReader extends FakeConnection {
   end(): void
 }
 
-/** What the fake servers share that play a log to whoever listens. */
+/** What the fake servers share that play a log to their readers. */
 export abstract class PlaybackServer<C extends PlaybackReader>
   extends FakeServer<C>
   implements PlaybackTarget

@@ -1,6 +1,6 @@
 import type { FaultPlan } from './faults.js'
 
-/** What a playback moves, and for whom. */
+/** The server that a script is played into. */
 export interface PlaybackTarget {
   readonly faults: FaultPlan
   readonly sent: number
@@ -8,21 +8,22 @@ export interface PlaybackTarget {
   readonly ratePerSecond: number | undefined
   /** How many items the readers can take now. */
   room(): number
-  /** The log grew. */
+  /** The log has grown. */
   onGrowth(): void
 }
 
 const SCRIPT_BATCH = 512
 const PACE_MS = 5
 
-/** Plays a script into a log: at a rate, or as readers at the tail call for more. */
+/** Plays a script into a log: at a rate, or as fast as readers at the tail take it. */
 export class Playback {
   #pacing: NodeJS.Timeout | undefined
 
   constructor(private readonly target: PlaybackTarget) {}
 
   /**
-   * Never past a fault, so that what follows it is still to come. Answers whether there was any.
+   * Never goes past a fault, so that what follows the fault is still live. Returns whether items
+   * were added.
    */
   pull(): boolean {
     const { script, faults, sent, ratePerSecond } = this.target
@@ -33,7 +34,7 @@ export class Playback {
     return true
   }
 
-  /** Starts the clock, where there is one. */
+  /** Starts the timer, if there is a rate. */
   pace(): void {
     const { script, ratePerSecond } = this.target
     if (ratePerSecond === undefined || this.#pacing) return

@@ -1,6 +1,6 @@
-/** What a log asks of its rows. */
+/** What every row of a log has. */
 export interface LogRowBase {
-  /** Microseconds: what retention by time looks at. */
+  /** Unix microseconds, for retention by time. */
   readonly timeUs: number
 }
 
@@ -13,18 +13,18 @@ export interface Retention {
 const TRIMMED_ROWS = 65_536
 
 /**
- * Rows in order, of which the oldest go. Places are counted from the server's start and stay valid
- * when old rows go.
+ * Rows in order; retention removes the oldest. Positions are counted from the server's start and
+ * stay valid when old rows go.
  */
 export class RetainedLog<R extends LogRowBase> {
   #rows: R[] = []
-  /** The place of the first row. */
+  /** The position of the first row. */
   #base = 0
   #oldest = 0
 
   constructor(private readonly retention: Retention) {}
 
-  /** The place after the newest row. */
+  /** The position after the newest row. */
   get end(): number {
     return this.#base + this.#rows.length
   }
@@ -33,7 +33,7 @@ export class RetainedLog<R extends LogRowBase> {
     return this.#rows.at(-1)
   }
 
-  /** The place of the oldest row that retention keeps. */
+  /** The position of the oldest row that retention keeps. */
   get oldest(): number {
     return this.#oldest
   }
@@ -42,7 +42,7 @@ export class RetainedLog<R extends LogRowBase> {
     return this.#rows[position - this.#base]
   }
 
-  /** The place of the first kept row that `test` takes, or `undefined`. */
+  /** The position of the first kept row that passes `test`, or `undefined`. */
   find(test: (row: R) => boolean): number | undefined {
     for (let position = this.oldest; position < this.end; position++) {
       const row = this.at(position)
@@ -56,20 +56,20 @@ export class RetainedLog<R extends LogRowBase> {
     this.#expire()
   }
 
-  /** Takes the newest rows away. */
+  /** Removes the newest rows and returns them. */
   protected removeNewest(count: number): R[] {
     const lost = this.#rows.splice(Math.max(0, this.#rows.length - count))
     this.#oldest = Math.min(this.#oldest, this.end)
     return lost
   }
 
-  /** Puts another row in the place of each that is kept. */
+  /** Replaces each row that is kept. */
   protected replaceKept(change: (row: R) => R): void {
     const kept = this.#rows.splice(this.#oldest - this.#base)
     for (const row of kept) this.#rows.push(change(row))
   }
 
-  /** Retention has let go of it. */
+  /** Called for each row that retention removes. */
   protected expired(_row: R): void {}
 
   #forget(): void {
@@ -85,7 +85,7 @@ export class RetainedLog<R extends LogRowBase> {
       (this.at(this.#oldest)?.timeUs ?? since) < since
     )
       this.#forget()
-    // In large steps: shifting rows one by one would cost more than all the rest.
+    // In large steps: shifting rows one by one costs more than all the rest.
     if (this.#oldest - this.#base < TRIMMED_ROWS) return
     this.#rows = this.#rows.slice(this.#oldest - this.#base)
     this.#base = this.#oldest

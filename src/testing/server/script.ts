@@ -1,23 +1,23 @@
 /** A log that a script is played into. */
 export interface ScriptedLog<Item, Entry extends { readonly seq: number }> {
   readonly firstSeq: number
-  /** Serialises ahead of time, for a position that `push` may yet correct. */
+  /** Serialises ahead of time, for a position that `push` may correct. */
   encode(item: Item, seq: number): Entry
   push(row: Entry): void
 }
 
 /**
- * Items one after another, or a function that makes the n-th (from 0) until it answers `undefined`.
+ * Items one after another, or a function that makes the n-th (from 0) until it returns `undefined`.
  */
 export type ItemSource<Item> = Iterable<Item> | ((index: number) => Item | undefined)
 
-/** What a server has yet to see. */
+/** The items that are not in the log yet. */
 export class PlayScript<Item, Entry extends { readonly seq: number }> {
   readonly #entries: Iterator<Entry>
   readonly #log: ScriptedLog<Item, Entry>
   #done = false
 
-  /** `ahead`: serialised now, so that playing them costs writes and nothing else. */
+  /** `ahead`: serialises all now, so that playing costs only writes. */
   constructor(
     source: ItemSource<Item>,
     log: ScriptedLog<Item, Entry>,
@@ -28,12 +28,12 @@ export class PlayScript<Item, Entry extends { readonly seq: number }> {
     this.#entries = when === 'ahead' ? [...entries].values() : entries
   }
 
-  /** Whether all of it is in the log. */
+  /** Whether all items are in the log. */
   get done(): boolean {
     return this.#done
   }
 
-  /** Moves up to `count` items to the log; answers how many there were. */
+  /** Moves up to `count` items to the log. Returns how many there were. */
   take(count: number): number {
     for (let taken = 0; taken < count; taken++) {
       const next = this.#done ? undefined : this.#entries.next()

@@ -1,13 +1,12 @@
 /**
- * What a client said: an ack, something that the server ignores, or something that makes it hang
- * up.
+ * A client's message: an ack, one that the server ignores, or one for which it ends the connection.
  */
 export type TapClientMessage = { readonly ack: number } | 'ignored' | 'malformed'
 
 const MAX_UINT64 = 2n ** 64n - 1n
 
 /**
- * Reads a client's frame as Go's decoder does: the first JSON value only, whatever comes after it.
+ * Reads a client's frame as Go's decoder does: only the first JSON value, whatever follows it.
  */
 export function readClientMessage(text: string): TapClientMessage {
   const value = parseAck(text)
@@ -21,7 +20,7 @@ export function readClientMessage(text: string): TapClientMessage {
 
 const isAbsent = (value: unknown): boolean => value === undefined || value === null
 
-/** By its digits: Go refuses `1.0` and `1e2`, and tells 2^64 from the number before it. */
+/** By its digits: Go refuses `1.0` and `1e2`, and distinguishes 2^64 from 2^64 - 1. */
 function isUint(id: unknown, text: string): boolean {
   if (typeof id !== 'number') return false
   const digits = /"id"\s*:\s*(\d+)\s*[,}]/.exec(text)?.[1]

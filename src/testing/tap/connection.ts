@@ -5,17 +5,17 @@ import type { FakeAttempt } from '../server/fake-connection.js'
 import { joined } from '../wire/frame-store.js'
 import type { TapRow } from './outbox.js'
 
-/** What a connection tells its server. */
+/** What a connection calls on its server. */
 export interface TapConnectionServer {
   onMessage(connection: TapConnection, text: string): void
-  /** The kernel has these. */
+  /** The kernel has taken these rows. */
   onWritten(rows: readonly TapRow[]): void
-  /** There is room for more. */
+  /** The connection can take more. */
   onDrain(): void
   onEnd(connection: TapConnection): void
 }
 
-/** With more than this on its way to the kernel, a client has to wait, and others get its turn. */
+/** A client with more bytes than this on the way to the kernel misses its turn. */
 const BUSY_BYTES = 1 << 16
 
 /** One client of `/channel`. The server never pings it. */
@@ -44,7 +44,7 @@ export class TapConnection extends ServedConnection {
     return this.state !== 'ended'
   }
 
-  /** Whether it takes the next event. */
+  /** Whether it can take the next event. */
   get ready(): boolean {
     return this.state === 'open' && !this.#busy
   }
@@ -54,7 +54,7 @@ export class TapConnection extends ServedConnection {
     return this.#delivered.has(id)
   }
 
-  /** Takes a row; it leaves at the next {@link flush}. */
+  /** Queues a row for the next {@link flush}. */
   send(row: TapRow): void {
     this.sent++
     this.#delivered.add(row.id)
@@ -74,7 +74,7 @@ export class TapConnection extends ServedConnection {
   }
 
   /**
-   * Calls back as soon as all that was sent has left for the network, or the connection is over.
+   * Calls back when everything sent has left for the network, or the connection has ended.
    */
   drained(callback: () => void): void {
     this.socket.write('', callback)
@@ -86,7 +86,7 @@ export class TapConnection extends ServedConnection {
   }
 
   /**
-   * After a turn of the loop: a reader as fast as the writer must not keep everybody else waiting.
+   * Goes on after a turn of the event loop, so that one fast reader does not starve the others.
    */
   #written(rows: readonly TapRow[], error: Error | null | undefined): void {
     if (!error) this.server.onWritten(rows)

@@ -1,8 +1,8 @@
 import type { ConnectFault, ConnectionFault } from '../server/faults.js'
 
 /**
- * What can go wrong after so many frames: as on a fake Jetstream, but for its log, and Tap has no
- * words for an error. `close` is what a proxy in front does; a Tap never does.
+ * The faults after so many frames: those of a fake Jetstream without the faults of its log and its
+ * error frames. A Tap never sends a close frame: `close` is what a proxy in front of it does.
  */
 export type TapEventFault = ConnectionFault
 

@@ -4,12 +4,11 @@ import type { TapIdentityEvent, TapRecordEvent } from '../../sources/tap/events.
 export type FakeTapEvent = Omit<TapRecordEvent, 'id'> | Omit<TapIdentityEvent, 'id'>
 
 /**
- * An event, or the text of a frame: its own id and every byte are kept, whether it can be read or
- * not.
+ * An event, or the text of a frame. A text keeps its id and every byte, valid or not.
  */
 export type FakeTapItem = FakeTapEvent | string
 
-/** One frame, and what the server knows of it. */
+/** One frame, and what the server knows about it. */
 export interface TapFrame {
   readonly id: number
   readonly did: string
@@ -18,8 +17,7 @@ export interface TapFrame {
 }
 
 /**
- * The frame of an item, as Go's `encoding/json` writes it. `nextId` is for an item without an id of
- * its own.
+ * The frame of an item, as Go's `encoding/json` writes it. `nextId` is used if the item has no id.
  */
 export function tapFrame(item: FakeTapItem, nextId: number): TapFrame {
   if (typeof item === 'string') return frameOfText(item, nextId)
@@ -32,13 +30,13 @@ export function tapFrame(item: FakeTapItem, nextId: number): TapFrame {
   }
 }
 
-/** The id that a recorded frame claims. */
+/** The id in a recorded frame. */
 export const idOf = (text: string): number | undefined => {
   const id = /^\s*\{\s*"id"\s*:\s*(\d+)/.exec(text)?.[1]
   return id === undefined ? undefined : Number(id)
 }
 
-/** By its first members only: a frame that is broken further on has a row, too. */
+/** Reads the first members only: a frame that is broken after them has a row too. */
 function frameOfText(text: string, nextId: number): TapFrame {
   const head = text.slice(0, 1_000)
   const did = /"did"\s*:\s*"([^"]*)"/.exec(head)?.[1] ?? ''
@@ -77,7 +75,7 @@ function isSorted(value: unknown): boolean {
   return true
 }
 
-/** Go writes a map's keys in order. */
+/** Go's JSON encoder sorts the keys of a map. */
 function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(sorted)

@@ -20,14 +20,14 @@ import {
   WEBHOOK_MODE,
 } from './routes.js'
 
-/** What is behind the door. */
+/** What a Tap's listener calls. */
 export interface TapListenerServer {
   readonly options: FakeTapOptions
   readonly state: TapState
   readonly changes: Changes
-  /** The fault for this attempt, now counted as fired. */
+  /** The fault for this attempt. Counts it as fired. */
   faultAt(attempt: number): ConnectFault | undefined
-  /** A WebSocket is open. `fault` ends it at once. */
+  /** A WebSocket has opened. `fault` ends it at once. */
   onConnection(
     attempt: FakeAttempt,
     ws: WebSocket,
@@ -36,10 +36,10 @@ export interface TapListenerServer {
   ): void
 }
 
-/** Who may come in, and what everybody else is answered. */
+/** Accepts clients of `/channel`, and answers every other request. */
 export class TapListener implements ConnectionHandler {
   readonly requests: (TapRequest & { readonly status: number })[] = []
-  /** No limit on what a client sends, and no look at its text: Go's server has neither. */
+  /** Like Go's server, it neither limits messages nor checks their UTF-8. */
   readonly #http = new HttpListener(this, { ws: { maxPayload: 0, skipUTF8Validation: true } })
 
   constructor(private readonly server: TapListenerServer) {}

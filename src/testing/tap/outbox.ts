@@ -6,7 +6,7 @@ import { type FakeTapItem, tapFrame } from './frame.js'
 export class TapRow {
   /** How often it was sent. */
   deliveries = 0
-  /** Since when it is in flight: handed to the send queue and not acked. */
+  /** The time at which it entered the send queue; `undefined` while it is not in flight. */
   since: number | undefined
 
   constructor(
@@ -29,10 +29,10 @@ export class TapRow {
 /** The events of one repository that are not acked. */
 interface RepoLane {
   readonly waiting: Ring<TapRow>
-  /** The first of those that wait. */
+  /** The first row that waits. */
   head: TapRow | undefined
   inFlight: number
-  /** A live event is in flight, alone. */
+  /** A live event is in flight: nothing may be sent beside it. */
   barrier: boolean
 }
 
@@ -43,13 +43,13 @@ interface AckedRow {
 
 /** 10,000 times TAP_OUTBOX_PARALLELISM, which is 1. */
 const SEND_QUEUE = 10_000
-/** So many acks are flushed at once: fewer are forgotten by a crash. */
+/** A Tap deletes so many acked rows at once: a crash forgets fewer. */
 const FLUSH_BATCH = 1_000
 
 /**
- * Which event may be sent when: indigo's outbox without its sockets. Rows enter in order; each
- * repository is a lane, in which a live event travels alone and all others together; what a lane
- * lets go waits in one send queue for whoever is connected.
+ * Decides which event may be sent when: indigo's outbox without its sockets. Rows enter in order.
+ * Each repository is a lane, in which a live event travels alone and all others together. What a
+ * lane releases waits in one send queue for any client.
  */
 export class TapOutbox {
   /** What is not acked, by id. */
@@ -58,13 +58,13 @@ export class TapOutbox {
   acked = 0
   readonly #store = new FrameStore()
   readonly #lanes = new Map<string, RepoLane>()
-  /** Rows that no lane has seen: the send queue was full. */
+  /** Rows that wait for a lane, since the send queue is full. */
   readonly #entering = new Ring<TapRow>()
   readonly #sendQueue = new Ring<TapRow>()
   #lastAcked: AckedRow[] = []
   #lastId = 0
 
-  /** Whether {@link take} has something. */
+  /** Whether {@link take} returns a row. */
   get ready(): boolean {
     return this.#sendQueue.size > 0
   }
@@ -86,8 +86,8 @@ export class TapOutbox {
   }
 
   /**
-   * The row that this ack deleted: any row, even one that was never sent. What is in the send queue
-   * already still goes out.
+   * Deletes a row and returns it: any row, even one that was never sent. A copy in the send queue is
+   * still sent.
    */
   ack(id: number): TapRow | undefined {
     const row = this.rows.get(id)
@@ -102,7 +102,7 @@ export class TapOutbox {
 
   /**
    * What the ticker does: one more copy of everything in flight for longer than `olderThanMs`.
-   * Answers how many there were.
+   * Returns how many there were.
    */
   redeliver(olderThanMs: number): number {
     const before = performance.now() - olderThanMs
@@ -117,8 +117,8 @@ export class TapOutbox {
   }
 
   /**
-   * A new process on the same database: acks of the last `ackFlushMs`, and the newest `forgetAcks`
-   * whenever they were, never happened, and ids go on after the highest that is left.
+   * A new process on the same database. It forgets the acks of the last `ackFlushMs` and the newest
+   * `forgetAcks`; ids go on after the highest that is left.
    */
   restart(ackFlushMs: number, forgetAcks: number): void {
     const left = [...this.rows.values(), ...this.#forgotten(ackFlushMs, forgetAcks)].sort(
@@ -130,7 +130,7 @@ export class TapOutbox {
     while (this.#entering.shift()) {}
     this.rows.clear()
     for (const row of left) this.rows.set(row.id, row)
-    // The counter is set to the id after the last, and counts on before it is used.
+    // The counter is set to the id after the last, and is incremented before it is used.
     const last = left.at(-1)
     this.#lastId = last === undefined ? 0 : last.id + 1
     for (const row of left) {

@@ -16,7 +16,7 @@ export interface TapAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** What `/info/:did` says, members in the wire's order. */
+/** What `/info/:did` returns, members in the wire's order. */
 export interface FakeTapRepo {
   readonly did: string
   readonly error: string
@@ -27,7 +27,7 @@ export interface FakeTapRepo {
   readonly state: string
 }
 
-/** What the routes know. */
+/** The state that the routes read and change. */
 export interface TapState {
   readonly repos: Map<string, FakeTapRepo>
   readonly documents: Readonly<Record<string, unknown>>
@@ -70,7 +70,7 @@ const NO_UPGRADE: TapAnswer = {
   headers: { 'content-type': 'text/plain; charset=utf-8', 'sec-websocket-version': '13' },
 }
 
-/** Answers all that is no WebSocket, in the server's own words. */
+/** Answers a request without an upgrade, with the server's messages. */
 export function answerRequest(state: TapState, request: TapRequest): TapAnswer {
   const { method } = request
   const path = request.path.split('?')[0] ?? ''
@@ -92,12 +92,12 @@ const json = (status: number, value: object): TapAnswer => ({
   headers: JSON_TYPE,
 })
 const message = (status: number, message: string): TapAnswer => json(status, { message })
-/** What `/channel` answers when a webhook is set, whether an upgrade was asked for or not. */
+/** The answer of `/channel` when a webhook is set, with and without an upgrade. */
 export const WEBHOOK_MODE = message(400, 'websocket not available in webhook mode')
 const INTERNAL = message(500, 'Internal Server Error')
 const DONE: TapAnswer = { status: 200, body: '' }
 
-/** What is known of a repository that was just added. */
+/** A repository that was just added. */
 export const pendingRepo = (did: string): FakeTapRepo => ({
   did,
   error: '',
@@ -146,7 +146,7 @@ function withDids(
   return typeof dids === 'string' ? message(400, dids) : act(dids)
 }
 
-/** The list, or what is wrong with it. */
+/** The DIDs of a body, or the error message. */
 function readDids(body: string): readonly string[] | string {
   let payload: unknown
   try {
@@ -177,8 +177,8 @@ function syntaxError(body: string, error: unknown): string {
 }
 
 /**
- * `before`: what a body without spaces holds before the value. The offset of a list or an object is
- * where it begins, of others where they end.
+ * `before`: the part of a body without spaces before the value. The offset of a list or an object is
+ * its beginning, that of other values their end.
  */
 function typeError(expected: string, value: unknown, field: string, before: string): string {
   const got = Array.isArray(value)

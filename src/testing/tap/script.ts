@@ -2,7 +2,7 @@ import type { FakeTapOptions } from './contract.js'
 import { type FakeTapItem, idOf } from './frame.js'
 import { generateTapEvents } from './generate.js'
 
-/** The events that have yet to enter the outbox. */
+/** The events that are not in the outbox yet. */
 export class TapScript {
   readonly #items: Iterator<FakeTapItem>
   #head: FakeTapItem | undefined

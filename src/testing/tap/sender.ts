@@ -5,16 +5,16 @@ import type { FakeTapDelivery } from './contract.js'
 import type { TapEventFault } from './faults.js'
 import type { TapOutbox, TapRow } from './outbox.js'
 
-/** Hands what may be sent to the clients, who take turns, and lets faults strike in between. */
+/** Sends what the outbox releases to the clients in turn, and applies faults in between. */
 export class TapSender {
   /** Event frames, over all connections. */
   sent = 0
   readonly delivered: FakeTapDelivery[] = []
   #open: TapConnection[] = []
   #turn = 0
-  /** The one that was sent the last frame: a fault that counts frames is its. */
+  /** The connection that was sent the last frame: a fault that counts frames applies to it. */
   #last: TapConnection | undefined
-  /** A fault waits until what was sent before it has left. */
+  /** A fault waits until everything sent before it has left. */
   #faultPending = false
   #scheduled = false
 
@@ -36,7 +36,7 @@ export class TapSender {
     for (const connection of this.#open) connection.end()
   }
 
-  /** Sends after what is at hand: a hundred acks in one packet make one write and not a hundred. */
+  /** Sends in the next turn: a hundred acks in one packet cause one write, not a hundred. */
   schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
@@ -95,7 +95,7 @@ export class TapSender {
   }
 }
 
-/** Holds the row's bytes and not a text: a bench sends many. */
+/** Keeps the row and not its text: a bench sends many. */
 class SentDelivery implements FakeTapDelivery {
   readonly #row: TapRow
 

@@ -21,13 +21,13 @@ import { TapSender } from './sender.js'
 import { TapTracker } from './tracker.js'
 
 /**
- * Rows that are acked are deleted by a ticker. After a restart, those that were not are sent again.
+ * A ticker deletes acked rows. After a restart, acked rows that were not deleted are sent again.
  */
 const ACK_FLUSH_MS = 10_000
 
 /**
- * The outbox of one fake server, and everything that acts on it: the script fills it, the sender
- * empties it, acks delete from it.
+ * The outbox of one fake server, and what acts on it: the script fills it, the sender reads it, acks
+ * delete from it.
  */
 export class TapServer
   extends FakeServer<TapConnection>
@@ -151,8 +151,8 @@ export class TapServer
   }
 
   /**
-   * Without acks a row is done when its write succeeds; one whose write fails stays, and nothing
-   * sends it again.
+   * Without acks a row is done when its write succeeds. A row whose write fails stays, and is never
+   * sent again.
    */
   onWritten(rows: readonly TapRow[]): void {
     if (!this.options.disableAcks) return

@@ -4,8 +4,8 @@ import { type FakeTapRepo, pendingRepo } from './routes.js'
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 /**
- * The repositories that the server tracks. One that has events is tracked, and its counts follow
- * them.
+ * The repositories that the server tracks, among them each that has events. Their counts follow the
+ * events.
  */
 export class TapTracker {
   readonly repos = new Map<string, Mutable<FakeTapRepo>>()
@@ -18,7 +18,7 @@ export class TapTracker {
     this.repos.set(repo.did, { ...pendingRepo(repo.did), ...this.repos.get(repo.did), ...repo })
   }
 
-  /** Recorded frames tell nothing: they may be broken. */
+  /** Recorded frames are ignored: they may be invalid. */
   track(item: FakeTapItem): void {
     if (typeof item === 'string') return
     const repo = this.#repoOf(item.did)

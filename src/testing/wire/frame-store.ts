@@ -1,7 +1,7 @@
 const SLAB_BYTES = 1 << 20
 const LONGEST_HEADER = 10
 
-/** Where a WebSocket frame lies: header from `start`, payload from `payload` to `end`. */
+/** A WebSocket frame in memory: the header from `start`, the payload from `payload` to `end`. */
 export interface Frame {
   readonly slab: Buffer
   readonly start: number
@@ -10,8 +10,8 @@ export interface Frame {
 }
 
 /**
- * A frame of a server is not masked, so one copy serves all clients, and neighbours go out in one
- * write.
+ * Keeps encoded frames. A server's frames are not masked, so one copy serves all clients, and frames
+ * that lie side by side go out in one write.
  */
 export class FrameStore {
   #slab = Buffer.alloc(0)
@@ -32,7 +32,7 @@ export class FrameStore {
     return { slab, start, payload, end: this.#used }
   }
 
-  /** As a binary frame. */
+  /** Adds a binary frame. */
   addBytes(bytes: Uint8Array): Frame {
     this.#reserve(bytes.length + LONGEST_HEADER)
     const slab = this.#slab
@@ -60,7 +60,7 @@ export function frameOf(payload: Uint8Array, as: keyof typeof OPCODES): Buffer {
   return frame.subarray(0, start + payload.length)
 }
 
-/** Frames that lie side by side are one piece. */
+/** The frames as buffers; frames that lie side by side become one. */
 export function joined(frames: readonly Frame[]): Uint8Array[] {
   const pieces: Uint8Array[] = []
   for (let index = 0; index < frames.length; ) {
@@ -77,7 +77,7 @@ export function joined(frames: readonly Frame[]): Uint8Array[] {
   return pieces
 }
 
-/** RFC 6455 section 5.2; answers where the payload begins. */
+/** RFC 6455 section 5.2. Returns where the payload begins. */
 function writeHeader(target: Buffer, at: number, opcode: number, bytes: number): number {
   target[at] = 0x80 | opcode
   if (bytes < 126) {
