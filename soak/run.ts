@@ -29,7 +29,7 @@ const { values: flags } = parseArgs({
 // How many scenarios run side by side.
 const LANES = 2
 // How many kills a defect has to show itself.
-const KILLS_OF_A_CONTROL = 8
+const KILLS_OF_A_CONTROL = 12
 // How many controls a run that is bounded by time includes, and what each costs of that time.
 const CONTROLS_IN_SHORT = 2
 const CONTROL_MS = 6000
