@@ -15,8 +15,8 @@ export interface SentOp {
   readonly cid: string | null
   readonly prev: string | undefined
   /**
-   * As JSON of the AT Protocol (`$link`, `$bytes`). `undefined` for a delete, and if no block of the
-   * CAR hashes to `cid`.
+   * As JSON of the AT Protocol (`$link`, `$bytes`). `undefined` for a delete, and if no block of
+   * the CAR hashes to `cid`.
    */
   readonly record: unknown
 }

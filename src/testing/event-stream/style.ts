@@ -30,8 +30,8 @@ export interface ServerStyle {
     log: StreamLog<never>,
   ) => StreamStart | StreamError | HttpAnswer
   /**
-   * A live reader with more waiting messages is disconnected. With `cutsBursts` one burst is enough,
-   * however fast the client reads.
+   * A live reader with more waiting messages is disconnected. With `cutsBursts` one burst is
+   * enough, however fast the client reads.
    */
   readonly bufferEvents: number
   readonly cutsBursts: boolean
@@ -125,8 +125,8 @@ const OUTDATED = encodeFrame('#info', {
 })
 
 /**
- * A relay clamps a cursor that is too old, in silence. For a cursor in the future it loses the first
- * live event.
+ * A relay clamps a cursor that is too old, in silence. For a cursor in the future it loses the
+ * first live event.
  */
 function relayStart(text: string, log: StreamLog<never>): StreamStart | HttpAnswer {
   if (text === '') return {}

@@ -4,7 +4,8 @@ const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 const SORTABLE = '234567abcdefghijklmnopqrstuvwxyz'
 
 /**
- * Two characters for every ten bits: a table is ten times faster than a division for each character.
+ * Two characters for every ten bits: a table is ten times faster than a division for each
+ * character.
  */
 const pairsOf = (alphabet: string): readonly string[] =>
   Array.from({ length: 1024 }, (_, n) => `${alphabet[n >> 5]}${alphabet[n & 31]}`)

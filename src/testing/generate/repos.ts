@@ -25,8 +25,8 @@ const FIRST_REV_US = 1_700_000_000_000_000
 const STATUSES = ['takendown', 'suspended', 'deactivated'] as const
 
 /**
- * Plausible repositories of a listing, one in fifty not active. DIDs, heads and revs are made up and
- * do not resolve.
+ * Plausible repositories of a listing, one in fifty not active. DIDs, heads and revs are made up
+ * and do not resolve.
  *
  * @example
  * ```ts

@@ -72,8 +72,8 @@ export function eventsStartOf(
 
 /**
  * The legacy server compares decimal strings with keys that begin `<time_us>_`. If it finds no row
- * it starts at the oldest: a cursor between the newest row and now, or a v2 sequence number, replays
- * everything it has.
+ * it starts at the oldest: a cursor between the newest row and now, or a v2 sequence number,
+ * replays everything it has.
  */
 function legacyPosition(cursor: bigint, log: JetstreamLog): number | undefined {
   if (cursor > nowUs(log)) return undefined

@@ -3,8 +3,8 @@ import type { JetstreamRow } from './log.js'
 import { toV1, toV2 } from './translate.js'
 
 /**
- * The frames of a log's rows on each wire. A row is translated once, when the first connection wants
- * it; the row keeps the result.
+ * The frames of a log's rows on each wire. A row is translated once, when the first connection
+ * wants it; the row keeps the result.
  */
 export class WireFrames {
   readonly #frames = new FrameStore()

@@ -86,8 +86,8 @@ export class TapOutbox {
   }
 
   /**
-   * Deletes a row and returns it: any row, even one that was never sent. A copy in the send queue is
-   * still sent.
+   * Deletes a row and returns it: any row, even one that was never sent. A copy in the send queue
+   * is still sent.
    */
   ack(id: number): TapRow | undefined {
     const row = this.rows.get(id)

@@ -177,8 +177,8 @@ function syntaxError(body: string, error: unknown): string {
 }
 
 /**
- * `before`: the part of a body without spaces before the value. The offset of a list or an object is
- * its beginning, that of other values their end.
+ * `before`: the part of a body without spaces before the value. The offset of a list or an object
+ * is its beginning, that of other values their end.
  */
 function typeError(expected: string, value: unknown, field: string, before: string): string {
   const got = Array.isArray(value)

@@ -26,8 +26,8 @@ import { TapTracker } from './tracker.js'
 const ACK_FLUSH_MS = 10_000
 
 /**
- * The outbox of one fake server, and what acts on it: the script fills it, the sender reads it, acks
- * delete from it.
+ * The outbox of one fake server, and what acts on it: the script fills it, the sender reads it,
+ * acks delete from it.
  */
 export class TapServer
   extends FakeServer<TapConnection>

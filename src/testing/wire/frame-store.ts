@@ -10,8 +10,8 @@ export interface Frame {
 }
 
 /**
- * Keeps encoded frames. A server's frames are not masked, so one copy serves all clients, and frames
- * that lie side by side go out in one write.
+ * Keeps encoded frames. A server's frames are not masked, so one copy serves all clients, and
+ * frames that lie side by side go out in one write.
  */
 export class FrameStore {
   #slab = Buffer.alloc(0)
