@@ -1,5 +1,6 @@
 import { ReconnectExhaustedError, RefusedError, ServerError, type StreamError } from '../errors.js'
-import { type BackoffOptions, backoffMs } from '../options/backoff.js'
+import type { BackoffOptions } from '../options/backoff.js'
+import { Retries } from '../options/retries.js'
 import { AskAgain, Redial } from './protocol.js'
 
 /** When a lost connection is dialled again. */
@@ -23,24 +24,32 @@ const MAX_QUESTIONS = 12
  * long life; never an open alone, and never what came before.
  */
 export class Attempts {
-  /** The retries in a row that brought no progress. */
-  count = 0
   #hostIndex = 0
   // A server that asks us to come back is not failing, unless it does nothing else.
   #cameBack = false
   #questions = 0
+  readonly #maxAttempts: number
+  readonly #retries: Retries
 
   constructor(
     private readonly hosts: readonly [string, ...string[]],
-    private readonly options: ReconnectOptions,
-  ) {}
+    { maxAttempts = Number.POSITIVE_INFINITY, ...backoff }: ReconnectOptions,
+  ) {
+    this.#maxAttempts = maxAttempts
+    this.#retries = new Retries(backoff)
+  }
+
+  /** The retries in a row that brought no progress. */
+  get count(): number {
+    return this.#retries.count
+  }
 
   get host(): string {
     return this.hosts[this.#hostIndex] ?? this.hosts[0]
   }
 
   progressed(): void {
-    this.count = 0
+    this.#retries.succeeded()
     this.#cameBack = false
     this.#questions = 0
   }
@@ -58,21 +67,18 @@ export class Attempts {
   }
 
   #afterFailure(error: StreamError, openMs: number | undefined): number {
-    const { maxAttempts = Number.POSITIVE_INFINITY, ...backoff } = this.options
     if (openMs !== undefined && openMs >= HEALTHY_AFTER_MS) this.progressed()
     // A host that brought events is dialled again; one that did not is no better than the next.
     if (this.count > 0 || openMs === undefined)
       this.#hostIndex = (this.#hostIndex + 1) % this.hosts.length
-    if (this.count >= maxAttempts) {
-      throw new ReconnectExhaustedError(
-        `${this.count} ${this.count === 1 ? 'retry' : 'retries'} in a row brought nothing (\`maxAttempts\`): ${error.message}`,
-        {
-          cause: error,
-        },
-      )
-    }
-    this.count += 1
-    const retryAfterMs = error instanceof RefusedError ? (error.retryAfterMs ?? 0) : 0
-    return Math.max(backoffMs(this.count, backoff), retryAfterMs)
+    if (this.count >= this.#maxAttempts) throw exhausted(this.count, error)
+    return this.#retries.failed(error instanceof RefusedError ? error.retryAfterMs : undefined)
   }
 }
+
+const exhausted = (count: number, cause: StreamError): ReconnectExhaustedError =>
+  new ReconnectExhaustedError(
+    `${count} ${count === 1 ? 'retry' : 'retries'} in a row brought nothing (\`maxAttempts\`): ` +
+      cause.message,
+    { cause },
+  )

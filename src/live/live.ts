@@ -175,7 +175,10 @@ class LiveStream<Event> implements StreamOwner<Event> {
       skipsLargeFrames: this.#skipsLargeFrames(protocol),
     })
     return dialled$.pipe(
-      switchMap((connection) => this.#opened(connection, protocol.hello?.(request))),
+      switchMap((connection) => {
+        protocol.opened?.()
+        return this.#opened(connection, protocol.hello?.(request))
+      }),
     )
   }
 

@@ -33,7 +33,9 @@ export interface Protocol<Event> {
   placeOfLarge?(head: Frame): FrameError['place']
   /** Asked before every attempt. */
   url(request: Request): string
-  /** What to send as soon as the connection is open. */
+  /** The handshake has succeeded. A `StreamError` thrown here ends the connection. */
+  opened?(): void
+  /** The first message to the server. */
   hello?(request: Request): string | undefined
   /**
    * What to send when the filter has changed to this one; `undefined` where only a new connection

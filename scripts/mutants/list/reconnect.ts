@@ -18,16 +18,16 @@ export const RECONNECT: readonly Mutant[] = [
   },
   {
     name: 'Retry-After is forgotten',
-    file: 'src/live/attempts.ts',
-    find: 'Math.max(backoffMs(this.count, backoff), retryAfterMs)',
-    replace: 'backoffMs(this.count, backoff)',
+    file: 'src/options/retries.ts',
+    find: 'Math.max(backoffMs(this.#count, this.backoff), atLeastMs)',
+    replace: 'backoffMs(this.#count, this.backoff)',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {
     name: 'one retry more than maxAttempts is made',
     file: 'src/live/attempts.ts',
-    find: 'this.count >= maxAttempts',
-    replace: 'this.count > maxAttempts',
+    find: 'this.count >= this.#maxAttempts',
+    replace: 'this.count > this.#maxAttempts',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {

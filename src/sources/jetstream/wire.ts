@@ -82,11 +82,11 @@ export class WireNegotiation {
     error: StreamError,
   ): CursorProtocol<JetstreamEvent> {
     const protocol = this.#v2(host, filters, PLAIN)
-    const hello = (): never => {
+    const opened = (): never => {
       this.#proven(host, 'v2')
       throw error
     }
-    return { ...protocol, hello }
+    return { ...protocol, opened }
   }
 
   #v1(
@@ -97,7 +97,7 @@ export class WireNegotiation {
     const protocol = v1(endpoint(host, V1_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
-      hello: (request) => this.#proven(host, 'v1') ?? protocol.hello?.(request),
+      opened: () => this.#proven(host, 'v1'),
       refused: (error) =>
         isOpaque(error) && misfitOfV2(filters) === undefined
           ? this.#tryOther(host, 'v2')
@@ -113,7 +113,7 @@ export class WireNegotiation {
     const protocol = v2(endpoint(host, V2_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
-      hello: () => this.#proven(host, 'v2'),
+      opened: () => this.#proven(host, 'v2'),
       refused: (error) => {
         if (!(error instanceof RefusedError))
           return isOpaque(error) ? this.#tryOther(host, 'v1') : undefined
@@ -125,8 +125,8 @@ export class WireNegotiation {
     }
   }
 
-  /** An open connection proves the wire and the dictionary. Returns no message to send. */
-  #proven(host: string, wire: Wire): undefined {
+  /** An open connection proves the wire and the dictionary. */
+  #proven(host: string, wire: Wire): void {
     if (this.#opened.has(wire === 'v1' ? 'v2' : 'v1')) throw mixed(host, wire === 'v2')
     this.#opened.add(wire)
     if (wireOfPath(host) === undefined) this.#known.set(host, wire)

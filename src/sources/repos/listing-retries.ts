@@ -1,30 +1,28 @@
 import { PageError, RefusedError, type StreamError } from '../../errors.js'
 import { Attempts, type ReconnectOptions } from '../../live/attempts.js'
-import { backoffMs } from '../../options/backoff.js'
+import { Retries } from '../../options/retries.js'
 
 const MAX_BAD_PAGES = 5
 
 /** How long to wait after a request that brought no page. */
 export class ListingRetries {
-  #limited = 0
   #badPages = 0
   readonly #attempts: Attempts
+  readonly #limited: Retries
 
-  constructor(
-    host: string,
-    private readonly reconnect: ReconnectOptions,
-  ) {
+  constructor(host: string, reconnect: ReconnectOptions) {
     this.#attempts = new Attempts([host], reconnect)
+    this.#limited = new Retries(reconnect)
   }
 
   /** Which retry in a row comes next, from 1. */
   get attempt(): number {
-    return this.#attempts.count + this.#limited
+    return this.#attempts.count + this.#limited.count
   }
 
   progressed(): void {
     this.#attempts.progressed()
-    this.#limited = 0
+    this.#limited.succeeded()
     this.#badPages = 0
   }
 
@@ -32,15 +30,10 @@ export class ListingRetries {
   after(error: StreamError): number {
     if (!error.retryable) throw error
     if (error instanceof RefusedError && error.status === 429)
-      return this.#afterLimit(error.retryAfterMs ?? 0)
+      // The server's own backpressure: no failure, and no attempt.
+      return this.#limited.failed(error.retryAfterMs)
     if (error instanceof PageError) this.#countBadPage(error)
     return this.#attempts.afterEnd(error, undefined)
-  }
-
-  /** The server's own back pressure: no failure, and no attempt. */
-  #afterLimit(retryAfterMs: number): number {
-    this.#limited += 1
-    return Math.max(retryAfterMs, backoffMs(this.#limited, this.reconnect))
   }
 
   #countBadPage(error: PageError): void {
