@@ -6,16 +6,16 @@ import { CborSkimmer } from './cbor-skimmer.js'
 export const MAX_BLOCKS_BYTES = 2_000_000
 
 /**
- * The block section of a message: a CAR, gone over once. What stands before the place where it
- * breaks can be had all the same.
+ * The block section of a message: a CAR, read once. If it is damaged, the blocks before the damage
+ * are still available.
  */
 export class Blocks {
-  /** The CID of the first root, where the header could be read. */
+  /** The CID of the first root, if the header could be read. */
   readonly root: Uint8Array | undefined
-  /** Whether all of it could be read. */
+  /** Whether the whole section could be read. */
   readonly whole: boolean = false
   readonly #blocks = new Map<number, CarEntry>()
-  // Others under a number that is taken: by chance once in 2^48.
+  // Blocks whose number another block has: by chance once in 2^48.
   readonly #others: CarEntry[] = []
 
   constructor(section: Uint8Array) {
@@ -27,7 +27,7 @@ export class Blocks {
       for (const entry of car) this.#add(entry)
       this.whole = true
     } catch {
-      // Told by `whole`. The reader throws where the bytes end too soon, or are no CAR.
+      // `whole` stays false. The reader throws if the bytes end too soon, or are no CAR.
     }
   }
 
@@ -46,21 +46,22 @@ export class Blocks {
   }
 }
 
-/** The reader decodes the header whole: its bounds are those of all that strangers write. */
+/** The reader decodes the whole header, so that it needs the bounds of strangers' content. */
 function checkHeader(section: Uint8Array): void {
   let at = 0
-  // A length in seven bits a byte, which the reader checks.
+  // A length of seven bits a byte, which the reader checks.
   while ((section[at] as number) >= 0x80) at += 1
   new CborSkimmer(section, at + 1).skip()
 }
 
-// Behind the CID's four bytes of head, the hash. A number as a key costs a third of a string.
+// The beginning of the hash, which follows the CID's head of four bytes. As a key a number costs a
+// third of a string.
 const numberOf = (cid: Uint8Array): number => 0x1000000 * threeBytes(cid, 4) + threeBytes(cid, 7)
 
 const threeBytes = (bytes: Uint8Array, at: number): number =>
   ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number)
 
-/** Whether two CIDs are one. */
+/** Whether two CIDs are equal. */
 export function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false

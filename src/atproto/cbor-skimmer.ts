@@ -6,7 +6,7 @@ import {
   TOO_MANY,
 } from '../internal/content-bounds.js'
 
-/** The major types of RFC 8949 section 3.1 that matter to who does not decode. */
+/** The major types of RFC 8949 section 3.1 that matter without decoding. */
 const UNSIGNED = 0
 const BYTES = 2
 const TEXT = 3
@@ -16,23 +16,21 @@ const TAG = 6
 const SIMPLE = 7
 const FALSE = 20
 
-// Names, paths and times are short; what is not is read by a decoder.
+// Names, paths and times are short. Longer texts are left to a decoder.
 const MAX_ASCII = 1000
 
-// How many items each array or map that is open still waits for. Shared by all, since nothing runs
-// in between.
+// How many items each open array or map still has to come. Shared by all skimmers, since `skip`
+// calls no other code.
 const waiting = new Float64Array(MAX_DEPTH + 1)
 
-/**
- * Goes over CBOR by the heads of its items: where they end, how deep they are. Nothing is decoded.
- */
+/** Reads the heads of CBOR items, where they end and how deep they are. Nothing is decoded. */
 export class CborSkimmer {
   type = 0
   /** A number's value, or how many bytes or items follow. */
   argument = 0
-  /** How many members and items were met. */
+  /** How many members and items were seen. */
   members = 0
-  // Where the name of the member at hand stands.
+  // The position of the current member's name.
   #name = 0
   #nameLength = 0
 
@@ -41,7 +39,7 @@ export class CborSkimmer {
     public at: number,
   ) {}
 
-  /** Reads one head. False where there is none, or one that DAG-CBOR does not have. */
+  /** Reads one head. Returns false if there is none, or one that DAG-CBOR does not have. */
   read(): boolean {
     const first = this.bytes[this.at]
     if (first === undefined) return false
@@ -52,8 +50,8 @@ export class CborSkimmer {
   }
 
   /**
-   * Passes over an item and all that is in it. Returns false where the bytes end first. Throws
-   * {@link BoundsError} on what is beyond the bounds on content, as its JSON would be.
+   * Skips an item with all that is in it. Returns false if the bytes end first. Throws
+   * {@link BoundsError} if its JSON would be beyond the bounds on content.
    */
   skip(): boolean {
     let depth = 0
@@ -61,7 +59,7 @@ export class CborSkimmer {
     while (this.read()) {
       const { type, argument } = this
       if (type === TEXT) this.at += argument
-      // What is tagged follows, and it is that which counts.
+      // The tagged item follows, and is the one to count.
       else if (type === TAG) continue
       else if (type === MAP || type === ARRAY || type === BYTES) {
         if (depth === MAX_DEPTH) throw new BoundsError(TOO_DEEP)
@@ -82,7 +80,7 @@ export class CborSkimmer {
     return false
   }
 
-  /** The same without bounds and at no cost in memory: how many items are left is one number. */
+  /** Skips an item without checking bounds: it only counts how many items are left. */
   passOver(): boolean {
     for (let left = 1; left > 0; left -= 1) {
       do if (!this.read()) return false
@@ -95,8 +93,8 @@ export class CborSkimmer {
   }
 
   /**
-   * Passes over a map; `take` passes over the value of each member, whose name {@link nameIs}
-   * tells. False where `take` once was, or the map is none.
+   * Skips a map, calling `take` to skip each value; its name is available through {@link nameIs}.
+   * Returns false if `take` did, or if this is not a map.
    */
   eachMember(take: () => boolean): boolean {
     if (!this.#opens(MAP)) return false
@@ -111,7 +109,7 @@ export class CborSkimmer {
     return true
   }
 
-  /** Passes over an array; `take` passes over each item. */
+  /** Skips an array, calling `take` to skip each item. */
   eachItem(take: () => boolean): boolean {
     if (!this.#opens(ARRAY)) return false
     this.#count(this.argument)
@@ -119,7 +117,7 @@ export class CborSkimmer {
     return true
   }
 
-  /** Whether the member at hand has this name. */
+  /** Whether the current member has this name. */
   nameIs(ascii: string): boolean {
     if (this.#nameLength !== ascii.length) return false
     for (let i = 0; i < ascii.length; i += 1)
@@ -127,14 +125,12 @@ export class CborSkimmer {
     return true
   }
 
-  /** Reads a text that is ASCII, and not long. */
+  /** Reads a text; returns `undefined` if it is not ASCII, or too long. */
   readAscii(): string | undefined {
     return this.passAscii() ? ascii(this.bytes, this.at - this.argument, this.at) : undefined
   }
 
-  /**
-   * Passes over such a text, of which {@link argument} is the length. Answers whether it was one.
-   */
+  /** Skips such a text, and returns whether it was one. {@link argument} is its length. */
   passAscii(): boolean {
     if (
       !this.#opens(TEXT) ||
@@ -147,12 +143,12 @@ export class CborSkimmer {
     return true
   }
 
-  /** Reads a whole number that is not negative. */
+  /** Reads an unsigned integer. */
   readNumber(): number | undefined {
     return this.#opens(UNSIGNED) ? this.argument : undefined
   }
 
-  /** Reads `false`; answers whether it was. */
+  /** Reads an item, and returns whether it was `false`. */
   readFalse(): boolean {
     return this.#opens(SIMPLE) && this.argument === FALSE
   }
@@ -176,7 +172,7 @@ export class CborSkimmer {
   }
 }
 
-/** One item of this level is over: whether it was the last. */
+/** Counts the end of one item at this depth. Returns whether it was the last. */
 function ends(depth: number): boolean {
   const left = (waiting[depth] as number) - 1
   waiting[depth] = left
@@ -184,7 +180,7 @@ function ends(depth: number): boolean {
 }
 
 /**
- * The text of bytes that are ASCII. Four at a time: each piece costs as much as the making of a
+ * The text of bytes that are ASCII. Four at a time, since each piece costs the creation of a
  * string.
  */
 function ascii(bytes: Uint8Array, from: number, to: number): string {

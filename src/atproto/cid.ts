@@ -2,7 +2,7 @@ import type { CidLinkWrapper } from '@atcute/cbor'
 import { type Cid, toString as toText } from '@atcute/cid'
 import { sha256 } from '#sha256'
 
-// Version 1, a codec, SHA-256, 32 bytes: the only head that atproto's CIDs have, but for the codec.
+// Version 1, a codec, SHA-256, 32 bytes. Only the codec differs among the CIDs of atproto.
 const HEAD_BYTES = 4
 
 /** Whether `cid` is the CID of `block`. */
@@ -12,6 +12,6 @@ export function isCidOf(cid: Uint8Array, block: Uint8Array): boolean {
   return cid.length === HEAD_BYTES + hash.length
 }
 
-/** The text of a link. Its own `$link` keeps what it made, which costs more than to make it. */
+/** The text of a link. The link's own `$link` caches it, which costs more than making it. */
 export const linkText = (link: CidLinkWrapper): string =>
   toText(link as unknown as Pick<Cid, 'bytes'> as Cid)

@@ -88,7 +88,7 @@ export function matcher(filters: EventFilters): (event: JetstreamEvent) => boole
 /** Whether an event of this kind and repository is wanted; `collection` is that of a commit. */
 export type Wanted = (kind: string, did: string, collection?: string) => boolean
 
-/** The filters, for who has no event yet. */
+/** The filters, to be applied before an event is decoded. */
 export function wantedBy({ collections = [], dids = [], kinds = [] }: EventFilters): Wanted {
   const wantedKinds = kinds.length > 0 ? new Set<string>(kinds) : undefined
   const wantedDids = dids.length > 0 ? new Set(dids) : undefined

@@ -25,14 +25,11 @@ export const recordsShape = optional(
 
 type Checked = JetstreamEvent | FirehoseEvent
 
-/**
- * Checks the record of an event whose collection has a schema, and puts the schema's output in its
- * place.
- */
+/** Checks records whose collection has a schema, and replaces them by the schema's output. */
 export interface RecordChecker {
-  /** Whether the event has a record, and its collection a schema. */
+  /** Whether the event has a record, and its collection has a schema. */
   checks(event: Checked): boolean
-  /** What is wrong with a record that fails. */
+  /** Returns the error of a record that fails. */
   check(event: Checked): FrameError | undefined
 }
 

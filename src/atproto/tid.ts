@@ -1,6 +1,6 @@
 const DIGITS = '234567abcdefghijklmnopqrstuvwxyz'
 
-/** The unix microseconds in a TID (https://atproto.com/specs/tid), or 0 for what is none. */
+/** The unix microseconds in a TID (https://atproto.com/specs/tid), or 0 if it is no TID. */
 export function tidTimeUs(tid: string): number {
   if (tid.length !== 13) return 0
   let time = 0

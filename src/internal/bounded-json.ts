@@ -7,13 +7,13 @@ import {
   TOO_MANY,
 } from './content-bounds.js'
 
-/** Where the content is in a message: every member of the root, or what the root is itself. */
+/** Where content is in a message: in every member of the root, or the root itself. */
 export interface Layout {
-  /** A member of the root that only wraps: its members, or items, are the content. */
+  /** A member of the root that only wraps content: its members, or items. */
   readonly wrapper?: string
   /**
-   * What is replaced by {@link Unreadable} where it is beyond the bounds: a member of the wrapper,
-   * or every item of it. Anything else beyond the bounds is an error.
+   * The content that {@link Unreadable} replaces if it is beyond the bounds: a member of the
+   * wrapper, or every item of it. Any other content beyond the bounds is an error.
    */
   readonly replaced?: string | 'every item'
   /**
@@ -34,17 +34,17 @@ export class Unreadable {
 }
 
 /**
- * Parses JSON whose content is within the bounds. Throws {@link BoundsError} where it is not and
- * nothing can be replaced, and `SyntaxError` as `JSON.parse` does.
+ * Parses JSON whose content is within the bounds. Throws {@link BoundsError} for content beyond
+ * them that cannot be replaced, and `SyntaxError` as `JSON.parse` does.
  */
 export function parseBounded(text: string, layout: Layout): unknown {
   return isSurelyBounded(text) ? JSON.parse(text) : new Skimmer(text, layout).parse()
 }
 
 /**
- * Whether a glance shows that the text is within the bounds: it is short, and has few brackets,
- * those in strings included. Nearly all messages are such. Each bracket costs a native search, so
- * that the search ends where what follows has no room for more levels.
+ * A fast check that suffices for nearly all messages: the text is short, and has few brackets,
+ * those in strings included. Each bracket costs a native search, so the search ends where the rest
+ * of the text has no room for too many levels.
  */
 export function isSurelyBounded(text: string): boolean {
   if (text.length > MAX_UNCOUNTED_CHARACTERS) return false
@@ -80,7 +80,7 @@ const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
-/** A value that stands in the text where content was: nobody else can write it. */
+/** Replaces content in the text. It is random, so that nobody else can write it. */
 const MARK = `rxjs-atproto ${Math.random().toString(36).slice(2)}`
 
 interface Cut {
@@ -89,13 +89,13 @@ interface Cut {
   readonly why: string
 }
 
-/** Goes over JSON character by character. Nothing is built, and nothing recurses. */
+/** Reads JSON character by character, without building anything and without recursion. */
 class Skimmer {
   #at = 0
-  // Of the value that was skimmed last.
+  // Of the value that was skipped last.
   #depth = 0
   #members = 0
-  // Of all that is not replaced: levels of the whole text, and members.
+  // Levels and members of all that is not replaced.
   #deepest = 1
   #kept = 0
   readonly #cuts: Cut[] = []
@@ -120,7 +120,7 @@ class Skimmer {
       this.#eachMember((name) => this.#rootMember(name))
       this.#skipSpace()
     } else this.#content(0)
-    // What follows is for JSON.parse to refuse; it must be little.
+    // JSON.parse refuses what follows; it must be short.
     if (this.text.length - this.#at > MAX_DEPTH) throw notJson('it goes on after its end')
   }
 
@@ -135,7 +135,7 @@ class Skimmer {
     this.#deepest = Math.max(this.#deepest, 2)
   }
 
-  /** Passes over a value that is content, `above` levels below the root. */
+  /** Skips a value that is content, `above` levels below the root. */
   #content(above: number, isReplaced = false): void {
     const from = this.#at
     this.#value()
@@ -146,7 +146,7 @@ class Skimmer {
     else this.#keep(this.#members, above + this.#depth, isReplaced)
   }
 
-  /** A value that could be replaced is bounded by itself; all others together. */
+  /** Counts a value. One that could be replaced has bounds of its own, all others share them. */
   #keep(members: number, depth: number, isBounded: boolean): void {
     this.#deepest = Math.max(this.#deepest, depth)
     this.#kept += isBounded && this.layout.replaced !== 'every item' ? 1 : members + 1
@@ -184,7 +184,7 @@ class Skimmer {
     this.#at += 1
   }
 
-  /** Passes over one value. Its depth and the number of its members are those of its JSON. */
+  /** Skips one value, and counts its depth and members. */
   #value(): void {
     const { text } = this
     const end = text.length
@@ -254,7 +254,7 @@ class Skimmer {
   }
 
   #replaceMarks(root: Record<string, unknown>): void {
-    // A name may stand twice, and the last one counts.
+    // If a name occurs twice, the last one counts.
     const wrapper = (root[this.layout.wrapper as string] ?? {}) as Record<string | number, unknown>
     const names = Array.isArray(wrapper) ? wrapper.keys() : [this.layout.replaced as string]
     for (const name of names) {
@@ -266,7 +266,7 @@ class Skimmer {
   }
 }
 
-/** Where a string ends, behind its quote; the end of the text where it does not. */
+/** Returns where a string ends, after its quote. Throws if it does not. */
 function endOfString(text: string, from: number): number {
   let at = from + 1
   for (; at < text.length; at += 1) {
@@ -284,10 +284,10 @@ const isSpace = (code: number): boolean =>
 const isEnd = (code: number): boolean =>
   code === COMMA || code === CLOSE_OBJECT || code === CLOSE_ARRAY
 
-/** The name of a member: a letter of it may be escaped. */
+/** The name of a member, which may have escapes. */
 function nameOf(quoted: string): string {
   return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
 }
 
-/** As from `JSON.parse`, which would build all that is before the fault. */
+/** The error that `JSON.parse` would throw after building everything before the fault. */
 const notJson = (what: string): SyntaxError => new SyntaxError(what)

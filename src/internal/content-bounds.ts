@@ -1,8 +1,8 @@
 /**
- * The bounds on what strangers write: a record, or an identity, an account, a label, a repo of a
- * listing. Every door through which such content comes applies them before anything is built, so
- * that whatever walks a value behind the door cannot overflow the stack. Counted in the JSON form,
- * in which a link and bytes are an object of one member: content is good on every wire, or on none.
+ * The bounds on content that strangers write: a record, an identity, an account, a label, a repo of
+ * a listing. Every source applies them before it builds anything, so that no code that walks a
+ * value can overflow the stack. Counted in the JSON form, in which a link and bytes are an object
+ * of one member: content is within the bounds on every wire, or on none.
  */
 
 /** How many levels of objects and arrays, the content itself included. Real records have a few. */

@@ -1,6 +1,6 @@
 /**
- * Whether an object has more members than these. They are counted and not listed: a list is an
- * allocation for each event.
+ * Whether an object has more than `known` members. They are counted by `for … in`, since
+ * `Object.keys` would allocate for each event.
  */
 export function hasMore(object: object, known: number): boolean {
   let count = 0

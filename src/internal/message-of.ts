@@ -1,8 +1,8 @@
-/** What an error says; anything can be thrown. */
+/** The message of anything that was thrown. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
 
-/** What a failed `fetch` says: its own message is "fetch failed", and the reason is its cause. */
+/** The reason of a failed `fetch`: its own message is "fetch failed", the reason is its cause. */
 export function reasonOf(error: unknown): string {
   const { message, cause } = error as {
     message?: string

@@ -1,6 +1,6 @@
 /**
- * What all copies of this library in one realm share: the first copy makes it, the others find it.
- * Where `globalThis` is frozen, each copy has its own. A worker, an iframe and a `vm` context are
+ * Returns an object that all copies of this library in one realm share: the first copy makes it.
+ * If `globalThis` is frozen, each copy has its own. A worker, an iframe and a `vm` context are
  * realms of their own.
  */
 export function shared<T extends object>(name: string, make: () => T): T {

@@ -1,12 +1,13 @@
 import { RecordError } from '../errors.js'
 
-/** What an event says of a record that was received and cannot be had. */
+/** The `problem` of an event whose record was received and cannot be used. */
 export const RECORD_UNREADABLE = 'record-unreadable'
 
 /**
- * Takes the record from a commit and says so in its `problem`. Reading `record` throws
- * {@link RecordError}, since its type promises one; whatever lists, copies or writes the commit
- * does not meet it, so that one record cannot end a program that only passes events on.
+ * Removes the record of a commit, and sets its `problem`. Reading `record` throws
+ * {@link RecordError}, since its type promises a record. It is not enumerable, so that code that
+ * lists, copies or serializes the commit does not throw: one record cannot end a program that only
+ * passes events on.
  */
 export function makeUnreadable(commit: object, why: string): void {
   const descriptor: PropertyDescriptor & ThisType<object> = {

@@ -46,7 +46,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     const size = typeof data === 'string' ? data.length : data.byteLength
     const frame = typeof data === 'string' ? data : new Uint8Array(data)
     if (size <= options.maxFrameBytes) connection.receive(frame, size)
-    // The whole message is in memory by then: a browser's own bound is the only one before that.
+    // The whole message is in memory already: before that, only the browser's own bound applies.
     else if (options.skipsLargeFrames)
       connection.receive(new LargeFrame(frame.slice(0, HEAD_BYTES), size), size)
     else
@@ -61,8 +61,8 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     if (opened) end(new ConnectionClosedError(code, reason))
     else refused()
   }
-  // Browsers close after an error; Node's own WebSocket leaves it at that when a handshake is
-  // refused (20.20).
+  // Browsers emit `close` after an error; Node's own WebSocket (20.20) does not when a handshake is
+  // refused.
   socket.onerror = () => {
     if (!opened) refused()
   }
@@ -94,8 +94,8 @@ class BrowserConnection implements Connection {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text)
   }
 
-  // Absent on purpose: the browser has none of these. What cannot pause is closed, and comes back
-  // by cursor.
+  // Absent on purpose: the browser has none of these. A connection that cannot pause is closed, and
+  // resumes by its cursor.
   ping(): void {}
   pause(): void {}
   resume(): void {}

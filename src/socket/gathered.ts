@@ -3,9 +3,8 @@ import { HEAD_BYTES } from './large-frame.js'
 const FIRST_BYTES = 4096
 
 /**
- * The payload of a message that arrives in pieces. Above `maxBytes` it keeps the beginning alone.
- * One buffer that grows, and no list of the pieces: a fragment of one byte would cost a hundred
- * bytes in a list.
+ * The payload of a message that arrives in pieces. Above `maxBytes` only its beginning is kept. It
+ * is one buffer that grows: in a list, a fragment of one byte would cost a hundred.
  */
 export class Gathered {
   /** The length of all frames so far, as their headers announce it. */
@@ -22,7 +21,7 @@ export class Gathered {
     return this.length > this.maxBytes
   }
 
-  /** What was kept. */
+  /** The bytes that were kept. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.isLarge ? Math.min(this.#size, HEAD_BYTES) : this.#size)
   }
@@ -30,7 +29,7 @@ export class Gathered {
   /** The header of the next frame has arrived. */
   announce(length: number): void {
     this.length += length
-    // Only now is it clear that the message is not wanted.
+    // Only now is it known that the message is too large.
     if (this.isLarge && this.#size > HEAD_BYTES) this.#resize(HEAD_BYTES)
   }
 

@@ -1,8 +1,8 @@
 import type { Frame } from './frame.js'
 
 /**
- * How much of a message above `maxFrameBytes` is kept. A commit of 200 operations with the longest
- * paths has its `seq` within it.
+ * How many bytes of a message above `maxFrameBytes` are kept. They hold the `seq` even of a commit
+ * of 200 operations with the longest paths.
  */
 export const HEAD_BYTES = 1 << 18
 

@@ -7,13 +7,13 @@ import {
 } from 'node:net'
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls'
 
-// A reader that is behind finds so much in one go; memory that it does not fill is never touched.
+// A reader that has fallen behind reads this much at once. Pages that are not filled cost nothing.
 const BUFFER_BYTES = 1 << 18
 
 /**
- * A TCP or TLS socket that is read into one buffer, again and again: fresh memory for each chunk is
- * more than half of what receiving costs. Until somebody {@link take}s the bytes from where they
- * lie, the socket is as any other, and gives copies.
+ * A TCP or TLS socket that is always read into the same buffer: new memory for each chunk is more
+ * than half the cost of receiving. Until a reader is set by {@link take}, the socket emits copies,
+ * like any other.
  */
 export class Intake {
   #socket: Socket | undefined
@@ -27,9 +27,7 @@ export class Intake {
       this.#open(options)) as typeof createConnection
   }
 
-  /**
-   * Hands `reader` the bytes where they lie: what it keeps of a chunk it has to copy in that call.
-   */
+  /** Passes the bytes to `reader` without a copy: it must copy in that call what it keeps. */
   take(reader: (chunk: Buffer) => void): void {
     this.#reader = reader
   }
@@ -45,9 +43,9 @@ export class Intake {
       callback: (length: number, buffer: Uint8Array) =>
         this.#read(buffer.subarray(0, length) as Buffer),
     }
-    // HTTP's path is here; to a socket it would be that of a pipe.
+    // The options have the path of the request, which a socket would take for that of a pipe.
     const opened = { ...options, path: undefined, onread }
-    // RFC 6066 section 3: an address is no server name.
+    // RFC 6066 section 3: an IP address is no server name.
     const servername = options.servername ?? (isIP(options.host ?? '') ? '' : options.host)
     this.#socket = this.isSecure
       ? tlsConnect({ ...opened, servername } as ConnectionOptions)
@@ -55,12 +53,10 @@ export class Intake {
     return this.#socket
   }
 
-  /**
-   * Whether to go on reading: Node reads again after some calls also where the socket is paused.
-   */
+  /** Returns whether to go on reading: Node may read again although the socket is paused. */
   #read(chunk: Buffer): boolean {
     const socket = this.#socket as Socket
-    // Nothing overtakes what waits in the stream.
+    // Bytes that wait in the stream come first.
     if (this.#reader === undefined || socket.readableLength > 0)
       return socket.push(Buffer.from(chunk))
     this.#reader(chunk)

@@ -18,7 +18,7 @@ import type { Connection, Dial, DialOptions, Received } from './socket.js'
 import { copyOf, type SliceableBytes, TextBytes, textFrame } from './text-bytes.js'
 import { WholeFrames } from './whole-frames.js'
 
-// How long the peer has to answer our close frame, before TCP is cut.
+// How long the peer may take to answer our close frame before TCP is cut.
 const CLOSE_TIMEOUT_MS = 1000
 
 export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
@@ -31,8 +31,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     {
       createConnection: intake.connect,
       headers: options.headers,
-      // Deflate costs the reader four times the CPU of zstd, and a v2 server refuses it beside
-      // zstd.
+      // Deflate costs the reader four times the CPU of zstd, and a v2 server refuses both together.
       perMessageDeflate: false,
       maxPayload: options.maxFrameBytes,
       // A redirect would carry our headers to another host.
@@ -50,7 +49,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     clearTimeout(deadline)
     subscriber.error(error)
   }
-  // Replaced by an answer that has begun: its status counts, also when its body never ends.
+  // Replaced once an answer begins: its status counts even if its body never ends.
   let giveUp = () =>
     end(
       new ConnectTimeoutError(
@@ -89,8 +88,8 @@ function failureOf(
       cause: error,
     })
   }
-  // The RFC 6455 codes for what the peer did wrong: 1002 protocol error. TCP's own failures have no
-  // close frame: 1006.
+  // RFC 6455: 1002 is a protocol error of the peer, 1006 an end without a close frame, as TCP's own
+  // failures are.
   if (opened)
     return new ConnectionClosedError(
       error.code?.startsWith('WS_ERR') ? 1002 : 1006,
@@ -100,7 +99,7 @@ function failureOf(
   return new ConnectError(`no connection: ${error.message || error.code}`, { cause: error })
 }
 
-/** Ends with the refusal when it is read; returns what ends with as much of it as there is. */
+/** Calls `end` when the refusal is read. Returns a function that calls it at once. */
 function readRefusal(response: IncomingMessage, end: (error: StreamError) => void): () => void {
   const chunks: Buffer[] = []
   let size = 0
@@ -129,17 +128,17 @@ class NodeConnection implements Connection {
   heard = 0
   opened = false
   heardAt: number | undefined
-  // The clock is read once a chunk of the socket and not once a message: it costs as much as a
+  // The clock is read once a chunk of the socket, not once a message: that costs as much as a
   // delivery.
   #hasTime = false
   readonly canPause = true
   #reader: Subscriber<Received> | undefined
-  // One reader, and no list of them: a Subject costs a copy of its observers and two calls a frame.
+  // A single reader: a Subject copies its list of observers, and makes two calls, for each frame.
   readonly frames$ = new Observable<Received>((reader) => {
     this.#reader = reader
   })
-  // What was read already is handed out also after `pause()`: one chunk of the socket, or what TLS
-  // had decrypted of one.
+  // Frames that had been read when `pause()` was called: of one chunk of the socket, or the part of
+  // it that TLS had decrypted.
   readonly #backlog: (Frame | LargeFrame)[] = []
   #paused = false
   #closed = false
@@ -182,7 +181,7 @@ class NodeConnection implements Connection {
 
   resume(): void {
     this.#paused = false
-    // Not in this call: it may come out of a handler of the very frame that is being delivered.
+    // Not in this call, which may come from a handler of the frame that is being delivered.
     queueMicrotask(() => this.#drain())
   }
 
@@ -190,11 +189,11 @@ class NodeConnection implements Connection {
     this.#closed = true
     this.#backlog.length = 0
     this.socket.removeAllListeners()
-    // A socket that is closed while it connects reports an error; there is nobody left to hear it.
+    // A socket that is closed while it connects emits an error, which would be uncaught.
     this.socket.on('error', () => {})
     if (!this.opened) this.socket.terminate()
-    // Not in this call: the event that ends the subscription is itself done with when the call
-    // returns, and its ack goes first.
+    // Not in this call: the delivery of the event that ends the subscription finishes when the call
+    // returns, and its ack is sent first.
     else queueMicrotask(() => this.#sayGoodbye())
   }
 
@@ -204,12 +203,12 @@ class NodeConnection implements Connection {
   }
 
   /**
-   * Reads the socket before `ws` does, which keeps the handshake, the closing, and what is neither
-   * whole nor gathered.
+   * Reads the socket in front of `ws`, which still does the handshake, the closing, and all frames
+   * that are neither whole in a chunk nor gathered.
    */
   #takeWholeFrames(tcp: Socket): void {
     const [feed, ...others] = tcp.listeners('data')
-    // Whatever else a `ws` of another version does, it can do alone.
+    // Another version of `ws` with other listeners does everything itself.
     if (feed === undefined || others.length > 0) return
     const leave = () => {
       tcp.off('data', read).off('close', close)
@@ -218,8 +217,8 @@ class NodeConnection implements Connection {
     }
     const close = () => {
       tcp.off('data', read)
-      // What a paused socket still holds: `ws` would read it by itself, and knows nothing of a
-      // message that we gather.
+      // What a paused socket still holds. `ws` would read it, but does not have the beginning of a
+      // message that is being gathered.
       const rest: Buffer | null = tcp.readableLength > 0 ? tcp.read() : null
       if (rest !== null) frames.read(rest)
       leave()
@@ -238,8 +237,8 @@ class NodeConnection implements Connection {
       skipsLargeFrames ? visitLarge : undefined,
     )
     const read = (chunk: Buffer) => {
-      // A message that takes longer than `idleTimeoutMs` is a sign of life all the while: no pong
-      // comes between its bytes.
+      // Each chunk of a message is a sign of life, since no pong can come between its bytes: the
+      // message may take longer than `idleTimeoutMs`.
       if (frames.isGathering) this.heard += 1
       frames.read(chunk)
     }
@@ -295,6 +294,6 @@ class NodeConnection implements Connection {
   }
 }
 
-/** A frame that can be kept, and is no part of the chunk that it came in. */
+/** A frame that can be kept: a copy, not a part of the chunk that it came in. */
 const frameOf = (chunk: SliceableBytes, from: number, to: number, isBinary: boolean): Frame =>
   isBinary ? copyOf(chunk, from, to) : textFrame(chunk, from, to)

@@ -12,19 +12,19 @@ export interface DialOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly subprotocol?: string | undefined
   /**
-   * Hand text out as `TextBytes`, for whoever reads bytes faster than strings; a socket that has no
-   * bytes gives strings.
+   * Deliver text as `TextBytes`, for readers that read bytes faster than strings. A socket without
+   * bytes delivers strings.
    * @default false
    */
   readonly textAsBytes?: boolean | undefined
   /**
-   * Hand binary frames out where they lie, to be read in the call that brings them; else they are
+   * Deliver binary frames without a copy, to be read in the call that delivers them; else they are
    * copies.
    * @default false
    */
   readonly binaryInPlace?: boolean | undefined
   /**
-   * Hand out the beginning of a message above `maxFrameBytes`, and go on. Else such a message ends
+   * Deliver the beginning of a message above `maxFrameBytes`, and go on. Else such a message ends
    * the connection.
    * @default false
    */
@@ -43,7 +43,7 @@ export interface Connection {
   readonly frames$: Observable<Received>
   /** Bytes of all frames so far. */
   readonly bytes: number
-  /** Moves with every sign of life: a frame, a ping, a pong. */
+  /** Changes with every sign of life: a frame, a ping, a pong. */
   readonly heard: number
   /**
    * When the last frame came, in unix milliseconds; `undefined` where the socket keeps no clock.
@@ -56,7 +56,7 @@ export interface Connection {
   send(text: string): void
   /** Asks for a sign of life. Browsers cannot. */
   ping(): void
-  /** No frame comes until {@link resume}; what was read already is kept. */
+  /** No frame is delivered until {@link resume}; frames that were already read are kept. */
   pause(): void
   resume(): void
 }

@@ -1,14 +1,14 @@
 import type { Frame } from './frame.js'
 
-/** A Node buffer: what its `toString` calls, after it has looked the encoding up. */
+/** A Node buffer. Its `toString` looks the encoding up, and then calls one of these. */
 export interface SliceableBytes extends Uint8Array {
   latin1Slice(from: number, to: number): string
   utf8Slice(from: number, to: number): string
 }
 
 /**
- * A text message that nobody has decoded: to be read in the call that brings it, since the next one
- * comes into the same memory.
+ * A text message that is not decoded. It must be read in the call that delivers it: the next one is
+ * received into the same memory.
  */
 export class TextBytes {
   constructor(
@@ -28,19 +28,19 @@ export const textFrame = (chunk: SliceableBytes, from: number, to: number): Fram
   decodeText(chunk, from, to) ?? copyOf(chunk, from, to)
 
 /**
- * Bytes that can be kept. From Node's pool: memory of their own for each frame costs more than all
- * else about it.
+ * Bytes that can be kept. They come from Node's pool: an allocation for each frame costs more than
+ * everything else about it.
  */
 export const copyOf = (chunk: Uint8Array, from: number, to: number): Uint8Array =>
   Buffer.from(chunk.subarray(from, to))
 
 /**
- * The text whose UTF-8 has these characters as its bytes. Of Node, as all here is that reads bytes:
- * a browser hands out strings.
+ * Decodes UTF-8 of which each byte is a character of `bytes`. For Node only, as all here that reads
+ * bytes: a browser delivers strings.
  */
 export const utf8Of = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
 
-/** Bytes of text as a message of a socket is handed out. */
+/** Bytes of text in the form in which a socket delivers a message. */
 export const viewAsText = ({ buffer, byteOffset, length }: Uint8Array): TextBytes =>
   new TextBytes(
     Buffer.from(buffer as ArrayBuffer, byteOffset, length) as Buffer & SliceableBytes,
@@ -50,10 +50,10 @@ export const viewAsText = ({ buffer, byteOffset, length }: Uint8Array): TextByte
 
 const REPLACEMENT = '\ufffd'
 
-/** The text of UTF-8; `undefined` where it is none. */
+/** Returns the text of UTF-8; `undefined` if it is not UTF-8. */
 export function decodeText(chunk: SliceableBytes, from: number, to: number): string | undefined {
   const text = chunk.utf8Slice(from, to)
-  // The decoder puts this for what it cannot read: only text that holds it needs a second look.
+  // The decoder writes this for bytes that it cannot read: only such text needs a second look.
   return !text.includes(REPLACEMENT) ||
     isSame(new TextEncoder().encode(text), chunk.subarray(from, to))
     ? text

@@ -1,6 +1,6 @@
 import { Gathered } from './gathered.js'
 
-/** A message that lies whole in a chunk of the socket. */
+/** Receives a message that is whole in a chunk of the socket. */
 export type Visit = (chunk: Buffer, from: number, to: number, isBinary: boolean) => void
 
 const CONTINUATION = 0x00
@@ -13,30 +13,27 @@ const FIN_PING = 0x89
 const FIN_PONG = 0x8a
 const LONGEST_CONTROL = 125
 
-// RFC 6455 section 5.2: in place of a length it says that the length comes behind, in two bytes;
-// 127 says in eight.
+// RFC 6455 section 5.2: instead of a length, 126 says that it follows in two bytes, 127 in eight.
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 
-/** A message above `maxFrameBytes`: its beginning, and its whole length. */
+/** Receives the beginning of a message above `maxFrameBytes`, and its whole length. */
 export type VisitLarge = (head: Buffer, length: number, isBinary: boolean) => void
 
 /**
- * Takes the messages that lie whole in a chunk of the socket out of it, in a fifth of the time that
- * a parser needs which must be ready for anything. It also joins fragments, and passes over
- * messages that are too large. `ws` gets every other byte. With the first frame that ends the
- * connection (a close, a violation of RFC 6455, a message that is too large where none may be) it
- * gets all that follows.
+ * Finds the messages that are whole in a chunk of the socket, in a fifth of the time of a general
+ * parser. It also joins fragments, and skips messages that are too large. All other bytes go to
+ * `ws`. From the first frame that ends the connection on (a close, a violation of RFC 6455, a
+ * message that is too large where `visitLarge` is not given) everything goes to `ws`.
  */
 export class WholeFrames {
-  // What `ws` still has to get of the frame that it reads.
+  // How many bytes of the current frame `ws` still has to receive.
   #owed = 0
-  // The beginning of a header that does not say yet how long its frame is.
+  // The beginning of a header, still too short to have the length of its frame.
   #head: Buffer | undefined
-  // The message whose frames we gather, since it is fragmented or too large. `ws` sees nothing of
-  // it.
+  // The message that is gathered, since it is fragmented or too large. `ws` sees nothing of it.
   #message: Gathered | undefined
-  // How much of its frame at hand is still to come, and whether that frame is the last one.
+  // How many bytes of its current frame are still to come, and whether that frame is the last.
   #left = 0
   #isLast = false
 
@@ -51,7 +48,7 @@ export class WholeFrames {
     private readonly visitLarge?: VisitLarge,
   ) {}
 
-  /** Whether a message is on its way that this reader gathers. */
+  /** Whether a message is being gathered. */
   get isGathering(): boolean {
     return this.#message !== undefined
   }
@@ -64,7 +61,7 @@ export class WholeFrames {
     while (at < chunk.length) at = this.#frame(chunk, at)
   }
 
-  /** Where the next frame begins. */
+  /** Returns where the next frame begins. */
   #frame(chunk: Buffer, at: number): number {
     const first = chunk[at] as number
     const second = chunk[at + 1]
@@ -116,7 +113,7 @@ export class WholeFrames {
     return this.#gather(chunk, from)
   }
 
-  /** Takes what the chunk has of the frame at hand; returns where that ends. */
+  /** Takes the part of the current frame that is in the chunk; returns where that ends. */
   #gather(chunk: Buffer, at: number): number {
     const message = this.#message as Gathered
     const to = Math.min(at + this.#left, chunk.length)
@@ -134,7 +131,7 @@ export class WholeFrames {
   }
 
   /**
-   * Has `ws` say that the message is too large. It has seen nothing of it, so that a header is
+   * Makes `ws` report that the message is too large. It has seen nothing of it, so a header is
    * enough.
    */
   #refuse(chunk: Buffer): number {
@@ -147,7 +144,7 @@ export class WholeFrames {
 
   #handOver(chunk: Buffer, at: number): number {
     this.leave()
-    // To `ws` too a message is then under way, whose fragments we kept.
+    // `ws` must know too that a message has begun, whose fragments were kept here.
     if (this.#message !== undefined) this.pass(Buffer.of(this.#message.isBinary ? BINARY : TEXT, 0))
     this.pass(chunk.subarray(at))
     return chunk.length

@@ -50,8 +50,8 @@ export const TAP: readonly Mutant[] = [
   {
     name: 'work that was taken over does not hold the connection at the end',
     file: ACKS,
-    find: 'if (work.open > 0) this.#inHand += 1',
-    replace: 'if (work.open > 0) this.#inHand += 0',
+    find: 'if (work.open > 0) this.#pending += 1',
+    replace: 'if (work.open > 0) this.#pending += 0',
     specs: SPECS,
   },
   {

@@ -8,40 +8,40 @@ import type { TapConfig } from './config.js'
 import type { TapEvent } from './events.js'
 import { keyOf, Work } from './work.js'
 
-// How much is remembered of creates that ended while no connection could take their ack, and of
-// acks whose copies may still be on their way.
+// How many creates are remembered that ended while no connection could take their ack, and how many
+// acks whose copies may still arrive.
 const MAX_REMEMBERED = 100_000
 
 /**
- * Progress by acks. An ack means that the work has ended, and goes only to the connection that
- * brought the event: a server that restarts may give its id to another event, which a stale ack
- * would destroy. An event is known by what happened, never by its id alone.
+ * Progress by acks. An ack means that the work has ended, and is sent only to the connection that
+ * brought the event: a server that restarts may give the id to another event, which a stale ack
+ * would destroy. An event is identified by what happened, never by its id alone.
  *
  * On one connection an event is handled once: copies of it are acked with it, or at once.
  *
  * A new connection may be to a server that has restarted. It sends again, in order, what was acked
- * in its last 10 s, by this reader or by another. So nothing that was acked counts any more: an old
- * create that is handled again must be followed by the newer delete. For the same reason an update,
- * a delete or an identity event in hand is handled again when it comes again: another reader may
- * have handled something older meanwhile. A create alone counts, in hand or ended since, because
- * nothing of its record is older, unless this reader handled something older meanwhile.
+ * in its last 10 s, by this reader or by another. So acks of earlier connections no longer count:
+ * an old create that is handled again must be followed by the newer delete. For the same reason a
+ * pending update, delete or identity event is handled again when it comes again: another reader may
+ * have handled an older event meanwhile. Only a create, pending or ended since, is taken over,
+ * since no event of its record is older, unless this reader handled an older one meanwhile.
  */
 export class TapAcks implements Progress<TapEvent> {
   readonly run$: Observable<unknown> = of(undefined)
   readonly last = undefined
   readonly checkpoint = undefined
   readonly checkpointErrors = 0
-  // Ids are its own.
+  // Each event has an id of its own.
   readonly index = 0
   readonly #works = new Map<string, Work>()
   readonly #carried = new Carried()
   // Creates that ended after their connection did, oldest first.
   readonly #unacked = new Set<Work>()
-  // Acked on this connection.
+  // Events that were acked on this connection.
   readonly #acked = new Set<string>()
   #connection: Connection | undefined
   // Works that end with an ack on this connection.
-  #inHand = 0
+  #pending = 0
   readonly #idle$ = new Subject<void>()
 
   constructor(
@@ -49,14 +49,14 @@ export class TapAcks implements Progress<TapEvent> {
     private readonly rejectPolicy: NonNullable<TapConfig['onReject']>,
   ) {}
 
-  /** How many events are remembered that are not in hand any more. */
+  /** How many events are remembered that are no longer pending. */
   get remembered(): number {
     return this.#unacked.size + this.#acked.size
   }
 
-  /** Yields when nothing is worked on whose ack this connection could take. */
+  /** Emits when no work is pending whose ack this connection could take. */
   get idle$(): Observable<unknown> {
-    return this.#connection === undefined || this.#inHand === 0
+    return this.#connection === undefined || this.#pending === 0
       ? of(undefined)
       : this.#idle$.pipe(take(1))
   }
@@ -70,7 +70,7 @@ export class TapAcks implements Progress<TapEvent> {
 
   disconnected(): void {
     this.#connection = undefined
-    this.#inHand = 0
+    this.#pending = 0
     for (const work of this.#works.values()) {
       work.ids = []
       if (!work.isCreate) work.isStale = true
@@ -120,12 +120,12 @@ export class TapAcks implements Progress<TapEvent> {
 
   filterChanged(): void {}
 
-  /** The connection stays as long as it is needed: see `lingering`. */
+  /** The connection stays open for pending acks: see `lingering`. */
   stop(): void {}
 
   flush(): undefined {}
 
-  /** The event of a work that is not acked has come again. */
+  /** An event has come again whose work is not acked. */
   #again(event: TapEvent, work: Work): boolean {
     if (work.ids.length > 0) {
       work.ids.push(event.id)
@@ -139,13 +139,13 @@ export class TapAcks implements Progress<TapEvent> {
       work.isStale = false
       return true
     }
-    if (work.open > 0) this.#inHand += 1
+    if (work.open > 0) this.#pending += 1
     else this.#finish(work)
     return false
   }
 
   #begin(event: TapEvent): void {
-    this.#inHand += 1
+    this.#pending += 1
     if (!this.#carried.isEmpty) this.#expire(this.#carried.undoneBy(event))
   }
 
@@ -158,8 +158,8 @@ export class TapAcks implements Progress<TapEvent> {
   }
 
   #letGo(): void {
-    this.#inHand -= 1
-    if (this.#inHand === 0) this.#idle$.next()
+    this.#pending -= 1
+    if (this.#pending === 0) this.#idle$.next()
   }
 
   #finish(work: Work): void {

@@ -2,14 +2,15 @@ import type { TapEvent } from './events.js'
 import { recordOf, type Work } from './work.js'
 
 /**
- * Creates that were begun on an earlier connection and have not come again on this one. Found by
- * what can undo them: another event of the same record, or an identity event of the account.
+ * Creates that began on an earlier connection and have not come again on this one. They are looked
+ * up by the events that can undo them: another event of the same record, or an identity event of
+ * the account.
  */
 export class Carried {
   /** By DID, then by record. */
   readonly #works = new Map<string, Map<string, Work>>()
 
-  /** The works that are stale by it: of two creates of one record nobody knows which is newer. */
+  /** Returns the works that become stale: of two creates of one record, either may be newer. */
   add(work: Work): readonly Work[] {
     const records = this.#works.get(work.did) ?? new Map<string, Work>()
     const other = records.get(work.record)

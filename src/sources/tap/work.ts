@@ -1,21 +1,19 @@
 import type { TapEvent } from './events.js'
 
-/** The work on one event, from its first delivery until it is acked. */
+/** The work on one event, from its first delivery until its ack. */
 export class Work {
   readonly did: string
   readonly record: string
   readonly isCreate: boolean
   /**
-   * The ids under which this connection brought it, one for each copy. Only here may they be acked.
+   * The ids of the copies that this connection brought. They may only be acked on it.
    */
   ids: number[]
-  /**
-   * How many of its deliveries are in the pipe: two where a later connection had it handled again.
-   */
+  /** How many of its deliveries are open: two if a later connection had it handled again. */
   open = 1
   /** One of its deliveries failed. */
   failed = false
-  /** What it did may have been undone since: when the event comes again, it is handled again. */
+  /** Its effect may have been undone since. If the event comes again, it is handled again. */
   isStale = false
 
   constructor(
@@ -30,8 +28,8 @@ export class Work {
 }
 
 /**
- * What happened. An identity event has no revision: two of equal content are told apart by their
- * id.
+ * Identifies what happened. An identity event has no revision: two of equal content differ only by
+ * their id.
  */
 export function keyOf(event: TapEvent): string {
   if (event.type === 'record')
