@@ -33,14 +33,16 @@ for (const [name, program] of programs) {
   rows.push([name, whole(received), early.toFixed(0), late.toFixed(0), (late - early).toFixed(0)])
   const mustGrow = program.kept > 0
   if (received !== events || mustGrow !== late - early > MOST_GROWTH_MIB) {
-    console.error(
-      `FAILED: ${name} ${mustGrow ? 'did not grow, so the others prove nothing' : `grew by ${(late - early).toFixed(0)} MiB`}`,
-    )
+    const what = mustGrow
+      ? 'did not grow, so the others prove nothing'
+      : `grew by ${(late - early).toFixed(0)} MiB`
+    console.error(`FAILED: ${name} ${what}`)
     process.exitCode = 1
   }
 }
 console.log(
-  `${table(rows)}\n\nearly: the second quarter of the run, late: the last one; at most ${MOST_GROWTH_MIB} MiB between them`,
+  `${table(rows)}\n\nearly: the second quarter of the run, late: the last one; at most ` +
+    `${MOST_GROWTH_MIB} MiB between them`,
 )
 
 async function run(program: Pick<Soak, 'decode' | 'kept'>): Promise<Soaked> {

@@ -52,7 +52,8 @@ async function read(
 
 function report(): number {
   console.log(
-    `${whole(events)} events, ${whole(ratePerSecond)} a second for ${seconds} s, a handler of ${handlerMs} ms; then a fast one`,
+    `${whole(events)} events, ${whole(ratePerSecond)} a second for ${seconds} s, a handler ` +
+      `of ${handlerMs} ms; then a fast one`,
   )
   const head = ['', 'grew (MiB)', 'to the end (MiB)', 'handled', 'dropped', 'left', 'reconnects']
   console.log(
@@ -64,7 +65,8 @@ function report(): number {
   for (const failure of failures) console.error(`FAILED: ${failure}`)
   if (failures.length === 0)
     console.log(
-      `all delivered, all drops told; the bound keeps growth under ${MAX_GROWTH_MIB} MiB, and without it the check fails`,
+      `all delivered, all drops told; the bound keeps growth under ` +
+        `${MAX_GROWTH_MIB} MiB, and without it the check fails`,
     )
   return failures.length === 0 ? 0 : 1
 }

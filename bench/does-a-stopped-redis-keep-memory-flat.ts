@@ -99,7 +99,8 @@ async function* entriesOf(client: Client): AsyncGenerator<string> {
 
 function report(bounded: HeldSample, control: HeldSample, misplaced: number): void {
   console.log(
-    `${whole(events)} events, ${whole(ratePerSecond)} a second; Redis answers nothing meanwhile, and then goes on`,
+    `${whole(events)} events, ${whole(ratePerSecond)} a second; Redis answers nothing ` +
+      `meanwhile, and then goes on`,
   )
   const row = (name: string, { grownBytes, grownInAllBytes, written }: HeldSample) => [
     name,
@@ -107,9 +108,8 @@ function report(bounded: HeldSample, control: HeldSample, misplaced: number): vo
     mebibytes(grownInAllBytes).toFixed(0),
     whole(written),
   ]
-  console.log(
-    `\n${table([['', 'grew (MiB)', 'to the end (MiB)', 'written'], row(BOUNDED, bounded), row(CONTROL, control)])}\n`,
-  )
+  const head = ['', 'grew (MiB)', 'to the end (MiB)', 'written']
+  console.log(`\n${table([head, row(BOUNDED, bounded), row(CONTROL, control)])}\n`)
   const [grown, without] = [bounded, control].map(({ grownBytes }) => mebibytes(grownBytes)) as [
     number,
     number,
@@ -127,7 +127,8 @@ function report(bounded: HeldSample, control: HeldSample, misplaced: number): vo
   )
   if (process.exitCode === undefined)
     console.log(
-      `everything is in the stream, once and in order; growth stays under ${MAX_GROWTH_MIB} MiB, and without a bound the check fails`,
+      `everything is in the stream, once and in order; growth stays under ` +
+        `${MAX_GROWTH_MIB} MiB, and without a bound the check fails`,
     )
 }
 

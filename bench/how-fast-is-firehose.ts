@@ -84,10 +84,12 @@ async function run(contender: string): Promise<FirehoseResult> {
 function report(): number {
   const { operations } = offered.expected
   console.log(
-    `${whole(frames)} generated frames after ${whole(warmup)} to warm up, ${rounds} rounds, medians`,
+    `${whole(frames)} generated frames after ${whole(warmup)} to warm up, ` +
+      `${rounds} rounds, medians`,
   )
   console.log(
-    `${whole(operations.rest)} operations in them; one collection: ${offer.chosen}, ${whole(offered.expected.chosen.rest)} operations`,
+    `${whole(operations.rest)} operations in them; one collection: ` +
+      `${offer.chosen}, ${whole(offered.expected.chosen.rest)} operations`,
   )
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()} × ${cpus().length}\n`)
   const head = [
@@ -166,7 +168,9 @@ function remark(name: string): string {
   const seen = same
     ? 'saw the same operations'
     : 'did NOT see the same operations in the same order'
-  return `${name} ${seen}${missing > 0 ? `, missed ${missing}` : ''}${withheld > 0 ? `, withheld ${withheld} (${failure})` : ''}`
+  const lost = missing > 0 ? `, missed ${missing}` : ''
+  const kept = withheld > 0 ? `, withheld ${withheld} (${failure})` : ''
+  return `${name} ${seen}${lost}${kept}`
 }
 
 /**
@@ -181,7 +185,8 @@ function failures(): readonly string[] {
     const speed = Math.max(ratio(name, other), leastRatio(name, other))
     return speed < GROSS_FAILURE
       ? [
-          `${name} is at ${speed.toFixed(2)} of ${other}, and less than ${GROSS_FAILURE} is no noise`,
+          `${name} is at ${speed.toFixed(2)} of ${other}, and less than ` +
+            `${GROSS_FAILURE} is no noise`,
         ]
       : []
   })
@@ -192,6 +197,7 @@ function wrongOf(name: string): readonly string[] {
   const bad = of(name).find(({ missing, withheld, same }) => missing > 0 || withheld > 0 || !same)
   if (bad === undefined) return []
   return [
-    `${name} missed ${bad.missing}, withheld ${bad.withheld}, and saw ${bad.same ? 'the same' : 'other'} operations ${bad.failure ?? ''}`,
+    `${name} missed ${bad.missing}, withheld ${bad.withheld}, and saw ` +
+      `${bad.same ? 'the same' : 'other'} operations ${bad.failure ?? ''}`,
   ]
 }

@@ -91,7 +91,8 @@ async function run(contender: string, servers: Servers): Promise<Result> {
 
 function report(results: Results): number {
   console.log(
-    `${whole(events)} generated events after ${whole(warmup)} to warm up, ${rounds} rounds, medians`,
+    `${whole(events)} generated events after ${whole(warmup)} to warm up, ` +
+      `${rounds} rounds, medians`,
   )
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()} × ${cpus().length}\n`)
   const head = [
@@ -106,7 +107,8 @@ function report(results: Results): number {
   ]
   console.log(table([head, ...names.map((name) => row(name, results))]))
   console.log(
-    `\nratios: to ${FLOOR} of the same round (least: of the best rounds); withheld: received, and not shown to the program`,
+    `\nratios: to ${FLOOR} of the same round (least: of the best rounds); withheld: ` +
+      `received, and not shown to the program`,
   )
   for (const [name, other, target] of targets()) console.log(verdict(results, name, other, target))
   return failures(results).map((failure) => console.error(`FAILED: ${failure}`)).length === 0

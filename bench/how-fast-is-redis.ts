@@ -42,7 +42,8 @@ const redis = await startRedis()
 if (redis !== undefined) {
   const client = await connected(redis.url)
   console.log(
-    `${whole(entries)} entries of about 500 bytes after ${whole(warmup)} to warm up, ${rounds} rounds, medians`,
+    `${whole(entries)} entries of about 500 bytes after ${whole(warmup)} to warm up, ` +
+      `${rounds} rounds, medians`,
   )
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()} × ${cpus().length}`)
   reportWriting(await writeAll(redis, client))
@@ -112,7 +113,8 @@ function reportWriting(results: Results): void {
   ]
   console.log(`\n${table([head, ...ways.map((way) => row(results, way))])}`)
   console.log(
-    '\nratios: to the bare loop of the same client and format, of the same round (least: of the best rounds)',
+    '\nratios: to the bare loop of the same client and format, of the same round (least: of ' +
+      'the best rounds)',
   )
   for (const way of ways) judge(results, way)
 }
@@ -166,12 +168,14 @@ function judge(results: Results, way: Way): void {
   const wrong = own.find(({ missing, length }) => missing > 0 || length !== warmup + entries)
   if (wrong !== undefined)
     fail(
-      `${nameOf(way)} missed ${wrong.missing}; the stream has ${wrong.length} of ${warmup + entries} entries`,
+      `${nameOf(way)} missed ${wrong.missing}; the stream has ` +
+        `${wrong.length} of ${warmup + entries} entries`,
     )
   if (own[0]?.fields !== bare[0]?.fields)
     fail(`${nameOf(way)} wrote other entries than the bare loop`)
   const speed = Math.max(ratio(results, way), leastRatio(results, way))
-  const words = `${nameOf(way)} is at ${speed.toFixed(2)} of the bare loop by CPU (target ${TARGET})`
+  const words =
+    `${nameOf(way)} is at ${speed.toFixed(2)} of the bare loop by CPU ` + `(target ${TARGET})`
   if (speed < GROSS_FAILURE) fail(`${words}, and less than ${GROSS_FAILURE} is no noise`)
   else if (speed < TARGET) console.log(words)
 }
@@ -240,7 +244,8 @@ function reportReading(processes: number, seconds: number, reads: readonly Read[
   const cpu = (reads.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / entries) * 1e6
   const shares = reads.map((read) => whole(read.positions.length)).join(' + ')
   console.log(
-    `\nread back by ${processes} of them, and acked: ${whole(entries / seconds)} entries/s, ${cpu.toFixed(2)} µs of CPU an entry (${shares})`,
+    `\nread back by ${processes} of them, and acked: ${whole(entries / seconds)} entries/s, ` +
+      `${cpu.toFixed(2)} µs of CPU an entry (${shares})`,
   )
   const distinct = new Set(positions).size
   if (distinct !== entries) fail(`${processes} readers saw ${distinct} of ${entries} entries`)

@@ -31,7 +31,8 @@ const GROSS_FAILURE = 0.25
 type Results = ReadonlyMap<string, readonly TapResult[]>
 
 console.log(
-  `${whole(dids)} repositories, live events; ${seconds} s after a warm-up, ${rounds} rounds, medians`,
+  `${whole(dids)} repositories, live events; ${seconds} s after a warm-up, ` +
+    `${rounds} rounds, medians`,
 )
 console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()} × ${cpus().length}`)
 process.exitCode = 0
@@ -66,9 +67,8 @@ async function run(contender: string, handlerMs: number): Promise<TapResult> {
 
 function report(handlerMs: number, results: Results): void {
   const head = ['', 'events/s', 'µs of CPU an event', 'RSS (MiB)', `× ${AWAITED}`]
-  console.log(
-    `\nA handler of ${handlerMs} ms\n\n${table([head, ...[...results.keys()].map((name) => row(name, results))])}`,
-  )
+  const rows = [...results.keys()].map((name) => row(name, results))
+  console.log(`\nA handler of ${handlerMs} ms\n\n${table([head, ...rows])}`)
   for (const [name, runs] of results) {
     const failed = runs.find(({ failure }) => failure !== undefined)
     if (failed !== undefined)
@@ -78,7 +78,8 @@ function report(handlerMs: number, results: Results): void {
   }
   const ratio = costOf(results, FLOOR) / costOf(results, PLAIN)
   console.log(
-    `\n${PLAIN} is at ${ratio.toFixed(2)} of ${FLOOR} by CPU, at ${(rateOf(results, PLAIN) / rateOf(results, FLOOR)).toFixed(2)} by rate`,
+    `\n${PLAIN} is at ${ratio.toFixed(2)} of ${FLOOR} by CPU, at ` +
+      `${(rateOf(results, PLAIN) / rateOf(results, FLOOR)).toFixed(2)} by rate`,
   )
   if (ratio >= GROSS_FAILURE) return
   console.error(

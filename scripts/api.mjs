@@ -32,7 +32,8 @@ const different = entries
   .filter(Boolean)
 if (different.length > 0) {
   console.error(
-    `The public API differs from its report: ${different.join(', ')}. Run \`npm run api\`, and review the change with the code.`,
+    `The public API differs from its report: ${different.join(', ')}. Run \`npm run api\`, ` +
+      `and review the change with the code.`,
   )
   process.exitCode = 1
 }

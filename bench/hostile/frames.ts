@@ -12,15 +12,16 @@ const timeOf = (seq: number): string =>
 export const FRAMES: Readonly<Record<string, (seq: number, record: Shape) => string | Uint8Array>> =
   {
     v1: (seq, { json }) =>
-      `{"did":"${DID}","time_us":${1_767_225_600_000_000 + seq * 1000},"kind":"commit","commit":{"rev":"3l",` +
-      `"operation":"create","collection":"a.b.c","rkey":"${seq}","record":${json},"cid":"${CID}"}}`,
+      `{"did":"${DID}","time_us":${1_767_225_600_000_000 + seq * 1000},"kind":"commit",` +
+      `"commit":{"rev":"3l","operation":"create","collection":"a.b.c","rkey":"${seq}",` +
+      `"record":${json},"cid":"${CID}"}}`,
     v2: (seq, { json }) =>
       '{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#commit",' +
       `"cid":"${CID}","collection":"a.b.c","did":"${DID}","operation":"create","record":${json},` +
       `"rev":"3l","rkey":"${seq}","seq":${24_000_000_000 + seq},"time":"${timeOf(seq)}"}}`,
     tap: (seq, { json }) =>
-      `{"id":${seq},"type":"record","record":{"live":true,"did":"${DID}","rev":"3l","collection":"a.b.c",` +
-      `"rkey":"${seq}","action":"create","record":${json},"cid":"${CID}"}}`,
+      `{"id":${seq},"type":"record","record":{"live":true,"did":"${DID}","rev":"3l",` +
+      `"collection":"a.b.c","rkey":"${seq}","action":"create","record":${json},"cid":"${CID}"}}`,
     firehose: commitFrame,
     labels: (seq, { cbor }) => {
       const label = encode({ cts: timeOf(seq), src: DID, uri: DID, val: String(seq) })

@@ -9,7 +9,8 @@ export function countFrames(url: string, frame: () => void): void {
   const { hostname, port, pathname, search } = new URL(url)
   const socket = connect(Number(port), hostname)
   socket.write(
-    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+    `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\n` +
+      `Upgrade: websocket\r\nConnection: Upgrade\r\n` +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
   )
   const walk = walker(frame)

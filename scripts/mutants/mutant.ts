@@ -23,7 +23,8 @@ export function mutated({ name, file, find, replace }: Mutant, text: string): st
   const count = text.split(find).length - 1
   if (count !== 1)
     throw new Error(
-      `the mutant "${name}" finds its text ${count} times in ${file}, and must find it once:\n${find}`,
+      `the mutant "${name}" finds its text ${count} times in ${file}, and must find it ` +
+        `once:\n${find}`,
     )
   // A function, since `$&` and its like mean something in a replacement text.
   return text.replace(find, () => replace)

@@ -56,7 +56,8 @@ async function run(mutants: readonly Mutant[]): Promise<number> {
   await Promise.all(Array.from({ length: Number(flags.jobs) }, job))
   const count = (verdict: MutantVerdict): number => verdicts.filter((one) => one === verdict).length
   console.log(
-    `\n${verdicts.length} mutants: ${count('killed')} killed, ${count('survived')} survived, ${count('skipped')} skipped`,
+    `\n${verdicts.length} mutants: ` +
+      `${count('killed')} killed, ${count('survived')} survived, ${count('skipped')} skipped`,
   )
   return count('survived') === 0 && verdicts.length > 0 ? 0 : 1
 }
@@ -71,9 +72,8 @@ async function judge(mutant: Mutant, tree: Tree): Promise<MutantVerdict> {
   const { failure, seconds } = await runAll(mutant, tree).finally(() => tree.write(file, text))
   // Skipped: no spec ran, since what it needs is not on this machine.
   const verdict = failure !== undefined ? 'killed' : sound === 0 ? 'skipped' : 'survived'
-  console.log(
-    `${verdict} in ${seconds.toFixed(1)} s: ${name}${failure === undefined ? '' : `\n    by: ${failure}`}`,
-  )
+  const by = failure === undefined ? '' : `\n    by: ${failure}`
+  console.log(`${verdict} in ${seconds.toFixed(1)} s: ${name}${by}`)
   return verdict
 }
 

@@ -108,13 +108,9 @@ const fixtureTypes = (): string =>
  * and does not make itself.
  */
 function importsFor(code: string): string {
-  const made = new Set(
-    [
-      ...code.matchAll(
-        /\b(?:import|const|using|function|class|interface|type)\s+(?:\{([^}]*)\}|\*?\s*(?:as )?(\w+\$?))/g,
-      ),
-    ].flatMap(names),
-  )
+  const words = 'import|const|using|function|class|interface|type'
+  const making = new RegExp(`\\b(?:${words})\\s+(?:\\{([^}]*)\\}|\\*?\\s*(?:as )?(\\w+\\$?))`, 'g')
+  const made = new Set([...code.matchAll(making)].flatMap(names))
   const used = new Set(
     code.replaceAll(/'[^'\n]*'|\/\/.*/g, '').match(/(?<!(?<!\.\.)\.|[\w$])[\w]+\$?/g),
   )

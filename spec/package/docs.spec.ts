@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defer, filter, firstValueFrom, type Observable, take, tap } from 'rxjs'
+import { defer, filter, firstValueFrom, type Observable, Subject, take, takeUntil, tap } from 'rxjs'
 import * as files from '../../src/cursors/file.js'
 import * as library from '../../src/index.js'
 import * as testing from '../../src/testing/index.js'
@@ -48,6 +48,7 @@ interface Stream {
  */
 class Program {
   readonly streams: Stream[] = []
+  readonly #end$ = new Subject<void>()
   readonly #process = Object.assign(new EventEmitter(), { env: {}, exit: () => {} })
   readonly #cases: (() => unknown)[] = []
   readonly #folder = mkdtempSync(join(tmpdir(), 'docs-'))
@@ -77,6 +78,7 @@ class Program {
       for (const body of this.#cases) await body()
       for (const { ended } of this.streams) await ended
     } finally {
+      this.#end$.next()
       log.mockRestore()
       warn.mockRestore()
       await this.#server.close()
@@ -112,7 +114,12 @@ class Program {
         firehose$: this.#firehose$,
         labels$: this.#labels$,
       }
-      return { ...library, ...live, tapAdmin: this.#tapAdmin, listRepos$: this.#listRepos$ }
+      const others = {
+        tapAdmin: this.#tapAdmin,
+        tapRepos$: this.#tapRepos$,
+        listRepos$: this.#listRepos$,
+      }
+      return { ...library, ...live, ...others }
     }
     if (module === 'rxjs-atproto/cursors/file') {
       return {
@@ -191,6 +198,10 @@ class Program {
 
   readonly #tapAdmin = (config: library.TapAdminConfig = {}): library.TapAdmin =>
     library.tapAdmin({ ...config, host: this.#tap?.url })
+
+  // It never ends by itself.
+  readonly #tapRepos$ = (config: library.TapReposConfig): Observable<library.TapRepoChange> =>
+    library.tapRepos$({ ...config, host: this.#tap?.url }).pipe(takeUntil(this.#end$))
 
   /** `toItsEnd`: the example has a server and an end of its own. */
   #watched<E>(

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { FLOORS } from './rooms.js'
+import { FLOORS, NAMED_FILES } from './rooms.js'
 import { ROOT, textOf } from './source-files.js'
 
 const page = textOf('CONTRIBUTING.md')
@@ -64,5 +64,33 @@ describe('CONTRIBUTING.md', () => {
     expect(page.replaceAll('\n', ' ')).toContain(
       'the linter refuses 250 and 40, more than 5 parameters and a cognitive complexity above 15',
     )
+  })
+})
+
+describe('docs/architecture.md', () => {
+  it('names files that exist', () => {
+    const one = NAMED_FILES.filter((file) => !file.includes('*'))
+    expect(one.length).toBeGreaterThan(30)
+    expect(one.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+  })
+
+  it('draws the way of an event over files that exist', () => {
+    const way = /## The way of an event.*?```text\n(.*?)```/s.exec(
+      textOf('docs/architecture.md'),
+    )?.[1]
+    const files = [...(way ?? '').matchAll(/[\w-]+\/[\w/-]+\.ts/g)].map(([file]) => `src/${file}`)
+    expect(files.length).toBeGreaterThan(5)
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+  })
+})
+
+describe('biome.jsonc', () => {
+  it('makes exceptions for files that exist, each list with its reasons', () => {
+    const overrides = textOf('biome.jsonc').split('"overrides"')[1] ?? ''
+    const files = [...overrides.matchAll(/"([\w-]+\/[\w/.-]+\.ts)"/g)].map(([, file = '']) => file)
+    expect(files.length).toBeGreaterThan(10)
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+    for (const [list] of overrides.matchAll(/\{\s+(?:\/\/.*\s+)*"includes": \[[^\]]*\]/g))
+      expect(list).toContain('// ')
   })
 })

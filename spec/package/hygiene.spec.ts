@@ -46,7 +46,7 @@ describe('the repository', () => {
     ).toEqual([])
   })
 
-  it('locks the optional packages of every platform, without which `npm ci` refuses the lock elsewhere', () => {
+  it('locks the optional packages of every platform, which `npm ci` needs', () => {
     const { packages } = JSON.parse(textOf('package-lock.json')) as {
       packages: Record<string, { optionalDependencies?: object }>
     }

@@ -68,7 +68,8 @@ describe('the package', () => {
       expect(files).toContain(path.slice(2))
   })
 
-  it('has rxjs for its only peer: each other one, also an optional one, could make a second copy of the package', () => {
+  // Any other peer, also an optional one, could make a second copy of the package.
+  it('has rxjs for its only peer', () => {
     expect(Object.keys(manifest.peerDependencies)).toEqual(['rxjs'])
     expect(manifest.peerDependenciesMeta).toBeUndefined()
   })
@@ -92,7 +93,8 @@ describe('the package', () => {
     ? it
     : it.skip
   itWithExtractor(
-    'has the public API that its reports in `api/` say, or the change is to be reviewed: `npm run api`',
+    'has the public API that its reports in `api/` say, or the change is to be reviewed: ' +
+      '`npm run api`',
     () => {
       // It reads the declarations before the sources are removed below.
       const script = join(ROOT, 'scripts/api.mjs')

@@ -35,6 +35,11 @@ export const NEEDS_NODE: readonly RegExp[] = rowsBelow('| files | need |').flatM
   codesIn(files).map(patternOf),
 )
 
+/** Every file of `src` that the page names by its whole path. */
+export const NAMED_FILES: readonly string[] = [...page.matchAll(/`(src\/[\w/.-]+\.ts)`/g)].map(
+  ([, file = '']) => file,
+)
+
 function rowsBelow(heading: string): readonly (readonly string[])[] {
   const table = page.split(`${heading}\n| --- | --- |\n`)[1]?.split('\n\n')[0] ?? ''
   return table.split('\n').map((row) => row.split('|').slice(1, -1))

@@ -8,8 +8,8 @@ interface Declaration {
   readonly documented: boolean
 }
 
-const EXPORTED =
-  /^export (?:declare )?(?:abstract )?(?:async )?(?:class|function\*?|const|interface|type) ([\w$]+)/
+const KINDS = 'class|function\\*?|const|interface|type'
+const EXPORTED = new RegExp(`^export (?:declare )?(?:abstract )?(?:async )?(?:${KINDS}) ([\\w$]+)`)
 
 /** What a file exports by itself, and whether a comment stands right above it. */
 function declarationsIn(file: string): readonly Declaration[] {

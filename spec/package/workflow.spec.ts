@@ -14,7 +14,7 @@ describe('the workflow', () => {
     expect(ran.filter((name) => !(name in scripts))).toEqual([])
   })
 
-  it('runs the specs on the oldest Node that the package takes, and on every even one since', () => {
+  it('runs the specs on the oldest supported Node, and on every even one since', () => {
     const oldest = Number(/\d+/.exec(engines.node))
     const versions = [...workflow.matchAll(/node:(\d+)-|node: \[([\d, ]+)\]/g)].flatMap(
       ([, one, list]) => (one ?? list ?? '').split(','),

@@ -49,7 +49,8 @@ export const COPIES: readonly Mutant[] = [
     file: 'src/cursors/file.ts',
     find: "shared('cursor-files.1', ",
     replace:
-      "((_name: string, make: () => { files: Map<string, CursorFile>; forgetAll: () => void }) => make())('', ",
+      '((_name: string, make: () => { files: Map<string, CursorFile>; ' +
+      "forgetAll: () => void }) => make())('', ",
     specs,
     tests: 'cursor file',
   },

@@ -42,7 +42,9 @@ export const OPERATORS: readonly Mutant[] = [
   {
     name: 'a queue that ends leaves its source paused',
     file: 'src/operators/bounded-work.ts',
-    find: "for (const item of this.#cuttable) this.#settle(item, 'failed')\n    this.#sources.resume()",
+    find:
+      "for (const item of this.#cuttable) this.#settle(item, 'failed')\n" +
+      '    this.#sources.resume()',
     replace: "for (const item of this.#cuttable) this.#settle(item, 'failed')",
     specs: QUEUEING,
   },

@@ -13,7 +13,7 @@ export const TAP: readonly Mutant[] = [
     specs: SPECS,
   },
   {
-    name: 'an update, a delete or an identity event in hand is not handled again on a new connection',
+    name: 'an update, a delete or an identity event in hand is not handled again after a reconnect',
     file: ACKS,
     find: 'if (!work.isCreate) work.isStale = true',
     replace: "if (work.did === '') work.isStale = true",

@@ -60,7 +60,9 @@ export const WIRES: readonly Mutant[] = [
   {
     name: 'a listing that goes round never ends',
     file: 'src/sources/repos/repeats.ts',
-    find: 'for (const seen of [this.#last, this.#mark]) if (seen !== undefined) compare(print, seen)',
+    find:
+      'for (const seen of [this.#last, this.#mark]) ' +
+      'if (seen !== undefined) compare(print, seen)',
     replace: '',
     specs: ['spec/sources/repos/repeats.spec.ts'],
   },
