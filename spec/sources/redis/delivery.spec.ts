@@ -1,4 +1,4 @@
-import { EMPTY, endWith, lastValueFrom, Subject, take, toArray } from 'rxjs'
+import { EMPTY, endWith, firstValueFrom, lastValueFrom, map, Subject, take, toArray } from 'rxjs'
 import { currentDelivery } from '../../../src/delivery/delivery.js'
 import { boundedMergeMap, hold } from '../../../src/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
@@ -37,6 +37,20 @@ describeRedis.each(clients)('redisStream$ over %s', (_, connect) => {
       cursor: 1210,
     })
     expectBalanced(source.metrics)
+  })
+
+  it('reaches a handler within eight frames of this library', async () => {
+    await write(server, 0, 1)
+    await using opened = await connect(server.url)
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 100
+    const trace$ = watched(opened.client).events$.pipe(map(() => new Error('here').stack ?? ''))
+    const trace = await firstValueFrom(trace$).finally(() => {
+      Error.stackTraceLimit = limit
+    })
+    const own = trace.split('\n').filter((line) => /\/src\//.test(line))
+    expect(own.filter((line) => !line.includes('node_modules')).length).toBeLessThanOrEqual(8)
+    expect(own.join('\n')).toContain('sources/redis/reader.ts')
   })
 
   it('acks an entry only when its work is done', async () => {
