@@ -78,8 +78,8 @@ export const tapEventSchema = z.pipe(
     const { id, type } = message
     if (message.type === 'identity') return flatIdentity(message)
     const { record } = message
-    // Nearly all there is. `id` and `type` are the message's, whatever members of these names a
-    // server adds to the record.
+    // Nearly all messages. `id` and `type` are those of the message, even if a server adds members
+    // of these names to the record.
     return hasMore(message, MESSAGE_MEMBERS) || 'id' in record || 'type' in record
       ? flat(message, record)
       : ({ id, type, ...record } as TapRecordEvent)
@@ -94,7 +94,7 @@ function flatIdentity(message: z.infer<typeof identity>): TapEvent {
   return flat(message, { did, handle, isActive: is_active, status, ...members })
 }
 
-/** All members on one level; those of the message's own cannot be replaced. */
+/** Puts all members on one level. Those of the message itself cannot be replaced. */
 function flat(message: Message, body: object): TapEvent {
   const {
     id,

@@ -7,7 +7,7 @@ import { RECORD_UNREADABLE } from '../../internal/unreadable-record.js'
 import type { Protocol } from '../../live/protocol.js'
 import { type TapEvent, tapEventSchema } from './events.js'
 
-// What a Tap with a webhook answers on its channel.
+// The body of the refusal of a Tap with a webhook.
 const WEBHOOK_MODE = /webhook mode/
 const WEBHOOK_REMEDY =
   'start that Tap without `TAP_WEBHOOK_URL`, or read what it posts with `tapEventSchema` ' +
@@ -17,7 +17,7 @@ const WEBHOOK_REMEDY =
 export const tapProtocol = (host: string): Protocol<TapEvent> => ({
   host,
   url: () => host,
-  // What is not acked comes again.
+  // Events that are not acked come again.
   largeFrames: 'reject',
   placeOfLarge: (head) => (typeof head === 'string' ? positionOfMessage(head) : undefined),
 
@@ -45,15 +45,15 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
 
   wants: () => true,
   cursorOf: (event) => event.id,
-  // What is backfilled has no time of its own: its rev is that of the whole repository.
+  // A backfilled record has no time of its own: its rev is that of the whole repository.
   timeOf: (event) => (event.type === 'record' && event.live ? tidTimeUs(event.rev) : 0),
 })
 
 const LAYOUT: Layout = { wrapper: 'record', replaced: 'record' }
 
 /**
- * Takes a record beyond the bounds out of its message, as a server leaves out what it cannot
- * decode.
+ * Removes a record beyond the bounds from its message, as a server leaves out a record that it
+ * cannot decode.
  */
 function takeUnreadable(message: unknown): boolean {
   const event = (message as { readonly record?: { record?: unknown } } | null)?.record

@@ -24,7 +24,7 @@ type Call = (...args: number[]) => number
 
 /**
  * One instance of zstd with its own memory. The package's `init` is not used: a second call of it,
- * by whomever, breaks the whole process.
+ * by any library, breaks it for the whole process.
  */
 export class WasmInstance {
   readonly memory: WebAssembly.Memory
@@ -36,12 +36,12 @@ export class WasmInstance {
   readonly decompressUsingDict: Call
   /** Takes an eighth argument, the prepared dictionary. Absent where the file has none to give. */
   readonly decompressPrepared: Call | undefined
-  private readonly malloc: Call
-  private readonly free: Call
-  private view: Uint8Array
+  readonly #malloc: Call
+  readonly #free: Call
+  #view: Uint8Array
 
   constructor(module: WebAssembly.Module) {
-    const { exports } = new WebAssembly.Instance(module, { a: this.imports() })
+    const { exports } = new WebAssembly.Instance(module, { a: this.#imports() })
     const call = (name: string) => exports[name] as Call
     this.memory = exports[NAMES.memory] as WebAssembly.Memory
     this.compressBound = call(NAMES.compressBound)
@@ -51,29 +51,29 @@ export class WasmInstance {
     this.createDCtx = call(NAMES.createDCtx)
     this.decompressUsingDict = call(MORE_NAMES.decompressUsingDict)
     this.decompressPrepared = exports[PREPARED] as Call | undefined
-    this.malloc = call(MORE_NAMES.malloc)
-    this.free = call(MORE_NAMES.free)
-    this.view = new Uint8Array(this.memory.buffer)
+    this.#malloc = call(MORE_NAMES.malloc)
+    this.#free = call(MORE_NAMES.free)
+    this.#view = new Uint8Array(this.memory.buffer)
     call(NAMES.start)()
   }
 
-  /** All of its memory. Not to be kept: what allocates may replace it. */
+  /** All of its memory. Do not keep it: an allocation may replace it. */
   get heap(): Uint8Array {
-    if (this.view.length === 0) this.view = new Uint8Array(this.memory.buffer)
-    return this.view
+    if (this.#view.length === 0) this.#view = new Uint8Array(this.memory.buffer)
+    return this.#view
   }
 
   allocate(bytes: number): number {
-    const address = this.malloc(bytes)
+    const address = this.#malloc(bytes)
     if (address === 0) throw new RangeError(`no memory for ${bytes} bytes`)
     return address
   }
 
   release(address: number): void {
-    this.free(address)
+    this.#free(address)
   }
 
-  /** Puts `bytes` into memory of their own. */
+  /** Copies `bytes` into memory of their own, and returns the address. */
   put(bytes: Uint8Array): number {
     const address = this.allocate(bytes.length)
     this.heap.set(bytes, address)
@@ -84,7 +84,7 @@ export class WasmInstance {
    * `_proc_exit`, `_emscripten_runtime_keepalive_clear`, `_abort_js`, `_setitimer_js`,
    * `_emscripten_resize_heap`.
    */
-  private imports(): Record<string, WebAssembly.ImportValue> {
+  #imports(): Record<string, WebAssembly.ImportValue> {
     const abort = () => {
       throw new WebAssembly.RuntimeError('zstd aborted')
     }
@@ -93,11 +93,11 @@ export class WasmInstance {
       b: () => {},
       c: abort,
       d: () => 0,
-      e: (bytes: number) => this.grow(bytes >>> 0),
+      e: (bytes: number) => this.#grow(bytes >>> 0),
     }
   }
 
-  private grow(bytes: number): number {
+  #grow(bytes: number): number {
     try {
       this.memory.grow(Math.ceil((bytes - this.memory.buffer.byteLength) / PAGE_BYTES))
       return 1

@@ -45,38 +45,41 @@ class BadFrame extends Error {}
 
 /** Two buffers, one context and one dictionary, kept in one memory. */
 class WasmInflate {
-  private readonly input: WasmBuffer
-  private readonly output: WasmBuffer
-  private readonly context: number
-  private readonly dictionary: LoadedDictionary
-  private readonly prepared: number | undefined
+  readonly #input: WasmBuffer
+  readonly #output: WasmBuffer
+  readonly #context: number
+  readonly #dictionary: LoadedDictionary
+  readonly #prepared: number | undefined
 
   constructor(
     private readonly zstd: WasmInstance,
     dictionary: Uint8Array,
   ) {
-    this.context = zstd.createDCtx()
-    this.dictionary = {
+    this.#context = zstd.createDCtx()
+    this.#dictionary = {
       address: zstd.put(dictionary),
       bytes: dictionary.length,
       id: idOf(dictionary),
     }
-    this.prepared = prepareDictionary(zstd, this.context, this.dictionary)
-    this.input = new WasmBuffer(zstd)
-    this.output = new WasmBuffer(zstd)
+    this.#prepared = prepareDictionary(zstd, this.#context, this.#dictionary)
+    this.#input = new WasmBuffer(zstd)
+    this.#output = new WasmBuffer(zstd)
   }
 
   inflate(frame: Uint8Array, capacity: number): Uint8Array {
-    const source = this.input.atLeast(frame.length)
-    const target = this.output.atLeast(capacity)
+    const source = this.#input.atLeast(frame.length)
+    const target = this.#output.atLeast(capacity)
     this.zstd.heap.set(frame, source)
-    const size = this.decompress(target, capacity, source, frame.length)
+    const size = this.#decompress(target, capacity, source, frame.length)
     if (size < 0) throw new BadFrame(REASONS[size] ?? `zstd error ${-size}`)
     return new Uint8Array(this.zstd.memory.buffer, target, size)
   }
 
-  private decompress(target: number, capacity: number, source: number, bytes: number): number {
-    const { zstd, context, dictionary, prepared } = this
+  #decompress(target: number, capacity: number, source: number, bytes: number): number {
+    const { zstd } = this
+    const context = this.#context
+    const dictionary = this.#dictionary
+    const prepared = this.#prepared
     if (prepared !== undefined && zstd.decompressPrepared !== undefined) {
       return zstd.decompressPrepared(context, target, capacity, source, bytes, 0, 0, prepared)
     }
@@ -94,18 +97,18 @@ class WasmInflate {
 
 /** Memory that is reused, and only replaced by a larger piece. */
 class WasmBuffer {
-  private address: number
-  private bytes = MIN_BUFFER_BYTES
+  #address: number
+  #bytes = MIN_BUFFER_BYTES
 
   constructor(private readonly zstd: WasmInstance) {
-    this.address = zstd.allocate(this.bytes)
+    this.#address = zstd.allocate(this.#bytes)
   }
 
   atLeast(bytes: number): number {
-    if (bytes <= this.bytes) return this.address
-    this.zstd.release(this.address)
-    this.bytes = 2 ** Math.ceil(Math.log2(bytes))
-    this.address = this.zstd.allocate(this.bytes)
-    return this.address
+    if (bytes <= this.#bytes) return this.#address
+    this.zstd.release(this.#address)
+    this.#bytes = 2 ** Math.ceil(Math.log2(bytes))
+    this.#address = this.zstd.allocate(this.#bytes)
+    return this.#address
   }
 }
