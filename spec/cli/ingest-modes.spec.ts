@@ -74,7 +74,7 @@ describeRedis('rxjs-atproto ingest', () => {
     expect(await reader.length('repo_backfill')).toBe(3500)
   })
 
-  it('goes on with the page of rsky-ingester', async () => {
+  it('resumes at the page of rsky-ingester', async () => {
     await using relay = await fakeRepos({ repos: 2500 })
     await reader.set(`repo_backfill:cursor:${relay.url}`, '1000')
     expect(await ingest({ INGESTER_MODE: 'backfill', INGESTER_RELAY_HOSTS: relay.url }).ended).toBe(

@@ -54,7 +54,7 @@ describeRedis('rxjs-atproto ingest', () => {
     expect(relay.attempts.map(({ cursor }) => cursor)).toEqual(['0'])
   })
 
-  it('goes on from the position of rsky-ingester, in a stream that it began', async () => {
+  it('resumes at the position of rsky-ingester, in a stream that it started', async () => {
     const messages = messagesOf(600)
     await using relay = await fakeFirehose({ events: messages, stored: 'all', style: 'relay' })
     await using redis = await redisServer()

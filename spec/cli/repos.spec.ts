@@ -54,9 +54,9 @@ describe('rxjs-atproto repos', () => {
     expect(linesOf(second.stdout)).toEqual(server.repos.slice(100))
     expect(third).toEqual({ code: 0, stdout: '', stderr: '' })
     expect(server.requests).toHaveLength(asked)
-    const anew = await run(server, ...flags, '--restart')
-    expect(linesOf(anew.stdout)).toEqual(server.repos)
-    expect([first.code, second.code, anew.code]).toEqual([0, 0, 0])
+    const restarted = await run(server, ...flags, '--restart')
+    expect(linesOf(restarted.stdout)).toEqual(server.repos)
+    expect([first.code, second.code, restarted.code]).toEqual([0, 0, 0])
   })
 
   it('waits as the server asks, and counts unreadable repos as lost (--strict)', async () => {
@@ -73,7 +73,7 @@ describe('rxjs-atproto repos', () => {
     expect(stderr).toMatch(/warning: rejected a frame of .* `did` is no DID/)
   })
 
-  it('ends with 2, 3, 4 or 5 where it cannot begin or go on', async () => {
+  it('ends with 2, 3, 4 or 5 if it cannot start or continue', async () => {
     const refused = await serve({ faults: [{ onRequest: 1, do: 'refuse', status: 404 }] })
     const broken = await serve({ repos: 200, faults: [{ onRequest: 2, do: 'reset', times: 2 }] })
     const looping = await serve({ repos: 200, faults: [{ onRequest: 1, do: 'loop' }] })

@@ -44,7 +44,7 @@ describe('rxjs-atproto tap', () => {
     await tap.drained()
   })
 
-  it('goes on where the last run ended: no line is missing, and none comes twice', async () => {
+  it('resumes where the last run ended: no line is missing or repeated', async () => {
     const tap = await serve({ events: 100, generate: { dids: 10 }, retryTimeoutMs: 300 })
     const run = async () => {
       const { code, stdout } = await cli.run(['tap', '--host', tap.url, '--limit', '50', '-q'])
@@ -59,7 +59,7 @@ describe('rxjs-atproto tap', () => {
     await tap.drained()
   })
 
-  it('acks the last lines too, however much the server goes on to send', async () => {
+  it('acks the last lines too, however much the server still sends', async () => {
     const tap = await serve({ events: generateTapEvents({ count: 5_000, live: false }) })
     const { stdout } = await cli.run(['tap', '--host', tap.url, '--limit', '500', '-q'])
     await tap.closed()

@@ -63,7 +63,7 @@ describe.each(['jetstream', 'firehose', 'tap'] as const)('rxjs-atproto %s', (nam
     },
   )
 
-  it('goes on past them in its next run', async () => {
+  it('continues after them in the next run', async () => {
     if (name === 'tap') return
     const { server, args } = await COMMANDS[name]()
     const file = cli.path(`${name}.json`)

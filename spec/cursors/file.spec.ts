@@ -162,7 +162,7 @@ describe('what the disk refuses', () => {
   })
 
   it.each(['ENOSPC', 'EIO', 'EACCES', 'EROFS'])(
-    '%s in a rename leaves the old file whole, and the next save goes on',
+    '%s in a rename leaves the old file whole, and the next save works',
     async (code) => {
       const store = open()
       await store.save('stream', '1')

@@ -5,7 +5,7 @@ const PATH = 'cursor.json.lock'
 const lockOf = (name: string, pid: number) => JSON.stringify({ pid, host: 'here', token: name })
 const DEAD = lockOf('dead', 1)
 
-/** A contender that stops before each step on the disk until it is let go on. */
+/** A contender that stops before each step on the disk until it may continue. */
 class Contender {
   readonly text: string
   outcome: 'running' | 'won' | 'refused' | 'killed' = 'running'

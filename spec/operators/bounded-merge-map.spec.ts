@@ -147,7 +147,7 @@ describe('boundedMergeMap', () => {
   )
 
   describe('under `maxLag`', () => {
-    it('drops the oldest past it, of a source that goes on while it is paused', () => {
+    it('drops the oldest past it, of a source that emits while it is paused', () => {
       const [book, desk, source$, dropped] = [
         new FakeSource(),
         new ControlledWork(),

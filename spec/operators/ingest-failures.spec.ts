@@ -134,7 +134,7 @@ describe('ingest, when an ingestor fails', () => {
       expect([book.frontier, book.sum.done]).toEqual([events.a, 0])
     })
 
-    it("drops the event under 'skip', tells of it, and goes on", () => {
+    it("drops the event under 'skip', reports it, and continues", () => {
       const [dropped, ingestor] = [[] as number[], failing(1)]
       const { book, seen } = run(
         { onError: 'skip', attempts: 5, onDrop: ({ n }) => dropped.push(n) },

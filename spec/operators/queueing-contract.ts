@@ -325,7 +325,7 @@ export function describeQueueingOperator(name: string, make: MakeOperator): void
         expect([book.pauses, book.queued]).toEqual([0, 0])
       })
 
-      it('loses nothing when it pauses a source that goes on', () => {
+      it('loses nothing when it pauses a source that continues', () => {
         const { book, desk, send, seen } = ready({ capacity: 1 })
         send(1, 2, 3, 4)
         desk.finish(1, 2, 3, 4)

@@ -52,7 +52,7 @@ describe('the router', () => {
   })
 
   it.each(['identity', 'account', 'sync', '*'])(
-    'does not take a collection that a stranger calls %s for that kind',
+    'does not take a made-up collection %s for that kind',
     (collection) => {
       expect(router([collection])(commit(collection))).toBe(collection === '*' ? '*' : undefined)
     },

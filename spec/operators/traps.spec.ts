@@ -82,7 +82,7 @@ describe('a worker that dies in silence', () => {
   })
 
   it(
-    'gives up an ingestor that never settles after `timeoutMs`, and goes on with the next event',
+    'gives up an ingestor that never settles after `timeoutMs`, and takes the next event',
     marbles(({ cold, expectObservable }) => {
       const events = { a: commit(post, 1), b: commit(post, 2) }
       const source = cold('  ab-------', events)
@@ -93,7 +93,7 @@ describe('a worker that dies in silence', () => {
     }),
   )
 
-  it('goes on with the others while one never settles', () => {
+  it('continues with the others while one never settles', () => {
     const [book, source$, seen] = [new FakeSource(), new Subject<number>(), [] as number[]]
     source$
       .pipe(

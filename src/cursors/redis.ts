@@ -21,12 +21,12 @@ import { type NewestWins, newestWins } from './newest-wins.js'
 /** Where {@link redisCursorStore} keeps positions. */
 export interface RedisCursorStoreOptions {
   /**
-   * What the name of every key begins with.
+   * The beginning of each key's name.
    * @default 'cursor:'
    */
   readonly prefix?: string | undefined
   /**
-   * How long Redis may take to answer, in milliseconds.
+   * How long Redis may take to reply, in milliseconds.
    * @default 5000
    */
   readonly timeoutMs?: number | undefined
@@ -46,13 +46,12 @@ const shape = {
 }
 
 /**
- * Keeps positions in Redis, one key for each stream. A Redis that loses its last second in a crash
- * gives an older position: the source sends again what came after it. The client stays yours to
- * close.
+ * Keeps positions in Redis, one key for each stream. If Redis loses its last second in a crash, the
+ * position is an older one, and the source delivers the later events again. You close the client.
  *
- * **Errors**: {@link ConfigError} is thrown at the call, for what is no client, and options
- * that are not valid. `CursorStoreError`
- * for whatever Redis says or does not say: a position that cannot be read is never taken for none.
+ * **Errors**: throws {@link ConfigError} at the call if the client or an option is not valid.
+ * Rejects with `CursorStoreError` for every failure of Redis: a position that cannot be read never
+ * counts as missing.
  *
  * @example
  * ```ts
@@ -118,6 +117,6 @@ function checkedOptions(
   return filled
 }
 
-/** Keys hold filters, and a filter may be ten thousand DIDs. */
+/** Keys contain filters, and a filter may have ten thousand DIDs. */
 const shownKey = (key = ''): string =>
   JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}…` : key)

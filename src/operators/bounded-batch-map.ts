@@ -34,8 +34,8 @@ const shape = {
 }
 
 /**
- * Works on values in batches, by count or time. Like `bufferTime` with `mergeMap`, but bounded: each
- * event's delivery stays open until the work of its batch has ended.
+ * Works on values in batches, by count or time. Like `bufferTime` with `mergeMap`, but bounded:
+ * each event's delivery stays open until the work of its batch has ended.
  *
  * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else is as in
  * {@link boundedMergeMap}.

@@ -79,7 +79,8 @@ export interface IngestOptions<E> extends QueueOptions<E> {
   readonly backoff?: BackoffOptions | undefined
   /**
    * Receives an event whose attempts are used up. The event is done when this is. Without it, the
-   * stream ends with `IngestError` under `'retry'`; under `'skip'` the event is dropped, with a gap.
+   * stream ends with `IngestError` under `'retry'`; under `'skip'` the event is dropped, with a
+   * gap.
    */
   readonly onDeadLetter?: ((event: E, error: unknown) => Answer) | undefined
   /**
@@ -88,8 +89,8 @@ export interface IngestOptions<E> extends QueueOptions<E> {
    */
   readonly timeoutMs?: number | undefined
   /**
-   * How long waiting events are still worked on after the source has completed, in milliseconds. The
-   * rest then counts as failed.
+   * How long waiting events are still worked on after the source has completed, in milliseconds.
+   * The rest then counts as failed.
    * @default no limit
    */
   readonly drainMs?: number | undefined
