@@ -1,6 +1,5 @@
 import type { Gap } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
-import { CursorRefusedError } from '../../src/errors.js'
 import type { CursorProgress } from '../../src/live/cursor-progress.js'
 import type { OnCursorRefused } from '../../src/live/cursor-request.js'
 import { Control, type CursorProtocol, Redial } from '../../src/live/protocol.js'
@@ -42,7 +41,11 @@ export class LogModel {
   /** The highest position that retention took. */
   expired = 0
 
-  constructor(readonly kind: Kind) {}
+  /** `unsealed`: with so many of the newest rows a server answers any time among them. */
+  constructor(
+    readonly kind: Kind,
+    private readonly unsealed = 0,
+  ) {}
 
   append(wanted: readonly boolean[], everyMs: number): void {
     for (const one of wanted) this.#push(`e${this.#ids++}`, one, everyMs * 1000)
@@ -99,8 +102,13 @@ export class LogModel {
       throw new TooOld(`cursor ${cursor} below lookback floor ${first.position}; x`)
     if (this.kind === 'legacy' && cursor > this.clockUs) return undefined
     const found = this.rows.findIndex((row) => (isTime ? row.time_us : row.position) >= cursor)
-    if (found >= 0) return found
+    if (found >= 0) return isTime ? this.#startOf(found) : found
     return this.kind === 'legacy' ? 0 : undefined
+  }
+
+  #startOf(found: number): number {
+    const isSequenced = this.kind === 'v2' || this.kind === 'v1'
+    return isSequenced ? Math.max(0, Math.min(found, this.rows.length - this.unsealed)) : found
   }
 
   #push(id: string, wanted: boolean, afterUs: number): void {
@@ -122,12 +130,15 @@ export class ReaderModel {
   #next: number | undefined
   #isFloor = false
   #isWide = false
+  /** What the server still sends on this connection. */
+  #left = 0
   #checkpoint: Position | undefined
   #progress: CursorProgress<Numbered>
 
   constructor(
     readonly log: LogModel,
     private readonly policy: OnCursorRefused = 'oldest',
+    private readonly rowsPerConnection = Number.POSITIVE_INFINITY,
   ) {
     this.#progress = this.#started()
   }
@@ -177,13 +188,14 @@ export class ReaderModel {
     }
   }
 
-  /** Dials as often as it takes, and receives up to so many events. */
+  /** Dials as often as it takes, until the server has sent so many rows. */
   read(count: number): void {
-    for (let left = count; left > 0; ) {
+    for (let left = count; left > 0; left--) {
       if (this.#next === undefined) this.#dial()
       const row = this.#following()
       if (row === undefined) return
-      left -= this.#receive(row) ? 1 : 0
+      this.#receive(row)
+      if (--this.#left <= 0) this.#next = undefined
     }
   }
 
@@ -208,6 +220,7 @@ export class ReaderModel {
       this.#isFloor = this.#progress.asksForFloor
       try {
         this.#next = this.log.place(cursor) ?? this.log.rows.length
+        this.#left = this.rowsPerConnection
         this.#progress.opened()
         if (this.log.isClamped(cursor))
           this.#progress.onControl(new Control('OutdatedCursor', 'starting at seq 1'), HOST)
@@ -230,17 +243,15 @@ export class ReaderModel {
     return undefined
   }
 
-  #receive(row: Row): boolean {
+  #receive(row: Row): void {
     try {
-      if (!this.#progress.onEvent(row, HOST, row.position, row.time_us)) return false
+      if (!this.#progress.onEvent(row, HOST, row.position, row.time_us)) return
       this.seen.add(row.id)
       this.deliveries += 1
-      return true
     } catch (error) {
-      if (!(error instanceof Redial) || error instanceof CursorRefusedError) throw error
+      if (!(error instanceof Redial)) throw error
       this.#next = undefined
       this.#dial()
-      return false
     }
   }
 }

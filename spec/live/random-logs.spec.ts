@@ -42,10 +42,12 @@ const steps = (...special: readonly fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> 
     },
   )
 
+const NO_LIMITS = { unsealed: 0, rowsPerConnection: Number.POSITIVE_INFINITY }
+
 /** Runs the steps, then lets the stream come to the end of the log. */
-function run(kind: Kind, script: readonly Step[], before = script.length) {
-  const log = new LogModel(kind)
-  const reader = new ReaderModel(log)
+function run(kind: Kind, script: readonly Step[], before = script.length, limits = NO_LIMITS) {
+  const log = new LogModel(kind, limits.unsealed)
+  const reader = new ReaderModel(log, 'oldest', limits.rowsPerConnection)
   const wanted = new Set<string>()
   const expired = new Set<string>()
   const note = () => {
@@ -83,6 +85,20 @@ describe.each(KINDS)('a stream over a random log of the kind %s', (kind) => {
           expect(lost).toEqual([])
         },
       ),
+      RUNS,
+    )
+  })
+
+  it('comes to the end also where each connection brings three rows, of which a time repeats many', () => {
+    const limits = fc.record({
+      unsealed: fc.integer({ min: 0, max: 20 }),
+      rowsPerConnection: fc.integer({ min: 3, max: 6 }),
+    })
+    const all = steps(crash, ...(kind === 'v2' || kind === 'v1' ? [compact] : []), wipe, filter)
+    fc.assert(
+      fc.property(all, limits, (script, limits) => {
+        expect(run(kind, script, script.length, limits).lost).toEqual([])
+      }),
       RUNS,
     )
   })

@@ -1,7 +1,7 @@
 import type { Gap } from '../../src/delivery/gaps.js'
 import { CursorRefusedError } from '../../src/errors.js'
 import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
-import { Redial } from '../../src/live/protocol.js'
+import { Control, Redial } from '../../src/live/protocol.js'
 import { marbles } from '../../src/testing/index.js'
 import { cursorProgress, type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
 
@@ -540,18 +540,73 @@ describe('a repeat that does not come, where connections are short', () => {
     expect(strange(numbered(31))).toBe(30)
     const asked = (...positions: number[]) => connection(positions.map((n) => numbered(n)))
     expect(asked(20, 21, 23)).toEqual({ cursor: T0 + 20 * SECOND, taken: [] })
-    expect(asked(23, 29)).toEqual({ cursor: T0 + 23 * SECOND, taken: [] })
+    // By its number: a time is answered with the whole unsealed segment again.
+    expect(asked(23, 29)).toEqual({ cursor: 23, taken: [] })
     // The row at the held position was compacted.
-    expect(asked(29, 31)).toEqual({ cursor: T0 + 29 * SECOND, taken: ['e31'] })
+    expect(asked(29, 31)).toEqual({ cursor: 29, taken: ['e31'] })
     expect(gaps).toEqual([])
   })
 
-  it('is not asked for from an older time, where a server begins further back', () => {
-    const { connection, strange } = resuming()
+  it('is asked for from the beginning where the row that came last does not come', () => {
+    const { connection, strange, progress, gaps } = resuming()
+    connection(Array.from({ length: 30 }, (_, n) => numbered(n + 1)))
+    strange(numbered(31))
+    const from20 = { cursor: T0 + 20 * SECOND, taken: [] }
+    expect(connection([numbered(2), numbered(3)])).toEqual(from20)
+    expect(strange({ ...numbered(3), time_us: T0 + 31 * SECOND })).toBe(3)
+    expect(connection([numbered(2)])).toEqual(from20)
+    progress.cursorFor(plain(A))
+    expect(() => progress.onControl(new Control('FutureCursor'), A)).toThrow(Redial)
+    expect(connection([numbered(2)])).toEqual(from20)
+    expect(progress.cursorFor(plain(A))).toBe(2)
+    progress.refused(A, 'too old')
+    expect(connection([numbered(2), numbered(31)])).toEqual({ ...from20, taken: ['e31'] })
+    expect(gaps).toEqual([])
+  })
+
+  it('is not asked for by a row of another host', () => {
+    const { connection, strange, progress } = resuming()
     connection(Array.from({ length: 30 }, (_, n) => numbered(n + 1)))
     strange(numbered(31))
     connection([numbered(2), numbered(3)])
-    expect(connection([numbered(2), numbered(31)]).cursor).toBe(T0 + 20 * SECOND)
+    expect(progress.cursorFor(plain(B))).toBe(T0 + 20 * SECOND)
+    expect(progress.cursorFor(plain(A))).toBe(30)
+  })
+})
+
+describe('a replay of what is older, where connections are short', () => {
+  const seq = (position: number, seconds: number) => ({
+    ...numbered(position),
+    time_us: T0 + seconds * SECOND,
+  })
+
+  it('goes on for another host, asked by time', () => {
+    const { connection, gaps } = resuming()
+    connection([numbered(100)])
+    expect(connection([seq(1, 20), seq(2, 50)], B)).toEqual({ cursor: T0 + 90 * SECOND, taken: [] })
+    expect(connection([], B).cursor).toBe(2)
+    expect(connection([seq(2, 50), seq(3, 80)], B)).toEqual({ cursor: 2, taken: [] })
+    expect(connection([seq(3, 80), seq(4, 95)], B)).toEqual({ cursor: 3, taken: ['e4'] })
+    expect(gaps).toEqual([])
+  })
+
+  it('goes on for a configured time', () => {
+    const { connection, gaps } = resuming({ start: T0 + 100 * SECOND })
+    expect(connection([seq(1, 20), seq(2, 50)]).cursor).toBe(T0 + 100 * SECOND)
+    expect(connection([seq(2, 50), seq(3, 100)])).toEqual({ cursor: 2, taken: ['e3'] })
+    expect(gaps).toEqual([])
+  })
+
+  it('goes on for a live stream that has received nothing yet', () => {
+    const { progress, connection, gaps } = resuming()
+    nowMs = T0 / 1000 + 2_000_000
+    progress.opened()
+    nowMs += 30_000
+    const cursor = T0 + 1998 * SECOND
+    expect(connection([seq(1, 1000), seq(2, 1997)])).toEqual({ cursor, taken: [] })
+    // It is younger than the clocks may differ, and still no news of our clock.
+    expect(connection([seq(2, 1997), seq(3, 1999)])).toEqual({ cursor: 2, taken: ['e3'] })
+    expect(gaps).toEqual([])
   })
 })
 

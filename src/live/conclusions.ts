@@ -2,7 +2,12 @@ import type { GapReason, Gaps } from '../delivery/gaps.js'
 import { CursorRefusedError } from '../errors.js'
 import type { Log } from '../internal/log.js'
 import { type Answering, judge, type Verdict } from './cursor-answer.js'
-import type { CursorRequest, OnCursorRefused } from './cursor-request.js'
+import {
+  type CursorRequest,
+  losePlace,
+  type OnCursorRefused,
+  provePlace,
+} from './cursor-request.js'
 import type { CursorRequests } from './cursor-requests.js'
 import { AskAgain, type CursorProtocol, isTimeCursor } from './protocol.js'
 import type { Received } from './received.js'
@@ -103,6 +108,7 @@ export class Conclusions<Event> {
    */
   onFutureCursor(host: string): void {
     const request = this.requests.current
+    if (request?.goesOn) losePlace(request, host)
     // After a time nothing came yet, so that live is what was asked for; a number that was given
     // out was taken back. Of a log that has nothing, even the oldest is still to come.
     const isNumber = request?.question === 'start' || request?.question === 'repeat'
@@ -113,6 +119,11 @@ export class Conclusions<Event> {
   /** The server refused the cursor. Throws where that ends the stream. */
   onRefused(host: string, message: string, reason: GapReason): void {
     const request = this.requests.current
+    if (request?.goesOn) {
+      // The row that came last is gone. The question itself is not refused.
+      request.cameTo = 0
+      return
+    }
     // Nothing is left to ask for: the server refuses whatever it is.
     if (request === undefined || request.question === 'oldest')
       throw new CursorRefusedError(`${host}: ${message}`)
@@ -134,6 +145,7 @@ export class Conclusions<Event> {
     position: number,
     time_us: number,
   ): boolean {
+    if (request.goesOn) provePlace(request, host, position, time_us, this.options.now())
     const verdict = judge(request, event, position, time_us, this.#server)
     switch (verdict) {
       case 'new':
@@ -142,7 +154,10 @@ export class Conclusions<Event> {
         return true
       case 'repeat':
       case 'older':
-        if (request.question === 'trial') this.requests.recordTried(request, verdict, time_us)
+        if (request.question !== 'repeat') {
+          request.cameTo = position
+          request.cameToUs = time_us
+        }
         return false
       default:
         return this.#conclude(verdict, request, host, position, time_us)

@@ -1,3 +1,5 @@
+import { AskAgain } from './protocol.js'
+
 /**
  * What to do when a server cannot serve the position asked for: end the stream, or go on from
  * another place, with a gap.
@@ -59,6 +61,14 @@ export interface CursorRequest {
   isClamped: boolean
   /** Events came that are at or before the held one; or even some that this run holds. */
   saw: 'nothing' | 'older' | 'held'
+  /**
+   * The last row that came and was no news: its position (0: none) and time. Where a connection
+   * ends there, the next one goes on from that row.
+   */
+  cameTo: number
+  cameToUs: number
+  /** This connection was asked for that row. Until it comes, nothing is proven. */
+  goesOn: boolean
   /** The first event that was older than asked for: its time, and when it arrived. */
   olderUs: number
   olderAtMs: number
@@ -71,6 +81,44 @@ export const NOTHING_HELD: Held = {
   repeats: new Set(),
   anchors: [],
   isFilterChanged: false,
+}
+
+/**
+ * Servers may send hours of older rows before what was asked for. Where connections are shorter
+ * than that, beginning again each time would never end. So the same question goes on, by the number
+ * of the row that came last: a time would be answered with all of these rows again.
+ */
+export function goOn(request: CursorRequest, before: CursorRequest | undefined): CursorRequest {
+  if (
+    before === undefined ||
+    before.cameTo === 0 ||
+    before.question !== request.question ||
+    before.cursor !== request.cursor
+  )
+    return request
+  const { saw, isClamped, cameTo, cameToUs } = before
+  return { ...request, saw, isClamped, cameTo, cameToUs, goesOn: true }
+}
+
+/** The row that a connection was asked for comes first, if the log is still the same. */
+export function provePlace(
+  request: CursorRequest,
+  host: string,
+  position: number,
+  time_us: number,
+  nowMs: number,
+): void {
+  if (position !== request.cameTo || time_us !== request.cameToUs) losePlace(request, host)
+  request.goesOn = false
+  request.olderAtMs = nowMs
+  request.olderUs = time_us
+}
+
+/** The next connection begins again. */
+export function losePlace(request: CursorRequest, host: string): never {
+  const { cameTo } = request
+  request.cameTo = 0
+  throw new AskAgain(`${host} does not go on from ${cameTo}; asking from the beginning`)
 }
 
 export function cursorRequest(
@@ -87,6 +135,9 @@ export function cursorRequest(
     answered: false,
     isClamped: false,
     saw: 'nothing',
+    cameTo: 0,
+    cameToUs: 0,
+    goesOn: false,
     olderUs: 0,
     olderAtMs: 0,
     ...changes,

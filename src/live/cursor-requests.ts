@@ -1,6 +1,6 @@
 import type { Position } from '../delivery/position.js'
 import { OPEN_OVERLAP_MS } from './cursor-answer.js'
-import { type CursorRequest, cursorRequest, type Held, type Start } from './cursor-request.js'
+import { type CursorRequest, cursorRequest, goOn, type Held, type Start } from './cursor-request.js'
 import { type CursorProtocol, isTimeCursor } from './protocol.js'
 import type { Received } from './received.js'
 
@@ -29,8 +29,6 @@ export class CursorRequests<Event> {
   #reachesBack = false
   // The request that led to the question where the log begins.
   #doubted: CursorRequest | undefined
-  // How far a trial came whose connection ended before it was decided.
-  #tried: Pick<CursorRequest, 'cursor' | 'saw'> | undefined
 
   constructor(
     start: Start,
@@ -51,16 +49,20 @@ export class CursorRequests<Event> {
 
   /** The cursor to ask for, or `undefined` for the live end. */
   cursorFor(protocol: CursorProtocol<Event>): number | undefined {
-    if (this.#inquiryHost !== protocol.host) this.inquire('none')
+    if (this.#inquiryHost !== protocol.host) {
+      this.inquire('none')
+      this.current = undefined
+    }
     this.#inquiryHost = protocol.host
-    this.current = this.#next(protocol)
-    return this.current?.cursor
+    const next = this.#next(protocol)
+    this.current = next && goOn(next, this.current)
+    return this.current?.goesOn ? this.current.cameTo : this.current?.cursor
   }
 
   #next(protocol: CursorProtocol<Event>): CursorRequest | undefined {
     const { host, oldest, identityOf } = protocol
     if (this.#inquiry === 'floor' && this.#doubted !== undefined)
-      return { ...this.#doubted, question: 'floor', cursor: oldest }
+      return { ...this.#doubted, question: 'floor', cursor: oldest, cameTo: 0 }
     const known = this.received.last ?? this.#saved
     if (known === undefined) return this.#startRequest(protocol)
     if (this.#inquiry === 'after') {
@@ -104,18 +106,8 @@ export class CursorRequests<Event> {
     // A position that we hold is better proof than a time, and can be asked for where positions are
     // times.
     const anchor = isTimeCursor(held.position) && this.#rewinds === 0 ? held.anchors[0] : undefined
-    const asked = {
-      cursor: anchor ?? held.time_us - rewindUs(this.#rewinds + 1),
-      saw: 'nothing' as const,
-    }
-    // Where connections are short, a trial that began again each time would never end.
-    const { cursor, saw } = this.#tried ?? asked
-    return cursorRequest('trial', cursor, {
-      held,
-      needs: held,
-      reachesBack: this.#reachesBack,
-      saw,
-    })
+    const cursor = anchor ?? held.time_us - rewindUs(this.#rewinds + 1)
+    return cursorRequest('trial', cursor, { held, needs: held, reachesBack: this.#reachesBack })
   }
 
   // --- What an answer changes ---
@@ -136,7 +128,6 @@ export class CursorRequests<Event> {
     this.#inquiry = inquiry
     this.#doubted = doubted
     if (inquiry === 'none') this.#reachesBack = false
-    this.#tried = undefined
   }
 
   /** The log reaches back to what was doubted, which is asked again. */
@@ -148,13 +139,6 @@ export class CursorRequests<Event> {
   /** Asks by time, further back than the last time. */
   rewind(): void {
     this.#rewinds += 1
-    this.#tried = undefined
-  }
-
-  /** A repeat may have come out of order, so a trial cannot go on from its time. */
-  recordTried({ cursor, saw }: CursorRequest, verdict: 'repeat' | 'older', time_us: number): void {
-    const reached = this.#tried?.cursor ?? cursor
-    this.#tried = { cursor: verdict === 'older' ? Math.max(reached, time_us) : reached, saw }
   }
 
   /** Our clock is ahead of the server's. */
