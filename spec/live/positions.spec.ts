@@ -6,6 +6,7 @@ import { CursorRefusedError, RefusedError } from '../../src/errors.js'
 import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
 import type { OnCursorRefused } from '../../src/live/cursor-request.js'
 import { AskAgain, Control, Redial } from '../../src/live/protocol.js'
+import { Received } from '../../src/live/received.js'
 import { marbles } from '../../src/testing/index.js'
 import { cursorProgress, type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
 
@@ -46,6 +47,14 @@ function resuming(options: Partial<CursorProgressOptions> = {}) {
 }
 
 describe('a position an hour ahead for one event', () => {
+  const msAt = (seconds: number) => T0 / 1000 + seconds * 1000
+  const receiving = () => {
+    const received = new Received<Numbered>()
+    const at = (seconds: number) =>
+      received.moveTo(A, timed(seconds).position, timed(seconds).time_us)
+    return { received, at }
+  }
+
   it('is no gap and no replay of everything: the last plausible position is asked for', () => {
     const { connection, asksAgain, gaps } = resuming()
     connection(timed(0), timed(30), timed(40), timed(3640, 'ahead'))
@@ -61,6 +70,33 @@ describe('a position an hour ahead for one event', () => {
     const { connection, progress } = resuming()
     connection(seq(1, 0), seq(2, 40), seq(3, 3640))
     expect(progress.cursorFor(plain('ws://b'))).toBe(T0 + 30 * SECOND)
+  })
+
+  it('is not saved, also while others come after it: the position before it is', () => {
+    const { received, at } = receiving()
+    at(0)
+    at(40)
+    at(3640)
+    const ahead = received.last
+    const before = { host: A, position: T0 + 40 * SECOND, time_us: T0 + 40 * SECOND }
+    expect(received.savable(ahead, msAt(41))).toEqual(before)
+    at(43)
+    at(60)
+    expect(received.savable(ahead, msAt(61))).toEqual(before)
+    expect(received.savable(received.last, msAt(61))).toEqual(received.last)
+    expect(received.savable(undefined, msAt(61))).toBeUndefined()
+    // An hour later nothing is skipped any more.
+    expect(received.savable(ahead, msAt(3641))).toBe(ahead)
+  })
+
+  it('is saved where the stream goes on from there, or our clock has come there: a quiet stream', () => {
+    const { received, at } = receiving()
+    at(40)
+    at(3640)
+    at(3641)
+    expect(received.savable(received.last, msAt(41))).toEqual(received.last)
+    at(7200)
+    expect(received.savable(received.last, msAt(7201))).toEqual(received.last)
   })
 
   it('is a position like any other where the time goes on from there', () => {

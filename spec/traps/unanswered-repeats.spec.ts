@@ -178,6 +178,27 @@ describe.each(WIRES)('a log whose first rows a filter hides: wire %s', (_, name)
   })
 })
 
+describe('a legacy server whose last event is an hour ahead', () => {
+  it('is asked by the next run for what came before that event: nothing is skipped', async () => {
+    const ahead = { ...event(300, LIKE), time_us: Date.now() * 1000 + 3_600_000_000 }
+    await using server = await fakeJetstream({
+      server: 'legacy',
+      events: [...events(0, 200), ahead],
+      stored: 'all',
+    })
+    const store = memoryCursorStore()
+    const config = { checkpoint: { store, everyMs: 5 } }
+    await until(read(server, 'v1', config).events$, isLast(300))
+    const other = read(server, 'v1', config)
+    const seen = until(other.events$, isLast(258))
+    await server.connected(2)
+    server.emit(...events(200, 260))
+    expect(namesOf(await seen)).toEqual(expect.arrayContaining(likes(200, 260)))
+    expect(cursorsOf(server)[1]).toBe(event(198).time_us)
+    expect(other.gaps).toEqual([])
+  })
+})
+
 describe('another legacy server that lags behind', () => {
   it('takes over without a gap, and nothing is missing', async () => {
     const spaced = (from: number, to: number) =>

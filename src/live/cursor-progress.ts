@@ -171,7 +171,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     { key, host }: CursorProgressOptions,
     context: ProgressContext,
   ): Checkpoint<Position> {
-    const current = () => context.frontier() ?? this.last
+    const current = () => this.#received.savable(context.frontier() ?? this.last, this.#now())
     return new Checkpoint(checkpoint, { key, host, format: positionFormat }, current, () => {
       context.changed()
       if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()

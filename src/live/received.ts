@@ -36,6 +36,8 @@ export class Received<Event> {
   #anchorUs = Number.NEGATIVE_INFINITY
   // The last position before the time jumped.
   #beforeJump: Floor | undefined
+  // The last position that was a time and jumped, and the one before.
+  #jump: { readonly position: number; readonly before: Floor } | undefined
   #isFilterChanged = false
   // The furthest that any connection has come, and since the position was last given up. The log
   // that is read after that may be a new one, where the replay itself is progress.
@@ -52,6 +54,20 @@ export class Received<Event> {
     return this.#host === undefined
       ? undefined
       : { host: this.#host, position: this.#position, time_us: this.#timeUs }
+  }
+
+  /**
+   * What to save for `position`. A time that jumped ahead of our clock would skip, in the next run,
+   * all that comes until then: until the stream goes on from it, the position before it is saved.
+   */
+  savable(position: Position | undefined, nowMs: number): Position | undefined {
+    const jump = this.#jump
+    if (jump === undefined || position === undefined || position.host !== this.#host)
+      return position
+    const isAhead = position.time_us - JUMP_US > nowMs * 1000
+    return position.position === jump.position && isAhead
+      ? { host: position.host, ...jump.before }
+      : position
   }
 
   /** How many events came before the last one that share its position. */
@@ -108,6 +124,7 @@ export class Received<Event> {
     this.#anchors = []
     this.#anchorUs = Number.NEGATIVE_INFINITY
     this.#beforeJump = undefined
+    this.#jump = undefined
   }
 
   /** The position is given up: forgets everything but how far the stream has come. */
@@ -133,6 +150,8 @@ export class Received<Event> {
   #dropAnchor(position: number, time_us: number): void {
     const jumps = this.#host !== undefined && time_us - this.#timeUs >= JUMP_US
     this.#beforeJump = jumps ? { position: this.#position, time_us: this.#timeUs } : undefined
+    if (this.#beforeJump !== undefined && isTimeCursor(position))
+      this.#jump = { position, before: this.#beforeJump }
     if (time_us < this.#anchorUs) this.#anchors = []
     this.#anchors.push(position)
     if (this.#anchors.length > MAX_ANCHORS) this.#anchors.shift()

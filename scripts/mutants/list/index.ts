@@ -5,6 +5,7 @@ import { DELIVERIES } from './deliveries.js'
 import { OPERATORS } from './operators.js'
 import { RECONNECT } from './reconnect.js'
 import { REDIS } from './redis.js'
+import { REPLAYS } from './replays.js'
 import { RESUMPTION } from './resume.js'
 import { TAP } from './tap.js'
 import { WIRES } from './wires.js'
@@ -15,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CURSORS,
   ...RECONNECT,
   ...RESUMPTION,
+  ...REPLAYS,
   ...TAP,
   ...OPERATORS,
   ...REDIS,

@@ -3,7 +3,6 @@ import type { Mutant } from '../mutant.js'
 const ANSWER = 'src/live/cursor-answer.ts'
 const CONCLUSIONS = 'src/live/conclusions.ts'
 const PROGRESS = 'src/live/cursor-progress.ts'
-const REQUESTS = 'src/live/cursor-requests.ts'
 const RECEIVED = 'src/live/received.ts'
 const RANDOM = 'spec/live/random-logs.spec.ts'
 const RESUMING = 'spec/live/resume.spec.ts'
@@ -122,64 +121,6 @@ export const RESUMPTION: readonly Mutant[] = [
     find: 'if (this.#isReported) return\n',
     replace: '',
     specs: [POSITIONS],
-  },
-  {
-    name: 'a position that was given up counts as reached',
-    file: RECEIVED,
-    find: 'this.#furthest = this.#furthestSince\n',
-    replace: '',
-    specs: [POSITIONS],
-    tests: 'made anew',
-  },
-  {
-    name: 'a position that was given up leaves nothing reached',
-    file: RECEIVED,
-    find: 'this.#furthest = this.#furthestSince\n',
-    replace: 'this.#furthest = NOWHERE\n',
-    specs: [POSITIONS],
-    tests: 'made anew',
-  },
-  {
-    name: 'another host that lags behind is another log',
-    file: ANSWER,
-    find: "return request.question === 'rewind' ? 'further-back' : 'renumbered'",
-    replace: "return 'renumbered'",
-    specs: [RESUMING],
-  },
-  {
-    name: 'forget the overlap: a replay begins again with each connection',
-    file: 'src/live/cursor-request.ts',
-    find: 'before.cameTo === 0 ||',
-    replace: 'before.cameTo >= 0 ||',
-    specs: [RANDOM],
-  },
-  {
-    name: 'a replay goes on in whatever log there is',
-    file: 'src/live/cursor-request.ts',
-    find: 'if (position !== request.cameTo || time_us !== request.cameToUs) lose',
-    replace: 'if (position < 0) lose',
-    specs: [RANDOM],
-  },
-  {
-    name: 'a replay goes on by time',
-    file: REQUESTS,
-    find: 'this.current?.goesOn ? this.current.cameTo :',
-    replace: 'this.current?.goesOn ? this.current.cameToUs :',
-    specs: [RANDOM],
-  },
-  {
-    name: 'a row of a replay that goes on shows that our clock is ahead',
-    file: 'src/live/cursor-request.ts',
-    find: 'request.olderAtMs = nowMs\n',
-    replace: '\n',
-    specs: [RESUMING],
-  },
-  {
-    name: 'resume past the last event',
-    file: REQUESTS,
-    find: "cursorRequest('repeat', held.position, {",
-    replace: "cursorRequest('repeat', held.position + 1, {",
-    specs: [RANDOM],
   },
   {
     name: 'filters that come at once are a change of the first dial',

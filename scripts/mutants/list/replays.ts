@@ -1,0 +1,77 @@
+import type { Mutant } from '../mutant.js'
+
+const ANSWER = 'src/live/cursor-answer.ts'
+const REQUESTS = 'src/live/cursor-requests.ts'
+const RECEIVED = 'src/live/received.ts'
+const RANDOM = 'spec/live/random-logs.spec.ts'
+const RESUMING = 'spec/live/resume.spec.ts'
+const POSITIONS = 'spec/live/positions.spec.ts'
+
+/** What a stream makes of older rows, and of a log that went back or is another one. */
+export const REPLAYS: readonly Mutant[] = [
+  {
+    name: 'forget the overlap: a replay begins again with each connection',
+    file: 'src/live/cursor-request.ts',
+    find: 'before.cameTo === 0 ||',
+    replace: 'before.cameTo >= 0 ||',
+    specs: [RANDOM],
+  },
+  {
+    name: 'a replay goes on in whatever log there is',
+    file: 'src/live/cursor-request.ts',
+    find: 'if (position !== request.cameTo || time_us !== request.cameToUs) lose',
+    replace: 'if (position < 0) lose',
+    specs: [RANDOM],
+  },
+  {
+    name: 'a replay goes on by time',
+    file: REQUESTS,
+    find: 'this.current?.goesOn ? this.current.cameTo :',
+    replace: 'this.current?.goesOn ? this.current.cameToUs :',
+    specs: [RANDOM],
+  },
+  {
+    name: 'a row of a replay that goes on shows that our clock is ahead',
+    file: 'src/live/cursor-request.ts',
+    find: 'request.olderAtMs = nowMs\n',
+    replace: '\n',
+    specs: [RESUMING],
+  },
+  {
+    name: 'resume past the last event',
+    file: REQUESTS,
+    find: "cursorRequest('repeat', held.position, {",
+    replace: "cursorRequest('repeat', held.position + 1, {",
+    specs: [RANDOM],
+  },
+  {
+    name: 'another host that lags behind is another log',
+    file: ANSWER,
+    find: "return request.question === 'rewind' ? 'further-back' : 'renumbered'",
+    replace: "return 'renumbered'",
+    specs: [RESUMING],
+  },
+  {
+    name: 'a time that jumped ahead of our clock is saved',
+    file: RECEIVED,
+    find: 'position.position === jump.position && isAhead',
+    replace: 'position.position < 0 && isAhead',
+    specs: [POSITIONS],
+  },
+  {
+    name: 'a position that was given up counts as reached',
+    file: RECEIVED,
+    find: 'this.#furthest = this.#furthestSince\n',
+    replace: '',
+    specs: [POSITIONS],
+    tests: 'made anew',
+  },
+  {
+    name: 'a position that was given up leaves nothing reached',
+    file: RECEIVED,
+    find: 'this.#furthest = this.#furthestSince\n',
+    replace: 'this.#furthest = NOWHERE\n',
+    specs: [POSITIONS],
+    tests: 'made anew',
+  },
+]
