@@ -48,11 +48,8 @@ export const LONG_LINES: readonly string[] = [
   'spec/traps/v2-positions.spec.ts',
   'spec/traps/work.spec.ts',
   'spec/types/types.spec.ts',
-  'src/delivery/delivery.ts',
-  'src/live/live.ts',
   'src/operators/bounded-batch-map.ts',
   'src/operators/ingest.ts',
   'src/sinks/redis-streams/options.ts',
-  'src/sources/firehose/raw-frame.ts',
   'src/sources/jetstream/config.ts',
 ]

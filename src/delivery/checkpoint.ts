@@ -21,7 +21,8 @@ export interface CheckpointOptions<P = Position> {
   /** Where the position is kept. */
   readonly store: CursorStore
   /**
-   * How often at most the checkpoint is saved while the stream runs, in milliseconds. @default 1000
+   * How often at most the checkpoint is saved while the stream runs, in milliseconds.
+   * @default 1000
    */
   readonly everyMs?: number
   /**
@@ -84,8 +85,8 @@ export interface CheckpointedStream<P> {
 }
 
 /**
- * Saves the checkpoint: one save in flight, the newest position next. After the stream's end it
- * goes on by itself until all that is done is saved, and needs no timer for that.
+ * Saves the checkpoint: one save in flight, then the newest position. After the stream's end it
+ * continues without a timer until everything that is done is saved.
  */
 export class Checkpoint<P> {
   saved: P | undefined
@@ -113,7 +114,7 @@ export class Checkpoint<P> {
       throw new CursorStoreError('the last checkpoint could not be saved', { cause: this.#error })
   }
 
-  /** Yields what is stored; waits for a store that says it will be back. */
+  /** Yields the stored position. Retries while the store's error is retryable. */
   load$(): Observable<P | undefined> {
     return defer(() => from(this.#load())).pipe(
       retry({
@@ -123,7 +124,7 @@ export class Checkpoint<P> {
     )
   }
 
-  /** What the last save met, unless it went well. */
+  /** The error of the last save; `undefined` if it succeeded. */
   get error(): unknown {
     return this.#error
   }
@@ -132,7 +133,7 @@ export class Checkpoint<P> {
     return this.#saving !== undefined
   }
 
-  /** Saves what is done, if it is more than what is saved. */
+  /** Saves the current position, unless it is saved already. */
   save(): Promise<void> | undefined {
     // Here and not in `#run`, which may end before its promise is kept: a store may throw.
     if (this.#saving === undefined && this.#isBehind())

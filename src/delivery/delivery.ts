@@ -3,18 +3,18 @@ import { shared } from '../internal/shared.js'
 import { DELIVERY_CONTRACT, VERSION } from '../version.js'
 import type { EventPosition } from './position.js'
 
-/** How a delivery ended: its work is done, it was given up for want of room, or its work failed. */
+/** How a delivery ended: its work is done, it was dropped by a full queue, or its work failed. */
 export type Outcome = 'done' | 'dropped' | 'failed'
 
-/** What an operator that queues may ask of the source its values come from. */
+/** The methods of a source that queueing operators use. */
 export interface DeliverySource {
   /** How many values wait in bounded operators. */
   queued: number
-  /** How many events no ingestor wanted. */
+  /** How many events matched no ingestor. */
   unrouted: number
-  /** The subscription has ended, and nothing of it is open any more. */
+  /** The subscription has ended, and none of its deliveries is open. */
   readonly closed: boolean
-  /** Counted: the source goes on when each `pause` has met its `resume`. */
+  /** Counted: the source goes on after as many calls of `resume` as of `pause`. */
   pause(): void
   resume(): void
   /**
@@ -79,8 +79,8 @@ export function currentDelivery(): Holding | undefined {
 }
 
 /**
- * Makes `holding` the current delivery, and returns what was: give that back to {@link leave}, in a
- * `finally`.
+ * Makes `holding` the current delivery, and returns the previous one.
+ * Pass that to {@link leave}, in a `finally`.
  */
 export function enter(holding: Holding | undefined): Holding | undefined {
   const outer = open.current
@@ -102,7 +102,7 @@ function refuse(holding: Holding): never {
   throw new DuplicateLibraryError(THIS_COPY, holding.copy)
 }
 
-/** Lets a held delivery go. Only the first call counts. */
+/** Releases a held delivery. Only the first call counts. */
 export interface Release {
   (): void
   /** The work failed: the checkpoint stays before this event, a Tap server sends it again. */
@@ -131,7 +131,8 @@ export function hold(): Release {
   const holding = currentDelivery()
   if (holding === undefined) {
     throw new HoldError(
-      '`hold()` was called outside a delivery; call it synchronously while the source emits, or use `boundedMergeMap`',
+      '`hold()` was called outside a delivery; call it synchronously while the source emits, ' +
+        'or use `boundedMergeMap`',
     )
   }
   holding.hold()

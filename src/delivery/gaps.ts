@@ -5,7 +5,7 @@ import type { Position } from './position.js'
 
 /** Why events of a range may be missing. */
 export type GapReason =
-  /** Queues were full: these events were given up. */
+  /** Queues were full, and these events were dropped. */
   | 'dropped'
   /** The server no longer has the position that was asked for. */
   | 'cursor-too-old'
@@ -30,13 +30,12 @@ export interface Gap {
   readonly count?: number
 }
 
-// Of one kind: a stream that is trimmed faster than it is read has a gap with each read.
+// For each reason: a stream that is trimmed faster than it is read has a gap at each read.
 const WARN_EVERY_MS = 60_000
 
 /**
- * Reports gaps, and joins consecutive drops to one. Where no observer receives them, the log tells
- * what no server sends again and what was too large. Drops are what the program's `overflow` asks
- * for.
+ * Reports gaps, and joins consecutive drops to one. Without an observer, gaps that no server sends
+ * again and frames that were too large are logged. Drops are not: `overflow` asks for them.
  */
 export class Gaps {
   count = 0
@@ -57,7 +56,7 @@ export class Gaps {
     else if (isLost(gap)) this.#warn(gap)
   }
 
-  /** `recoverable`: whether the server sends an event again to who asks for its position. */
+  /** `recoverable`: whether the server sends the event again when asked for its position. */
   drop({ host, position }: Position, recoverable: boolean): void {
     if (this.#drops?.host !== host) this.flush()
     this.#drops ??= { host, from: position, to: position, count: 0, recoverable }
@@ -87,6 +86,6 @@ export class Gaps {
   }
 }
 
-/** A frame that was too large comes again only to who raises the limit, and knows of it. */
+/** A frame that was too large comes again only after the limit is raised. */
 const isLost = ({ reason, recoverable }: Gap): boolean =>
   reason === 'frame-too-large' || (reason !== 'dropped' && !recoverable)

@@ -11,7 +11,7 @@ import {
 } from './delivery.js'
 import type { EventPosition } from './position.js'
 
-/** What a source does when a delivery is settled. */
+/** Receives each delivery that is settled. */
 export interface Settlement<Event> {
   settled(delivery: Delivery<Event>, outcome: Outcome): void
 }
@@ -46,7 +46,7 @@ export class Delivery<Event> implements Holding, EventPosition {
   }
 
   hold(): void {
-    // An emission that outlives its delivery: below `finalize`, say, when the work was cut.
+    // An emission that outlives its delivery, for example in a `finalize` after the work was cut.
     if (this.holds === 0)
       throw new HoldError('`hold()` was called for an event that is settled already')
     this.holds += 1
@@ -56,8 +56,8 @@ export class Delivery<Event> implements Holding, EventPosition {
   }
 
   release(outcome: Outcome): void {
-    // The worst of several outcomes stands: what one branch of a `share` failed is not done,
-    // whatever the others say.
+    // The worst of several outcomes stands: an event that failed in one branch of a `share` is not
+    // done, even if the other branches finished it.
     if (outcome === 'failed' || this.outcome === 'done') this.outcome = outcome
     this.holds -= 1
     if (this.holds === 0) this.ledger.settle(this, this.outcome)
@@ -73,7 +73,7 @@ export class Delivery<Event> implements Holding, EventPosition {
 }
 
 /**
- * The book of one subscription's deliveries. At any moment
+ * Counts and orders one subscription's deliveries. At any moment
  * `delivered = done + dropped + failed + open`, and {@link frontier} is the oldest event that a
  * restart must bring again.
  */
@@ -84,14 +84,13 @@ export class Ledger<Event> {
   failed = 0
   open = 0
   /**
-   * Deliveries that anybody held: 0 beside asynchronous work is the sign of a pipe that ends its
+   * Deliveries that were ever held. 0 with asynchronous work means that the pipe ends its
    * deliveries early.
    */
   held = 0
   #oldest: Delivery<Event> | undefined
   #newest: Delivery<Event> | undefined
-  // A failed delivery never becomes done, so that only the first one can matter: later ones need no
-  // memory.
+  // A failed delivery never becomes done, so only the first one matters: later ones are not kept.
   #firstFailed: Delivery<Event> | undefined
 
   constructor(

@@ -55,7 +55,10 @@ export interface StreamPosition {
   readonly compression?: CompressionStatus | undefined
   /** @default none */
   readonly wire?: string | undefined
-  /** Bytes of the open connection. @default 0 */
+  /**
+   * Bytes of the open connection.
+   * @default 0
+   */
   readonly bytes?: number | undefined
   readonly cursor: number | undefined
   /** @default none */

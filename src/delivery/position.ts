@@ -1,6 +1,6 @@
 /** A position in a source. */
 export interface Position {
-  /** The host that gave the position: it means nothing to another. */
+  /** The host that gave the position; other hosts do not know it. */
   readonly host: string
   /** The source's own number, as protocol's `cursorOf` reads it. */
   readonly position: number
@@ -9,8 +9,7 @@ export interface Position {
 }
 
 /**
- * Where one event stands among those that share its position: the same on every host's every
- * replay, whatever the program filters.
+ * The event's index among those at the same position. Stable across hosts, replays and filters.
  */
 export interface EventPosition extends Position {
   /** From 0, counted by the source. */

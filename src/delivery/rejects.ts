@@ -14,7 +14,7 @@ export interface RejectedFrame {
   readonly frame: Frame
   /** How long it was. */
   readonly length: number
-  /** What is wrong with it, and its place in the stream where that could be read. */
+  /** What is wrong with it, and its position in the stream if that could be read. */
   readonly error: FrameError
 }
 
@@ -28,7 +28,7 @@ export function reject(
   tell(observer, Object.freeze({ host, frame: kept, length: frame.length, error }))
 }
 
-/** Rejects parts of one frame, which is copied once, however many they are. */
+/** Rejects parts of one frame, which is copied once for all of them. */
 export function rejecter(
   observer: Partial<Observer<RejectedFrame>> | undefined,
   host: string,
@@ -42,7 +42,7 @@ export function rejecter(
 }
 
 /**
- * Bytes are copied: what the socket reads next comes into the same memory. Not by the `slice` of
+ * Copies bytes, since the socket reads the next frame into the same memory. Not with the `slice` of
  * Node's buffers, which copies nothing.
  */
 const cut = (frame: Frame): Frame =>

@@ -7,7 +7,8 @@ import { AskAgain, Redial } from './protocol.js'
 export interface ReconnectOptions extends BackoffOptions {
   /**
    * How many retries in a row may bring nothing, before the stream ends with
-   * `ReconnectExhaustedError`. @default Infinity
+   * `ReconnectExhaustedError`.
+   * @default Infinity
    */
   readonly maxAttempts?: number | undefined
 }
@@ -16,12 +17,12 @@ export interface ReconnectOptions extends BackoffOptions {
 // event through.
 const HEALTHY_AFTER_MS = 60_000
 
-// The longest way through all questions about one position takes less.
+// All requests about one position need fewer than this.
 const MAX_QUESTIONS = 12
 
 /**
- * Which host is dialled next, and after what delay. Progress is an event beyond the last one, or a
- * long life; never an open alone, and never what came before.
+ * Decides which host is dialled next, and after what delay. Progress is a new event, or a long
+ * life; never an open alone, and never a repeat.
  */
 export class Attempts {
   #hostIndex = 0

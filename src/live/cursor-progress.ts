@@ -17,7 +17,10 @@ export interface CursorProgressOptions {
   readonly key: string
   /** The URL of its first host. */
   readonly host: string
-  /** Unix milliseconds. @default RxJS's clock, which is virtual in specs */
+  /**
+   * Unix milliseconds.
+   * @default RxJS's clock, which is virtual in specs
+   */
   readonly now?: () => number
 }
 

@@ -47,8 +47,8 @@ import { Control, ProbeEnded, type Protocol, Redial, type Request } from './prot
 export interface LiveSource<Event> {
   readonly options: LiveOptions
   /**
-   * How to speak to `host`: asked before every dial, so that an answer may depend on what the last
-   * dial met. `undefined`: the filter wants nothing, so there is no dial until it changes.
+   * Returns how to speak to `host`. Called before every dial, so that it can depend on how the last
+   * dial ended. `undefined`: the filter wants nothing, so there is no dial until it changes.
    */
   readonly protocol: (host: string) => ObservableInput<Protocol<Event> | undefined>
   /** Made anew for each subscription: two subscriptions share nothing. */
@@ -67,13 +67,13 @@ export const live = <Event>(source: LiveSource<Event>): Observable<Event> =>
   new Observable<Event>((subscriber) => new LiveStream(source, subscriber).start())
 
 class LiveStream<Event> implements StreamOwner<Event> {
-  // The connection that is open, what is spoken on it, and what ends it from within.
+  // The open connection, its protocol, and the subject that ends it from within.
   #connection: Connection | undefined
   #protocol: Protocol<Event> | undefined
   #openedAt: number | undefined
   #interrupt$ = new Subject<never>()
   #leaveOutLargeFrames = false
-  // Why the last connection was ended by us.
+  // Why we ended the last connection ourselves.
   #hasDialled = false
   // The filter wants nothing.
   #isIdle = false
@@ -124,7 +124,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
       ),
     )
     const changes$ = quietly(this.source.changes$?.pipe(switchMap(() => this.#change())) ?? EMPTY)
-    // The changes first: what they emit at once is the filter of the first dial.
+    // The changes first: a filter that they emit at once is that of the first dial.
     const subscription = merge(changes$, work$, this.#stream.clock$).subscribe({
       error: (error) => this.#stream.fail(error),
     })
@@ -183,8 +183,8 @@ class LiveStream<Event> implements StreamOwner<Event> {
   }
 
   /**
-   * A server that was asked to leave large frames out, and sends one, would send it again to every
-   * connection.
+   * A server that sends a large frame although it was asked to leave them out would send it again
+   * to every connection.
    */
   #skipsLargeFrames({
     largeFrames = this.#leaveOutLargeFrames ? 'skip' : undefined,
@@ -250,7 +250,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
         throw error
       }
       this.#stream.counts.rejected += 1
-      // Before the position moves, and told after it has: it may be that of another log.
+      // Made before the position moves, and reported after: the frame may be of another log.
       const gap =
         frame instanceof LargeFrame ? this.#gapOf(protocol, error.place?.position) : undefined
       if (error.place !== undefined)
@@ -262,9 +262,11 @@ class LiveStream<Event> implements StreamOwner<Event> {
     }
   }
 
-  /** What is wrong with a message of which we have the beginning alone. */
+  /** The error of a message of which we have only the beginning. */
   #tooLarge({ placeOfLarge }: Protocol<Event>, { head, length }: LargeFrame): FrameError {
-    const message = `the frame of ${length} bytes is larger than \`maxFrameBytes\` (${this.#options.maxFrameBytes})`
+    const { maxFrameBytes } = this.#options
+    const limit = `\`maxFrameBytes\` (${maxFrameBytes})`
+    const message = `the frame of ${length} bytes is larger than ${limit}`
     return new FrameError(message, placeOfLarge?.(head))
   }
 
@@ -296,7 +298,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
     throw new Redial('the large frame is passed')
   }
 
-  /** The filter has changed: tell the server, or dial again where the wire has no word for that. */
+  /** The filter has changed: updates the server, or dials again if the wire has no update. */
   #change(): Observable<unknown> {
     // The first dial is still to come, and carries it.
     if (!this.#hasDialled) return EMPTY
@@ -334,7 +336,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
     if (!error.retryable) throw error
     if (error instanceof FrameTooLargeError) this.#metLargeFrame(error)
     this.#stream.report.backoffMs = this.#attempts.afterEnd(error, openMs)
-    // Our own redials are no failures: nobody waits, unless they lead nowhere.
+    // Our own redials are no failures: there is no wait, unless they lead nowhere.
     const isOurs = error instanceof Redial && this.#stream.report.backoffMs === 0
     this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
     if (!isOurs) this.#stream.report.waiting(this.#attempts.host, this.#attempts.count, error)
@@ -353,15 +355,15 @@ class LiveStream<Event> implements StreamOwner<Event> {
     return this.#pressure.low()
   }
 
-  /** Events that came before are no progress, however often a server sends them. */
+  /** Events that were received before are no progress, however often a server sends them. */
   get #hasProgressed(): boolean {
     const hasDelivered = this.#stream.ledger.delivered > this.#deliveredAtDial
     return hasDelivered && (this.#progress.hasAdvanced?.() ?? true)
   }
 
   /**
-   * What an error means on this wire: a refusal may be about the position, or already be dealt
-   * with.
+   * The error as this wire means it: a refusal may be about the position, or may already be
+   * handled.
    */
   #meaningOf(error: unknown): StreamError {
     if (!(error instanceof StreamError)) throw error

@@ -2,16 +2,15 @@ import { filter, interval, map, type Observable, scan } from 'rxjs'
 import { IdleTimeoutError } from '../errors.js'
 import type { Connection } from '../socket/socket.js'
 
-// Silence is counted in ticks rather than read off a clock: a busy event loop or a sleeping machine
-// then misses ticks, and is not taken for a silent server. A twelfth is how late the end may be
-// found.
+// Silence is counted in ticks, not read from a clock: a busy event loop or a sleeping machine then
+// misses ticks, and is not taken for a silent server. The end may be noticed a twelfth late.
 const TICKS = 12
 const TICKS_A_PING = 4
 
 /**
- * Errors when `connection` has given no sign of life for `idleTimeoutMs`. Asks for one at each
- * third of that, so that a quiet filter is not silence; while `paused()` nobody reads, and nothing
- * can be heard.
+ * Errors when nothing was heard on `connection` for `idleTimeoutMs`. Sends a ping at each third of
+ * that, so that a quiet filter is not silence. While `paused()` nothing is read, so nothing is
+ * counted.
  */
 export function silence$(
   connection: Connection,

@@ -1,7 +1,7 @@
 import { type Observable, of, Subject, type Subscription, take, timer } from 'rxjs'
 import type { Connection } from '../socket/socket.js'
 
-/** What follows when queues ask the source to stop, and to go on. */
+/** Called as the queues fill up and empty. */
 export interface PressureHandlers {
   paused(): void
   resumed(): void

@@ -7,8 +7,8 @@ import type { Connection } from '../socket/socket.js'
 import type { Control, Protocol } from './protocol.js'
 
 /**
- * What "where are we" and "done" mean to one subscription of a source. {@link CursorProgress} asks
- * for positions and saves checkpoints; Tap's sends acks.
+ * The position of one subscription, and what it does with finished events. {@link CursorProgress}
+ * asks for positions and saves checkpoints; Tap's sends acks.
  */
 export interface Progress<Event> extends Settlement<Event> {
   /** The position to ask for, before each dial. */
@@ -16,18 +16,22 @@ export interface Progress<Event> extends Settlement<Event> {
   opened(connection: Connection): void
   /** The connection has ended, or a dial has failed. */
   disconnected(): void
-  /** Whether the connection is opened for the first row of the log alone. @default false */
+  /**
+   * Whether the connection is opened for the first row of the log alone.
+   * @default false
+   */
   readonly asksForFloor?: boolean
   /**
-   * Whether the connection that ends brought anything beyond all before it. @default whatever it
+   * Whether the connection that ends brought anything beyond all before it.
+   * @default whatever it
    * delivered
    */
   hasAdvanced?(): boolean
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
   onEvent(event: Event, host: string, position: number, time_us: number): boolean
-  /** How many events came before the one admitted last that share its position. */
+  /** How many events before the last new one share its position. */
   readonly index: number
-  /** A frame at this place could not be read. */
+  /** A frame at this position could not be read. */
   onReject(host: string, position: number, time_us: number): void
   /** A frame that is no event. A `StreamError` thrown here ends the connection. */
   onControl(control: Control, host: string): void
@@ -36,13 +40,13 @@ export interface Progress<Event> extends Settlement<Event> {
   /** The server refused the cursor that {@link cursorFor} gave. Throws if that ends the stream. */
   refused(host: string, message: string, reason: GapReason): void
   /**
-   * Loads before the first dial, then works beside the connections: completes never, errors to end
-   * the stream. Yields once it is ready.
+   * Loads before the first dial, then runs beside the connections. Emits once when it is ready,
+   * never completes, and errors to end the stream.
    */
   readonly run$: Observable<unknown>
   /** The subscription ended. Deliveries may still be settled after it. */
   stop(): void
-  /** Settles when what is done is safe; `undefined` when it is so already. */
+  /** Settles when all that is done is saved; `undefined` if there is nothing to save. */
   flush(): PromiseLike<void> | undefined
   readonly last: Position | undefined
   readonly checkpoint: number | undefined
@@ -52,8 +56,8 @@ export interface Progress<Event> extends Settlement<Event> {
 /** What a progress sees of its stream. */
 export interface ProgressContext {
   readonly log: Log
-  /** The oldest event that is not done with. */
+  /** The oldest event that is not done. */
   frontier(): Position | undefined
-  /** Something changed that the metrics tell. */
+  /** A figure of the metrics has changed. */
   changed(): void
 }

@@ -20,32 +20,36 @@ export interface Protocol<Event> {
   readonly wire?: string
   /** @default none */
   readonly compression?: CompressionStatus
-  /** Whether the server can be asked to leave out frames above `maxFrameBytes`. @default false */
+  /**
+   * Whether the server can be asked to leave out frames above `maxFrameBytes`.
+   * @default false
+   */
   readonly leavesOutLargeFrames?: boolean
   /**
    * What a message above `maxFrameBytes` is, where the server cannot be asked to leave it out: a
    * loss (`'skip'`), a reject that the server sends again (`'reject'`), or the end of the stream
-   * (`'fail'`). @default the end of the connection, and `'skip'` where one comes although it was to
+   * (`'fail'`).
+   * @default the end of the connection, and `'skip'` where one comes although it was to
    * be left out
    */
   readonly largeFrames?: 'skip' | 'reject' | 'fail'
-  /** The place of such a message, by its beginning. */
+  /** The position of such a message, read from its beginning. */
   placeOfLarge?(head: Frame): FrameError['place']
-  /** Asked before every attempt. */
+  /** Called before every attempt. */
   url(request: Request): string
   /** The handshake has succeeded. A `StreamError` thrown here ends the connection. */
   opened?(): void
   /** The first message to the server. */
   hello?(request: Request): string | undefined
   /**
-   * What to send when the filter has changed to this one; `undefined` where only a new connection
-   * can tell.
+   * The message that changes the filter to this one. Absent where only a new connection can change
+   * it.
    */
   update?(): string
   /**
-   * What a failed handshake or an error frame means: the position is not in the log any more
-   * (`'cursor'`) or not yet (`'future'`), a reason to dial again or to end; `undefined` where it
-   * speaks for itself.
+   * Classifies a failed handshake or an error frame. `'cursor'`: the position is no longer in the
+   * log. `'future'`: it is not there yet. Otherwise an error to use instead, or `undefined` to keep
+   * the original one.
    */
   refused?(
     error: RefusedError | ConnectError | ServerError,
@@ -56,11 +60,12 @@ export interface Protocol<Event> {
    */
   decode(frame: Frame): Event | Control
   /**
-   * Whether `decode` keeps nothing of a binary frame: it gets it where it lies then, and no copy.
+   * Whether `decode` keeps nothing of a binary frame. It then gets a view of the socket's memory
+   * instead of a copy.
    * @default false
    */
   readonly keepsNoFrame?: boolean
-  /** The same for text that the socket has not decoded; without it, all text comes as strings. */
+  /** `decode` for text that the socket has not decoded. Without it, all text comes as strings. */
   decodeBytes?(text: TextBytes): Event | Control
   /** Whether the config wants an event that the server could not leave out. */
   wants(event: Event): boolean
@@ -72,20 +77,21 @@ export interface Protocol<Event> {
 
 /**
  * A stream that is asked for by position. Cursors are inclusive: the server repeats the event at
- * it, a free proof that its log is the one that gave the cursor. A protocol whose servers send what
- * lies behind a cursor asks for one less.
+ * the cursor, a free proof that its log is the one that gave it. A protocol whose servers send the
+ * events after a cursor asks for one less.
  */
 export interface CursorProtocol<Event> extends Protocol<Event> {
   /** Whether a time in unix microseconds can be asked for in place of a position. */
   readonly takesTimes: boolean
   /**
-   * Whether an event may leave the server's log before its time, so that a repeat that does not
-   * come tells nothing. @default false
+   * Whether events may leave the server's log early, so that a missing repeat proves nothing.
+   * @default false
    */
   readonly forgets?: boolean
   /**
    * Whether the server refuses or reports every position that its log does not reach back to. Where
-   * it starts later in silence, the first row of the log is asked for. @default false
+   * it starts later in silence, the first row of the log is asked for.
+   * @default false
    */
   readonly tellsFloor?: boolean
   /** The first position that a server's message says it holds, if it does. */
@@ -102,7 +108,10 @@ export interface Request {
   readonly cursor: number | undefined
   /** The next event is larger than `maxFrameBytes`: have the server leave it out. */
   readonly leaveOutLargeFrames: boolean
-  /** Ask for every event, whatever the filter: only the first one counts. @default false */
+  /**
+   * Ask for every event, whatever the filter: only the first one counts.
+   * @default false
+   */
   readonly unfiltered?: boolean
 }
 
@@ -113,12 +122,12 @@ const FIRST_TIME_CURSOR = 1e15
 
 export const isTimeCursor = (cursor: number): boolean => cursor >= FIRST_TIME_CURSOR
 
-// --- What a connection may tell besides events ---
+// --- What a connection can bring besides events ---
 
-/** A frame that is no event, but tells something about the stream. */
+/** A frame that is not an event but a notice about the stream. */
 export class Control {
   constructor(
-    /** What the server calls it. */
+    /** The server's name for it. */
     readonly name: string,
     readonly message = '',
   ) {}
@@ -134,13 +143,13 @@ export class Redial extends StreamError {
 }
 
 /**
- * The answer to our cursor leads to another question. Too many in a row are a failure after all.
- * Never leaves this library.
+ * The answer to our cursor leads to another request. Too many in a row count as a failure. Never
+ * leaves this library.
  */
 export class AskAgain extends Redial {}
 
 /**
- * A dial that was to show what a host speaks, and has shown it. The next one is still the same
+ * A dial that probed which wire a host speaks, and found out. The next dial is still the same
  * attempt. Never leaves this library.
  */
 export class ProbeEnded extends Redial {}

@@ -17,7 +17,7 @@ class Framed extends PrivateFieldHost {
 // One class for all copies of this library: only the class that made a private member can read it.
 const SharedFramed = shared('raw-frame.1', () => Framed)
 
-/** Lets an event know its frame. */
+/** Attaches the frame to an event. */
 export const keepFrame = (event: object, frame: Uint8Array): void => {
   new SharedFramed(event, frame)
 }
@@ -29,7 +29,9 @@ export const keepFrame = (event: object, frame: Uint8Array): void => {
  *
  * @example
  * ```ts
- * firehose$({ kinds: ['sync'] }).subscribe((event) => console.log(event.did, rawFrame(event)?.length))
+ * firehose$({ kinds: ['sync'] }).subscribe((event) => {
+ *   console.log(event.did, rawFrame(event)?.length)
+ * })
  * ```
  */
 export const rawFrame = (event: object): Uint8Array | undefined => SharedFramed.frameOf(event)

@@ -11,7 +11,7 @@ const KINDS: ReadonlyMap<string, Message['kind']> = new Map([
   ['#account', 'account'],
 ])
 
-/** What is looked at of a body. */
+/** The members of a body that filters need. */
 interface MessageSummary {
   seq: number | undefined
   did: string | undefined
@@ -28,23 +28,23 @@ interface MessageSummary {
  */
 export function unwantedMessage(frame: string | Uint8Array, wanted: Wanted): Message | undefined {
   if (typeof frame === 'string') return undefined
-  const heads = new CborSkimmer(frame, 0)
+  const skimmer = new CborSkimmer(frame, 0)
   try {
-    const kind = readKind(heads)
-    const glance = kind && readBody(heads, kind)
-    return glance && unwanted(glance, kind, wanted, frame)
+    const kind = readKind(skimmer)
+    const summary = kind && readBody(skimmer, kind)
+    return summary && unwanted(summary, kind, wanted, frame)
   } catch {
     return undefined
   }
 }
 
 function unwanted(
-  glance: MessageSummary,
+  summary: MessageSummary,
   kind: Message['kind'],
   wanted: Wanted,
   frame: Uint8Array,
 ): Message | undefined {
-  const { seq, did, time, rev, collections } = glance
+  const { seq, did, time, rev, collections } = summary
   if (seq === undefined || did === undefined || time === undefined || !Number.isSafeInteger(seq))
     return undefined
   const isWanted =
@@ -57,21 +57,21 @@ function unwanted(
 }
 
 /** The kind of event, by the header. */
-function readKind(heads: CborSkimmer): Message['kind'] | undefined {
+function readKind(skimmer: CborSkimmer): Message['kind'] | undefined {
   let op: number | undefined
   let t: string | undefined
-  const isRead = heads.eachMember(() => {
-    if (heads.nameIs('t')) t = heads.readAscii()
-    else if (heads.nameIs('op')) op = heads.readNumber()
+  const isRead = skimmer.eachMember(() => {
+    if (skimmer.nameIs('t')) t = skimmer.readAscii()
+    else if (skimmer.nameIs('op')) op = skimmer.readNumber()
     else return false
     return true
   })
   return isRead && op === 1 ? KINDS.get(t ?? '') : undefined
 }
 
-/** What a filter must know of the body, which is all that is left of the frame. */
-function readBody(heads: CborSkimmer, kind: Message['kind']): MessageSummary | undefined {
-  const glance: MessageSummary = {
+/** Reads what filters need of the body, which is the rest of the frame. */
+function readBody(skimmer: CborSkimmer, kind: Message['kind']): MessageSummary | undefined {
+  const summary: MessageSummary = {
     seq: undefined,
     did: undefined,
     time: undefined,
@@ -79,25 +79,26 @@ function readBody(heads: CborSkimmer, kind: Message['kind']): MessageSummary | u
     collections: [],
   }
   const didName = kind === 'commit' ? 'repo' : 'did'
-  const isRead = heads.eachMember(() => {
-    if (heads.nameIs('ops')) return heads.eachItem(() => readOp(heads, glance.collections))
-    if (heads.nameIs('tooBig')) return heads.readFalse()
-    if (heads.nameIs('seq')) glance.seq = heads.readNumber()
-    else if (heads.nameIs('time')) glance.time = heads.readAscii()
-    else if (heads.nameIs('rev')) glance.rev = heads.readAscii()
-    else if (heads.nameIs(didName)) glance.did = heads.readAscii()
-    else return heads.skip()
+  const isRead = skimmer.eachMember(() => {
+    if (skimmer.nameIs('ops')) return skimmer.eachItem(() => readOp(skimmer, summary.collections))
+    if (skimmer.nameIs('tooBig')) return skimmer.readFalse()
+    if (skimmer.nameIs('seq')) summary.seq = skimmer.readNumber()
+    else if (skimmer.nameIs('time')) summary.time = skimmer.readAscii()
+    else if (skimmer.nameIs('rev')) summary.rev = skimmer.readAscii()
+    else if (skimmer.nameIs(didName)) summary.did = skimmer.readAscii()
+    else return skimmer.skip()
     return true
   })
-  return isRead && heads.at === heads.bytes.length ? glance : undefined
+  return isRead && skimmer.at === skimmer.bytes.length ? summary : undefined
 }
 
-function readOp(heads: CborSkimmer, collections: string[]): boolean {
+function readOp(skimmer: CborSkimmer, collections: string[]): boolean {
   let hasPath = false
-  const isRead = heads.eachMember(() => {
-    if (!heads.nameIs('path')) return heads.skip()
-    hasPath = heads.passAscii()
-    if (hasPath) collections.push(collectionAt(heads.bytes, heads.at - heads.argument, heads.at))
+  const isRead = skimmer.eachMember(() => {
+    if (!skimmer.nameIs('path')) return skimmer.skip()
+    hasPath = skimmer.passAscii()
+    if (hasPath)
+      collections.push(collectionAt(skimmer.bytes, skimmer.at - skimmer.argument, skimmer.at))
     return hasPath
   })
   return isRead && hasPath

@@ -2,7 +2,7 @@ import { CursorLoopError } from '../../errors.js'
 import type { RepoEvent } from './events.js'
 import { jsonOf, type Page } from './page.js'
 
-/** What tells one page from another. */
+/** Distinguishes one page from another. */
 interface PageFingerprint {
   readonly cursor: string | undefined
   /**
@@ -13,7 +13,7 @@ interface PageFingerprint {
 }
 
 /**
- * Knows a listing that goes round, and the repos that a page repeats of the page before. Constant
+ * Detects a listing that loops, and repos that a page repeats from the page before. Constant
  * memory over millions of pages (Brent's algorithm): each page is compared with the one before, and
  * with a mark that moves ahead at each power of two.
  */
@@ -31,11 +31,11 @@ export class Repeats {
    */
   check(asked: string | undefined, { next, repos }: Page): void {
     if (repos.length === 0) return
-    const print = { cursor: next, repos: printOf(repos) }
+    const fingerprint = { cursor: next, repos: reposOf(repos) }
     if (next !== undefined && next === asked)
       throw new CursorLoopError(`the page at the cursor ${next} names itself as the next one`)
-    for (const seen of [this.#last, this.#mark]) if (seen !== undefined) compare(print, seen)
-    this.#note(print)
+    for (const seen of [this.#last, this.#mark]) compare(fingerprint, seen)
+    this.#note(fingerprint)
     this.#before = this.#current
     this.#current = new Set()
   }
@@ -50,24 +50,27 @@ export class Repeats {
     return this.#before.has(key)
   }
 
-  #note(print: PageFingerprint): void {
-    this.#last = print
+  #note(fingerprint: PageFingerprint): void {
+    this.#last = fingerprint
     this.#steps += 1
     if (this.#steps < this.#moveAt) return
-    this.#mark = print
+    this.#mark = fingerprint
     this.#moveAt *= 2
   }
 }
 
-const printOf = (repos: readonly unknown[]): string =>
+const reposOf = (repos: readonly unknown[]): string =>
   `${repos.length} ${nameOf(repos[0])} ${nameOf(repos.at(-1))}`
 // Not the whole repo: its rev moves from one reading to the next.
 const nameOf = (repo: unknown): string =>
   String((repo as { did?: unknown } | null)?.did ?? jsonOf(repo))
 
-function compare(print: PageFingerprint, seen: PageFingerprint): void {
-  if (print.cursor !== undefined && print.cursor === seen.cursor)
-    throw new CursorLoopError(`the cursor ${print.cursor} came twice`)
-  if (print.repos === seen.repos)
-    throw new CursorLoopError(`the page before the cursor ${print.cursor ?? '(none)'} came twice`)
+function compare(fingerprint: PageFingerprint, seen: PageFingerprint | undefined): void {
+  if (seen === undefined) return
+  if (fingerprint.cursor !== undefined && fingerprint.cursor === seen.cursor)
+    throw new CursorLoopError(`the cursor ${fingerprint.cursor} came twice`)
+  if (fingerprint.repos === seen.repos)
+    throw new CursorLoopError(
+      `the page before the cursor ${fingerprint.cursor ?? '(none)'} came twice`,
+    )
 }
