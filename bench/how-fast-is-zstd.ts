@@ -77,8 +77,9 @@ async function readersOf(
 }
 
 /** They are not exported: what a user has is the best of them. */
-const oursOf = (): Promise<Ours> =>
-  import(new URL('../../dist/zstd/decoders/node-decoders.js', import.meta.url).href)
+function oursOf(): Promise<Ours> {
+  return import(new URL('../../dist/zstd/decoders/node-decoders.js', import.meta.url).href)
+}
 
 function recordedFrames() {
   const file = resolve(DATA, 'derived/real_v1_zstd_frames.bin')
