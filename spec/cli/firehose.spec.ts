@@ -249,8 +249,8 @@ describe('rxjs-atproto firehose ends', () => {
     const { code, stderr } = await cli.run(['firehose', '--host', 'ftp://x', '--dids', 'me'])
     expect(code).toBe(3)
     expect(stderr.trim().split('\n')).toEqual([
-      expect.stringMatching(/^error: CONFIG: --dids .*"me"/),
       expect.stringMatching(/^error: CONFIG: --host .*ftp:\/\/x/),
+      expect.stringMatching(/^error: CONFIG: --dids .*"me"/),
     ])
   })
 
