@@ -166,7 +166,7 @@ describe('the checkpoint', () => {
     expect(jest.getTimerCount()).toBe(0)
   })
 
-  it('goes on being saved after the end, without a timer, until all that is held is done', async () => {
+  it('is saved after the end too, without a timer, until all held events are done', async () => {
     const store = memoryCursorStore()
     const { events$, receive } = stream({ store })
     const releases: Release[] = []
@@ -222,7 +222,7 @@ describe('the checkpoint', () => {
     expect(jest.getTimerCount()).toBe(0)
   })
 
-  it('that cannot be saved is counted, tried again, and ends the stream after `failAfterMs`', async () => {
+  it('that cannot be saved is counted, retried, and ends after `failAfterMs`', async () => {
     const store = {
       load: async () => undefined,
       save: jest.fn(async () => Promise.reject(new Error('disk full'))),
@@ -265,7 +265,7 @@ describe('the checkpoint', () => {
     subscription.unsubscribe()
   })
 
-  it('is waited for without an end where the store says that it will be back: at the first load, and with each save', async () => {
+  it('is waited for if the store will be back: at the load and each save', async () => {
     const away = new CursorStoreError('could not save', {
       cause: new RedisUnavailableError('Redis is away', 'AWAY'),
     })
@@ -362,7 +362,7 @@ describe('the checkpoint', () => {
     expect(save).toHaveBeenCalledTimes(2)
   })
 
-  it('under `failAfterMs: Infinity` never ends the stream, however long no save succeeds', async () => {
+  it('never ends the stream under `failAfterMs: Infinity`, however long saves fail', async () => {
     const store = {
       load: async () => undefined,
       save: jest.fn(async () => Promise.reject(new Error('disk full'))),

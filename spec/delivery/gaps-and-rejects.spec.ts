@@ -171,7 +171,7 @@ describe('gaps of a live source', () => {
   )
 
   it(
-    'tell of a large frame that comes although the server was asked to leave it out: it is passed over, and not dialled for again',
+    'tell of a large frame that the server was asked to leave out: it is skipped for good',
     marbles((helpers) => {
       const { events$, gaps, rejects, sessions } = scripted(
         helpers,

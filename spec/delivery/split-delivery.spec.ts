@@ -30,7 +30,7 @@ describe('the parts of a message', () => {
     expect(book.sum).toEqual({ done: 2, dropped: 0, failed: 0, open: 0 })
   })
 
-  it('hold the message together: it is done with the last of them, in whatever order they end', () => {
+  it('hold the message: it is done with the last of them, in whatever order they end', () => {
     const { book, source$, parts$ } = delivering()
     const desk = new ControlledWork()
     parts$.pipe(boundedMergeMap(desk.work, { concurrency: 5 })).subscribe()
@@ -62,7 +62,7 @@ describe('the parts of a message', () => {
     expect([book.sum, book.frontier]).toEqual([{ done: 1, dropped: 0, failed: 1, open: 0 }, 3])
   })
 
-  it('that could not be made leave it undone: what fails in their making ends the stream before the message', () => {
+  it('that could not be made leave it undone: the stream ends before the message', () => {
     const [book, source$] = [new FakeSource(), new Subject<number>()]
     const breaking = (message: number): MessageParts<number> => ({
       length: message + 1,

@@ -47,7 +47,7 @@ describe('pause', () => {
   )
 
   it(
-    'closes after `pauseCloseMs`, and dials again at the resume cursor when resumed, without backoff',
+    'closes after `pauseCloseMs`, and when resumed dials at the resume cursor, without backoff',
     marbles((helpers) => {
       const { sessions, changes } = run(helpers, ['(oa)', '(oab)'], {
         100: 'pause',

@@ -135,7 +135,7 @@ describe('a live stream that had no event yet, by a clock that is ten seconds ah
     expect(gaps).toEqual([])
   })
 
-  it('asks for as much earlier as the events are old, where all of them are older than asked for', () => {
+  it('asks for as much earlier as the events are old, if all are older than asked for', () => {
     const { progress, connection, take, at, gaps } = resuming10()
     progress.cursorFor(plain(A))
     const live = () => {

@@ -76,7 +76,7 @@ function run(kind: Kind, script: readonly Step[], before = script.length, limits
 }
 
 describe.each(KINDS)('a stream over a random log of the kind %s', (kind) => {
-  it('has every event that the server kept, whatever is crashed, renumbered, compacted and expired', () => {
+  it('has every event that the server kept, over crashes, renumbering and expiry', () => {
     fc.assert(
       fc.property(
         steps(crash, ...(kind === 'v2' || kind === 'v1' ? [compact] : []), expire, wipe, filter),
@@ -130,7 +130,7 @@ describe.each(KINDS)('a stream over a random log of the kind %s', (kind) => {
 })
 
 describe('a stream over a legacy server that is killed hard', () => {
-  it('reports no gap in one process that holds some older events: what was not on the disk comes again', () => {
+  it('reports no gap if the process holds older events: unsynced ones are sent again', () => {
     fc.assert(
       fc.property(steps(crash), (script) => {
         const oneProcess = script.filter((step) => step.do !== 'restart')

@@ -75,7 +75,7 @@ describe('reconnect', () => {
   )
 
   it(
-    'does not start over for a connection that only opens, or only brings control frames, rejects or repeats',
+    'does not start over for a connection that brings only control frames, rejects or repeats',
     marbles((helpers) => {
       const { events$, sessions } = scripted(helpers, ['(oa)#', '(oac)#', '(oab)#', '(oa)#'], {
         frames: { b: 'broken', c: 'control' },
@@ -184,7 +184,7 @@ describe('reconnect', () => {
   })
 
   it(
-    'ends with an error that is none of ours: a mistake in the program is no failure of the connection',
+    'ends with an error of the program, which is no failure of the connection',
     marbles((helpers) => {
       const mistake = new TypeError('no')
       const { events$, sessions } = scripted(helpers, ['#'], { errors: [mistake] })

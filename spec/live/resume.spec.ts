@@ -18,7 +18,8 @@ const timed = (seconds: number, id = `t${seconds}`): Numbered => ({
 })
 
 const messageAt = (seconds: number) =>
-  `ws://a: the cursor ${T0 + seconds * SECOND} is not in the server's log, which answered with ${T0 + SECOND}; ` +
+  `ws://a: the cursor ${T0 + seconds * SECOND} is not in the server's log, ` +
+  `which answered with ${T0 + SECOND}; ` +
   "choose an older `cursor`, or `onCursorRefused: 'oldest' | 'live'`"
 
 // Our clock, at the time of what is received.
@@ -87,7 +88,7 @@ describe('the resume cursor', () => {
     expect(gaps).toEqual([])
   })
 
-  it('takes an event that comes again later for a new one: only what the cursor repeats is a repeat', () => {
+  it('takes an event that is sent again later for a new one, no repeat of the cursor', () => {
     const { connection } = resuming()
     connection([numbered(5)])
     expect(connection([numbered(5), numbered(6), numbered(7, 'e5')]).taken).toEqual(['e6', 'e5'])
@@ -122,7 +123,7 @@ describe('events that share a position', () => {
     expect(taken).toEqual(group.map(({ id }) => id))
   })
 
-  it('are known up to a thousand: what a server that never moves on sends past them comes again, and nothing is lost', () => {
+  it('are known up to a thousand: further ones are emitted again, and none is lost', () => {
     const { progress, connection, gaps } = resuming()
     const group = Array.from({ length: 2500 }, (_, index) => numbered(7, `g${index}`))
     const ids = group.map(({ id }) => id)
@@ -288,7 +289,7 @@ describe('a server with sequence numbers that is asked by time', () => {
     expect(gaps).toEqual([])
   })
 
-  it('sends a whole segment, however old it is: what comes faster than time passes has an end', () => {
+  it('sends a whole segment, however old: events that arrive faster than time have an end', () => {
     const { progress, take, gaps } = resuming({ start: T0 + 2 * HOUR })
     progress.cursorFor(plain(A))
     const taken = Array.from({ length: 130 }, (_, minute) => {
@@ -299,7 +300,7 @@ describe('a server with sequence numbers that is asked by time', () => {
     expect(gaps).toEqual([])
   })
 
-  it('is live where the time lies in its future: then it is asked further back, and nothing is dropped for ever', () => {
+  it('is live if the time is in its future: asked further back, it drops none for ever', () => {
     const { progress, take, gaps, connection } = resuming({ start: T0 + 100 * SECOND })
     progress.cursorFor(plain(A))
     const live = () =>
@@ -511,7 +512,7 @@ describe('a live stream that has received nothing yet', () => {
 })
 
 describe('a position that the server says it cannot serve', () => {
-  it('goes on at the oldest event, at the live end, or not at all, as `onCursorRefused` says, with a gap', () => {
+  it('goes on as `onCursorRefused` says: oldest, live, or not at all, with a gap', () => {
     for (const [onCursorRefused, cursor] of [
       ['oldest', 0],
       ['live', undefined],

@@ -22,7 +22,8 @@ import { isCommit, jetstream$, streamMetrics } from 'rxjs-atproto'
 
 const metrics$ = streamMetrics()
 const reconnect = { initialDelayMs: 10 }
-jetstream$({ host: '${host}', wire: 'v1', collections: ['app.bsky.feed.post'], reconnect, metrics$ })
+const collections = ['app.bsky.feed.post']
+jetstream$({ host: '${host}', wire: 'v1', collections, reconnect, metrics$ })
   .pipe(filter(isCommit), map((event) => event.commit.collection), take(20), toArray())
   .subscribe((seen) => {
     const counts = { events: seen.length, collections: new Set(seen).size }

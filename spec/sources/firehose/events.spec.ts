@@ -102,7 +102,7 @@ describe('a commit', () => {
     ])
   })
 
-  it('has the members that a server adds to the operation or to the commit, which never replace ours', () => {
+  it('has members that a server adds to operation or commit, never in place of ours', () => {
     const ops = [
       {
         action: 'create',
@@ -131,7 +131,7 @@ describe('a commit', () => {
     expect(commit).toMatchObject({ operation: 'merge', record: { text: 'a' } })
   })
 
-  it('has an empty rkey where a path has no slash, and all that is behind the first one otherwise', () => {
+  it('has the path after its first slash as rkey, empty if there is no slash', () => {
     const names = commitsIn(
       commitFrame(
         7,
@@ -166,7 +166,7 @@ describe('a commit', () => {
   })
 })
 
-describe('what is wrong with a record is said by its event, and its neighbours come through:', () => {
+describe('a problem of a record is named by its event, and the others are emitted:', () => {
   const body = commitBody(7, OPS)
   const [a, b] = [encode({ text: 'a' }), encode({ text: 'b' })]
   const root = body.commit as CidLinkWrapper

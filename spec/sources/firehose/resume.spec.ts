@@ -123,7 +123,7 @@ describe('a firehose that is cut', () => {
   )
 
   it(
-    'goes on by its policy when the cursor lies in the future of the server, with a gap and without a loop',
+    'goes on by its policy if the cursor is in the future, with a gap and no loop',
     marbles((helpers) => {
       for (const [onCursorRefused, cursor] of [
         ['oldest', '0'],
@@ -288,7 +288,7 @@ describe('a frame that cannot be read', () => {
 
 describe('text', () => {
   it(
-    'is a reject also where it comes first on a connection, if binary messages came on an earlier one',
+    'is a reject also as the first message, after binary messages on an earlier connection',
     marbles((helpers) => {
       const { events$, rejects, sessions } = firehoseOver(helpers, ['oa#', 'onab'], {
         frames: { a: posts(5), b: posts(6), n: 'text' },
@@ -301,7 +301,7 @@ describe('text', () => {
   )
 
   it(
-    'ends the stream where nothing else came on any connection, and each subscription looks for itself',
+    'ends the stream if nothing else came on any connection of the subscription',
     marbles((helpers) => {
       const { events$, sessions } = firehoseOver(helpers, ['o#', 'on', 'oa'], {
         frames: { a: posts(5), n: 'text' },

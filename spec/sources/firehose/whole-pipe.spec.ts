@@ -171,7 +171,7 @@ describe('the records of a commit', () => {
 })
 
 describe('a commit of several operations', () => {
-  it('is one delivery: a cut inside it leaves the checkpoint before it, and a restart brings them all', async () => {
+  it('is one delivery: a cut inside it keeps the checkpoint before it, for a restart', async () => {
     await using server = await fakeFirehose({
       events: [posts(5), posts(6, 4), posts(7)],
       stored: 'all',
@@ -191,7 +191,7 @@ describe('a commit of several operations', () => {
     ).toEqual(['0', '5'])
   })
 
-  it('holds the checkpoint until the last of them is done, in whatever order they end', async () => {
+  it('holds the checkpoint until all of them are done, in whatever order', async () => {
     await using server = await fakeFirehose({
       events: [posts(5), posts(6, 3), posts(7)],
       stored: 'all',
@@ -265,7 +265,7 @@ describe('what a server refuses', () => {
     expect(error).toMatchObject({ status: 404 })
   })
 
-  it('is a reader that is behind, however fast: what was cut off comes by the cursor, at once', async () => {
+  it('disconnects a reader that is behind: the cursor brings the rest at once', async () => {
     await using server = await fakeFirehose({ events: [posts(1)], stored: 'all' })
     const { events$, gaps, metrics$ } = watched(server, {
       cursor: 'oldest',
@@ -335,7 +335,7 @@ describe('a message above `maxFrameBytes`', () => {
     },
   )
 
-  it('moves the checkpoint past it; as the last message before a cut it is asked for again, and is no second gap', async () => {
+  it('moves the checkpoint past it; asked for again after a cut, it is no second gap', async () => {
     const faults = [{ after: 2, do: 'drop' }] as const
     await using server = await fakeFirehose({
       events: [posts(5), large(6), posts(7)],
@@ -360,7 +360,7 @@ describe('a message above `maxFrameBytes`', () => {
     expect(server.fired).toHaveLength(1)
   })
 
-  it('at the checkpoint of an earlier run is passed over as well, as often as the program starts', async () => {
+  it('at the checkpoint of an earlier run is skipped too, at each start', async () => {
     await using server = await fakeFirehose({ events: [large(6)], stored: 'all' })
     const checkpoint = { store: memoryCursorStore(), everyMs: 5 }
     const one = watched(server, { cursor: 'oldest', maxFrameBytes: MAX, checkpoint })

@@ -186,7 +186,7 @@ describe("`compress: 'auto'` never fails the stream", () => {
 })
 
 describe('`compress: true`', () => {
-  it('retries with backoff if the dictionary cannot be loaded, and dials nobody meanwhile', async () => {
+  it('retries with backoff if the dictionary cannot be loaded, without a dial', async () => {
     await using server = await serve({ faults: [{ onDictionary: 1, times: 2, do: 'refuse' }] })
     const source = watched(server, { wire: 'v2', host: server.host, compress: true })
     expect(unnumbered(await first(200, source.events$))).toEqual(EVENTS)

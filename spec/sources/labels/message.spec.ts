@@ -22,7 +22,7 @@ const failureOf = (frame: Uint8Array): FrameError => {
 }
 
 describe('a frame of labels', () => {
-  it('is one event for each label, with all members as the wire wrote them, and the seq of the frame', () => {
+  it('is one event for each label, with all members of the wire, and the seq of the frame', () => {
     const whole = { cid: 'bafy', neg: true, exp: '2026-02-01T00:00:00+01:00', sig: signature() }
     const { labels, seq, time_us } = read(
       labelsFrame(7, label('a', whole), label('b', { cts: '2026-01-01T00:00:00.123456789Z' })),
@@ -56,7 +56,7 @@ describe('a frame of labels', () => {
     ])
   })
 
-  it('keeps a label without `ver` or `sig`, an unknown value, and members that a labeler adds', () => {
+  it('keeps a label without `ver` or `sig`, an unknown value, and added members', () => {
     const { ver: _ver, ...plain } = label('x-made-up')
     const { labels } = read(labelsFrame(1, { ...plain, note: { by: 'us', bytes: signature() } }))
     expect(labels).toEqual([

@@ -91,7 +91,7 @@ describe('the labels of ozone', () => {
     ])
   })
 
-  it('are refused with error frames that are a policy for the future, and an end for a bad request', () => {
+  it('are refused by error frames: a future cursor goes by policy, a bad request ends', () => {
     const refusals = jsonOf<readonly Refusal[]>('local/refusals.json').filter(
       ({ server }) => server === 'ozone',
     )

@@ -76,7 +76,7 @@ describe('a stream of labels', () => {
   )
 
   it(
-    'goes on by its policy when the cursor lies in the future of the labeler, with a gap and without a loop',
+    'goes on by its policy if the cursor is in the future, with a gap and no loop',
     marbles((helpers) => {
       for (const [onCursorRefused, cursor] of [
         ['oldest', '0'],
@@ -115,7 +115,7 @@ describe('a stream of labels', () => {
   )
 
   it(
-    'sees by another label under the number of the last, or by a lower number, that the log was counted anew',
+    'detects a renumbered log by another label under the last number, or by a lower number',
     marbles((helpers) => {
       for (const [other, gap] of [
         [labelsFrame(9, 'z'), { from: 9, to: 9 }],

@@ -39,7 +39,7 @@ describe('labels$', () => {
     expectBalanced(metrics$.value)
   })
 
-  it('reads a log that was made anew to its end over short connections, within `maxAttempts`', async () => {
+  it('reads a log that was made anew to its end, over short connections', async () => {
     await using server = await fakeLabels({
       events: 180,
       generate: { negations: 0 },
@@ -61,7 +61,7 @@ describe('labels$', () => {
     expect(gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
   })
 
-  it('brings each label once, in order, over cuts, resets and a reader that is too slow', async () => {
+  it('emits each label once, in order, over cuts, resets and a slow reader', async () => {
     await using server = await fakeLabels({
       events: 400,
       generate: { negations: 0 },
@@ -83,7 +83,7 @@ describe('labels$', () => {
     expect(server.fired).toHaveLength(4)
   })
 
-  it('passes over a frame above `maxFrameBytes`: one gap at its position, and no reconnect', async () => {
+  it('skips a frame above `maxFrameBytes`: one gap at its position, no reconnect', async () => {
     const large = label('large', { cid: 'x'.repeat(50_000) })
     await using server = await fakeLabels({
       events: [label('a'), large, label('b')],
@@ -188,7 +188,7 @@ describe('labels$', () => {
     expect(next?.seq).toBe(1030)
   })
 
-  it('leaves the checkpoint before a frame whose labels are not all done, and a restart brings all of them', async () => {
+  it('keeps the checkpoint before an unfinished frame, and a restart emits it again', async () => {
     const frames = [{ labels: [label('a')] }, { labels: [label('b'), label('c'), label('d')] }]
     await using server = await fakeLabels({ events: frames, stored: 'all' })
     const store = memoryCursorStore()
@@ -227,7 +227,7 @@ describe('labels$', () => {
     expect(metrics$.value).toMatchObject({ open: 0, done: 1 })
   })
 
-  it('asks a labeler for its own numbers only, and ends where it does not know the method', async () => {
+  it('asks a labeler only for its own numbers, and ends if it lacks the method', async () => {
     await using server = await fakeLabels({
       faults: [{ onConnect: 1, do: 'refuse', status: 404, body: '{"error":"Not Found"}' }],
     })

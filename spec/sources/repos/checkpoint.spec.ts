@@ -58,7 +58,7 @@ describe('the checkpoint of listRepos$', () => {
     },
   )
 
-  it('moves when the repos of a page are done, and says the end only after the last one', async () => {
+  it('moves when the repos of a page are done, and has the end only after the last', async () => {
     await using server = await fakeRepos({ repos: 25 })
     const { store, saves } = logged()
     const listed = new Listed(server, { checkpoint: often(store) })
@@ -109,7 +109,7 @@ describe('the checkpoint of listRepos$', () => {
     expect(again.metrics).toMatchObject({ checkpoint: 3, connection: { state: 'closed' } })
   })
 
-  it("lists all anew after a listing that was completed under `onCompleted: 'restart'`, and still resumes one that was not", async () => {
+  it("lists all again under `onCompleted: 'restart'`, and resumes unfinished ones", async () => {
     await using server = await fakeRepos({ repos: 25 })
     const store = memoryCursorStore()
     const config = { checkpoint: store, onCompleted: 'restart' } as const
@@ -251,7 +251,7 @@ describe('the checkpoint of listRepos$', () => {
     )
   })
 
-  it('is tried again when a save fails, and the listing completes only when the end is saved', async () => {
+  it('is retried when a save fails; the listing completes when the end is saved', async () => {
     await using server = await fakeRepos({ repos: 25 })
     const { store, saves } = logged()
     let failures = 3

@@ -7,7 +7,7 @@ import { didsOf, Listed } from './listed.js'
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('the paging of listRepos$', () => {
-  it('stops when a queue is full, with less than a page in hand, and goes on when there is room', async () => {
+  it('stops when a queue is full, holding less than a page, and goes on with room', async () => {
     await using server = await fakeRepos({ repos: 100 })
     const listed = new Listed(server)
     const gate = new Subject<void>()

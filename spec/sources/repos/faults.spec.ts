@@ -327,7 +327,7 @@ describe('a page that is not as it should be', () => {
     expectBalanced(met.listed.metrics)
   })
 
-  it('rejects a bad repo that is nested deeper than JSON can be written, with its text', async () => {
+  it('rejects a repo that is nested too deep to be written as JSON, with its text', async () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     const [repo] = generateRepos({ count: 1 })
     await using server = await fakeRepos({

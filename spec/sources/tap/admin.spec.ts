@@ -87,7 +87,7 @@ describe('tapAdmin', () => {
     expect(tap.requests.map(({ path }) => path)).toEqual([`/info/${WEB}`, `/resolve/${ALICE}`])
   })
 
-  it('returns undefined for a repository that is not tracked, and unknown states as is', async () => {
+  it('returns undefined for an untracked repository, and unknown states as is', async () => {
     await using served = await serve({
       repos: [{ did: WEB, state: 'throttled', error: 'x', retries: 3 }],
     })

@@ -37,7 +37,7 @@ export interface RedisEntryPlace {
   readonly host?: string | undefined
 }
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler that only calls another is typed `void`
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler may only call another
 type DeadLetterAnswer = void | PromiseLike<unknown>
 
 /** How {@link toRedisStream} writes, and how long it waits. */

@@ -59,8 +59,8 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
   /**
    * When a record is parsed: `'eager'`, before its event is emitted; `'lazy'`, when it is first
    * read, if ever. The events are equal, with one difference: a lazy record that is not JSON is not
-   * a reject, but throws {@link RecordError} when it is read. `'lazy'` keeps the text of each event:
-   * see {@link rawText}.
+   * a reject, but throws {@link RecordError} when it is read. `'lazy'` keeps the text of each
+   * event: see {@link rawText}.
    * @default 'eager'
    */
   readonly decode?: 'eager' | 'lazy' | undefined
@@ -90,8 +90,9 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
   readonly onCursorRefused?: OnCursorRefused | undefined
   /**
    * Filters that change while the stream runs. Each value replaces all of `collections`, `dids`,
-   * `kinds` and `maxMessageSizeBytes`. Wire v1 sends it to the server, wire v2 dials again. An empty list of `collections` or
-   * `dids` means nobody: the connection is closed, and none is dialled until the list fills.
+   * `kinds` and `maxMessageSizeBytes`. Wire v1 sends it to the server, wire v2 dials again. An
+   * empty list of `collections` or `dids` means nobody: the connection is closed, and none is
+   * dialled until the list fills.
    * @default none
    */
   readonly filters$?: Observable<JetstreamFilters> | undefined
