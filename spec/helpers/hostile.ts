@@ -69,14 +69,18 @@ const CID = 'bafyreidblutgvj75o4q4akzyyejedjj6l3it6hgqwee6jpwv2wqph5fsgm'
 /** Events of a number, as each server writes them. */
 export const FRAMES = {
   v1: (seq: number, { json }: HostileRecord): string =>
-    `{"did":"${DID}","time_us":${TIME_US + seq * 1000},"kind":"commit","commit":{"rev":"3l${seq}","operation":"create",` +
+    `{"did":"${DID}","time_us":${TIME_US + seq * 1000},"kind":"commit",` +
+    `"commit":{"rev":"3l${seq}","operation":"create",` +
     `"collection":"com.example.odd","rkey":"${seq}","record":${json},"cid":"${CID}"}}`,
   v2: (seq: number, { json }: HostileRecord): string =>
-    `{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#commit","cid":"${CID}",` +
-    `"collection":"com.example.odd","did":"${DID}","operation":"create","record":${json},"rev":"3l${seq}","rkey":"${seq}",` +
+    '{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#commit",' +
+    `"cid":"${CID}",` +
+    `"collection":"com.example.odd","did":"${DID}","operation":"create","record":${json},` +
+    `"rev":"3l${seq}","rkey":"${seq}",` +
     `"seq":${24_000_000_000 + seq},"time":"${timeOf(seq)}"}}`,
   tap: (seq: number, { json }: HostileRecord): string =>
-    `{"id":${seq},"type":"record","record":{"live":true,"did":"${DID}","rev":"3l${seq}","collection":"com.example.odd",` +
+    `{"id":${seq},"type":"record","record":{"live":true,"did":"${DID}","rev":"3l${seq}",` +
+    '"collection":"com.example.odd",' +
     `"rkey":"${seq}","action":"create","record":${json},"cid":"${CID}"}}`,
   firehose: (seq: number, { cbor }: HostileRecord): Uint8Array => {
     const hash = createHash('sha256').update(cbor).digest()

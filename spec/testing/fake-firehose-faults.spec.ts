@@ -181,7 +181,7 @@ describe('a restart of fakeFirehose', () => {
     expect(again.seqs).toEqual(range(91, 100))
   })
 
-  it('may lose the newest messages, as a crash does: their numbers come again, with something else', async () => {
+  it('may lose the newest messages, as a crash does, and reuse their numbers', async () => {
     await using server = await fakeFirehose({ events: FRAMES.slice(0, 50), stored: 'all' })
     server.restart({ lose: 10 })
     server.emit(FRAMES[70] as Uint8Array, Buffer.from([0xff]), FRAMES[71] as Uint8Array)
@@ -197,7 +197,7 @@ describe('a restart of fakeFirehose', () => {
     expect(client.frames[3]).toEqual(Buffer.from([0xff]))
   })
 
-  it('may number the whole log anew, as a host that was replaced does, and what is still to come after it', async () => {
+  it('may renumber the log and what follows, as a host that was replaced does', async () => {
     await using server = await fakeFirehose({ events: 100, stored: 60 })
     server.restart({ firstSeq: 5_000_000_000 })
     await using client = new FrameClient(server.endpoint, '?cursor=60')

@@ -98,7 +98,7 @@ describe('the log of fakeFirehose', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(80)
   })
 
-  it('reaches several clients, each from its own place, and cuts none of them for another', async () => {
+  it('reaches several clients, each from its own cursor, and cuts none off', async () => {
     await using server = await fakeFirehose({ events: 5_000 })
     await using first = new FrameClient(server.endpoint)
     await using second = new FrameClient(server.endpoint)
@@ -231,7 +231,10 @@ describe('a cursor that a fake PDS cannot serve', () => {
     ['?cursor=1&cursor=2', '[1, 2]'],
   ])('ends with InvalidRequest for %s, after the handshake', async (query, got) => {
     await using server = await fakeFirehose()
-    const message = `Invalid com.atproto.sync.subscribeRepos params: Expected integer value type (got ${got})`
+    const message =
+      'Invalid com.atproto.sync.subscribeRepos params: Expected integer value type ' +
+      '(got ' +
+      `${got})`
     const messages = [{ t: undefined, op: -1, body: { error: 'InvalidRequest', message } }]
     expect(await answerTo(server.endpoint, query)).toEqual({
       code: 1008,
@@ -316,7 +319,7 @@ describe('a reader of fakeFirehose', () => {
     body: { error: 'ConsumerTooSlow', message: 'Stream consumer too slow' },
   }
 
-  it('is cut by a burst that is larger than the buffer of a PDS, and receives nothing of it', async () => {
+  it('is cut off by a burst larger than the buffer of a PDS, and gets none of it', async () => {
     await using server = await fakeFirehose()
     const [first, second] = [new FrameClient(server.endpoint), new FrameClient(server.endpoint)]
     await server.connected(2)

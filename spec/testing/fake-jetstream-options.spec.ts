@@ -268,7 +268,7 @@ describe('requireHello', () => {
     return server.sent - 1
   }
 
-  it('holds everything back on a legacy server, and then sends what piled up, unfiltered by the hello', async () => {
+  it('makes a legacy server hold events, then send them unfiltered by the update', async () => {
     expect(await greeted('legacy', '')).toBe(EVENTS.length)
   })
 

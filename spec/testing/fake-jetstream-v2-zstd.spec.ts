@@ -19,7 +19,7 @@ async function messagesOf(client: Client, count: number): Promise<readonly (Buff
 }
 
 describe('the compression of fakeJetstream', () => {
-  it('gives both wires frames of its dictionary, and those below 256 bytes no content size', async () => {
+  it('compresses both wires with its dictionary, small frames without a size', async () => {
     const decoder = await bestDecoder(dictionaryOf(ONE))
     for (const [path, query] of [
       [PATH, `&zstdDictionary=${ONE}`],
@@ -95,7 +95,9 @@ describe('the compression of fakeJetstream', () => {
       )
       return [status, JSON.parse(body)]
     }
-    const message = `unknown zstd dictionary id 7; current dictionary id is ${ONE} (fetch it via getZstdDictionary and reconnect)`
+    const message =
+      `unknown zstd dictionary id 7; current dictionary id is ${ONE} (fetch it via ` +
+      'getZstdDictionary and reconnect)'
     expect(await refused(7)).toEqual([400, { error: 'UnknownZstdDictionary', message }])
     const invalid = {
       error: 'InvalidRequest',

@@ -53,7 +53,7 @@ describe('the log of fakeJetstream', () => {
     }
   })
 
-  it('holds stored events back from a client without a cursor, and appends what is emitted', async () => {
+  it('sends no stored events without a cursor, and appends what is emitted', async () => {
     await using server = await fakeJetstream({ events: 100, stored: 'all' })
     await using client = new Client(server.url)
     await server.connected()
@@ -260,7 +260,7 @@ describe('restart of fakeJetstream', () => {
     expect(after[1]?.did).not.toBe(before[70]?.did)
   })
 
-  it('never gives a time twice on a legacy server, which reads what it lost once more', async () => {
+  it('never assigns a time twice on a legacy server that reads lost events again', async () => {
     await using server = await fakeJetstream({ events: 50, stored: 'all' })
     server.restart({ lose: 20, again: 'all' })
     await using client = new Client(server.url, '?cursor=0')
@@ -302,7 +302,7 @@ describe('restart of fakeJetstream', () => {
     expect(client.events[0]?.cursor).toBe(1_004)
   })
 
-  it('stands still where a fault says so: whatever is asked, the same first events, and the end', async () => {
+  it('stands still by a fault: the same first events for any cursor, then the end', async () => {
     const fault = { onConnect: 1, times: 2, do: 'stand-still', events: 3 } as const
     await using server = await fakeJetstream({ events: 10, stored: 'all', faults: [fault] })
     for (const query of ['?cursor=0', `?cursor=${timeOf(7)}`]) {
@@ -313,7 +313,7 @@ describe('restart of fakeJetstream', () => {
     expect(server.fired).toHaveLength(2)
   })
 
-  it('never sends on wire v1 what follows a sync: those rows have numbers all the same', async () => {
+  it('never sends the commits of a sync on wire v1, although they are numbered', async () => {
     const [commit] = [...generateEvents({ count: 1 })]
     const sync = {
       did: 'did:web:x',

@@ -26,7 +26,7 @@ describe('fakeLabels', () => {
     expect(client.frames.flatMap(labelsOf)).toEqual(labels)
   })
 
-  it('lets the newest label about the same take the place of the one before: a replay lacks its number', async () => {
+  it('replaces a label by the newest about the same: a replay lacks its number', async () => {
     const other = label('spam', { cid: 'bafy' })
     await using server = await fakeLabels({
       events: [label('spam'), other, label('rude'), label('spam', { neg: true })],
@@ -52,7 +52,7 @@ describe('fakeLabels', () => {
     expect(client.frames.map((frame) => labelsOf(frame).length)).toEqual([1, 2])
   })
 
-  it('begins after the cursor, clamps one that is too old in silence, and ends with FutureCursor for one that is not yet', async () => {
+  it('begins after the cursor, clamps an old one, and refuses a future one', async () => {
     await using server = await fakeLabels({
       events: 100,
       generate: { negations: 0 },

@@ -38,7 +38,8 @@ function ask(
 
 const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
 const REFUSED_401 =
-  '{"error":"Unauthorized","message":"atproto admin auth required, but missing or incorrect password"}\n'
+  '{"error":"Unauthorized",' +
+  '"message":"atproto admin auth required, but missing or incorrect password"}\n'
 const ROUTES = [
   'GET /health',
   'POST /repos/add',
@@ -59,7 +60,8 @@ describe('the routes of fakeTap', () => {
     await ask(tap.port, 'POST /repos/add', '{"dids":["did:plc:a"]}')
     expect((await ask(tap.port, 'GET /stats/repo-count')).body).toBe('{"repo_count":2}\n')
     expect((await ask(tap.port, 'GET /info/did:plc:a')).body).toBe(
-      '{"did":"did:plc:a","error":"","handle":"","records":0,"retries":0,"rev":"","state":"pending"}\n',
+      '{"did":"did:plc:a","error":"","handle":"","records":0,"retries":0,"rev":"",' +
+        '"state":"pending"}\n',
     )
     await ask(tap.port, 'POST /repos/remove', '{"dids":["did:plc:a","did:plc:unknown"]}')
     expect((await ask(tap.port, 'GET /info/did:plc:a')).status).toBe(404)

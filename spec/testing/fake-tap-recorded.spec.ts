@@ -3,7 +3,8 @@ import { linesOf, present } from '../helpers/recordings.js'
 import { connect, TapClient } from './fake-tap-client.js'
 
 const frame = (id: number, did: string, live = true): string =>
-  `{"id":${id},"type":"record","record":{"live":${live},"did":"${did}","rev":"a", "collection":"b","rkey":"c","action":"delete"}}`
+  `{"id":${id},"type":"record","record":{"live":${live},"did":"${did}","rev":"a", ` +
+  '"collection":"b","rkey":"c","action":"delete"}}'
 
 describe('the frames of fakeTap', () => {
   it('come byte for byte, under their own ids, after the events', async () => {

@@ -50,12 +50,17 @@ describe('fakeTap', () => {
     await using client = await connect(tap.url)
     await client.received(3)
     const head = (did: string) =>
-      `"live":true,"did":"did:plc:${did}","rev":"3n2t5t7jyyk27","collection":"app.bsky.feed.post","rkey":"3n2t5t5xfu227"`
-    const text = String.raw`"$type":"x","nested":[{"a":2,"b":1}],"text":"\u003cb\u003e\u0026 \u2028"`
+      `"live":true,"did":"did:plc:${did}","rev":"3n2t5t7jyyk27",` +
+      '"collection":"app.bsky.feed.post","rkey":"3n2t5t5xfu227"'
+    const text =
+      String.raw`"$type":"x","nested":[{"a":2,"b":1}],` +
+      String.raw`"text":"\u003cb\u003e\u0026 \u2028"`
     expect(client.frames).toEqual([
-      `{"id":1,"type":"record","record":{${head('a')},"action":"create","record":{${text}},"cid":"bafyreia"}}`,
+      `{"id":1,"type":"record","record":{${head('a')},"action":"create","record":{${text}},` +
+        '"cid":"bafyreia"}}',
       `{"id":2,"type":"record","record":{${head('b')},"action":"delete"}}`,
-      '{"id":3,"type":"identity","identity":{"did":"did:plc:c","handle":"alice.test","is_active":true,"status":"active"}}',
+      '{"id":3,"type":"identity","identity":{"did":"did:plc:c","handle":"alice.test",' +
+        '"is_active":true,"status":"active"}}',
     ])
   })
 
@@ -378,7 +383,7 @@ describe('a restart of fakeTap', () => {
     expect(tap.emit(live('d'))).toEqual([4])
   })
 
-  it('counts from 1 again when the outbox is empty, so that a stale ack destroys a new event', async () => {
+  it('counts from 1 again when it is empty: a stale ack destroys a new event', async () => {
     await using tap = await fakeTap({ events: [live('a'), live('a')], ackFlushMs: 0 })
     await using first = new TapClient(tap.url, { acks: true })
     await tap.drained()
@@ -407,7 +412,7 @@ describe('a restart of fakeTap', () => {
     expect(tap.delivered.slice(-2).map(({ delivery }) => delivery)).toEqual([2, 2])
   })
 
-  it('sends again, in order and by turns, what was acked in the last 10 s, whoever acked it', async () => {
+  it('sends what was acked in the last 10 s again, in order, to clients in turn', async () => {
     await using tap = await fakeTap()
     await using first = await connect(tap.url, { acks: true })
     tap.emit(live('a'), live('b'), live('a'), live('b'))
@@ -460,7 +465,7 @@ describe('fakeTap without acks', () => {
     expect(tap.acks).toEqual([])
   })
 
-  it('keeps events while nobody is connected, makes no copies, and still hangs up at what it cannot read', async () => {
+  it('keeps events without a client, makes no copies, and ends at bad messages', async () => {
     await using tap = await fakeTap({ events: [live('a')], disableAcks: true })
     expect(tap.outbox).toHaveLength(1)
     expect(tap.redeliver()).toBe(0)

@@ -54,7 +54,7 @@ describe('faultProxy', () => {
     expect(proxy.fired).toEqual(['limit'])
   })
 
-  it('leaves a connection half-open: nothing passes, no end is told, and the line can heal', async () => {
+  it('leaves a connection half-open: nothing passes, no end is forwarded', async () => {
     await using server = await fakeJetstream()
     await using proxy = await faultProxy({ target: server.url })
     await using client = new Client(proxy.url)

@@ -63,7 +63,7 @@ describe('generateCommits', () => {
     expect(Math.max(...commits.map(({ ops }) => ops.length))).toBe(3)
   })
 
-  it('puts the commit at the root of its CAR, and every record of an operation inside, under its own hash', () => {
+  it('puts the commit at the root of its CAR, and every record under its hash', () => {
     for (const body of commits) {
       const { root, blocks, untrue } = opened(body)
       const head = decode(blocks.get(body.commit.$link) ?? new Uint8Array())

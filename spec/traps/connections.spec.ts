@@ -229,7 +229,7 @@ describe('a paused reader that is cut', () => {
     expect(source.gaps).toEqual([])
   })
 
-  it('that is cut all the same first receives what was buffered, then comes back: every event once', async () => {
+  it('that is cut off first receives what was buffered, then every event once', async () => {
     // 40 MB: more than the buffers of both sides.
     const padding = 'x'.repeat(10_000)
     const log = generated(4000).map((event) => ({ ...event, padding }))

@@ -178,7 +178,7 @@ describe.each(WIRES)('on %s, a record', (name, serve) => {
     ])
   })
 
-  it('beyond the bounds does not end a program that writes events as JSON, also over restarts', async () => {
+  it('beyond the bounds does not end a program that writes JSON, over restarts', async () => {
     await using server = await serve(GOOD, deep(100_000), emptyMaps(200_000), GOOD)
     const checkpoint = memoryCursorStore()
     const lines: string[] = []
@@ -278,7 +278,8 @@ describe('content that is no record', () => {
   const identity = (wire: 'v1' | 'v2', content: string): string =>
     wire === 'v1'
       ? `{"did":"did:plc:a","time_us":1767225600002000,"kind":"identity","identity":${content}}`
-      : `{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#identity","did":"did:plc:a",` +
+      : '{"$type":"message",' +
+        '"payload":{"$type":"network.bsky.jetstream.subscribeEvents#identity","did":"did:plc:a",' +
         `"identity":${content},"seq":24000000002,"time":"2026-01-01T00:00:00.002000Z"}}`
 
   it.each([
@@ -367,7 +368,8 @@ describe('content that is no record', () => {
 
   it('is an identity of a Tap: a reject with its id, which `onReject` acks', async () => {
     const odd = (id: number, { json }: HostileRecord): string =>
-      `{"id":${id},"type":"identity","identity":{"did":"did:plc:a","handle":"a.test","is_active":true,"status":"active","x":${json}}}`
+      `{"id":${id},"type":"identity","identity":{"did":"did:plc:a","handle":"a.test",` +
+      `"is_active":true,"status":"active","x":${json}}}`
     await using server = await fakeTap({
       frames: [odd(1, deep(64)), odd(2, deep(100_000)), FRAMES.tap(3, GOOD)],
     })
@@ -415,7 +417,7 @@ describe('content that is no record', () => {
     ])
   })
 
-  it('is a label: good with 64 levels, a reject beyond, and the others of its frame come', async () => {
+  it('is a label: good with 64 levels, a reject beyond; the others arrive', async () => {
     const odd = (val: string, levels: number) => label(val, { x: nested(levels - 1) })
     const frame = labelsFrame(1, odd('a', 64), odd('b', 65), 'c')
     await using server = await fakeLabels({ events: [frame, labelsFrame(2, 'd')], stored: 'all' })
@@ -432,7 +434,7 @@ describe('content that is no record', () => {
     ])
   })
 
-  it('is a label of a million empty objects: a reject, and the others of its frame come', async () => {
+  it('is a label of a million empty objects: a reject; the others arrive', async () => {
     const good = encode(label('a'))
     const labels = Buffer.concat([Uint8Array.of(0x83), good, emptyMaps(1_000_000).cbor, good])
     const frame = Buffer.concat([
@@ -454,7 +456,7 @@ describe('content that is no record', () => {
     ])
   })
 
-  it('is a frame of labels that are all wrong but one: one error, one copy, and a reject for each', async () => {
+  it('is a frame with one good label: one error, one copy, a reject for each', async () => {
     const frame = labelsFrame(1, 'a', ...Array.from({ length: 20_000 }, () => ({})))
     await using server = await fakeLabels({ events: [frame], stored: 'all' })
     const rejects: RejectedFrame[] = []
@@ -474,7 +476,9 @@ describe('content that is no record', () => {
     const odd = ({ json }: HostileRecord): string =>
       JSON.stringify(repo).replace('{', `{"x":${json},`)
     const bad = [odd(deep(64)), odd(deep(100_000)), odd(emptyMaps(200_000))]
-    const body = `{"repos":[${[odd(deep(63)), ...bad].join()},${JSON.stringify({ ...(repo as object), did: 'did:plc:last' })}]}`
+    const body =
+      `{"repos":[${[odd(deep(63)), ...bad].join()},` +
+      `${JSON.stringify({ ...(repo as object), did: 'did:plc:last' })}]}`
     await using server = await fakeRepos({ faults: [{ onRequest: 1, do: 'garbage', body }] })
     const rejects: RejectedFrame[] = []
     const repos$ = listRepos$({
@@ -572,13 +576,15 @@ describeRedis('in Redis', () => {
       'rsky',
       'event',
       (content: string) =>
-        `{"type":"create","did":"did:plc:a","rev":"1","collection":"a.b.c","rkey":"1","record":${content}}`,
+        '{"type":"create","did":"did:plc:a","rev":"1","collection":"a.b.c","rkey":"1",' +
+        `"record":${content}}`,
     ],
     [
       'rsky',
       'labels',
       (content: string) =>
-        `{"seq":1,"labels":[{"src":"did:plc:a","uri":"did:plc:b","val":"x","cts":"x","x":${content}}]}`,
+        '{"seq":1,"labels":[{"src":"did:plc:a","uri":"did:plc:b","val":"x","cts":"x",' +
+        `"x":${content}}]}`,
     ],
     ['rsky', 'repo', (content: string) => `{"did":"did:plc:a","rev":"1","x":${content}}`],
   ] as const)(

@@ -73,7 +73,7 @@ describe('a stale reconnect signal', () => {
 describe('a cursor that a server takes for another', () => {
   const day = 86_400_000_000
 
-  it('a sequence number that is sent to a legacy server is refused at once, and not answered with all it has', async () => {
+  it('a sequence number for a legacy server is refused at once, not replayed', async () => {
     await using server = await fakeJetstream({ events: 500, stored: 'all' })
     const source = watched(server, { cursor: 24_664_288_884, onCursorRefused: 'fail' })
     const seen: unknown[] = []
@@ -84,7 +84,7 @@ describe('a cursor that a server takes for another', () => {
     expect(source.metrics.duplicates).toBe(1)
   })
 
-  it('a cursor between the newest event and now is answered with the whole retention: that is seen at the first event', async () => {
+  it('a cursor past the newest event replays everything: the first event shows it', async () => {
     const newest = 1_767_225_600_000_000
     const log = [...generateEvents({ count: 200, startUs: newest - day, everyUs: 1000 })]
     await using server = await fakeJetstream({ events: log, stored: 'all' })
@@ -98,7 +98,7 @@ describe('a cursor that a server takes for another', () => {
     expect(source.gaps).toMatchObject([{ reason: 'renumbered', to: newest }])
   })
 
-  it('a host that lags is not taken for one that lost everything: it is asked further back until it has an event', async () => {
+  it('a host that lags is not taken for one that lost everything', async () => {
     const ahead = generated(1000, { everyUs: 100_000 })
     await using leader = await fakeJetstream({
       events: ahead.slice(0, 900),
@@ -118,7 +118,7 @@ describe('a cursor that a server takes for another', () => {
     expect(source.gaps.map(({ reason }) => reason)).toEqual(['renumbered'])
   })
 
-  it('a sequence number of the future on a v2 server is answered live, in silence: the first event shows it', async () => {
+  it('a future sequence number on v2 starts live, silently: an event shows it', async () => {
     await using server = await fakeJetstream({ events: 100, server: 'v2' })
     const source = watched(server, { cursor: 25_000_000_000, onCursorRefused: 'oldest' })
     const events = await first(100, source.events$)

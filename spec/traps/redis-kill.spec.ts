@@ -303,7 +303,8 @@ describeRedis('kill -9', () => {
     ['position', runs(5, 14)],
     ['redis', runs(3, 6)],
   ])(
-    `of the ingester and of workers, by ids of '%s', %i times (seed ${SEED}): every event is in the stream once, and worked on, in the order of its DID`,
+    `of the ingester and of workers, by ids of '%s', %i times (seed ${SEED}): ` +
+      'every event is in the stream once, and worked on, in the order of its DID',
     async (ids, kills) => {
       await using pipe = await Pipe.make(ids)
       const halves = Array.from({ length: kills }, (_, n) =>

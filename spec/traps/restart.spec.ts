@@ -90,7 +90,8 @@ describe('nothing is lost over a restart', () => {
        import { ingest, jetstream$ } from 'rxjs-atproto'
        import { fileCursorStore } from 'rxjs-atproto/cursors/file'
        const [host, path] = process.argv.slice(2)
-       jetstream$({ host, wire: 'v1', cursor: 'oldest', checkpoint: { store: fileCursorStore(path), everyMs: 5 } })
+       const checkpoint = { store: fileCursorStore(path), everyMs: 5 }
+       jetstream$({ host, wire: 'v1', cursor: 'oldest', checkpoint })
          .pipe(ingest({ '*': async (event) => {
            await setTimeout(Math.random() * 4)
            writeSync(1, event.time_us + '\\n')

@@ -43,7 +43,7 @@ describe('a handler that dies in silence', () => {
     expect(tap.acks).toEqual([])
   })
 
-  it('one that never settles is told of while it hangs, and the other repositories go on', async () => {
+  it('one that never settles is reported while it hangs; other repos go on', async () => {
     await using tap = await fakeTap({ events: [record(ALICE, 'hangs'), ...records(BOB, 20)] })
     const slow: number[] = []
     let heard = (): void => {}
@@ -69,7 +69,7 @@ describe('a handler that dies in silence', () => {
 })
 
 describe('a connection that ends while a handler runs', () => {
-  it('is dialled again meanwhile, and the event is acked when it comes again, without handling it twice', async () => {
+  it('reconnects meanwhile, and acks the event that comes again, handled once', async () => {
     await using tap = await fakeTap({
       events: records(ALICE, 2),
       faults: [{ after: 1, do: 'drop' }],
@@ -92,7 +92,7 @@ describe('a connection that ends while a handler runs', () => {
     await tap.closed(2)
   })
 
-  it('may end while the event comes again: it is handled once, and acked when that is over', async () => {
+  it('may end while the event comes again: it is handled once, then acked', async () => {
     await using tap = await fakeTap({
       events: records(ALICE, 1),
       faults: [{ after: 1, do: 'drop' }],
@@ -114,7 +114,7 @@ describe('a connection that ends while a handler runs', () => {
 })
 
 describe('acks that are carried over a reconnect', () => {
-  it('a server that counts from 1 again gets no stale ack: its new events are handled, and none is destroyed', async () => {
+  it('a server that counts from 1 again gets no stale ack, and loses no event', async () => {
     await using tap = await fakeTap({
       events: [record(ALICE, 'old-1', false), record(ALICE, 'old-2', false)],
       ackFlushMs: 0,
@@ -149,7 +149,7 @@ describe('acks that are carried over a reconnect', () => {
     await tap.closed(3)
   })
 
-  it('what a restarted server has forgotten of our acks is handled again, in order, and acked again', async () => {
+  it('events whose acks a restart forgot are handled again, in order, and acked', async () => {
     await using tap = await fakeTap({ events: records(ALICE, 5), ackFlushMs: 0 })
     const [source, seen] = [tapped(tap), [] as number[]]
     const subscription = source.events$.subscribe(({ id }) => seen.push(id))
@@ -162,7 +162,7 @@ describe('acks that are carried over a reconnect', () => {
     await tap.closed(2)
   })
 
-  it('over five drops in the midst of work, no ack is ever stray or early, and every event is handled', async () => {
+  it('over five drops during work, no ack is stray or early, and none is missing', async () => {
     const all = [...generateTapEvents({ count: 400, dids: 10, live: 0.7 })]
     const faults = [40, 90, 150, 230, 300].map((after) => ({ after, do: 'drop' }) as const)
     await using tap = await fakeTap({ events: all, faults, retryTimeoutMs: 50 })

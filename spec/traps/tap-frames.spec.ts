@@ -3,7 +3,7 @@ import { fakeTap, generateTapEvents } from '../../src/testing/index.js'
 import { idsOf, tapped } from '../sources/tap/tapped.js'
 
 describe('a poison message', () => {
-  it('one bad in 1,000 is one reject with its bytes and its id; 999 are delivered, on one connection', async () => {
+  it('one bad in 1,000 is one reject with bytes and id; 999 are delivered', async () => {
     const all = [...generateTapEvents({ count: 999, dids: 50, live: false })]
     const poison =
       '{"id":500,"type":"record","record":{"live":false,"did":"did:plc:poison","rev":"\\ud800'

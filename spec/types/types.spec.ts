@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 
 const fixtures = readdirSync(__dirname).filter((name) => name.endsWith('.types.ts'))
 
-// What must not compile is marked with `@ts-expect-error`: the compiler fails where it compiles after all.
+// Code that must not compile is marked with `@ts-expect-error`: the compiler fails if it compiles.
 describe('what must not compile', () => {
   it('is looked at by `npm run typecheck`, file by file', () => {
     const root = resolve(__dirname, '../..')
