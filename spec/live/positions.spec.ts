@@ -3,6 +3,7 @@ import { Checkpoint, positionFormat } from '../../src/delivery/checkpoint.js'
 import type { Gap } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
 import { CursorRefusedError, RefusedError } from '../../src/errors.js'
+import { SILENT } from '../../src/internal/log.js'
 import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
 import type { OnCursorRefused } from '../../src/live/cursor-request.js'
 import { AskAgain, Control, Redial } from '../../src/live/protocol.js'
@@ -288,6 +289,24 @@ describe('a server that says that it begins later', () => {
     oldest.progress.onControl(new Control('OutdatedCursor', 'Requested cursor exceeded limit'), A)
     expect(oldest.take(numbered(9))).toEqual(['e9'])
     expect([live.gaps.length, oldest.gaps.length]).toEqual([1, 1])
+  })
+})
+
+describe('a position that is given up', () => {
+  it.each(['oldest', 'live'] as const)('is told in the log too, under %s', (onCursorRefused) => {
+    const lines: string[] = []
+    const log = { ...SILENT, warn: (line: string) => lines.push(line) }
+    const progress = cursorProgress({ start: 5, onCursorRefused }, [], log)
+    progress.cursorFor({ ...plain(A), takesTimes: false })
+    try {
+      progress.onControl(new Control('OutdatedCursor', 'exceeded limit'), A)
+    } catch (error) {
+      expect(error).toBeInstanceOf(AskAgain)
+    }
+    const next = onCursorRefused === 'oldest' ? 'the oldest event' : 'the live end'
+    expect(lines).toEqual([
+      `ws://a: the position was given up, going on from ${next}: exceeded limit`,
+    ])
   })
 })
 

@@ -55,6 +55,25 @@ describe('a stream whose servers take no times', () => {
     expect(() => failing.connection(numbered(9000, 'stranger'))).toThrow(CursorRefusedError)
   })
 
+  it('finds out a log that was made anew, whose row at the cursor is missing', () => {
+    const { connection, gaps } = resuming()
+    const late = (position: number) => ({ ...numbered(position), time_us: numbered(9000).time_us })
+    connection(numbered(100))
+    expect(() => connection(late(103))).toThrow('asking where its log begins')
+    // Its numbers begin again, and its times are later than what we have.
+    expect(() => connection(late(1))).toThrow(Redial)
+    expect(gaps).toEqual([{ host: A, from: 1, to: 100, reason: 'renumbered', recoverable: false }])
+    expect(connection(late(1), late(103)).taken).toEqual(['e1', 'e103'])
+  })
+
+  it('is not misled by a first row of an older time: its number is too high', () => {
+    const { connection, gaps } = resuming()
+    connection(numbered(100))
+    expect(() => connection(numbered(103))).toThrow('asking where its log begins')
+    expect(() => connection({ ...numbered(102), time_us: T0 })).toThrow(Redial)
+    expect(gaps).toMatchObject([{ from: 100, to: 102, reason: 'cursor-too-old' }])
+  })
+
   it('never asks by the time at which it first listened', () => {
     const { progress, connection } = resuming()
     connection()

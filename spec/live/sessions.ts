@@ -271,6 +271,7 @@ export function runFor<T>({ flush }: RunHelpers, ms: number, source$: Observable
 export const cursorProgress = (
   options: Partial<CursorProgressOptions>,
   gaps: Gap[],
+  log = SILENT,
 ): CursorProgress<Numbered> =>
   new CursorProgress<Numbered>(
     {
@@ -282,5 +283,5 @@ export const cursorProgress = (
       ...options,
     },
     new Gaps({ next: (gap) => gaps.push(gap) }),
-    { log: SILENT, frontier: () => undefined, changed: () => {} },
+    { log, frontier: () => undefined, changed: () => {} },
   )

@@ -50,15 +50,8 @@ export class Conclusions<Event> {
 
   /** From now on `protocol` is spoken. */
   dial(protocol: CursorProtocol<Event>): void {
-    const { takesTimes, forgets = false, tellsFloor = false, identityOf, floorOf } = protocol
-    this.#server = {
-      takesTimes,
-      forgets,
-      tellsFloor,
-      identityOf,
-      now: this.options.now,
-      ...(floorOf && { floorOf }),
-    }
+    const { forgets = false, tellsFloor = false } = protocol
+    this.#server = { ...protocol, forgets, tellsFloor, now: this.options.now }
   }
 
   /** The server said that it starts later than asked for. Throws as {@link isNew} does. */
@@ -92,9 +85,10 @@ export class Conclusions<Event> {
       'cursor-too-old',
     )
     this.requests.current = undefined
+    const reason = message || 'the position is too old'
     // It goes on with the oldest event by itself.
-    if (this.options.onCursorRefused !== 'oldest')
-      this.#giveUp(host, message || 'the position is too old', 'cursor-too-old')
+    if (this.options.onCursorRefused === 'oldest') this.#warn(host, reason, 'oldest')
+    else this.#giveUp(host, reason, 'cursor-too-old')
   }
 
   /** What a stored position stands for may not be done with: it cannot be done without. */
@@ -223,7 +217,9 @@ export class Conclusions<Event> {
     const isNumber =
       needs.position > 0 && !isTimeCursor(needs.position) && position > needs.position
     const [from, to] = isNumber ? [needs.position, position] : [needs.time_us, time_us]
-    if (this.requests.rewinds === 0 || !this.#isReported)
+    if (!isNumber && !this.#server.takesTimes)
+      this.#reportRenumbered(host, position, needs.position)
+    else if (this.requests.rewinds === 0 || !this.#isReported)
       this.#reportLoss(host, from, to, 'cursor-too-old')
     return this.#giveUp(
       host,
@@ -304,9 +300,13 @@ export class Conclusions<Event> {
       const remedy = `choose ${other} \`cursor\`, or \`onCursorRefused: 'oldest' | 'live'\``
       throw new CursorRefusedError(`${host}: ${message}; ${remedy}`)
     }
-    const next = onCursorRefused === 'oldest' ? 'the oldest event' : 'the live end'
-    this.options.log.warn(`${host}: the position was given up, going on from ${next}: ${message}`)
+    this.#warn(host, message, onCursorRefused)
     this.received.giveUp()
     this.requests.giveUp(onCursorRefused === 'oldest' ? 'oldest' : undefined)
+  }
+
+  #warn(host: string, message: string, from: 'oldest' | 'live'): void {
+    const next = from === 'oldest' ? 'the oldest event' : 'the live end'
+    this.options.log.warn(`${host}: the position was given up, going on from ${next}: ${message}`)
   }
 }

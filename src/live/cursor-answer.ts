@@ -252,14 +252,17 @@ function isOverlap(request: CursorRequest, time_us: number, nowMs: number): bool
   return passedMs < PACE_AFTER_MS || time_us - request.olderUs > passedMs * 1000 * LIVE_PACE
 }
 
-/** By time where both are known: a log that was made anew begins with low numbers. */
+/**
+ * By time where a server takes times: a log that was made anew begins with low numbers. Elsewhere the
+ * number must reach back too, since the times are those of many hosts.
+ */
 function isReached<Event>(
   needs: Floor,
   position: number,
   time_us: number,
   { takesTimes }: Answering<Event>,
 ): boolean {
-  return takesTimes && needs.time_us > 0 && time_us > 0
-    ? time_us <= needs.time_us
-    : position <= needs.position
+  const hasTimes = needs.time_us > 0 && time_us > 0
+  if (hasTimes && time_us > needs.time_us) return false
+  return (takesTimes && hasTimes) || position <= needs.position
 }

@@ -1,5 +1,6 @@
 import type { Mutant } from '../mutant.js'
 
+const CONCLUSIONS = 'src/live/conclusions.ts'
 const ANSWER = 'src/live/cursor-answer.ts'
 const REQUESTS = 'src/live/cursor-requests.ts'
 const RECEIVED = 'src/live/received.ts'
@@ -9,6 +10,27 @@ const POSITIONS = 'spec/live/positions.spec.ts'
 
 /** What a stream makes of older rows, and of a log that went back or is another one. */
 export const REPLAYS: readonly Mutant[] = [
+  {
+    name: 'that a server goes on with the oldest event is not logged',
+    file: CONCLUSIONS,
+    find: "if (this.options.onCursorRefused === 'oldest') this.#warn(host, reason, 'oldest')",
+    replace: "if (this.options.onCursorRefused === 'oldest') return",
+    specs: [POSITIONS],
+  },
+  {
+    name: 'a low number is proof of a log that takes no times',
+    file: 'src/live/cursor-answer.ts',
+    find: 'if (hasTimes && time_us > needs.time_us) return false',
+    replace: '',
+    specs: ['spec/live/resume-without-times.spec.ts'],
+  },
+  {
+    name: 'an older time is proof of a log that takes no times',
+    file: 'src/live/cursor-answer.ts',
+    find: 'return (takesTimes && hasTimes) ||',
+    replace: 'return hasTimes ||',
+    specs: ['spec/live/resume-without-times.spec.ts'],
+  },
   {
     name: 'forget the overlap: a replay begins again with each connection',
     file: 'src/live/cursor-request.ts',

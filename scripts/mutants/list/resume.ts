@@ -154,10 +154,8 @@ export const RESUMPTION: readonly Mutant[] = [
   {
     name: 'an OutdatedCursor is no refusal',
     file: CONCLUSIONS,
-    find:
-      "if (this.options.onCursorRefused !== 'oldest')\n" +
-      "      this.#giveUp(host, message || 'the position",
-    replace: "if (Number.isNaN(0))\n      this.#giveUp(host, message || 'the position",
+    find: "else this.#giveUp(host, reason, 'cursor-too-old')",
+    replace: '',
     specs: [POSITIONS],
   },
   {
