@@ -2,8 +2,9 @@ import { memoryCursorStore } from '../../src/cursors/memory.js'
 import { Checkpoint, positionFormat } from '../../src/delivery/checkpoint.js'
 import type { Gap } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
-import { CursorRefusedError, RefusedError } from '../../src/errors.js'
+import { CursorRefusedError, RefusedError, ServerError } from '../../src/errors.js'
 import { SILENT } from '../../src/internal/log.js'
+import { Attempts } from '../../src/live/attempts.js'
 import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
 import type { OnCursorRefused } from '../../src/live/cursor-request.js'
 import { AskAgain, Control, Redial } from '../../src/live/protocol.js'
@@ -289,6 +290,82 @@ describe('a server that says that it begins later', () => {
     oldest.progress.onControl(new Control('OutdatedCursor', 'Requested cursor exceeded limit'), A)
     expect(oldest.take(numbered(9))).toEqual(['e9'])
     expect([live.gaps.length, oldest.gaps.length]).toEqual([1, 1])
+  })
+})
+
+describe('what proves that a log is the same', () => {
+  it('is no position of another host', () => {
+    const { progress, take, connection } = resuming()
+    connection(timed(0), timed(30), timed(60))
+    const b = plain('ws://b')
+    const takeOfB = (...events: readonly Numbered[]) =>
+      events.filter((one) => progress.onEvent(one, b.host, one.position, one.time_us))
+    progress.cursorFor(b)
+    takeOfB(timed(55), timed(57))
+    progress.cursorFor(b)
+    expect(() => takeOfB(timed(58))).toThrow(AskAgain)
+    expect(progress.cursorFor(b)).toBe(T0 + 55 * SECOND)
+    expect(take()).toEqual([])
+  })
+
+  it('is no position from before it was given up', () => {
+    const { progress, connection, asksAgain } = resuming({ onCursorRefused: 'live' })
+    connection(timed(0), timed(20), timed(40))
+    progress.cursorFor(plain(A))
+    progress.refused(A, 'too old')
+    expect(connection(timed(100), timed(105)).cursor).toBeUndefined()
+    asksAgain(timed(106))
+    expect(connection().cursor).toBe(T0 + 100 * SECOND)
+  })
+
+  it('is asked for again as a trial, once the log is known to reach back', () => {
+    const { connection, asksAgain, gaps } = resuming()
+    connection(seq(100, 100))
+    expect([seq(103, 103), seq(103, 103), seq(1, 1)].map((one) => asksAgain(one))).toEqual([
+      100,
+      T0 + 90 * SECOND,
+      0,
+    ])
+    expect(connection(seq(103, 103))).toEqual({ cursor: T0 + 90 * SECOND, taken: ['s103'] })
+    expect(gaps).toEqual([])
+  })
+
+  it.each([
+    ['a number', (seconds: number) => seq(seconds, seconds)],
+    ['a time', timed],
+  ] as const)('brings another event at the held position, where that is %s', (_, at) => {
+    const { connection, asksAgain, gaps } = resuming()
+    connection(at(100))
+    asksAgain(at(103))
+    expect(connection({ ...at(100), id: 'beside it' }).taken).toEqual(['beside it'])
+    expect(gaps).toEqual([])
+  })
+
+  it('is progress from the last plausible position on', () => {
+    const { progress, connection, asksAgain } = resuming()
+    connection(timed(0), timed(30), timed(40), timed(3640))
+    asksAgain(timed(43))
+    connection(timed(40), timed(41))
+    expect(progress.hasAdvanced()).toBe(true)
+  })
+})
+
+describe('retries', () => {
+  const attempts = () => new Attempts(['ws://a'], { jitter: 'none' })
+
+  it('wait where a server leads from one question to the next for ever', () => {
+    const asking = attempts()
+    const waits = Array.from({ length: 14 }, () => asking.afterEnd(new AskAgain('again'), 1))
+    expect(waits.slice(0, 12).every((wait) => wait === 0)).toBe(true)
+    expect(waits.slice(12).every((wait) => wait > 0)).toBe(true)
+  })
+
+  it('come at once where a server asks for it, and wait where it does nothing else', () => {
+    const asked = attempts()
+    const come = () => asked.afterEnd(new ServerError('ConsumerTooSlow', 'slow'), 1)
+    expect([come(), come() > 0]).toEqual([0, true])
+    asked.progressed()
+    expect(come()).toBe(0)
   })
 })
 

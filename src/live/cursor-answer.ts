@@ -253,8 +253,8 @@ function isOverlap(request: CursorRequest, time_us: number, nowMs: number): bool
 }
 
 /**
- * By time where a server takes times: a log that was made anew begins with low numbers. Elsewhere the
- * number must reach back too, since the times are those of many hosts.
+ * By time where a server takes times: a log that was made anew begins with low numbers. Elsewhere
+ * the number must reach back too, since the times are those of many hosts.
  */
 function isReached<Event>(
   needs: Floor,
