@@ -91,7 +91,7 @@ describe('a position an hour ahead for one event', () => {
     expect(received.savable(ahead, msAt(3641))).toBe(ahead)
   })
 
-  it('is saved where the stream goes on from there, or our clock has come there: a quiet stream', () => {
+  it('is saved if the stream goes on from there, or our clock has come there', () => {
     const { received, at } = receiving()
     at(40)
     at(3640)

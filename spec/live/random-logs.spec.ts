@@ -89,7 +89,7 @@ describe.each(KINDS)('a stream over a random log of the kind %s', (kind) => {
     )
   })
 
-  it('comes to the end also where each connection brings three rows, of which a time repeats many', () => {
+  it('reaches the end also if each connection brings three rows, and times repeat', () => {
     const limits = fc.record({
       unsealed: fc.integer({ min: 0, max: 20 }),
       rowsPerConnection: fc.integer({ min: 3, max: 6 }),
