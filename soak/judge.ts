@@ -182,7 +182,7 @@ export class Judge {
     if (gaps.length > 0 && !this.rules.mayGap)
       faults.push(`a gap where nothing can be lost: ${JSON.stringify(gaps[0])}`)
     if (!this.rules.ordered) return faults
-    const early = this.#outOfOrder(sequence, handled)
+    const early = this.#outOfOrder(sequence, handled, told)
     if (early.length > 0) faults.push(`${early.length} out of order, such as ${early[0]}`)
     const wrong = this.#wrongKeys(index, told)
     if (wrong.length > 0)
@@ -222,16 +222,20 @@ export class Judge {
 
   /**
    * Those that were handled before their turn. After one event of a lane comes the next one, or an
-   * earlier one again, and then all between them again: an
-   * old event that comes alone, behind a newer one, undoes what that did.
+   * earlier one again, and then all between them again, but for those that a gap tells of: an old
+   * event that comes alone, behind a newer one, undoes what that did.
    */
-  #outOfOrder(sequence: readonly string[], handled: ReadonlySet<string>): readonly string[] {
+  #outOfOrder(
+    sequence: readonly string[],
+    handled: ReadonlySet<string>,
+    told: readonly ReportedGap[],
+  ): readonly string[] {
     const turns = new Map<string, number>()
-    const lengths = new Map<string, number>()
-    for (const { id, lane } of this.#required.filter(({ id }) => handled.has(id))) {
-      const turn = lengths.get(lane) ?? 0
-      turns.set(id, turn)
-      lengths.set(lane, turn + 1)
+    const lanes = new Map<string, Sent[]>()
+    for (const item of this.#required.filter(({ id }) => handled.has(id))) {
+      const lane = lanes.get(item.lane) ?? []
+      turns.set(item.id, lane.push(item) - 1)
+      lanes.set(item.lane, lane)
     }
     const current = new Map<string, number>()
     return sequence.filter((id) => {
@@ -239,7 +243,8 @@ export class Judge {
       if (turn === undefined) return false
       const before = current.get(lane) ?? -1
       current.set(lane, turn)
-      return turn > before + 1
+      const skipped = lanes.get(lane)?.slice(before + 1, turn) ?? []
+      return !skipped.every((item) => isIn(item, told))
     })
   }
 

@@ -9,6 +9,7 @@ import {
   provePlace,
 } from './cursor-request.js'
 import type { CursorRequests } from './cursor-requests.js'
+import { Losses } from './losses.js'
 import { AskAgain, type CursorProtocol, isTimeCursor } from './protocol.js'
 import type { Received } from './received.js'
 
@@ -27,14 +28,14 @@ export interface ConclusionsOptions {
 /** Draws the conclusions from what a server answers: asks again, or reports a loss. */
 export class Conclusions<Event> {
   #server: Answering<Event> & Pick<CursorProtocol<Event>, 'floorOf'>
-  // How far the stream had come when a renumbered log was reported.
-  #advancesAtReport = -1
+  readonly #losses: Losses
 
   constructor(
     private readonly options: ConclusionsOptions,
     private readonly received: Received<Event>,
     private readonly requests: CursorRequests<Event>,
   ) {
+    this.#losses = new Losses(options.onCursorRefused, options.gaps, received)
     this.#server = {
       takesTimes: true,
       forgets: false,
@@ -63,6 +64,9 @@ export class Conclusions<Event> {
         // We asked for more than is missing: the first event shows whether anything is.
         request.isClamped = true
         return
+      case 'oldest':
+        this.#losses.sinceReport(host, this.#server.floorOf?.(message) ?? 0)
+        return
       case 'start':
       case 'repeat':
         this.#tooOld(request, host, message)
@@ -78,7 +82,7 @@ export class Conclusions<Event> {
         `${host} does not hold the event at ${request.cursor}; asking for what comes after it`,
       )
     }
-    this.#reportLoss(
+    this.#losses.tooOld(
       host,
       request.held.position || request.cursor,
       isTimeCursor(request.cursor) ? undefined : this.#server.floorOf?.(message),
@@ -121,7 +125,7 @@ export class Conclusions<Event> {
     // Nothing is left to ask for: the server refuses whatever it is.
     if (request === undefined || request.question === 'oldest')
       throw new CursorRefusedError(`${host}: ${message}`)
-    this.#reportLoss(host, request.cursor, this.#server.floorOf?.(message), reason)
+    this.#losses.tooOld(host, request.cursor, this.#server.floorOf?.(message), reason)
     this.requests.current = undefined
     this.#abandon(host, message, reason)
   }
@@ -169,7 +173,7 @@ export class Conclusions<Event> {
     const { cursor } = request
     switch (verdict) {
       case 'renumbered-here':
-        this.#reportRenumbered(host, request.held.position, position)
+        this.#losses.renumbered(host, request.held.position, position, this.#server.takesTimes)
         return this.#settle(host)
       case 'clock-unproven':
         this.options.gaps.report({
@@ -207,6 +211,7 @@ export class Conclusions<Event> {
   /** The server has answered as it was asked. */
   #settle(host: string): true {
     if (this.received.host !== host) this.received.forgetAnchors()
+    this.#losses.settle()
     this.requests.settle()
     return true
   }
@@ -218,9 +223,9 @@ export class Conclusions<Event> {
       needs.position > 0 && !isTimeCursor(needs.position) && position > needs.position
     const [from, to] = isNumber ? [needs.position, position] : [needs.time_us, time_us]
     if (!isNumber && !this.#server.takesTimes)
-      this.#reportRenumbered(host, position, needs.position)
-    else if (this.requests.rewinds === 0 || !this.#isReported)
-      this.#reportLoss(host, from, to, 'cursor-too-old')
+      this.#losses.renumbered(host, position, needs.position, this.#server.takesTimes)
+    else if (this.requests.rewinds === 0 || !this.#losses.isReported)
+      this.#losses.tooOld(host, from, to, 'cursor-too-old')
     return this.#giveUp(
       host,
       `the position ${from} is older than the server's log, which begins at ${to}`,
@@ -253,13 +258,13 @@ export class Conclusions<Event> {
     const ours = question === 'trial' ? request.held.position : cursor
     // Nothing is missing yet where a server is only behind, or has lost what it sends again.
     const isBehind = verdict === 'further-back'
-    if (!isBehind) this.#reportRenumbered(host, value, ours)
+    if (!isBehind) this.#losses.renumbered(host, value, ours, this.#server.takesTimes)
     if (!isBehind) this.requests.inquire('none')
     this.requests.rewind()
     const hasTime = this.#server.takesTimes && (request.held.time_us > 0 || isTimeCursor(cursor))
     const isTrialBehind = isBehind && question === 'trial'
     if (this.requests.rewinds >= MAX_REWINDS + (isTrialBehind ? 0 : 1) || !hasTime) {
-      if (isBehind) this.#reportRenumbered(host, value, ours)
+      if (isBehind) this.#losses.renumbered(host, value, ours, this.#server.takesTimes)
       const answer = value === cursor ? '' : `, which answered with ${value}`
       this.#abandon(host, `the cursor ${cursor} is not in the server's log${answer}`, 'renumbered')
     }
@@ -267,25 +272,6 @@ export class Conclusions<Event> {
   }
 
   // --- What is lost ---
-
-  /** Whether a renumbered log was reported, and the stream has not gone on since. */
-  get #isReported(): boolean {
-    this.received.advance()
-    return this.#advancesAtReport === this.received.advances
-  }
-
-  /** Once, until the stream has gone on: a server that always answers the same is one loss. */
-  #reportRenumbered(host: string, one: number, other: number): void {
-    if (this.#isReported) return
-    this.#advancesAtReport = this.received.advances
-    const [from, to] = one < other ? [one, other] : [other, one]
-    const recoverable = this.#server.takesTimes
-    this.options.gaps.report({ host, from, to, reason: 'renumbered', recoverable })
-  }
-
-  #reportLoss(host: string, from: number, to: number | undefined, reason: GapReason): void {
-    this.options.gaps.report({ host, from, to, reason, recoverable: false })
-  }
 
   #giveUp(host: string, message: string, reason: GapReason): never {
     this.#abandon(host, message, reason)

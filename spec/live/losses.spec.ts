@@ -1,0 +1,66 @@
+import type { Gap } from '../../src/delivery/gaps.js'
+import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
+import { Control } from '../../src/live/protocol.js'
+import { cursorProgress, type Numbered, plain, T0 } from './sessions.js'
+
+const A = 'ws://a'
+const SECOND = 1_000_000
+const row = (position: number): Numbered => ({
+  id: `s${position}`,
+  position,
+  time_us: T0 + 60 * SECOND,
+})
+
+function resuming(options: Partial<CursorProgressOptions> = {}) {
+  const gaps: Gap[] = []
+  const progress = cursorProgress({ start: undefined, onCursorRefused: 'oldest', ...options }, gaps)
+  const take = (event: Numbered) => progress.onEvent(event, A, event.position, event.time_us)
+  return { progress, gaps, take }
+}
+
+describe('a log that loses more before it is asked for its oldest event', () => {
+  const V2 = {
+    ...plain(A),
+    tellsFloor: true,
+    floorOf: (message: string) => Number(/\d+/.exec(message)?.[0]),
+  }
+  const told = (progress: ReturnType<typeof resuming>['progress'], floor: number) => {
+    expect(progress.cursorFor(V2)).toBe(0)
+    progress.onControl(new Control('OutdatedCursor', `starting at seq ${floor}`), A)
+  }
+  const refused = (options: Partial<CursorProgressOptions> = {}) => {
+    const all = resuming(options)
+    all.progress.startFrom({ host: A, position: 100, time_us: T0 })
+    expect(all.progress.cursorFor(V2)).toBe(100)
+    all.progress.refused(A, 'the floor is 200')
+    return all
+  }
+  const ranges = (gaps: readonly Gap[]) => gaps.map(({ from, to }) => [from, to])
+
+  it('is a second gap, and a third where no event came from that dial', () => {
+    const { progress, take, gaps } = refused()
+    told(progress, 205)
+    told(progress, 205)
+    told(progress, 209)
+    expect(take(row(209))).toBe(true)
+    expect(ranges(gaps)).toEqual([
+      [100, 200],
+      [200, 205],
+      [205, 209],
+    ])
+  })
+
+  it('is no second gap where it begins where it did, or where events have come since', () => {
+    const { progress, take, gaps } = refused()
+    told(progress, 200)
+    take(row(200))
+    progress.onControl(new Control('OutdatedCursor', 'starting at seq 300'), A)
+    expect(ranges(gaps)).toEqual([[100, 200]])
+  })
+
+  it('is one gap without a known end where the stream goes on live', () => {
+    const { progress, gaps } = refused({ onCursorRefused: 'live' })
+    expect(progress.cursorFor(V2)).toBeUndefined()
+    expect(ranges(gaps)).toEqual([[100, undefined]])
+  })
+})
