@@ -84,8 +84,8 @@ export function v2(
   }
 }
 
-// A refusal says `cursor 1020 below lookback floor 1090`, and an OutdatedCursor `requested timestamp
-// cursor below retention floor; starting at seq 1090`.
+// A refusal says `cursor 1020 below lookback floor 1090`, an OutdatedCursor
+// `requested timestamp cursor below retention floor; starting at seq 1090`.
 function floorOf(message: string): number | undefined {
   const [, floor] = /\b(?:floor|starting at seq) (\d{1,15})\b/.exec(message) ?? []
   return floor === undefined ? undefined : Number(floor)
