@@ -126,9 +126,8 @@ export class Judge {
     // A log that is another one is asked by time, further back each time.
     if (entries.some((entry) => entry.kind === 'gap' && entry.gap.reason === 'renumbered'))
       this.allowAll()
-    const allowed =
-      this.rules.bound === 'checkpoint' ? this.#beyondFrontier() : Number.POSITIVE_INFINITY
-    if (Number.isFinite(allowed)) this.#bound += allowed
+    const isBounded = this.rules.bound === 'checkpoint' && Number.isFinite(this.#frontier)
+    const allowed = isBounded ? this.#beyondFrontier() : Number.POSITIVE_INFINITY
     let repeated = 0
     for (const entry of entries) {
       this.#entries.push(entry)
@@ -138,6 +137,7 @@ export class Judge {
     }
     if (repeated > allowed)
       this.#excess.push(`${repeated} repeated in one life, ${allowed} allowed`)
+    if (this.rules.bound === 'checkpoint') this.#bound += isBounded ? allowed : repeated
     this.#moveFrontier(entries)
   }
 
