@@ -25,9 +25,9 @@ export interface Rules {
   readonly ordered: boolean
   /**
    * What a restart may bring again: what was beyond the checkpoint saved last, or only what the
-   * scenario allows.
+   * scenario allows. `none`: the log may be another one, which is asked by time.
    */
-  readonly bound: 'checkpoint' | 'allowed'
+  readonly bound: 'checkpoint' | 'allowed' | 'none'
   /** Whether a gap may be told. */
   readonly mayGap: boolean
 }
@@ -137,7 +137,7 @@ export class Judge {
     }
     if (repeated > allowed)
       this.#excess.push(`${repeated} repeated in one life, ${allowed} allowed`)
-    if (this.rules.bound === 'checkpoint') this.#bound += isBounded ? allowed : repeated
+    if (this.rules.bound !== 'allowed') this.#bound += isBounded ? allowed : repeated
     this.#moveFrontier(entries)
   }
 
