@@ -123,9 +123,6 @@ export class Judge {
 
   /** One life of one reader, in the order of writing. */
   life(entries: readonly JournalEntry[]): void {
-    // A log that is another one is asked by time, further back each time.
-    if (entries.some((entry) => entry.kind === 'gap' && entry.gap.reason === 'renumbered'))
-      this.allowAll()
     const isBounded = this.rules.bound === 'checkpoint' && Number.isFinite(this.#frontier)
     const allowed = isBounded ? this.#beyondFrontier() : Number.POSITIVE_INFINITY
     let repeated = 0
