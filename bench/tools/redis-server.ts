@@ -1,20 +1,20 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type HeldPort, holdPort } from './held-port.js'
 
-/** A `redis-server` of this bench alone, that keeps nothing. */
+/** A `redis-server` without persistence, for one bench or soak run. */
 export interface BenchRedis {
   readonly url: string
-  /** Stops the process without ending it: it takes connections and answers nothing. */
+  /** Suspends the process: it accepts connections and sends no reply. */
   freeze(): void
   thaw(): void
   stop(): Promise<void>
 }
 
-/** `undefined`, said aloud, where there is none to start; in CI that is a failure. */
+/** Returns `undefined` with a message if Redis is not installed. In CI that fails the bench. */
 export async function startRedis(): Promise<BenchRedis | undefined> {
   if (spawnSync('redis-server', ['--version']).error !== undefined) {
     console.error(
@@ -24,31 +24,38 @@ export async function startRedis(): Promise<BenchRedis | undefined> {
     return undefined
   }
   const folder = mkdtempSync(join(tmpdir(), 'redis-bench-'))
-  const port = await freePort()
-  const settings = [
-    '--port',
-    `${port}`,
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    folder,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ]
-  const child = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'inherit'] })
-  process.once('exit', () => child.kill('SIGKILL'))
-  await said(child.stdout, 'Ready to accept connections')
+  const { child, held } = await startOnHeldPort(folder)
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://127.0.0.1:${held.port}`,
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     async stop() {
       child.kill('SIGKILL')
       await once(child, 'exit')
       rmSync(folder, { recursive: true, force: true })
+      await held[Symbol.asyncDispose]()
     },
+  }
+}
+
+const PORTS_TO_TRY = 20
+
+/** The port is held as long as the server runs. Tries another one if it is in use. */
+async function startOnHeldPort(folder: string): Promise<{ child: ChildProcess; held: HeldPort }> {
+  for (let tried = 1; ; tried += 1) {
+    const held = await holdPort()
+    const settings = ['--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
+    const child = spawn('redis-server', ['--port', `${held.port}`, ...settings], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    process.once('exit', () => child.kill('SIGKILL'))
+    try {
+      await said(child.stdout, 'Ready to accept connections')
+      return { child, held }
+    } catch (error) {
+      await held[Symbol.asyncDispose]()
+      if (tried === PORTS_TO_TRY || !/Address already in use/.test(String(error))) throw error
+    }
   }
 }
 
@@ -59,14 +66,4 @@ async function said(lines: AsyncIterable<Buffer>, words: string): Promise<void> 
     if (log.includes(words)) return
   }
   throw new Error(`redis-server did not start: ${log}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('there is no port')
-  return address.port
 }

@@ -1,5 +1,5 @@
 import { exhaustMap, filter, firstValueFrom, timer } from 'rxjs'
-import { holdPort } from './held-port.js'
+import { holdPort } from '../../bench/tools/held-port.js'
 import { type RedisServer, redisServer } from './redis-server.js'
 
 /** A real cluster of masters, each on a port of this machine. */

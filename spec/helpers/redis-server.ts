@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type HeldPort, holdPort } from './held-port.js'
+import { type HeldPort, holdPort } from '../../bench/tools/held-port.js'
 
 const absent = spawnSync('redis-server', ['--version']).error !== undefined
 if (absent && process.env.CI)

@@ -1,21 +1,20 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/**
- * A port that no other helper takes until it is disposed, whether or not a server listens on it.
- */
+/** A port that no other spec, bench or soak run takes until it is disposed, listening or not. */
 export interface HeldPort extends AsyncDisposable {
   readonly port: number
 }
 
-// Below the ports that Linux (32768) and macOS (49152) give to whoever asks for port 0 or dials
-// out: a server that is stopped and started again would else find its port taken.
+// Below the ports that Linux (32768) and macOS (49152) assign for port 0 and outgoing connections.
+// Otherwise a server that is stopped and started again could find its port taken.
 const FIRST = 12_000
 const PAIRS = 10_000
 
 /**
- * Holds a port on the loopback address. The port above it, on which we listen, is the lock: the
- * system frees it with our process, and no two processes have it at once. Ports go in pairs.
+ * Holds a port on the loopback address. The lock is the port above it, on which this process
+ * listens: two processes cannot have it at once, and the system frees it when the process ends.
+ * Another program may still listen on the port itself.
  */
 export async function holdPort(): Promise<HeldPort> {
   for (;;) {
