@@ -14,7 +14,11 @@ import fsp from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { formatCursorDocument } from '../../src/cursors/cursor-document.js'
-import { type FileCursorStore, fileCursorStore } from '../../src/cursors/file.js'
+import {
+  type FileCursorStore,
+  type FileCursorStoreOptions,
+  fileCursorStore,
+} from '../../src/cursors/file.js'
 import { ConfigError, CursorStoreError } from '../../src/errors.js'
 import { describeCursorStore } from '../../src/testing/describe-cursor-store.js'
 
@@ -348,7 +352,14 @@ describe('within one process', () => {
 
   it('an empty path or host is a mistake at the call', () => {
     expect(() => fileCursorStore('')).toThrow(ConfigError)
-    expect(() => fileCursorStore(path, { host: '' })).toThrow(/`host` is ""/)
+    expect(() => fileCursorStore('', { host: '' })).toThrow(
+      /`path` must not be empty, not "".*`host` must not be empty, not ""/s,
+    )
+  })
+
+  it('an option that does not exist is a mistake at the call', () => {
+    const options = { hots: 'one' } as FileCursorStoreOptions
+    expect(() => fileCursorStore(path, options)).toThrow(/`hots` is not an option/)
   })
 })
 

@@ -3,9 +3,14 @@ import { readFileSync, readlinkSync, realpathSync, unlinkSync } from 'node:fs'
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { ConfigError, CursorStoreError } from '../errors.js'
-import { isLogger, LOGGER, type Log, type Logger, logOf } from '../internal/log.js'
+import { CursorStoreError } from '../errors.js'
+import { type Log, type Logger, logOf } from '../internal/log.js'
 import { shared } from '../internal/shared.js'
+import { checkShape } from '../options/check-shape.js'
+import { log } from '../options/contracts.js'
+import { Issues } from '../options/issues.js'
+import { name, optional } from '../options/pieces.js'
+import type { WithDefaults } from '../options/with-defaults.js'
 import { type CursorDisk, CursorFile, codeOf, diskError } from './cursor-file.js'
 import type { CursorStore } from './cursor-store.js'
 import type { LockOwner } from './lock.js'
@@ -65,7 +70,7 @@ export interface FileCursorStore extends CursorStore, AsyncDisposable {
  * is empty, torn, of another stream or version, or not a cursor file; a lock that is held; a folder
  * that does not exist, because a volume that is not mounted must not look like a first start; any
  * error of the disk. Only a missing file gives `undefined`. A store whose first use fails does not
- * keep the lock. An empty `path` or `host` throws {@link ConfigError} at the call.
+ * keep the lock. A `path` or an option that is not valid throws {@link ConfigError} at the call.
  *
  * @param path resolved against the working directory at the call.
  * @example
@@ -77,8 +82,7 @@ export function fileCursorStore(
   path: string,
   options: FileCursorStoreOptions = {},
 ): FileCursorStore {
-  const { host = hostname(), log } = options
-  checkGiven({ path, host }, log)
+  const { host = hostname(), log } = checkedOptions(path, options)
   const named = resolve(path)
   const user = Symbol(path)
   let file: CursorFile | undefined
@@ -101,17 +105,18 @@ export function fileCursorStore(
   }
 }
 
-function checkGiven(given: Readonly<Record<'path' | 'host', unknown>>, log: unknown): void {
-  const wrong = Object.entries(given).filter(
-    ([, value]) => typeof value !== 'string' || value === '',
-  )
-  const issues = wrong.map(([option, value]) => ({
-    option,
-    message: `is ${JSON.stringify(value)}: give a text that is not empty`,
-  }))
-  if (log !== undefined && log !== false && !isLogger(log))
-    issues.push({ option: 'log', message: LOGGER })
-  if (issues.length > 0) throw new ConfigError('fileCursorStore', issues)
+const shape = { host: optional(name), log: optional(log) }
+
+/** Throws `ConfigError` with every mistake. */
+function checkedOptions(
+  path: string,
+  options: FileCursorStoreOptions,
+): WithDefaults<FileCursorStoreOptions, typeof shape> {
+  const issues = new Issues()
+  checkShape({ path: name }, { path }, issues)
+  const filled = checkShape(shape, options, issues)
+  issues.throwIfAny('fileCursorStore')
+  return filled
 }
 
 /**
