@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FLOORS, NAMED_FILES } from './rooms.js'
-import { ROOT, textOf } from './source-files.js'
+import { filesIn, ROOT, textOf } from './source-files.js'
 
 const page = textOf('CONTRIBUTING.md')
 const manifest = JSON.parse(textOf('package.json'))
@@ -74,13 +74,25 @@ describe('docs/architecture.md', () => {
     expect(one.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
   })
 
+  const architecture = textOf('docs/architecture.md')
+  const way = /## The way of an event(.*?)## /s.exec(architecture)?.[1] ?? ''
+
   it('draws the way of an event over files that exist', () => {
-    const way = /## The way of an event.*?```text\n(.*?)```/s.exec(
-      textOf('docs/architecture.md'),
-    )?.[1]
-    const files = [...(way ?? '').matchAll(/[\w-]+\/[\w/-]+\.ts/g)].map(([file]) => `src/${file}`)
+    const files = [...way.matchAll(/[\w-]+\/[\w/-]+\.ts/g)].map(([file]) => `src/${file}`)
     expect(files.length).toBeGreaterThan(5)
     expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+  })
+
+  it('draws the way of an event over methods that exist', () => {
+    const code = ['delivery', 'live'].flatMap((room) => filesIn(`src/${room}`)).map(textOf)
+    const named = [...way.matchAll(/\b([A-Z]\w+)\.(#?\w+)/g)]
+    expect(named.length).toBeGreaterThan(8)
+    const missing = named.filter(([, type = '', method = '']) => {
+      const member = `\n {2}(readonly )?${method}( =|\\(|:)`
+      const declared = new RegExp(`\n(export )?(class|interface) ${type}\\b[^]*?${member}`)
+      return !code.some((text) => declared.test(text))
+    })
+    expect(missing.map(([name]) => name)).toEqual([])
   })
 })
 
