@@ -7,23 +7,23 @@ import {
   TOO_MANY,
 } from './content-bounds.js'
 
-/** Where content is in a message: in every member of the root, or the root itself. */
+/** Where a message has its content: every member of the root, or the root itself. */
 export interface Layout {
-  /** A member of the root that only wraps content: its members, or items. */
+  /** A member of the root that is not content itself: its members or items are. */
   readonly wrapper?: string
   /**
-   * The content that {@link Unreadable} replaces if it is beyond the bounds: a member of the
-   * wrapper, or every item of it. Any other content beyond the bounds is an error.
+   * The content that is replaced by {@link Unreadable} if it is beyond the bounds: a member of the
+   * wrapper, or each of its items. Any other content beyond the bounds is an error.
    */
   readonly replaced?: string | 'every item'
   /**
-   * Whether a root is content itself, by its value.
+   * Whether the root, once parsed, is itself content.
    * @default never
    */
   readonly isContent?: (root: object) => boolean
 }
 
-/** Stands in a parsed value for content that is beyond the bounds. */
+/** Replaces content beyond the bounds in a parsed value. */
 export class Unreadable {
   constructor(
     /** Completes "the record is …". */
@@ -68,7 +68,7 @@ export function isSurelyBounded(text: string): boolean {
   return levels <= MAX_DEPTH
 }
 
-// An object with an object in it: `{"":` and `}`.
+// The fewest characters of a level: `{"":` and `}` around the next one.
 const LEVEL_CHARACTERS = 5
 
 const QUOTE = 0x22
@@ -80,7 +80,7 @@ const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
-/** Replaces content in the text. It is random, so that nobody else can write it. */
+/** The text that stands for replaced content. It is random, so that no server can send it. */
 const MARK = `rxjs-atproto ${Math.random().toString(36).slice(2)}`
 
 interface Cut {
@@ -92,10 +92,10 @@ interface Cut {
 /** Reads JSON character by character, without building anything and without recursion. */
 class Skimmer {
   #at = 0
-  // Of the value that was skipped last.
+  // Depth and members of the value that was skipped last.
   #depth = 0
   #members = 0
-  // Levels and members of all that is not replaced.
+  // Levels and members of everything that is not replaced.
   #deepest = 1
   #kept = 0
   readonly #cuts: Cut[] = []
@@ -146,7 +146,7 @@ class Skimmer {
     else this.#keep(this.#members, above + this.#depth, isReplaced)
   }
 
-  /** Counts a value. One that could be replaced has bounds of its own, all others share them. */
+  /** Counts a value. A value that could be replaced has its own bounds; all others share theirs. */
   #keep(members: number, depth: number, isBounded: boolean): void {
     this.#deepest = Math.max(this.#deepest, depth)
     this.#kept += isBounded && this.layout.replaced !== 'every item' ? 1 : members + 1
@@ -192,7 +192,7 @@ class Skimmer {
     let depth = 0
     let deepest = 0
     let members = 0
-    // Between a bracket and what follows it: the first member has no comma before it.
+    // True after an opening bracket, because the first member has no comma before it.
     let isFirst = false
     while (at < end) {
       const code = text.charCodeAt(at)
@@ -266,7 +266,7 @@ class Skimmer {
   }
 }
 
-/** Returns where a string ends, after its quote. Throws if it does not. */
+/** Returns the index after the closing quote of a string. Throws if there is none. */
 function endOfString(text: string, from: number): number {
   let at = from + 1
   for (; at < text.length; at += 1) {
@@ -280,7 +280,7 @@ function endOfString(text: string, from: number): number {
 const isSpace = (code: number): boolean =>
   code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 
-/** Whether a value without brackets ends before this. */
+/** Whether this character ends a value without brackets. */
 const isEnd = (code: number): boolean =>
   code === COMMA || code === CLOSE_OBJECT || code === CLOSE_ARRAY
 

@@ -1,20 +1,20 @@
 /**
  * The bounds on content that strangers write: a record, an identity, an account, a label, a repo of
- * a listing. Every source applies them before it builds anything, so that no code that walks a
- * value can overflow the stack. Counted in the JSON form, in which a link and bytes are an object
- * of one member: content is within the bounds on every wire, or on none.
+ * a listing. Every source applies them before it builds a value, so that no code that walks one can
+ * overflow the stack. They count the JSON form, in which a link or bytes are an object of one
+ * member, so that content is within the bounds on every wire or on none.
  */
 
-/** How many levels of objects and arrays, the content itself included. Real records have a few. */
+/** The most levels of objects and arrays, the content itself included. Real records have a few. */
 export const MAX_DEPTH = 64
 
 /**
- * How many members and items in all, at any level. An empty object costs some 56 bytes of memory
- * and three characters of JSON: without a bound 5 MB of them are 215 MB.
+ * The most members and items, at all levels together. An empty object takes some 56 bytes of memory
+ * for three characters of JSON, so without a bound 5 MB of JSON become 215 MB.
  */
 export const MAX_MEMBERS = 131_072
 
-/** A text of so many characters cannot hold more: each member takes two, its separator included. */
+/** A shorter text is within the bound: each member takes two characters, with its separator. */
 export const MAX_UNCOUNTED_CHARACTERS = 2 * MAX_MEMBERS
 
 /** Content is beyond the bounds. The message completes "the record is …". */

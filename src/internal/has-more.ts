@@ -1,6 +1,6 @@
 /**
- * Whether an object has more than `known` members. They are counted by `for … in`, since
- * `Object.keys` would allocate for each event.
+ * Whether an object has more than `known` members. Counts them with `for … in`, because
+ * `Object.keys` would allocate an array for each event.
  */
 export function hasMore(object: object, known: number): boolean {
   let count = 0

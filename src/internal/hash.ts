@@ -1,7 +1,7 @@
-/** {@link hashNumber} in base 36: names a long filter. */
+/** {@link hashNumber} in base 36. Shortens a long filter in the name of a stream. */
 export const hashOf = (text: string): string => hashNumber(text).toString(36)
 
-/** FNV-1a, 53 bits of two lanes. Not for secrets. */
+/** FNV-1a in two lanes, 53 bits of them. Not for secrets. */
 export function hashNumber(text: string): number {
   let [low, high] = [0x811c9dc5, 0x01000193]
   for (let i = 0; i < text.length; i += 1) {

@@ -6,8 +6,8 @@ interface Known {
 }
 
 /**
- * Strings by their bytes, which are ASCII, where few of them come again and again, as the names of
- * collections: each is a string that was hashed long ago.
+ * Returns a function that interns short ASCII strings such as collection names. Repeated bytes give
+ * the same string, which is already hashed.
  */
 export function internAscii(): (bytes: Uint8Array, from: number, to: number) => string {
   const known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
@@ -15,8 +15,7 @@ export function internAscii(): (bytes: Uint8Array, from: number, to: number) => 
     const slot = hash(bytes, to, to - from) & (SLOTS - 1)
     const name = known[slot]
     if (name !== undefined && isAt(name.bytes, bytes, from, to)) return name.text
-    // V8 interns the names of members: to compare two strings that are interned, nobody has to look
-    // into them.
+    // V8 interns the names of members, and compares two interned strings without reading them.
     const [text = ''] = Object.keys({
       [String.fromCharCode(...bytes.subarray(from, to))]: undefined,
     })
@@ -25,7 +24,7 @@ export function internAscii(): (bytes: Uint8Array, from: number, to: number) => 
   }
 }
 
-/** Names that differ, most often differ at their end. */
+/** Reads the end of a name: collections of one namespace differ there. */
 const hash = (bytes: Uint8Array, to: number, length: number): number =>
   Math.imul(
     Math.imul((bytes[to - 1] as number) * 31 + (bytes[to - 2] ?? 0), 31) + (bytes[to - 4] ?? 0),

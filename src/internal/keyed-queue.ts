@@ -2,19 +2,22 @@ import { Chain, type Link } from './chain.js'
 import { Ring } from './ring.js'
 
 /**
- * Values that wait for a turn. A value whose key is busy waits for it, and those behind it do not.
+ * A queue of work. An item whose key is busy waits until the key is free; items of other keys
+ * overtake it.
  */
 export interface WorkQueue<T> {
   readonly size: number
   push(item: T): void
-  /** The oldest value that may run now. Its key is busy until {@link finished}. */
+  /**
+   * Removes and returns the oldest item that may run now. Its key is busy until {@link finished}.
+   */
   next(): T | undefined
   finished(item: T): void
-  /** Takes out the oldest value of all. */
+  /** Removes and returns the oldest item, whether it may run or not. */
   dropOldest(): T | undefined
 }
 
-/** In order of arrival, and every value may run beside any other. */
+/** First in, first out, without keys: all items may run at the same time. */
 export class FifoQueue<T> implements WorkQueue<T> {
   readonly #items = new Ring<T>()
 
@@ -37,24 +40,24 @@ export class FifoQueue<T> implements WorkQueue<T> {
   }
 }
 
-/** Where a value waits. */
-interface Place<T> {
+/** An item, and its nodes in the lists that hold it. */
+interface QueueEntry<T> {
   readonly item: T
-  waiting: Link<Place<T>> | undefined
-  ready: Link<Place<T>> | undefined
+  waiting: Link<QueueEntry<T>> | undefined
+  ready: Link<QueueEntry<T>> | undefined
 }
 
-// Most keys never have two values at once: they share one queue that stays empty.
-const NOBODY = new Ring<never>()
+// Most keys never have two items at once. They share this queue, which stays empty.
+const EMPTY_QUEUE = new Ring<never>()
 
-/** One value of a key at a time, in order of arrival for each key. */
+/** Runs one item of a key at a time, in order of arrival for each key. */
 export class KeyedQueue<T> implements WorkQueue<T> {
-  readonly #waiting = new Chain<Place<T>>()
-  readonly #ready = new Chain<Place<T>>()
-  // Who waits behind the value of its key that is ready or runs.
-  readonly #behind = new Map<unknown, Ring<Place<T>>>()
+  readonly #waiting = new Chain<QueueEntry<T>>()
+  readonly #ready = new Chain<QueueEntry<T>>()
+  // For each busy key, the items that wait for the one that is ready or runs.
+  readonly #following = new Map<unknown, Ring<QueueEntry<T>>>()
 
-  /** `keyOf` answers the same for the same item, whenever it is asked. */
+  /** `keyOf` must return the same key each time it is called with the same item. */
   constructor(private readonly keyOf: (item: T) => unknown) {}
 
   get size(): number {
@@ -63,52 +66,52 @@ export class KeyedQueue<T> implements WorkQueue<T> {
 
   push(item: T): void {
     const key = this.keyOf(item)
-    const behind = this.#behind.get(key)
-    const place: Place<T> = { item, waiting: undefined, ready: undefined }
-    place.waiting = this.#waiting.push(place)
-    if (behind === undefined) {
-      this.#behind.set(key, NOBODY)
-      place.ready = this.#ready.push(place)
-    } else this.#queueOf(key, behind).push(place)
+    const queue = this.#following.get(key)
+    const entry: QueueEntry<T> = { item, waiting: undefined, ready: undefined }
+    entry.waiting = this.#waiting.push(entry)
+    if (queue === undefined) {
+      this.#following.set(key, EMPTY_QUEUE)
+      entry.ready = this.#ready.push(entry)
+    } else this.#ownQueue(key, queue).push(entry)
   }
 
   next(): T | undefined {
-    const place = this.#ready.first?.value
-    if (place === undefined) return undefined
-    this.#leave(place)
-    return place.item
+    const entry = this.#ready.first?.value
+    if (entry === undefined) return undefined
+    this.#remove(entry)
+    return entry.item
   }
 
   finished(item: T): void {
     const key = this.keyOf(item)
-    const following = this.#behind.get(key)?.shift()
-    if (following === undefined) this.#behind.delete(key)
-    else following.ready = this.#ready.push(following)
+    const next = this.#following.get(key)?.shift()
+    if (next === undefined) this.#following.delete(key)
+    else next.ready = this.#ready.push(next)
   }
 
   dropOldest(): T | undefined {
-    const place = this.#waiting.first?.value
-    if (place === undefined) return undefined
-    // The oldest of all is the oldest of its key: it is ready, or the first behind the one that
-    // runs.
-    const wasReady = place.ready !== undefined
-    this.#leave(place)
-    if (wasReady) this.finished(place.item)
-    else this.#behind.get(this.keyOf(place.item))?.shift()
-    return place.item
+    const entry = this.#waiting.first?.value
+    if (entry === undefined) return undefined
+    // The oldest item is also the oldest of its key: it is ready, or the first that waits for the
+    // running one.
+    const wasReady = entry.ready !== undefined
+    this.#remove(entry)
+    if (wasReady) this.finished(entry.item)
+    else this.#following.get(this.keyOf(entry.item))?.shift()
+    return entry.item
   }
 
-  #queueOf(key: unknown, behind: Ring<Place<T>>): Ring<Place<T>> {
-    if (behind !== NOBODY) return behind
-    const queue = new Ring<Place<T>>()
-    this.#behind.set(key, queue)
-    return queue
+  #ownQueue(key: unknown, queue: Ring<QueueEntry<T>>): Ring<QueueEntry<T>> {
+    if (queue !== EMPTY_QUEUE) return queue
+    const own = new Ring<QueueEntry<T>>()
+    this.#following.set(key, own)
+    return own
   }
 
-  #leave(place: Place<T>): void {
-    if (place.ready !== undefined) this.#ready.remove(place.ready)
-    if (place.waiting !== undefined) this.#waiting.remove(place.waiting)
-    place.ready = undefined
-    place.waiting = undefined
+  #remove(entry: QueueEntry<T>): void {
+    if (entry.ready !== undefined) this.#ready.remove(entry.ready)
+    if (entry.waiting !== undefined) this.#waiting.remove(entry.waiting)
+    entry.ready = undefined
+    entry.waiting = undefined
   }
 }

@@ -1,7 +1,7 @@
 import { RecordError } from '../errors.js'
 import { PrivateFieldHost } from './private-field-host.js'
 
-/** Decodes `source` from `from` to `to`. Throws `RecordError` if that fails. */
+/** Decodes the part of `source` from `from` to `to`. Throws `RecordError` if that fails. */
 export type DecodeRecord<Source> = (source: Source, from: number, to: number) => unknown
 
 /**
@@ -10,7 +10,7 @@ export type DecodeRecord<Source> = (source: Source, from: number, to: number) =>
  * the receiver cannot read it, since nothing leads from the proxy to the commit's private fields.
  */
 class LazyRecord extends PrivateFieldHost {
-  // `undefined` once the record is decoded, or assigned.
+  // `undefined` after the record was decoded or assigned.
   #decode: DecodeRecord<unknown> | undefined
   #source: unknown
   #from: number
@@ -49,7 +49,7 @@ class LazyRecord extends PrivateFieldHost {
     if (commit !== undefined && Object.isFrozen(commit))
       throw new TypeError("Cannot assign to read only property 'record' of object '#<Object>'")
     if (commit === receiver) commit.#set(value)
-    // An object that inherits the record, or a proxy: assigning to it defines a plain member.
+    // The receiver inherits the record, or is a proxy: assigning defines a plain member on it.
     else
       Object.defineProperty(receiver, 'record', {
         value,
@@ -66,7 +66,7 @@ class LazyRecord extends PrivateFieldHost {
     return record
   }
 
-  /** The receiver of the accessor, or the commit that it inherits the accessor from. */
+  /** Returns the commit: the receiver of the accessor, or a prototype of it. */
   static #commitOf(receiver: object): LazyRecord | undefined {
     let owner: object | null = receiver
     while (owner !== null && !(#decode in owner)) owner = Object.getPrototypeOf(owner)
@@ -74,7 +74,7 @@ class LazyRecord extends PrivateFieldHost {
   }
 }
 
-// One accessor for all commits: one of its own for each costs five times as much.
+// All commits share one accessor. An accessor for each commit costs five times as much.
 const RECORD: PropertyDescriptor & ThisType<object> = {
   get() {
     return LazyRecord.read(this)
@@ -87,8 +87,8 @@ const RECORD: PropertyDescriptor & ThisType<object> = {
 }
 
 /**
- * Gives a commit its `record`, which `decode` makes of `source` when it is first read. If that
- * throws, so does every read.
+ * Defines `commit.record`. `decode` makes it from `source` when it is first read. If `decode`
+ * throws, each read calls it again and throws.
  */
 export function defineLazyRecord<Source>(
   commit: object,

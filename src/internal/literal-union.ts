@@ -1,2 +1,2 @@
-/** A string whose known values an editor offers, and whose unknown ones are no error. */
+/** A string type: editors suggest the known values, and other values are accepted. */
 export type LiteralUnion<Known extends string> = Known | (string & {})

@@ -1,8 +1,8 @@
-/** The message of anything that was thrown. */
+/** The message of a thrown value, whatever its type. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
 
-/** The reason of a failed `fetch`: its own message is "fetch failed", the reason is its cause. */
+/** Why a `fetch` failed: its own message is only "fetch failed", its `cause` has the reason. */
 export function reasonOf(error: unknown): string {
   const { message, cause } = error as {
     message?: string

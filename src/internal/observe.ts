@@ -1,9 +1,9 @@
 import { Observable, type OperatorFunction, Subscriber, type Subscription } from 'rxjs'
 
 /**
- * Subscribes to `source` on behalf of `destination`. The two are linked before the subscription is
- * made: otherwise a synchronous source would not hear that the destination has had enough, and run
- * to its end. The only place that constructs a `Subscriber`.
+ * Subscribes to `source` on behalf of `destination`. It links the two before it subscribes.
+ * Otherwise a synchronous source would emit all its values after `destination` has unsubscribed, as
+ * under `take(2)`. Only this function constructs a `Subscriber`.
  */
 export function observe<T>(
   source: Observable<T>,
@@ -28,7 +28,7 @@ export function observe<T>(
   return inner
 }
 
-/** An operator whose state is born with each subscription. */
+/** Makes an operator. Its state must be created inside `subscribe`, once for each subscription. */
 export const operate =
   <T, R>(
     subscribe: (source: Observable<T>, destination: Subscriber<R>) => void,

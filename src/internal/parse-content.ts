@@ -4,9 +4,9 @@ import { BoundsError } from './content-bounds.js'
 import { messageOf } from './message-of.js'
 
 /**
- * Parses JSON that a stranger wrote. Throws {@link FrameError} for text that is no JSON, and for
- * content beyond the bounds that cannot be replaced; `subject` begins its message, and `positionOf`
- * finds its position in the stream.
+ * Parses JSON from a stranger. Throws {@link FrameError} for text that is not JSON, and for content
+ * beyond the bounds that cannot be replaced. `subject` begins the message of the error;
+ * `positionOf` finds the error's position in the stream.
  */
 export function parseContent(
   subject: string,

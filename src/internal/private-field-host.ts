@@ -1,7 +1,7 @@
 /**
- * A base class whose constructor returns the object it was given. The private fields of a derived
- * class are then put on that object, where nothing sees them: no `Object.keys`, no comparison, no
- * clone. A `WeakMap` would do the same at five times the cost.
+ * A base class whose constructor returns the object that it is given. The private fields of a
+ * derived class are then added to that object. They are invisible there: to `Object.keys`, to
+ * comparisons and to clones. A `WeakMap` would do the same at five times the cost.
  */
 export class PrivateFieldHost {
   constructor(object: object) {

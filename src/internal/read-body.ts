@@ -1,6 +1,6 @@
 /**
- * Returns the first `max` bytes of an answer, and whether there were more. The rest is not read: a
- * stranger chooses how long an answer is, and whether it ends.
+ * Returns the first `max` bytes of a response, and whether there are more. The rest is not read:
+ * the server chooses how long a response is, and whether it ends.
  */
 export async function readBody(
   { body }: Response,
@@ -17,7 +17,7 @@ export async function readBody(
     chunks.push(chunk.value)
     size += chunk.value.length
     if (size <= max) continue
-    // Not awaited: it need not end before the server does.
+    // Not awaited: the promise may stay pending until the server ends the response.
     reader?.cancel().catch(() => {})
     break
   }

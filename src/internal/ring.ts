@@ -1,6 +1,6 @@
 /**
- * A first-in-first-out queue that grows: `push` and `shift` cost the same however many wait (an
- * array's `shift` does not).
+ * A first-in-first-out queue that grows. `push` and `shift` cost the same at any length, unlike an
+ * array's `shift`.
  */
 export class Ring<T> {
   #items: (T | undefined)[] = new Array(16)

@@ -1,4 +1,4 @@
-/** What zod, valibot, arktype and others have in common: https://standardschema.dev, version 1. */
+/** The interface that zod, valibot, arktype and others share: https://standardschema.dev, v1. */
 export interface StandardSchema<Output = unknown> {
   readonly '~standard': {
     readonly version: 1
@@ -8,7 +8,7 @@ export interface StandardSchema<Output = unknown> {
   }
 }
 
-/** What a schema makes of a value: its output, or what is wrong with it. */
+/** The result of a schema: its output, or the issues of the value. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | {

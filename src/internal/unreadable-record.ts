@@ -1,13 +1,13 @@
 import { RecordError } from '../errors.js'
 
-/** The `problem` of an event whose record was received and cannot be used. */
+/** The `problem` of an event whose record was received but cannot be used. */
 export const RECORD_UNREADABLE = 'record-unreadable'
 
 /**
- * Removes the record of a commit, and sets its `problem`. Reading `record` throws
- * {@link RecordError}, since its type promises a record. It is not enumerable, so that code that
- * lists, copies or serializes the commit does not throw: one record cannot end a program that only
- * passes events on.
+ * Removes the record of a commit, and sets its `problem`. Reading `record` then throws
+ * {@link RecordError}, because its type promises a record. `record` is not enumerable, so listing,
+ * copying or serializing the commit does not throw: one bad record cannot end a program that only
+ * forwards events.
  */
 export function makeUnreadable(commit: object, why: string): void {
   const descriptor: PropertyDescriptor & ThisType<object> = {
