@@ -59,9 +59,9 @@ export const WIRES: readonly Mutant[] = [
   },
   {
     name: 'a listing that goes round never ends',
-    file: 'src/sources/repos/repeats.ts',
-    find: 'for (const seen of [this.#last, this.#mark]) compare(fingerprint, seen)',
+    file: 'src/sources/repos/repeat-detector.ts',
+    find: 'for (const seen of [this.#last, this.#reference]) compare(fingerprint, seen)',
     replace: '',
-    specs: ['spec/sources/repos/repeats.spec.ts'],
+    specs: ['spec/sources/repos/repeat-detector.spec.ts'],
   },
 ]

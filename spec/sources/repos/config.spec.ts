@@ -76,7 +76,7 @@ describe('the config of listRepos$', () => {
       issuesOf({ host: ['a.example', 'b.example'], cursor: '5', metrics$: streamMetrics() }),
     ).toEqual([
       expect.stringMatching(/^metrics\$ must be a function of the host/),
-      'cursor means something to one host alone, and there are several',
+      'cursor belongs to one host, and there are several',
     ])
     expect(issuesOf({ host: 'me:secret@a.example' }).join()).not.toContain('secret')
   })

@@ -192,7 +192,7 @@ describe('what goes wrong with tapAdmin', () => {
     await expect(tapAdmin({ host: server.url, timeoutMs: 600_000 }).health()).rejects.toMatchObject(
       {
         code: 'CONNECT',
-        message: 'GET health failed: the answer is larger than 1048576 bytes',
+        message: 'GET health failed: the response is larger than 1048576 bytes',
       },
     )
   })

@@ -12,22 +12,22 @@ import { defaultsTo } from '../../options/pieces.js'
 const FIREHOSE_PATH = '/xrpc/com.atproto.sync.subscribeRepos'
 
 /**
- * Which relay or PDS to read, from where, and what to keep: every option has a default. The filters
- * are applied here, before any record is decoded.
+ * Which relay or PDS to read, from which position, and which events to keep. All options are
+ * optional. The library applies the filters itself, before it decodes any record.
  */
 export interface FirehoseConfig<Records extends RecordMap = RecordMap>
   extends SequenceConfig,
     EventFilters {
   /**
-   * A relay or a PDS, or several: a host name (`wss`, or `ws` on a loopback address), or a `ws`,
-   * `wss`, `http` or `https` URL. All are read side by side, each with its own connection, position
-   * and backoff.
+   * One or several relays or PDSes: a host name (`wss`, or `ws` on a loopback address), or a `ws`,
+   * `wss`, `http` or `https` URL. All are read at the same time, each with its own connection,
+   * position and backoff.
    * @default 'bsky.network'
    */
   readonly host?: string | readonly string[] | undefined
   /**
-   * A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that
-   * fails is a reject, and is decoded at once.
+   * A Standard Schema (zod, valibot, …) for each collection whose records are to be checked at run
+   * time. Such records are decoded at once; one that fails is a reject.
    * @default none
    */
   readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined

@@ -10,7 +10,7 @@ import { keepFrame } from './raw-frame.js'
 import { defineRecord } from './record.js'
 import { type Found, RecordFinder } from './record-finder.js'
 
-/** Whether the message holds an event that is wanted. Nothing of its blocks is looked at. */
+/** Whether the filter wants any event of the message. Does not read its blocks. */
 export function wantsAny(message: Message, wanted: Wanted): boolean {
   const { kind, did } = message
   if (kind !== 'commit') return wanted(kind, did)
@@ -21,19 +21,19 @@ export function wantsAny(message: Message, wanted: Wanted): boolean {
   )
 }
 
-/** The wanted events of one message: of a commit, one for each operation. */
+/** The wanted events of one message. A commit has one event for each operation. */
 export class MessageEvents implements MessageParts<FirehoseEvent> {
   readonly length: number
   readonly #commit: WholeCommit | undefined
 
-  /** `accepts`: the last word about an event that the filter wants. */
+  /** `accepts`: a last check of each wanted event. Returns false to leave the event out. */
   constructor(
     private readonly message: Message,
     private readonly wanted: Wanted,
     private readonly accepts: (event: FirehoseEvent, message: Message) => boolean,
   ) {
     this.#commit = message.kind === 'commit' ? wholeCommit(commitOf(message)) : undefined
-    // A commit that is too big has one event more, behind its operations.
+    // A commit that is too big has one more event, after its operations.
     const { ops, tooBig } = this.#commit?.body ?? ONE
     this.length = ops.length + (tooBig === true ? 1 : 0)
   }
@@ -48,7 +48,8 @@ export class MessageEvents implements MessageParts<FirehoseEvent> {
     if (this.#commit === undefined)
       return this.wanted(kind, did) ? plainEvent(this.message) : undefined
     const op = this.#commit.body.ops[index]
-    // The server left the operations out: the consumer has to fetch the repository.
+    // The server left the operations out. The `sync` event tells the program to fetch the
+    // repository.
     if (op === undefined) return this.wanted('sync', did) ? tooBigEvent(this.message) : undefined
     if (!this.wanted(kind, did, collectionOf(op.path))) return undefined
     return eventOf(this.message, kind, operationOf(this.#commit, op))
@@ -75,7 +76,7 @@ const wholeCommit = (body: CommitBody): WholeCommit => ({
 
 const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
 
-/** Members in the order of a Jetstream's, and what is ours behind them. */
+/** The members in Jetstream's order, then those that this library adds. */
 function operationOf({ body: { rev, since }, commit, finder, added }: WholeCommit, op: Op): object {
   const { action, path, cid, prev } = op
   const collection = collectionOf(path)
@@ -102,7 +103,7 @@ const NOTHING: Found = {}
 const isPath = (collection: string, rkey: string): boolean =>
   collection !== '' && rkey !== '' && !rkey.includes('/')
 
-/** An identity, an account or a sync: the message's own members, as the v1 wire has them. */
+/** An identity, account or sync event: the message's own members, as on Jetstream's v1 wire. */
 function plainEvent(message: Message): FirehoseEvent {
   const { did, seq, time, kind } = message
   const { handle, active, status, rev, blocks } = message.body
@@ -142,11 +143,11 @@ function eventOf(message: Message, kind: Message['kind'], body: object): Firehos
   return event as unknown as FirehoseEvent
 }
 
-// --- What a server adds ---
+// --- Members that a server adds ---
 
 type Added = Readonly<Record<string, unknown>>
 
-/** The members that the lexicon has. */
+/** The members that the lexicon defines. */
 const BODY_MEMBERS = {
   commit: new Set([
     'ops',
@@ -168,7 +169,7 @@ const BODY_MEMBERS = {
 } as const
 const OP_MEMBERS: ReadonlySet<string> = new Set(['action', 'path', 'cid', 'prev'])
 
-/** Counted before any name is looked up: a dozen of look-ups take most of a microsecond. */
+/** Counts the members before it looks up any name: a dozen look-ups take nearly a microsecond. */
 function addedToCommit(body: CommitBody): Added | undefined {
   const { blobs, since, blocks, rebase, tooBig, prevData } = body as unknown as Readonly<
     Record<string, unknown>
@@ -183,7 +184,7 @@ function addedToCommit(body: CommitBody): Added | undefined {
   return hasMore(body, known) ? addedTo(body, BODY_MEMBERS.commit) : undefined
 }
 
-// `ops`, `rev`, `seq`, `repo`, `time` and `commit`, which every commit that was read has.
+// `ops`, `rev`, `seq`, `repo`, `time` and `commit`: `readMessage` requires them.
 const ALWAYS_THERE = 6
 
 function addedToOp(op: Op): Added | undefined {
@@ -191,7 +192,7 @@ function addedToOp(op: Op): Added | undefined {
   return hasMore(op, known) ? addedTo(op, OP_MEMBERS) : undefined
 }
 
-/** The other members, as JSON; `undefined` where there are none, as nearly everywhere. */
+/** The members that are not known, as JSON. Returns `undefined` if there are none, as usual. */
 function addedTo(members: object, known: ReadonlySet<string>): Added | undefined {
   let added: Record<string, unknown> | undefined
   for (const name in members) {
@@ -202,7 +203,7 @@ function addedTo(members: object, known: ReadonlySet<string>): Added | undefined
   return added
 }
 
-/** With what a server adds, which never takes the place of what we say. */
+/** Copies the added members to `members`, except those whose names are taken. */
 function withAdded(members: object, added: Added | undefined): object {
   for (const name in added)
     if (!(name in members)) (members as Record<string, unknown>)[name] = added[name]

@@ -12,7 +12,7 @@ import { MessageEvents } from './events.js'
 import type { Message } from './message.js'
 import { firehoseProtocol } from './protocol.js'
 
-/** The events of one host. `dial`: how a socket is opened; specs hand in their own. */
+/** The events of one host. `dial`: opens a socket; specs pass their own. */
 export function eventsOf(
   host: string,
   config: FirehoseConfig,
@@ -22,11 +22,11 @@ export function eventsOf(
   const wanted = wantedBy(config)
   const { check } = recordChecker(config.records as Schemas | undefined)
   const accepts = (event: FirehoseEvent, { frame }: Message): boolean => {
-    const wrong = check(event)
-    if (wrong !== undefined) reject(options.rejects, host, frame, wrong)
-    return wrong === undefined
+    const error = check(event)
+    if (error !== undefined) reject(options.rejects, host, frame, error)
+    return error === undefined
   }
-  // A position means nothing on another host, or under another filter.
+  // A position is valid only on its own host and under the same filter.
   const key = ['firehose', host, ...filtersKey(config)].join(' ')
   return bySequence(firehoseProtocol(host, config), key, config, options, dial).pipe(
     splitDelivery((message) => new MessageEvents(message, wanted, accepts)),

@@ -4,7 +4,7 @@ import { timeUs } from '../../atproto/time.js'
 import { FrameError } from '../../errors.js'
 import { Control } from '../../live/protocol.js'
 
-/** One message of the firehose: for a commit, all its operations. */
+/** One message of the firehose. A commit holds all of its operations. */
 export interface Message {
   readonly kind: 'commit' | 'sync' | 'identity' | 'account'
   readonly did: string
@@ -15,18 +15,20 @@ export interface Message {
   readonly frame: Uint8Array
 }
 
-/** What {@link readMessage} has made sure of. */
+/**
+ * A commit as {@link readMessage} has checked it. Members of type `unknown` are not checked yet.
+ */
 export interface CommitBody {
   readonly commit: CidLinkWrapper
   readonly rev: string
   readonly ops: readonly Op[]
-  /** What it is, is looked at when a record is wanted. */
+  /** Checked when a record is wanted. */
   readonly blocks?: unknown
   readonly since?: unknown
   readonly tooBig?: unknown
 }
 
-/** One operation. What `cid` and `prev` are, is looked at when it is wanted. */
+/** One operation. `cid` and `prev` are checked when the operation is wanted. */
 export interface Op {
   readonly action: string
   readonly path: string
@@ -34,16 +36,16 @@ export interface Op {
   readonly prev?: unknown
 }
 
-/** The collection of a path: the part before the slash, all of it where there is none. */
+/** The collection of a path: the part before the slash, or all of it if there is no slash. */
 export function collectionOf(path: string): string {
   const slash = path.indexOf('/')
   return slash < 0 ? path : path.slice(0, slash)
 }
 
 /**
- * Reads a frame of `com.atproto.sync.subscribeRepos`, as far as a filter must know it. Types that
- * the lexicon has no more (`#handle`, `#migrate`, `#tombstone`) and those it will have are no
- * events. Throws {@link FrameError}, and `ServerError` for an error frame.
+ * Reads a frame of `com.atproto.sync.subscribeRepos`, and checks the members that filters need.
+ * Message types that the lexicon has removed (`#handle`, `#migrate`, `#tombstone`) or may add are
+ * control messages, not events. Throws {@link FrameError}, and `ServerError` for an error frame.
  */
 export function readMessage(frame: string | Uint8Array): Message | Control {
   const { op, t, body } = readFrame(frame)

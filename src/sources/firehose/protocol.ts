@@ -11,12 +11,12 @@ import { type Message, readMessage } from './message.js'
 import { unwantedMessage } from './skim-message.js'
 
 /**
- * `com.atproto.sync.subscribeRepos`, in the framing `xrpc.v0.cbor`. All filters are ours: the
- * server has none.
+ * `com.atproto.sync.subscribeRepos`, in the framing `xrpc.v0.cbor`. The server has no filters, so
+ * the protocol applies all of them.
  */
 export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorProtocol<Message> {
   const wanted = wantedBy(filters)
-  // Nothing to gain where everything is wanted.
+  // Without a filter every message is wanted, and skimming it first gains nothing.
   const isNarrow = filtersKey(filters).length > 0
   return {
     host,
@@ -24,7 +24,7 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     oldest: 0,
 
     url: ({ cursor }) => urlAt(host, cursor),
-    // Of most frames nothing is kept then, and of the others a copy.
+    // With a filter, most frames are discarded, and the others are copied.
     keepsNoFrame: isNarrow,
     decode: isNarrow
       ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(keepable(frame))
@@ -38,6 +38,6 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
   }
 }
 
-/** An event keeps its frame. In a browser each frame has memory of its own. */
+/** A frame that an event may keep: a copy, except in a browser, where a frame shares no memory. */
 const keepable = (frame: Frame): Frame =>
   typeof frame === 'string' || IN_BROWSER ? frame : copyOf(frame, 0, frame.length)

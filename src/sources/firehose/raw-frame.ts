@@ -14,7 +14,7 @@ class Framed extends PrivateFieldHost {
   }
 }
 
-// One class for all copies of this library: only the class that made a private member can read it.
+// One class for all copies of this library: only the class that made a private field can read it.
 const SharedFramed = shared('raw-frame.1', () => Framed)
 
 /** Attaches the frame to an event. */
@@ -23,9 +23,9 @@ export const keepFrame = (event: object, frame: Uint8Array): void => {
 }
 
 /**
- * The frame that an event of `firehose$` came in: its bytes as they were received, header and body,
- * those of its neighbours included. `undefined` for a copy of an event, and for one of another
- * source. An event keeps its frame in memory for as long as it lives.
+ * Returns the frame of an event of `firehose$`: the bytes as received, header and body. All events
+ * of a commit share one frame. Returns `undefined` for a copy of an event, and for an event of
+ * another source. An event keeps its frame in memory as long as the event itself is in memory.
  *
  * @example
  * ```ts

@@ -4,15 +4,15 @@ import { isCidOf } from '../../atproto/cid.js'
 import type { RecordProblem } from '../../events.js'
 import type { CommitBody } from './message.js'
 
-/** A record's block, what is wrong with it, or both. */
+/** A record's block, the problem with it, or both. */
 export interface Found {
   readonly block?: Uint8Array
   readonly problem?: RecordProblem | 'root-mismatch'
 }
 
 /**
- * Finds the records of a commit in its blocks, which are gone over once, when the first one is
- * asked for.
+ * Finds the records of a commit in its blocks. The blocks are read once, when the first record is
+ * looked up.
  */
 export class RecordFinder {
   #blocks: Blocks | RecordProblem | undefined

@@ -6,7 +6,7 @@ import { BoundsError } from '../../internal/content-bounds.js'
 import { defineLazyRecord } from '../../internal/lazy-record.js'
 import { messageOf } from '../../internal/message-of.js'
 
-/** Gives `commit` the record in `block`, decoded when it is first read. */
+/** Defines `commit.record` from `block`. It is decoded when it is first read. */
 export const defineRecord = (commit: object, block: Uint8Array): void =>
   defineLazyRecord(commit, block, 0, block.length, decodeBlock)
 

@@ -11,7 +11,7 @@ const KINDS: ReadonlyMap<string, Message['kind']> = new Map([
   ['#account', 'account'],
 ])
 
-/** The members of a body that filters need. */
+/** The members of a body that filters and positions need. */
 interface MessageSummary {
   seq: number | undefined
   did: string | undefined
@@ -21,10 +21,10 @@ interface MessageSummary {
 }
 
 /**
- * A message of which nothing is wanted, without its body: its place and its identity, found by the
- * heads of its items at a fraction of what decoding costs. Most frames are such under a narrow
- * filter. `undefined` for all others, and for what is in the least unusual: those are to be read
- * whole, or refused.
+ * Returns a message that holds nothing wanted, with its position and identity but without its body.
+ * It reads only the heads of the CBOR items, at a fraction of the cost of decoding. Under a narrow
+ * filter this covers most frames. Returns `undefined` for all other frames, and for one that is
+ * unusual in any way: `readMessage` then reads it whole, or rejects it.
  */
 export function unwantedMessage(frame: string | Uint8Array, wanted: Wanted): Message | undefined {
   if (typeof frame === 'string') return undefined
@@ -56,7 +56,7 @@ function unwanted(
     : { kind, did, seq, time, time_us: timeUs(time), body: { rev, ops: [] }, frame }
 }
 
-/** The kind of event, by the header. */
+/** Reads the kind of event from the header. */
 function readKind(skimmer: CborSkimmer): Message['kind'] | undefined {
   let op: number | undefined
   let t: string | undefined
@@ -69,7 +69,7 @@ function readKind(skimmer: CborSkimmer): Message['kind'] | undefined {
   return isRead && op === 1 ? KINDS.get(t ?? '') : undefined
 }
 
-/** Reads what filters need of the body, which is the rest of the frame. */
+/** Reads the members that filters need from the body, which is the rest of the frame. */
 function readBody(skimmer: CborSkimmer, kind: Message['kind']): MessageSummary | undefined {
   const summary: MessageSummary = {
     seq: undefined,
@@ -105,11 +105,11 @@ function readOp(skimmer: CborSkimmer, collections: string[]): boolean {
 }
 
 const SLASH = 0x2f
-const nameAt = internAscii()
+const collectionNames = internAscii()
 
-/** The collection of a path, as {@link collectionOf} has it. */
+/** The collection of a path, by the rule of {@link collectionOf}. */
 function collectionAt(path: Uint8Array, from: number, end: number): string {
   let to = from
   while (to < end && path[to] !== SLASH) to += 1
-  return nameAt(path, from, to)
+  return collectionNames(path, from, to)
 }

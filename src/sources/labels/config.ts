@@ -5,13 +5,13 @@ import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
 import { LABELS_PATH } from './protocol.js'
 
-/** Which labelers to read, and from where. */
+/** Which labelers to read, and from which position. */
 export interface LabelsConfig extends Omit<SequenceConfig, 'host'> {
   /**
-   * The labelers: host names (`wss`, or `ws` on a loopback address), or `ws`, `wss`, `http` or
-   * `https` URLs. There is no default: a label is somebody's opinion, and whose to hear is yours to
-   * say; Bluesky's is `mod.bsky.app`. All are read side by side, each with its own connection,
-   * position and backoff.
+   * One or several labelers: host names (`wss`, or `ws` on a loopback address), or `ws`, `wss`,
+   * `http` or `https` URLs. There is no default, because a label is somebody's opinion and you
+   * choose whose to use; Bluesky's labeler is `mod.bsky.app`. All are read at the same time, each
+   * with its own connection, position and backoff.
    */
   readonly host: string | readonly string[]
 }

@@ -11,8 +11,8 @@ import type { Message } from './message.js'
 import { labelsProtocol } from './protocol.js'
 
 /**
- * The labels of one host: those of one frame in one delivery. `dial`: how a socket is opened; specs
- * hand in their own.
+ * The labels of one host. The labels of one frame are one delivery. `dial`: opens a socket; specs
+ * pass their own.
  */
 export const labelsOf = (
   host: string,
@@ -24,7 +24,7 @@ export const labelsOf = (
     splitDelivery((message) => new ReadableLabels(message, options, host)),
   )
 
-/** The labels of one frame; those that cannot be read are rejects. */
+/** The labels of one frame. Labels that cannot be read are rejects. */
 class ReadableLabels implements MessageParts<LabelEvent> {
   readonly length: number
   readonly #labels: Message['labels']

@@ -4,8 +4,9 @@ import { toJson } from '../../atproto/json.js'
 import { BoundsError } from '../../internal/content-bounds.js'
 
 /**
- * A label, or the end of one, with the members of `com.atproto.label.defs#label` as the labeler
- * wrote them, and its frame's `seq`. For what was signed, take `seq` and `sig` away.
+ * A label, or the negation of an earlier one. It has the members of `com.atproto.label.defs#label`
+ * as the labeler wrote them, and the `seq` of its frame. The signed value is the label without
+ * `seq` and `sig`.
  */
 export interface LabelEvent {
   /** The position of the frame in the labeler's log. The labels of one frame share it. */
@@ -13,18 +14,18 @@ export interface LabelEvent {
   readonly ver?: number
   /** The DID of the labeler. */
   readonly src: string
-  /** What is labelled: the at-uri of a record, or the DID of an account. */
+  /** The subject of the label: the at-uri of a record, or the DID of an account. */
   readonly uri: string
-  /** The version of the record that is meant; absent: every one. */
+  /** The CID of the labelled version of the record. Absent: all versions. */
   readonly cid?: string
   readonly val: string
-  /** The label of the same `src`, `uri`, `cid` and `val` holds no more. Absent unless true. */
+  /** Negates the earlier label of the same `src`, `uri`, `cid` and `val`. Absent unless true. */
   readonly neg?: boolean
-  /** When it was made: RFC 3339. */
+  /** When the label was created: RFC 3339. */
   readonly cts: string
-  /** From when on it does not hold any more: RFC 3339. Nobody sends a word when that time comes. */
+  /** When the label expires: RFC 3339. The labeler sends no message at that time. */
   readonly exp?: string
-  /** Base64. Nothing is verified here. */
+  /** The signature, in base64. It is not verified. */
   readonly sig?: { readonly $bytes: string }
 }
 
@@ -39,7 +40,7 @@ const OPTIONAL = {
 } as const
 
 /**
- * Reads one label of a frame; members that a labeler adds stay. Returns what is wrong with one that
+ * Reads one label of a frame, and keeps members that a labeler adds. Returns a message if the label
  * cannot be read.
  */
 export function readLabel(value: unknown, seq: number): LabelEvent | string {
@@ -52,7 +53,7 @@ export function readLabel(value: unknown, seq: number): LabelEvent | string {
     if (value[name] !== undefined && !isRight(value[name]))
       return `\`${name}\` of the label is of another type`
   }
-  // A member of that name is nobody's position.
+  // A member `seq` that the labeler adds is not the position of the frame.
   const { seq: _, ...label } = toJson(value) as LabelEvent
   return { seq, ...label }
 }

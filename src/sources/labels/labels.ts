@@ -5,23 +5,25 @@ import { labelsOf } from './host-labels.js'
 import type { LabelEvent } from './label.js'
 
 /**
- * Reads the labels of labelers, `com.atproto.label.subscribeLabels`: what is labelled, and what is
- * taken back. Nothing is verified, and nothing expires: see `exp`.
+ * Reads the labels of labelers, `com.atproto.label.subscribeLabels`: new labels, and negations of
+ * earlier ones. Signatures are not verified, and the end of a label's validity is not an event: see
+ * `exp`.
  *
  * **Cold**: each subscription opens one connection for each host and closes it on unsubscription;
- * `share()` lets one serve many. **Order**: as the labeler sends. Several hosts are merged as they
- * come. **Loss**: from the first message on, none that is not reported to `gaps`; with a
- * `checkpoint`, at least once over restarts. A label that was replaced while nobody listened is not
- * sent any more: its successor is. **Resume**: a lost connection is dialled again with backoff, at
- * the position of the last label received, which the labeler is made to repeat if it still has it:
- * the repeat is not emitted again. **Completion**: never by itself. **Errors**: {@link ConfigError}
- * is thrown at the call. The stream errors with `RefusedError` (401, 404, a refused request),
- * `WireError` (the server sends text), `ReconnectExhaustedError`, `CursorRefusedError`,
- * `CursorStoreError` or, under `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames and labels that
- * cannot be read go to `rejects`. An error of one host ends them all. **Unsubscription**: closes
- * the connections. What is still open may be finished; the checkpoint is saved as it is.
+ * `share()` lets one connection serve many subscribers. **Order**: as the labeler sends. Labels of
+ * several hosts are merged as they arrive. **Loss**: after the first message, every loss is
+ * reported to `gaps`; with a `checkpoint`, delivery is at least once across restarts. A labeler
+ * keeps only the newest label for a subject and value: one that was replaced while you were not
+ * connected is never sent, its replacement is. **Resume**: a lost connection is dialled again with backoff, so
+ * that the labeler repeats the last label received if it still has it. The repeat is not emitted.
+ * **Completion**: never by itself. **Errors**: {@link ConfigError} is thrown at the call. The
+ * stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends
+ * text), `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or, under
+ * `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames and labels that cannot be read go to
+ * `rejects`. An error of one host ends them all. **Unsubscription**: closes the connections and
+ * saves the checkpoint. Work in flight can still finish, and the checkpoint is then saved again.
  *
- * Source: the lexicon, and ozone 0.4.2 as recorded.
+ * Source: the lexicon, and recordings of ozone 0.4.2.
  *
  * @example
  * ```ts

@@ -5,12 +5,12 @@ import { Control } from '../../live/protocol.js'
 import type { Frame } from '../../socket/frame.js'
 import { type LabelEvent, readLabel } from './label.js'
 
-/** One frame of labels. A labeler may send several in one, although ozone does not. */
+/** One frame. The lexicon allows several labels in a frame; ozone sends one. */
 export interface Message {
   readonly seq: number
-  /** When the first of them was made; 0 where that cannot be read. */
+  /** When the first label was created; 0 if that cannot be read. */
   readonly time_us: number
-  /** A label that cannot be read does not cost its neighbours. */
+  /** A label that cannot be read is an error in its place; the others are kept. */
   readonly labels: readonly (LabelEvent | FrameError)[]
   readonly frame: Frame
 }
@@ -38,7 +38,7 @@ function labelsIn({ seq, labels }: Body, frame: Frame): Message {
   if (!Array.isArray(labels)) throw new FrameError('`labels` is no list', positionOfBody({ seq }))
   const time_us = timeUs((labels[0] as { readonly cts?: unknown } | null | undefined)?.cts)
   const place = { position: seq as number, time_us }
-  // One error for all that are wrong in the same way: a frame has room for a million of them.
+  // Labels with the same fault share one error: a frame has room for a million of them.
   const errors = new Map<string, FrameError>()
   const read = labels.map((label) => {
     const event = readLabel(label, place.position)

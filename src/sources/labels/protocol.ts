@@ -11,8 +11,8 @@ export const LABELS_PATH = '/xrpc/com.atproto.label.subscribeLabels'
 export const labelsProtocol = (host: string): CursorProtocol<Message> => ({
   host,
   takesTimes: false,
-  // A newer label about the same takes the row's place, so that a replay lacks numbers that were
-  // sent before.
+  // A newer label for the same subject and value replaces the row of the older one, so a replay
+  // lacks sequence numbers that were sent before.
   forgets: true,
   oldest: 0,
   url: ({ cursor }) => urlAt(host, cursor),

@@ -28,8 +28,9 @@ export interface ListReposConfig
     'reconnect' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps' | 'log'
   > {
   /**
-   * A host name (`https`, or `http` on a loopback address) or an `http` or `https` URL; a relay
-   * lists the network, a PDS its own accounts. Several hosts are listed side by side.
+   * One or several hosts: a host name (`https`, or `http` on a loopback address) or an `http` or
+   * `https` URL. A relay lists the network, a PDS its own accounts. Several hosts are listed at the
+   * same time.
    * @default 'relay1.us-east.bsky.network'
    */
   readonly host?: string | readonly string[] | undefined
@@ -50,13 +51,13 @@ export interface ListReposConfig
    */
   readonly checkpoint?: CheckpointConfig<ListingPosition> | undefined
   /**
-   * What to do when the checkpoint says that the listing was completed: complete without a request,
-   * or start again from the first page.
+   * What to do if the checkpoint says that the listing is completed. `'complete'`: complete without
+   * a request. `'restart'`: list again from the first page.
    * @default 'complete'
    */
   readonly onCompleted?: 'complete' | 'restart' | undefined
   /**
-   * How long a request and its whole response may take, in milliseconds.
+   * How long a request may take until its response is read to the end, in milliseconds.
    * @default 30_000
    */
   readonly timeoutMs?: number | undefined
@@ -98,7 +99,7 @@ export interface ListingOptions
   readonly host: string
   readonly checkpoint: CheckpointOptions<ListingPosition> | undefined
   readonly request: RequestOptions
-  /** That of this host. */
+  /** The metrics of this host. */
   readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
   readonly log: Log
 }
@@ -110,9 +111,9 @@ export function checkListReposConfig(config: ListReposConfig): readonly ListingO
   const urls = hostsOf(sound.host, PATH)
   checkEachHost(sound, urls, issues)
   if (urls.length > 1 && sound.cursor !== undefined)
-    issues.add('cursor', 'means something to one host alone, and there are several')
+    issues.add('cursor', 'belongs to one host, and there are several')
   issues.throwIfAny('listRepos$')
-  // Hosts are read like those of a stream, and asked over HTTP.
+  // `hostsOf` returns WebSocket URLs; the listing uses HTTP.
   return urls.map((url) => optionsOf(sound, url.replace(/^ws/, 'http')))
 }
 
@@ -134,7 +135,7 @@ const optionsOf = (config: FilledConfig, host: string): ListingOptions => ({
   log: logOf(config.log),
 })
 
-/** A browser sets `User-Agent` itself; a header of ours would cost a preflight request. */
+/** A browser sets `User-Agent` itself, and a header of our own would cause a preflight request. */
 const headersOf = ({ headers, userAgent }: FilledConfig): Readonly<Record<string, string>> => ({
   ...(IN_BROWSER ? {} : { 'user-agent': userAgent }),
   ...headers,

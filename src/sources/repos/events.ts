@@ -4,8 +4,8 @@ import { Unreadable } from '../../internal/bounded-json.js'
 import type { LiteralUnion } from '../../internal/literal-union.js'
 
 /**
- * One repository of a listing, as the server writes it: `com.atproto.sync.listRepos#repo`. What a
- * server adds comes as it is.
+ * One repository of a listing, as the server writes it: `com.atproto.sync.listRepos#repo`. Members
+ * that a server adds are kept.
  */
 export interface RepoEvent {
   readonly did: string
@@ -13,17 +13,17 @@ export interface RepoEvent {
   readonly head: string
   /** Its revision, a TID. */
   readonly rev: string
-  /** Whether the account is active. Absent on servers that do not say. */
+  /** Whether the account is active. Absent if the server does not send it. */
   readonly active?: boolean
-  /** Why the account is not active; open. */
+  /** Why the account is not active. Servers may send other values. */
   readonly status?: LiteralUnion<
     'takendown' | 'suspended' | 'deleted' | 'deactivated' | 'desynchronized' | 'throttled'
   >
 }
 
 /**
- * Checks what the lexicon requires, and the types of what it knows. Throws {@link FrameError};
- * `page` is its place.
+ * Checks that the members that the lexicon requires are there, and the types of all that it
+ * defines. Throws {@link FrameError}, whose position is `page`.
  */
 export function readRepo(value: unknown, page: number): RepoEvent {
   const broken = (message: string): FrameError =>

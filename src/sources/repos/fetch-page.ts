@@ -10,14 +10,14 @@ import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
 import { readRefusal } from '../../socket/refusal.js'
 
-/** How pages are asked for. */
+/** How pages are requested. */
 export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly timeoutMs: number
   readonly maxPageBytes: number
 }
 
-/** The body of an answer. */
+/** The body of a response. */
 export interface Body {
   readonly text: string
   readonly bytes: number
@@ -25,10 +25,10 @@ export interface Body {
 
 const MAX_WAIT_MS = 15 * 60_000
 // https://docs.bsky.app/docs/advanced-guides/rate-limits: a unix time in seconds. The IETF draft of
-// the same name counts from now.
+// the same name means seconds from now.
 const FIRST_UNIX_TIME = 1e9
 
-/** Asks for one page: yields its body, errors with a `StreamError`, aborts on unsubscription. */
+/** Requests one page. Emits its body, errors with a `StreamError`, and aborts on unsubscription. */
 export const fetchPage = (
   url: string,
   { headers, timeoutMs, maxPageBytes }: RequestOptions,
@@ -77,12 +77,12 @@ async function bodyOf(response: Response, maxPageBytes: number): Promise<Body> {
 
 async function refusal(url: string, response: Response): Promise<RefusedError> {
   const { status, headers, type } = response
-  // A browser does not say where to.
+  // A browser hides the target of a redirect.
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     await response.body?.cancel()
-    const place = headers.get('location') ?? 'another place'
+    const target = headers.get('location') ?? 'another host'
     return new RefusedError(
-      `the server redirects to ${place}; redirects are not followed: name that host`,
+      `the server redirects to ${target}; redirects are not followed: name that host`,
       { status, body: '' },
     )
   }

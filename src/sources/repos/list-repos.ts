@@ -4,23 +4,23 @@ import type { RepoEvent } from './events.js'
 import { type ListedRepo, Listing } from './listing.js'
 
 /**
- * Lists the repositories of a relay or a PDS, page by page: every account there is, for a backfill.
+ * Lists all repositories of a relay or a PDS, page by page, for a backfill of every account.
  *
- * **Cold**: each subscription lists anew, or from its checkpoint. **Order**: as the server lists.
- * Several hosts are listed side by side, each from its own checkpoint. **Demand**: the next page is
- * asked for when the one before is emitted and no queue is full, so that slow work stops the
- * paging. **Loss**: none. A page counts as done when all its repos are, and the listing as
- * completed when all its pages are: a restart brings every repo that was not done, with the others
- * of its page. A bad repo goes to `rejects`, its neighbours come through. **Resume**: at the oldest
- * page with a repo that is not done. 429, 5xx and lost connections are waited out, with
- * `Retry-After`. **Completion**: when the last repo is done and that is saved. After a restart at
- * once: see `onCompleted`. **Errors**: {@link ConfigError} is thrown at the call. The stream errors
- * with `RefusedError` (4xx, a redirect), `PageError`, `CursorLoopError`, `ReconnectExhaustedError`
- * or `CursorStoreError`. An error of one host ends them all. **Unsubscription**: aborts the
- * request, and saves how far the listing is done.
+ * **Cold**: each subscription starts at the first page, or at its checkpoint. **Order**: as the
+ * server lists. Several hosts are listed at the same time, each from its own checkpoint.
+ * **Demand**: the next page is requested when all repos of the page before are emitted and no queue
+ * is full, so slow work stops the paging. **Loss**: none. A page is done when all its repos are
+ * done, and the listing is completed when all its pages are. After a restart, every page with a
+ * repo that was not done is emitted again, whole. A bad repo goes to `rejects`; the others of its
+ * page are emitted. **Resume**: at the oldest page with a repo that is not done. After a 429, a 5xx
+ * or a lost connection the request is retried, no earlier than `Retry-After` says.
+ * **Completion**: when the last repo is done and the checkpoint says so. If an earlier run
+ * completed the listing: at once, see `onCompleted`. **Errors**: {@link ConfigError} is thrown at
+ * the call. The stream errors with `RefusedError` (4xx, a redirect), `PageError`,
+ * `CursorLoopError`, `ReconnectExhaustedError` or `CursorStoreError`. An error of one host ends
+ * them all. **Unsubscription**: aborts the request and saves the checkpoint.
  *
- * Source: `com.atproto.sync.listRepos` as indigo's relay and the TypeScript PDS serve it, August
- * 2026.
+ * Source: `com.atproto.sync.listRepos` of indigo's relay and the TypeScript PDS, August 2026.
  *
  * @example
  * ```ts

@@ -4,7 +4,7 @@ import { Retries } from '../../options/retries.js'
 
 const MAX_BAD_PAGES = 5
 
-/** How long to wait after a request that brought no page. */
+/** When to repeat a request that returned no page. */
 export class ListingRetries {
   #badPages = 0
   readonly #attempts: Attempts
@@ -15,7 +15,7 @@ export class ListingRetries {
     this.#limited = new Retries(reconnect)
   }
 
-  /** Which retry in a row comes next, from 1. */
+  /** The number of the next retry since the last page, from 1. */
   get attempt(): number {
     return this.#attempts.count + this.#limited.count
   }
@@ -26,11 +26,14 @@ export class ListingRetries {
     this.#badPages = 0
   }
 
-  /** The delay before the next request, in milliseconds. Throws what ends the listing. */
+  /**
+   * Returns the delay before the next request, in milliseconds. Throws an error that ends the
+   * listing.
+   */
   after(error: StreamError): number {
     if (!error.retryable) throw error
     if (error instanceof RefusedError && error.status === 429)
-      // The server's own backpressure: no failure, and no attempt.
+      // The server limits the rate. This is not a failure, and does not count in `maxAttempts`.
       return this.#limited.failed(error.retryAfterMs)
     if (error instanceof PageError) this.#countBadPage(error)
     return this.#attempts.afterEnd(error, undefined)

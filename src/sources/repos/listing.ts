@@ -29,31 +29,31 @@ import { type RepoEvent, readRepo } from './events.js'
 import { type Body, fetchPage } from './fetch-page.js'
 import { ListingRetries } from './listing-retries.js'
 import { jsonOf, readPage } from './page.js'
-import { PageCursor, type PageItem, type PageMark } from './page-cursor.js'
+import { PageCursor, type PageItem, type PageRef } from './page-cursor.js'
 import { type ListingPosition, listingFormat } from './position.js'
-import { Repeats } from './repeats.js'
+import { RepeatDetector } from './repeat-detector.js'
 
-/** A repo, and the page it stands on. */
+/** A repo, and the page that lists it. */
 export interface ListedRepo {
   readonly repo: RepoEvent
-  readonly page: PageMark
+  readonly page: PageRef
 }
 
 /**
- * The listing of one host. A page is asked for when the one before is emitted and no queue is full,
- * so that one at most is in hand. A page is done when all its repos are; the end is saved when
- * nothing else is left to do.
+ * The listing of one host. A page is requested when the one before is emitted and no queue is full,
+ * so at most one page is in memory. A page is done when all its repos are done. The end of the
+ * listing is saved last, when nothing is open.
  */
 export class Listing implements StreamOwner<ListedRepo> {
   readonly host: string
-  // The server lists a dropped repo again only from its first page.
+  // To get a dropped repo again, the listing must start again at its first page.
   readonly canResend = false
 
   readonly #resumed$ = new Subject<void>()
   readonly #idle$ = new Subject<void>()
 
   readonly #pages: PageCursor
-  readonly #repeats = new Repeats()
+  readonly #repeats = new RepeatDetector()
   readonly #retries: ListingRetries
   // Its frames are the entries of the pages.
   readonly #stream: DeliveryStream<ListedRepo>
@@ -99,9 +99,9 @@ export class Listing implements StreamOwner<ListedRepo> {
 
   // --- From page to page ---
 
-  /** Emits what is in hand, or asks for the next page. */
+  /** Emits the rest of the current page, or requests the next one. */
   #step(): Observable<unknown> {
-    // Of a listing that was completed by an earlier run nothing is left.
+    // An earlier run completed the listing.
     if (this.#pages.isOver) return EMPTY
     if (!this.#pages.hasItems)
       return fetchPage(this.#url(), this.options.request).pipe(tap((body) => this.#receive(body)))
@@ -127,7 +127,7 @@ export class Listing implements StreamOwner<ListedRepo> {
     this.#emit()
   }
 
-  /** What must happen before the next request; throws what ends the listing. */
+  /** Emits when the request may be repeated. Throws an error that ends the listing. */
   #wait(error: unknown): Observable<unknown> {
     if (!(error instanceof StreamError)) throw error
     this.#stream.report.backoffMs = this.#retries.after(error)
@@ -141,9 +141,9 @@ export class Listing implements StreamOwner<ListedRepo> {
     )
   }
 
-  /** Yields when no queue is full. */
+  /** Emits when no queue is full. */
   #whenWanted(): Observable<unknown> {
-    // Asynchronously: the operator that resumes us has not finished its own work.
+    // Asynchronous, because the operator that calls `resume` is still in its own work.
     return this.#stream.isPaused
       ? this.#resumed$.pipe(take(1), observeOn(asapScheduler))
       : of(undefined)
@@ -175,7 +175,7 @@ export class Listing implements StreamOwner<ListedRepo> {
     }
   }
 
-  // --- What is done ---
+  // --- Checkpoint and completion ---
 
   #checkpointIn(options: CheckpointOptions<ListingPosition>): Checkpoint<ListingPosition> {
     const stream = { key: `repos ${this.host}`, host: this.host, format: listingFormat }
@@ -186,7 +186,7 @@ export class Listing implements StreamOwner<ListedRepo> {
     })
   }
 
-  /** Yields when it is known where to begin. */
+  /** Emits when the first page to request is known. */
   #load(): Observable<unknown> {
     return (this.#checkpoint?.load$() ?? of(undefined)).pipe(
       tap((saved) => {
@@ -208,8 +208,8 @@ export class Listing implements StreamOwner<ListedRepo> {
   }
 
   /**
-   * Completes when what is done is saved. Where it cannot be, the clock goes on trying, and ends
-   * the listing in time.
+   * Completes when the checkpoint is saved. A save that fails is retried; `regularly` ends the
+   * listing after `failAfterMs`.
    */
   #whenSaved(): Observable<never> {
     const everyMs = this.options.checkpoint?.everyMs ?? 1000
@@ -219,9 +219,9 @@ export class Listing implements StreamOwner<ListedRepo> {
     )
   }
 
-  // --- What its deliveries ask ---
+  // --- Calls of its deliveries ---
 
-  /** In pages. */
+  /** Positions are numbers of pages. */
   get position(): StreamPosition {
     return {
       cursor: this.#pages.page === 0 ? undefined : this.#pages.page,
@@ -246,7 +246,7 @@ export class Listing implements StreamOwner<ListedRepo> {
 
   flush(): PromiseLike<void> | undefined {
     const checkpoint = this.#checkpoint
-    // Not at once: it may be called while the last delivery is still open.
+    // Not synchronously: the last delivery may still be open during this call.
     return checkpoint && Promise.resolve().then(() => checkpoint.flush())
   }
 

@@ -1,8 +1,8 @@
 import type { Page } from './page.js'
 import type { ListingPosition } from './position.js'
 
-/** A page's own place: its number in the listing, from 1, and the cursor that asks for it. */
-export interface PageMark {
+/** Identifies a page: its number in the listing, from 1, and the cursor that requests it. */
+export interface PageRef {
   readonly number: number
   readonly cursor: string | undefined
 }
@@ -10,14 +10,14 @@ export interface PageMark {
 /** One entry of a page, unread. */
 export interface PageItem {
   readonly value: unknown
-  readonly page: PageMark
-  /** Its place in the page, from 0. */
+  readonly page: PageRef
+  /** The index in the page, from 0. */
   readonly index: number
 }
 
-/** Where one reading of a listing is: which page is in hand, how far, and what to ask for next. */
+/** The state of one listing: the current page, the next item in it, and the next page's cursor. */
 export class PageCursor {
-  #page: PageMark
+  #page: PageRef
   #items: readonly unknown[] = []
   #index = 0
   #next: string | undefined
@@ -28,35 +28,35 @@ export class PageCursor {
     this.#next = cursor
   }
 
-  /** Goes on where an earlier run has ended. */
+  /** Continues where an earlier run ended. */
   startFrom({ pages, cursor, completed }: ListingPosition): void {
     this.#page = { number: pages, cursor: undefined }
     this.#next = cursor
     this.#ended = completed ?? false
   }
 
-  /** The number of the page that came last; 0 before the first. */
+  /** The number of the last page received; 0 before the first. */
   get page(): number {
     return this.#page.number
   }
 
-  /** The cursor of the next page to ask for; `undefined` for the first one. */
+  /** The cursor of the next page to request; `undefined` for the first one. */
   get next(): string | undefined {
     return this.#next
   }
 
-  /** Whether something of the page in hand is left. */
+  /** Whether the current page has items that are not taken yet. */
   get hasItems(): boolean {
     return this.#index < this.#items.length
   }
 
-  /** Whether all of the listing is taken. */
+  /** Whether every item of the listing is taken. */
   get isOver(): boolean {
     return this.#ended && !this.hasItems
   }
 
   turnTo({ next, repos }: Page): void {
-    // An empty page is an end, and no page.
+    // An empty page ends the listing, and is not counted.
     if (repos.length > 0) this.#page = { number: this.#page.number + 1, cursor: this.#next }
     this.#items = repos
     this.#index = 0
@@ -64,7 +64,7 @@ export class PageCursor {
     this.#ended = next === undefined
   }
 
-  /** The next line of the page in hand. */
+  /** Takes the next item of the current page. */
   take(): PageItem {
     const index = this.#index
     this.#index += 1
@@ -72,10 +72,10 @@ export class PageCursor {
   }
 
   /**
-   * How far all is done, when `oldest` is the first page with a repo that is not. `undefined`
-   * before the first page is.
+   * Returns the position to save. `oldest`: the first page with a repo that is not done. Returns
+   * `undefined` until the first page is done.
    */
-  position(oldest: PageMark | undefined): ListingPosition | undefined {
+  position(oldest: PageRef | undefined): ListingPosition | undefined {
     const page = oldest ?? (this.hasItems ? this.#page : undefined)
     if (page !== undefined) return at(page.number - 1, page.cursor)
     return this.#ended

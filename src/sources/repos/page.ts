@@ -4,17 +4,17 @@ import { BoundsError } from '../../internal/content-bounds.js'
 
 const LAYOUT: Layout = { wrapper: 'repos', replaced: 'every item' }
 
-/** One answer of a server. */
+/** One response of a server. */
 export interface Page {
-  /** Asks for the page behind this one; `undefined` where there is none. */
+  /** The cursor of the page after this one; `undefined` if this is the last. */
   readonly next: string | undefined
-  /** Unread, so that one bad repo does not cost its neighbours. */
+  /** Not checked yet, so that one bad repo does not reject the whole page. */
   readonly repos: readonly unknown[]
 }
 
 /**
- * Reads a page. A relay gives a cursor with full pages alone, a PDS with every page but an empty
- * one: the end is no cursor, or no repo. Throws {@link PageError}.
+ * Reads a page. A relay sends a cursor only with full pages, a PDS with every page that is not
+ * empty. So the listing ends at a page without a cursor or without repos. Throws {@link PageError}.
  */
 export function readPage(text: string): Page {
   const { cursor, repos } = objectOf(text)

@@ -1,8 +1,9 @@
 import type { OwnFormat } from '../../delivery/checkpoint.js'
 
 /**
- * How far a listing is done. In the store it is JSON: `{"pages":2,"cursor":"…"}`, the cursor of the
- * oldest page with a repo that is not done; at the end `{"pages":3,"completed":true}`.
+ * How many pages of a listing are done. The store keeps JSON: `{"pages":2,"cursor":"…"}`, with the
+ * cursor of the oldest page with a repo that is not done, or `{"pages":3,"completed":true}` at the
+ * end.
  */
 export type ListingPosition =
   | { readonly pages: number; readonly cursor: string; readonly completed?: never }
@@ -13,13 +14,13 @@ export const listingFormat: OwnFormat<ListingPosition> = {
     JSON.stringify(completed ? { pages, completed } : { pages, cursor }),
   read(text) {
     try {
-      // A position that another program kept may lack the count of pages.
+      // A position that another program saved may lack the number of pages.
       const { pages = 0, cursor, completed } = JSON.parse(text) as Partial<ListingPosition>
       if (!Number.isSafeInteger(pages) || pages < 0) return undefined
       if (completed === true) return { pages, completed }
       if (typeof cursor === 'string' && cursor !== '') return { pages, cursor }
     } catch {
-      // No JSON, or none of an object.
+      // Not JSON, or not a JSON object.
     }
     return undefined
   },

@@ -19,7 +19,7 @@ export interface TapAdminConfig extends TapServer {
   readonly timeoutMs?: number | undefined
 }
 
-/** What may be said with each request. */
+/** Options of each request. */
 export interface TapRequestOptions {
   /**
    * Aborts the request; the promise then rejects with the signal's reason.
@@ -28,13 +28,13 @@ export interface TapRequestOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What the server knows of a repository. */
+/** The state of a repository, as the server reports it. */
 export interface TapRepoInfo {
   readonly did: string
   readonly handle: string
   /**
-   * `pending`, `desynchronized`, `resyncing`, `active` or `error`; open. The account's status is
-   * not in it.
+   * `pending`, `desynchronized`, `resyncing`, `active` or `error`. Servers may send other values.
+   * It does not show the status of the account.
    */
   readonly state: string
   readonly rev: string
@@ -43,33 +43,33 @@ export interface TapRepoInfo {
   readonly records: number
 }
 
-/** What the server counts. */
+/** The counters of the server. */
 export interface TapStats {
   readonly repoCount: number
   readonly recordCount: number
-  /** Events that are not acked yet. */
+  /** Events that were not acked yet. */
   readonly outboxBuffer: number
   /** Live commits that wait for a resync. */
   readonly resyncBuffer: number
-  /** The server's own positions: 0 and `''` while it has none. */
+  /** The server's own positions. 0 and `''`: it has none yet. */
   readonly cursors: { readonly firehose: number; readonly listRepos: string }
 }
 
 /**
- * The control side of a Tap server. Rejects with `RefusedError`, `ConnectError` or
+ * Controls a Tap server. Each method rejects with `RefusedError`, `ConnectError` or
  * `RequestTimeoutError`.
  */
 export interface TapAdmin {
   /**
-   * Tracks repositories: each is backfilled, then followed. Sent 1,000 at a time; an empty list is
-   * no request.
+   * Tracks repositories: the server backfills each one, then follows it. Sends 1,000 DIDs in one
+   * request, and nothing for an empty list.
    */
   addRepos(dids: readonly string[], options?: TapRequestOptions): Promise<void>
-  /** Stops tracking; what is buffered already still comes. */
+  /** Stops tracking repositories. Events that the server has buffered still arrive. */
   removeRepos(dids: readonly string[], options?: TapRequestOptions): Promise<void>
-  /** The DID document. */
+  /** Returns the DID document. */
   resolveDid(did: string, options?: TapRequestOptions): Promise<Readonly<Record<string, unknown>>>
-  /** `undefined` for a repository that is not tracked. */
+  /** Returns `undefined` for a repository that is not tracked. */
   repoInfo(did: string, options?: TapRequestOptions): Promise<TapRepoInfo | undefined>
   health(options?: TapRequestOptions): Promise<{ readonly status: string }>
   stats(options?: TapRequestOptions): Promise<TapStats>
@@ -80,13 +80,13 @@ export const tapAdminShape = {
   timeoutMs: defaultsTo(milliseconds, 30_000),
 }
 
-// More than 3,640 in one request are a 500 on SQLite, and none of them is stored.
+// With SQLite the server answers a request of more than 3,640 DIDs with a 500, and stores none.
 const MAX_DIDS = 1000
-// The longest answer is a DID document, which somebody else wrote. Real ones have a few KB.
-const MAX_ANSWER_BYTES = 2 ** 20
+// The longest response is a DID document, which a stranger wrote. Real ones have a few KB.
+const MAX_RESPONSE_BYTES = 2 ** 20
 
 /**
- * Controls a Tap server: which repositories it tracks, and how it fares.
+ * Controls a Tap server: tracks repositories, and reads its state and counters.
  *
  * @example
  * ```ts
@@ -160,7 +160,7 @@ function requester(config: TapAdminConfig): Requester {
     const timeout = AbortSignal.timeout(timeoutMs)
     const signal =
       options?.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
-    // A DID stands in the path as it is: an escaped one is not found.
+    // The DID in the path is not escaped: the server does not find an escaped one.
     const init: RequestInit = {
       method,
       headers,
@@ -182,21 +182,21 @@ function requester(config: TapAdminConfig): Requester {
   }
 }
 
-/** The DID of a list, or the first of them: which one the server refuses it does not say. */
+/** Names the list in errors by its first DID: the server does not say which one it refuses. */
 const namesOf = ([first = '', ...others]: readonly string[]): string =>
   others.length === 0 ? first : `${first} and ${others.length} more`
 
 async function answerOf(name: string, response: Response): Promise<unknown> {
   if (!response.ok) throw await readRefusal(response, name)
-  const { bytes, rest } = await readBody(response, MAX_ANSWER_BYTES)
-  if (rest) throw new RangeError(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`)
+  const { bytes, rest } = await readBody(response, MAX_RESPONSE_BYTES)
+  if (rest) throw new RangeError(`the response is larger than ${MAX_RESPONSE_BYTES} bytes`)
   return bytes.length === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes))
 }
 
 function baseOf(host: string): string {
   const url = hostUrl(host)
   url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:'
-  // The stream's own path may have been given.
+  // The URL may have the path of the stream.
   url.pathname = url.pathname.replace(/\/?(channel)?$/, '/')
   return url.href
 }

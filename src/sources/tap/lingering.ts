@@ -2,14 +2,14 @@ import { merge, Observable, take, timer } from 'rxjs'
 import type { Connection, Dial } from '../../socket/socket.js'
 
 /**
- * A handler that never ends must not hold a connection: the server would go on giving it events
- * that nobody reads.
+ * A handler that never ends must not keep the connection open: the server would continue to send it
+ * events that nobody reads.
  */
 const LONGEST_MS = 10_000
 
 /**
- * Like `dial`, but after the unsubscription the connection stays, unread, until `idle$` yields:
- * what was worked on at the end of the subscription can still be acked on it.
+ * Like `dial`, but after unsubscription the connection stays open, paused, until `idle$` emits.
+ * Work in flight at unsubscription can then still be acked on it. The limit is 10 s.
  */
 export const lingering =
   (dial: Dial, idle$: () => Observable<unknown>): Dial =>
@@ -34,8 +34,7 @@ export const lingering =
       }
       return () => {
         if (connection === undefined) socket.unsubscribe()
-        // Only when this call is over is it clear whether the subscription has ended, or the
-        // connection alone.
+        // Whether the subscription has ended, or only the connection, is known after this call.
         else queueMicrotask(linger)
       }
     })

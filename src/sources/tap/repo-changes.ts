@@ -16,61 +16,61 @@ import type { LiteralUnion } from '../../internal/literal-union.js'
 import type { TapRepoInfo } from './admin.js'
 
 /**
- * How a repository fares in a Tap. `'untracked'`: the server does not track it. `'unknown'`: it
- * could not be asked. The others are the server's own words; what it adds later passes as it is.
+ * The state of a repository in a Tap. `'untracked'`: the server does not track it. `'unknown'`: the
+ * request failed. The other states are the server's own; states that it adds later are passed on.
  */
 export type TapRepoState = LiteralUnion<
   'pending' | 'desynchronized' | 'resyncing' | 'active' | 'error' | 'untracked' | 'unknown'
 >
 
-/** A repository was found in another state than the time before. */
+/** A change of a repository's state between two polls. */
 export interface TapRepoChange {
   readonly did: string
   readonly state: TapRepoState
-  /** What it was before; `undefined` at the first look. */
+  /** The state at the last poll; `undefined` at the first. */
   readonly previous: TapRepoState | undefined
   /**
-   * What the server says of it, such as the `error` of one in that state. Absent where it says
-   * nothing.
+   * The server's report, with the `error` of a repository in that state. Absent for `'untracked'`
+   * and `'unknown'`.
    */
   readonly info?: TapRepoInfo
-  /** Why the repository could not be asked for, where the state is `'unknown'`. */
+  /** Why the request failed, if the state is `'unknown'`. */
   readonly error?: StreamError
 }
 
-type Look = Omit<TapRepoChange, 'previous'>
+type Poll = Omit<TapRepoChange, 'previous'>
 
-/** Asks for one repository; yields `undefined` where it is not tracked. */
-export type AskForRepo = (did: string) => Observable<TapRepoInfo | undefined>
+/** Requests the state of one repository. Emits `undefined` if it is not tracked. */
+export type RequestRepo = (did: string) => Observable<TapRepoInfo | undefined>
 
-const AT_ONCE = 8
+const CONCURRENCY = 8
 
 /**
- * Looks at each repository every `everyMs`, and emits those whose state has changed. A round that
+ * Polls each repository every `everyMs`, and emits those whose state has changed. A round that
  * takes longer delays the next one.
  */
 export const repoChanges = (
   dids: readonly string[],
   everyMs: number,
-  ask: AskForRepo,
+  request: RequestRepo,
 ): Observable<TapRepoChange> =>
   defer(() => {
     const states = new Map<string, TapRepoState>()
     return timer(0, everyMs).pipe(
-      exhaustMap(() => from(dids).pipe(mergeMap((did) => lookAt(did, ask), AT_ONCE))),
-      map((look): TapRepoChange => ({ ...look, previous: states.get(look.did) })),
+      exhaustMap(() => from(dids).pipe(mergeMap((did) => poll(did, request), CONCURRENCY))),
+      map((polled): TapRepoChange => ({ ...polled, previous: states.get(polled.did) })),
       filter(({ state, previous }) => state !== previous),
       tap(({ did, state }) => states.set(did, state)),
     )
   })
 
-const lookAt = (did: string, ask: AskForRepo): Observable<Look> =>
-  ask(did).pipe(
+const poll = (did: string, request: RequestRepo): Observable<Poll> =>
+  request(did).pipe(
     map(
-      (info): Look =>
+      (info): Poll =>
         info === undefined ? { did, state: 'untracked' } : { did, state: stateOf(did, info), info },
     ),
-    catchError((error: unknown) => of<Look>({ did, state: 'unknown', error: passing(error) })),
+    catchError((error: unknown) => of<Poll>({ did, state: 'unknown', error: passingError(error) })),
   )
 
 function stateOf(did: string, { state }: TapRepoInfo): string {
@@ -79,10 +79,12 @@ function stateOf(did: string, { state }: TapRepoInfo): string {
 }
 
 /**
- * The error of one look. Throws what ends the stream: without the password no look brings anything.
+ * Returns the error of one poll, which the next poll may not have. Throws an error that ends the
+ * stream: if the password is refused, every poll fails.
  */
-function passing(error: unknown): StreamError {
-  const isBarred = error instanceof RefusedError && (error.status === 401 || error.status === 403)
-  if (isBarred || !(error instanceof StreamError)) throw error
+function passingError(error: unknown): StreamError {
+  const isUnauthorized =
+    error instanceof RefusedError && (error.status === 401 || error.status === 403)
+  if (isUnauthorized || !(error instanceof StreamError)) throw error
   return error
 }

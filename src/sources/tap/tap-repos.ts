@@ -6,14 +6,14 @@ import { Issues } from '../../options/issues.js'
 import { defaultsTo, milliseconds } from '../../options/pieces.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
 import { type TapAdminConfig, tapAdmin, tapAdminShape } from './admin.js'
-import { type AskForRepo, repoChanges, type TapRepoChange } from './repo-changes.js'
+import { type RequestRepo, repoChanges, type TapRepoChange } from './repo-changes.js'
 
-/** Which repositories of which Tap to look at, and how often. */
+/** Which repositories of which Tap to poll, and how often. */
 export interface TapReposConfig extends TapAdminConfig {
   /** The repositories. They need not be tracked: one that is not has the state `'untracked'`. */
   readonly dids: readonly string[]
   /**
-   * How often each is looked at, in milliseconds.
+   * The interval between two polls of a repository, in milliseconds.
    * @default 60_000
    */
   readonly everyMs?: number | undefined
@@ -26,18 +26,18 @@ const shape = {
 }
 
 /**
- * Watches the state of repositories in a Tap, whose channel does not report one that fails. Polls
- * `/info/:did`, eight at once, and emits each change of `state`. The first answer for each
- * repository is a change.
+ * Watches the state of repositories in a Tap, because its channel does not report a repository that
+ * fails. Polls `/info/:did`, eight at a time, and emits each change of `state`. The first response
+ * for each repository is a change.
  *
  * **Cold**: each subscription polls by itself, at once and then every `everyMs`.
- * **Order**: as the answers arrive; in order for each repository.
+ * **Order**: as the responses arrive; in order for each repository.
  * **Loss**: states between two polls are not seen.
  * **Completion**: never by itself.
  * **Errors**: {@link ConfigError} is thrown at the call. A request that fails is the state
  * `'unknown'` of that repository, with its typed `error`; a 404 is `'untracked'`. The stream errors
  * with `RefusedError` if the password is refused (401, 403).
- * **Unsubscription**: aborts the requests under way.
+ * **Unsubscription**: aborts the requests in flight.
  *
  * ```
  * /info     a:pending b:active   a:active b:active   a:error b:active
@@ -59,14 +59,14 @@ const shape = {
 export function tapRepos$(config: TapReposConfig): Observable<TapRepoChange> {
   const { dids, everyMs, ...server } = checkTapReposConfig(config)
   const admin = tapAdmin(server)
-  const ask: AskForRepo = (did) =>
+  const request: RequestRepo = (did) =>
     defer(() => {
       const controller = new AbortController()
       return from(admin.repoInfo(did, { signal: controller.signal })).pipe(
         finalize(() => controller.abort()),
       )
     })
-  return repoChanges([...new Set(dids)], everyMs, ask)
+  return repoChanges([...new Set(dids)], everyMs, request)
 }
 
 /** Throws `ConfigError` with every mistake. */

@@ -1,6 +1,6 @@
 import { CursorLoopError } from '../../../src/errors.js'
 import type { RepoEvent } from '../../../src/sources/repos/events.js'
-import { Repeats } from '../../../src/sources/repos/repeats.js'
+import { RepeatDetector } from '../../../src/sources/repos/repeat-detector.js'
 
 const repo = (n: number): RepoEvent => ({ did: `did:web:${n}.example`, head: 'h', rev: `r${n}` })
 const page = (next: string | undefined, ...numbers: readonly number[]) => ({
@@ -13,7 +13,7 @@ const page = (next: string | undefined, ...numbers: readonly number[]) => ({
  * `cycle` pages.
  */
 function pagesUntilFound(tail: number, cycle: number, byCursor: boolean): number {
-  const repeats = new Repeats()
+  const repeats = new RepeatDetector()
   for (let n = 0, step = 0; step < 10_000; step += 1) {
     const next = n + 1 < tail + cycle ? n + 1 : tail
     const asked = byCursor ? `c${n}` : `c${step}`
@@ -31,13 +31,13 @@ function pagesUntilFound(tail: number, cycle: number, byCursor: boolean): number
   return Number.POSITIVE_INFINITY
 }
 
-describe('Repeats', () => {
+describe('RepeatDetector', () => {
   it('finds a page that names itself as the next one', () => {
-    expect(() => new Repeats().check('c', page('c', 1))).toThrow(/names itself/)
+    expect(() => new RepeatDetector().check('c', page('c', 1))).toThrow(/names itself/)
   })
 
   it('finds the page before once more, though its cursor leads on', () => {
-    const repeats = new Repeats()
+    const repeats = new RepeatDetector()
     repeats.check(undefined, page('a', 1, 2))
     expect(() => repeats.check('a', page('b', 1, 2))).toThrow(
       /the page before the cursor b came twice/,
@@ -64,14 +64,14 @@ describe('Repeats', () => {
   )
 
   it('finds nothing in 100,000 pages of a listing that goes on', () => {
-    const repeats = new Repeats()
+    const repeats = new RepeatDetector()
     for (let n = 0; n < 100_000; n += 1)
       repeats.check(n === 0 ? undefined : `${n}`, page(`${n + 1}`, n))
     expect(() => repeats.check('100000', page(undefined, 100_000))).not.toThrow()
   })
 
   it('tells apart pages of equal length that begin or end alike, and pages of bad repos', () => {
-    const repeats = new Repeats()
+    const repeats = new RepeatDetector()
     repeats.check(undefined, page('a', 1, 2, 3))
     repeats.check('a', page('b', 1, 2, 4))
     repeats.check('b', page('c', 2, 2, 4))
@@ -81,7 +81,7 @@ describe('Repeats', () => {
   })
 
   it('knows the repos of the page before, in the same state, and of no page before that', () => {
-    const repeats = new Repeats()
+    const repeats = new RepeatDetector()
     const isRepeat = (repos: readonly RepoEvent[]) => repos.map((one) => repeats.isRepeat(one))
     repeats.check(undefined, page('a', 1, 2))
     expect(isRepeat([repo(1), repo(2)])).toEqual([false, false])

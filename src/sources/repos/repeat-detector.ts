@@ -2,47 +2,44 @@ import { CursorLoopError } from '../../errors.js'
 import type { RepoEvent } from './events.js'
 import { jsonOf, type Page } from './page.js'
 
-/** Distinguishes one page from another. */
+/** Tells one page from another. */
 interface PageFingerprint {
   readonly cursor: string | undefined
-  /**
-   * How many repos, and the first and last of them: no two pages of one listing have both in
-   * common.
-   */
+  /** The number of repos, the first and the last. Different pages of a listing differ in this. */
   readonly repos: string
 }
 
 /**
- * Detects a listing that loops, and repos that a page repeats from the page before. Constant
- * memory over millions of pages (Brent's algorithm): each page is compared with the one before, and
- * with a mark that moves ahead at each power of two.
+ * Detects a listing that loops, and repos that a page repeats from the page before. Its memory is
+ * constant over millions of pages (Brent's algorithm): each page is compared with the one before,
+ * and with a reference page that is replaced at each power of two.
  */
-export class Repeats {
+export class RepeatDetector {
   #last: PageFingerprint | undefined
-  #mark: PageFingerprint | undefined
+  #reference: PageFingerprint | undefined
   #steps = 0
   #moveAt = 1
   #before = new Set<string>()
   #current = new Set<string>()
 
   /**
-   * Throws {@link CursorLoopError} where the page was here before. `asked`: the cursor that it was
-   * asked for with.
+   * Throws {@link CursorLoopError} if the page was received before. `requested`: the cursor of the
+   * request.
    */
-  check(asked: string | undefined, { next, repos }: Page): void {
+  check(requested: string | undefined, { next, repos }: Page): void {
     if (repos.length === 0) return
     const fingerprint = { cursor: next, repos: reposOf(repos) }
-    if (next !== undefined && next === asked)
+    if (next !== undefined && next === requested)
       throw new CursorLoopError(`the page at the cursor ${next} names itself as the next one`)
-    for (const seen of [this.#last, this.#mark]) compare(fingerprint, seen)
+    for (const seen of [this.#last, this.#reference]) compare(fingerprint, seen)
     this.#note(fingerprint)
     this.#before = this.#current
     this.#current = new Set()
   }
 
   /**
-   * Whether the page before had the same repo, in the same state: a server whose cursors are
-   * inclusive.
+   * Whether the page before had the same repo in the same state. This happens if the server's
+   * cursors are inclusive.
    */
   isRepeat({ did, rev, active, status }: RepoEvent): boolean {
     const key = `${did} ${rev} ${active} ${status}`
@@ -54,15 +51,15 @@ export class Repeats {
     this.#last = fingerprint
     this.#steps += 1
     if (this.#steps < this.#moveAt) return
-    this.#mark = fingerprint
+    this.#reference = fingerprint
     this.#moveAt *= 2
   }
 }
 
 const reposOf = (repos: readonly unknown[]): string =>
-  `${repos.length} ${nameOf(repos[0])} ${nameOf(repos.at(-1))}`
-// Not the whole repo: its rev moves from one reading to the next.
-const nameOf = (repo: unknown): string =>
+  `${repos.length} ${identityOf(repos[0])} ${identityOf(repos.at(-1))}`
+// Only the DID, because a repo's rev changes between two requests.
+const identityOf = (repo: unknown): string =>
   String((repo as { did?: unknown } | null)?.did ?? jsonOf(repo))
 
 function compare(fingerprint: PageFingerprint, seen: PageFingerprint | undefined): void {
