@@ -14,8 +14,9 @@ import type { LabelEvent } from './label.js'
  * several hosts are merged as they arrive. **Loss**: after the first message, every loss is
  * reported to `gaps`; with a `checkpoint`, delivery is at least once across restarts. A labeler
  * keeps only the newest label for a subject and value: one that was replaced while you were not
- * connected is never sent, its replacement is. **Resume**: a lost connection is dialled again with backoff, so
- * that the labeler repeats the last label received if it still has it. The repeat is not emitted.
+ * connected is never sent, its replacement is. **Resume**: a lost connection is dialled again with
+ * backoff, so that the labeler repeats the last label received if it still has it. The repeat is
+ * not emitted.
  * **Completion**: never by itself. **Errors**: {@link ConfigError} is thrown at the call. The
  * stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends
  * text), `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or, under
