@@ -1,6 +1,7 @@
 import { DictionaryError } from '../errors.js'
 import { type DecodeUtf8, onePerDictionary } from './decoders/dictionary-decoder.js'
-import { compileZstd, wasmDecoder } from './decoders/wasm.js'
+import { compileZstd, wasmDecoder, wasmPlainInflater } from './decoders/wasm.js'
+import type { PlainInflater } from './plain-inflater.js'
 
 export { loadDictionary } from './dictionary/dictionary.js'
 
@@ -11,15 +12,22 @@ let compiled: Promise<WebAssembly.Module> | undefined
  * The decoder of browsers. Rejects with `DictionaryError` if its file, `zstd.wasm`, is not beside
  * the module or the bundle.
  */
-export const bestDecoder = onePerDictionary(async (dictionary) => {
+export const bestDecoder = onePerDictionary((dictionary) =>
+  withZstd((module) => wasmDecoder(module, dictionary, decodeUtf8)),
+)
+
+/** The inflater of frames without a dictionary. Rejects as {@link bestDecoder} does. */
+export const plainInflater = (): Promise<PlainInflater> => withZstd(wasmPlainInflater)
+
+async function withZstd<T>(use: (module: WebAssembly.Module) => T): Promise<T> {
   compiled ??= fetchZstd().then(compileZstd)
   try {
-    return wasmDecoder(await compiled, dictionary, decodeUtf8)
+    return use(await compiled)
   } catch (error) {
     compiled = undefined
     throw error
   }
-})
+}
 
 const decodeUtf8: DecodeUtf8 = (bytes) => {
   try {

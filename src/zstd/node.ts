@@ -1,6 +1,13 @@
 import { DictionaryError } from '../errors.js'
+import { messageOf } from '../internal/message-of.js'
 import { onePerDictionary } from './decoders/dictionary-decoder.js'
-import { napiDecoder, nodeWasmDecoder, zlibDecoder } from './decoders/node-decoders.js'
+import {
+  napiDecoder,
+  nodePlainInflater,
+  nodeWasmDecoder,
+  zlibDecoder,
+} from './decoders/node-decoders.js'
+import type { PlainInflater } from './plain-inflater.js'
 
 export { loadDictionary } from './dictionary/node-source.js'
 
@@ -20,3 +27,15 @@ export const bestDecoder = onePerDictionary(async (dictionary) => {
     throw new DictionaryError(`no zstd decoder can be had: ${(cause as Error).message}`, { cause })
   }
 })
+
+let inflater: Promise<PlainInflater> | undefined
+
+/** The inflater of frames without a dictionary: one for the process. */
+export function plainInflater(): Promise<PlainInflater> {
+  inflater ??= nodePlainInflater().catch((cause: unknown) => {
+    // The next caller tries again.
+    inflater = undefined
+    throw new DictionaryError(`no zstd decoder can be had: ${messageOf(cause)}`, { cause })
+  })
+  return inflater
+}

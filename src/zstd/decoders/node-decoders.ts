@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as zlib from 'node:zlib'
 import { idOf } from '../dictionary/dictionary.js'
+import { type PlainInflater, plainInflater } from '../plain-inflater.js'
 import {
   type DecodeUtf8,
   type DictionaryDecoder,
@@ -12,7 +13,7 @@ import {
   type Inflate,
   usesDictionary,
 } from './dictionary-decoder.js'
-import { compileZstd, wasmDecoder } from './wasm.js'
+import { compileZstd, wasmDecoder, wasmPlainInflater } from './wasm.js'
 
 /**
  * The part of `zstd-napi` that we use. Its `Decompressor` would allocate as much as a frame asks
@@ -82,10 +83,13 @@ type ZstdPackage = typeof import('@bokuweb/zstd-wasm')
 let compiled: Promise<WebAssembly.Module> | undefined
 
 /** The decoder in WebAssembly. Rejects if WebAssembly is forbidden. */
-export async function nodeWasmDecoder(dictionary: Uint8Array): Promise<DictionaryDecoder> {
+export const nodeWasmDecoder = (dictionary: Uint8Array): Promise<DictionaryDecoder> =>
+  withZstd((module) => decoderOf(module, dictionary))
+
+async function withZstd<T>(use: (module: WebAssembly.Module) => T | Promise<T>): Promise<T> {
   compiled ??= readZstd().then(compileZstd)
   try {
-    return await decoderOf(await compiled, dictionary)
+    return await use(await compiled)
   } catch (error) {
     compiled = undefined
     throw error
@@ -139,6 +143,11 @@ async function readZstd(): Promise<Uint8Array<ArrayBuffer>> {
 
 /** Newer than the types of the oldest Node that we support. */
 interface Zstd {
+  zstdDecompress?(
+    frame: Uint8Array,
+    options: { maxOutputLength: number },
+    done: (error: Error | null, content: Uint8Array) => void,
+  ): void
   zstdDecompressSync?(
     frame: Uint8Array,
     options: { dictionary: Uint8Array; maxOutputLength: number },
@@ -157,6 +166,26 @@ export function zlibDecoder(
   return usesDictionary(inflate, dictionary)
     ? dictionaryDecoder('zlib', idOf(dictionary), inflate, decodeUtf8)
     : undefined
+}
+
+/**
+ * The inflater of frames without a dictionary. Node's own where it has one: it works off the main
+ * thread. `zstd-napi` does not, and its checksums were not tested.
+ */
+export async function nodePlainInflater(
+  { zstdDecompress }: Zstd = zlib as Zstd,
+): Promise<PlainInflater> {
+  if (zstdDecompress === undefined) return withZstd(wasmPlainInflater)
+  return plainInflater(
+    'zlib',
+    (frame, capacity) =>
+      new Promise((resolve, reject) => {
+        const options = { maxOutputLength: Math.max(capacity, 1) }
+        zstdDecompress(frame, options, (error, content) =>
+          error === null ? resolve(content) : reject(error),
+        )
+      }),
+  )
 }
 
 // Two passes over cached bytes are cheaper than one through a general decoder.

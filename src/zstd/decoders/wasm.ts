@@ -1,9 +1,12 @@
 import { idOf } from '../dictionary/dictionary.js'
+import { type PlainInflater, plainInflater } from '../plain-inflater.js'
 import { type DecodeUtf8, type DictionaryDecoder, dictionaryDecoder } from './dictionary-decoder.js'
 import { exposePrepared, type LoadedDictionary, prepareDictionary } from './prepared-dictionary.js'
 import { WasmInstance, WRAPPER } from './wasm-instance.js'
 
 const MIN_BUFFER_BYTES = 65_536
+const MAX_KEPT_BYTES = 16 * 2 ** 20
+const NONE: LoadedDictionary = { address: 0, bytes: 0, id: 0 }
 
 /** By `ZSTD_ErrorCode`, negated: faults of a frame that its header and blocks do not show. */
 const REASONS: Readonly<Record<number, string>> = {
@@ -40,6 +43,22 @@ export function wasmDecoder(
   return dictionaryDecoder('wasm', idOf(dictionary), inflate, decodeUtf8)
 }
 
+/** The inflater that needs nothing but WebAssembly, in an instance of its own. */
+export function wasmPlainInflater(module: WebAssembly.Module): PlainInflater {
+  let running: WasmInflate | undefined
+  return plainInflater('wasm', (frame, capacity) => {
+    // A large block grows the memory for good: such an instance is not kept.
+    const instance = running ?? new WasmInflate(new WasmInstance(module))
+    running = capacity > MAX_KEPT_BYTES ? undefined : instance
+    try {
+      return instance.inflate(frame, capacity).slice()
+    } catch (error) {
+      if (!(error instanceof BadFrame)) running = undefined
+      throw error
+    }
+  })
+}
+
 /** zstd refused the frame, and can decode the next one. */
 class BadFrame extends Error {}
 
@@ -53,15 +72,15 @@ class WasmInflate {
 
   constructor(
     private readonly zstd: WasmInstance,
-    dictionary: Uint8Array,
+    dictionary?: Uint8Array,
   ) {
     this.#context = zstd.createDCtx()
-    this.#dictionary = {
-      address: zstd.put(dictionary),
-      bytes: dictionary.length,
-      id: idOf(dictionary),
+    this.#dictionary = NONE
+    if (dictionary !== undefined) {
+      const address = zstd.put(dictionary)
+      this.#dictionary = { address, bytes: dictionary.length, id: idOf(dictionary) }
+      this.#prepared = prepareDictionary(zstd, this.#context, this.#dictionary)
     }
-    this.#prepared = prepareDictionary(zstd, this.#context, this.#dictionary)
     this.#input = new WasmBuffer(zstd)
     this.#output = new WasmBuffer(zstd)
   }
