@@ -370,6 +370,21 @@ describe('rxjs-atproto jetstream --cursor-file', () => {
     expect([first.code, second.code]).toEqual([0, 0])
   })
 
+  it('has the owner of --cursor-host, which takes over from one that ended', async () => {
+    const { url } = await serve({ events: generateEvents({ count: 10 }) })
+    const path = cli.path('owned.json')
+    writeFileSync(`${path}.lock`, '{"pid":999999999,"host":"indexer","token":"t"}')
+    const flags = ['jetstream', '--host', url, '--limit', '1', '--cursor-host', 'indexer']
+    const run = await cli.run([...flags, '--cursor-file', path])
+    expect([run.code, linesOf(run.stdout)]).toEqual([0, [...generateEvents({ count: 1 })]])
+    expect(run.stderr).toContain('was taken over from process 999999999 on indexer')
+    const alone = await cli.run(flags)
+    expect([alone.code, alone.stderr]).toEqual([
+      2,
+      'error: --cursor-host names the owner of a --cursor-file: give both\n',
+    ])
+  })
+
   it('is never past an unwritten line: a full stdout pauses, a kill loses nothing', async () => {
     const server = await serve({ events: generateEvents({ count: 60_000 }) })
     const path = cli.path('killed.json')

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -97,6 +97,24 @@ describe('one cursor file and several processes', () => {
     expect(await start('load').next()).toMatch(/^refused/)
   })
 
+  it('takes the lock of a process that is dead, though nobody has reaped it', async () => {
+    if (!existsSync('/proc/self/stat')) return
+    // The parent of the counter is `sleep`, which reaps nobody.
+    const shell = ['-c', '"$@" & exec sleep 600', 'sh', process.execPath, program, 'count', path]
+    const parent = spawn('sh', shell)
+    children.add(parent)
+    const ended = once(parent, 'close')
+    await once(parent.stdout, 'data')
+    const { pid } = JSON.parse(readFileSync(`${path}.lock`, 'utf8'))
+    process.kill(pid, 'SIGKILL')
+    const state = () => readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '')[0]
+    while (state() !== 'Z') await new Promise(setImmediate)
+    expect(await start('load').next()).toMatch(/^loaded \d+$/)
+    expect(state()).toBe('Z')
+    parent.kill('SIGKILL')
+    await ended
+  })
+
   it('ends by itself without a close, and releases the lock', async () => {
     const one = start('load')
     expect(await one.next()).toBe('loaded undefined')
@@ -139,7 +157,9 @@ describe('one cursor file and several processes', () => {
         forward: true,
       })
       reached = position
-      expect(['cursor.json', 'cursor.json.lock', 'cursor.json.tmp']).toEqual(
+      const temporary = readdirSync(folder).filter((name) => name.endsWith('.tmp'))
+      expect(temporary.length).toBeLessThanOrEqual(1)
+      expect(['cursor.json', 'cursor.json.lock', ...temporary]).toEqual(
         expect.arrayContaining(readdirSync(folder)),
       )
     }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import {
   existsSync,
   lstatSync,
@@ -7,18 +8,22 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import fsp from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { formatCursorDocument } from '../../src/cursors/cursor-document.js'
+import { formatCursorDocument, parseCursorDocument } from '../../src/cursors/cursor-document.js'
+import { CursorFile } from '../../src/cursors/cursor-file.js'
 import {
   type FileCursorStore,
   type FileCursorStoreOptions,
   fileCursorStore,
 } from '../../src/cursors/file.js'
+import { nodeDisk } from '../../src/cursors/node-disk.js'
 import { ConfigError, CursorStoreError } from '../../src/errors.js'
 import { describeCursorStore } from '../../src/testing/describe-cursor-store.js'
 
@@ -205,16 +210,14 @@ describe('what the disk refuses', () => {
     expect(await store.load('stream')).toBe('1')
   })
 
-  it('a leftover temporary file is replaced; a folder of its name is an error', async () => {
-    writeFileSync(`${path}.tmp`, 'left')
-    const store = open()
-    await store.save('stream', '1')
-    expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
-    mkdirSync(`${path}.tmp`)
-    expect((await failureOf(store.save('stream', '2'))).message).toMatch(
-      /remove the folder that has the name of the temporary file/,
+  it('leftover temporary files of earlier processes are removed, and no other files', async () => {
+    const others = ['cursor.json.tmp', 'cursor.json.old.tmp', 'x.tmp']
+    for (const name of [...others, `cursor.json.${randomUUID()}.tmp`])
+      writeFileSync(join(folder, name), 'left')
+    await open().save('stream', '1')
+    expect(readdirSync(folder).sort()).toEqual(
+      ['cursor.json', 'cursor.json.lock', ...others].sort(),
     )
-    expect(await store.load('stream')).toBe('1')
   })
 
   function failOpening(at: string, code: string) {
@@ -250,10 +253,12 @@ describe('a save that has resolved', () => {
       return real.rename(from, to)
     })
     await store.save('stream', '1')
+    const { token } = JSON.parse(readFileSync(`${path}.lock`, 'utf8'))
+    const temporary = `${path}.${token}.tmp`
     expect(calls).toEqual([
-      `open ${path}.tmp`,
+      `open ${temporary}`,
       'sync',
-      `rename ${path}.tmp ${path}`,
+      `rename ${temporary} ${path}`,
       `open ${folder}`,
       'sync',
     ])
@@ -367,19 +372,49 @@ describe('a lock that is not ours', () => {
   const lock = (owner: object) =>
     writeFileSync(`${path}.lock`, JSON.stringify({ token: 't', ...owner }))
 
+  /** Makes the lock as old as if it had not been touched for so long. */
+  const age = (seconds: number) => {
+    const then = Date.now() / 1000 - seconds
+    utimesSync(`${path}.lock`, then, then)
+  }
+
   // Above the largest pid of any system: dead here, which says nothing of there.
   it.each([1, 999_999_999])(
-    'of another host is refused with the remedy, since nobody can tell from here: pid %d',
+    'of another host is refused at once, with the seconds left and the remedy: pid %d',
     async (pid) => {
       lock({ pid, host: 'elsewhere' })
+      age(30)
       const { message } = await failureOf(open().load('stream'))
       expect(message).toMatch(/in use by process \d+ on elsewhere: /)
-      expect(message).toMatch(
-        /; if you are certain that it no longer runs, delete .*cursor\.json\.lock/,
-      )
+      const [, left] = /if it was killed, start again in (\d+) s, /.exec(message) ?? []
+      expect([Number(left) > 0, Number(left) <= 31]).toEqual([true, true])
+      expect(message).toMatch(/takes over at once if both have the same `host` \(--cursor-host\)/)
       expect(readdirSync(folder)).toEqual(['cursor.json.lock'])
     },
   )
+
+  it('of another host is taken over after a minute without a touch, with a warning', async () => {
+    writeFileSync(path, formatCursorDocument({ key: 'stream', position: '42' }))
+    lock({ pid: 1, host: 'elsewhere' })
+    age(61)
+    const warn = jest.fn()
+    await using store = fileCursorStore(path, { log: { warn } })
+    expect(await store.load('stream')).toBe('42')
+    expect(warn.mock.calls).toEqual([
+      [
+        `the lock of the cursor file ${path} was taken over from process 1 on elsewhere, which ` +
+          'has not touched it for a minute; if it still runs, its next save fails',
+      ],
+    ])
+    await store.save('stream', '43')
+    expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+  })
+
+  it('has its age by the clock of the volume, not by that of this machine', async () => {
+    lock({ pid: 1, host: 'elsewhere' })
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000)
+    expect((await failureOf(open().load('stream'))).message).toMatch(/on elsewhere/)
+  })
 
   it('of an earlier container with the same name and pid is taken over', async () => {
     if (!existsSync('/proc/self/stat')) return
@@ -404,8 +439,10 @@ describe('a lock that is not ours', () => {
     )
   })
 
-  it.each(['', 'garbage'])('that says %j is refused, and left to a person', async (text) => {
+  it('that was not written by us is refused, and left to a person', async () => {
+    const text = 'garbage'
     writeFileSync(`${path}.lock`, text)
+    age(3600)
     expect((await failureOf(open().load('stream'))).message).toMatch(
       /an unknown process \(its lock cannot be read\)/,
     )
@@ -429,6 +466,15 @@ describe('a lock that is not ours', () => {
     expect(JSON.parse(readFileSync(path, 'utf8')).position).toBe('1')
   })
 
+  it('that is empty is that of a process killed on the way, and ages', async () => {
+    writeFileSync(`${path}.lock`, '')
+    expect((await failureOf(open().load('stream'))).message).toMatch(
+      /an unknown process \(its lock is empty\).*start again in \d+ s/,
+    )
+    age(61)
+    expect(await fileCursorStore(path, { log: false }).load('stream')).toBeUndefined()
+  })
+
   it('is taken where the file system has no hard links', async () => {
     const linked = jest
       .spyOn(fsp, 'link')
@@ -436,5 +482,110 @@ describe('a lock that is not ours', () => {
     await open().save('stream', '1')
     expect(linked).toHaveBeenCalled()
     expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+  })
+})
+
+describe('two processes on two hosts, one file', () => {
+  const TICK_MS = 10_000
+
+  beforeEach(() => {
+    const others = ['setTimeout', 'setImmediate', 'nextTick', 'queueMicrotask', 'Date'] as const
+    jest.useFakeTimers({ doNotFake: [...others, 'clearTimeout', 'clearImmediate', 'performance'] })
+  })
+  afterEach(() => {
+    jest.useRealTimers()
+  })
+
+  function processOn(host: string) {
+    const owner = { pid: process.pid, host, token: randomUUID() }
+    const warn = jest.fn()
+    const file = new CursorFile(
+      nodeDisk(owner),
+      path,
+      `${JSON.stringify(owner)}\n`,
+      { warn },
+      () => {},
+    )
+    file.claim(Symbol(host), 'stream')
+    const save = (position: string) => file.save({ key: 'stream', position })
+    return { file, warn, save, load: () => file.load('stream') }
+  }
+
+  const isOld = (seconds: number) => Date.now() - statSync(`${path}.lock`).mtimeMs > seconds * 1000
+  const sleep = (seconds: number) => {
+    const then = Date.now() / 1000 - seconds
+    utimesSync(`${path}.lock`, then, then)
+  }
+  const kept = () => parseCursorDocument(readFileSync(path, 'utf8'), path).position
+
+  it('the holder touches its lock every ten seconds, also when nothing is saved', async () => {
+    const one = processOn('one')
+    await one.load()
+    const text = readFileSync(`${path}.lock`, 'utf8')
+    sleep(50)
+    jest.advanceTimersByTime(TICK_MS - 1)
+    expect(isOld(49)).toBe(true)
+    jest.advanceTimersByTime(1)
+    // It waits for a touch under way.
+    await one.file.leave(Symbol('nobody'))
+    expect([isOld(49), readFileSync(`${path}.lock`, 'utf8')]).toEqual([false, text])
+    one.file.release()
+    expect(jest.getTimerCount()).toBe(0)
+  })
+
+  it('the second is refused while the first lives, also if it was stopped for 30 s', async () => {
+    const [one, two] = [processOn('one'), processOn('two')]
+    await one.save('1')
+    sleep(TICK_MS / 1000 + 30)
+    await expect(two.load()).rejects.toThrow(/in use by process \d+ on one/)
+    await one.save('2')
+    expect([kept(), two.warn.mock.calls]).toEqual(['2', []])
+    one.file.release()
+  })
+
+  it('who wakes after a takeover fails its next save, and writes nothing', async () => {
+    const [one, two] = [processOn('one'), processOn('two')]
+    await one.save('1')
+    sleep(61)
+    expect(await two.load()).toBe('1')
+    await two.save('2')
+    expect(two.warn).toHaveBeenCalledTimes(1)
+    await expect(one.save('3')).rejects.toThrow(/was taken from this process.*process \d+ on two/)
+    sleep(50)
+    const lock = readFileSync(`${path}.lock`, 'utf8')
+    one.file.touch()
+    await one.file.leave(Symbol('nobody'))
+    expect([isOld(49), readFileSync(`${path}.lock`, 'utf8') === lock]).toEqual([true, true])
+    expect([kept(), readdirSync(folder).sort()]).toEqual(['2', ['cursor.json', 'cursor.json.lock']])
+    one.file.release()
+    expect(readFileSync(`${path}.lock`, 'utf8')).toBe(lock)
+    two.file.release()
+  })
+
+  it('who sleeps between its last check and the rename of a save renames nothing', async () => {
+    const [one, two] = [processOn('one'), processOn('two')]
+    await one.save('1')
+    const real = fsp.rename
+    let wake = () => {}
+    const asleep = new Promise<void>((resolve) => {
+      jest.spyOn(fsp, 'rename').mockImplementationOnce(async (from, to) => {
+        await new Promise<void>((go) => {
+          wake = go
+          resolve()
+        })
+        await real(from, to)
+      })
+    })
+    const late = one.save('late')
+    late.catch(() => {})
+    await asleep
+    sleep(61)
+    expect(await two.load()).toBe('1')
+    wake()
+    await expect(late).rejects.toThrow(CursorStoreError)
+    expect(await two.load()).toBe('1')
+    await two.save('2')
+    expect(kept()).toBe('2')
+    for (const { file } of [one, two]) file.release()
   })
 })

@@ -1,14 +1,24 @@
-import { type LockDisk, parseLockOwner, takeLock } from '../../src/cursors/lock.js'
+import {
+  type HeldLock,
+  type LockDisk,
+  parseLockOwner,
+  STALE_AFTER_MS,
+  takeLock,
+  type VoidLock,
+} from '../../src/cursors/lock.js'
 import { pick, random } from '../../src/testing/generate/random.js'
 
 const PATH = 'cursor.json.lock'
 const lockOf = (name: string, pid: number) => JSON.stringify({ pid, host: 'here', token: name })
 const DEAD = lockOf('dead', 1)
+const ELSEWHERE = JSON.stringify({ pid: 1, host: 'elsewhere', token: 'far' })
 
 /** A contender that stops before each step on the disk until it may continue. */
 class Contender {
   readonly text: string
   outcome: 'running' | 'won' | 'refused' | 'killed' = 'running'
+  held: HeldLock | undefined
+  replaced: VoidLock | undefined
   /** What it has seen so far, which is all that decides what it does next. */
   readonly seen: unknown[] = []
   private go: (() => void) | undefined
@@ -18,8 +28,12 @@ class Contender {
     private readonly world: World,
   ) {
     this.text = lockOf(`token${pid}`, pid)
-    takeLock(this.disk(), PATH, this.text).then((holder) => {
-      this.outcome = holder === undefined ? 'won' : 'refused'
+    const onTakeover = (lock: VoidLock) => {
+      this.replaced = lock
+    }
+    takeLock(this.disk(), PATH, this.text, onTakeover).then((held) => {
+      this.held = held
+      this.outcome = held === undefined ? 'won' : 'refused'
     })
   }
 
@@ -57,8 +71,13 @@ class Contender {
         turn(() => {
           files.delete(path)
         }),
-      isAlive: ({ pid }) =>
-        turn(() => contenders.some((c) => c.pid === pid && c.outcome !== 'killed')),
+      stateOf: ({ host, pid }) =>
+        turn(() => {
+          if (host !== 'here') return 'unknown'
+          return contenders.some((c) => c.pid === pid && c.outcome !== 'killed') ? 'runs' : 'ended'
+        }),
+      ageMs: (path) =>
+        turn(() => (files.has(path) ? this.world.ageOf(files.get(path)) : undefined)),
     }
   }
 }
@@ -66,10 +85,16 @@ class Contender {
 class World {
   readonly files: Map<string, string>
   readonly contenders: Contender[] = []
+  /** How old the locks are that were there before the contenders, in milliseconds. */
+  age = STALE_AFTER_MS
 
   constructor(count: number, files: Readonly<Record<string, string>>) {
     this.files = new Map(Object.entries(files))
     for (let n = 0; n < count; n++) this.contenders.push(new Contender(100 + n, this))
+  }
+
+  ageOf(text: string | undefined): number {
+    return this.contenders.some((one) => one.text === text) ? 0 : this.age
   }
 
   get waiting(): Contender[] {
@@ -148,6 +173,48 @@ describe('takeLock', () => {
     expect(await everySchedule(() => new World(2, dead))).toBeGreaterThan(200)
   })
 
+  it('has one winner of three that find a stale lock, in every order of steps', async () => {
+    expect(await everySchedule(() => new World(3, { [PATH]: ELSEWHERE }))).toBeGreaterThan(500)
+  })
+
+  /** One contender goes on until its end; `before` runs before each of its steps. */
+  async function alone(world: World, before: (step: number) => void = () => {}) {
+    for (let step = 0; world.waiting.length > 0; step++) {
+      before(step)
+      await world.waiting[0]?.step()
+    }
+    return world.contenders[0] as Contender
+  }
+
+  it('refuses a young lock of another host with its time left, takes over an old one', async () => {
+    const young = new World(1, { [PATH]: ELSEWHERE })
+    young.age = STALE_AFTER_MS - 1
+    expect((await alone(young)).held).toEqual({ text: ELSEWHERE, staleInMs: 1 })
+    const old = await alone(new World(1, { [PATH]: ELSEWHERE }))
+    expect(old.replaced).toEqual({ text: ELSEWHERE, because: 'stale' })
+    const dead = await alone(new World(1, { [PATH]: DEAD }))
+    expect(dead.replaced).toEqual({ text: DEAD, because: 'ended' })
+  })
+
+  it('leaves a stale lock to its holder if that touches it before the takeover', async () => {
+    const world = new World(1, { [PATH]: ELSEWHERE })
+    let isSeen = false
+    const one = await alone(world, () => {
+      // The first look finds it stale; then the holder wakes.
+      if (isSeen) world.age = 0
+      isSeen = world.contenders[0]?.seen.includes(STALE_AFTER_MS) ?? false
+    })
+    expect([one.outcome, [...world.files]]).toEqual(['refused', [[PATH, ELSEWHERE]]])
+  })
+
+  it('takes over an empty lock when it is stale: its writer was killed', async () => {
+    const world = new World(1, { [PATH]: '' })
+    expect((await alone(world)).replaced).toEqual({ text: '', because: 'stale' })
+    const young = new World(1, { [PATH]: '' })
+    young.age = 0
+    expect((await alone(young)).held).toEqual({ text: '', staleInMs: STALE_AFTER_MS })
+  })
+
   it('has at most one holder of four that are killed at any step', async () => {
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
     const next = random(seed)
@@ -174,13 +241,7 @@ describe('takeLock', () => {
   })
 
   it('refuses a lock that it cannot read: only a person can decide about it', async () => {
-    for (const text of [
-      '',
-      'garbage',
-      'null',
-      '{"pid":"1"}',
-      '{"pid":-1,"host":"h","token":"t"}',
-    ]) {
+    for (const text of ['garbage', 'null', '{"pid":"1"}', '{"pid":-1,"host":"h","token":"t"}']) {
       expect(parseLockOwner(text)).toBeUndefined()
       const world = new World(1, { [PATH]: text })
       while (world.waiting.length > 0) await world.waiting[0]?.step()

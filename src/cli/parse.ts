@@ -48,6 +48,12 @@ export function parseList(text: string, earlier: readonly string[] = []): readon
   return [...earlier, ...entries]
 }
 
+/** A text that is not empty. */
+export function parseName(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('Write a name that is not empty.')
+  return text
+}
+
 /** A flag that may be given only once: a second value would silently replace the first. */
 export function once(text: string, earlier?: string): string {
   if (earlier !== undefined)

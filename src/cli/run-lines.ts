@@ -2,7 +2,7 @@ import { type Observable, tap } from 'rxjs'
 import { type FileCursorStore, fileCursorStore } from '../cursors/file.js'
 import type { CursorStore } from '../index.js'
 import type { CommandContext } from './context.js'
-import type { ExitCode } from './exit-codes.js'
+import { EXIT, type ExitCode } from './exit-codes.js'
 import { Messages } from './messages.js'
 import { NdjsonSink, stdout } from './output.js'
 import { metricsLines, statusLine } from './progress.js'
@@ -38,13 +38,21 @@ export async function runLines<E>(
   const messages = new Messages(stderr, options, environment)
   const output =
     table !== undefined && process.stdout.isTTY ? asTable(table, messages) : asLines(messages)
+  const { cursorFile, cursorHost } = options
+  if (cursorHost !== undefined && cursorFile === undefined) {
+    messages.error('--cursor-host names the owner of a --cursor-file: give both')
+    return EXIT.usage
+  }
   let store: FileCursorStore | undefined
   const exitCode = await runStream<E>({
     source: (watch) => {
       store =
-        options.cursorFile === undefined
+        cursorFile === undefined
           ? undefined
-          : fileCursorStore(options.cursorFile, { log: watch.log })
+          : fileCursorStore(cursorFile, {
+              log: watch.log,
+              ...(cursorHost !== undefined && { host: cursorHost }),
+            })
       return source(watch, store).pipe(tap(output.onEvent))
     },
     options,

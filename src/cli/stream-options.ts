@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { MessageOptions } from './messages.js'
-import { parseCount, parseDelay, parseKinds, parseList, parseWhole } from './parse.js'
+import { parseCount, parseDelay, parseKinds, parseList, parseName, parseWhole } from './parse.js'
 
 /** The flags of every command that reads a stream. */
 export interface StreamOptions extends MessageOptions {
@@ -13,9 +13,10 @@ export interface StreamOptions extends MessageOptions {
   readonly metrics?: boolean
 }
 
-/** The flag of every command that keeps its position in a file. */
+/** The flags of every command that keeps its position in a file. */
 export interface CursorFileOptions {
   readonly cursorFile?: string
+  readonly cursorHost?: string
 }
 
 /** The flags of every command that filters events. */
@@ -30,10 +31,17 @@ export const withFilters = (command: Command): Command =>
     .option('--kinds <kinds>', 'only these of commit, identity, account, sync', parseKinds)
 
 export const withCursorFile = (command: Command): Command =>
-  command.option(
-    '--cursor-file <path>',
-    'keep the position in this file and resume from it; wins over --cursor',
-  )
+  command
+    .option(
+      '--cursor-file <path>',
+      'keep the position in this file and resume from it; wins over --cursor',
+    )
+    .option(
+      '--cursor-host <name>',
+      'the name of this machine in the lock of the cursor file: give containers that replace ' +
+        'each other the same (default: the host name)',
+      parseName,
+    )
 
 export const withStreamOptions = (command: Command): Command =>
   command

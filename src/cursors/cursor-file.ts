@@ -6,18 +6,39 @@ import {
   formatCursorDocument,
   parseCursorDocument,
 } from './cursor-document.js'
-import { type LockDisk, parseLockOwner, takeLock } from './lock.js'
+import { attempt } from './disk-error.js'
+import {
+  type HeldLock,
+  type LockDisk,
+  parseLockOwner,
+  TOUCH_EVERY_MS,
+  takeLock,
+  type VoidLock,
+} from './lock.js'
 import { newestWins } from './newest-wins.js'
 
 /** The disk operations of a cursor file, besides those of its lock. */
 export interface CursorDisk extends LockDisk {
-  /** Replaces the whole file durably. A failure leaves the old or the new file, never a part. */
-  replace(path: string, text: string): Promise<void>
+  /**
+   * Replaces the whole file durably. A failure leaves the old or the new file, never a part. The
+   * new text is written under a name of our own, then `check` runs, then the file is renamed: see
+   * {@link CursorDisk.removeLeftovers}.
+   */
+  replace(path: string, text: string, check: () => Promise<void>): Promise<void>
+  /**
+   * Removes what earlier holders of the lock have written and not renamed. A holder that slept
+   * between its `check` and its rename, while we took the lock, then has nothing to rename.
+   */
+  removeLeftovers(path: string): Promise<void>
+  /** Writes `path` again, so that it is new, if its content is `text`. */
+  touch(path: string, text: string): Promise<void>
   /**
    * Removes the file if its content is `text`. Synchronous, so that it works in the `exit` event.
    * Never throws.
    */
   removeIf(path: string, text: string): void
+  /** Calls `work` every `ms` without keeping the process alive. Returns a function that ends it. */
+  every(ms: number, work: () => void): () => void
 }
 
 /** One file of this process, shared by all stores on the path: its lock, its key, its writer. */
@@ -29,6 +50,8 @@ export class CursorFile {
   /** The stream that owns the file, since the first use. */
   private key: string | undefined
   private opened: Promise<void> | undefined
+  private touched: Promise<void> | undefined
+  private stopTouching: () => void = () => {}
   private readonly lockPath: string
   private readonly saves = newestWins<CursorDocument>((document) => this.write(document))
 
@@ -65,9 +88,22 @@ export class CursorFile {
     await this.saves.push(document)
   }
 
+  /**
+   * Shows that we still run. A failure is no matter yet: others take the lock over only after
+   * several of them.
+   */
+  touch(): void {
+    const end = () => {
+      this.touched = undefined
+    }
+    this.touched ??= this.disk.touch(this.lockPath, this.lockText).then(end, end)
+  }
+
   async leave(user: symbol): Promise<void> {
     await this.opened?.catch(() => {})
     await this.saves.idle()
+    // Some systems cannot remove a file that is open.
+    await this.touched
     if (this.users.delete(user) && this.users.size === 0) this.release()
   }
 
@@ -75,6 +111,7 @@ export class CursorFile {
   release(): void {
     if (this.released) return
     this.released = true
+    this.stopTouching()
     this.disk.removeIf(this.lockPath, this.lockText)
     this.onRelease()
   }
@@ -89,18 +126,25 @@ export class CursorFile {
 
   /** Reads before a first save too, which could otherwise overwrite another stream's position. */
   private async lockAndRead(key: string): Promise<void> {
-    const holder = await attempt('lock', this.path, () =>
-      takeLock(this.disk, this.lockPath, this.lockText, (held) => this.tookOver(held)),
+    const lock = await attempt('lock', this.path, () =>
+      takeLock(this.disk, this.lockPath, this.lockText, (replaced) => this.tookOver(replaced)),
     )
-    if (holder !== undefined) throw refusal(this.path, this.lockPath, holder)
+    if (lock !== undefined) throw refusal(this.path, this.lockPath, lock)
+    this.stopTouching = this.disk.every(TOUCH_EVERY_MS, () => this.touch())
+    // Before the first read: what an earlier holder renames after it would be lost.
+    await attempt('tidy', this.path, () => this.disk.removeLeftovers(this.path))
     await this.read(key)
   }
 
   /** A warning, since the owner may still run: two machines may share a disk and a `host` name. */
-  private tookOver(held: string): void {
-    const owner = describeHolder(held)
+  private tookOver({ text, because }: VoidLock): void {
+    const reason =
+      because === 'ended'
+        ? 'which no longer runs'
+        : 'which has not touched it for a minute; if it still runs, its next save fails'
     this.log.warn(
-      `the lock of the cursor file ${this.path} was taken over from ${owner}, which no longer runs`,
+      `the lock of the cursor file ${this.path} was taken over from ${describeHolder(text)}, ` +
+        reason,
     )
   }
 
@@ -114,16 +158,12 @@ export class CursorFile {
 
   private async write(document: CursorDocument): Promise<void> {
     await this.open(document.key)
-    await this.checkLock()
     await attempt('write', this.path, () =>
-      this.disk.replace(this.path, formatCursorDocument(document)),
+      this.disk.replace(this.path, formatCursorDocument(document), () => this.checkLock()),
     )
   }
 
-  /**
-   * Checks the lock at each use: it may have been deleted by hand, or taken over by a process that
-   * wrongly considered us dead.
-   */
+  /** At each use: the lock may have been deleted by hand, or taken over while we slept. */
   private async checkLock(): Promise<void> {
     const holder = await attempt('check the lock of', this.path, () =>
       this.disk.read(this.lockPath),
@@ -137,60 +177,21 @@ export class CursorFile {
   }
 }
 
-/** Runs `work`; an error of the disk gets the path, the code and a remedy. */
-export async function attempt<T>(
-  verb: string,
-  path: string,
-  work: () => T | Promise<T>,
-): Promise<Awaited<T>> {
-  try {
-    return await work()
-  } catch (error) {
-    throw diskError(verb, path, error)
-  }
-}
-
-export function diskError(verb: string, path: string, cause: unknown): CursorStoreError {
-  if (cause instanceof CursorStoreError) return cause
-  const code = codeOf(cause)
-  const remedy = REMEDIES[code ?? ''] ?? 'see the `cause`'
+function refusal(path: string, lockPath: string, { text, staleInMs }: HeldLock): CursorStoreError {
+  const remedy =
+    staleInMs === undefined
+      ? `if you are certain that it no longer runs, delete ${lockPath}`
+      : `if it was killed, start again in ${Math.ceil(staleInMs / 1000)} s, when its lock is too ` +
+        'old to count; a process that replaces another one on the same volume, such as a ' +
+        'container, takes over at once if both have the same `host` (--cursor-host)'
   return new CursorStoreError(
-    `cannot ${verb} the cursor file ${path} (${code ?? 'unknown error'}): ${remedy}`,
-    { cause },
-  )
-}
-
-/** The code of a system error, such as `ENOSPC`. */
-export function codeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  EACCES: 'let this user write the file and its folder',
-  EDQUOT: 'raise the quota or free space; the old position is intact',
-  EFBIG: 'raise the limit on file sizes; the old position is intact',
-  EISDIR: 'give the path of a file, and remove a folder of that name',
-  ELOOP: 'the links form a cycle',
-  ENOENT: 'create its folder, or mount the volume it is on',
-  ENOSPC: 'free space on the disk; the old position is intact',
-  ENOTDIR: 'a part of the path is a file; give a path through folders',
-  EPERM: 'let this user write the file and its folder',
-  EROFS: 'the disk is read-only; mount it for writing or choose another path',
-  ERR_FS_EISDIR: 'remove the folder that has the name of the temporary file',
-}
-
-function refusal(path: string, lockPath: string, holder: string): CursorStoreError {
-  return new CursorStoreError(
-    `the cursor file ${path} is in use by ${describeHolder(holder)}: ` +
-      'give this process its own path or stop the other one; ' +
-      `if you are certain that it no longer runs, delete ${lockPath}`,
+    `the cursor file ${path} is in use by ${describeHolder(text)}: ` +
+      `give this process its own path or stop the other one; ${remedy}`,
   )
 }
 
 function describeHolder(text: string): string {
   const owner = parseLockOwner(text)
-  return owner === undefined
-    ? 'an unknown process (its lock cannot be read)'
-    : `process ${owner.pid} on ${owner.host}`
+  if (owner !== undefined) return `process ${owner.pid} on ${owner.host}`
+  return `an unknown process (its lock ${text === '' ? 'is empty' : 'cannot be read'})`
 }

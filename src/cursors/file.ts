@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, readlinkSync, realpathSync, unlinkSync } from 'node:fs'
-import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readlinkSync, realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { CursorStoreError } from '../errors.js'
 import { type Log, type Logger, logOf } from '../internal/log.js'
 import { shared } from '../internal/shared.js'
 import { checkShape } from '../options/check-shape.js'
@@ -11,15 +9,19 @@ import { log } from '../options/contracts.js'
 import { Issues } from '../options/issues.js'
 import { name, optional } from '../options/pieces.js'
 import type { WithDefaults } from '../options/with-defaults.js'
-import { type CursorDisk, CursorFile, codeOf, diskError } from './cursor-file.js'
+import { CursorFile } from './cursor-file.js'
 import type { CursorStore } from './cursor-store.js'
+import { codeOf, diskError } from './disk-error.js'
 import type { LockOwner } from './lock.js'
+import { nodeDisk } from './node-disk.js'
+import { startOf } from './process-state.js'
 
 /** The owner of the file of {@link fileCursorStore}, and where its warnings go. */
 export interface FileCursorStoreOptions {
   /**
-   * The name of this machine in the lock. A lock with another name is never taken over, because
-   * this machine cannot tell whether its process still runs. Set a fixed name for a container that
+   * The name of this machine in the lock. A lock with our name is taken over at once if its process
+   * has ended. This machine cannot tell whether a process under another name still runs: its lock
+   * is taken over when it has not been touched for a minute. Set a fixed name for a container that
    * gets a new host name at each start and of which only one runs at a time. Two containers that
    * may run together must not share a name.
    *
@@ -27,9 +29,9 @@ export interface FileCursorStoreOptions {
    */
   readonly host?: string
   /**
-   * Receives one line when this process takes over the lock of a process that ended without closing
-   * its store. Stores of one process on the same path share the log of the first. `false`: nothing
-   * is written.
+   * Receives one line when this process takes over the lock of another one, which ended without
+   * closing its store. Stores of one process on the same path share the log of the first. `false`:
+   * nothing is written.
    *
    * @default console
    */
@@ -56,13 +58,15 @@ export interface FileCursorStore extends CursorStore, AsyncDisposable {
  *
  * **One file, one process.** The first `load` or `save` creates `<path>.lock`; a second process is
  * refused. {@link FileCursorStore.close | close()}, `await using` or the end of the process removes
- * the lock; the lock of a killed process is taken over. Every save checks that the lock is still
- * ours. The store keeps no timer and no handle, so it never delays the end of a program.
+ * the lock. The lock of a killed process is taken over: at once on this machine, after a minute
+ * from another one, such as the container before this one. The holder touches its lock every ten
+ * seconds, on a timer that does not keep the program alive. Every save checks that the lock is
+ * still ours: a process that slept for longer than a minute may have lost it, and writes nothing.
  *
  * **Within a process** all stores on one path, links followed, share one writer. A function may
  * therefore create its store inline and be called repeatedly.
  *
- * **Saves** go to `<path>.tmp`, fsync, rename, fsync of the folder. One runs at a time; of the
+ * **Saves** go to `<path>.<id>.tmp`, fsync, rename, fsync of the folder. One runs at a time; of the
  * waiting ones only the newest is written. A link is followed and kept; the file gets the default
  * permissions of a new file (umask).
  *
@@ -144,7 +148,7 @@ function sharedFile(named: string, host: string, log: Log): CursorFile {
     ...(start !== undefined && { start }),
     token: randomUUID(),
   }
-  const file = new CursorFile(nodeDisk(host), path, `${JSON.stringify(owner)}\n`, log, () => {
+  const file = new CursorFile(nodeDisk(owner), path, `${JSON.stringify(owner)}\n`, log, () => {
     files.delete(path)
     if (files.size === 0) process.off('exit', releaseAll)
   })
@@ -183,133 +187,5 @@ function linkTarget(path: string): string | undefined {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
-  }
-}
-
-function nodeDisk(host: string): CursorDisk {
-  return {
-    create: createWhole,
-    read: readRegularFile,
-    replace: replaceFile,
-    rename,
-    remove: (path) => rm(path, { force: true }),
-    removeIf,
-    isAlive: async (owner) => owner.host !== host || isRunning(owner),
-  }
-}
-
-/**
- * Links a complete draft, so the file appears with all of its text. A file that is opened and then
- * written could be read, or left, empty.
- */
-async function createWhole(path: string, text: string): Promise<boolean> {
-  const draft = `${path}.${randomUUID()}`
-  try {
-    await writeDurably(draft, text)
-    await link(draft, path).catch((error: unknown) => {
-      // Some file systems (exFAT, many network mounts) have no hard links: write without atomicity.
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')) throw error
-      return writeDurably(path, text)
-    })
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    throw error
-  } finally {
-    await rm(draft, { force: true })
-  }
-}
-
-async function readRegularFile(path: string): Promise<string | undefined> {
-  try {
-    const stats = await stat(path)
-    // Reading a pipe would hang, and a save would replace a device by a file. A folder fails with
-    // EISDIR below.
-    if (!stats.isFile() && !stats.isDirectory())
-      throw new CursorStoreError(`${path} is a device or a pipe: give the path of a file`)
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/**
- * The temporary file has a fixed name, which is safe under our lock: the file of a killed process
- * is replaced, so none accumulate.
- */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`
-  await rm(temporary, { force: true })
-  try {
-    await writeDurably(temporary, text)
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
-    throw error
-  }
-  await syncFolder(dirname(path))
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx')
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-/** Makes a rename durable. Not every platform can open or sync a folder. */
-async function syncFolder(path: string): Promise<void> {
-  try {
-    const folder = await open(path, 'r')
-    await folder.sync().finally(() => folder.close())
-  } catch (error) {
-    if (!['EPERM', 'EISDIR', 'EINVAL'].includes(codeOf(error) ?? '')) throw error
-  }
-}
-
-function removeIf(path: string, text: string): void {
-  try {
-    if (readFileSync(path, 'utf8') === text) unlinkSync(path)
-  } catch {
-    // It is removed already; or it stays, and the next process finds its owner dead.
-  }
-}
-
-function isRunning({ pid, start }: LockOwner): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH'
-  }
-  const running = startOf(pid)
-  return start === undefined || running === undefined || running === start
-}
-
-/**
- * Linux only: distinguishes processes with the same pid, such as the pid 1 of each container, or
- * one before a reboot.
- */
-function startOf(pid: number): string | undefined {
-  try {
-    const [, state, start] =
-      /^.*\) (\S)(?: \S+){18} (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? []
-    if (start === undefined) return undefined
-    // A zombie holds its pid until it is reaped, but nothing else.
-    return state === 'Z' || state === 'X' ? 'ended' : `${bootId()}:${start}`
-  } catch {
-    return undefined
-  }
-}
-
-/** Empty in a sandbox without it. */
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-  } catch {
-    return ''
   }
 }
