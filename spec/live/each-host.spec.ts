@@ -1,9 +1,18 @@
-import { lastValueFrom, type Observable, of, throwError, toArray } from 'rxjs'
+import { lastValueFrom, NEVER, type Observable, of, Subject, throwError, toArray } from 'rxjs'
 import { streamMetrics } from '../../src/delivery/metrics.js'
-import { checkEachHost, type EachHostConfig, eachHost } from '../../src/live/each-host.js'
+import { RefusedError } from '../../src/errors.js'
+import { SILENT } from '../../src/internal/log.js'
+import {
+  checkEachHost,
+  type EachHostConfig,
+  eachHost,
+  mergeHosts,
+} from '../../src/live/each-host.js'
 import { Issues } from '../../src/options/issues.js'
 
 const HOSTS = ['wss://one.test/', 'wss://two.test/']
+
+const refused = (status: number) => new RefusedError(`refused with ${status}`, { status, body: '' })
 
 const issuesOf = (config: EachHostConfig, hosts: readonly string[]) => {
   const issues = new Issues()
@@ -39,10 +48,43 @@ describe('a stream for each host', () => {
     expect(made).toEqual([metrics$])
   })
 
-  it('ends with the first error of any', async () => {
+  it.each([
+    new Error('no'),
+    new RefusedError('no such kind', { status: 400, body: 'no such kind' }),
+  ])('ends with the first error of any that is not the answer of one host: %s', (failure) => {
+    const seen: unknown[] = []
     const stream = (host: string): Observable<string> =>
-      host === HOSTS[1] ? throwError(() => new Error('no')) : of('a')
-    await expect(lastValueFrom(eachHost({}, HOSTS, stream))).rejects.toThrow('no')
+      host === HOSTS[1] ? throwError(() => failure) : NEVER
+    eachHost({}, HOSTS, stream).subscribe({ error: (error) => seen.push(error) })
+    expect(seen).toEqual([failure])
+  })
+
+  it('goes on with the others when one refuses for good, which is logged', () => {
+    const seen: unknown[] = []
+    const lines: string[] = []
+    const events$ = new Subject<string>()
+    eachHost({ log: { warn: (line) => lines.push(line) } }, HOSTS, (host) =>
+      host === HOSTS[0] ? throwError(() => refused(404)) : events$,
+    ).subscribe({ next: (event) => seen.push(event), error: (error) => seen.push(error) })
+    events$.next('a')
+    expect(seen).toEqual(['a'])
+    expect(lines).toEqual(['wss://one.test/ is left, and the others go on: refused with 404'])
+    events$.error(refused(403))
+    expect(seen).toEqual(['a', refused(404)])
+    expect(lines).toHaveLength(1)
+  })
+
+  it('ends with a refusal when the others are complete', async () => {
+    const merged$ = mergeHosts(
+      [
+        ['one', throwError(() => refused(404))],
+        ['two', of('a')],
+      ],
+      SILENT,
+    )
+    const seen: unknown[] = []
+    merged$.subscribe({ next: (event) => seen.push(event), error: (error) => seen.push(error) })
+    expect(seen).toEqual(['a', refused(404)])
   })
 
   it('is refused where the numbers of two would mix, or a host stands twice', () => {

@@ -4,13 +4,22 @@ import type { Gap } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
 import { CursorRefusedError, RefusedError, ServerError } from '../../src/errors.js'
 import { SILENT } from '../../src/internal/log.js'
-import { Attempts } from '../../src/live/attempts.js'
 import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
 import type { OnCursorRefused } from '../../src/live/cursor-request.js'
+import { Hosts } from '../../src/live/hosts.js'
 import { AskAgain, Control, Redial } from '../../src/live/protocol.js'
 import { Received } from '../../src/live/received.js'
 import { marbles } from '../../src/testing/index.js'
-import { cursorProgress, type Numbered, numbered, plain, runFor, scripted, T0 } from './sessions.js'
+import {
+  cursorProgress,
+  type Numbered,
+  numbered,
+  plain,
+  quiet,
+  runFor,
+  scripted,
+  T0,
+} from './sessions.js'
 
 const A = 'ws://a'
 const SECOND = 1_000_000
@@ -351,7 +360,7 @@ describe('what proves that a log is the same', () => {
 })
 
 describe('retries', () => {
-  const attempts = () => new Attempts(['ws://a'], { jitter: 'none' })
+  const attempts = () => new Hosts(quiet)
 
   it('wait where a server leads from one question to the next for ever', () => {
     const asking = attempts()

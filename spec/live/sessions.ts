@@ -191,6 +191,7 @@ const isReceived = (frame: Numbered | Frame | LargeFrame): frame is Frame | Larg
 export const quiet: LiveOptions = {
   hosts: ['ws://a'],
   reconnect: { jitter: 'none' },
+  refusedForMs: 600_000,
   connectTimeoutMs: 10_000,
   idleTimeoutMs: 10_000_000_000,
   pauseCloseMs: 5000,

@@ -112,6 +112,7 @@ class Run implements Work {
       options: {
         hosts: ['wss://log.test/'],
         reconnect: { initialDelayMs: 5, maxDelayMs: 20, random: this.random },
+        refusedForMs: 600_000,
         connectTimeoutMs: 1000,
         idleTimeoutMs: 1e9,
         pauseCloseMs: 30,

@@ -78,6 +78,14 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
       })
     }
   },
+  refusedForMs: () => {
+    const away = { onConnect: 2, times: 9, do: 'refuse', status: 404, optional: true } as const
+    return withServer({ events: 2, faults: [{ after: 1, do: 'drop' }, away] }, async (server) => {
+      await expect(first(2, watched(server, { refusedForMs: 5 }).events$)).rejects.toMatchObject({
+        status: 404,
+      })
+    })
+  },
   connectTimeoutMs: async () => {
     expect(await retryMs({ connectTimeoutMs: 150 }, [{ onConnect: 1, do: 'hang' }])).toBeLessThan(
       8_000,

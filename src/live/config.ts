@@ -12,10 +12,18 @@ import { backoffShape } from '../options/backoff.js'
 import { checkpoint, log, observer } from '../options/contracts.js'
 import { hostUrl } from '../options/host-url.js'
 import { hosts } from '../options/hosts.js'
-import { count, defaultsTo, delay, milliseconds, optional, whole } from '../options/pieces.js'
+import {
+  count,
+  defaultsTo,
+  delay,
+  milliseconds,
+  optional,
+  patience,
+  whole,
+} from '../options/pieces.js'
 import { type WithDefaults, withDefaults } from '../options/with-defaults.js'
 import { VERSION } from '../version.js'
-import type { ReconnectOptions } from './attempts.js'
+import type { ReconnectOptions } from './hosts.js'
 
 /** The options that every live source shares. */
 export interface LiveConfig {
@@ -30,6 +38,14 @@ export interface LiveConfig {
    * @default from 1 s to 60 s, doubled, with full jitter, without a limit
    */
   readonly reconnect?: ReconnectOptions | undefined
+  /**
+   * How long a host that has brought events may refuse the handshake with a status that is not
+   * retried elsewhere, such as 403, 404 or a redirect, in milliseconds since it last worked: a
+   * server that is being moved or restarted answers so. Until then it is dialled again with
+   * backoff. `Infinity`: for ever. A stream ends when every host of the list refuses for good.
+   * @default 600_000
+   */
+  readonly refusedForMs?: number | undefined
   /**
    * How long a connection may take, from DNS to the end of the handshake, in milliseconds.
    * @default 10_000
@@ -117,6 +133,7 @@ export const liveShape = {
     ),
     z.parse(z.strictObject(backoffShape()), {}),
   ),
+  refusedForMs: defaultsTo(patience, 600_000),
   connectTimeoutMs: defaultsTo(milliseconds, 10_000),
   idleTimeoutMs: defaultsTo(milliseconds, IN_BROWSER ? 120_000 : 45_000),
   pauseCloseMs: defaultsTo(delay, 5000),

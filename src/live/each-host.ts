@@ -1,10 +1,14 @@
-import { type BehaviorSubject, merge, type Observable } from 'rxjs'
+import { type BehaviorSubject, Observable } from 'rxjs'
 import * as z from 'zod/mini'
 import type { StreamMetrics } from '../delivery/metrics.js'
+import { StreamError } from '../errors.js'
+import { type Log, logOf } from '../internal/log.js'
+import { observe } from '../internal/observe.js'
 import { observer } from '../options/contracts.js'
 import type { Issues } from '../options/issues.js'
 import { callback, optional } from '../options/pieces.js'
 import { type LiveConfig, type LiveOptions, liveOptions, liveShape } from './config.js'
+import { isOfHost } from './hosts.js'
 
 /**
  * The options of a source whose hosts are read side by side, each with its own connection,
@@ -53,16 +57,51 @@ export function checkEachHost(
   }
 }
 
-/** Merges one stream for each host. An error of one ends them all. */
+/** Merges one stream for each host. A refusal of one ends that one: see {@link mergeHosts}. */
 export const eachHost = <Event>(
   config: EachHostConfig,
   hosts: readonly string[],
   stream: (host: string, options: LiveOptions) => Observable<Event>,
 ): Observable<Event> =>
-  merge(
-    ...hosts.map((host) => {
+  mergeHosts(
+    hosts.map((host) => {
       const metrics$ =
         typeof config.metrics$ === 'function' ? config.metrics$(host) : config.metrics$
-      return stream(host, liveOptions({ ...config, metrics$ }, [host]))
+      return [host, stream(host, liveOptions({ ...config, metrics$ }, [host]))] as const
     }),
+    logOf(config.log),
   )
+
+/**
+ * Merges the streams of hosts that are read side by side. A host that refuses for good is logged,
+ * and the others go on; its error comes when they have ended. Any other error ends them all.
+ */
+export const mergeHosts = <Event>(
+  streams: readonly (readonly [string, Observable<Event>])[],
+  log: Log,
+): Observable<Event> =>
+  streams.length === 1 && streams[0] !== undefined
+    ? streams[0][1]
+    : new Observable<Event>((subscriber) => {
+        let running = streams.length
+        let refusal: StreamError | undefined
+        const ended = (): void => {
+          running -= 1
+          if (running > 0) return
+          if (refusal === undefined) subscriber.complete()
+          else subscriber.error(refusal)
+        }
+        const refused = (host: string, error: StreamError): void => {
+          refusal ??= error
+          if (running > 1) log.warn(`${host} is left, and the others go on: ${error.message}`)
+          ended()
+        }
+        for (const [host, stream$] of streams) {
+          const failed = (error: unknown): void => {
+            if (error instanceof StreamError && isOfHost(error)) refused(host, error)
+            else subscriber.error(error)
+          }
+          if (subscriber.closed) return
+          observe(stream$, subscriber, (event) => subscriber.next(event), ended, failed)
+        }
+      })

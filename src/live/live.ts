@@ -37,8 +37,8 @@ import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
 import type { Connection, Dial, Received } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
-import { Attempts } from './attempts.js'
 import type { LiveOptions } from './config.js'
+import { Hosts } from './hosts.js'
 import { silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
@@ -82,7 +82,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
 
   readonly #options: LiveOptions
   readonly #dial: Dial
-  readonly #attempts: Attempts
+  readonly #hosts: Hosts
   readonly #pressure: Pressure
   readonly #stream: DeliveryStream<Event>
   readonly #progress: Progress<Event>
@@ -93,7 +93,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
   ) {
     this.#options = source.options
     this.#dial = source.dial ?? dialSocket
-    this.#attempts = new Attempts(source.options.hosts, source.options.reconnect)
+    this.#hosts = new Hosts(source.options)
     this.#pressure = new Pressure(source.options.pauseCloseMs, {
       paused: () => this.#become('paused'),
       resumed: () => this.#become('open'),
@@ -135,7 +135,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
   // --- One connection: dial, receive, deliver ---
 
   #connect(): Observable<never> {
-    const { host } = this.#attempts
+    const { url: host } = this.#hosts
     this.#interrupt$ = new Subject<never>()
     this.#hasDialled = true
     this.#isIdle = false
@@ -302,7 +302,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
   #change(): Observable<unknown> {
     // The first dial is still to come, and carries it.
     if (!this.#hasDialled) return EMPTY
-    return from(this.source.protocol(this.#attempts.host)).pipe(
+    return from(this.source.protocol(this.#hosts.url)).pipe(
       take(1),
       tap((protocol) => {
         const update = protocol?.update?.()
@@ -330,16 +330,15 @@ class LiveStream<Event> implements StreamOwner<Event> {
   /** What must happen before the next dial; throws what ends the stream. */
   #wait(thrown: unknown): Observable<unknown> {
     const openMs = this.#openedAt === undefined ? undefined : asyncScheduler.now() - this.#openedAt
-    if (this.#hasProgressed) this.#attempts.progressed()
+    if (this.#hasProgressed) this.#hosts.progressed()
     this.#disconnected()
     const error = this.#meaningOf(thrown)
-    if (!error.retryable) throw error
     if (error instanceof FrameTooLargeError) this.#metLargeFrame(error)
-    this.#stream.report.backoffMs = this.#attempts.afterEnd(error, openMs)
+    this.#stream.report.backoffMs = this.#hosts.afterEnd(error, openMs)
     // Our own redials are no failures: there is no wait, unless they lead nowhere.
     const isOurs = error instanceof Redial && this.#stream.report.backoffMs === 0
     this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
-    if (!isOurs) this.#stream.report.waiting(this.#attempts.host, this.#attempts.count, error)
+    if (!isOurs) this.#stream.report.waiting(this.#hosts.url, this.#hosts.count, error)
     return timer(this.#stream.report.backoffMs).pipe(
       switchMap(() => this.#whenWanted()),
       tap(() => {
@@ -432,7 +431,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
   // --- What its deliveries ask ---
 
   get host(): string {
-    return this.#attempts.host
+    return this.#hosts.url
   }
 
   get position(): StreamPosition {
@@ -479,14 +478,14 @@ class LiveStream<Event> implements StreamOwner<Event> {
 
   /** The host as positions and gaps name it. */
   get #endpoint(): string {
-    return this.#protocol?.host ?? this.#attempts.host
+    return this.#protocol?.host ?? this.#hosts.url
   }
 
   #become(state: 'connecting' | 'open' | 'paused'): void {
     const redialled = this.#redialled
     this.#stream.report.become({
       state,
-      host: this.#attempts.host,
+      host: this.#hosts.url,
       ...(redialled !== undefined && { redialled }),
     })
   }

@@ -108,7 +108,7 @@ function readRefusal(response: IncomingMessage, end: (error: StreamError) => voi
     const { message, refusal } = refusalOf(
       response.statusCode ?? 0,
       body,
-      response.headers['retry-after'],
+      (name) => String(response.headers[name] ?? '') || undefined,
     )
     end(new RefusedError(message, refusal))
     response.destroy()

@@ -4,7 +4,10 @@ import { readBody } from '../internal/read-body.js'
 /** How much of the body of a refusal is read. */
 export const REFUSAL_BYTES = 4096
 
-const MAX_RETRY_AFTER_MS = 15 * 60_000
+const MAX_WAIT_MS = 15 * 60_000
+
+// A number of seconds from here on is a unix time.
+const FIRST_UNIX_TIME = 1e9
 
 /** Reads the answer of a `fetch` that was refused. `request` names what was asked for. */
 export async function readRefusal(response: Response, request: string): Promise<RefusedError> {
@@ -12,7 +15,7 @@ export async function readRefusal(response: Response, request: string): Promise<
   const { message, refusal } = refusalOf(
     response.status,
     new TextDecoder().decode(bytes),
-    response.headers.get('retry-after') ?? undefined,
+    (name) => response.headers.get(name) ?? undefined,
     request,
   )
   return new RefusedError(message, refusal)
@@ -25,11 +28,11 @@ export async function readRefusal(response: Response, request: string): Promise<
 export function refusalOf(
   status: number,
   body: string,
-  retryAfter: string | undefined,
+  header: (name: string) => string | undefined,
   request?: string,
 ): { message: string; refusal: Refusal } {
   const xrpc = xrpcOf(body)
-  const retryAfterMs = retryAfterMsOf(retryAfter)
+  const retryAfterMs = waitMsOf(status, header)
   const text = xrpc.message ?? (body.trimStart().startsWith('<') ? '' : body.trim().slice(0, 300))
   const event =
     request === undefined ? 'the server refused the connection' : `${request} was answered`
@@ -62,9 +65,28 @@ function xrpcOf(body: string): { error?: string; message?: string } {
   }
 }
 
+/** How long the server asks us to stay away, in milliseconds. */
+function waitMsOf(
+  status: number,
+  header: (name: string) => string | undefined,
+): number | undefined {
+  const ms = retryAfterMsOf(header('retry-after'))
+  // Servers send the other header with every answer: only after a 429 is it a time to wait.
+  const askedMs = ms ?? (status === 429 ? resetMsOf(header('ratelimit-reset')) : undefined)
+  return askedMs === undefined ? undefined : Math.min(Math.max(askedMs, 0), MAX_WAIT_MS)
+}
+
 // RFC 9110 section 10.2.3: seconds, or a date.
-function retryAfterMsOf(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS) : undefined
+function retryAfterMsOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+  return Number.isFinite(ms) ? ms : undefined
+}
+
+// https://docs.bsky.app/docs/advanced-guides/rate-limits: a unix time in seconds. The IETF draft of
+// the same name counts from now.
+function resetMsOf(value: string | undefined): number | undefined {
+  const seconds = Number(value ?? Number.NaN)
+  if (!Number.isFinite(seconds) || seconds < 0) return undefined
+  return seconds >= FIRST_UNIX_TIME ? seconds * 1000 - Date.now() : seconds * 1000
 }

@@ -1,40 +1,42 @@
 import type { Mutant } from '../mutant.js'
 
+const HOSTS = 'spec/live/hosts.spec.ts'
+
 /** When a connection is given up and dialled again, and what pauses it. */
 export const RECONNECT: readonly Mutant[] = [
   {
     name: 'an open connection is progress: the backoff is reset on open',
     file: 'src/live/live.ts',
     find: 'this.#openedAt = asyncScheduler.now()\n',
-    replace: 'this.#openedAt = asyncScheduler.now()\n    this.#attempts.progressed()\n',
+    replace: 'this.#openedAt = asyncScheduler.now()\n    this.#hosts.progressed()\n',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {
     name: 'an event is no progress',
     file: 'src/live/live.ts',
-    find: 'if (this.#hasProgressed) this.#attempts.progressed()',
+    find: 'if (this.#hasProgressed) this.#hosts.progressed()',
     replace: '',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {
     name: 'Retry-After is forgotten',
-    file: 'src/options/retries.ts',
-    find: 'Math.max(backoffMs(this.#count, this.backoff), atLeastMs)',
-    replace: 'backoffMs(this.#count, this.backoff)',
+    file: 'src/live/hosts.ts',
+    find: 'Math.max(backoffMs, this.#host.waitsUntil - now)',
+    replace: 'backoffMs',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {
     name: 'one retry more than maxAttempts is made',
-    file: 'src/live/attempts.ts',
+    file: 'src/live/hosts.ts',
     find: 'this.count >= this.#maxAttempts',
     replace: 'this.count > this.#maxAttempts',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {
     name: 'the next host is never dialled',
-    file: 'src/live/attempts.ts',
-    find: '(this.#hostIndex + 1) % this.hosts.length',
-    replace: 'this.#hostIndex',
+    file: 'src/live/hosts.ts',
+    find: 'if (isLeft) this.#index = this.#nextIndex(now + backoffMs)',
+    replace: '',
     specs: ['spec/live/reconnect.spec.ts', 'spec/options/host-url.spec.ts'],
   },
   {
@@ -85,5 +87,33 @@ export const RECONNECT: readonly Mutant[] = [
     find: 'if (this.#drops?.host !== host) this.flush()',
     replace: '',
     specs: ['spec/delivery/gaps-and-rejects.spec.ts'],
+  },
+  {
+    name: 'one host that refuses ends the list',
+    file: 'src/live/hosts.ts',
+    find: 'if (this.#hosts.every(({ isRefusing }) => isRefusing)) throw error',
+    replace: 'throw error',
+    specs: [HOSTS],
+  },
+  {
+    name: 'a host that worked is not dialled again after a 404',
+    file: 'src/live/hosts.ts',
+    find: 'asyncScheduler.now() - host.servedAt < this.#refusedForMs',
+    replace: 'false',
+    specs: [HOSTS],
+  },
+  {
+    name: 'a wait goes with us to the next host',
+    file: 'src/live/hosts.ts',
+    find: '    host.waitsUntil = now +',
+    replace: '    for (const host of this.#hosts) host.waitsUntil = now +',
+    specs: [HOSTS],
+  },
+  {
+    name: 'a refusal of one of several hosts ends them all',
+    file: 'src/live/each-host.ts',
+    find: 'if (error instanceof StreamError && isOfHost(error)) refused(host, error)',
+    replace: 'if (host === undefined) ended()',
+    specs: ['spec/live/each-host.spec.ts'],
   },
 ]

@@ -119,7 +119,7 @@ export const REPLAYS: readonly Mutant[] = [
   },
   {
     name: 'questions have no end',
-    file: 'src/live/attempts.ts',
+    file: 'src/live/hosts.ts',
     find: ' && this.#questions <= MAX_QUESTIONS',
     replace: '',
     specs: [POSITIONS],
@@ -147,7 +147,7 @@ export const REPLAYS: readonly Mutant[] = [
   },
   {
     name: 'a server that asks us back is never a failure',
-    file: 'src/live/attempts.ts',
+    file: 'src/live/hosts.ts',
     find: 'this.#cameBack = true\n',
     replace: '\n',
     specs: [POSITIONS],

@@ -196,8 +196,8 @@ export const RESUMPTION: readonly Mutant[] = [
   {
     name: 'gaps of a refused cursor name the host as the config does',
     file: 'src/live/live.ts',
-    find: 'return this.#protocol?.host ?? this.#attempts.host',
-    replace: 'return this.#attempts.host',
+    find: 'return this.#protocol?.host ?? this.#hosts.url',
+    replace: 'return this.#hosts.url',
     specs: [POSITIONS],
   },
 ]

@@ -213,15 +213,18 @@ describe('an end that a running server made', () => {
 })
 
 describe('a refusal with a date to come back', () => {
+  const unixTime = () => String(Math.ceil(Date.now() / 1000) + 2)
   it.each([
-    ['in seconds', () => '1'],
-    ['as a date', () => new Date(Date.now() + 2000).toUTCString()],
-  ])('is waited for (%s)', async (_, retryAfter) => {
+    ['retry-after', 'in seconds', 503, () => '1'],
+    ['retry-after', 'as a date', 503, () => new Date(Date.now() + 2000).toUTCString()],
+    ['ratelimit-reset', 'in seconds', 429, () => '1'],
+    ['ratelimit-reset', 'as a unix time', 429, unixTime],
+  ])('is waited for: %s, %s', async (header, _, status, value) => {
     const recorded = {
       name: '',
       request: { path: '/xrpc/' },
-      status: 503,
-      headers: { 'retry-after': retryAfter() },
+      status,
+      headers: { [header]: value() },
       body: '',
     }
     await using server = await answering(recorded)
@@ -230,7 +233,7 @@ describe('a refusal with a date to come back', () => {
     const { connection, currentBackoffMs } = await source.when(
       ({ connection }) => connection.state === 'waiting',
     )
-    expect(connection).toMatchObject({ attempt: 1, reason: { status: 503 } })
+    expect(connection).toMatchObject({ attempt: 1, reason: { status } })
     expect(currentBackoffMs).toBeGreaterThan(500)
     subscription.unsubscribe()
   })

@@ -219,37 +219,50 @@ describe('a server that sends an event stream in CBOR', () => {
 describe('a list of hosts that speak different wires', () => {
   const gone = { onConnect: 2, times: Number.POSITIVE_INFINITY, do: 'refuse' } as const
 
-  it('is refused when a legacy server follows one with v2', async () => {
+  it('stays with v2 when a legacy server follows, and names the remedy', async () => {
     await using two = await fakeJetstream({
-      events: 20,
+      events: 40,
       server: 'v2',
-      faults: [{ after: 20, do: 'drop' }, gone],
-    })
-    await using one = await fakeJetstream({ events: 20 })
-    const source = watched(two, { wire: 'auto', host: [two.host, one.host] })
-    await expect(first(30, source.events$)).rejects.toMatchObject({
-      code: 'WIRE',
-      message: expect.stringContaining("`wire: 'v1'`"),
-    })
-    expect(attemptsOf(one)).toEqual(['v2 404'])
-  })
-
-  it('is refused when a server with v2 follows a legacy one', async () => {
-    await using one = await fakeJetstream({
-      events: 20,
       faults: [
         { after: 20, do: 'drop' },
-        { ...gone, onConnect: 3 },
+        { ...gone, times: 2 },
+      ],
+    })
+    await using one = await fakeJetstream({ events: 20 })
+    const lines: string[] = []
+    const log = { warn: (line: string) => lines.push(line) }
+    const source = watched(two, { wire: 'auto', host: [two.host, one.host], log })
+    expect(await first(40, source.events$)).toHaveLength(40)
+    expect(attemptsOf(one)).toEqual(['v2 404', 'v2 404'])
+    expect(lines).toEqual([expect.stringContaining("`wire: 'v1'`")])
+  })
+
+  it('stays with a legacy server when one with v2 follows, and names the remedy', async () => {
+    await using one = await fakeJetstream({
+      events: 40,
+      faults: [
+        { after: 20, do: 'drop' },
+        { ...gone, onConnect: 3, times: 2 },
       ],
     })
     await using two = await fakeJetstream({ events: 20, server: 'v2' })
-    const source = watched(one, { wire: 'auto', host: [one.host, two.host] })
-    await expect(first(30, source.events$)).rejects.toMatchObject({
+    const lines: string[] = []
+    const log = { warn: (line: string) => lines.push(line) }
+    const source = watched(one, { wire: 'auto', host: [one.host, two.host], log })
+    expect(await first(40, source.events$)).toHaveLength(40)
+    expect(attemptsOf(two)).toEqual(['v2 101', 'v2 101'])
+    expect(lines).toEqual([expect.stringContaining("`wire: 'v1'`")])
+  })
+
+  it('ends when no host of the list has the wire that was asked for', async () => {
+    await using one = await fakeJetstream({ events: 1 })
+    await using two = await fakeJetstream({ events: 1 })
+    const source = watched(one, { wire: 'v2', host: [one.host, two.host], log: false })
+    await expect(first(1, source.events$)).rejects.toMatchObject({
       code: 'WIRE',
       message: expect.stringContaining("`wire: 'v1'`"),
     })
-    expect(one.sent).toBe(20)
-    expect(source.metrics.delivered).toBe(20)
+    expect([...attemptsOf(one), ...attemptsOf(two)]).toEqual(['v2 404', 'v2 404'])
   })
 
   it('is refused at the call where its URLs name both', () => {

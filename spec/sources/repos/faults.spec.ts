@@ -25,6 +25,10 @@ const failure = (listed: Listed): Promise<unknown> =>
     (error: unknown) => error,
   )
 
+const ENDLESS = Number.POSITIVE_INFINITY
+// A host that has worked is given no time.
+const soon = { refusedForMs: 1 }
+
 /** A server whose second request meets `fault`, and what became of a listing of its 25 repos. */
 async function meeting(
   fault: ReposFaultAction & { times?: number },
@@ -46,6 +50,8 @@ describe('a listing waits and goes on at the same page', () => {
     ['503 without a body', { do: 'refuse' }],
     ['408', { do: 'refuse', status: 408 }],
     ['429', { do: 'refuse', status: 429, times: 4 }],
+    ['404 of a host that is being moved', { do: 'refuse', status: 404, times: 3 }],
+    ['a redirect for a while', { do: 'refuse', status: 302, times: 2 }],
     ['a reset', { do: 'reset', times: 2 }],
     ['a page that is cut', { do: 'cut' }],
     ['HTML in place of a page', { do: 'garbage', body: '<!doctype html><title>Hello</title>' }],
@@ -190,7 +196,7 @@ describe('a listing ends', () => {
     [404, '{"error":"Not Found"}', /404 Not Found.*; check the host and its path/],
     [501, '', /501/],
   ])('with RefusedError at %d', async (status, body, message) => {
-    await using met = await meeting({ do: 'refuse', status, body })
+    await using met = await meeting({ do: 'refuse', status, body, times: ENDLESS }, soon)
     const error = await failure(met.listed)
     expect(error).toBeInstanceOf(RefusedError)
     expect(error).toMatchObject({ status, body, message: expect.stringMatching(message) })
@@ -204,11 +210,8 @@ describe('a listing ends', () => {
 
   it('with RefusedError at a redirect, which is not followed', async () => {
     await using elsewhere = await fakeRepos({ repos: 5 })
-    await using met = await meeting({
-      do: 'refuse',
-      status: 302,
-      headers: { location: elsewhere.url },
-    })
+    const headers = { location: elsewhere.url }
+    await using met = await meeting({ do: 'refuse', status: 302, headers, times: ENDLESS }, soon)
     const error = await failure(met.listed)
     expect(error).toBeInstanceOf(RefusedError)
     expect(error).toMatchObject({ status: 302, message: expect.stringContaining(elsewhere.url) })

@@ -39,6 +39,8 @@ export function wireOfPath(host: string): Wire | undefined {
  */
 export class WireNegotiation {
   readonly #known = new Map<string, Wire>()
+  // What was ever open, by host. A 404 there is not about the wire.
+  readonly #served = new Map<string, Wire>()
   readonly #opened = new Set<Wire>()
 
   constructor(
@@ -98,10 +100,14 @@ export class WireNegotiation {
     return {
       ...protocol,
       opened: () => this.#proven(host, 'v1'),
-      refused: (error) =>
-        isOpaque(error) && misfitOfV2(filters) === undefined
+      refused: (error) => {
+        // Without any wire the host is away: its last answer did not show that it has no v2.
+        if (error instanceof RefusedError && !error.retryable && !this.#served.has(host))
+          this.#known.delete(host)
+        return isOpaque(error) && misfitOfV2(filters) === undefined
           ? this.#tryOther(host, 'v2')
-          : undefined,
+          : undefined
+      },
     }
   }
 
@@ -129,6 +135,7 @@ export class WireNegotiation {
   #proven(host: string, wire: Wire): void {
     if (this.#opened.has(wire === 'v1' ? 'v2' : 'v1')) throw mixed(host, wire === 'v2')
     this.#opened.add(wire)
+    this.#served.set(host, wire)
     if (wireOfPath(host) === undefined) this.#known.set(host, wire)
     this.compressions.accepted(host)
   }
@@ -150,7 +157,8 @@ export class WireNegotiation {
     return isFirst ? new ProbeEnded(`${host} may have no other wire than ${wire}`) : undefined
   }
 
-  #lacksV2(host: string): ProbeEnded | WireError {
+  #lacksV2(host: string): ProbeEnded | WireError | undefined {
+    if (this.#served.get(host) === 'v2') return undefined
     if (this.asked !== 'auto' || wireOfPath(host) !== undefined)
       return new WireError(`${host} has no wire v2; set \`wire: 'v1'\` for a legacy server`)
     if (this.#opened.has('v2')) return mixed(host, false)

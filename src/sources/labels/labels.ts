@@ -21,8 +21,9 @@ import type { LabelEvent } from './label.js'
  * stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends
  * text), `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or, under
  * `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames and labels that cannot be read go to
- * `rejects`. An error of one host ends them all. **Unsubscription**: closes the connections and
- * saves the checkpoint. Work in flight can still finish, and the checkpoint is then saved again.
+ * `rejects`. A host that refuses for good is logged, and the stream ends when all of them do; any
+ * other error of one host ends them all. **Unsubscription**: closes the connections and saves the
+ * checkpoint. Work in flight can still finish, and the checkpoint is then saved again.
  *
  * Source: the lexicon, and recordings of ozone 0.4.2.
  *

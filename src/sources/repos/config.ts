@@ -25,7 +25,7 @@ import type { ListingPosition } from './position.js'
 export interface ListReposConfig
   extends Pick<
     EachHostConfig,
-    'reconnect' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps' | 'log'
+    'reconnect' | 'refusedForMs' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps' | 'log'
   > {
   /**
    * One or several hosts: a host name (`https`, or `http` on a loopback address) or an `http` or
@@ -69,10 +69,12 @@ export interface ListReposConfig
 }
 
 const PATH = '/xrpc/com.atproto.sync.listRepos'
-const { reconnect, headers, userAgent, metrics$, rejects, gaps, log, checkpoint } = eachHostShape
+const { reconnect, refusedForMs, headers, userAgent, metrics$, rejects, gaps, log, checkpoint } =
+  eachHostShape
 const shape = {
   host: defaultsTo(hosts(HOSTS), 'relay1.us-east.bsky.network'),
   reconnect,
+  refusedForMs,
   headers,
   userAgent,
   metrics$,
@@ -93,7 +95,7 @@ type FilledConfig = WithDefaults<ListReposConfig, typeof shape>
 export interface ListingOptions
   extends Pick<
     FilledConfig,
-    'limit' | 'cursor' | 'onCompleted' | 'reconnect' | 'rejects' | 'gaps'
+    'limit' | 'cursor' | 'onCompleted' | 'reconnect' | 'refusedForMs' | 'rejects' | 'gaps'
   > {
   /** The endpoint, an `http` or `https` URL. */
   readonly host: string
@@ -124,6 +126,7 @@ const optionsOf = (config: FilledConfig, host: string): ListingOptions => ({
   checkpoint: checkpointOptions(config.checkpoint),
   onCompleted: config.onCompleted,
   reconnect: config.reconnect,
+  refusedForMs: config.refusedForMs,
   request: {
     headers: headersOf(config),
     timeoutMs: config.timeoutMs,

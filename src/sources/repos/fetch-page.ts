@@ -1,4 +1,4 @@
-import { asyncScheduler, defer, finalize, from, type Observable, throwError, timeout } from 'rxjs'
+import { defer, finalize, from, type Observable, throwError, timeout } from 'rxjs'
 import {
   ConnectError,
   PageError,
@@ -22,11 +22,6 @@ export interface Body {
   readonly text: string
   readonly bytes: number
 }
-
-const MAX_WAIT_MS = 15 * 60_000
-// https://docs.bsky.app/docs/advanced-guides/rate-limits: a unix time in seconds. The IETF draft of
-// the same name means seconds from now.
-const FIRST_UNIX_TIME = 1e9
 
 /** Requests one page. Emits its body, errors with a `StreamError`, and aborts on unsubscription. */
 export const fetchPage = (
@@ -86,17 +81,5 @@ async function refusal(url: string, response: Response): Promise<RefusedError> {
       { status, body: '' },
     )
   }
-  const refused = await readRefusal(response, url)
-  if (refused.retryAfterMs !== undefined || status !== 429) return refused
-  const retryAfterMs = resetMs(headers.get('ratelimit-reset'))
-  return retryAfterMs === undefined
-    ? refused
-    : new RefusedError(refused.message, { ...refused, retryAfterMs })
-}
-
-function resetMs(header: string | null): number | undefined {
-  const seconds = Number(header ?? Number.NaN)
-  if (!Number.isFinite(seconds) || seconds < 0) return undefined
-  const ms = seconds >= FIRST_UNIX_TIME ? seconds * 1000 - asyncScheduler.now() : seconds * 1000
-  return Math.min(Math.max(ms, 0), MAX_WAIT_MS)
+  return readRefusal(response, url)
 }

@@ -1,4 +1,6 @@
-import { map, merge, Observable } from 'rxjs'
+import { map, Observable } from 'rxjs'
+import { logOf } from '../../internal/log.js'
+import { mergeHosts } from '../../live/each-host.js'
 import { checkListReposConfig, type ListingOptions, type ListReposConfig } from './config.js'
 import type { RepoEvent } from './events.js'
 import { type ListedRepo, Listing } from './listing.js'
@@ -17,8 +19,10 @@ import { type ListedRepo, Listing } from './listing.js'
  * **Completion**: when the last repo is done and the checkpoint says so. If an earlier run
  * completed the listing: at once, see `onCompleted`. **Errors**: {@link ConfigError} is thrown at
  * the call. The stream errors with `RefusedError` (4xx, a redirect), `PageError`,
- * `CursorLoopError`, `ReconnectExhaustedError` or `CursorStoreError`. An error of one host ends
- * them all. **Unsubscription**: aborts the request and saves the checkpoint.
+ * `CursorLoopError`, `ReconnectExhaustedError` or `CursorStoreError`. A host that
+ * refuses for good is logged; the others are listed to their ends, and then the stream ends with
+ * its error. Any other error of one host ends them all. **Unsubscription**: aborts the request and
+ * saves the checkpoint.
  *
  * Source: `com.atproto.sync.listRepos` of indigo's relay and the TypeScript PDS, August 2026.
  *
@@ -30,7 +34,10 @@ import { type ListedRepo, Listing } from './listing.js'
  * ```
  */
 export function listRepos$(config: ListReposConfig = {}): Observable<RepoEvent> {
-  return merge(...checkListReposConfig(config).map(listingOf))
+  return mergeHosts(
+    checkListReposConfig(config).map((options) => [options.host, listingOf(options)] as const),
+    logOf(config.log),
+  )
 }
 
 const listingOf = (options: ListingOptions): Observable<RepoEvent> =>

@@ -1,27 +1,30 @@
 import { PageError, RefusedError, type StreamError } from '../../errors.js'
-import { Attempts, type ReconnectOptions } from '../../live/attempts.js'
+import { Hosts } from '../../live/hosts.js'
 import { Retries } from '../../options/retries.js'
+import type { ListingOptions } from './config.js'
 
 const MAX_BAD_PAGES = 5
+
+type RetriesOptions = Pick<ListingOptions, 'host' | 'reconnect' | 'refusedForMs' | 'log'>
 
 /** When to repeat a request that returned no page. */
 export class ListingRetries {
   #badPages = 0
-  readonly #attempts: Attempts
+  readonly #hosts: Hosts
   readonly #limited: Retries
 
-  constructor(host: string, reconnect: ReconnectOptions) {
-    this.#attempts = new Attempts([host], reconnect)
+  constructor({ host, reconnect, refusedForMs, log }: RetriesOptions) {
+    this.#hosts = new Hosts({ hosts: [host], reconnect, refusedForMs, log })
     this.#limited = new Retries(reconnect)
   }
 
   /** The number of the next retry since the last page, from 1. */
   get attempt(): number {
-    return this.#attempts.count + this.#limited.count
+    return this.#hosts.count + this.#limited.count
   }
 
   progressed(): void {
-    this.#attempts.progressed()
+    this.#hosts.progressed()
     this.#limited.succeeded()
     this.#badPages = 0
   }
@@ -31,12 +34,11 @@ export class ListingRetries {
    * listing.
    */
   after(error: StreamError): number {
-    if (!error.retryable) throw error
     if (error instanceof RefusedError && error.status === 429)
       // The server limits the rate. This is not a failure, and does not count in `maxAttempts`.
       return this.#limited.failed(error.retryAfterMs)
     if (error instanceof PageError) this.#countBadPage(error)
-    return this.#attempts.afterEnd(error, undefined)
+    return this.#hosts.afterEnd(error, undefined)
   }
 
   #countBadPage(error: PageError): void {

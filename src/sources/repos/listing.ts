@@ -63,10 +63,10 @@ export class Listing implements StreamOwner<ListedRepo> {
     private readonly options: ListingOptions,
     private readonly subscriber: Subscriber<ListedRepo>,
   ) {
-    const { host, cursor, checkpoint, reconnect } = options
+    const { host, cursor, checkpoint } = options
     this.host = host
     this.#pages = new PageCursor(cursor)
-    this.#retries = new ListingRetries(host, reconnect)
+    this.#retries = new ListingRetries(options)
     this.#stream = new DeliveryStream<ListedRepo>(options, subscriber, this)
     this.#checkpoint = checkpoint && this.#checkpointIn(checkpoint)
   }

@@ -1,0 +1,49 @@
+import { fakeJetstream } from '../../src/testing/index.js'
+import { first, generated, watched } from './watched.js'
+
+const WIRES = ['v1', 'v2', 'auto'] as const
+const STATUSES = [404, 403, 301, 200] as const
+
+/** A refusal of so many dials, from this one on. */
+const refusing = (onConnect: number, status: number, times = 1) =>
+  ({ onConnect, times, do: 'refuse', status }) as const
+
+describe("one host's answer that is taken for the list's", () => {
+  it.each(WIRES.flatMap((wire) => STATUSES.map((status) => [wire, status] as const)))(
+    'on wire %s, %i of the first host: the second one is read',
+    async (wire, status) => {
+      // Under 'auto' the first 404 is the answer to a probe.
+      const faults = [refusing(1, status, wire === 'auto' && status === 404 ? 2 : 1)]
+      await using away = await fakeJetstream({ server: 'v2', faults })
+      await using server = await fakeJetstream({ events: 5, server: 'v2' })
+      const source = watched(away, { wire, host: [away.host, server.host], log: false })
+      expect(await first(5, source.events$)).toHaveLength(5)
+      expect(away.fired).toHaveLength(faults[0]?.times ?? 0)
+    },
+  )
+
+  it.each(WIRES.flatMap((wire) => STATUSES.map((status) => [wire, status] as const)))(
+    'on wire %s, %i of a host that has worked: it is dialled again, and nothing is lost',
+    async (wire, status) => {
+      await using server = await fakeJetstream({
+        events: 40,
+        server: 'v2',
+        generate: { operationsPerCommit: 1, sharedTime: false },
+        faults: [{ after: 20, do: 'drop' }, refusing(2, status, 3)],
+      })
+      const source = watched(server, { wire, host: server.host })
+      const events = await first(40, source.events$)
+      expect(events.map(({ did }) => did)).toEqual(generated(40).map(({ did }) => did))
+      expect(server.fired).toHaveLength(4)
+      expect(source.snapshots.map(({ connection }) => connection)).toContainEqual(
+        expect.objectContaining({ state: 'waiting', reason: expect.objectContaining({ status }) }),
+      )
+    },
+  )
+
+  it('a host that never worked ends the stream, where it is the only one', async () => {
+    await using server = await fakeJetstream({ server: 'v2', faults: [refusing(1, 403)] })
+    const source = watched(server, { wire: 'v2', host: server.host })
+    await expect(first(1, source.events$)).rejects.toMatchObject({ code: 'REFUSED', status: 403 })
+  })
+})

@@ -1,0 +1,177 @@
+import { asyncScheduler } from 'rxjs'
+import {
+  ReconnectExhaustedError,
+  RefusedError,
+  ServerError,
+  type StreamError,
+  WireError,
+} from '../errors.js'
+import type { Log } from '../internal/log.js'
+import type { BackoffOptions } from '../options/backoff.js'
+import { Retries } from '../options/retries.js'
+import { AskAgain, Redial } from './protocol.js'
+
+/** When a lost connection is dialled again. */
+export interface ReconnectOptions extends BackoffOptions {
+  /**
+   * How many retries in a row may bring nothing, before the stream ends with
+   * `ReconnectExhaustedError`.
+   * @default Infinity
+   */
+  readonly maxAttempts?: number | undefined
+}
+
+export interface HostsOptions {
+  readonly hosts: readonly [string, ...string[]]
+  readonly reconnect: ReconnectOptions
+  readonly refusedForMs: number
+  readonly log: Log
+}
+
+/** What is known of one host. Times are those of RxJS's clock, in milliseconds. */
+interface Host {
+  readonly url: string
+  /** Until when it asked us to stay away. */
+  waitsUntil: number
+  /** When its last connection with progress ended. */
+  servedAt: number
+  /** Whether its last answer was a refusal for good. */
+  isRefusing: boolean
+  /** Whether that refusal is in the log. */
+  isReported: boolean
+}
+
+// An open connection that lived for so long was a healthy one, also when a narrow filter let no
+// event through.
+const HEALTHY_AFTER_MS = 60_000
+
+// All requests about one position need fewer than this.
+const MAX_QUESTIONS = 12
+
+/**
+ * Decides which host is dialled next, and after what delay. Progress is a new event, or a long
+ * life; never an open alone, and never a repeat.
+ */
+export class Hosts {
+  #index = 0
+  // A server that asks us to come back is not failing, unless it does nothing else.
+  #cameBack = false
+  #questions = 0
+  readonly #hosts: readonly [Host, ...Host[]]
+  readonly #maxAttempts: number
+  readonly #refusedForMs: number
+  readonly #retries: Retries
+  readonly #log: Log
+
+  constructor({ hosts: [first, ...others], reconnect, refusedForMs, log }: HostsOptions) {
+    const { maxAttempts = Number.POSITIVE_INFINITY, ...backoff } = reconnect
+    this.#hosts = [hostAt(first), ...others.map(hostAt)]
+    this.#maxAttempts = maxAttempts
+    this.#refusedForMs = refusedForMs
+    this.#retries = new Retries(backoff)
+    this.#log = log
+  }
+
+  /** The URL of the host that is dialled, or will be. */
+  get url(): string {
+    return this.#host.url
+  }
+
+  /** The retries in a row that brought no progress. */
+  get count(): number {
+    return this.#retries.count
+  }
+
+  progressed(): void {
+    this.#retries.succeeded()
+    this.#cameBack = false
+    this.#questions = 0
+    const host = this.#host
+    host.servedAt = asyncScheduler.now()
+    host.isReported = false
+  }
+
+  /**
+   * The delay before the next dial, in milliseconds. Throws what ends the stream. `openMs`: how
+   * long the connection was open, `undefined` when it never was.
+   */
+  afterEnd(error: StreamError, openMs: number | undefined): number {
+    this.#host.isRefusing = false
+    if (!error.retryable) this.#refused(this.#host, error)
+    if (error instanceof AskAgain) this.#questions += 1
+    if (error instanceof Redial && this.#questions <= MAX_QUESTIONS) return 0
+    if (!(error instanceof ServerError) || this.#cameBack) return this.#afterFailure(error, openMs)
+    this.#cameBack = true
+    return 0
+  }
+
+  get #host(): Host {
+    return this.#hosts[this.#index] ?? this.#hosts[0]
+  }
+
+  /**
+   * One host's answer is not the list's. A host that worked a short while ago is being restarted
+   * or moved: it is dialled again like one that cannot be reached.
+   */
+  #refused(host: Host, error: StreamError): void {
+    if (!isOfHost(error)) throw error
+    if (mayPass(error) && asyncScheduler.now() - host.servedAt < this.#refusedForMs) return
+    host.isRefusing = true
+    if (this.#hosts.every(({ isRefusing }) => isRefusing)) throw error
+    if (!host.isReported)
+      this.#log.warn(`${host.url} is left for the other hosts: ${error.message}`)
+    host.isReported = true
+  }
+
+  #afterFailure(error: StreamError, openMs: number | undefined): number {
+    if (openMs !== undefined && openMs >= HEALTHY_AFTER_MS) this.progressed()
+    const [host, now] = [this.#host, asyncScheduler.now()]
+    host.waitsUntil = now + waitOf(error)
+    // A host that brought events is dialled again; one that did not is no better than the next.
+    const isLeft = this.count > 0 || openMs === undefined || host.isRefusing
+    if (this.count >= this.#maxAttempts) throw exhausted(this.count, error)
+    const backoffMs = this.#retries.failed()
+    if (isLeft) this.#index = this.#nextIndex(now + backoffMs)
+    return Math.max(backoffMs, this.#host.waitsUntil - now)
+  }
+
+  /** The next host in the list that may be dialled `at` this time, or the first one after it. */
+  #nextIndex(at: number): number {
+    const { length } = this.#hosts
+    const order = this.#hosts.map((_, offset) => (this.#index + 1 + offset) % length)
+    const whenOf = (index: number) => Math.max(this.#hosts[index]?.waitsUntil ?? 0, at)
+    return order.reduce((best, index) => (whenOf(index) < whenOf(best) ? index : best))
+  }
+}
+
+const hostAt = (url: string): Host => ({
+  url,
+  waitsUntil: 0,
+  servedAt: Number.NEGATIVE_INFINITY,
+  isRefusing: false,
+  isReported: false,
+})
+
+/**
+ * Whether the error is one host's answer. A 400 with a reason is about our filter, which is the
+ * same for every host; the page of a proxy in front of one host has HTML or no body.
+ */
+export const isOfHost = (error: StreamError): boolean =>
+  error instanceof WireError ||
+  (error instanceof RefusedError && !(error.status === 400 && hasReason(error.body)))
+
+const waitOf = (error: StreamError): number =>
+  (error instanceof RefusedError ? error.retryAfterMs : undefined) ?? 0
+
+const hasReason = (body: string): boolean => !/^\s*(<|$)/.test(body)
+
+/** 401 is about our credentials, and a wire about the host's software: neither passes in time. */
+const mayPass = (error: StreamError): boolean =>
+  error instanceof RefusedError && error.status !== 401
+
+const exhausted = (count: number, cause: StreamError): ReconnectExhaustedError =>
+  new ReconnectExhaustedError(
+    `${count} ${count === 1 ? 'retry' : 'retries'} in a row brought nothing (\`maxAttempts\`): ` +
+      cause.message,
+    { cause },
+  )
