@@ -1,27 +1,32 @@
 import { createClient } from '@redis/client'
-import { someEvents } from './events.js'
+import type { FirehoseEvent } from 'rxjs-atproto'
 
 /** A connection of the bench's own. */
 export const connected = (url: string) => createClient({ url }).connect()
 export type Client = Awaited<ReturnType<typeof connected>>
 
-// In Redis itself, so that the entries are there before a reader has much to do.
+const AT_ONCE = 1000
+
 const FILL = `
-for n = 0, ARGV[1] - 1 do
-  local at = ARGV[2] + n
-  redis.call('XADD', KEYS[1 + n % #KEYS], at .. '-0', 'event', ARGV[3] .. at .. ARGV[4])
+for n = 2, #ARGV do
+  local at = ARGV[1] + n - 2
+  redis.call('XADD', KEYS[1 + at % #KEYS], at .. '-0', 'event', ARGV[n])
 end`
 
-/** Adds entries at the positions from `from` on, to the partitions in turn. */
+/** Adds the events at their cursors, which follow each other, to the streams in turn. */
 export async function fill(
   client: Client,
   streams: readonly string[],
-  from: number,
-  count: number,
+  events: readonly FirehoseEvent[],
 ): Promise<void> {
-  const [event] = someEvents()
-  const [head = '', tail = ''] = JSON.stringify({ ...event, cursor: 'HERE' }).split('"HERE"')
-  await client.eval(FILL, { keys: [...streams], arguments: [`${count}`, `${from}`, head, tail] })
+  for (let at = 0; at < events.length; at += AT_ONCE) {
+    const some = events.slice(at, at + AT_ONCE)
+    const texts = some.map((event) => JSON.stringify(event))
+    await client.eval(FILL, {
+      keys: [...streams],
+      arguments: [`${some[0]?.cursor ?? 0}`, ...texts],
+    })
+  }
 }
 
 /** Whether the group has read, and acked, all that is there. */
@@ -39,4 +44,13 @@ export async function isSettled(
         String(name) === group && Number(pending) === 0 && Number(lag ?? 1) === 0,
     ),
   )
+}
+
+/** User and system time of the server so far, in seconds. */
+export async function cpuOf(client: Client): Promise<number> {
+  const info = await client.info('cpu')
+  const seconds = [/^used_cpu_user:(.*)$/m, /^used_cpu_sys:(.*)$/m].map((line) =>
+    Number(line.exec(info)?.[1] ?? Number.NaN),
+  )
+  return seconds.reduce((sum, value) => sum + value)
 }

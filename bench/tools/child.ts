@@ -9,6 +9,9 @@ export interface Child<Answer> {
   /** The next thing that it says. */
   answer(): Promise<Answer>
   tell(message: string): void
+  /** Stops the process without ending it. */
+  freeze(): void
+  thaw(): void
   stop(): Promise<void>
 }
 
@@ -34,6 +37,8 @@ export function start<Answer>(
     tell(message) {
       child.send(message)
     },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     async stop() {
       if (child.connected) child.disconnect()
       await exited
