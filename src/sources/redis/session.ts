@@ -1,6 +1,7 @@
 import { asyncScheduler, firstValueFrom, lastValueFrom, Subject, takeUntil, timer } from 'rxjs'
 import { StreamError } from '../../errors.js'
-import { type BackoffOptions, backoffMs } from '../../options/backoff.js'
+import type { BackoffOptions } from '../../options/backoff.js'
+import { Retries } from '../../options/retries.js'
 import type { RedisCommands } from '../../redis-client/client.js'
 import type { StreamOptions } from './config.js'
 
@@ -109,7 +110,7 @@ export interface Outage {
 export class Outages {
   /** How often any part had to try again. */
   count = 0
-  readonly #current = new Map<object, Outage>()
+  readonly #current = new Map<object, Outage & { readonly retries: Retries }>()
 
   constructor(private readonly backoff: BackoffOptions) {}
 
@@ -119,11 +120,11 @@ export class Outages {
 
   /** Returns how long to wait before the next attempt, in milliseconds. */
   failed(part: object, reason: StreamError): number {
-    const attempt = (this.#current.get(part)?.attempt ?? 0) + 1
-    const delayMs = backoffMs(attempt, this.backoff)
+    const { retries } = this.#current.get(part) ?? { retries: new Retries(this.backoff) }
+    const delayMs = retries.failed()
     const nextAttemptAt = asyncScheduler.now() + delayMs
     this.count += 1
-    this.#current.set(part, { attempt, delayMs, nextAttemptAt, reason })
+    this.#current.set(part, { retries, attempt: retries.count, delayMs, nextAttemptAt, reason })
     return delayMs
   }
 
