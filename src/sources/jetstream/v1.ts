@@ -8,7 +8,7 @@ import type { Compression } from './compression.js'
 import type { Decoding } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
-import { lazyV1 } from './lazy/v1.js'
+import { lazyV1 } from './lazy/wires.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
 
