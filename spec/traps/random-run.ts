@@ -41,6 +41,15 @@ export async function randomRun(
   }
 }
 
+/** Runs a scenario without a defect: nothing is wrong, and every kind of fault has happened. */
+export async function expectFlawlessRun(name: string, seed: number, kills: number): Promise<void> {
+  const report = await randomRun(name, seed, kills)
+  expect(report.wrong).toEqual([])
+  expect(report.kills).toBeGreaterThanOrEqual(kills)
+  expect(report.killsAtWork).toBeGreaterThan(0)
+  expect(report.faults).toBeGreaterThan(0)
+}
+
 /** Readers of this process. Stores in memory outlive them, as a file outlives a process. */
 class Here implements LifeWorld {
   readonly #stores = new Map<string, CursorStore>()
