@@ -52,7 +52,8 @@ describe('fakeTap', () => {
     const head = (did: string) =>
       `"live":true,"did":"did:plc:${did}","rev":"3n2t5t7jyyk27",` +
       '"collection":"app.bsky.feed.post","rkey":"3n2t5t5xfu227"'
-    const text = String.raw`"$type":"x","nested":[{"a":2,"b":1}],"text":"\u003cb\u003e\u0026 \u2028"`
+    const escapes = String.raw`\u003cb\u003e\u0026 \u2028`
+    const text = `"$type":"x","nested":[{"a":2,"b":1}],"text":"${escapes}"`
     expect(client.frames).toEqual([
       `{"id":1,"type":"record","record":{${head('a')},"action":"create","record":{${text}},` +
         '"cid":"bafyreia"}}',
