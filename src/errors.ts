@@ -19,6 +19,17 @@ export abstract class StreamError extends Error {
   get docs(): string {
     return `${DOCS}#${this.code.toLowerCase()}`
   }
+
+  /**
+   * What `JSON.stringify` and a logger write: the members, `message` and `docs`, and the message of
+   * the cause. Without the stack, and without the event of an {@link IngestError}.
+   */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const { name, code, message, docs, cause } = this
+    const own: object = { ...this }
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    return { ...own, name, code, message, docs, ...(cause !== undefined && { cause: reason }) }
+  }
 }
 
 /** One mistake in a config: the option, the value, and what to write instead. */
@@ -292,6 +303,12 @@ export class IngestError extends StreamError {
     options?: ErrorOptions,
   ) {
     super(message, options)
+  }
+
+  /** Without the event: it may be large, and its record may be unreadable. */
+  override toJSON(): Readonly<Record<string, unknown>> {
+    const { event: _event, ...rest } = super.toJSON()
+    return rest
   }
 }
 

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { type JetstreamEvent, streamMetrics } from 'rxjs-atproto'
+import { ConnectError, type JetstreamEvent, streamMetrics } from 'rxjs-atproto'
 import { generateEvents } from 'rxjs-atproto/testing'
 import { Messages } from '../../src/cli/messages.js'
 import { NdjsonSink } from '../../src/cli/output.js'
@@ -67,7 +67,7 @@ const HOST = 'wss://jetstream.example/subscribe'
 const reading = (changes: Partial<Snapshot> = {}): Snapshot => ({
   metrics: {
     ...streamMetrics().value,
-    connection: { state: 'open', host: HOST },
+    connection: { state: 'open', host: HOST, reason: undefined, since: 0 },
     lagMs: 1234,
     dropped: 2,
   },
@@ -190,7 +190,7 @@ describe('elsewhere', () => {
       { ...COLOR, quiet: true },
       {},
     )
-    const reason = Object.assign(new Error('no route'), { code: 'CONNECT' })
+    const reason = new ConnectError('no route')
     const connection = {
       state: 'waiting',
       host: HOST,

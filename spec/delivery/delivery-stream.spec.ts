@@ -74,6 +74,11 @@ describe('DeliveryStream', () => {
     const reason = new ConnectError('refused')
     stream.fail(reason)
     stream.stop()
-    expect(metrics$.value.connection).toEqual({ state: 'closed', host: 'ws://a', reason })
+    expect(metrics$.value.connection).toEqual({
+      state: 'closed',
+      host: 'ws://a',
+      reason,
+      since: expect.any(Number),
+    })
   })
 })

@@ -9,9 +9,14 @@ import { expectBalanced, numbered, plain, runFor, scripted, T0 } from '../live/s
 const jitter = { jitter: 'none' } as const
 
 describe('metrics$', () => {
-  it('begins with nothing, closed', () => {
+  it('begins with nothing, idle', () => {
     const { connection, compression, ...numbers } = streamMetrics().value
-    expect([connection, compression]).toEqual([{ state: 'closed' }, { name: 'none' }])
+    expect(connection).toEqual({
+      state: 'idle',
+      reason: undefined,
+      since: expect.any(Number),
+    })
+    expect(compression).toEqual({ name: 'none' })
     expect(Object.values(numbers).filter((value) => value !== 0 && value !== undefined)).toEqual([])
   })
 
@@ -55,6 +60,7 @@ describe('metrics$', () => {
           attempt: 1,
           nextAttemptAt: 700,
           reason: expect.objectContaining({ code: 'CONNECTION_CLOSED' }),
+          since: 0,
         },
         {
           state: 'waiting',
@@ -62,11 +68,57 @@ describe('metrics$', () => {
           attempt: 2,
           nextAttemptAt: 2100,
           reason: expect.objectContaining({ code: 'CONNECTION_CLOSED' }),
+          since: 0,
         },
       ])
       expect(snapshots.map(({ currentBackoffMs }) => currentBackoffMs)).toEqual([
         0, 700, 0, 1400, 0,
       ])
+    }),
+  )
+
+  it(
+    'says since when there is a connection, or none, over all attempts, and why none',
+    marbles((helpers) => {
+      const { events$, snapshots } = scripted(helpers, ['500ms o 499ms #', '-#', '-#', 'o'], {
+        reconnect: { jitter: 'none', initialDelayMs: 300, multiplier: 1 },
+      })
+      runFor(helpers, 3000, events$)
+      const states = snapshots.map(({ connection: { state, since, reason } }) =>
+        [state, since, reason?.code ?? '-'].join(' '),
+      )
+      expect(states.filter((one, index) => one !== states[index - 1])).toEqual([
+        'connecting 0 -',
+        'open 500 -',
+        'waiting 1000 CONNECTION_CLOSED',
+        'connecting 1000 CONNECTION_CLOSED',
+        'waiting 1000 CONNECTION_CLOSED',
+        'connecting 1000 CONNECTION_CLOSED',
+        'waiting 1000 CONNECTION_CLOSED',
+        'connecting 1000 CONNECTION_CLOSED',
+        'open 1902 -',
+        'closed 3000 -',
+      ])
+    }),
+  )
+
+  it(
+    'has whole milliseconds in every duration',
+    marbles((helpers) => {
+      const early = { id: 'a', position: 1, time_us: 40_300 }
+      const { events$, snapshots } = scripted(helpers, ['o 99ms a #'], {
+        frames: { a: early },
+        reconnect: { initialDelayMs: 1000, random: () => 0.12345 },
+      })
+      runFor(helpers, 150, events$)
+      expect(snapshots.map(({ lagMs, currentBackoffMs }) => [lagMs, currentBackoffMs])).toEqual([
+        [undefined, 0],
+        [undefined, 0],
+        [60, 123],
+        [60, 0],
+      ])
+      const { connection } = snapshots[2] as (typeof snapshots)[number]
+      expect(connection).toMatchObject({ state: 'waiting', nextAttemptAt: 224 })
     }),
   )
 
@@ -86,7 +138,7 @@ describe('metrics$', () => {
       frozen({ protocol: (host) => ({ ...plain(host), compression: { name: 'zstd' } }) })
       expect(states).toEqual(
         new Set([
-          'closed none',
+          'idle none',
           'connecting none',
           'open zstd',
           'waiting zstd',
@@ -101,7 +153,7 @@ describe('metrics$', () => {
           checkpoint: { store: { load: () => new Promise(() => {}), save: async () => {} } },
         },
       })
-      expect(states).toEqual(new Set(['closed none', 'connecting none']))
+      expect(states).toEqual(new Set(['idle none', 'connecting none', 'closed none']))
     }),
   )
 

@@ -128,6 +128,7 @@ describe('reconnect', () => {
         state: 'closed',
         host: 'ws://a',
         reason: error,
+        since: expect.any(Number),
       })
     }),
   )

@@ -640,9 +640,7 @@ describe('a live source over a log that was renumbered', () => {
         frames: { a: numbered(3000), x: numbered(12) },
       })
       runFor(helpers, 5000, events$)
-      const reasons = snapshots.map(({ connection }) =>
-        'reason' in connection ? connection.reason?.code : undefined,
-      )
+      const reasons = snapshots.map(({ connection }) => connection.reason?.code)
       expect(new Set(reasons)).toEqual(new Set([undefined, 'CONNECTION_CLOSED']))
     }),
   )

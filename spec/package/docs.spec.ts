@@ -214,7 +214,7 @@ class Program {
   ): Observable<E> {
     const isOver = ({ connection, delivered, open, cursor, checkpoint }: library.StreamMetrics) =>
       connection.state === 'closed' &&
-      ('reason' in connection ||
+      (connection.reason !== undefined ||
         (delivered > 0 && open === 0 && (store === undefined || checkpoint === cursor)))
     const stream: Stream = { ended: firstValueFrom(metrics$.pipe(filter(isOver))), events: 0 }
     const count = (): void => {

@@ -81,6 +81,41 @@ describe('errors', () => {
     expect(new HoldError('message', { cause }).cause).toBe(cause)
   })
 
+  it('are written by JSON.stringify with their message, link and figures', () => {
+    const error = new RefusedError('refused', { status: 503, body: 'no', retryAfterMs: 5 })
+    const written = JSON.parse(JSON.stringify({ reason: error }))
+    expect(written.reason).toEqual({
+      name: 'RefusedError',
+      code: 'REFUSED',
+      message: 'refused',
+      docs: error.docs,
+      retryable: true,
+      status: 503,
+      body: 'no',
+      retryAfterMs: 5,
+    })
+  })
+
+  it.each(all.map((error) => [error.code, error] as const))(
+    '%s is written with its message and its link',
+    (_, error) => {
+      const { code, message, docs } = error
+      expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code, message, docs })
+    },
+  )
+
+  it('are written with the message of their cause, and without the event', () => {
+    const cause = new Error('why')
+    const unreadable = {
+      get record() {
+        throw new Error('unreadable')
+      },
+    }
+    const written = JSON.parse(JSON.stringify(new IngestError('failed', unreadable, { cause })))
+    expect(written).toMatchObject({ code: 'INGEST', message: 'failed', cause: 'why' })
+    expect(written).not.toHaveProperty('event')
+  })
+
   it('are declared in no other file, but for the redial that never leaves the library', () => {
     const elsewhere = filesIn('src').filter((file) => file !== 'src/errors.ts')
     const classes = elsewhere.flatMap((file) =>

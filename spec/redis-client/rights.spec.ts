@@ -113,7 +113,7 @@ describeRedis('a user with the rights of docs/redis.md, and no other', () => {
       for (const release of releases) release()
       subscription.unsubscribe()
       await source.when(({ connection }) => connection.state === 'closed')
-      expect(source.metrics.connection).not.toHaveProperty('reason')
+      expect(source.metrics.connection.reason).toBeUndefined()
       // The lease is given back last.
       const unused = partitions === undefined ? SOURCE : [...SOURCE, ...PARTITIONS]
       await until(async () => (await spare(...unused)).length === 0)

@@ -11,8 +11,7 @@ import { cursorsOf, first, generated, timesOf, watched } from './watched.js'
  */
 const ofNow = () => ({ startUs: Date.now() * 1000 })
 
-const reasonOf = (status: ConnectionStatus) =>
-  'reason' in status ? status.reason?.code : undefined
+const reasonOf = (status: ConnectionStatus) => status.reason?.code
 
 describe('a backoff that never resets, or too soon', () => {
   it(

@@ -27,15 +27,12 @@ export const plainLines = (messages: Messages): View => ({
 export function metricsLines(messages: Messages): View {
   const print = ({ metrics, events, perSecond, elapsedMs }: Snapshot) =>
     messages.print(
-      JSON.stringify(
-        {
-          elapsedMs: Math.round(elapsedMs),
-          written: events,
-          perSecond: Math.round(perSecond),
-          ...metrics,
-        },
-        errorsAsJson,
-      ),
+      JSON.stringify({
+        elapsedMs: Math.round(elapsedMs),
+        written: events,
+        perSecond: Math.round(perSecond),
+        ...metrics,
+      }),
     )
   return { when: (metrics$) => whenFresh(LINE_EVERY_MS, [metrics$]), show: print, end: print }
 }
@@ -71,10 +68,4 @@ export function summaryOf({ metrics, events, unreadable: unread, elapsedMs }: Sn
     counted(reconnects, 'reconnect'),
   ]
   return [`${counted(events, 'event')} in ${duration(elapsedMs)} (${rate}/s)`, ...losses].join(', ')
-}
-
-/** Writes errors as code and message, which are not enumerable; the stack would be noise. */
-export function errorsAsJson(_key: string, value: unknown): unknown {
-  if (!(value instanceof Error)) return value
-  return { code: (value as { readonly code?: unknown }).code, message: value.message }
 }

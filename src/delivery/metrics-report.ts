@@ -38,7 +38,7 @@ export class StreamCounts {
   get lagMs(): number | undefined {
     return this.#lastTimeUs === 0
       ? undefined
-      : Math.max(0, this.#lastEventAt - this.#lastTimeUs / 1000)
+      : Math.max(0, Math.round(this.#lastEventAt - this.#lastTimeUs / 1000))
   }
 }
 
@@ -67,6 +67,22 @@ export interface StreamPosition {
   readonly checkpointErrors?: number | undefined
 }
 
+/** A change of the connection's status. {@link MetricsReport} adds what it knows. */
+export type StatusChange =
+  | {
+      readonly state: 'connecting' | 'open' | 'paused'
+      readonly host: string
+      readonly redialled?: string
+    }
+  | {
+      readonly state: 'waiting'
+      readonly host: string
+      readonly attempt: number
+      readonly nextAttemptAt: number
+      readonly reason: StreamError
+    }
+  | { readonly state: 'closed'; readonly host: string; readonly reason: StreamError | undefined }
+
 /** Publishes the metrics of one stream: its connection's status, kept here, and its counters. */
 export class MetricsReport {
   /** The delay until the next attempt, in milliseconds; 0 when none is waited for. */
@@ -79,15 +95,16 @@ export class MetricsReport {
     private readonly position: () => StreamPosition,
     host: string,
   ) {
-    this.#status = { state: 'connecting', host }
+    const since = asyncScheduler.now()
+    this.#status = { state: 'connecting', host, reason: undefined, since }
   }
 
   get state(): ConnectionStatus['state'] {
     return this.#status.state
   }
 
-  become(status: ConnectionStatus): void {
-    this.#status = status
+  become(change: StatusChange): void {
+    this.#enter(change)
     this.publish()
   }
 
@@ -104,16 +121,13 @@ export class MetricsReport {
 
   /** Keeps the reason of the end; {@link ended}, which follows, publishes it. */
   failed(host: string, error: unknown): void {
-    this.#status = {
-      state: 'closed',
-      host,
-      ...(error instanceof StreamError ? { reason: error } : {}),
-    }
+    this.#enter({ state: 'closed', host, reason: error instanceof StreamError ? error : undefined })
   }
 
   ended(host: string): void {
     this.backoffMs = 0
-    this.become(this.state === 'closed' ? this.#status : { state: 'closed', host })
+    if (this.state !== 'closed') this.#enter({ state: 'closed', host, reason: undefined })
+    this.publish()
   }
 
   /** Also reports the drops since the last call, as one gap. */
@@ -125,7 +139,21 @@ export class MetricsReport {
   publishCounters(): void {
     tell(this.metrics$, snapshotOf(this.counters, this.#status, this.backoffMs, this.position()))
   }
+
+  #enter(change: StatusChange): void {
+    const { state, reason, since } = this.#status
+    this.#status = {
+      // The reason of the last attempt, while the next one is under way.
+      reason: change.state === 'connecting' ? reason : undefined,
+      ...change,
+      since: phaseOf(change.state) === phaseOf(state) ? since : asyncScheduler.now(),
+    }
+  }
 }
+
+/** The states that share one `since`. */
+const phaseOf = (state: ConnectionStatus['state']): string =>
+  state === 'open' || state === 'paused' ? 'up' : state === 'closed' ? 'over' : 'down'
 
 const UNCOMPRESSED: CompressionStatus = { name: 'none' }
 

@@ -1,8 +1,19 @@
-import { BehaviorSubject } from 'rxjs'
+import { asyncScheduler, BehaviorSubject } from 'rxjs'
 import type { StreamError } from '../errors.js'
 
-/** What the connection does now. */
+/**
+ * What the connection does now. `since`, in unix milliseconds: since when the stream is connected
+ * (`open`, `paused`) or without a connection (`connecting`, `waiting`). Further attempts do not
+ * restart it.
+ */
 export type ConnectionStatus =
+  /** No source has been subscribed with this subject. */
+  | {
+      readonly state: 'idle'
+      readonly host?: undefined
+      readonly reason: undefined
+      readonly since: number
+    }
   | {
       readonly state: 'connecting' | 'open' | 'paused'
       readonly host: string
@@ -11,6 +22,9 @@ export type ConnectionStatus =
        * otherwise.
        */
       readonly redialled?: string
+      /** While it is connecting: why the last attempt failed. */
+      readonly reason: StreamError | undefined
+      readonly since: number
     }
   | {
       readonly state: 'waiting'
@@ -22,8 +36,15 @@ export type ConnectionStatus =
       readonly nextAttemptAt: number
       /** Why the last connection ended. */
       readonly reason: StreamError
+      readonly since: number
     }
-  | { readonly state: 'closed'; readonly host?: string; readonly reason?: StreamError }
+  | {
+      readonly state: 'closed'
+      readonly host: string
+      /** The error that ended the stream; `undefined` after completion or unsubscription. */
+      readonly reason: StreamError | undefined
+      readonly since: number
+    }
 
 /** How frames come. `reason`: why they are not compressed, although that was asked for. */
 export interface CompressionStatus {
@@ -79,11 +100,13 @@ export interface StreamMetrics {
   readonly gaps: number
   /** Dials after the first. One that follows a refused probe of wire v2 is none. */
   readonly reconnects: number
-  /** The delay that is waited now, in milliseconds; 0 when none is. */
+  /** The delay that is waited now, in whole milliseconds; 0 when none is. */
   readonly currentBackoffMs: number
   /** When the last event came, in unix milliseconds. */
   readonly lastEventAt: number | undefined
-  /** When the last event came, minus the event's own time, in milliseconds. Never negative. */
+  /**
+   * When the last event came, minus the event's own time, in whole milliseconds. Never negative.
+   */
   readonly lagMs: number | undefined
   /** The resume cursor: the position of the last event received. */
   readonly cursor: number | undefined
@@ -93,8 +116,7 @@ export interface StreamMetrics {
   readonly checkpointErrors: number
 }
 
-const NOTHING_YET: StreamMetrics = Object.freeze({
-  connection: Object.freeze({ state: 'closed' }),
+const NOTHING_YET: Omit<StreamMetrics, 'connection'> = {
   compression: Object.freeze({ name: 'none' }),
   wire: undefined,
   frames: 0,
@@ -120,11 +142,16 @@ const NOTHING_YET: StreamMetrics = Object.freeze({
   cursor: undefined,
   checkpoint: undefined,
   checkpointErrors: 0,
-})
+}
 
 /**
  * Makes the subject that a source keeps up to date: `jetstream$({ metrics$ })` publishes a frozen
- * snapshot every second and at every change of the connection's state. One subject for one
- * subscription.
+ * snapshot every second and at every change of the connection's state. It begins as `idle`. One
+ * subject for one subscription.
  */
-export const streamMetrics = (): BehaviorSubject<StreamMetrics> => new BehaviorSubject(NOTHING_YET)
+export function streamMetrics(): BehaviorSubject<StreamMetrics> {
+  const connection = { state: 'idle', reason: undefined, since: asyncScheduler.now() } as const
+  return new BehaviorSubject<StreamMetrics>(
+    Object.freeze({ ...NOTHING_YET, connection: Object.freeze(connection) }),
+  )
+}

@@ -50,7 +50,7 @@ export const backoff = (defaults: Pick<BackoffOptions, 'initialDelayMs' | 'maxDe
   return defaultsTo(piece, z.parse(piece, {}))
 }
 
-/** The delay before retry number `attempt`, from 1, in milliseconds. */
+/** The delay before retry number `attempt`, from 1, in whole milliseconds. */
 export function backoffMs(attempt: number, options: BackoffOptions = {}): number {
   const {
     initialDelayMs = 1000,
@@ -64,5 +64,5 @@ export function backoffMs(attempt: number, options: BackoffOptions = {}): number
     maxDelayMs,
     initialDelayMs * Math.min(multiplier ** (attempt - 1), Number.MAX_VALUE),
   )
-  return jitter === 'none' ? delay : delay * random()
+  return Math.round(jitter === 'none' ? delay : delay * random())
 }

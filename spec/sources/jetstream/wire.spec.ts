@@ -91,9 +91,9 @@ describe("`wire: 'auto'`", () => {
       await first(5, source.events$)
       expect(attemptsOf(server)).toEqual([`v2 ${status}`, 'v1 101'])
       expect(new Set(source.snapshots.map(({ connection }) => connection.state))).toEqual(
-        new Set(['closed', 'connecting', 'open']),
+        new Set(['idle', 'connecting', 'open', 'closed']),
       )
-      expect(source.snapshots.filter(({ connection }) => 'reason' in connection)).toEqual([])
+      expect(source.snapshots.filter(({ connection }) => connection.reason)).toEqual([])
       expect(
         source.snapshots.map(({ reconnects, currentBackoffMs }) => reconnects + currentBackoffMs),
       ).toEqual(source.snapshots.map(() => 0))
@@ -391,7 +391,7 @@ describe('a handshake that fails without a word, as in a browser', () => {
       runFor(helpers, 10_000, events$)
       expect(wiresOf(sessions)).toEqual(['v2', 'v1'])
       expect(new Set(snapshots.map(({ connection }) => connection.state))).toEqual(
-        new Set(['closed', 'connecting', 'open']),
+        new Set(['idle', 'connecting', 'open', 'closed']),
       )
       expect(snapshots.at(-1)?.reconnects).toBe(0)
     }),

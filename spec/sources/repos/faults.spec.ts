@@ -205,6 +205,7 @@ describe('a listing ends', () => {
       state: 'closed',
       host: expect.any(String),
       reason: error,
+      since: expect.any(Number),
     })
   })
 

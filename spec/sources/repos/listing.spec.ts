@@ -13,7 +13,7 @@ describe('listRepos$', () => {
       const listed = new Listed(server)
       const repos = await lastValueFrom(listed.repos$.pipe(toArray()))
       expect(repos).toEqual(server.repos)
-      expect(listed.states).toEqual(['closed', 'connecting', 'open', 'closed'])
+      expect(listed.states).toEqual(['idle', 'connecting', 'open', 'closed'])
       expectBalanced(listed.metrics)
       expect(listed.metrics).toMatchObject({
         frames: 95,
@@ -116,9 +116,14 @@ describe('listRepos$', () => {
       value.connection,
     ])
     const pathOf = (url: string) => `${url}/xrpc/com.atproto.sync.listRepos`
+    const closed = (url: string) => ({
+      state: 'closed',
+      host: pathOf(url),
+      since: expect.any(Number),
+    })
     expect(delivered).toEqual([
-      [pathOf(one.url), 25, { state: 'closed', host: pathOf(one.url) }],
-      [pathOf(two.url), 12, { state: 'closed', host: pathOf(two.url) }],
+      [pathOf(one.url), 25, closed(one.url)],
+      [pathOf(two.url), 12, closed(two.url)],
     ])
   })
 

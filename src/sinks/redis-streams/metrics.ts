@@ -4,8 +4,10 @@ import { tell } from '../../internal/tell.js'
 
 /** What the sink is doing. */
 export type RedisSinkStatus =
-  /** `starting`: Redis has not replied yet. */
-  | { readonly state: 'starting' | 'writing' | 'closed' }
+  /**
+   * `idle`: no sink has been subscribed with this subject. `starting`: Redis has not replied yet.
+   */
+  | { readonly state: 'idle' | 'starting' | 'writing' | 'closed' }
   | {
       readonly state: 'waiting'
       /** Which retry in a row comes next, from 1. */
@@ -69,7 +71,8 @@ export class SinkCounts {
 
 /**
  * Makes the subject that {@link toRedisStream} keeps up to date through its `metrics$`: a frozen
- * snapshot every second, and at every change of its status. One subject for one subscription.
+ * snapshot every second, and at every change of its status. It begins as `idle`. One subject for one
+ * subscription.
  *
  * @example
  * ```ts
@@ -80,6 +83,6 @@ export class SinkCounts {
 export function redisSinkMetrics(): BehaviorSubject<RedisSinkMetrics> {
   const { ...numbers } = new SinkCounts(undefined)
   return new BehaviorSubject<RedisSinkMetrics>(
-    Object.freeze({ ...numbers, status: Object.freeze({ state: 'closed' as const }) }),
+    Object.freeze({ ...numbers, status: Object.freeze({ state: 'idle' as const }) }),
   )
 }

@@ -2,8 +2,7 @@ import { Subject, type Subscriber, takeUntil, timer } from 'rxjs'
 import type { Outcome } from '../../delivery/delivery.js'
 import { DeliveryStream, type StreamOwner } from '../../delivery/delivery-stream.js'
 import type { Delivery } from '../../delivery/ledger.js'
-import type { ConnectionStatus } from '../../delivery/metrics.js'
-import type { StreamPosition } from '../../delivery/metrics-report.js'
+import type { StatusChange, StreamPosition } from '../../delivery/metrics-report.js'
 import { reject } from '../../delivery/rejects.js'
 import { emitShares } from '../../delivery/split-delivery.js'
 import { FrameError } from '../../errors.js'
@@ -199,7 +198,7 @@ export class Deliveries implements StreamOwner<Entry> {
     else report.become(this.#status(current))
   }
 
-  #status(outage: Outage | undefined): ConnectionStatus {
+  #status(outage: Outage | undefined): StatusChange {
     const { host } = this
     if (outage !== undefined) {
       const { attempt, nextAttemptAt, reason } = outage
