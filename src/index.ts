@@ -4,6 +4,8 @@ export { type MemoryCursorStore, memoryCursorStore } from './cursors/memory.js'
 export type { CheckpointOptions, PositionFormat } from './delivery/checkpoint.js'
 export { hold, type Release } from './delivery/delivery.js'
 export type { Gap, GapReason } from './delivery/gaps.js'
+export { type Health, type HealthLimits, healthOf } from './delivery/health.js'
+export { type LoggedObservers, logTo } from './delivery/log-to.js'
 export {
   type CompressionStatus,
   type ConnectionStatus,
@@ -11,10 +13,16 @@ export {
   streamMetrics,
 } from './delivery/metrics.js'
 export type { Position } from './delivery/position.js'
+export {
+  type LabelledMetrics,
+  PROMETHEUS_TYPE,
+  prometheusText,
+} from './delivery/prometheus.js'
 export type { RejectedFrame } from './delivery/rejects.js'
 export * from './errors.js'
 export type * from './events.js'
 export type { Logger } from './internal/log.js'
+export type { MetricLabels } from './internal/prometheus.js'
 export type { StandardResult, StandardSchema } from './internal/standard-schema.js'
 export type { SequenceConfig } from './live/by-sequence.js'
 export type { CheckpointConfig, LiveConfig } from './live/config.js'

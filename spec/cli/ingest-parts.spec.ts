@@ -1,49 +1,12 @@
 import { CursorStoreError, type ListingPosition, memoryCursorStore } from 'rxjs-atproto'
 import { healthProblems, Outage } from '../../src/apps/ingest/health.js'
 import { HostFeed, type StreamName } from '../../src/apps/ingest/host-feed.js'
-import { prometheusText } from '../../src/apps/ingest/prometheus.js'
 import { cursorKey, pageFormat, seqFormat, underKey } from '../../src/apps/ingest/rsky-positions.js'
 import { servePages } from '../../src/apps/ingest/serve-state.js'
 import { Messages } from '../../src/cli/messages.js'
 
 const feedOf = (stream: StreamName, host: string) =>
   new HostFeed(stream, host, new Messages({ write: () => {} }, { color: false }, {}))
-
-describe('the text for Prometheus', () => {
-  it('has each family once, with its help and type, whatever is in a label', () => {
-    const text = prometheusText([
-      {
-        name: 'rxjs_atproto_gaps_total',
-        type: 'counter',
-        help: 'One line,\nand a \\.',
-        samples: [
-          { labels: { host: 'a"b\\c\nd', stream: 's' }, value: 2 },
-          { labels: { host: 'e' }, value: undefined },
-        ],
-      },
-      { name: 'rxjs_atproto_cursor', type: 'gauge', help: 'Nothing yet.', samples: [] },
-      {
-        name: 'rxjs_atproto_lag_seconds',
-        type: 'gauge',
-        help: 'No label.',
-        samples: [{ value: 0.25 }],
-      },
-    ])
-    expect(text).toBe(
-      [
-        '# HELP rxjs_atproto_gaps_total One line,\\nand a \\\\.',
-        '# TYPE rxjs_atproto_gaps_total counter',
-        'rxjs_atproto_gaps_total{host="a\\"b\\\\c\\nd",stream="s"} 2',
-        '# HELP rxjs_atproto_cursor Nothing yet.',
-        '# TYPE rxjs_atproto_cursor gauge',
-        '# HELP rxjs_atproto_lag_seconds No label.',
-        '# TYPE rxjs_atproto_lag_seconds gauge',
-        'rxjs_atproto_lag_seconds 0.25',
-        '',
-      ].join('\n'),
-    )
-  })
-})
 
 describe('health', () => {
   afterEach(() => jest.restoreAllMocks())

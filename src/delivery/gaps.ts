@@ -72,18 +72,24 @@ export class Gaps {
     if (drops !== undefined) this.report({ ...drops, reason: 'dropped' })
   }
 
-  #warn({ host, from, to, reason, count }: Gap): void {
+  #warn(gap: Gap): void {
+    const { reason } = gap
     const now = asyncScheduler.now()
     if (now - (this.#warnedAt.get(reason) ?? Number.NEGATIVE_INFINITY) < WARN_EVERY_MS) return
     this.#warnedAt.set(reason, now)
-    const what =
-      count === undefined
-        ? 'events may be lost'
-        : count === 1
-          ? '1 event is lost'
-          : `${count} events are lost`
-    this.log.warn(`${host}: ${what}, from ${from} to ${to ?? 'an unknown position'} (${reason})`)
+    this.log.warn(gapText(gap))
   }
+}
+
+/** One line about a gap. */
+export function gapText({ host, from, to, reason, count }: Gap): string {
+  const what =
+    count === undefined
+      ? 'events may be lost'
+      : count === 1
+        ? '1 event is lost'
+        : `${count} events are lost`
+  return `${host}: ${what}, from ${from} to ${to ?? 'an unknown position'} (${reason})`
 }
 
 /** A frame that was too large comes again only after the limit is raised. */

@@ -5,15 +5,21 @@
 export interface Logger {
   /** Receives what whoever operates the program must know. */
   warn(message: string): unknown
-  /** Never called: `console.info` writes to stdout, where a program may write its data. */
+  /** Called by `logTo` and `run` alone. */
   info?(message: string): unknown
-  /** Never called: an error ends the stream, and its observer receives it. */
+  /** Called by `logTo` and `run` alone: elsewhere an error ends the stream. */
   error?(message: string): unknown
 }
 
 /** A {@link Logger} as the library calls it. Never throws. */
 export interface Log {
   warn(text: string): void
+}
+
+/** A {@link Log} that writes what is no warning too. */
+export interface LevelLog extends Log {
+  info(text: string): void
+  error(text: string): void
 }
 
 export const SILENT: Log = { warn() {} }
@@ -25,7 +31,23 @@ export const SILENT: Log = { warn() {} }
 export function logOf(option: false | Logger | undefined): Log {
   if (option === false) return SILENT
   // `console` is read for each line, because a program or a spec may replace it or its methods.
-  return { warn: (text) => warnTo(option ?? console, oneLine(text)) }
+  return { warn: (text) => write(option ?? console, 'warn', text) }
+}
+
+type Level = 'info' | 'warn' | 'error'
+
+/**
+ * Returns a log of three levels. A logger without a method for a level receives its lines by
+ * `warn`. So does `console` for `info`, which writes to stdout, where a program may write its data.
+ */
+export function levelsOf(option: false | Logger | undefined): LevelLog {
+  if (option === false) return { info() {}, warn() {}, error() {} }
+  const at = (level: Level) => (text: string) => {
+    const logger = option ?? console
+    const isMissing = logger[level] === undefined || (level === 'info' && logger === console)
+    write(logger, isMissing ? 'warn' : level, text)
+  }
+  return { info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 /**
@@ -40,9 +62,10 @@ export const isLogger = (value: unknown): value is Logger =>
 export const LOGGER = 'must be false, or a logger: an object with a `warn` method'
 
 /** A logger that throws must not end a stream, and one that rejects must not end the process. */
-function warnTo(logger: Logger, line: string): void {
+function write(logger: Logger, level: Level, text: string): void {
+  const line = oneLine(text)
   try {
-    const result = logger.warn(logger === console ? `rxjs-atproto: ${line}` : line)
+    const result = logger[level]?.(logger === console ? `rxjs-atproto: ${line}` : line)
     if (isThenable(result)) result.then(undefined, () => {})
   } catch {
     // There is nowhere else to report it.

@@ -73,7 +73,7 @@ function waitMsOf(
   const ms = retryAfterMsOf(header('retry-after'))
   // Servers send the other header with every answer: only after a 429 is it a time to wait.
   const askedMs = ms ?? (status === 429 ? resetMsOf(header('ratelimit-reset')) : undefined)
-  return askedMs === undefined ? undefined : Math.min(Math.max(askedMs, 0), MAX_WAIT_MS)
+  return askedMs === undefined ? undefined : Math.round(Math.min(Math.max(askedMs, 0), MAX_WAIT_MS))
 }
 
 // RFC 9110 section 10.2.3: seconds, or a date.

@@ -1,6 +1,5 @@
 import { interval, type Observable } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
-import { errorsAsJson } from '../../cli/progress.js'
 import { whenFresh } from '../../cli/snapshot.js'
 import { count, duration, plain } from '../../cli/text.js'
 import type { HostFeed } from './host-feed.js'
@@ -25,9 +24,7 @@ export function startDisplay(
 ): Display {
   if (metricsLines)
     return repeated(whenFresh(METRICS_EVERY_MS, state.metricsSubjects), () =>
-      messages.print(
-        JSON.stringify({ elapsedMs: Math.round(state.elapsedMs), ...state.snapshot }, errorsAsJson),
-      ),
+      messages.print(JSON.stringify({ elapsedMs: Math.round(state.elapsedMs), ...state.snapshot })),
     )
   if (messages.options.quiet) return { end: () => {} }
   if (!messages.ansi)

@@ -1,10 +1,9 @@
 import type { Observable } from 'rxjs'
-import { VERSION } from '../../index.js'
+import { prometheusText, VERSION } from '../../index.js'
+import { redisPrometheusText } from '../../redis.js'
 import { healthProblems } from './health.js'
 import type { HostFeed } from './host-feed.js'
-import { feedFamilies, sinkFamilies } from './metric-families.js'
 import type { Pipeline } from './pipelines.js'
-import type { Family } from './prometheus.js'
 import type { RedisLink } from './redis-link.js'
 import type { Settings } from './settings.js'
 
@@ -63,18 +62,21 @@ export class IngestState {
     return healthProblems([...hosts, ...sinks], this.settings.healthyWithin)
   }
 
-  get metricFamilies(): readonly Family[] {
-    const info = { labels: { version: VERSION, mode: this.settings.mode }, value: 1 }
-    return [
-      {
-        name: 'rxjs_atproto_info',
-        type: 'gauge',
-        help: 'The version and the mode.',
-        samples: [info],
-      },
-      ...feedFamilies(this.feeds),
-      ...sinkFamilies(this.pipelines.map(({ sink }) => sink)),
-    ]
+  /**
+   * All figures as Prometheus' text. Labels are the stream and the host as the user wrote it: their
+   * number depends on the settings only, never on what the network sends.
+   */
+  get metricsText(): string {
+    const feeds = this.feeds.map(({ stream, host, completed, watch: { metrics } }) => ({
+      metrics,
+      completed,
+      labels: { stream, host },
+    }))
+    const sinks = this.pipelines.map(({ stream, sink: { metrics } }) => ({
+      metrics,
+      labels: { stream },
+    }))
+    return infoText(this.settings.mode) + prometheusText(feeds) + redisPrometheusText(sinks)
   }
 
   /** All figures as JSON, for `/healthz` and `--metrics`. */
@@ -93,3 +95,11 @@ export class IngestState {
     return this.feeds.find((feed) => feed.failure === error)
   }
 }
+
+const infoText = (mode: string): string =>
+  [
+    '# HELP rxjs_atproto_info The version and the mode.',
+    '# TYPE rxjs_atproto_info gauge',
+    `rxjs_atproto_info{version="${VERSION}",mode="${mode}"} 1`,
+    '',
+  ].join('\n')

@@ -2,10 +2,8 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Messages } from '../../cli/messages.js'
-import { errorsAsJson } from '../../cli/progress.js'
-import { ConfigError } from '../../index.js'
+import { ConfigError, PROMETHEUS_TYPE } from '../../index.js'
 import type { IngestState } from './ingest-state.js'
-import { PROMETHEUS_TYPE, prometheusText } from './prometheus.js'
 import type { Settings } from './settings.js'
 
 const DEFAULT_PORT = 9090
@@ -39,7 +37,7 @@ const pagesOf = (state: IngestState) => ({
   '/metrics': () => ({
     status: 200,
     type: PROMETHEUS_TYPE,
-    body: prometheusText(state.metricFamilies),
+    body: state.metricsText,
   }),
   '/healthz': () => {
     const reasons = state.problems
@@ -47,7 +45,7 @@ const pagesOf = (state: IngestState) => ({
     return {
       status: healthy ? 200 : 503,
       type: 'application/json',
-      body: `${JSON.stringify({ healthy, reasons, ...state.snapshot }, errorsAsJson)}\n`,
+      body: `${JSON.stringify({ healthy, reasons, ...state.snapshot })}\n`,
     }
   },
 })
