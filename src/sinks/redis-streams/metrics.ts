@@ -71,8 +71,8 @@ export class SinkCounts {
 
 /**
  * Makes the subject that {@link toRedisStream} keeps up to date through its `metrics$`: a frozen
- * snapshot every second, and at every change of its status. It begins as `idle`. One subject for one
- * subscription.
+ * snapshot every second, and at every change of its status. It begins as `idle`. One subject for
+ * one subscription.
  *
  * @example
  * ```ts
