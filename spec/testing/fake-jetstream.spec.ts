@@ -273,6 +273,23 @@ describe('restart of fakeJetstream', () => {
     )
   })
 
+  it.each(['legacy', 'v2'] as const)(
+    'gives growing times to what comes after it: %s',
+    async (kind) => {
+      const events = [...generateEvents({ count: 60 })]
+      await using server = await fakeJetstream({ server: kind, events: [], firstSeq: 1_000 })
+      server.emit(...events.slice(0, 50))
+      server.restart({ lose: 20, again: 'all' })
+      // Their own times are earlier than those of the twenty.
+      server.emit(...events.slice(50))
+      await using client = new Client(server.url, '?cursor=1')
+      await client.received(60)
+      const { times } = client
+      expect(times).toEqual([...new Set(times)].sort((one, other) => one - other))
+      expect(client.events.map(({ did }) => did)).toEqual(events.map(({ did }) => did))
+    },
+  )
+
   it('gives what a v2 server lost its old numbers, under new times', async () => {
     await using server = await fakeJetstream({
       server: 'v2',

@@ -54,6 +54,8 @@ export class JetstreamLog
   #nextSeq: number
   /** The latest time assigned. A server assigns a time once, even if it loses the row. */
   #latestUs = 0
+  /** Events read again have later times, and so does all that comes after them. */
+  #hasReadAgain = false
   readonly #removed = new Set<JetstreamRow>()
   /** The revision of each repository's last `#sync`: commits of the same revision follow it. */
   readonly #synced = new Map<string, string>()
@@ -98,7 +100,7 @@ export class JetstreamLog
 
   /** Appends a row under the next position. */
   push(encoded: JetstreamRow): void {
-    const row = encoded.fixed ? encoded : this.#positioned(encoded)
+    const row = encoded.fixed ? encoded : this.#timed(this.#positioned(encoded))
     this.#nextSeq = (row.fixed ? row.seq : this.#nextSeq) + 1
     this.#latestUs = Math.max(this.#latestUs, row.timeUs)
     this.append(row)
@@ -113,6 +115,7 @@ export class JetstreamLog
 
   /** Appends lost rows as the server reads them from its upstream again: a second later. */
   pushAgain(lost: readonly JetstreamRow[]): void {
+    this.#hasReadAgain = true
     const fromUs = this.#latestUs + AGAIN_AFTER_US
     for (const [index, row] of lost.entries())
       this.push({ ...this.#rewritten(row, fromUs + index, this.#nextSeq), fixed: false })
@@ -160,6 +163,13 @@ export class JetstreamLog
     const seq = this.#nextSeq
     if (seq === row.seq || this.options.server === 'legacy') return row
     return this.#rewritten(row, row.timeUs, seq)
+  }
+
+  /** The times of a server grow: an event has to come after what was read again before it. */
+  #timed(row: JetstreamRow): JetstreamRow {
+    return this.#hasReadAgain && row.timeUs <= this.#latestUs
+      ? this.#rewritten(row, this.#latestUs + 1, row.seq)
+      : row
   }
 
   #rewritten(row: JetstreamRow, timeUs: number, seq: number): JetstreamRow {
