@@ -1,6 +1,7 @@
 import { type Observable, of, Subject, take } from 'rxjs'
 import type { Outcome } from '../../delivery/delivery.js'
 import type { Delivery } from '../../delivery/ledger.js'
+import { BoundedSet } from '../../internal/bounded-set.js'
 import type { Progress } from '../../live/progress.js'
 import type { Connection } from '../../socket/socket.js'
 import { Carried } from './carried.js'
@@ -35,10 +36,10 @@ export class TapAcks implements Progress<TapEvent> {
   readonly index = 0
   readonly #works = new Map<string, Work>()
   readonly #carried = new Carried()
-  // Creates that ended after their connection did, oldest first.
-  readonly #unacked = new Set<Work>()
+  // Creates that ended after their connection did.
+  readonly #unacked = new BoundedSet<Work>(MAX_REMEMBERED)
   // Events that were acked on this connection.
-  readonly #acked = new Set<string>()
+  readonly #acked = new BoundedSet<string>(MAX_REMEMBERED)
   #connection: Connection | undefined
   // Works that end with an ack on this connection.
   #pending = 0
@@ -106,7 +107,7 @@ export class TapAcks implements Progress<TapEvent> {
     // Forgotten, so that it is handled when the server sends it again.
     if (work.failed || (!isHere && work.isStale)) this.#forget(work)
     else if (isHere) this.#finish(work)
-    else this.#remember(this.#unacked, work, (oldest) => this.#forget(oldest))
+    else this.#keepUnacked(work)
     if (isHere) this.#letGo()
   }
 
@@ -166,7 +167,7 @@ export class TapAcks implements Progress<TapEvent> {
     this.#forget(work)
     for (const id of work.ids) {
       this.#send(id)
-      this.#remember(this.#acked, `${id} ${work.key}`, () => {})
+      this.#acked.add(`${id} ${work.key}`)
     }
   }
 
@@ -180,13 +181,8 @@ export class TapAcks implements Progress<TapEvent> {
     this.#connection?.send(JSON.stringify({ type: 'ack', id }))
   }
 
-  #remember<T>(all: Set<T>, one: T, forget: (oldest: T) => void): void {
-    all.add(one)
-    if (all.size <= MAX_REMEMBERED) return
-    for (const oldest of all) {
-      all.delete(oldest)
-      forget(oldest)
-      return
-    }
+  #keepUnacked(work: Work): void {
+    const oldest = this.#unacked.add(work)
+    if (oldest !== undefined) this.#forget(oldest)
   }
 }
