@@ -589,7 +589,10 @@ describe('a checkpoint', () => {
     const slow = {
       ...store,
       load: store.load.bind(store),
-      save: (key: string, text: string) => Promise.resolve().then(() => store.save(key, text)),
+      save(key: string, text: string) {
+        current = mark('ws://a', 2)
+        return store.save(key, text)
+      },
     }
     const checkpoint = new Checkpoint(
       { store: slow },
@@ -597,10 +600,23 @@ describe('a checkpoint', () => {
       () => current,
       () => {},
     )
-    const flushed = checkpoint.flush()
-    current = mark('ws://a', 2)
-    await flushed
+    await checkpoint.flush()
     expect(JSON.parse(store.positions.get('key') ?? '')).toMatchObject({ position: 2 })
+  })
+
+  it('is flushed with the delivery that is open during the call', async () => {
+    const store = memoryCursorStore()
+    let current: Position | undefined
+    const checkpoint = new Checkpoint(
+      { store },
+      { key: 'key', host: 'ws://a', format: positionFormat },
+      () => current,
+      () => {},
+    )
+    const flushed = checkpoint.flush()
+    current = mark('ws://a', 1)
+    await flushed
+    expect(JSON.parse(store.positions.get('key') ?? '')).toMatchObject({ position: 1 })
   })
 })
 

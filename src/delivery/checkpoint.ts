@@ -85,14 +85,16 @@ export interface CheckpointedStream<P> {
 }
 
 /**
- * Saves the checkpoint: one save in flight, then the newest position. After the stream's end it
- * continues without a timer until everything that is done is saved.
+ * Saves the checkpoint: one save in flight, then the newest position. While the stream runs, the
+ * timer of {@link regularly} saves. After {@link stop} each settled delivery and each save that
+ * succeeds does, until everything that is done is saved.
  */
 export class Checkpoint<P> {
   saved: P | undefined
   errors = 0
   #error: unknown
   #saving: Promise<void> | undefined
+  #stopped = false
 
   readonly #format: PositionFormat<P>
 
@@ -108,6 +110,8 @@ export class Checkpoint<P> {
 
   /** Saves until nothing is left to save. Rejects with `CursorStoreError` when a save fails. */
   async flush(): Promise<void> {
+    // Not synchronously: the last delivery may still be open during this call.
+    await Promise.resolve()
     const errors = this.errors
     while (this.errors === errors && this.#isBehind()) await this.save()
     if (this.#isBehind())
@@ -124,11 +128,6 @@ export class Checkpoint<P> {
     )
   }
 
-  /** The error of the last save; `undefined` if it succeeded. */
-  get error(): unknown {
-    return this.#error
-  }
-
   get saving(): boolean {
     return this.#saving !== undefined
   }
@@ -139,6 +138,17 @@ export class Checkpoint<P> {
     if (this.#saving === undefined && this.#isBehind())
       this.#saving = this.#run().then(() => this.#ended())
     return this.#saving
+  }
+
+  /** The stream has ended. Open deliveries may still be settled. */
+  stop(): void {
+    this.#stopped = true
+    this.save()
+  }
+
+  /** A delivery was settled. */
+  settled(): void {
+    if (this.#stopped) this.save()
   }
 
   /** Saves while the stream runs, and errors when that has failed for too long. Never completes. */
@@ -229,6 +239,7 @@ export class Checkpoint<P> {
   #ended(): void {
     this.#saving = undefined
     this.onSaved()
+    if (this.#stopped && this.#error === undefined) this.save()
   }
 }
 

@@ -40,7 +40,6 @@ export class CursorProgress<Event> implements Progress<Event> {
   readonly #checkpoint: Checkpoint<Position> | undefined
   readonly #now: () => number
   #advancesAtDial = 0
-  #stopped = false
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
     const { start, onCursorRefused, now = () => asyncScheduler.now() } = options
@@ -153,20 +152,15 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   settled(): void {
-    // While the stream runs the clock saves; after its end each settlement does, as far as a save
-    // is not in flight.
-    if (this.#stopped) this.#checkpoint?.save()
+    this.#checkpoint?.settled()
   }
 
   stop(): void {
-    this.#stopped = true
-    this.#checkpoint?.save()
+    this.#checkpoint?.stop()
   }
 
   flush(): PromiseLike<void> | undefined {
-    const checkpoint = this.#checkpoint
-    // Not at once: it may be called while the last delivery is still open.
-    return checkpoint && Promise.resolve().then(() => checkpoint.flush())
+    return this.#checkpoint?.flush()
   }
 
   #checkpointIn(
@@ -175,10 +169,9 @@ export class CursorProgress<Event> implements Progress<Event> {
     context: ProgressContext,
   ): Checkpoint<Position> {
     const current = () => this.#received.savable(context.frontier() ?? this.last, this.#now())
-    return new Checkpoint(checkpoint, { key, host, format: positionFormat }, current, () => {
-      context.changed()
-      if (this.#stopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
-    })
+    return new Checkpoint(checkpoint, { key, host, format: positionFormat }, current, () =>
+      context.changed(),
+    )
   }
 
   #run(checkpoint: Checkpoint<Position>): Observable<unknown> {

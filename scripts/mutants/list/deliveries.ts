@@ -88,8 +88,8 @@ export const DELIVERIES: readonly Mutant[] = [
   },
   {
     name: 'what ends after the subscription is not saved',
-    file: 'src/live/cursor-progress.ts',
-    find: 'if (this.#stopped) this.#checkpoint?.save()',
+    file: 'src/delivery/checkpoint.ts',
+    find: 'if (this.#stopped) this.save()',
     replace: '',
     specs: ['spec/delivery/checkpoint.spec.ts'],
   },

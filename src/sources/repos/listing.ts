@@ -180,10 +180,7 @@ export class Listing implements StreamOwner<ListedRepo> {
   #checkpointIn(options: CheckpointOptions<ListingPosition>): Checkpoint<ListingPosition> {
     const stream = { key: `repos ${this.host}`, host: this.host, format: listingFormat }
     const done = () => this.#pages.position(this.#stream.ledger.frontier?.event.page)
-    return new Checkpoint(options, stream, done, () => {
-      this.#stream.report.publish()
-      if (this.#stream.isStopped && this.#checkpoint?.error === undefined) this.#checkpoint?.save()
-    })
+    return new Checkpoint(options, stream, done, () => this.#stream.report.publish())
   }
 
   /** Emits when the first page to request is known. */
@@ -240,18 +237,16 @@ export class Listing implements StreamOwner<ListedRepo> {
   }
 
   settled(): void {
-    if (this.#stream.isStopped) this.#checkpoint?.save()
+    this.#checkpoint?.settled()
     if (this.#stream.ledger.open === 0) this.#idle$.next()
   }
 
   flush(): PromiseLike<void> | undefined {
-    const checkpoint = this.#checkpoint
-    // Not synchronously: the last delivery may still be open during this call.
-    return checkpoint && Promise.resolve().then(() => checkpoint.flush())
+    return this.#checkpoint?.flush()
   }
 
   stopped(): void {
-    this.#checkpoint?.save()
+    this.#checkpoint?.stop()
   }
 
   #become(state: 'open' | 'paused'): void {
