@@ -282,7 +282,16 @@ export class RecordError extends StreamError {
  */
 export class DictionaryError extends StreamError {
   readonly code = 'DICTIONARY'
-  readonly retryable = true
+  /** `false` where there is no decoder at all: another try would find none either. */
+  readonly retryable: boolean
+
+  constructor(
+    message: string,
+    { retryable = true, ...options }: ErrorOptions & { readonly retryable?: boolean } = {},
+  ) {
+    super(message, options)
+    this.retryable = retryable
+  }
 }
 
 /** A queue with `overflow: 'error'` was full. */

@@ -22,6 +22,7 @@ const MODULES = [
   'rxjs-atproto',
   'rxjs-atproto/testing',
   'rxjs-atproto/cursors/file',
+  'rxjs-atproto/cursors/browser',
   'rxjs-atproto/redis',
 ]
 

@@ -9,7 +9,13 @@ const outside = imports.filter(({ target }) => !target.startsWith('src/'))
 /** The command line and what it starts: they import what a user could. */
 const isProgram = (file: string): boolean => ['cli', 'apps'].includes(roomOf(file))
 
-const ENTRIES = ['src/index.ts', 'src/redis.ts', 'src/testing/index.ts', 'src/cursors/file.ts']
+const ENTRIES = [
+  'src/index.ts',
+  'src/redis.ts',
+  'src/testing/index.ts',
+  'src/cursors/file.ts',
+  'src/cursors/browser.ts',
+]
 // The rooms with laws of their own, below.
 const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps']
 
@@ -102,6 +108,16 @@ describe('imports', () => {
         /^(node:|ws$)/.test(target) && !NEEDS_NODE.some((files) => files.test(file)),
     )
     expect(strays.map(line)).toEqual([])
+  })
+
+  it('of zod are few: a page must not load it to check options', () => {
+    const users = outside.filter(({ target }) => target.startsWith('zod')).map(({ file }) => file)
+    expect([...new Set(users)]).toEqual([
+      'src/options/schema/node.ts',
+      // A public schema, of messages.
+      'src/sources/tap/events.ts',
+      'src/sources/tap/protocol.ts',
+    ])
   })
 
   it('of packages are those that package.json promises, by their public entries', () => {

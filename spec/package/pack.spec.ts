@@ -7,7 +7,7 @@ import { filesIn, ROOT, textOf } from './source-files.js'
 const STAGE = join(ROOT, '.tmp/package')
 const STAGE_DIST = '.tmp/package/dist'
 const manifest = JSON.parse(textOf('package.json'))
-const subpaths = Object.keys(manifest.exports).filter((path) => path !== './package.json')
+const subpaths = Object.keys(manifest.exports).filter((path) => !/\.(json|wasm)$/.test(path))
 // What a build puts beside the compiled sources.
 const ASSETS = ['dist/zstd/zstd.wasm']
 const specifierOf = (subpath: string): string => join('rxjs-atproto', subpath)
@@ -62,8 +62,8 @@ describe('the package', () => {
         for (const path of Object.values(target)) expect(files).toContain(path.slice(2))
       }
     }
-    for (const path of Object.values(manifest.imports['#socket']) as string[])
-      expect(files).toContain(path.slice(2))
+    for (const conditions of Object.values<Record<string, string>>(manifest.imports))
+      for (const path of Object.values(conditions)) expect(files).toContain(path.slice(2))
     for (const path of Object.values(manifest.bin) as string[])
       expect(files).toContain(path.slice(2))
   })

@@ -1,6 +1,12 @@
 import { filesIn, importsOf, textOf } from './source-files.js'
 
-const ENTRIES = ['src/index.ts', 'src/testing/index.ts', 'src/cursors/file.ts', 'src/redis.ts']
+const ENTRIES = [
+  'src/index.ts',
+  'src/testing/index.ts',
+  'src/cursors/file.ts',
+  'src/cursors/browser.ts',
+  'src/redis.ts',
+]
 
 interface Declaration {
   readonly name: string

@@ -54,11 +54,13 @@ describe('the package in a browser', () => {
   it('finds its socket by `imports`, where a bundler reads the browser’s condition', async () => {
     const { imports } = JSON.parse(
       await readFile(join(__dirname, '../../package.json'), 'utf8'),
-    ) as { imports: Record<string, unknown> }
-    expect(imports['#socket']).toEqual({
-      browser: './dist/socket/browser.js',
-      default: './dist/socket/node.js',
-    })
+    ) as { imports: Record<string, Record<string, string>> }
+    for (const conditions of Object.values(imports)) {
+      const [pages, node] = [Object.keys(conditions).slice(0, -1), conditions.default]
+      expect(pages).toEqual(['react-native', 'workerd', 'edge-light', 'browser'])
+      expect(node).toMatch(/node\.js$/)
+      expect(Object.values(conditions).slice(0, -1)).not.toContain(node)
+    }
   })
 
   it('would not be bundled with the socket of Node: the check can fail', async () => {

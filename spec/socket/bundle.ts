@@ -11,9 +11,12 @@ const alias = (platform: 'node' | 'browser') => ({
   '#socket': join(ROOT, `src/socket/${platform}.ts`),
   '#sha256': join(ROOT, `src/atproto/sha256-${platform}.ts`),
   '#zstd': join(ROOT, `src/zstd/${platform}.ts`),
+  '#schema': join(ROOT, `src/options/schema/${platform}.ts`),
+  '#lazy': join(ROOT, `src/sources/jetstream/lazy/${platform === 'node' ? 'wires' : 'browser'}.ts`),
   'rxjs-atproto': INDEX,
   'rxjs-atproto/testing': join(ROOT, 'src/testing/index.ts'),
   'rxjs-atproto/cursors/file': join(ROOT, 'src/cursors/file.ts'),
+  'rxjs-atproto/cursors/browser': join(ROOT, 'src/cursors/browser.ts'),
 })
 
 /** Bundles a program that is written as a text; the paths of its imports are those of users. */

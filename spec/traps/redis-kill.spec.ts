@@ -43,6 +43,8 @@ beforeAll(() => {
       '#socket': join(ROOT, 'src/socket/node.ts'),
       '#sha256': join(ROOT, 'src/atproto/sha256-node.ts'),
       '#zstd': join(ROOT, 'src/zstd/node.ts'),
+      '#schema': join(ROOT, 'src/options/schema/node.ts'),
+      '#lazy': join(ROOT, 'src/sources/jetstream/lazy/wires.ts'),
     },
   })
 })

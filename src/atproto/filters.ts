@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import type { JetstreamEvent } from '../events.js'
 import { hashOf } from '../internal/hash.js'
 import type { Issues } from '../options/issues.js'
@@ -43,7 +43,10 @@ export const filterLists = {
  * A program that found nobody to follow has an empty list: the whole network would surprise it, and
  * so would a silent stream.
  */
-export const notEmpty = z.minLength(1, 'must not be empty: leave it out for all of them')
+export const notEmpty: z.Check<readonly string[]> = z.minLength(
+  1,
+  'must not be empty: leave it out for all of them',
+)
 
 export const eventFiltersShape = {
   collections: optional(filterLists.collections.check(notEmpty)),

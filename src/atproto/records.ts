@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { FrameError } from '../errors.js'
 import type { FirehoseEvent, JetstreamEvent } from '../events.js'
 import { messageOf } from '../internal/message-of.js'

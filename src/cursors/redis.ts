@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { CursorStoreError } from '../errors.js'
 import { type Logger, logOf } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'

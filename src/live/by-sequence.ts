@@ -1,5 +1,5 @@
 import { defer, type Observable, of } from 'rxjs'
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { WireError } from '../errors.js'
 import type { Issues } from '../options/issues.js'
 import { defaultsTo, oneOf } from '../options/pieces.js'

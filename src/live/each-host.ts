@@ -1,5 +1,5 @@
 import { type BehaviorSubject, Observable } from 'rxjs'
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import type { StreamMetrics } from '../delivery/metrics.js'
 import { StreamError } from '../errors.js'
 import { type Log, logOf } from '../internal/log.js'

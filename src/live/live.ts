@@ -18,7 +18,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { dial as dialSocket } from '#socket'
+import { dial as dialSocket, wake$ } from '#socket'
 import type { Outcome } from '../delivery/delivery.js'
 import { DeliveryStream, type StreamOwner } from '../delivery/delivery-stream.js'
 import type { Gap, Gaps } from '../delivery/gaps.js'
@@ -339,7 +339,8 @@ class LiveStream<Event> implements StreamOwner<Event> {
     const isOurs = error instanceof Redial && this.#stream.report.backoffMs === 0
     this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
     if (!isOurs) this.#stream.report.waiting(this.#hosts.url, this.#hosts.count, error)
-    return timer(this.#stream.report.backoffMs).pipe(
+    return merge(timer(this.#stream.report.backoffMs), wake$).pipe(
+      take(1),
       switchMap(() => this.#whenWanted()),
       tap(() => {
         if (!(error instanceof ProbeEnded)) this.#stream.counts.reconnects += 1

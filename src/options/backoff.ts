@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { callback, defaultsTo, delay, oneOf, optional } from './pieces.js'
 
 /** The delays between attempts that fail. */

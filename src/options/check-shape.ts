@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import type { Issues } from './issues.js'
 import { WHOLE } from './saying.js'
 import { shown } from './shown.js'
@@ -17,7 +17,7 @@ export function checkShape<Options extends object, const Shape extends ShapeOf<O
   issues: Issues,
 ): WithDefaults<Options, Shape> {
   const given = membersOf(config, issues)
-  const filled = Object.entries<z.ZodMiniType>(shape).map(([name, piece]) => {
+  const filled = Object.entries<z.Schema>(shape).map(([name, piece]) => {
     const { success, data, error } = z.safeParse(piece, given[name])
     for (const issue of error?.issues ?? []) addIssue(name, issue, given[name], issues)
     return [name, success ? data : defaultOf(piece)] as const
@@ -33,7 +33,7 @@ function membersOf(config: unknown, issues: Issues): Readonly<Record<string, unk
   return {}
 }
 
-function addIssue(name: string, issue: z.core.$ZodIssue, value: unknown, issues: Issues): void {
+function addIssue(name: string, issue: z.Issue, value: unknown, issues: Issues): void {
   const option = [name, ...issue.path].join('.')
   if (issue.code === 'unrecognized_keys')
     for (const key of issue.keys) issues.add(`${option}.${key}`, 'is not an option')
@@ -44,8 +44,7 @@ function addIssue(name: string, issue: z.core.$ZodIssue, value: unknown, issues:
 // A header may hold a password.
 const SECRET: ReadonlySet<string> = new Set(['adminPassword', 'headers'])
 
-const isWhole = (issue: z.core.$ZodIssue): boolean =>
-  issue.code === 'custom' && issue.params === WHOLE
+const isWhole = (issue: z.Issue): boolean => issue.code === 'custom' && issue.params === WHOLE
 
 function valueAt(option: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(

@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { isLogger, LOGGER } from '../internal/log.js'
 import { milliseconds, patience } from './pieces.js'
 

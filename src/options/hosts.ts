@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { messageOf } from '../internal/message-of.js'
 import { hostUrl } from './host-url.js'
 import { saying } from './saying.js'

@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 
 /** The longest time that a timer can wait. Asked for more, it fires at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1

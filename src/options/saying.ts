@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 
 /** Marks an issue whose message has the value in it, or leaves it out for a reason. */
 export const WHOLE = { whole: true }

@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { countUpTo } from '../options/pieces.js'
 import { saying } from '../options/saying.js'
 import { clientIssue, isRedisClient } from './client.js'

@@ -1,4 +1,4 @@
-import { Observable, Subject, type Subscriber } from 'rxjs'
+import { Observable, Subject, type Subscriber, switchMap } from 'rxjs'
 import {
   ConnectError,
   ConnectionClosedError,
@@ -6,15 +6,28 @@ import {
   FrameTooLargeError,
   type StreamError,
 } from '../errors.js'
+import { lost, reachable } from './browser-network.js'
 import type { Frame } from './frame.js'
 import { HEAD_BYTES, LargeFrame } from './large-frame.js'
 import type { Connection, Dial, DialOptions } from './socket.js'
 
+/** Whether the socket is a browser's: no headers, no ping, and deflate is always offered. */
+export const IN_BROWSER: boolean = true
+
+export { wake$ } from './browser-network.js'
+
 /**
  * The browser's own WebSocket. It cannot set headers, cannot ping, cannot stop reading, and does
- * not say why a handshake failed: a refusal is a {@link ConnectError}.
+ * not say why a handshake failed: a refusal is a {@link ConnectError}. While the page is offline
+ * nothing is dialled.
  */
-export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
+export const dial: Dial = (options) =>
+  reachable(options.url).pipe(
+    switchMap(() => new Observable<Connection>((subscriber) => connect(options, subscriber))),
+  )
+
+// RFC 6455 section 7.1.5: no close frame was received.
+const NEVER_CLOSED = 1006
 
 function connect(options: DialOptions, subscriber: Subscriber<Connection>): () => void {
   const socket = new WebSocket(
@@ -66,7 +79,11 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
   socket.onerror = () => {
     if (!opened) refused()
   }
+  const losses = lost(options.url).subscribe(() => {
+    if (opened) end(new ConnectionClosedError(NEVER_CLOSED, 'the page is away from the network'))
+  })
   return () => {
+    losses.unsubscribe()
     clearTimeout(deadline)
     socket.onopen = null
     socket.onmessage = null

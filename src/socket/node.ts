@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { Observable, type Subscriber } from 'rxjs'
+import { NEVER, Observable, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
 import {
   ConnectError,
@@ -20,6 +20,12 @@ import { WholeFrames } from './whole-frames.js'
 
 // How long the peer may take to answer our close frame before TCP is cut.
 const CLOSE_TIMEOUT_MS = 1000
+
+/** What `browser.ts` is. */
+export const IN_BROWSER: boolean = false
+
+/** Yields where a wait for the next dial should end: in a page that is back online. */
+export const wake$: Observable<unknown> = NEVER
 
 export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
 

@@ -1,9 +1,10 @@
 import { DictionaryError } from '../errors.js'
+import { COPY_ZSTD } from './decoders/copy-zstd.js'
 import { type DecodeUtf8, onePerDictionary } from './decoders/dictionary-decoder.js'
 import { compileZstd, wasmDecoder, wasmPlainInflater } from './decoders/wasm.js'
 import type { PlainInflater } from './plain-inflater.js'
 
-export { loadDictionary } from './dictionary/dictionary.js'
+export { loadDictionary, V1_DICTIONARY, v2DictionaryUrl } from './dictionary/dictionary.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 let compiled: Promise<WebAssembly.Module> | undefined
@@ -44,8 +45,8 @@ async function fetchZstd(): Promise<Uint8Array<ArrayBuffer>> {
     throw new DictionaryError(`the decoder cannot be loaded from ${url.href}`, { cause })
   })
   if (!answer.ok)
-    throw new DictionaryError(
-      `the decoder is not at ${url.href}: ${answer.status}; copy zstd.wasm beside the bundle`,
-    )
+    throw new DictionaryError(`the decoder is not at ${url.href}: ${answer.status}; ${COPY_ZSTD}`, {
+      retryable: answer.status >= 500 || answer.status === 429,
+    })
   return new Uint8Array(await answer.arrayBuffer())
 }

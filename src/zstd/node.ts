@@ -9,6 +9,7 @@ import {
 } from './decoders/node-decoders.js'
 import type { PlainInflater } from './plain-inflater.js'
 
+export { V1_DICTIONARY, v2DictionaryUrl } from './dictionary/dictionary.js'
 export { loadDictionary } from './dictionary/node-source.js'
 
 /**
@@ -24,7 +25,7 @@ export const bestDecoder = onePerDictionary(async (dictionary) => {
   } catch (cause) {
     const own = zlibDecoder(dictionary)
     if (own !== undefined) return own
-    throw new DictionaryError(`no zstd decoder can be had: ${(cause as Error).message}`, { cause })
+    throw noDecoder(cause)
   }
 })
 
@@ -35,7 +36,18 @@ export function plainInflater(): Promise<PlainInflater> {
   inflater ??= nodePlainInflater().catch((cause: unknown) => {
     // The next caller tries again.
     inflater = undefined
-    throw new DictionaryError(`no zstd decoder can be had: ${messageOf(cause)}`, { cause })
+    throw noDecoder(cause)
   })
   return inflater
 }
+
+const noDecoder = (cause: unknown): DictionaryError =>
+  new DictionaryError(`no zstd decoder can be had: ${messageOf(cause)}`, {
+    cause,
+    retryable: isPassing(cause),
+  })
+
+/** Too little memory, or too many open files: a later try may succeed. */
+const isPassing = (cause: unknown): boolean =>
+  cause instanceof RangeError ||
+  ['EMFILE', 'ENFILE', 'ENOMEM'].includes((cause as NodeJS.ErrnoException).code ?? '')

@@ -3,12 +3,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DictionaryError } from '../../../src/errors.js'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
 import {
   type FakeJetstreamOptions,
   fakeJetstream,
   type JetstreamFault,
 } from '../../../src/testing/index.js'
+import * as decoders from '../../../src/zstd/decoders/node-decoders.js'
 import {
   loadDictionary as loadInBrowser,
   V1_DICTIONARY,
@@ -16,6 +18,12 @@ import {
 import { bytesOf, itWith } from '../../helpers/recordings.js'
 import { first, generated, watched } from '../../traps/watched.js'
 import { bomb, craft, dictionaryOf, encoder, ONE, TWO } from '../../zstd/frames.js'
+
+// A copy, whose members a spec can replace.
+jest.mock('../../../src/zstd/decoders/node-decoders.js', () => ({
+  __esModule: true,
+  ...jest.requireActual<typeof decoders>('../../../src/zstd/decoders/node-decoders.js'),
+}))
 
 const EVENTS = generated(200)
 const unnumbered = (events: readonly { cursor?: number }[]) =>
@@ -199,6 +207,26 @@ describe('`compress: true`', () => {
     ])
     expect(dictionariesOf(server)).toEqual([String(ONE)])
   })
+
+  it.each(['v2', 'auto'] as const)(
+    'ends the stream at once, without a dial, where there is no decoder (wire %s)',
+    async (wire) => {
+      const none = new DictionaryError('there is no decoder', { retryable: false })
+      jest.spyOn(decoders, 'napiDecoder').mockResolvedValue(undefined)
+      jest.spyOn(decoders, 'nodeWasmDecoder').mockRejectedValue(none)
+      jest.spyOn(decoders, 'zlibDecoder').mockReturnValue(undefined)
+      // No decoder of the process is for it yet.
+      const dictionary = dictionaryOf(ONE).map((byte, at) => (at === 4 ? 9 : byte))
+      await using server = await serve({ dictionary })
+      const source = watched(server, { wire, host: server.host, compress: true })
+      await expect(first(1, source.events$)).rejects.toMatchObject({
+        code: 'DICTIONARY',
+        retryable: false,
+      })
+      expect(server.attempts).toEqual([])
+      jest.restoreAllMocks()
+    },
+  )
 
   it("finds the wire of a server without its dictionary, under `wire: 'auto'`", async () => {
     await using server = await serve({ faults: [{ onDictionary: 1, times: 2, do: 'refuse' }] })

@@ -1,5 +1,5 @@
 import type { BehaviorSubject } from 'rxjs'
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { type Log, type Logger, logOf } from '../../internal/log.js'
 import { type BackoffOptions, backoff } from '../../options/backoff.js'
 import { checkShape } from '../../options/check-shape.js'

@@ -1,7 +1,7 @@
+import { IN_BROWSER } from '#socket'
 import { filtersKey, wantedBy } from '../../atproto/filters.js'
 import { placeOfHead } from '../../atproto/frame.js'
 import { refused, urlAt } from '../../atproto/subscription.js'
-import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { CursorProtocol } from '../../live/protocol.js'
 import type { Frame } from '../../socket/frame.js'
 import { copyOf } from '../../socket/text-bytes.js'

@@ -1,16 +1,14 @@
-import { bestDecoder, loadDictionary } from '#zstd'
+import { IN_BROWSER } from '#socket'
 import type { CompressionStatus } from '../../delivery/metrics.js'
 import { DictionaryError, type StreamError } from '../../errors.js'
-import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.js'
-import {
-  type DictionarySource,
-  V1_DICTIONARY,
-  v2DictionaryUrl,
-} from '../../zstd/dictionary/dictionary.js'
+import type { DictionarySource } from '../../zstd/dictionary/dictionary.js'
 
 /** `true`: compressed. `'auto'`: compressed if possible, else plain. */
 export type Compress = boolean | 'auto'
+
+type Zstd = typeof import('#zstd')
+type Load = (zstd: Zstd) => Promise<Uint8Array>
 
 /** How the frames of one connection are compressed. */
 export interface Compression {
@@ -36,16 +34,17 @@ export class Compressions {
     // A browser always offers deflate, and a server accepts only one of the two.
     if (IN_BROWSER && this.compress !== false)
       return plainSince(new DictionaryError('a browser cannot ask for zstd on wire v1'))
-    const { urls, id, sha256 } = V1_DICTIONARY
-    return this.#of(host, () =>
+    return this.#of(host, ({ loadDictionary, V1_DICTIONARY }) =>
       this.source === undefined
-        ? loadDictionary(urls, { id, sha256 })
+        ? loadDictionary(V1_DICTIONARY.urls, V1_DICTIONARY)
         : loadDictionary(this.source),
     )
   }
 
   v2(host: string): Compression | Promise<Compression> {
-    return this.#of(host, () => loadDictionary(this.source ?? v2DictionaryUrl(host)))
+    return this.#of(host, ({ loadDictionary, v2DictionaryUrl }) =>
+      loadDictionary(this.source ?? v2DictionaryUrl(host)),
+    )
   }
 
   /** The server refused the dictionary: it may have changed. */
@@ -59,7 +58,7 @@ export class Compressions {
     if (this.#decoders.has(host)) this.#refusals.delete(host)
   }
 
-  #of(host: string, load: () => Promise<Uint8Array>): Compression | Promise<Compression> {
+  #of(host: string, load: Load): Compression | Promise<Compression> {
     if (this.compress === false) return PLAIN
     const refusal = this.#refusals.get(host)
     if (refusal !== undefined && refusal.count > 1) return plainSince(refusal.last)
@@ -69,8 +68,8 @@ export class Compressions {
     })
   }
 
-  async #find(host: string, load: () => Promise<Uint8Array>): Promise<Compression> {
-    const known = this.#decoders.get(host) ?? load().then(bestDecoder)
+  async #find(host: string, load: Load): Promise<Compression> {
+    const known = this.#decoders.get(host) ?? decoderOf(load)
     this.#decoders.set(host, known)
     try {
       const decoder = await known
@@ -83,6 +82,20 @@ export class Compressions {
       this.#decoders.delete(host)
       throw error
     }
+  }
+}
+
+async function decoderOf(load: Load): Promise<DictionaryDecoder> {
+  const zstd = await loadZstd()
+  return zstd.bestDecoder(await load(zstd))
+}
+
+/** In a chunk of its own: a page that never asks for compression does not load it. */
+async function loadZstd(): Promise<Zstd> {
+  try {
+    return await import('#zstd')
+  } catch (cause) {
+    throw new DictionaryError('the zstd decoder cannot be loaded', { cause })
   }
 }
 

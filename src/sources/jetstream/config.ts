@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs'
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { checkEventFilters } from '../../atproto/filters.js'
 import { recordsShape } from '../../atproto/records.js'
 import type { RecordMap } from '../../events.js'

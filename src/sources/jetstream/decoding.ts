@@ -1,6 +1,6 @@
+import { IN_BROWSER } from '#socket'
 import type { RecordChecker } from '../../atproto/records.js'
 import type { JetstreamEvent } from '../../events.js'
-import { IN_BROWSER } from '../../internal/in-browser.js'
 import type { Control, Protocol } from '../../live/protocol.js'
 import type { Frame } from '../../socket/frame.js'
 import { type TextBytes, viewAsText } from '../../socket/text-bytes.js'

@@ -1,3 +1,4 @@
+import { lazyV1 } from '#lazy'
 import { matcher } from '../../atproto/filters.js'
 import type { FrameError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
@@ -8,7 +9,6 @@ import type { Compression } from './compression.js'
 import type { Decoding } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
-import { lazyV1 } from './lazy/wires.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
 

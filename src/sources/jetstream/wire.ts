@@ -69,7 +69,7 @@ export class WireNegotiation {
       wireOfPath(host) !== undefined ||
       this.#known.has(host)
     return compression.then(made, (error: StreamError) => {
-      if (isProven) throw error
+      if (isProven || !error.retryable) throw error
       return this.#probe(host, filters, error)
     })
   }

@@ -1,5 +1,5 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import type { Gap } from '../../delivery/gaps.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
 import type { RejectedFrame } from '../../delivery/rejects.js'

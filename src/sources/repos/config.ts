@@ -1,7 +1,7 @@
 import type { BehaviorSubject } from 'rxjs'
+import { IN_BROWSER } from '#socket'
 import type { CheckpointOptions } from '../../delivery/checkpoint.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
-import { IN_BROWSER } from '../../internal/in-browser.js'
 import { type Log, logOf } from '../../internal/log.js'
 import { type CheckpointConfig, checkpointOptions, HOSTS, hostsOf } from '../../live/config.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from '../../live/each-host.js'

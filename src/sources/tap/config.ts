@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { type LiveConfig, liveShape } from '../../live/config.js'
 import { checkShape } from '../../options/check-shape.js'
 import { host } from '../../options/hosts.js'

@@ -1,5 +1,5 @@
 import { defer, finalize, from, type Observable } from 'rxjs'
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { filterLists } from '../../atproto/filters.js'
 import { checkShape } from '../../options/check-shape.js'
 import { Issues } from '../../options/issues.js'

@@ -1,10 +1,9 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as zlib from 'node:zlib'
 import { idOf } from '../dictionary/dictionary.js'
+import { readZstd } from '../node-file.js'
 import { type PlainInflater, plainInflater } from '../plain-inflater.js'
 import {
   type DecodeUtf8,
@@ -27,7 +26,8 @@ interface Binding {
 }
 
 const MIN_BUFFER_BYTES = 65_536
-// A variable, so that neither the compiler nor a bundler looks for a package that may be absent.
+// A variable, so that neither the compiler nor a bundler looks for a package that may be absent;
+// webpack and Vite warn of one, unless a comment in the import says that it is meant.
 const BINDING: string = 'zstd-napi/binding.js'
 
 /**
@@ -59,10 +59,11 @@ export async function loadBinding(
   binding: string = BINDING,
 ): Promise<unknown> {
   try {
-    return await import(binding)
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ binding)
   } catch (error) {
     if (program === undefined) throw error
-    return import(pathToFileURL(createRequire(program).resolve(binding)).href)
+    const { href } = pathToFileURL(createRequire(program).resolve(binding))
+    return import(/* webpackIgnore: true */ /* @vite-ignore */ href)
   }
 }
 
@@ -133,12 +134,6 @@ function isInitialized(zstd: ZstdPackage): boolean {
   } catch {
     return false
   }
-}
-
-async function readZstd(): Promise<Uint8Array<ArrayBuffer>> {
-  // The package exports only its entry; the file is beside it.
-  const entry = createRequire(import.meta.url).resolve('@bokuweb/zstd-wasm')
-  return Uint8Array.from(await readFile(join(dirname(entry), 'zstd.wasm')))
 }
 
 /** Newer than the types of the oldest Node that we support. */

@@ -1,1 +1,0 @@
-export const IN_BROWSER = typeof process === 'undefined' || process.versions?.node === undefined
