@@ -3,8 +3,8 @@ import { DictionaryError } from '../errors.js'
 export { loadDictionary, V1_DICTIONARY, v2DictionaryUrl } from './dictionary/dictionary.js'
 
 /**
- * Where WebAssembly cannot be compiled at run time, or is not found beside the bundle: workerd, edge
- * functions, React Native. Rejects always.
+ * Where WebAssembly cannot be compiled at run time, or is not found beside the bundle: workerd,
+ * edge functions, React Native. Rejects always.
  */
 const none = async (): Promise<never> => {
   throw new DictionaryError(
