@@ -43,7 +43,7 @@ describeCursorStore('browserCursorStore', (place) =>
 )
 
 describe('browserCursorStore, beyond the contract', () => {
-  it('keeps a position in memory while the quota is used up, says so, and stores it later', async () => {
+  it('keeps a position in memory while the quota is used up, and stores it later', async () => {
     const store = browserCursorStore({ name: 'feed', log })
     await store.save('stream', '1')
     storage.isFull = true
