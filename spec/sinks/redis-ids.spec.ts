@@ -7,7 +7,7 @@ import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-s
 const rows = (from: number, count: number): readonly Row[] =>
   Array.from({ length: count }, (_, i) => ({
     place: { host: 'wss://a.test', position: from + i, index: 0, copy: 0 },
-    fields: ['event', `${from + i}`],
+    field: ['event', `${from + i}`],
     id: '',
   }))
 

@@ -8,7 +8,7 @@ const MIB = 1024 * 1024
 const rows = (count: number, size: number): readonly Row[] =>
   Array.from({ length: count }, (_, position) => ({
     place: { host: '', position, index: 0, copy: 0 },
-    fields: ['event', 'x'.repeat(size)],
+    field: ['event', 'x'.repeat(size)],
     id: '',
   }))
 

@@ -7,12 +7,7 @@ import { log } from '../options/contracts.js'
 import { Issues } from '../options/issues.js'
 import { defaultsTo, milliseconds, optional } from '../options/pieces.js'
 import type { WithDefaults } from '../options/with-defaults.js'
-import {
-  clientIssue,
-  isRedisClient,
-  type RedisClient,
-  type RedisCommand,
-} from '../redis-client/client.js'
+import { clientIssue, isRedisClient, type RedisClient } from '../redis-client/client.js'
 import { redisCommands } from '../redis-client/commands.js'
 import { evictionPolicy } from '../redis-client/eviction.js'
 import type { CursorStore } from './cursor-store.js'
@@ -64,7 +59,7 @@ export function redisCursorStore(
 ): CursorStore {
   const { prefix, timeoutMs, log } = checkedOptions(client, options)
   const commands = redisCommands(client)
-  const ask = async (verb: string, command: RedisCommand): Promise<unknown> => {
+  const ask = async (verb: string, command: [name: string, key: string, ...string[]]) => {
     try {
       return await commands.send(command, timeoutMs)
     } catch (cause) {

@@ -14,8 +14,11 @@ const NOT_A_POOL = [
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
+/** Text, or a buffer. */
+export type RedisArgument = string | Uint8Array
+
 /** A command and its arguments, as on the wire: `['XADD', 'stream', '*', 'field', 'value']`. */
-export type RedisCommand = [name: string, ...args: string[]]
+export type RedisCommand = [name: string, ...args: RedisArgument[]]
 
 /** What this library uses of a client of `@redis/client` (or `redis`). */
 export interface NodeRedisClient {

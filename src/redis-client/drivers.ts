@@ -3,6 +3,7 @@ import type {
   NodeRedisClient,
   NodeRedisCluster,
   NodeRedisSentinel,
+  RedisArgument,
   RedisClient,
   RedisCommand,
 } from './client.js'
@@ -49,7 +50,7 @@ class NodeRedisDriver implements Driver {
   }
 
   send(command: RedisCommand): Promise<unknown> {
-    return this.client.sendCommand(command, NO_TIMER)
+    return this.client.sendCommand(argumentsOf(command), NO_TIMER)
   }
 
   /**
@@ -59,7 +60,9 @@ class NodeRedisDriver implements Driver {
   pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
     const options = { timeout: 0, chainId: Symbol('pipeline') }
     return Promise.all(
-      commands.map((command) => this.client.sendCommand(command, options).catch(asReply)),
+      commands.map((command) =>
+        this.client.sendCommand(argumentsOf(command), options).catch(asReply),
+      ),
     )
   }
 
@@ -82,7 +85,7 @@ class NodeRedisClusterDriver implements Driver {
   }
 
   send(command: RedisCommand): Promise<unknown> {
-    return this.client.sendCommand(keyOf(command), false, command, NO_TIMER)
+    return this.client.sendCommand(keyOf(command), false, argumentsOf(command), NO_TIMER)
   }
 
   pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
@@ -109,7 +112,7 @@ class NodeRedisSentinelDriver implements Driver {
   }
 
   send(command: RedisCommand): Promise<unknown> {
-    return this.client.sendCommand(false, command, NO_TIMER)
+    return this.client.sendCommand(false, argumentsOf(command), NO_TIMER)
   }
 
   /** Over one connection: commands on several have no order. */
@@ -117,7 +120,9 @@ class NodeRedisSentinelDriver implements Driver {
     const options = { timeout: 0, chainId: Symbol('pipeline') }
     return this.client.use((lease) =>
       Promise.all(
-        commands.map((command) => lease.sendCommand(false, command, options).catch(asReply)),
+        commands.map((command) =>
+          lease.sendCommand(false, argumentsOf(command), options).catch(asReply),
+        ),
       ),
     )
   }
@@ -154,7 +159,7 @@ class IoRedisDriver implements Driver {
   }
 
   send([name, ...args]: RedisCommand): Promise<unknown> {
-    return this.client.call(name, args)
+    return this.client.call(name, argumentsOf(args))
   }
 
   /** In a cluster, the keys of a pipeline must lie on one node. */
@@ -178,10 +183,17 @@ class IoRedisDriver implements Driver {
   }
 }
 
+/**
+ * All clients take buffers too. The contracts of `client.ts` are public, and say only text: they
+ * need no types of Node then.
+ */
+const argumentsOf = (args: readonly RedisArgument[]): string[] => args as string[]
+
 const asReply = (error: unknown): unknown => error
 
 /** The key by which a cluster finds the node for one of this library's commands. */
-function keyOf([name, ...args]: readonly string[]): string | undefined {
+function keyOf(command: RedisCommand): string | undefined {
+  const [name, ...args] = argumentsOf(command)
   switch (name) {
     case 'PING':
     case 'INFO':

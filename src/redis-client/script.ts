@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { RedisCommand, RedisCommands } from './client.js'
+import type { RedisArgument, RedisCommand, RedisCommands } from './client.js'
 
 /**
  * A Lua script, which Redis runs atomically. It is called by its hash: sending 1.7 KB of text with
@@ -19,7 +19,7 @@ export class Script {
   run(
     commands: RedisCommands,
     keys: readonly string[],
-    args: readonly string[],
+    args: readonly RedisArgument[],
     timeoutMs?: number,
   ): Promise<unknown> {
     return commands.send(this.call(keys, args), timeoutMs).catch((error: unknown) => {
@@ -32,16 +32,15 @@ export class Script {
    * The command, for a pipeline. Check the reply with {@link isUnknownScript}: a pipeline cannot
    * resend the text.
    */
-  call(keys: readonly string[], args: readonly string[]): RedisCommand {
+  call(keys: readonly string[], args: readonly RedisArgument[]): RedisCommand {
     return ['EVALSHA', this.#sha, ...operands(keys, args)]
   }
 }
 
-const operands = (keys: readonly string[], args: readonly string[]): readonly string[] => [
-  `${keys.length}`,
-  ...keys,
-  ...args,
-]
+const operands = (
+  keys: readonly string[],
+  args: readonly RedisArgument[],
+): readonly RedisArgument[] => [`${keys.length}`, ...keys, ...args]
 
 /** Whether the server did not know the script, and so did nothing. */
 export const isUnknownScript = (reply: unknown): boolean =>

@@ -89,8 +89,8 @@ export const REDIS: readonly Mutant[] = [
   {
     name: 'a batch whose answer got lost is written twice',
     file: 'src/sinks/redis-streams/redis-ids.ts',
-    find: "if redis.call('SISMEMBER', one, name) == 1 or",
-    replace: 'if false and',
+    find: "if redis.call('SISMEMBER', one, name) ~= 1 and",
+    replace: 'if true or',
     specs: ['spec/sinks/redis-ids.spec.ts', FAULTS],
   },
   {
@@ -104,7 +104,7 @@ export const REDIS: readonly Mutant[] = [
   {
     name: 'an id that another writer took counts as our duplicate',
     file: 'src/sinks/redis-streams/position-ids.ts',
-    find: 'elseif same(id, at + 1, false) or was_trimmed(id) then',
+    find: 'elseif same(id, field, value, false) or was_trimmed(id) then',
     replace: 'elseif id then',
     specs: [FAULTS],
     tests: '@redis/client ends where another writer',

@@ -1,7 +1,7 @@
 import { currentDelivery, type DeliverySource, type Holding } from '../../delivery/delivery.js'
 import { HoldError, RecordError, RedisConflictError } from '../../errors.js'
 import { hashNumber } from '../../internal/hash.js'
-import type { EntryFormat, FlatFields } from '../../redis-entries/entry-format.js'
+import type { EntryField, EntryFormat } from '../../redis-entries/entry-format.js'
 import { formatOf } from '../../redis-entries/format.js'
 import type { Settings } from './options.js'
 import type { OutgoingEvent, RowPlace } from './row.js'
@@ -42,7 +42,7 @@ export class EntryEncoder<Event> {
         event,
         holding,
         partition,
-        row: { place, fields: this.#encode(event, place.host), id: '' },
+        row: { place, field: this.#encode(event, place.host), id: '' },
       }
     } catch (error) {
       if (error instanceof EncodeError) throw error
@@ -55,7 +55,7 @@ export class EntryEncoder<Event> {
     }
   }
 
-  #encode(event: Event, host: string): FlatFields {
+  #encode(event: Event, host: string): EntryField {
     try {
       return this.#format.encode(event, host)
     } catch (error) {

@@ -5,6 +5,7 @@ import { listOf } from '../../redis-client/replies.js'
 import { Script } from '../../redis-client/script.js'
 import type { Appended, Ids } from './ids.js'
 import type { SinkCounts } from './metrics.js'
+import { packRows } from './pack-rows.js'
 import type { Row } from './row.js'
 import { STREAM_LUA } from './stream-lua.js'
 
@@ -14,49 +15,47 @@ const LAST_EPOCH = 2047n
 
 /**
  * Adds rows whose id is above the stream's last one. A row at or below it is a duplicate if the
- * stream holds the same fields under its id, or if it was trimmed right after we wrote it: the
+ * stream holds the same field under its id, or if it was trimmed right after we wrote it: the
  * stream's last id is one of this batch, and the row is older than all that is left. (Clients may
  * send a script twice.) For any other row the script stops, and returns 'taken' if the stream ends
  * as we left it, else 'conflict'.
  *
- * ARGV: the last id as we know it, the length to trim to or '', then id, number of fields and
- * fields of each row.
+ * ARGV: the last id as we know it, the length to trim to or '', and the rows, if any.
  */
 const APPEND = new Script(`
-local stream, known, maxlen = KEYS[1], ARGV[1], ARGV[2]
+local stream, known, maxlen, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 ${LUA.before}${STREAM_LUA.add}${STREAM_LUA.look}
 local start, first = look()
 if start.err then return start end
-if #ARGV == 2 then return forbidden() or {'done', 0, start, start, 0, 0} end
+if not data then return forbidden() or {'done', 0, start, start, 0, 0} end
 if before(start, known) then return {'lost', 0, start, start, 0, 0} end
-local function same(id, at, absent)
+local function same(id, field, value, absent)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then return absent end
-  if #found[2] ~= tonumber(ARGV[at]) then return false end
-  for i, part in ipairs(found[2]) do if part ~= ARGV[at + i] then return false end end
-  return true
+  return #found[2] == 2 and found[2][1] == field and found[2][2] == value
 end
 local function is_ours(id)
   if id == known then return true end
-  local at = 3
-  while at < #ARGV do
-    if ARGV[at] == id then return same(id, at + 1, true) end
-    at = at + 2 + tonumber(ARGV[at + 1])
+  local at = 1
+  while at < #data do
+    local other, field, value, after = row(at)
+    if other == id then return same(id, field, value, true) end
+    at = after
   end
   return false
 end
 local function was_trimmed(id)
   return before(known, start) and (not first or before(id, first)) and is_ours(start)
 end
-local at, done, top, written, duplicates = 3, 0, start, 0, 0
-while at < #ARGV do
-  local id = ARGV[at]
-  local reply, after = add(id, at + 1)
+local at, done, top, written, duplicates = 1, 0, start, 0, 0
+while at < #data do
+  local id, field, value, after = row(at)
+  local reply = add(id, field, value)
   if not reply.err then
     written, top = written + 1, id
   elseif not string.find(reply.err, 'equal or smaller') then
     return reply
-  elseif same(id, at + 1, false) or was_trimmed(id) then
+  elseif same(id, field, value, false) or was_trimmed(id) then
     duplicates = duplicates + 1
   else
     return {is_ours(start) and 'taken' or 'conflict', done, start, top, written, duplicates}
@@ -109,8 +108,8 @@ give each writer a stream, or choose \`ids: 'redis'\``,
   }
 
   async #run(rows: readonly Row[]) {
-    const args = [this.#top, Number.isFinite(this.maxLen) ? String(this.maxLen) : '']
-    for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
+    const bounds = [this.#top, Number.isFinite(this.maxLen) ? String(this.maxLen) : '']
+    const args = rows.length === 0 ? bounds : [...bounds, packRows(rows)]
     const reply = await APPEND.run(this.commands, [this.stream], args, this.timeoutMs)
     const [kind, done, start, top, written, duplicates] = listOf(reply)
     return {

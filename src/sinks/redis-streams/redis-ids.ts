@@ -3,6 +3,7 @@ import type { RedisCommands } from '../../redis-client/client.js'
 import { listOf } from '../../redis-client/replies.js'
 import { Script } from '../../redis-client/script.js'
 import type { Appended, Ids } from './ids.js'
+import { packRows } from './pack-rows.js'
 import type { Row } from './row.js'
 import { STREAM_LUA } from './stream-lua.js'
 
@@ -19,15 +20,14 @@ const NUMBER_SECONDS = 7 * 24 * 3600
  *
  * KEYS: stream, both sets, the number. ARGV: the number of the last batch or '', the number of this
  * one, the window, how long a number is kept, the length to trim to or '', the entries ever added
- * as of the last batch (which Redis counts from 7 on), then name, number of fields and fields of
- * each row.
+ * as of the last batch (which Redis counts from 7 on), and the rows, if any.
  */
 const APPEND = new Script(`
 local stream, one, other, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local known, this, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local seconds, maxlen, grown = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local seconds, maxlen, grown, data = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 ${STREAM_LUA.add}${STREAM_LUA.look}
-if #ARGV == 6 then
+if not data then
   local last = look()
   if last.err then return last end
   local refused = forbidden()
@@ -56,14 +56,12 @@ if size < grown or (found == this and size == 0) then return {'lost', found, 0, 
 if found == this then return {'done', found, 0, size} end
 local ones = redis.call('SCARD', one)
 if ones >= window then one, other, ones = other, one, redis.call('SCARD', other) end
-local at, written = 7, 0
-while at < #ARGV do
-  local name, fields = ARGV[at], tonumber(ARGV[at + 1])
-  if redis.call('SISMEMBER', one, name) == 1 or redis.call('SISMEMBER', other, name) == 1 then
-    at = at + 2 + fields
-  else
-    local reply
-    reply, at = add('*', at + 1)
+local at, written = 1, 0
+while at < #data do
+  local name, field, value
+  name, field, value, at = row(at)
+  if redis.call('SISMEMBER', one, name) ~= 1 and redis.call('SISMEMBER', other, name) ~= 1 then
+    local reply = add('*', field, value)
     if reply.err then return reply end
     redis.call('SADD', one, name)
     written, ones = written + 1, ones + 1
@@ -125,7 +123,7 @@ export class RedisIds implements Ids {
 
   async #run(rows: readonly Row[]): Promise<readonly unknown[]> {
     const maxLen = Number.isFinite(this.maxLen) ? String(this.maxLen) : ''
-    const args = [
+    const state = [
       this.#known,
       String(this.#number),
       String(this.window),
@@ -133,16 +131,15 @@ export class RedisIds implements Ids {
       maxLen,
       String(this.#added),
     ]
-    for (const { id, fields } of rows) args.push(id, String(fields.length), ...fields)
+    const args = rows.length === 0 ? state : [...state, packRows(rows)]
     return listOf(await APPEND.run(this.commands, this.#keys, args, this.timeoutMs))
   }
 
   /** Equal for the same event of the same host, and short: Redis keeps 200,000 of them. */
-  #nameOf({ place: { host, position, index, copy }, fields }: Row): string {
+  #nameOf({ place: { host, position, index, copy }, field }: Row): string {
     const from = this.#hosts.get(host) ?? digest(host)
     this.#hosts.set(host, from)
-    // The first is a field's name, the same each time. A single value is hashed without a copy.
-    return `${from}:${position}:${index}:${copy}:${digest(fields.slice(1).join('\n'))}`
+    return `${from}:${position}:${index}:${copy}:${digest(field[1])}`
   }
 }
 

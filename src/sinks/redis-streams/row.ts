@@ -1,4 +1,5 @@
 import type { Holding } from '../../delivery/delivery.js'
+import type { EntryField } from '../../redis-entries/entry-format.js'
 
 /** The position of a value in its source, by which a value that was written before is found. */
 export interface RowPlace {
@@ -13,7 +14,7 @@ export interface RowPlace {
 /** What is written to a stream. It is kept afterwards, and so holds no reference to the event. */
 export interface Row {
   readonly place: RowPlace
-  readonly fields: readonly string[]
+  readonly field: EntryField
   /** Its name in Redis, an entry id or a member of a set; '' until it is known. */
   id: string
 }

@@ -1,21 +1,18 @@
 import { LUA } from '../../redis-client/lua.js'
 
-/** Pieces that the scripts of the sink share. They need `stream` and `maxlen`. */
+/** Pieces that the scripts of the sink share. They need `stream`, `maxlen` and `data`. */
 export const STREAM_LUA = {
   /**
-   * Adds an entry whose fields are in `ARGV` from `at` on: how many, then each. Returns the
-   * reply, and the index after the fields.
+   * `row` returns the name, field and value of the row of {@link packRows} at `at`, and where the
+   * next one begins. `add` adds an entry, and returns the reply.
    */
   add: `
-local function add(id, at)
-  local first, last = at + 1, at + tonumber(ARGV[at])
-  local reply
-  if maxlen == '' then
-    reply = redis.pcall('XADD', stream, id, unpack(ARGV, first, last))
-  else
-    reply = redis.pcall('XADD', stream, 'MAXLEN', '~', maxlen, id, unpack(ARGV, first, last))
-  end
-  return reply, last + 1
+local function row(at)
+  return struct.unpack('>I4c0I4c0I4c0', data, at)
+end
+local function add(id, field, value)
+  if maxlen == '' then return redis.pcall('XADD', stream, id, field, value) end
+  return redis.pcall('XADD', stream, 'MAXLEN', '~', maxlen, id, field, value)
 end`,
 
   /**

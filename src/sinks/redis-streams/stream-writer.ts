@@ -79,8 +79,8 @@ export class StreamWriter {
   /** At least one, however large it is. */
   #countAtOnce(): number {
     let text = 0
-    const last = this.#pending.slice(0, ROWS_AT_ONCE).findIndex(({ fields }) => {
-      text += fields.reduce((sum, { length }) => sum + length, 0)
+    const last = this.#pending.slice(0, ROWS_AT_ONCE).findIndex(({ field: [name, value] }) => {
+      text += name.length + value.length
       return text > TEXT_AT_ONCE
     })
     return last === -1 ? ROWS_AT_ONCE : Math.max(1, last)
