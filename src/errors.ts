@@ -196,6 +196,23 @@ export class IdleTimeoutError extends StreamError {
 }
 
 /**
+ * The connection lives, but no event arrives for `silentTimeoutMs`, or none of one collection while
+ * others do (`blindTimeoutMs`). The next host is dialled.
+ */
+export class SilentError extends StreamError {
+  readonly code = 'SILENT'
+  readonly retryable = true
+
+  constructor(
+    message: string,
+    /** The collection that is missing; `undefined` where nothing arrives. */
+    readonly collection?: string,
+  ) {
+    super(message)
+  }
+}
+
+/**
  * The server sent a frame above `maxFrameBytes`. A Jetstream is then asked to leave it out, with a
  * gap. `firehose$` and `labels$` end with this error under `onLargeFrame: 'fail'`, and it is not
  * retryable then.
@@ -391,6 +408,7 @@ brand({
   ServerError,
   WireError,
   IdleTimeoutError,
+  SilentError,
   FrameTooLargeError,
   ReconnectExhaustedError,
   CursorRefusedError,

@@ -267,6 +267,23 @@ describe('each member of the metrics', () => {
   )
 
   it(
+    'idleMs is the time since the last event, and grows while lagMs stays',
+    marbles((helpers) => {
+      const early = { id: 'a', position: 1, time_us: 40_000 }
+      const { events$, snapshots } = scripted(helpers, ['o 99ms a'], { frames: { a: early } })
+      runFor(helpers, 3500, events$)
+      const seen = snapshots.map(({ at, idleMs, lagMs }) => [at, idleMs, lagMs])
+      expect(seen).toEqual(
+        expect.arrayContaining([
+          [0, undefined, undefined],
+          [1000, 900, 60],
+          [3000, 2900, 60],
+        ]),
+      )
+    }),
+  )
+
+  it(
     'lagMs is never negative, whatever the server’s clock says',
     marbles((helpers) => {
       const { events$, metrics$ } = scripted(helpers, ['oa'])

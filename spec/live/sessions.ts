@@ -194,6 +194,7 @@ export const quiet: LiveOptions = {
   refusedForMs: 600_000,
   connectTimeoutMs: 10_000,
   idleTimeoutMs: 10_000_000_000,
+  silentTimeoutMs: Number.POSITIVE_INFINITY,
   pauseCloseMs: 5000,
   maxFrameBytes: 1_000_000,
   headers: {},
@@ -217,6 +218,7 @@ type ScriptedOptions = Partial<LiveOptions> &
     /** `undefined` while the filter wants nothing. */
     readonly protocol?: (host: string) => CursorProtocol<Numbered> | undefined
     readonly changes$?: Observable<unknown>
+    readonly collections?: LiveSource<Numbered>['collections']
   }
 
 /** A source over scripted sessions, and the snapshots it published. */
@@ -225,7 +227,7 @@ export function scripted(
   diagrams: readonly string[],
   options: ScriptedOptions = {},
 ) {
-  const { position, protocol = plain, changes$ = NEVER, ...others } = options
+  const { position, protocol = plain, changes$ = NEVER, collections, ...others } = options
   const { frames, errors, canPause, answersPings, ...live$ } = others
   const given = { frames, errors, canPause, answersPings }
   const sessions = new Sessions(
@@ -250,6 +252,7 @@ export function scripted(
     },
     progress: (gaps, context) => new CursorProgress({ ...fromLive, ...position }, gaps, context),
     dial: sessions.dial,
+    ...(collections === undefined ? {} : { collections }),
   }
   return { sessions, metrics$, snapshots, gaps, rejects, events$: live(source) }
 }

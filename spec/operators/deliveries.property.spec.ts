@@ -115,6 +115,7 @@ class Run implements Work {
         refusedForMs: 600_000,
         connectTimeoutMs: 1000,
         idleTimeoutMs: 1e9,
+        silentTimeoutMs: Number.POSITIVE_INFINITY,
         pauseCloseMs: 30,
         maxFrameBytes: 1000,
         headers: {},

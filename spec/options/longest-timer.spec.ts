@@ -100,10 +100,22 @@ describe('a time that no timer can wait, which would fire at once,', () => {
       [...text.matchAll(/(\w+Ms)\?: number/g)].map(([, name = '']) => name),
     )
     const covered = new Set(CASES.map(([, option]) => option.replace(/^.*\./, '')))
-    // What a server said, and what is only compared.
-    const others = ['retryAfterMs', 'failAfterMs']
+    // What a server said, what is only compared, and what may be Infinity: see below.
+    const others = [
+      ...['retryAfterMs', 'failAfterMs'],
+      ...['refusedForMs', 'silentTimeoutMs', 'blindTimeoutMs'],
+    ]
     expect(named.length).toBeGreaterThan(20)
     expect(named.filter((name) => !covered.has(name) && !others.includes(name))).toEqual([])
+  })
+
+  it('is refused where Infinity means no timer, which is taken', () => {
+    const mistakes = (silentTimeoutMs: number) => mistakesOf(() => tap$({ silentTimeoutMs }))
+    expect(mistakes(3e9)).toEqual([
+      'silentTimeoutMs must be a number of milliseconds from 1 to 2147483647, ' +
+        'or Infinity, not 3000000000',
+    ])
+    expect(mistakes(Number.POSITIVE_INFINITY)).toEqual([])
   })
 
   it('may be how long a failing checkpoint is borne, for ever too', () => {

@@ -8,6 +8,31 @@ const STATUSES = [404, 403, 301, 200] as const
 const refusing = (onConnect: number, status: number, times = 1) =>
   ({ onConnect, times, do: 'refuse', status }) as const
 
+describe('a host that is open and brings nothing', () => {
+  it('makes way for the next one, though it answers pings', async () => {
+    await using silent = await fakeJetstream({ events: 5, faults: [{ after: 0, do: 'stall' }] })
+    // What came since the first connection opened is asked for, by time.
+    const generate = { startUs: (Date.now() + 1000) * 1000 }
+    await using server = await fakeJetstream({ events: 5, generate })
+    const lines: string[] = []
+    const source = watched(silent, {
+      host: [silent.url, server.url],
+      silentTimeoutMs: 500,
+      idleTimeoutMs: 60_000,
+      log: { warn: (line) => lines.push(line) },
+    })
+    expect(await first(5, source.events$)).toHaveLength(5)
+    expect(silent.fired).toHaveLength(1)
+    expect(lines).toEqual([expect.stringContaining('`silentTimeoutMs`')])
+    expect(source.snapshots.map(({ connection }) => connection)).toContainEqual(
+      expect.objectContaining({
+        state: 'waiting',
+        reason: expect.objectContaining({ code: 'SILENT' }),
+      }),
+    )
+  })
+})
+
 describe("one host's answer that is taken for the list's", () => {
   it.each(WIRES.flatMap((wire) => STATUSES.map((status) => [wire, status] as const)))(
     'on wire %s, %i of the first host: the second one is read',

@@ -18,8 +18,8 @@ import {
 } from '../../src/testing/index.js'
 import { first, generated, watched } from './watched.js'
 
-// Compression is shown beside its decoders.
-type Option = Exclude<keyof JetstreamConfig, 'compress' | 'zstdDictionary'>
+// Compression is shown beside its decoders, and a blind host, which takes minutes, in virtual time.
+type Option = Exclude<keyof JetstreamConfig, 'compress' | 'zstdDictionary' | 'blindTimeoutMs'>
 
 const posts = (count: number) =>
   generated(count).filter(
@@ -93,6 +93,11 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
   },
   idleTimeoutMs: async () => {
     expect(await retryMs({ idleTimeoutMs: 120 }, [{ after: 0, do: 'silence' }])).toBeLessThan(
+      15_000,
+    )
+  },
+  silentTimeoutMs: async () => {
+    expect(await retryMs({ silentTimeoutMs: 120 }, [{ after: 0, do: 'stall' }])).toBeLessThan(
       15_000,
     )
   },

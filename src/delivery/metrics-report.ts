@@ -35,6 +35,11 @@ export class StreamCounts {
     return this.#lastEventAt < 0 ? undefined : this.#lastEventAt
   }
 
+  /** Time since the last event, in milliseconds. */
+  get idleMs(): number | undefined {
+    return this.#lastEventAt < 0 ? undefined : Math.max(0, asyncScheduler.now() - this.#lastEventAt)
+  }
+
   get lagMs(): number | undefined {
     return this.#lastTimeUs === 0
       ? undefined
@@ -189,6 +194,7 @@ export function snapshotOf(
     reconnects: counts.reconnects,
     currentBackoffMs,
     lastEventAt: counts.lastEventAt,
+    idleMs: counts.idleMs,
     lagMs: counts.lagMs,
     cursor: position.cursor,
     checkpoint: position.checkpoint,

@@ -105,6 +105,11 @@ export interface StreamMetrics {
   /** When the last event came, in unix milliseconds. */
   readonly lastEventAt: number | undefined
   /**
+   * The time since the last event, in milliseconds. Grows while `lagMs` stays: a quiet filter, or a
+   * host that has fallen silent.
+   */
+  readonly idleMs: number | undefined
+  /**
    * When the last event came, minus the event's own time, in whole milliseconds. Never negative.
    */
   readonly lagMs: number | undefined
@@ -138,6 +143,7 @@ const NOTHING_YET: Omit<StreamMetrics, 'connection'> = {
   reconnects: 0,
   currentBackoffMs: 0,
   lastEventAt: undefined,
+  idleMs: undefined,
   lagMs: undefined,
   cursor: undefined,
   checkpoint: undefined,

@@ -19,6 +19,7 @@ import {
   milliseconds,
   optional,
   patience,
+  timeout,
   whole,
 } from '../options/pieces.js'
 import { type WithDefaults, withDefaults } from '../options/with-defaults.js'
@@ -58,6 +59,14 @@ export interface LiveConfig {
    * @default 45_000, and 120_000 in a browser
    */
   readonly idleTimeoutMs?: number | undefined
+  /**
+   * How long an open connection may bring no event before the next host is dialled, in
+   * milliseconds: a host can answer pings and have lost its own source. A single host is dialled
+   * again. `Infinity`: for ever.
+   * @default 60_000 where `host` is left to the default and the filter is one that matches
+   * something every minute; Infinity elsewhere, since a small server may be quiet for hours
+   */
+  readonly silentTimeoutMs?: number | undefined
   /**
    * How long a full queue may pause reading before the connection is closed, in milliseconds. It is
    * dialled again at the resume cursor when there is room. Servers close the connection of a reader
@@ -136,6 +145,7 @@ export const liveShape = {
   refusedForMs: defaultsTo(patience, 600_000),
   connectTimeoutMs: defaultsTo(milliseconds, 10_000),
   idleTimeoutMs: defaultsTo(milliseconds, IN_BROWSER ? 120_000 : 45_000),
+  silentTimeoutMs: optional(timeout),
   pauseCloseMs: defaultsTo(delay, 5000),
   maxFrameBytes: defaultsTo(count, 5 * 1024 * 1024),
   headers: optional(
@@ -156,17 +166,25 @@ const { checkpoint: _checkpoint, ...machineShape } = liveShape
 
 /** The options of {@link live}: those of the config with their defaults. */
 export interface LiveOptions
-  extends Omit<WithDefaults<LiveConfig, typeof liveShape>, 'host' | 'userAgent' | 'log'> {
+  extends Omit<
+    WithDefaults<LiveConfig, typeof liveShape>,
+    'host' | 'userAgent' | 'log' | 'silentTimeoutMs'
+  > {
   readonly hosts: readonly [string, ...string[]]
   /** Those of the config, and `user-agent`. */
   readonly headers: Readonly<Record<string, string>>
   readonly log: Log
+  readonly silentTimeoutMs: number
 }
 
-/** Fills in the defaults. */
+/** The default of `silentTimeoutMs` for the public hosts, where something happens every second. */
+export const PUBLIC_SILENT_MS = 60_000
+
+/** Fills in the defaults. `silentMs`: that of `silentTimeoutMs`. */
 export function liveOptions(
   config: LiveConfig,
   hosts: readonly [string, ...string[]],
+  silentMs = Number.POSITIVE_INFINITY,
 ): LiveOptions {
   const { host, userAgent, headers, log, ...filled } = withDefaults(machineShape, config)
   return {
@@ -174,6 +192,7 @@ export function liveOptions(
     hosts,
     headers: { 'user-agent': userAgent, ...headers },
     log: logOf(log),
+    silentTimeoutMs: config.silentTimeoutMs ?? silentMs,
   }
 }
 

@@ -7,7 +7,13 @@ import { observe } from '../internal/observe.js'
 import { observer } from '../options/contracts.js'
 import type { Issues } from '../options/issues.js'
 import { callback, optional } from '../options/pieces.js'
-import { type LiveConfig, type LiveOptions, liveOptions, liveShape } from './config.js'
+import {
+  type LiveConfig,
+  type LiveOptions,
+  liveOptions,
+  liveShape,
+  PUBLIC_SILENT_MS,
+} from './config.js'
 import { isOfHost } from './hosts.js'
 
 /**
@@ -67,7 +73,9 @@ export const eachHost = <Event>(
     hosts.map((host) => {
       const metrics$ =
         typeof config.metrics$ === 'function' ? config.metrics$(host) : config.metrics$
-      return [host, stream(host, liveOptions({ ...config, metrics$ }, [host]))] as const
+      const silentMs = config.host === undefined ? PUBLIC_SILENT_MS : undefined
+      const options = liveOptions({ ...config, metrics$ }, [host], silentMs)
+      return [host, stream(host, options)] as const
     }),
     logOf(config.log),
   )

@@ -3,11 +3,12 @@ import {
   ReconnectExhaustedError,
   RefusedError,
   ServerError,
+  SilentError,
   type StreamError,
   WireError,
 } from '../errors.js'
 import type { Log } from '../internal/log.js'
-import type { BackoffOptions } from '../options/backoff.js'
+import { type BackoffOptions, backoffMs } from '../options/backoff.js'
 import { Retries } from '../options/retries.js'
 import { AskAgain, Redial } from './protocol.js'
 
@@ -60,6 +61,7 @@ export class Hosts {
   readonly #hosts: readonly [Host, ...Host[]]
   readonly #maxAttempts: number
   readonly #refusedForMs: number
+  readonly #backoff: BackoffOptions
   readonly #retries: Retries
   readonly #log: Log
 
@@ -68,6 +70,7 @@ export class Hosts {
     this.#hosts = [hostAt(first), ...others.map(hostAt)]
     this.#maxAttempts = maxAttempts
     this.#refusedForMs = refusedForMs
+    this.#backoff = backoff
     this.#retries = new Retries(backoff)
     this.#log = log
   }
@@ -80,6 +83,11 @@ export class Hosts {
   /** The retries in a row that brought no progress. */
   get count(): number {
     return this.#retries.count
+  }
+
+  /** The next retry in a row, from 1. */
+  get attempt(): number {
+    return Math.max(1, this.count)
   }
 
   progressed(): void {
@@ -98,6 +106,7 @@ export class Hosts {
   afterEnd(error: StreamError, openMs: number | undefined): number {
     this.#host.isRefusing = false
     if (!error.retryable) this.#refused(this.#host, error)
+    if (error instanceof SilentError) return this.#afterSilence(this.#host, error)
     if (error instanceof AskAgain) this.#questions += 1
     if (error instanceof Redial && this.#questions <= MAX_QUESTIONS) return 0
     if (!(error instanceof ServerError) || this.#cameBack) return this.#afterFailure(error, openMs)
@@ -123,6 +132,17 @@ export class Hosts {
     host.isReported = true
   }
 
+  /** A silent host can be reached: that is no attempt in vain. The next one may not be silent. */
+  #afterSilence(host: Host, error: SilentError): number {
+    if (!host.isReported || error.collection !== undefined)
+      this.#log.warn(`${host.url} is left for the next host, if there is one: ${error.message}`)
+    host.isReported = true
+    const now = asyncScheduler.now()
+    const delayMs = backoffMs(1, this.#backoff)
+    this.#index = this.#nextIndex(now + delayMs)
+    return Math.max(delayMs, this.#host.waitsUntil - now)
+  }
+
   #afterFailure(error: StreamError, openMs: number | undefined): number {
     if (openMs !== undefined && openMs >= HEALTHY_AFTER_MS) this.progressed()
     const [host, now] = [this.#host, asyncScheduler.now()]
@@ -130,9 +150,9 @@ export class Hosts {
     // A host that brought events is dialled again; one that did not is no better than the next.
     const isLeft = this.count > 0 || openMs === undefined || host.isRefusing
     if (this.count >= this.#maxAttempts) throw exhausted(this.count, error)
-    const backoffMs = this.#retries.failed()
-    if (isLeft) this.#index = this.#nextIndex(now + backoffMs)
-    return Math.max(backoffMs, this.#host.waitsUntil - now)
+    const delayMs = this.#retries.failed()
+    if (isLeft) this.#index = this.#nextIndex(now + delayMs)
+    return Math.max(delayMs, this.#host.waitsUntil - now)
   }
 
   /** The next host in the list that may be dialled `at` this time, or the first one after it. */

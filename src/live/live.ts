@@ -37,9 +37,10 @@ import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
 import type { Connection, Dial, Received } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
+import { CollectionFlows } from './collection-flows.js'
 import type { LiveOptions } from './config.js'
 import { Hosts } from './hosts.js'
-import { silence$ } from './liveness.js'
+import { type EventFlow, noEvents$, silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
 import { Control, ProbeEnded, type Protocol, Redial, type Request } from './protocol.js'
@@ -55,6 +56,17 @@ export interface LiveSource<Event> {
   readonly progress: (gaps: Gaps, context: ProgressContext) => Progress<Event>
   /** Yields when the protocol is to be asked for again, since the filter changed. */
   readonly changes$?: Observable<unknown>
+  /**
+   * Whether the filter may match nothing for hours, so that a default of `silentTimeoutMs` does not
+   * apply.
+   * @default false
+   */
+  readonly isQuiet?: () => boolean
+  /** The collections to watch, where `blindTimeoutMs` asks for that. */
+  readonly collections?: {
+    readonly blindTimeoutMs: number
+    of(event: Event): string | undefined
+  }
   /** How a socket is opened; specs hand in their own. */
   readonly dial?: Dial
 }
@@ -66,7 +78,7 @@ export interface LiveSource<Event> {
 export const live = <Event>(source: LiveSource<Event>): Observable<Event> =>
   new Observable<Event>((subscriber) => new LiveStream(source, subscriber).start())
 
-class LiveStream<Event> implements StreamOwner<Event> {
+class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   // The open connection, its protocol, and the subject that ends it from within.
   #connection: Connection | undefined
   #protocol: Protocol<Event> | undefined
@@ -84,6 +96,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
   readonly #dial: Dial
   readonly #hosts: Hosts
   readonly #pressure: Pressure
+  readonly #flows: CollectionFlows | undefined
   readonly #stream: DeliveryStream<Event>
   readonly #progress: Progress<Event>
 
@@ -94,6 +107,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
     this.#options = source.options
     this.#dial = source.dial ?? dialSocket
     this.#hosts = new Hosts(source.options)
+    this.#flows = source.collections && new CollectionFlows(source.collections.blindTimeoutMs)
     this.#pressure = new Pressure(source.options.pauseCloseMs, {
       paused: () => this.#become('paused'),
       resumed: () => this.#become('open'),
@@ -203,12 +217,22 @@ class LiveStream<Event> implements StreamOwner<Event> {
     const frames$ = new Observable<never>((session) => {
       observe(connection.frames$, session, this.#receive, () => {})
     })
-    const silence = silence$(connection, this.#options.idleTimeoutMs, () => this.#pressure.high)
+    const { idleTimeoutMs, silentTimeoutMs } = this.#options
+    const silence = silence$(connection, idleTimeoutMs, () => this.#pressure.high)
+    const events$ = merge(noEvents$(this, silentTimeoutMs), this.#flows?.watch$() ?? EMPTY)
     const pressed$ = defer(() => {
       this.#pressure.opened(connection)
       return EMPTY
     })
-    return merge(frames$, silence, pressed$)
+    return merge(frames$, silence, events$, pressed$)
+  }
+
+  get events(): number {
+    return this.#stream.counts.events
+  }
+
+  get isQuiet(): boolean {
+    return this.#pressure.high || (this.source.isQuiet?.() ?? false)
   }
 
   // Bound, so that the socket's call needs no function around it.
@@ -217,6 +241,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
     this.#stream.counts.frames += 1
     const event = this.#decode(protocol, frame)
     if (event === undefined) return
+    if (this.#flows !== undefined) this.#flows.onEvent(this.source.collections?.of(event))
     const { host } = protocol
     const position = protocol.cursorOf(event)
     const time_us = protocol.timeOf(event)
@@ -302,6 +327,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
   #change(): Observable<unknown> {
     // The first dial is still to come, and carries it.
     if (!this.#hasDialled) return EMPTY
+    this.#flows?.clear()
     return from(this.source.protocol(this.#hosts.url)).pipe(
       take(1),
       tap((protocol) => {
@@ -338,7 +364,7 @@ class LiveStream<Event> implements StreamOwner<Event> {
     // Our own redials are no failures: there is no wait, unless they lead nowhere.
     const isOurs = error instanceof Redial && this.#stream.report.backoffMs === 0
     this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
-    if (!isOurs) this.#stream.report.waiting(this.#hosts.url, this.#hosts.count, error)
+    if (!isOurs) this.#stream.report.waiting(this.#hosts.url, this.#hosts.attempt, error)
     return merge(timer(this.#stream.report.backoffMs), wake$).pipe(
       take(1),
       switchMap(() => this.#whenWanted()),

@@ -1,5 +1,5 @@
-import { filter, interval, map, type Observable, scan } from 'rxjs'
-import { IdleTimeoutError } from '../errors.js'
+import { filter, interval, map, NEVER, type Observable, scan } from 'rxjs'
+import { IdleTimeoutError, SilentError } from '../errors.js'
 import type { Connection } from '../socket/socket.js'
 
 // Silence is counted in ticks, not read from a clock: a busy event loop or a sleeping machine then
@@ -29,6 +29,35 @@ export function silence$(
     filter(({ silent }) => silent >= TICKS),
     map(() => {
       throw new IdleTimeoutError(`nothing was heard for \`idleTimeoutMs\` (${idleTimeoutMs} ms)`)
+    }),
+  )
+}
+
+/** What {@link noEvents$} looks at. */
+export interface EventFlow {
+  /** How many events have arrived so far, repeats included. */
+  readonly events: number
+  /** Whether none is expected: nothing is read, or the filter may match nothing for hours. */
+  readonly isQuiet: boolean
+}
+
+/**
+ * Errors when no event arrived for `silentTimeoutMs`, although the connection lives. Bytes keep a
+ * connection alive, events a stream.
+ */
+export function noEvents$(flow: EventFlow, silentTimeoutMs: number): Observable<never> {
+  if (silentTimeoutMs === Number.POSITIVE_INFINITY) return NEVER
+  return interval(silentTimeoutMs / TICKS).pipe(
+    scan(
+      (state) => {
+        const { events, isQuiet } = flow
+        return { events, silent: isQuiet || events !== state.events ? 0 : state.silent + 1 }
+      },
+      { events: flow.events, silent: 0 },
+    ),
+    filter(({ silent }) => silent >= TICKS),
+    map(() => {
+      throw new SilentError(`no event for \`silentTimeoutMs\` (${silentTimeoutMs} ms)`)
     }),
   )
 }

@@ -22,6 +22,14 @@ export const patience = z.custom<number>(
   'must be a number of milliseconds above 0, or Infinity',
 )
 
+/** A time that a timer waits, above 0. Infinity: no timer is set. */
+export const timeout = z.custom<number>(
+  (value) =>
+    value === Number.POSITIVE_INFINITY ||
+    (typeof value === 'number' && value > 0 && value <= LONGEST_TIMER_MS),
+  `must be a number of milliseconds from 1 to ${LONGEST_TIMER_MS}, or Infinity`,
+)
+
 /** A whole number from `least`, or Infinity. */
 const wholeFrom = (least: number, message: string) =>
   z.custom<number>(

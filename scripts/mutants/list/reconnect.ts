@@ -1,6 +1,7 @@
 import type { Mutant } from '../mutant.js'
 
 const HOSTS = 'spec/live/hosts.spec.ts'
+const SILENCE = 'spec/live/silence.spec.ts'
 
 /** When a connection is given up and dialled again, and what pauses it. */
 export const RECONNECT: readonly Mutant[] = [
@@ -21,8 +22,9 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'Retry-After is forgotten',
     file: 'src/live/hosts.ts',
-    find: 'Math.max(backoffMs, this.#host.waitsUntil - now)',
-    replace: 'backoffMs',
+    find: 'failed()\n    if (isLeft) this.#index = this.#nextIndex(now + delayMs)\n    return Math.max(delayMs, this.#host.waitsUntil - now)',
+    replace:
+      'failed()\n    if (isLeft) this.#index = this.#nextIndex(now + delayMs)\n    return delayMs',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {
@@ -35,7 +37,7 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'the next host is never dialled',
     file: 'src/live/hosts.ts',
-    find: 'if (isLeft) this.#index = this.#nextIndex(now + backoffMs)',
+    find: 'if (isLeft) this.#index = this.#nextIndex(now + delayMs)',
     replace: '',
     specs: ['spec/live/reconnect.spec.ts', 'spec/options/host-url.spec.ts'],
   },
@@ -115,5 +117,40 @@ export const RECONNECT: readonly Mutant[] = [
     find: 'if (error instanceof StreamError && isOfHost(error)) refused(host, error)',
     replace: 'if (host === undefined) ended()',
     specs: ['spec/live/each-host.spec.ts'],
+  },
+  {
+    name: 'a silent host is dialled again although there is another',
+    file: 'src/live/hosts.ts',
+    find: '    const delayMs = backoffMs(1, this.#backoff)\n    this.#index = this.#nextIndex(now + delayMs)\n',
+    replace: '    const delayMs = backoffMs(1, this.#backoff)\n',
+    specs: [SILENCE],
+  },
+  {
+    name: 'a silent host is a failed attempt',
+    file: 'src/live/hosts.ts',
+    find: 'if (error instanceof SilentError) return this.#afterSilence(this.#host, error)',
+    replace: '',
+    specs: [SILENCE],
+  },
+  {
+    name: 'a quiet filter is a silent host',
+    file: 'src/live/liveness.ts',
+    find: 'silent: isQuiet || events',
+    replace: 'silent: events',
+    specs: [SILENCE],
+  },
+  {
+    name: 'an outage is taken for a blind host',
+    file: 'src/live/collection-flows.ts',
+    find: '        if (!this.#hasEvents) return EMPTY\n',
+    replace: '',
+    specs: [SILENCE],
+  },
+  {
+    name: 'a rare collection is taken for a missing one',
+    file: 'src/live/collection-flows.ts',
+    find: '      silentTicks >= (longestPause + 1) * PATIENCE\n',
+    replace: '      longestPause >= 0\n',
+    specs: [SILENCE],
   },
 ]

@@ -50,6 +50,14 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
    */
   readonly wire?: Wire | 'auto' | undefined
   /**
+   * How long a collection may be silent at least while others flow, before the host counts as blind
+   * to it, in milliseconds, from 60,000. A collection counts that has come 100 times, and is silent
+   * for twenty times its longest pause. The log says so, and the next host is dialled. What the
+   * blind host did not send is not asked for again. `Infinity`: never.
+   * @default Infinity
+   */
+  readonly blindTimeoutMs?: number | undefined
+  /**
    * Ask for zstd, about half the bytes. If the dictionary cannot be fetched, `true` retries like a
    * failed dial, and `'auto'` uses plain frames, with the reason in `metrics$`. A dictionary that
    * the server refuses is fetched once more; after that the connection is plain.
@@ -108,6 +116,8 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
 export interface CheckedJetstreamConfig {
   readonly config: WithDefaults<JetstreamConfig, typeof shape>
   readonly hosts: readonly [string, ...string[]]
+  /** Whether `host` is left to the default. */
+  readonly isPublic: boolean
   /** The wire that the config asks for, or the path of a host. */
   readonly wire: Wire | 'auto'
   /** Where the first connection starts. Called for each subscription: `{ ago }` is relative. */
@@ -130,6 +140,12 @@ const cursor = z.union(
   CURSOR,
 )
 
+const LEAST_BLIND_MS = 60_000
+const blindTimeout = z.custom<number>(
+  (value) => typeof value === 'number' && value >= LEAST_BLIND_MS,
+  `must be a number of milliseconds from ${LEAST_BLIND_MS}, or Infinity`,
+)
+
 const shape = {
   ...liveShape,
   ...filtersShape,
@@ -138,6 +154,7 @@ const shape = {
     PUBLIC_HOSTS,
   ),
   wire: defaultsTo(oneOf('auto', 'v1', 'v2'), 'auto'),
+  blindTimeoutMs: defaultsTo(blindTimeout, Number.POSITIVE_INFINITY),
   cursor: defaultsTo(cursor.check(saying(mistakeInCursor)), 'live'),
   decode: defaultsTo(oneOf('eager', 'lazy'), 'eager'),
   onCursorRefused: defaultsTo(oneOf('fail', 'oldest', 'live'), 'oldest'),
@@ -163,7 +180,8 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   const wire = wireOf(sound.wire, urls, issues)
   checkFilters(sound, wire, issues)
   issues.throwIfAny('jetstream$')
-  return { config: sound, hosts: urls, wire, start: startOf(sound.cursor) }
+  const isPublic = config.host === undefined
+  return { config: sound, hosts: urls, isPublic, wire, start: startOf(sound.cursor) }
 }
 
 /** Checks a value of `filters$`. Throws `ConfigError`. */

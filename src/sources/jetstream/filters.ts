@@ -64,6 +64,17 @@ export const filtersShape = {
 export const matchesNobody = ({ collections, dids }: JetstreamFilters): boolean =>
   collections?.length === 0 || dids?.length === 0
 
+/**
+ * Whether the filters may match nothing for a minute, on a host that has the whole network: all but
+ * those that let identities and accounts through, or the commits of every collection.
+ */
+export const mayBeQuiet = ({ collections, dids, kinds }: JetstreamFilters): boolean =>
+  dids !== undefined ||
+  (kinds !== undefined &&
+    !kinds.includes('identity') &&
+    !kinds.includes('account') &&
+    !(kinds.includes('commit') && collections === undefined))
+
 /** The size limit of one connection. */
 export function largest(
   { maxMessageSizeBytes }: JetstreamFilters,

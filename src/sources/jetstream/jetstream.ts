@@ -2,13 +2,13 @@ import { asyncScheduler, defer, EMPTY, type Observable, of, tap } from 'rxjs'
 import { filtersKey } from '../../atproto/filters.js'
 import { recordChecker, type Schemas } from '../../atproto/records.js'
 import type { JetstreamEvent, RecordMap } from '../../events.js'
-import { checkpointOptions, liveOptions } from '../../live/config.js'
+import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../live/config.js'
 import { CursorProgress } from '../../live/cursor-progress.js'
 import { live } from '../../live/live.js'
 import { Compressions } from './compression.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import { eager, lazy } from './decoding.js'
-import { type JetstreamFilters, matchesNobody } from './filters.js'
+import { type JetstreamFilters, matchesNobody, mayBeQuiet } from './filters.js'
 import { WireNegotiation } from './wire.js'
 
 /**
@@ -37,8 +37,9 @@ import { WireNegotiation } from './wire.js'
 export function jetstream$<Records extends RecordMap = RecordMap>(
   config: JetstreamConfig<Records> = {},
 ): Observable<JetstreamEvent<Records>> {
-  const { config: plain, hosts, wire, start } = checkJetstreamConfig(config as JetstreamConfig)
-  const options = liveOptions(plain, hosts)
+  const checked = checkJetstreamConfig(config as JetstreamConfig)
+  const { config: plain, hosts, isPublic, wire, start } = checked
+  const options = liveOptions(plain, hosts, isPublic ? PUBLIC_SILENT_MS : undefined)
   const compressions = new Compressions(plain.compress, plain.zstdDictionary)
   const wires = new WireNegotiation(wire, compressions, {
     maxFrameBytes: options.maxFrameBytes,
@@ -67,6 +68,11 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
         return protocol instanceof Promise ? protocol : of(protocol)
       },
       progress: (gaps, context) => new CursorProgress(positions, gaps, context),
+      // Who sets the option knows the filter.
+      isQuiet: () => plain.silentTimeoutMs === undefined && mayBeQuiet(filters),
+      ...(plain.blindTimeoutMs === Number.POSITIVE_INFINITY
+        ? {}
+        : { collections: { blindTimeoutMs: plain.blindTimeoutMs, of: collectionOf } }),
       changes$: (plain.filters$ ?? EMPTY).pipe(
         tap((changed) => {
           filters = checkNewFilters(changed, wire)
@@ -76,3 +82,6 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   })
   return events$ as Observable<JetstreamEvent<Records>>
 }
+
+const collectionOf = (event: JetstreamEvent): string | undefined =>
+  event.kind === 'commit' ? event.commit.collection : undefined
