@@ -137,21 +137,23 @@ export class Hosts {
     if (!host.isReported || error.collection !== undefined)
       this.#log.warn(`${host.url} is left for the next host, if there is one: ${error.message}`)
     host.isReported = true
-    const now = asyncScheduler.now()
-    const delayMs = backoffMs(1, this.#backoff)
-    this.#index = this.#nextIndex(now + delayMs)
-    return Math.max(delayMs, this.#host.waitsUntil - now)
+    return this.#dialIn(backoffMs(1, this.#backoff), 'next')
   }
 
   #afterFailure(error: StreamError, openMs: number | undefined): number {
     if (openMs !== undefined && openMs >= HEALTHY_AFTER_MS) this.progressed()
-    const [host, now] = [this.#host, asyncScheduler.now()]
-    host.waitsUntil = now + waitOf(error)
+    const host = this.#host
+    host.waitsUntil = asyncScheduler.now() + waitOf(error)
     // A host that brought events is dialled again; one that did not is no better than the next.
     const isLeft = this.count > 0 || openMs === undefined || host.isRefusing
     if (this.count >= this.#maxAttempts) throw exhausted(this.count, error)
-    const delayMs = this.#retries.failed()
-    if (isLeft) this.#index = this.#nextIndex(now + delayMs)
+    return this.#dialIn(this.#retries.failed(), isLeft ? 'next' : 'same')
+  }
+
+  /** Chooses the host; returns the delay, which is longer where that host asked for it. */
+  #dialIn(delayMs: number, which: 'same' | 'next'): number {
+    const now = asyncScheduler.now()
+    if (which === 'next') this.#index = this.#nextIndex(now + delayMs)
     return Math.max(delayMs, this.#host.waitsUntil - now)
   }
 

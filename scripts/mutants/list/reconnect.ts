@@ -22,9 +22,8 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'Retry-After is forgotten',
     file: 'src/live/hosts.ts',
-    find: 'failed()\n    if (isLeft) this.#index = this.#nextIndex(now + delayMs)\n    return Math.max(delayMs, this.#host.waitsUntil - now)',
-    replace:
-      'failed()\n    if (isLeft) this.#index = this.#nextIndex(now + delayMs)\n    return delayMs',
+    find: 'Math.max(delayMs, this.#host.waitsUntil - now)',
+    replace: 'delayMs',
     specs: ['spec/live/reconnect.spec.ts'],
   },
   {
@@ -37,8 +36,8 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'the next host is never dialled',
     file: 'src/live/hosts.ts',
-    find: 'if (isLeft) this.#index = this.#nextIndex(now + delayMs)',
-    replace: '',
+    find: "isLeft ? 'next' : 'same'",
+    replace: "'same'",
     specs: ['spec/live/reconnect.spec.ts', 'spec/options/host-url.spec.ts'],
   },
   {
@@ -107,8 +106,8 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'a wait goes with us to the next host',
     file: 'src/live/hosts.ts',
-    find: '    host.waitsUntil = now +',
-    replace: '    for (const host of this.#hosts) host.waitsUntil = now +',
+    find: '    host.waitsUntil = asyncScheduler.now() +',
+    replace: '    for (const host of this.#hosts) host.waitsUntil = asyncScheduler.now() +',
     specs: [HOSTS],
   },
   {
@@ -121,8 +120,8 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'a silent host is dialled again although there is another',
     file: 'src/live/hosts.ts',
-    find: '    const delayMs = backoffMs(1, this.#backoff)\n    this.#index = this.#nextIndex(now + delayMs)\n',
-    replace: '    const delayMs = backoffMs(1, this.#backoff)\n',
+    find: "backoffMs(1, this.#backoff), 'next'",
+    replace: "backoffMs(1, this.#backoff), 'same'",
     specs: [SILENCE],
   },
   {
