@@ -58,13 +58,14 @@ describe('a host without events', () => {
       const source = silent(helpers, ['oa', 'o'], { hosts: ['ws://a'] })
       runFor(helpers, 70_000, source.events$)
       expect(source.dialled).toBe('aa')
-      expect(source.snapshots.map(({ connection }) => connection)).toContainEqual({
-        state: 'waiting',
-        host: 'ws://a',
-        attempt: 1,
-        nextAttemptAt: expect.any(Number),
-        reason: new SilentError('no event for `silentTimeoutMs` (60000 ms)'),
-      })
+      expect(source.snapshots.map(({ connection }) => connection)).toContainEqual(
+        expect.objectContaining({
+          state: 'waiting',
+          host: 'ws://a',
+          attempt: 1,
+          reason: new SilentError('no event for `silentTimeoutMs` (60000 ms)'),
+        }),
+      )
     }),
   )
 
