@@ -234,14 +234,18 @@ describe('the package in a browser', () => {
         '--remote-debugging-port=0',
         `--user-data-dir=${folder.path}/profile`,
       ]
+      // A group, to be killed at once: Chromium's other processes write to its profile when it has
+      // ended.
       const chromium = spawn(CHROMIUM, [...flags, site.url.replace('ws', 'http')], {
         stdio: 'ignore',
+        detached: true,
       })
       try {
         expect(await report).toBe('events=20&collections=1&reconnects=1')
       } finally {
-        chromium.kill()
-        await once(chromium, 'exit')
+        const ended = once(chromium, 'exit')
+        if (chromium.pid !== undefined) process.kill(-chromium.pid, 'SIGKILL')
+        await ended
       }
       const [opened] = server.connections
       expect(opened?.headers['user-agent']).toContain('Chrome')
