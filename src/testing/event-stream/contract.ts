@@ -47,7 +47,7 @@ export interface FakeEventStreamOptions {
    */
   readonly bufferEvents?: number
   /**
-   * After so long without a message comes a ping.
+   * The server sends a ping after so many milliseconds without a message. Infinity: never.
    * @default Infinity, of a relay 30000
    */
   readonly pingEveryMs?: number

@@ -49,6 +49,8 @@ export type FakeFirehose = FakeEventStream<FirehoseItem>
  *
  * A real PDS looks for something new up to a second late; this server does not.
  *
+ * **Errors**: rejects with `ConfigError` for a time that no timer can wait.
+ *
  * @example
  * const faults = [{ after: 4_000, do: 'reset' }] as const
  * await using server = await fakeFirehose({ events: 10_000, style: 'relay', faults })
@@ -68,7 +70,13 @@ export async function fakeFirehose(options: FakeFirehoseOptions = {}): Promise<F
     messageOf: style === 'relay' ? relayed : (message: FirehoseMessage) => message,
   }
   const server = new StreamServer(
-    { method: 'com.atproto.sync.subscribeRepos', style, kind, events: source },
+    {
+      callee: 'fakeFirehose',
+      method: 'com.atproto.sync.subscribeRepos',
+      style,
+      kind,
+      events: source,
+    },
     options,
   )
   await server.listen(options.port ?? 0)

@@ -50,7 +50,13 @@ export async function fakeLabels(options: FakeLabelsOptions = {}): Promise<FakeL
   const source =
     typeof events === 'number' ? [...generateLabels({ ...generate, count: events })] : events
   const server = new StreamServer(
-    { method: 'com.atproto.label.subscribeLabels', style: 'ozone', kind: LABELS, events: source },
+    {
+      callee: 'fakeLabels',
+      method: 'com.atproto.label.subscribeLabels',
+      style: 'ozone',
+      kind: LABELS,
+      events: source,
+    },
     options,
   )
   await server.listen(options.port ?? 0)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
+import { checkTimers, period } from '../server/check-timers.js'
 import { FaultPlan } from '../server/faults.js'
 import { answerPlain } from '../server/http-answer.js'
 import {
@@ -17,6 +18,8 @@ import { SERVER_STYLES, type ServerStyle, type StreamStart, type StyleName } fro
 
 /** Which stream to serve, and what it plays. */
 export interface StreamDefinition<Item> {
+  /** The function that makes the server, for its errors. */
+  readonly callee: string
   /** The XRPC method. */
   readonly method: string
   readonly style: StyleName
@@ -51,6 +54,7 @@ export class StreamServer<Item>
       stored = 0,
     } = options
     const { bufferEvents, pingEveryMs } = options
+    checkTimers(definition.callee, period, { pingEveryMs })
     const style = SERVER_STYLES[definition.style]
     this.style = {
       ...style,

@@ -69,7 +69,10 @@ export interface FakeJetstreamOptions {
    * @default 0
    */
   readonly unsealedEvents?: number
-  /** @default 30000 */
+  /**
+   * The interval between two pings, in milliseconds. Infinity: none.
+   * @default 30000
+   */
   readonly pingEveryMs?: number
   /**
    * A live reader further behind is cut without a close frame. Events are counted before its
@@ -78,7 +81,7 @@ export interface FakeJetstreamOptions {
    */
   readonly outboxEvents?: number
   /**
-   * A reader that blocks a write for longer is cut without a close frame.
+   * A reader that blocks a write for longer is cut without a close frame. Infinity: never.
    * @default 10000, v2: 5000
    */
   readonly writeTimeoutMs?: number

@@ -1,3 +1,4 @@
+import { checkTimers, period } from '../server/check-timers.js'
 import type { FakeJetstream, FakeJetstreamOptions } from './contract.js'
 import { JetstreamServer } from './server.js'
 
@@ -14,12 +15,16 @@ import { JetstreamServer } from './server.js'
  * Times are real: the rows' own `time_us` and this machine's clock. permessage-deflate is never
  * taken.
  *
+ * **Errors**: rejects with `ConfigError` for a time that no timer can wait.
+ *
  * @example
  * const faults = [{ after: 4_000, do: 'reset' }] as const
  * await using server = await fakeJetstream({ events: 10_000, faults })
  * const count$ = jetstream$({ host: server.url }).pipe(take(10_000), count())
  */
 export async function fakeJetstream(options: FakeJetstreamOptions = {}): Promise<FakeJetstream> {
+  const { pingEveryMs, writeTimeoutMs } = options
+  checkTimers('fakeJetstream', period, { pingEveryMs, writeTimeoutMs })
   const server = new JetstreamServer(options)
   await server.listen(options.port ?? 0)
   return server

@@ -1,5 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { count, delay } from '../../options/pieces.js'
 import { Changes } from '../server/changes.js'
+import { checkTimers } from '../server/check-timers.js'
 import type { FaultProxy, FaultProxyOptions, FiredProxyFault, ProxyFaults } from './contract.js'
 import { ProxyFlow, type ProxyRules } from './flow.js'
 
@@ -7,6 +9,8 @@ import { ProxyFlow, type ProxyRules } from './flow.js'
  * Starts a TCP proxy in front of a server, to do to a connection what only a network can: delay,
  * starve, slice, cut or reset it, or leave it half-open. Faults are counted in bytes from the
  * target, the handshake included.
+ *
+ * **Errors**: rejects with `ConfigError` for a time that no timer can wait; `set` throws it.
  *
  * @example
  * await using server = await fakeJetstream({ events: 10_000 })
@@ -66,6 +70,10 @@ class TcpProxy implements FaultProxy, ProxyRules {
   }
 
   set(faults: ProxyFaults): void {
+    const { latencyMs, slice, bandwidth } = faults
+    checkTimers('faultProxy', delay, { latencyMs, 'slice.delayMs': slice?.delayMs })
+    // A timer waits for the line to be free again.
+    checkTimers('faultProxy', count, { bandwidth })
     this.faults = { ...this.faults, ...faults }
     for (const name of endings(this.faults)) this.#wanted.add(name)
     for (const flow of this.#flows) flow.run()

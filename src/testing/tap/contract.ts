@@ -36,8 +36,8 @@ export interface FakeTapOptions {
    */
   readonly capacity?: number
   /**
-   * TAP_RETRY_TIMEOUT: the period of the ticker that sends what is in flight once more. See
-   * {@link FakeTap.redeliver}.
+   * TAP_RETRY_TIMEOUT: the period of the ticker that sends what is in flight once more, in
+   * milliseconds. Infinity: there is no ticker. See {@link FakeTap.redeliver}.
    * @default 60000
    */
   readonly retryTimeoutMs?: number

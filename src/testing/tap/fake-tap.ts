@@ -1,3 +1,4 @@
+import { checkTimers, period } from '../server/check-timers.js'
 import type { FakeTap, FakeTapOptions } from './contract.js'
 import { TapServer } from './server.js'
 
@@ -11,7 +12,8 @@ import { TapServer } from './server.js'
  * order, by any connection; one that comes twice or too early is no error, and deletes the event it
  * names. **Ends**: every end that the server makes is 1006. What was in flight comes again by the
  * retry timer or after a restart, never by a reconnect. **Restart**: what was acked in the last 10
- * s comes again, too, in order, to whoever is connected.
+ * s comes again, too, in order, to whoever is connected. **Errors**: rejects with `ConfigError` for
+ * a time that no timer can wait.
  *
  * @example
  * await using tap = await fakeTap({ events: 1_000, retryTimeoutMs: 50 })
@@ -19,6 +21,7 @@ import { TapServer } from './server.js'
  * await tap.drained()
  */
 export async function fakeTap(options: FakeTapOptions = {}): Promise<FakeTap> {
+  checkTimers('fakeTap', period, { retryTimeoutMs: options.retryTimeoutMs })
   const server = new TapServer(options)
   await server.listen(options.port ?? 0)
   return server

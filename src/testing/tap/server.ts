@@ -59,7 +59,7 @@ export class TapServer
     this.#script = new TapScript(options)
     this.faults = new FaultPlan(faults)
     this.#sender = new TapSender(this.#outbox, this.faults, this.changes)
-    if (!disableAcks)
+    if (!disableAcks && retryTimeoutMs !== Number.POSITIVE_INFINITY)
       this.#ticker = setInterval(() => this.#redeliver(retryTimeoutMs), retryTimeoutMs)
     this.#fill()
   }
