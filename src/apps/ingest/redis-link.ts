@@ -1,10 +1,19 @@
-import type { createClient } from '@redis/client'
+import type { createClient, createCluster } from '@redis/client'
+import { firstValueFrom, timer } from 'rxjs'
 import type { Messages } from '../../cli/messages.js'
 import { ConfigError, RedisRefusedError } from '../../index.js'
 import { Outage } from './health.js'
 
+type Server = ReturnType<typeof createClient>
+type Cluster = ReturnType<typeof createCluster>
+
 /** A client of `@redis/client`. */
-export type Redis = ReturnType<typeof createClient>
+export type Redis = Server | Cluster
+
+interface ClientPackage {
+  readonly createClient: typeof createClient
+  readonly createCluster: typeof createCluster
+}
 
 const FIRST_DELAY_MS = 50
 const LONGEST_DELAY_MS = 2000
@@ -32,7 +41,7 @@ const TLS_CODE = new RegExp(
 )
 
 /**
- * The one connection to Redis of a run. It retries without end from the first attempt on, since a
+ * The one client of Redis of a run. It retries without end from the first attempt on, since a
  * compose file starts Redis and this program at the same time.
  */
 export class RedisLink {
@@ -40,6 +49,8 @@ export class RedisLink {
   #client: Redis | undefined
   #wasReady = false
   #isReported = false
+  /** The nodes that do not answer. A single server is one. */
+  readonly #away = new Set<string>()
 
   constructor(
     private readonly url: URL,
@@ -47,12 +58,72 @@ export class RedisLink {
   ) {}
 
   /**
-   * Resolves when connected. Rejects with `RedisRefusedError` where no retry can help, and with
-   * `ConfigError` if the package is not installed.
+   * Resolves when connected: to a single server, or to the cluster that it is a node of. Rejects
+   * with `RedisRefusedError` where no retry can help, and with `ConfigError` if the package is not
+   * installed.
    */
   async connect(): Promise<Redis> {
-    const client = (await clientPackage()).createClient({
-      url: this.url.href,
+    const { createClient, createCluster } = await clientPackage()
+    for (;;) {
+      const server = await this.#connectServer(createClient)
+      if (!(await isNodeOfCluster(server))) return server
+      server.destroy()
+      const cluster = await this.#connectCluster(createCluster)
+      if (cluster !== undefined) return cluster
+      await firstValueFrom(timer(FIRST_DELAY_MS))
+    }
+  }
+
+  async #connectServer(create: typeof createClient): Promise<Server> {
+    const client = create({ url: this.url.href, ...this.#options }) as Server
+    this.#client = client
+    client.on('ready', () => this.#ready(this.url.host))
+    client.on('error', (error: Error) => this.#failed(this.url.host, error))
+    try {
+      await client.connect()
+    } catch (error) {
+      throw refusalOf(error)
+    }
+    return client
+  }
+
+  /** `undefined`: the node went away before it had named the others. */
+  async #connectCluster(create: typeof createCluster): Promise<Cluster | undefined> {
+    const { username, password, protocol } = this.url
+    const options = this.#options
+    const cluster = create({
+      rootNodes: [{ url: this.url.href }],
+      defaults: {
+        ...options,
+        ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+        ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+        socket: { ...options.socket, ...(protocol === 'rediss:' ? { tls: true as const } : {}) },
+      },
+    }) as Cluster
+    let refusal: unknown
+    this.#client = cluster
+    cluster.on('node-ready', ({ host, port }: NodeInfo) => this.#ready(`${host}:${port}`))
+    // It is no master any more.
+    cluster.on('node-disconnect', ({ host, port }: NodeInfo) => {
+      if (cluster.isOpen) this.#ready(`${host}:${port}`)
+    })
+    cluster.on('node-error', (error: Error, { host, port }: NodeInfo) =>
+      this.#failed(`${host}:${port}`, error),
+    )
+    cluster.on('error', (error: Error) => {
+      if (isRefusal(error)) refusal = error
+    })
+    try {
+      await cluster.connect()
+      return cluster
+    } catch {
+      if (refusal !== undefined) throw refusalOf(refusal)
+      return undefined
+    }
+  }
+
+  get #options() {
+    return {
       // A command that cannot be sent must fail: the sink decides what to send again.
       disableOfflineQueue: true,
       // The sink and the cursor store have their own deadlines; this would add a timer per command.
@@ -60,19 +131,9 @@ export class RedisLink {
       pingInterval: PING_EVERY_MS,
       socket: {
         socketTimeout: IDLE_TIMEOUT_MS,
-        reconnectStrategy: (retries, cause) => this.#next(retries, cause),
+        reconnectStrategy: (retries: number, cause: Error) => this.#next(retries, cause),
       },
-    }) as Redis
-    this.#client = client
-    client.on('ready', () => this.#ready())
-    client.on('error', (error: Error) => this.#failed(error))
-    try {
-      await client.connect()
-    } catch (error) {
-      throw refusalOf(error)
     }
-    await refuseCluster(client)
-    return client
   }
 
   close(): void {
@@ -85,20 +146,23 @@ export class RedisLink {
     return Math.min(2 ** retries * FIRST_DELAY_MS, LONGEST_DELAY_MS) * (0.5 + Math.random() / 2)
   }
 
-  #ready(): void {
-    this.outage.update(false)
+  #ready(node: string): void {
+    this.#away.delete(node)
     this.#wasReady = true
+    if (this.#away.size > 0) return
+    this.outage.update(false)
     if (this.#isReported) this.messages.info(`Redis is back at ${this.url.host}`)
     this.#isReported = false
   }
 
   /** Only the first failure in a row is a warning. */
-  #failed(error: Error): void {
+  #failed(node: string, error: Error): void {
+    this.#away.add(node)
     this.outage.update(true)
     // At the start it ends the run with its own message.
     if (!this.#wasReady && isRefusal(error)) return
     const what = isRefusal(error) ? 'refuses the connection' : 'is away'
-    const text = `Redis at ${this.url.host} ${what}: ${messageOfError(error)}`
+    const text = `Redis at ${node} ${what}: ${messageOfError(error)}`
     if (this.#isReported) this.messages.detail(text)
     else this.messages.warn(`${text}; retrying until it is back`)
     this.#isReported = true
@@ -106,7 +170,7 @@ export class RedisLink {
 }
 
 /** Imported on demand: the package is optional, and no other command needs it. */
-async function clientPackage(): Promise<{ readonly createClient: typeof createClient }> {
+async function clientPackage(): Promise<ClientPackage> {
   try {
     return await import('@redis/client')
   } catch {
@@ -138,17 +202,18 @@ function refusalOf(error: unknown): unknown {
 
 const TRUST = 'set NODE_EXTRA_CA_CERTS to the file of its certificate authority'
 
+interface NodeInfo {
+  readonly host: string
+  readonly port: number
+}
+
 /**
- * The keys of a run are on several nodes of a cluster, and one connection reaches one node. A user
- * without the right to call INFO gets the first `MOVED` error instead.
+ * A client of a cluster asks the same. A user without the right to ask can only use a single
+ * server.
  */
-async function refuseCluster(client: Redis): Promise<void> {
-  const info = await client.sendCommand(['INFO', 'cluster']).catch(() => '')
-  if (!/cluster_enabled:1/.test(String(info))) return
-  throw new RedisRefusedError(
-    'this Redis is a cluster, which `ingest` does not support yet: use a single server',
-    'MOVED',
-  )
+async function isNodeOfCluster(client: Server): Promise<boolean> {
+  const slots = await client.sendCommand(['CLUSTER', 'SLOTS']).catch(() => undefined)
+  return Array.isArray(slots)
 }
 
 const codeOf = (error: Error): string => String((error as { readonly code?: unknown }).code)

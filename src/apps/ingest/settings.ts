@@ -50,8 +50,8 @@ export const SETTINGS = {
     flag: '--redis <url>',
     variables: ['REDIS_URL'],
     help:
-      'a redis:// or rediss:// URL; use the variable for a URL with a password ' +
-      '(default: redis://localhost:6379)',
+      'a redis:// or rediss:// URL, of a server or any node of a cluster; use the variable for a ' +
+      'URL with a password (default: redis://localhost:6379)',
     fallback: new URL('redis://localhost:6379'),
     parse: parseRedisUrl,
     secret: true,
