@@ -10,6 +10,7 @@ import {
   type StreamMetrics,
   streamMetrics,
 } from '../../../src/index.js'
+import { logOf } from '../../../src/internal/log.js'
 import { CursorProgress } from '../../../src/live/cursor-progress.js'
 import { live } from '../../../src/live/live.js'
 import { Compressions } from '../../../src/sources/jetstream/compression.js'
@@ -68,6 +69,25 @@ describe("`wire: 'auto'`", () => {
     await again
     expect(attemptsOf(server).slice(3)).toEqual(['v1 101'])
   })
+
+  it.each([
+    [['commit', 'sync'], 1],
+    [['commit', 'identity'], 0],
+  ] as const)(
+    'warns once of a host without v2 where `kinds` are %j: %i lines',
+    async (kinds, count) => {
+      await using server = await fakeJetstream({
+        events: generated(50).filter(({ kind }) => kind === 'commit'),
+        faults: [{ after: 20, do: 'drop' }],
+      })
+      const lines: string[] = []
+      const log = { warn: (line: string) => lines.push(line) }
+      await first(30, watched(server, { wire: 'auto', host: server.host, kinds, log }).events$)
+      expect(attemptsOf(server)).toEqual(['v2 404', 'v1 101', 'v1 101'])
+      const line = 'speaks wire v1, which has no sync events: `kinds` asks for them'
+      expect(lines).toEqual(Array(count).fill(`ws://${server.host}/ ${line}`))
+    },
+  )
 
   it('takes 501 for the same answer', async () => {
     const body = '{"error":"MethodNotImplemented","message":"method not implemented"}'
@@ -350,10 +370,12 @@ describe('a handshake that fails without a word, as in a browser', () => {
     hosts: readonly [string, ...string[]] = ['ws://a/'],
     filters: JetstreamFilters = {},
   ) => {
-    const wires = new WireNegotiation('auto', new Compressions(false, undefined), {
-      maxFrameBytes: 1000,
-      decoding,
-    })
+    const wires = new WireNegotiation(
+      'auto',
+      new Compressions(false, undefined),
+      { maxFrameBytes: 1000, decoding },
+      logOf(false),
+    )
     const sessions = new Sessions(helpers, diagrams, { errors: [opaque] })
     const protocol = (host: string) => {
       const made = wires.protocol(host, filters)

@@ -41,12 +41,15 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const { config: plain, hosts, isPublic, wire, start } = checked
   const options = liveOptions(plain, hosts, isPublic ? PUBLIC_SILENT_MS : undefined)
   const compressions = new Compressions(plain.compress, plain.zstdDictionary)
-  const wires = new WireNegotiation(wire, compressions, {
-    maxFrameBytes: options.maxFrameBytes,
-    decoding: (plain.decode === 'lazy' ? lazy : eager)(
-      recordChecker(plain.records as Schemas | undefined),
-    ),
-  })
+  const decoding = (plain.decode === 'lazy' ? lazy : eager)(
+    recordChecker(plain.records as Schemas | undefined),
+  )
+  const wires = new WireNegotiation(
+    wire,
+    compressions,
+    { maxFrameBytes: options.maxFrameBytes, decoding },
+    options.log,
+  )
   const checkpoint = checkpointOptions(plain.checkpoint)
   // A position means nothing on another wire or host, or under another filter.
   const key = [`jetstream/${plain.wire}`, ...[...hosts].sort(), ...filtersKey(plain)].join(' ')

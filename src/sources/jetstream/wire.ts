@@ -1,5 +1,6 @@
 import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
+import type { Log } from '../../internal/log.js'
 import type { CursorProtocol } from '../../live/protocol.js'
 import { ProbeEnded, Redial } from '../../live/protocol.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
@@ -42,11 +43,14 @@ export class WireNegotiation {
   // What was ever open, by host. A 404 there is not about the wire.
   readonly #served = new Map<string, Wire>()
   readonly #opened = new Set<Wire>()
+  // Hosts of which the log says that they have no sync events.
+  readonly #withoutSync = new Set<string>()
 
   constructor(
     private readonly asked: Wire | 'auto',
     private readonly compressions: Compressions,
     private readonly options: Omit<WireOptions, 'compression'>,
+    private readonly log: Log,
   ) {}
 
   /** Returns the protocol for `host`; a promise if a dictionary has to be loaded first. */
@@ -99,7 +103,10 @@ export class WireNegotiation {
     const protocol = v1(endpoint(host, V1_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,
-      opened: () => this.#proven(host, 'v1'),
+      opened: () => {
+        this.#proven(host, 'v1')
+        if (filters.kinds?.includes('sync')) this.#tellNoSync(host)
+      },
       refused: (error) => {
         // Without any wire the host is away: its last answer did not show that it has no v2.
         if (error instanceof RefusedError && !error.retryable && !this.#served.has(host))
@@ -138,6 +145,13 @@ export class WireNegotiation {
     this.#served.set(host, wire)
     if (wireOfPath(host) === undefined) this.#known.set(host, wire)
     this.compressions.accepted(host)
+  }
+
+  /** With `wire: 'v1'` this is a mistake in the config. Here only the handshake shows it. */
+  #tellNoSync(host: string): void {
+    if (this.#withoutSync.has(host)) return
+    this.#withoutSync.add(host)
+    this.log.warn(`${host} speaks wire v1, which has no sync events: \`kinds\` asks for them`)
   }
 
   #changesDictionary(host: string, error: RefusedError): Redial {
