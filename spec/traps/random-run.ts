@@ -11,6 +11,7 @@ import { SCENARIOS } from '../../soak/scenarios/index.js'
 import { streamOf, type Task } from '../../soak/sources.js'
 import type { Defect } from '../../soak/work.js'
 import { type CursorStore, memoryCursorStore } from '../../src/index.js'
+import { faultProxy } from '../../src/testing/index.js'
 
 /** Runs a scenario of the soak with readers that live in this process, and are cut at random. */
 export async function randomRun(
@@ -103,7 +104,9 @@ class LifeHere implements Life {
   async #read(task: Task, cursors: (path: string) => CursorStore): Promise<void> {
     const [journal, dice] = [this.#journal, new Dice(task.seed, 'reader')]
     const redis = (url: string) => this.#connected(url)
-    const source$ = await streamOf(task, { journal, dice, pause: ticks, cursors, redis })
+    const host = task.source === 'tap' ? await this.#cutAtDeath(task.host) : task.host
+    const means = { journal, dice, pause: ticks, cursors, redis }
+    const source$ = await streamOf({ ...task, host }, means)
     if (journal.dead) return
     this.#reading.add(
       source$.subscribe({
@@ -114,6 +117,16 @@ class LifeHere implements Life {
         },
       }),
     )
+  }
+
+  /**
+   * `tap$` acks work that ends after the unsubscription, as it promises; a process that is killed
+   * does not. So the line is cut, and with it the acks of promises that go on.
+   */
+  async #cutAtDeath(target: string): Promise<string> {
+    const proxy = await faultProxy({ target })
+    this.#reading.add(() => void proxy.close())
+    return proxy.url
   }
 
   async #connected(url: string) {

@@ -3,7 +3,7 @@ import { expectFlawlessRun, randomRun } from './random-run.js'
 const SEED = Number(process.env.SEED ?? 3)
 const CUTS = 12
 
-describe('random runs, cut at any moment and restarted from the store', () => {
+describe('random runs, cut at any moment and restarted from where they were', () => {
   it.each([
     'firehose$ of a PDS',
     'firehose$ of a relay',
@@ -29,4 +29,16 @@ describe('random runs, cut at any moment and restarted from the store', () => {
     },
     60_000,
   )
+
+  // Fewer, since each life waits for the retries of the Tap.
+  const cutsOfTap = 6
+
+  it('tap$ handles all, in order, and nothing again without need', async () => {
+    await expectFlawlessRun('tap$', SEED, cutsOfTap)
+  }, 60_000)
+
+  it('find a reader of a Tap that acks what it receives', async () => {
+    const { wrong } = await randomRun('tap$', SEED, cutsOfTap, 'ack-on-receipt')
+    expect(wrong).toContainEqual(expect.stringMatching(/missing/))
+  }, 60_000)
 })
