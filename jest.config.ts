@@ -9,7 +9,9 @@ const config: Config = {
   // (jest-util, `deleteProperty`).
   testEnvironmentOptions: { globalsCleanup: 'off' },
   // Some dependencies are ESM alone, which `require` cannot read in Node 20.
-  transformIgnorePatterns: ['/node_modules/(?!(@atcute|@noble)/)'],
+  transformIgnorePatterns: [
+    '/node_modules/(?!(@atcute|@noble|https-proxy-agent|agent-base|proxy-agent-negotiate)/)',
+  ],
   transform: {
     '^.+\\.[jt]s$': [
       '@swc/jest',
@@ -17,6 +19,7 @@ const config: Config = {
     ],
   },
   moduleNameMapper: {
+    '^#http$': '<rootDir>/src/http/node.ts',
     '^#socket$': '<rootDir>/src/socket/node.ts',
     '^#sha256$': '<rootDir>/src/atproto/sha256-node.ts',
     '^#zstd$': '<rootDir>/src/zstd/node.ts',
