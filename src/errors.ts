@@ -105,6 +105,58 @@ export class ConnectTimeoutError extends StreamError {
   readonly retryable = true
 }
 
+/**
+ * The certificate of a server is not valid at this time: it has expired, or is not valid yet.
+ * Retryable, since its operator may renew it.
+ */
+export class TlsExpiredError extends StreamError {
+  readonly code = 'TLS_EXPIRED'
+  readonly retryable = true
+}
+
+/** The certificate of a server is for other names. */
+export class TlsNameError extends StreamError {
+  readonly code = 'TLS_NAME'
+  readonly retryable = true
+}
+
+/** The certificate of a server was not signed by an authority that this process trusts. */
+export class TlsUntrustedError extends StreamError {
+  readonly code = 'TLS_UNTRUSTED'
+  readonly retryable = true
+}
+
+/** What a {@link ProxyError} knows of the proxy. */
+export interface ProxyFailure extends ErrorOptions {
+  /** Its URL without a name and a password, or the option or variable that names it. */
+  readonly proxy?: string | undefined
+  /** The status of its answer, if it answered. */
+  readonly status?: number | undefined
+  /**
+   * Whether only another configuration can help.
+   * @default by the status, as for {@link RefusedError}
+   */
+  readonly isFatal?: boolean | undefined
+}
+
+/**
+ * A proxy refused to pass us on, such as with 407, or cannot be reached. Retryable as a
+ * {@link RefusedError} is; a proxy that cannot be reached is.
+ */
+export class ProxyError extends StreamError {
+  readonly code = 'PROXY'
+  readonly retryable: boolean
+  readonly proxy: string | undefined
+  readonly status: number | undefined
+
+  constructor(message: string, { proxy, status, isFatal, ...options }: ProxyFailure = {}) {
+    super(message, options)
+    this.proxy = proxy
+    this.status = status
+    this.retryable = !(isFatal ?? (status !== undefined && !isPassing(status)))
+  }
+}
+
 /** An HTTP request was not answered within its `timeoutMs`. */
 export class RequestTimeoutError extends StreamError {
   readonly code = 'REQUEST_TIMEOUT'
@@ -140,9 +192,13 @@ export class RefusedError extends StreamError {
     this.body = refusal.body
     if (refusal.error !== undefined) this.error = refusal.error
     if (refusal.retryAfterMs !== undefined) this.retryAfterMs = refusal.retryAfterMs
-    this.retryable =
-      [408, 425, 429].includes(refusal.status) || (refusal.status >= 500 && refusal.status !== 501)
+    this.retryable = isPassing(refusal.status)
   }
+}
+
+/** Whether a later request may be answered in another way. */
+function isPassing(status: number): boolean {
+  return [408, 425, 429].includes(status) || (status >= 500 && status !== 501)
 }
 
 /**
@@ -402,6 +458,10 @@ brand({
   DuplicateLibraryError,
   ConnectError,
   ConnectTimeoutError,
+  TlsExpiredError,
+  TlsNameError,
+  TlsUntrustedError,
+  ProxyError,
   RequestTimeoutError,
   RefusedError,
   ConnectionClosedError,

@@ -198,6 +198,7 @@ export const quiet: LiveOptions = {
   pauseCloseMs: 5000,
   maxFrameBytes: 1_000_000,
   headers: {},
+  agent: undefined,
   metrics$: undefined,
   rejects: undefined,
   gaps: undefined,

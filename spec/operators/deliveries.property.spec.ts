@@ -119,6 +119,7 @@ class Run implements Work {
         pauseCloseMs: 30,
         maxFrameBytes: 1000,
         headers: {},
+        agent: undefined,
         metrics$: this.metrics$,
         rejects: undefined,
         gaps: undefined,

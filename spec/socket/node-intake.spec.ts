@@ -127,7 +127,7 @@ describe('a connection', () => {
     await using server = await wsServer(() => undefined, { secure: true })
     using dialling = new Dialling(server.url)
     expect(await dialling.ended()).toMatchObject({
-      code: 'CONNECT',
+      code: 'TLS_UNTRUSTED',
       cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
     })
   })

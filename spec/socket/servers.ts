@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTls } from 'node:tls'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CERTIFICATE, KEY } from './certificate.js'
 
@@ -63,6 +64,57 @@ export async function wsServer(
     onConnection(ws, request, request.socket)
   })
   return listening(server, sockets, secure ? 'wss' : 'ws')
+}
+
+/** A server over TLS, by name: `https` answers `page` to every request. */
+export async function secureServer(
+  certificate: string,
+  onConnection: (ws: WebSocket) => void = () => undefined,
+): Promise<
+  Listening & {
+    readonly https: string
+    /** How many TCP connections have come. */
+    readonly handshakes: number
+  }
+> {
+  const server = createHttps({ key: KEY, cert: certificate }, (_, response) => response.end('page'))
+  const sockets = socketsOf(server)
+  let handshakes = 0
+  server.on('connection', () => {
+    handshakes += 1
+  })
+  new WebSocketServer({ server }).on('connection', onConnection)
+  const { url, [Symbol.asyncDispose]: close } = await listening(server, sockets, 'wss')
+  const named = url.replace('127.0.0.1', 'localhost')
+  return {
+    url: named,
+    https: named.replace('wss', 'https'),
+    get handshakes() {
+      return handshakes
+    },
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** TLS in front of a server, by name. */
+export async function tlsFront(
+  target: string,
+  certificate: string,
+): Promise<Listening & { renew(certificate: string): void }> {
+  const { hostname, port } = new URL(target)
+  const server = createTls({ key: KEY, cert: certificate }, (client) => {
+    const upstream = connect(Number(port), hostname)
+    client.pipe(upstream).pipe(client)
+    for (const [one, other] of [[client, upstream] as const, [upstream, client] as const])
+      one.on('error', () => undefined).on('close', () => other.destroy())
+  })
+  server.on('tlsClientError', () => undefined)
+  const { url, [Symbol.asyncDispose]: close } = await listening(server, socketsOf(server), 'wss')
+  return {
+    url: url.replace('127.0.0.1', 'localhost'),
+    renew: (cert) => server.setSecureContext({ key: KEY, cert }),
+    [Symbol.asyncDispose]: close,
+  }
 }
 
 /**

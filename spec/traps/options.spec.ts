@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import { of, Subject } from 'rxjs'
 import * as z from 'zod'
 import {
@@ -133,6 +134,13 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
       await first(1, watched(server, { userAgent: 'spec/1', cursor: 'oldest' }).events$)
       const agents = server.connections.map(({ headers }) => headers['user-agent'])
       expect(agents).toEqual([expect.stringMatching(/^rxjs-atproto\/\d/), 'spec/1'])
+    }),
+  agent: () =>
+    withServer({ events: 1 }, async (server) => {
+      const agent = new Agent()
+      const opened = jest.spyOn(agent, 'createConnection' as never)
+      await first(1, watched(server, { agent }).events$)
+      expect(opened).toHaveBeenCalledTimes(1)
     }),
   metrics$: () =>
     withServer({ events: 5 }, async (server) => {

@@ -3,7 +3,7 @@
  * the server chooses how long a response is, and whether it ends.
  */
 export async function readBody(
-  { body }: Response,
+  { body }: Pick<Response, 'body'>,
   max: number,
 ): Promise<{ readonly bytes: Uint8Array; readonly rest: boolean }> {
   const chunks: Uint8Array[] = []

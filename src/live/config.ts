@@ -8,6 +8,7 @@ import type { StreamMetrics } from '../delivery/metrics.js'
 import type { Position } from '../delivery/position.js'
 import type { RejectedFrame } from '../delivery/rejects.js'
 import { type Log, type Logger, logOf } from '../internal/log.js'
+import { agent, type HttpAgent, noAgent } from '../options/agent.js'
 import { backoffShape } from '../options/backoff.js'
 import { checkpoint, log, observer } from '../options/contracts.js'
 import { hostUrl } from '../options/host-url.js'
@@ -90,6 +91,12 @@ export interface LiveConfig {
    */
   readonly userAgent?: string | undefined
   /**
+   * Opens every connection of the source: an `http.Agent` or `https.Agent` of Node, or one of a
+   * library, such as `HttpsProxyAgent` of `https-proxy-agent`. Node only.
+   * @default the proxy that the environment names, or none
+   */
+  readonly agent?: HttpAgent | undefined
+  /**
    * Receives the stream's metrics, every second and at every change of the connection's state.
    * Create one with `streamMetrics()`.
    * @default none
@@ -156,6 +163,7 @@ export const liveShape = {
     ),
   ),
   userAgent: defaultsTo(headerValue, `rxjs-atproto/${VERSION}`),
+  agent: optional(IN_BROWSER ? noAgent : agent),
   metrics$: optional(observer),
   rejects: optional(observer),
   gaps: optional(observer),

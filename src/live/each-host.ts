@@ -4,6 +4,7 @@ import type { StreamMetrics } from '../delivery/metrics.js'
 import { StreamError } from '../errors.js'
 import { type Log, logOf } from '../internal/log.js'
 import { observe } from '../internal/observe.js'
+import { checkAgent } from '../options/agent.js'
 import { observer } from '../options/contracts.js'
 import type { Issues } from '../options/issues.js'
 import { callback, optional } from '../options/pieces.js'
@@ -47,9 +48,9 @@ export const eachHostShape = {
   ),
 }
 
-/** Adds the mistakes that would mix the metrics of two streams. */
+/** Adds the mistakes that would mix the metrics of two streams, and that of an agent. */
 export function checkEachHost(
-  { metrics$ }: EachHostConfig,
+  { metrics$, agent }: EachHostConfig,
   hosts: readonly string[],
   issues: Issues,
 ): void {
@@ -61,6 +62,7 @@ export function checkEachHost(
       'must be a function of the host where there are several: `(host) => subjects[host]`',
     )
   }
+  checkAgent(agent, hosts, issues)
 }
 
 /** Merges one stream for each host. A refusal of one ends that one: see {@link mergeHosts}. */

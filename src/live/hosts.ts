@@ -1,5 +1,6 @@
 import { asyncScheduler } from 'rxjs'
 import {
+  ProxyError,
   ReconnectExhaustedError,
   RefusedError,
   ServerError,
@@ -180,7 +181,12 @@ const hostAt = (url: string): Host => ({
  */
 export const isOfHost = (error: StreamError): boolean =>
   error instanceof WireError ||
+  isOfProxy(error) ||
   (error instanceof RefusedError && !(error.status === 400 && hasReason(error.body)))
+
+/** A proxy's answer: its own rule about one host, or a password that it does not accept. */
+const isOfProxy = (error: StreamError): boolean =>
+  error instanceof ProxyError && error.status !== undefined
 
 const waitOf = (error: StreamError): number =>
   (error instanceof RefusedError ? error.retryAfterMs : undefined) ?? 0
@@ -189,7 +195,7 @@ const hasReason = (body: string): boolean => !/^\s*(<|$)/.test(body)
 
 /** 401 is about our credentials, and a wire about the host's software: neither passes in time. */
 const mayPass = (error: StreamError): boolean =>
-  error instanceof RefusedError && error.status !== 401
+  (error instanceof RefusedError && error.status !== 401) || isOfProxy(error)
 
 const exhausted = (count: number, cause: StreamError): ReconnectExhaustedError =>
   new ReconnectExhaustedError(

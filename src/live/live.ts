@@ -170,7 +170,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   }
 
   #dialAs(protocol: Protocol<Event>): Observable<never> {
-    const { connectTimeoutMs, maxFrameBytes, headers } = this.#options
+    const { connectTimeoutMs, maxFrameBytes, headers, agent } = this.#options
     const request: Request = {
       cursor: this.#progress.cursorFor(protocol),
       leaveOutLargeFrames: this.#leaveOutLargeFrames,
@@ -183,6 +183,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       connectTimeoutMs,
       maxFrameBytes,
       headers,
+      agent,
       subprotocol: protocol.subprotocol,
       textAsBytes: protocol.decodeBytes !== undefined,
       binaryInPlace: protocol.keepsNoFrame,

@@ -41,8 +41,8 @@ function addIssue(name: string, issue: z.Issue, value: unknown, issues: Issues):
   else issues.add(option, `${issue.message}, not ${shown(valueAt(value, issue.path))}`)
 }
 
-// A header may hold a password.
-const SECRET: ReadonlySet<string> = new Set(['adminPassword', 'headers'])
+// A header may hold a password, and an agent that of its proxy.
+const SECRET: ReadonlySet<string> = new Set(['adminPassword', 'headers', 'agent'])
 
 const isWhole = (issue: z.Issue): boolean => issue.code === 'custom' && issue.params === WHOLE
 

@@ -1,11 +1,11 @@
 import {
   type createConnection,
-  isIP,
   connect as netConnect,
   type Socket,
   type TcpNetConnectOpts,
 } from 'node:net'
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls'
+import { serverName } from './node-server-name.js'
 
 // A reader that has fallen behind reads this much at once. Pages that are not filled cost nothing.
 const BUFFER_BYTES = 1 << 18
@@ -45,10 +45,8 @@ export class Intake {
     }
     // The options have the path of the request, which a socket would take for that of a pipe.
     const opened = { ...options, path: undefined, onread }
-    // RFC 6066 section 3: an IP address is no server name.
-    const servername = options.servername ?? (isIP(options.host ?? '') ? '' : options.host)
     this.#socket = this.isSecure
-      ? tlsConnect({ ...opened, servername } as ConnectionOptions)
+      ? tlsConnect({ ...opened, servername: serverName(options) } as ConnectionOptions)
       : netConnect(opened as unknown as TcpNetConnectOpts)
     return this.#socket
   }

@@ -2,24 +2,15 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { NEVER, Observable, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
-import {
-  ConnectError,
-  ConnectionClosedError,
-  ConnectTimeoutError,
-  FrameTooLargeError,
-  RefusedError,
-  type StreamError,
-} from '../errors.js'
+import { ConnectionClosedError, ConnectTimeoutError, type StreamError } from '../errors.js'
 import type { Frame } from './frame.js'
 import { LargeFrame } from './large-frame.js'
+import { routeFor } from './node-connect.js'
+import { failureOf, open, readRefusal } from './node-handshake.js'
 import { Intake } from './node-intake.js'
-import { REFUSAL_BYTES, refusalOf } from './refusal.js'
 import type { Connection, Dial, DialOptions, Received } from './socket.js'
 import { copyOf, type SliceableBytes, TextBytes, textFrame } from './text-bytes.js'
 import { WholeFrames } from './whole-frames.js'
-
-// How long the peer may take to answer our close frame before TCP is cut.
-const CLOSE_TIMEOUT_MS = 1000
 
 /** What `browser.ts` is. */
 export const IN_BROWSER: boolean = false
@@ -30,24 +21,10 @@ export const wake$: Observable<unknown> = NEVER
 export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
 
 function connect(options: DialOptions, subscriber: Subscriber<Connection>): () => void {
-  const intake = new Intake(new URL(options.url).protocol === 'wss:')
-  const socket = new WebSocket(
-    options.url,
-    options.subprotocol === undefined ? [] : [options.subprotocol],
-    {
-      createConnection: intake.connect,
-      headers: options.headers,
-      // Deflate costs the reader four times the CPU of zstd, and a v2 server refuses both together.
-      perMessageDeflate: false,
-      maxPayload: options.maxFrameBytes,
-      // A redirect would carry our headers to another host.
-      followRedirects: false,
-      // We validate while decoding, so that one bad frame is a reject and not the end of the
-      // connection.
-      skipUTF8Validation: true,
-      closeTimeout: CLOSE_TIMEOUT_MS,
-    } as WebSocket.ClientOptions,
-  )
+  const url = new URL(options.url)
+  const intake = new Intake(url.protocol === 'wss:')
+  const route = routeFor(url, options.agent, intake)
+  const socket = open(options, route)
   const connection = new NodeConnection(socket, options, intake)
   let failure: StreamError | undefined
 
@@ -69,7 +46,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     subscriber.next(connection)
   })
   socket.once('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => {
-    giveUp = readRefusal(response, end)
+    giveUp = readRefusal(response, end, route, url)
   })
   socket.on('error', (error: Error & { code?: string }) => {
     failure = failureOf(error, connection.opened, options)
@@ -80,53 +57,9 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
   })
   return () => {
     clearTimeout(deadline)
+    route.abandon()
     connection.close()
   }
-}
-
-function failureOf(
-  error: Error & { code?: string },
-  opened: boolean,
-  { maxFrameBytes }: DialOptions,
-): StreamError {
-  if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
-    return new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${maxFrameBytes})`, {
-      cause: error,
-    })
-  }
-  // RFC 6455: 1002 is a protocol error of the peer, 1006 an end without a close frame, as TCP's own
-  // failures are.
-  if (opened)
-    return new ConnectionClosedError(
-      error.code?.startsWith('WS_ERR') ? 1002 : 1006,
-      error.message,
-      { cause: error },
-    )
-  return new ConnectError(`no connection: ${error.message || error.code}`, { cause: error })
-}
-
-/** Calls `end` when the refusal is read. Returns a function that calls it at once. */
-function readRefusal(response: IncomingMessage, end: (error: StreamError) => void): () => void {
-  const chunks: Buffer[] = []
-  let size = 0
-  const finish = () => {
-    const body = Buffer.concat(chunks).subarray(0, REFUSAL_BYTES).toString('utf8')
-    const { message, refusal } = refusalOf(
-      response.statusCode ?? 0,
-      body,
-      (name) => String(response.headers[name] ?? '') || undefined,
-    )
-    end(new RefusedError(message, refusal))
-    response.destroy()
-  }
-  response.on('data', (chunk: Buffer) => {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size >= REFUSAL_BYTES) finish()
-  })
-  response.once('end', finish)
-  response.once('error', finish)
-  return finish
 }
 
 class NodeConnection implements Connection {

@@ -1,4 +1,5 @@
 import { type Refusal, RefusedError } from '../errors.js'
+import type { HttpAnswer } from '../http/request.js'
 import { readBody } from '../internal/read-body.js'
 
 /** How much of the body of a refusal is read. */
@@ -9,8 +10,8 @@ const MAX_WAIT_MS = 15 * 60_000
 // A number of seconds from here on is a unix time.
 const FIRST_UNIX_TIME = 1e9
 
-/** Reads the answer of a `fetch` that was refused. `request` names what was asked for. */
-export async function readRefusal(response: Response, request: string): Promise<RefusedError> {
+/** Reads the answer of a request that was refused. `request` names what was asked for. */
+export async function readRefusal(response: HttpAnswer, request: string): Promise<RefusedError> {
   const { bytes } = await readBody(response, REFUSAL_BYTES)
   const { message, refusal } = refusalOf(
     response.status,

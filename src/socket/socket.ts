@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import type { HttpAgent } from '../options/agent.js'
 import type { Frame } from './frame.js'
 import type { LargeFrame } from './large-frame.js'
 import type { TextBytes } from './text-bytes.js'
@@ -10,6 +11,11 @@ export interface DialOptions {
   readonly maxFrameBytes: number
   /** Not in browsers. */
   readonly headers: Readonly<Record<string, string>>
+  /**
+   * Opens the connection. Not in browsers.
+   * @default a proxy that the environment names, or none
+   */
+  readonly agent?: HttpAgent | undefined
   readonly subprotocol?: string | undefined
   /**
    * Deliver text as `TextBytes`, for readers that read bytes faster than strings. A socket without

@@ -3,6 +3,7 @@ import { COPIES } from './copies.js'
 import { CURSORS } from './cursors.js'
 import { DELIVERIES } from './deliveries.js'
 import { OPERATORS } from './operators.js'
+import { PROXIES } from './proxies.js'
 import { RECONNECT } from './reconnect.js'
 import { REDIS } from './redis.js'
 import { REPLAYS } from './replays.js'
@@ -21,4 +22,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...OPERATORS,
   ...REDIS,
   ...WIRES,
+  ...PROXIES,
 ]

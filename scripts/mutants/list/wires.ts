@@ -4,14 +4,14 @@ import type { Mutant } from '../mutant.js'
 export const WIRES: readonly Mutant[] = [
   {
     name: 'the body of a refusal is read to its end: it has no bound',
-    file: 'src/socket/node.ts',
+    file: 'src/socket/node-handshake.ts',
     find: 'if (size >= REFUSAL_BYTES) finish()',
     replace: '',
     specs: ['spec/socket/node.spec.ts'],
   },
   {
     name: 'more of a refusal is kept than its bound',
-    file: 'src/socket/node.ts',
+    file: 'src/socket/node-handshake.ts',
     find: 'Buffer.concat(chunks).subarray(0, REFUSAL_BYTES)',
     replace: 'Buffer.concat(chunks)',
     specs: ['spec/socket/node.spec.ts'],

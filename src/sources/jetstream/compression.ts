@@ -1,6 +1,7 @@
 import { IN_BROWSER } from '#socket'
 import type { CompressionStatus } from '../../delivery/metrics.js'
 import { DictionaryError, type StreamError } from '../../errors.js'
+import type { HttpAgent } from '../../options/agent.js'
 import type { DictionaryDecoder } from '../../zstd/decoders/dictionary-decoder.js'
 import type { DictionarySource } from '../../zstd/dictionary/dictionary.js'
 
@@ -28,6 +29,7 @@ export class Compressions {
   constructor(
     private readonly compress: Compress,
     private readonly source: DictionarySource | undefined,
+    private readonly agent?: HttpAgent | undefined,
   ) {}
 
   v1(host: string): Compression | Promise<Compression> {
@@ -36,14 +38,14 @@ export class Compressions {
       return plainSince(new DictionaryError('a browser cannot ask for zstd on wire v1'))
     return this.#of(host, ({ loadDictionary, V1_DICTIONARY }) =>
       this.source === undefined
-        ? loadDictionary(V1_DICTIONARY.urls, V1_DICTIONARY)
-        : loadDictionary(this.source),
+        ? loadDictionary(V1_DICTIONARY.urls, { ...V1_DICTIONARY, agent: this.agent })
+        : loadDictionary(this.source, { agent: this.agent }),
     )
   }
 
   v2(host: string): Compression | Promise<Compression> {
     return this.#of(host, ({ loadDictionary, v2DictionaryUrl }) =>
-      loadDictionary(this.source ?? v2DictionaryUrl(host)),
+      loadDictionary(this.source ?? v2DictionaryUrl(host), { agent: this.agent }),
     )
   }
 

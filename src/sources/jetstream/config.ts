@@ -13,6 +13,7 @@ import {
 } from '../../live/config.js'
 import type { OnCursorRefused, Start } from '../../live/cursor-request.js'
 import { isTimeCursor } from '../../live/protocol.js'
+import { checkAgent } from '../../options/agent.js'
 import { checkShape } from '../../options/check-shape.js'
 import { hostUrl } from '../../options/host-url.js'
 import { hosts } from '../../options/hosts.js'
@@ -179,6 +180,7 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   const urls = hostsOf(sound.host, '/')
   const wire = wireOf(sound.wire, urls, issues)
   checkFilters(sound, wire, issues)
+  checkAgent(sound.agent, urls, issues)
   issues.throwIfAny('jetstream$')
   const isPublic = config.host === undefined
   return { config: sound, hosts: urls, isPublic, wire, start: startOf(sound.cursor) }

@@ -40,7 +40,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const checked = checkJetstreamConfig(config as JetstreamConfig)
   const { config: plain, hosts, isPublic, wire, start } = checked
   const options = liveOptions(plain, hosts, isPublic ? PUBLIC_SILENT_MS : undefined)
-  const compressions = new Compressions(plain.compress, plain.zstdDictionary)
+  const compressions = new Compressions(plain.compress, plain.zstdDictionary, plain.agent)
   const decoding = (plain.decode === 'lazy' ? lazy : eager)(
     recordChecker(plain.records as Schemas | undefined),
   )

@@ -25,7 +25,15 @@ import type { ListingPosition } from './position.js'
 export interface ListReposConfig
   extends Pick<
     EachHostConfig,
-    'reconnect' | 'refusedForMs' | 'headers' | 'userAgent' | 'metrics$' | 'rejects' | 'gaps' | 'log'
+    | 'reconnect'
+    | 'refusedForMs'
+    | 'headers'
+    | 'userAgent'
+    | 'agent'
+    | 'metrics$'
+    | 'rejects'
+    | 'gaps'
+    | 'log'
   > {
   /**
    * One or several hosts: a host name (`https`, or `http` on a loopback address) or an `http` or
@@ -69,14 +77,25 @@ export interface ListReposConfig
 }
 
 const PATH = '/xrpc/com.atproto.sync.listRepos'
-const { reconnect, refusedForMs, headers, userAgent, metrics$, rejects, gaps, log, checkpoint } =
-  eachHostShape
+const {
+  reconnect,
+  refusedForMs,
+  headers,
+  userAgent,
+  agent,
+  metrics$,
+  rejects,
+  gaps,
+  log,
+  checkpoint,
+} = eachHostShape
 const shape = {
   host: defaultsTo(hosts(HOSTS), 'relay1.us-east.bsky.network'),
   reconnect,
   refusedForMs,
   headers,
   userAgent,
+  agent,
   metrics$,
   rejects,
   gaps,
@@ -131,6 +150,7 @@ const optionsOf = (config: FilledConfig, host: string): ListingOptions => ({
     headers: headersOf(config),
     timeoutMs: config.timeoutMs,
     maxPageBytes: config.maxPageBytes,
+    agent: config.agent,
   },
   metrics$: typeof config.metrics$ === 'function' ? config.metrics$(host) : config.metrics$,
   rejects: config.rejects,

@@ -1,4 +1,5 @@
 import { defer, finalize, from, type Observable, throwError, timeout } from 'rxjs'
+import { sendRequest } from '#http'
 import {
   ConnectError,
   PageError,
@@ -6,8 +7,10 @@ import {
   RequestTimeoutError,
   StreamError,
 } from '../../errors.js'
+import type { HttpAnswer, HttpRequest } from '../../http/request.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
+import type { HttpAgent } from '../../options/agent.js'
 import { readRefusal } from '../../socket/refusal.js'
 
 /** How pages are requested. */
@@ -15,6 +18,7 @@ export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly timeoutMs: number
   readonly maxPageBytes: number
+  readonly agent: HttpAgent | undefined
 }
 
 /** The body of a response. */
@@ -26,14 +30,15 @@ export interface Body {
 /** Requests one page. Emits its body, errors with a `StreamError`, and aborts on unsubscription. */
 export const fetchPage = (
   url: string,
-  { headers, timeoutMs, maxPageBytes }: RequestOptions,
+  { headers, timeoutMs, maxPageBytes, agent }: RequestOptions,
 ): Observable<Body> =>
   defer(() => {
     const controller = new AbortController()
-    const init: RequestInit = {
+    const init: HttpRequest = {
       headers: { accept: 'application/json', ...headers },
       redirect: 'manual',
       signal: controller.signal,
+      agent,
     }
     return from(request(url, init, maxPageBytes)).pipe(finalize(() => controller.abort()))
   }).pipe(
@@ -49,9 +54,9 @@ export const fetchPage = (
     }),
   )
 
-async function request(url: string, init: RequestInit, maxPageBytes: number): Promise<Body> {
+async function request(url: string, init: HttpRequest, maxPageBytes: number): Promise<Body> {
   try {
-    const response = await fetch(url, init)
+    const response = await sendRequest(url, init)
     if (response.ok) return await bodyOf(response, maxPageBytes)
     throw await refusal(url, response)
   } catch (error) {
@@ -60,7 +65,7 @@ async function request(url: string, init: RequestInit, maxPageBytes: number): Pr
   }
 }
 
-async function bodyOf(response: Response, maxPageBytes: number): Promise<Body> {
+async function bodyOf(response: HttpAnswer, maxPageBytes: number): Promise<Body> {
   const { bytes, rest } = await readBody(response, maxPageBytes)
   if (rest) throw new PageError(`the page is larger than \`maxPageBytes\` (${maxPageBytes})`)
   try {
@@ -70,7 +75,7 @@ async function bodyOf(response: Response, maxPageBytes: number): Promise<Body> {
   }
 }
 
-async function refusal(url: string, response: Response): Promise<RefusedError> {
+async function refusal(url: string, response: HttpAnswer): Promise<RefusedError> {
   const { status, headers, type } = response
   // A browser hides the target of a redirect.
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {

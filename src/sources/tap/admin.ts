@@ -1,7 +1,16 @@
+import { sendRequest } from '#http'
 import { isDid } from '../../atproto/syntax.js'
-import { ConfigError, ConnectError, RefusedError, RequestTimeoutError } from '../../errors.js'
+import {
+  ConfigError,
+  ConnectError,
+  RefusedError,
+  RequestTimeoutError,
+  StreamError,
+} from '../../errors.js'
+import type { HttpAnswer, HttpRequest } from '../../http/request.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
+import { checkAgent } from '../../options/agent.js'
 import { checkShape } from '../../options/check-shape.js'
 import { hostUrl } from '../../options/host-url.js'
 import { Issues } from '../../options/issues.js'
@@ -151,7 +160,8 @@ type Requester = (
 
 function requester(config: TapAdminConfig): Requester {
   const issues = new Issues()
-  const { host, adminPassword, timeoutMs } = checkShape(tapAdminShape, config, issues)
+  const { host, adminPassword, timeoutMs, agent } = checkShape(tapAdminShape, config, issues)
+  checkAgent(agent, [baseOf(host)], issues)
   issues.throwIfAny('tapAdmin')
   const base = baseOf(host)
   const headers = { 'content-type': 'application/json', ...authorization(adminPassword) }
@@ -161,17 +171,18 @@ function requester(config: TapAdminConfig): Requester {
     const signal =
       options?.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
     // The DID in the path is not escaped: the server does not find an escaped one.
-    const init: RequestInit = {
+    const init: HttpRequest = {
       method,
       headers,
       signal,
       redirect: 'error',
+      agent,
       ...(dids === undefined ? {} : { body: JSON.stringify({ dids }) }),
     }
     try {
-      return await answerOf(name, await fetch(`${base}${path}`, init))
+      return await answerOf(name, await sendRequest(`${base}${path}`, init))
     } catch (error) {
-      if (error instanceof RefusedError) throw error
+      if (error instanceof StreamError) throw error
       options?.signal?.throwIfAborted()
       if (timeout.aborted)
         throw new RequestTimeoutError(
@@ -186,7 +197,7 @@ function requester(config: TapAdminConfig): Requester {
 const namesOf = ([first = '', ...others]: readonly string[]): string =>
   others.length === 0 ? first : `${first} and ${others.length} more`
 
-async function answerOf(name: string, response: Response): Promise<unknown> {
+async function answerOf(name: string, response: HttpAnswer): Promise<unknown> {
   if (!response.ok) throw await readRefusal(response, name)
   const { bytes, rest } = await readBody(response, MAX_RESPONSE_BYTES)
   if (rest) throw new RangeError(`the response is larger than ${MAX_RESPONSE_BYTES} bytes`)

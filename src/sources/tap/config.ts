@@ -1,5 +1,6 @@
 import * as z from '#schema'
-import { type LiveConfig, liveShape } from '../../live/config.js'
+import { hostsOf, type LiveConfig, liveShape } from '../../live/config.js'
+import { checkAgent, type HttpAgent } from '../../options/agent.js'
 import { checkShape } from '../../options/check-shape.js'
 import { host } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
@@ -19,10 +20,16 @@ export interface TapServer {
    * @default none
    */
   readonly adminPassword?: string | undefined
+  /**
+   * Opens every connection: an `http.Agent` or `https.Agent` of Node, or one of a library, such as
+   * `HttpsProxyAgent` of `https-proxy-agent`. Node only.
+   * @default the proxy that the environment names, or none
+   */
+  readonly agent?: HttpAgent | undefined
 }
 
 /** Which Tap server to read, and when an event is acked. */
-export interface TapConfig extends Omit<LiveConfig, 'host'>, TapServer {
+export interface TapConfig extends Omit<LiveConfig, 'host' | 'agent'>, TapServer {
   /**
    * How long full queues may pause reading before the connection is closed, in milliseconds. A Tap
    * waits for a reader without a limit. An event must be acked on the connection that delivered it:
@@ -58,6 +65,7 @@ const TAP_HOST = 'localhost:2480'
 export const tapServerShape = {
   host: defaultsTo(host('must be a host name or a URL'), TAP_HOST),
   adminPassword: optional(z.string('must be a string')),
+  agent: liveShape.agent,
 }
 
 const { checkpoint: _checkpoint, ...shared } = liveShape
@@ -77,6 +85,7 @@ export type TapOptions = WithDefaults<TapConfig, typeof shape>
 export function checkTapConfig(config: TapConfig): TapOptions {
   const issues = new Issues()
   const options = checkShape(shape, config, issues)
+  checkAgent(options.agent, hostsOf(options.host, '/channel'), issues)
   issues.throwIfAny('tap$')
   return options
 }

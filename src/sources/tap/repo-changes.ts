@@ -11,7 +11,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { RefusedError, StreamError, WireError } from '../../errors.js'
+import { ProxyError, RefusedError, StreamError, WireError } from '../../errors.js'
 import type { LiteralUnion } from '../../internal/literal-union.js'
 import type { TapRepoInfo } from './admin.js'
 
@@ -84,7 +84,8 @@ function stateOf(did: string, { state }: TapRepoInfo): string {
  */
 function passingError(error: unknown): StreamError {
   const isUnauthorized =
-    error instanceof RefusedError && (error.status === 401 || error.status === 403)
+    (error instanceof RefusedError && (error.status === 401 || error.status === 403)) ||
+    (error instanceof ProxyError && !error.retryable)
   if (isUnauthorized || !(error instanceof StreamError)) throw error
   return error
 }

@@ -1,6 +1,9 @@
+import { sendRequest } from '#http'
 import { DictionaryError } from '../../errors.js'
+import type { HttpAnswer } from '../../http/request.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
+import type { HttpAgent } from '../../options/agent.js'
 import { unsigned } from '../frame/check-frame.js'
 
 /**
@@ -27,6 +30,8 @@ export interface DictionaryOptions {
    * sent too.
    */
   readonly headers?: Readonly<Record<string, string>>
+  /** Opens the connection. Node only. */
+  readonly agent?: HttpAgent | undefined
 }
 
 /**
@@ -120,18 +125,19 @@ async function sha256Of(bytes: Uint8Array): Promise<string> {
 
 async function download(
   url: URL,
-  { timeoutMs = TIMEOUT_MS, headers = {} }: DictionaryOptions,
+  { timeoutMs = TIMEOUT_MS, headers = {}, agent }: DictionaryOptions,
 ): Promise<Uint8Array> {
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw new DictionaryError(`a dictionary comes by http or https, not ${url.protocol}`)
   try {
     // The signal covers the whole answer, so that a slow body ends as well.
-    const answer = await fetch(withoutCredentials(url), {
+    const answer = await sendRequest(withoutCredentials(url), {
       headers: { ...credentialsOf(url), ...headers },
       // A redirect would carry our headers to another host, and make us fetch any address that a
       // server names.
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
+      agent,
     })
     if (answer.ok) return await dictionaryIn(answer)
     const { bytes } = await readBody(answer, SHOWN_BYTES)
@@ -168,7 +174,7 @@ function credentialsOf({ username, password }: URL): Record<string, string> {
 const pathOf = ({ origin, pathname }: URL): string => origin + pathname
 
 /** The body, unless it is larger than any dictionary: then the rest is not read. */
-async function dictionaryIn(answer: Response): Promise<Uint8Array> {
+async function dictionaryIn(answer: HttpAnswer): Promise<Uint8Array> {
   const { bytes, rest } = await readBody(answer, MAX_DICTIONARY_BYTES)
   if (rest)
     throw new DictionaryError(

@@ -1,0 +1,23 @@
+import type { HttpAgent } from '../options/agent.js'
+
+/** What is sent. Redirects are never followed: they would carry our headers to another host. */
+export interface HttpRequest {
+  readonly method?: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** `'error'`: a redirect is a failure. `'manual'`: it is an answer. */
+  readonly redirect: 'error' | 'manual'
+  /** Ends the request, and its answer too, with the signal's reason. */
+  readonly signal: AbortSignal
+  /** Node only. */
+  readonly agent?: HttpAgent | undefined
+}
+
+/** What `fetch` answers. The body is decompressed, and must be read or cancelled. */
+export type HttpAnswer = Pick<Response, 'ok' | 'status' | 'headers' | 'type' | 'body'>
+
+/**
+ * `fetch`, as far as this library needs it. Rejects with the signal's reason, with a `StreamError`
+ * where TLS or a proxy failed, and otherwise with what the platform throws.
+ */
+export type SendRequest = (url: URL | string, request: HttpRequest) => Promise<HttpAnswer>
