@@ -129,8 +129,8 @@ describe('rxjs-atproto firehose writes', () => {
       server,
       '--kinds',
       'identity,account',
-      '--for',
-      '1s',
+      '--limit',
+      '10',
       '-q',
     )
     expect(new Set(eventsOf(all).map(({ kind }) => kind))).toEqual(new Set(['identity', 'account']))

@@ -146,15 +146,8 @@ describe('rxjs-atproto tap', () => {
 
   it('shows metrics as lines of JSON on stderr with --metrics', async () => {
     const tap = await serve({ events: 10, generate: { live: false } })
-    const { stderr } = await cli.run([
-      'tap',
-      '--host',
-      tap.url,
-      '--for',
-      '400ms',
-      '--metrics',
-      '-q',
-    ])
+    const limit = ['--limit', '10', '--metrics', '-q']
+    const { stderr } = await cli.run(['tap', '--host', tap.url, ...limit])
     expect(linesOf(stderr).at(-1)).toMatchObject({
       written: 10,
       delivered: 10,
