@@ -152,10 +152,12 @@ export function ingest<E extends Routable, Keys extends string>(
   ingestors: Ingestors<E, Keys>,
   options?: IngestOptions<NoInfer<E>>,
 ): MonoTypeOperatorFunction<E>
+/** With a `Map` of ingestors, whose handlers receive every type of event. */
 export function ingest<E extends Routable>(
   ingestors: ReadonlyMap<string, Ingestor<NoInfer<E>>>,
   options?: IngestOptions<NoInfer<E>>,
 ): MonoTypeOperatorFunction<E>
+/** What both overloads do. */
 export function ingest<E extends Routable>(
   ingestors: object,
   options: IngestOptions<E> = {},

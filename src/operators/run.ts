@@ -15,7 +15,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import * as z from 'zod/mini'
+import * as z from '#schema'
 import { currentDelivery, type DeliverySource } from '../delivery/delivery.js'
 import { type StreamMetrics, streamMetrics } from '../delivery/metrics.js'
 import {
@@ -114,11 +114,13 @@ export function run<E extends Routable, Keys extends string>(
   ingestors: Ingestors<E, Keys>,
   options?: RunOptions<NoInfer<E>>,
 ): Running
+/** With a `Map` of ingestors, whose handlers receive every type of event. */
 export function run<E extends Routable>(
   source$: Observable<E>,
   ingestors: ReadonlyMap<string, Ingestor<NoInfer<E>>>,
   options?: RunOptions<NoInfer<E>>,
 ): Running
+/** What both overloads do. */
 export function run<E extends Routable>(
   source$: Observable<E>,
   ingestors: object,
