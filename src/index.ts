@@ -7,6 +7,7 @@ export type { Gap, GapReason } from './delivery/gaps.js'
 export { type Health, type HealthLimits, healthOf } from './delivery/health.js'
 export { type LoggedObservers, logTo } from './delivery/log-to.js'
 export {
+  type ArchiveMetrics,
   type CompressionStatus,
   type ConnectionStatus,
   type StreamMetrics,
@@ -51,8 +52,12 @@ export type { Frame } from './socket/frame.js'
 export type { FirehoseConfig } from './sources/firehose/config.js'
 export { firehose$ } from './sources/firehose/firehose.js'
 export { rawFrame } from './sources/firehose/raw-frame.js'
+export { archive$ } from './sources/jetstream/archive/archive.js'
+export type { ArchiveConfig } from './sources/jetstream/archive/config.js'
+export { isLive } from './sources/jetstream/archive/is-live.js'
 export type { Compress } from './sources/jetstream/compression.js'
-export type { CursorStart, JetstreamConfig } from './sources/jetstream/config.js'
+export type { JetstreamConfig } from './sources/jetstream/config.js'
+export type { CursorStart } from './sources/jetstream/cursor-start.js'
 export type { JetstreamFilters } from './sources/jetstream/filters.js'
 export { jetstream$ } from './sources/jetstream/jetstream.js'
 export { rawText } from './sources/jetstream/lazy/raw-text.js'

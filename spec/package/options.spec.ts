@@ -7,6 +7,7 @@ const PAGES = ['README.md', ...filesIn('docs', /\.md$/)]
 const TABLES = [
   { page: 'README.md', of: 'JetstreamConfig', isWhole: true },
   { page: 'README.md', of: 'TapConfig', isWhole: false },
+  { page: 'docs/archive.md', of: 'ArchiveConfig', isWhole: false },
 ] as const
 
 interface Row {

@@ -13,6 +13,8 @@ export type GapReason =
   | 'renumbered'
   /** An event was larger than `maxFrameBytes`. */
   | 'frame-too-large'
+  /** Bytes of an archive were wrong, however often they were fetched. */
+  | 'archive-unreadable'
   /** Entries left a Redis stream before they were read. */
   | 'trimmed'
 
@@ -92,6 +94,11 @@ export function gapText({ host, from, to, reason, count }: Gap): string {
   return `${host}: ${what}, from ${from} to ${to ?? 'an unknown position'} (${reason})`
 }
 
-/** A frame that was too large comes again only after the limit is raised. */
+/**
+ * A frame that was too large comes again only after the limit is raised, and bytes of an archive
+ * after somebody has mended them.
+ */
 const isLost = ({ reason, recoverable }: Gap): boolean =>
-  reason === 'frame-too-large' || (reason !== 'dropped' && !recoverable)
+  reason === 'frame-too-large' ||
+  reason === 'archive-unreadable' ||
+  (reason !== 'dropped' && !recoverable)

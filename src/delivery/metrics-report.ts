@@ -3,7 +3,12 @@ import { StreamError } from '../errors.js'
 import { tell } from '../internal/tell.js'
 import type { Gaps } from './gaps.js'
 import type { Ledger } from './ledger.js'
-import type { CompressionStatus, ConnectionStatus, StreamMetrics } from './metrics.js'
+import type {
+  ArchiveMetrics,
+  CompressionStatus,
+  ConnectionStatus,
+  StreamMetrics,
+} from './metrics.js'
 
 /**
  * What a stream counts by itself; the ledger and the progress have counters of their own. Mutated
@@ -70,6 +75,8 @@ export interface StreamPosition {
   readonly checkpoint?: number | undefined
   /** @default 0 */
   readonly checkpointErrors?: number | undefined
+  /** @default none */
+  readonly archive?: ArchiveMetrics | undefined
 }
 
 /** A change of the connection's status. {@link MetricsReport} adds what it knows. */
@@ -227,5 +234,6 @@ export function snapshotOf(
     cursor: position.cursor,
     checkpoint: position.checkpoint,
     checkpointErrors: position.checkpointErrors ?? 0,
+    archive: position.archive,
   })
 }

@@ -54,6 +54,29 @@ export interface CompressionStatus {
   readonly reason?: StreamError
 }
 
+/** How far the last pass over an archive has come. */
+export interface ArchiveMetrics {
+  /** The position that it began after. */
+  readonly from: number
+  /** The position up to which all was emitted. */
+  readonly at: number
+  /** The last position of the archive, once the first plan came. */
+  readonly tip: number | undefined
+  /** How much of the way from `from` to `tip` is behind it. */
+  readonly percent: number
+  /** Bytes of all responses, which is what a quota counts. */
+  readonly bytes: number
+  /** Rows read, those that the filters leave out included. */
+  readonly rows: number
+  readonly rowsPerSecond: number
+  /** By the pace so far, in milliseconds. */
+  readonly etaMs: number | undefined
+  /** Pages of plans that were asked for. */
+  readonly plans: number
+  /** How often a request waited: for the quota, or to be tried again. */
+  readonly waits: number
+}
+
 /**
  * A frozen snapshot of one stream. At any moment `frames = events + control + rejected`,
  * `events = duplicates + filtered + delivered` and `delivered = done + dropped + failed + open`.
@@ -119,6 +142,8 @@ export interface StreamMetrics {
   readonly checkpoint: number | undefined
   /** Saves that failed. */
   readonly checkpointErrors: number
+  /** The archive that the stream reads, or has read; `undefined` where it reads none. */
+  readonly archive: ArchiveMetrics | undefined
 }
 
 const NOTHING_YET: Omit<StreamMetrics, 'connection'> = {
@@ -148,6 +173,7 @@ const NOTHING_YET: Omit<StreamMetrics, 'connection'> = {
   cursor: undefined,
   checkpoint: undefined,
   checkpointErrors: 0,
+  archive: undefined,
 }
 
 /**

@@ -27,7 +27,7 @@ export interface ConclusionsOptions {
 
 /** Draws the conclusions from what a server answers: asks again, or reports a loss. */
 export class Conclusions<Event> {
-  #server: Answering<Event> & Pick<CursorProtocol<Event>, 'floorOf'>
+  #server: Answering<Event> & Pick<CursorProtocol<Event>, 'floorOf' | 'exact'>
   readonly #losses: Losses
 
   constructor(
@@ -40,6 +40,7 @@ export class Conclusions<Event> {
       takesTimes: true,
       forgets: false,
       tellsFloor: false,
+      exact: false,
       identityOf: String,
       now: options.now,
     }
@@ -51,8 +52,10 @@ export class Conclusions<Event> {
 
   /** From now on `protocol` is spoken. */
   dial(protocol: CursorProtocol<Event>): void {
-    const { forgets = false, tellsFloor = false } = protocol
-    this.#server = { ...protocol, forgets, tellsFloor, now: this.options.now }
+    const { forgets = false, tellsFloor = false, exact = false } = protocol
+    // What was doubted of a log is settled by what is read exactly.
+    if (exact) this.requests.settle()
+    this.#server = { ...protocol, forgets, tellsFloor, exact, now: this.options.now }
   }
 
   /** The server said that it starts later than asked for. Throws as {@link isNew} does. */
@@ -143,6 +146,10 @@ export class Conclusions<Event> {
     position: number,
     time_us: number,
   ): boolean {
+    if (this.#server.exact)
+      return this.received.host === host && position <= this.received.position
+        ? false
+        : this.#settle(host)
     if (request.goesOn) provePlace(request, host, position, time_us, this.options.now())
     const verdict = judge(request, event, position, time_us, this.#server)
     switch (verdict) {

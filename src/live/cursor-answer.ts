@@ -102,6 +102,7 @@ function judgeRepeat<Event>(
   // A number that is lower proves a log that was cut. A time proves nothing: a legacy server
   // without a later row sends all that it has.
   if (position < cursor) return isNumber || !server.takesTimes ? 'renumbered' : 'doubtful'
+  if (held.needNotRepeat) return 'new'
   if (answered || server.forgets) return 'new'
   if (server.takesTimes && held.time_us > 0) return 'doubtful'
   return request.reachesBack ? 'new' : 'where-is-the-floor'

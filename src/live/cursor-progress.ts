@@ -6,7 +6,7 @@ import { Conclusions } from './conclusions.js'
 import type { OnCursorRefused, Start } from './cursor-request.js'
 import { CursorRequests } from './cursor-requests.js'
 import type { Progress, ProgressContext } from './progress.js'
-import type { Control, CursorProtocol } from './protocol.js'
+import { type Control, type CursorProtocol, Passed } from './protocol.js'
 import { Received } from './received.js'
 
 export interface CursorProgressOptions {
@@ -80,6 +80,7 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   cursorFor(protocol: CursorProtocol<Event>): number | undefined {
     this.#conclusions.dial(protocol)
+    this.#received.dial(protocol.exact ?? false)
     this.#received.advance()
     this.#advancesAtDial = this.#received.advances
     return this.#requests.cursorFor(protocol)
@@ -119,9 +120,18 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   /** Throws as {@link onEvent} does. */
-  onControl({ name, message }: Control, host: string): void {
+  onControl(control: Control, host: string): void {
+    const { name, message } = control
+    if (control instanceof Passed) this.#pass(control, host)
     if (name === 'OutdatedCursor') this.#conclusions.onCursorTooOld(host, message)
     if (name === 'FutureCursor') this.#conclusions.onFutureCursor(host)
+  }
+
+  /** Moves forward without an event, and never back. */
+  #pass({ position }: Passed, host: string): void {
+    if (this.#received.host === host && position <= this.#received.position) return
+    this.#requests.settle()
+    this.#received.pass(host, position)
   }
 
   refused(host: string, message: string, reason: GapReason = 'cursor-too-old'): void {

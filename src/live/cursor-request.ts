@@ -38,6 +38,11 @@ export interface Held {
   readonly anchors: readonly number[]
   /** The filter is another one since: none of these needs to come again. */
   readonly isFilterChanged: boolean
+  /**
+   * It was read from an archive, which has rows that a socket does not send, or was passed without
+   * an event that the filter wants. That it does not come again shows nothing.
+   */
+  readonly needNotRepeat: boolean
 }
 
 /** A row of a log; 0 for what is not known of it. */
@@ -81,6 +86,7 @@ export const NOTHING_HELD: Held = {
   repeats: new Set(),
   anchors: [],
   isFilterChanged: false,
+  needNotRepeat: false,
 }
 
 /**

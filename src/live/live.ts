@@ -1,5 +1,6 @@
 import {
   asyncScheduler,
+  catchError,
   connect,
   defer,
   EMPTY,
@@ -9,6 +10,7 @@ import {
   NEVER,
   Observable,
   type ObservableInput,
+  of,
   retry,
   Subject,
   type Subscriber,
@@ -16,6 +18,7 @@ import {
   switchMap,
   take,
   tap,
+  throwError,
   timer,
 } from 'rxjs'
 import { dial as dialSocket, wake$ } from '#socket'
@@ -35,7 +38,7 @@ import {
 } from '../errors.js'
 import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
-import type { Connection, Dial, Received } from '../socket/socket.js'
+import type { Connection, Dial, Received, Wait } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
 import { CollectionFlows } from './collection-flows.js'
 import type { LiveOptions } from './config.js'
@@ -43,7 +46,7 @@ import { Hosts } from './hosts.js'
 import { type EventFlow, noEvents$, silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
-import { Control, ProbeEnded, type Protocol, Redial, type Request } from './protocol.js'
+import { Completed, Control, ProbeEnded, type Protocol, Redial, type Request } from './protocol.js'
 
 export interface LiveSource<Event> {
   readonly options: LiveOptions
@@ -78,6 +81,8 @@ export interface LiveSource<Event> {
 export const live = <Event>(source: LiveSource<Event>): Observable<Event> =>
   new Observable<Event>((subscriber) => new LiveStream(source, subscriber).start())
 
+const SAVE_EVERY_MS = 1000
+
 class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   // The open connection, its protocol, and the subject that ends it from within.
   #connection: Connection | undefined
@@ -85,6 +90,8 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   #openedAt: number | undefined
   #interrupt$ = new Subject<never>()
   #leaveOutLargeFrames = false
+  // Only a stream that has come to its end waits for its deliveries.
+  #idle$: Subject<void> | undefined
   // Why we ended the last connection ourselves.
   #hasDialled = false
   // The filter wants nothing.
@@ -102,7 +109,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
 
   constructor(
     private readonly source: LiveSource<Event>,
-    subscriber: Subscriber<Event>,
+    private readonly subscriber: Subscriber<Event>,
   ) {
     this.#options = source.options
     this.#dial = source.dial ?? dialSocket
@@ -124,6 +131,9 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   start(): Subscription {
     const connections$ = defer(() => this.#connect()).pipe(
       retry({ delay: (error) => this.#wait(error) }),
+      catchError((error) =>
+        error instanceof Completed ? this.#complete() : throwError(() => error),
+      ),
     )
     const work$ = this.#progress.run$.pipe(
       // The first value says that the checkpoint is loaded.
@@ -144,6 +154,23 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     })
     subscription.add(() => this.#stream.stop())
     return subscription
+  }
+
+  /** Completes when all deliveries are settled, and that is saved. */
+  #complete(): Observable<never> {
+    this.#idle$ = new Subject<void>()
+    const idle$: Observable<unknown> = this.#stream.ledger.open === 0 ? of(undefined) : this.#idle$
+    return idle$.pipe(
+      take(1),
+      switchMap(() =>
+        // Where it cannot be saved, the clock goes on trying, and ends the stream in time.
+        defer(() => from(this.#progress.flush() ?? Promise.resolve())).pipe(
+          retry({ delay: () => timer(SAVE_EVERY_MS) }),
+        ),
+      ),
+      tap(() => this.subscriber.complete()),
+      ignoreElements(),
+    )
   }
 
   // --- One connection: dial, receive, deliver ---
@@ -178,7 +205,8 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     }
     this.#protocol = protocol
     this.#deliveredAtDial = this.#stream.ledger.delivered
-    const dialled$ = this.#dial({
+    const dial = protocol.dial?.(request) ?? this.#dial
+    const dialled$ = dial({
       url: protocol.url(request),
       connectTimeoutMs,
       maxFrameBytes,
@@ -188,6 +216,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       textAsBytes: protocol.decodeBytes !== undefined,
       binaryInPlace: protocol.keepsNoFrame,
       skipsLargeFrames: this.#skipsLargeFrames(protocol),
+      waits: this.#waits,
     })
     return dialled$.pipe(
       switchMap((connection) => {
@@ -233,7 +262,16 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   }
 
   get isQuiet(): boolean {
-    return this.#pressure.high || (this.source.isQuiet?.() ?? false)
+    const { canRest = false } = this.#connection ?? {}
+    return canRest || this.#pressure.high || (this.source.isQuiet?.() ?? false)
+  }
+
+  /** The open connection waits, or goes on. */
+  readonly #waits = (wait: Wait | undefined): void => {
+    const { report } = this.#stream
+    report.backoffMs = wait?.ms ?? 0
+    if (wait !== undefined) report.waiting(this.#hosts.url, wait.attempt, wait.reason)
+    else if (report.state === 'waiting') this.#become(this.#pressure.high ? 'paused' : 'open')
   }
 
   // Bound, so that the socket's call needs no function around it.
@@ -258,6 +296,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     const read = this.#read(protocol, frame)
     if (read instanceof Control) {
       this.#stream.counts.control += 1
+      protocol.control?.(read)
       this.#progress.onControl(read, protocol.host)
       return undefined
     }
@@ -470,6 +509,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       cursor: this.#progress.last?.position,
       checkpoint: this.#progress.checkpoint,
       checkpointErrors: this.#progress.checkpointErrors,
+      archive: this.#protocol?.archive,
     }
   }
 
@@ -487,6 +527,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
 
   settled(delivery: Delivery<Event>, outcome: Outcome): void {
     this.#progress.settled(delivery, outcome)
+    if (this.#idle$ !== undefined && this.#stream.ledger.open === 0) this.#idle$.next()
   }
 
   flush(): PromiseLike<void> | undefined {

@@ -65,6 +65,7 @@ export class Pressure {
     if (this.#connection === undefined) return
     this.handlers.paused()
     this.#connection.pause()
+    if (this.#connection.canRest) return
     if (this.#connection.canPause)
       this.#closing = timer(this.pauseCloseMs).subscribe(() => this.handlers.close())
     else this.handlers.close()

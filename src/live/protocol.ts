@@ -1,4 +1,4 @@
-import type { CompressionStatus } from '../delivery/metrics.js'
+import type { ArchiveMetrics, CompressionStatus } from '../delivery/metrics.js'
 import {
   type ConnectError,
   type FrameError,
@@ -7,6 +7,7 @@ import {
   StreamError,
 } from '../errors.js'
 import type { Frame } from '../socket/frame.js'
+import type { Dial } from '../socket/socket.js'
 import type { TextBytes } from '../socket/text-bytes.js'
 
 /** All that differs between two streams: how to speak to one host. */
@@ -20,6 +21,8 @@ export interface Protocol<Event> {
   readonly wire?: string
   /** @default none */
   readonly compression?: CompressionStatus
+  /** How far an archive was read. */
+  readonly archive?: ArchiveMetrics | undefined
   /**
    * Whether the server can be asked to leave out frames above `maxFrameBytes`.
    * @default false
@@ -37,6 +40,11 @@ export interface Protocol<Event> {
   placeOfLarge?(head: Frame): FrameError['place']
   /** Called before every attempt. */
   url(request: Request): string
+  /**
+   * How the connection is opened for a request, where it is no socket.
+   * @default a socket to {@link url}
+   */
+  dial?(request: Request): Dial
   /** The handshake has succeeded. A `StreamError` thrown here ends the connection. */
   opened?(): void
   /** The first message to the server. */
@@ -54,6 +62,8 @@ export interface Protocol<Event> {
   refused?(
     error: RefusedError | ConnectError | ServerError,
   ): 'cursor' | 'future' | StreamError | undefined
+  /** Receives what is no event before the stream does. A `StreamError` ends the connection. */
+  control?(control: Control): void
   /**
    * Throws {@link FrameError} on what it cannot read, and another `StreamError` on what ends the
    * connection.
@@ -94,6 +104,13 @@ export interface CursorProtocol<Event> extends Protocol<Event> {
    * @default false
    */
   readonly tellsFloor?: boolean
+  /**
+   * Whether exactly what was asked for comes, in the order of its positions. Then no answer shows
+   * anything about the log, and what comes need not come again from a server that is asked by
+   * socket.
+   * @default false
+   */
+  readonly exact?: boolean
   /** The first position that a server's message says it holds, if it does. */
   floorOf?(message: string): number | undefined
   /** The cursor that asks for all the server holds. */
@@ -131,6 +148,22 @@ export class Control {
     readonly name: string,
     readonly message = '',
   ) {}
+}
+
+/** All events up to a position have come: those that are missing are none of this stream. */
+export class Passed extends Control {
+  constructor(readonly position: number) {
+    super('Passed')
+  }
+}
+
+/**
+ * A finite stream has come to its end. It completes when all that was emitted is done. Never leaves
+ * this library.
+ */
+export class Completed extends StreamError {
+  readonly code = 'COMPLETED'
+  readonly retryable = false
 }
 
 /**

@@ -39,6 +39,12 @@ export class Received<Event> {
   // The last position that was a time and jumped, and the one before.
   #jump: { readonly position: number; readonly before: Floor } | undefined
   #isFilterChanged = false
+  // Whether the position came from an exact connection: no socket need repeat the event at it.
+  #needNotRepeat = false
+  #isExact = false
+  #positionAtDial = 0
+  // The last position without an event: whatever stands there, its time is not known.
+  #passedAt = -1
   // The furthest that any connection has come, and since the position was last given up. The log
   // that is read after that may be a new one, where the replay itself is progress.
   #furthest = NOWHERE
@@ -47,6 +53,17 @@ export class Received<Event> {
 
   get host(): string | undefined {
     return this.#host
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** A connection begins. `exact`: see {@link CursorProtocol.exact}. */
+  dial(exact: boolean): void {
+    if (this.#position !== this.#positionAtDial) this.#needNotRepeat = this.#isExact
+    this.#positionAtDial = this.#position
+    this.#isExact = exact
   }
 
   /** The position of the last event received. */
@@ -62,6 +79,8 @@ export class Received<Event> {
    */
   savable(position: Position | undefined, nowMs: number): Position | undefined {
     const jump = this.#jump
+    if (position?.position === this.#passedAt)
+      return { host: position.host, position: position.position, time_us: 0 }
     if (jump === undefined || position === undefined || position.host !== this.#host)
       return position
     const isAhead = position.time_us - JUMP_US > nowMs * 1000
@@ -114,6 +133,12 @@ export class Received<Event> {
     this.moveTo(host, position, time_us)
   }
 
+  /** The stream went on to a position without an event at it. Its time stays that of the last. */
+  pass(host: string, position: number): void {
+    this.moveToReject(host, position, this.#timeUs)
+    this.#passedAt = position
+  }
+
   /** Inside the overlap of a reconnect a position is before what was received. */
   isPast(host: string, position: number): boolean {
     return this.#host === host && position < this.#position
@@ -148,7 +173,7 @@ export class Received<Event> {
 
   /** At most once in ten seconds of the stream's time. */
   #dropAnchor(position: number, time_us: number): void {
-    const jumps = this.#host !== undefined && time_us - this.#timeUs >= JUMP_US
+    const jumps = this.#host !== undefined && this.#timeUs > 0 && time_us - this.#timeUs >= JUMP_US
     this.#beforeJump = jumps ? { position: this.#position, time_us: this.#timeUs } : undefined
     if (this.#beforeJump !== undefined && isTimeCursor(position))
       this.#jump = { position, before: this.#beforeJump }
@@ -195,7 +220,15 @@ export class Received<Event> {
     const repeats = new Set(this.#others)
     if (this.#first !== undefined) repeats.add(identityOf(this.#first))
     const anchors = this.#anchors.filter((anchor) => anchor < known.position)
-    const held: Held = { ...known, knownFrom: 'this run', repeats, anchors, isFilterChanged }
+    const needNotRepeat = this.#needNotRepeat
+    const held: Held = {
+      ...known,
+      knownFrom: 'this run',
+      repeats,
+      anchors,
+      isFilterChanged,
+      needNotRepeat,
+    }
     const plausible = askedBy === 'time' ? this.#plausible : undefined
     if (plausible === undefined) return held
     this.#furthest = plausible

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import type { StreamError } from '../errors.js'
 import type { HttpAgent } from '../options/agent.js'
 import type { Frame } from './frame.js'
 import type { LargeFrame } from './large-frame.js'
@@ -35,6 +36,19 @@ export interface DialOptions {
    * @default false
    */
   readonly skipsLargeFrames?: boolean | undefined
+  /**
+   * Told by a connection that is open, and waits before it asks its server again: why, for how many
+   * milliseconds, and which failure in a row that is. `undefined` once it goes on.
+   */
+  readonly waits?: ((wait: Wait | undefined) => void) | undefined
+}
+
+/** An open connection waits, such as for the quota of its server. */
+export interface Wait {
+  readonly reason: StreamError
+  readonly ms: number
+  /** Counted from 1. */
+  readonly attempt: number
 }
 
 /** What a connection delivers. */
@@ -59,6 +73,12 @@ export interface Connection {
    * Whether {@link pause} stops the peer (Node), or only an end of the connection does (browsers).
    */
   readonly canPause: boolean
+  /**
+   * Whether a pause may last: no server waits at the other end. Then the connection is not closed,
+   * however long the queues are full.
+   * @default false
+   */
+  readonly canRest?: boolean
   send(text: string): void
   /** Asks for a sign of life. Browsers cannot. */
   ping(): void

@@ -1,3 +1,6 @@
+export type * from './archive/contract.js'
+export * from './archive/fake-archive.js'
+export type { ArchiveFault, ArchiveFaultAction, FiredArchiveFault } from './archive/faults.js'
 export * from './describe-cursor-store.js'
 export type * from './event-stream/contract.js'
 export * from './event-stream/fake-firehose.js'

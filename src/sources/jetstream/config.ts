@@ -12,32 +12,18 @@ import {
   liveShape,
 } from '../../live/config.js'
 import type { OnCursorRefused, Start } from '../../live/cursor-request.js'
-import { isTimeCursor } from '../../live/protocol.js'
 import { checkAgent } from '../../options/agent.js'
 import { checkShape } from '../../options/check-shape.js'
 import { hostUrl } from '../../options/host-url.js'
 import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
 import { defaultsTo, oneOf, optional } from '../../options/pieces.js'
-import { saying } from '../../options/saying.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
 import type { Compress } from './compression.js'
+import { type CursorStart, cursor, startOf } from './cursor-start.js'
 import { filtersShape, type JetstreamFilters, newFiltersShape } from './filters.js'
 import { misfitOfV2 } from './v2.js'
 import { type Wire, wireOfPath } from './wire.js'
-
-/** Where a stream starts when there is no stored checkpoint. */
-export type CursorStart =
-  /** With new events. */
-  | 'live'
-  /** With the oldest event that the server has. */
-  | 'oldest'
-  /** At a position: a sequence number (below 1e15), or unix microseconds. */
-  | number
-  /** At a time; one that is up to a minute ahead means now. */
-  | Date
-  /** This many milliseconds ago. */
-  | { readonly ago: number }
 
 /** Which Jetstream to read, where to start, and which events to keep. All options are optional. */
 export interface JetstreamConfig<Records extends RecordMap = RecordMap>
@@ -130,17 +116,6 @@ const PUBLIC_HOSTS = ['jetstream.us-east.bsky.network', 'jetstream.us-west.bsky.
 const isObservable = (value: unknown): boolean =>
   typeof (value as { subscribe?: unknown } | null)?.subscribe === 'function'
 
-const CURSOR = "must be 'live', 'oldest', a position, a Date or `{ ago: ms }`"
-const cursor = z.union(
-  [
-    z.literal(['live', 'oldest']),
-    z.int(CURSOR).check(z.gte(0, CURSOR)),
-    z.date(),
-    z.strictObject({ ago: z.number(CURSOR).check(z.gte(0, 'must not be negative')) }),
-  ],
-  CURSOR,
-)
-
 const LEAST_BLIND_MS = 60_000
 const blindTimeout = z.custom<number>(
   (value) => typeof value === 'number' && value >= LEAST_BLIND_MS,
@@ -156,7 +131,7 @@ const shape = {
   ),
   wire: defaultsTo(oneOf('auto', 'v1', 'v2'), 'auto'),
   blindTimeoutMs: defaultsTo(blindTimeout, Number.POSITIVE_INFINITY),
-  cursor: defaultsTo(cursor.check(saying(mistakeInCursor)), 'live'),
+  cursor: defaultsTo(cursor, 'live'),
   decode: defaultsTo(oneOf('eager', 'lazy'), 'eager'),
   onCursorRefused: defaultsTo(oneOf('fail', 'oldest', 'live'), 'oldest'),
   compress: defaultsTo(
@@ -214,35 +189,4 @@ function wireOf(asked: Wire | 'auto', hosts: readonly string[], issues: Issues):
         'a position of one means nothing to the other',
     )
   return distinct.size === 1 ? ([...distinct][0] ?? 'auto') : 'auto'
-}
-
-const DAY_MS = 86_400_000
-// The clocks of two machines differ by seconds. A date of tomorrow is a mistake.
-const CLOCK_SKEW_MS = 60_000
-
-function mistakeInCursor(cursor: CursorStart): string | undefined {
-  if (cursor instanceof Date)
-    return cursor.getTime() > Date.now() + CLOCK_SKEW_MS
-      ? `lies in the future: ${cursor.toISOString()}`
-      : undefined
-  // The shape has reported a number that is not a position.
-  if (typeof cursor !== 'number' || !Number.isSafeInteger(cursor)) return undefined
-  // Servers take these for sequence numbers of the future, and start at the live end in silence.
-  if (cursor > 1e12 && !isTimeCursor(cursor))
-    return (
-      `must be unix microseconds or a sequence number; ` +
-      `${cursor} looks like milliseconds: pass a Date`
-    )
-  return cursor > (Date.now() + DAY_MS) * 1000
-    ? `must be unix microseconds; ${cursor} lies in the future`
-    : undefined
-}
-
-function startOf(cursor: CursorStart): (now: number) => Start {
-  if (cursor === 'live') return () => undefined
-  if (cursor === 'oldest' || typeof cursor === 'number') return () => cursor
-  if (!(cursor instanceof Date)) return (now) => Math.round((now - cursor.ago) * 1000)
-  // A time a little ahead means now: a server would refuse it, or start elsewhere.
-  const position = Math.min(cursor.getTime(), Date.now()) * 1000
-  return () => position
 }

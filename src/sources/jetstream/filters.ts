@@ -60,6 +60,9 @@ export const filtersShape = {
   dids: optional(dids.check(notEmpty)),
 }
 
+/** Of an archive, which takes a long list of DIDs in several plans. */
+export const largeFiltersShape = { dids: eventFiltersShape.dids }
+
 /** Whether a list is empty, which a value of `filters$` may have: nobody is followed for now. */
 export const matchesNobody = ({ collections, dids }: JetstreamFilters): boolean =>
   collections?.length === 0 || dids?.length === 0

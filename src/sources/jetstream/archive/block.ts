@@ -84,6 +84,10 @@ export class Block {
     return this.#time(INDEXED)
   }
 
+  get firstSeq(): number {
+    return this.rows === 0 ? 0 : this.#seqOf(0)
+  }
+
   get lastSeq(): number {
     return this.rows === 0 ? 0 : this.#seqOf(this.rows - 1)
   }

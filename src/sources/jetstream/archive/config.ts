@@ -1,0 +1,178 @@
+import * as z from '#schema'
+import { checkEventFilters, type EventFilters } from '../../../atproto/filters.js'
+import { recordsShape } from '../../../atproto/records.js'
+import type { RecordMap } from '../../../events.js'
+import type { StandardSchema } from '../../../internal/standard-schema.js'
+import {
+  type CheckpointConfig,
+  type LiveConfig,
+  type LiveOptions,
+  liveOptions,
+  liveShape,
+} from '../../../live/config.js'
+import type { Start } from '../../../live/cursor-request.js'
+import { checkShape } from '../../../options/check-shape.js'
+import { hostUrl } from '../../../options/host-url.js'
+import { host } from '../../../options/hosts.js'
+import { Issues } from '../../../options/issues.js'
+import { defaultsTo, optional } from '../../../options/pieces.js'
+import { saying } from '../../../options/saying.js'
+import type { WithDefaults } from '../../../options/with-defaults.js'
+import { type CursorStart, cursor, startOf } from '../cursor-start.js'
+import { filtersShape, largeFiltersShape } from '../filters.js'
+import { V2_PATH } from '../v2.js'
+import type { RequestOptions } from './requests.js'
+
+/** Which archive to read, from where, and which events to keep. */
+export interface ArchiveConfig<Records extends RecordMap = RecordMap>
+  extends Pick<
+      LiveConfig,
+      | 'agent'
+      | 'reconnect'
+      | 'idleTimeoutMs'
+      | 'headers'
+      | 'userAgent'
+      | 'metrics$'
+      | 'rejects'
+      | 'gaps'
+      | 'log'
+    >,
+    EventFilters {
+  /** A Jetstream of wire v2 that has an archive: a host name, or a URL. */
+  readonly host: string
+  /**
+   * The API key, sent to the archive alone. A server of your own needs none.
+   * @default none
+   */
+  readonly apiKey?: string | undefined
+  /**
+   * NSIDs, or prefixes such as `app.bsky.feed.*`: at most 100. Limits commits, and nothing else. An
+   * empty list is refused.
+   * @default all
+   */
+  readonly collections?: readonly string[] | undefined
+  /**
+   * Repositories, for events of every kind. More than 10,000 are several plans. An empty list is
+   * refused.
+   * @default all
+   */
+  readonly dids?: readonly string[] | undefined
+  /**
+   * Where to start when there is no stored checkpoint: `'oldest'`, at a sequence number, or at a
+   * time.
+   * @default 'oldest'
+   */
+  readonly cursor?: Exclude<CursorStart, 'live'> | undefined
+  /**
+   * Where the position of the finished events is saved for the next run: a `CursorStore`, or
+   * `{ store, everyMs = 1000 }`. The next run goes on to what is the tip then.
+   * @default none
+   */
+  readonly checkpoint?: CheckpointConfig | undefined
+  /**
+   * A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that
+   * fails is a reject.
+   * @default none
+   */
+  readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined
+}
+
+const HOST = 'must be a host name or a URL: an archive belongs to one host'
+
+// RFC 6750 section 2.1. `fetch` prints a header that it does not take: it must not see one.
+const KEY = /^[\x21-\x7e]+$/
+export const apiKey = z
+  .string('must be a string')
+  .check(saying((key) => (KEY.test(key) ? undefined : 'must be visible ASCII, without spaces')))
+
+const {
+  agent,
+  reconnect,
+  idleTimeoutMs,
+  headers,
+  userAgent,
+  metrics$,
+  rejects,
+  gaps,
+  log,
+  checkpoint,
+} = liveShape
+
+const shape = {
+  agent,
+  reconnect,
+  idleTimeoutMs,
+  headers,
+  userAgent,
+  metrics$,
+  rejects,
+  gaps,
+  log,
+  checkpoint,
+  host: host(HOST),
+  apiKey: optional(apiKey),
+  collections: filtersShape.collections,
+  dids: largeFiltersShape.dids,
+  kinds: filtersShape.kinds,
+  cursor: defaultsTo(
+    cursor.check(saying((start) => (start === 'live' ? LIVE : undefined))),
+    'oldest',
+  ),
+  records: recordsShape,
+}
+
+const LIVE = "cannot be 'live': an archive ends before it; use `jetstream$`"
+
+/** A config that was checked. */
+export interface CheckedArchiveConfig {
+  readonly config: WithDefaults<ArchiveConfig, typeof shape>
+  readonly options: LiveOptions
+  readonly start: (now: number) => Start
+}
+
+/** Throws `ConfigError` with every mistake. */
+export function checkArchiveConfig(config: ArchiveConfig): CheckedArchiveConfig {
+  const issues = new Issues()
+  const sound = checkShape(shape, config, issues)
+  checkEventFilters(sound, issues)
+  issues.throwIfAny('archive$')
+  const {
+    host: name,
+    apiKey: _,
+    collections,
+    dids,
+    kinds,
+    records,
+    cursor: from,
+    ...shared
+  } = sound
+  return {
+    config: sound,
+    options: liveOptions(shared, [endpointOf(name)]),
+    start: startOf(from),
+  }
+}
+
+/** The socket's endpoint, which names the positions. */
+export function endpointOf(name: string): string {
+  const url = hostUrl(name)
+  if (url.pathname === '/') url.pathname = V2_PATH
+  return url.href
+}
+
+/** How the archive of an endpoint is asked. */
+export function requestOptionsOf(
+  endpoint: string,
+  key: string | undefined,
+  { agent: through, headers: sent, idleTimeoutMs: idle, reconnect: retries }: LiveOptions,
+): RequestOptions {
+  const { origin } = new URL(endpoint.replace(/^ws/, 'http'))
+  return {
+    host: origin,
+    apiKey: key,
+    agent: through,
+    headers: sent,
+    idleTimeoutMs: idle,
+    reconnect: retries,
+  }
+}

@@ -1,0 +1,84 @@
+interface FaultBase {
+  /** The method that it applies to. */
+  readonly method: 'planSnapshot' | 'listSegments' | 'getSegment' | 'getBlock'
+  /** Which request of that method, counted from 1 and faults included. */
+  readonly onRequest: number
+  /**
+   * How many requests in a row it meets.
+   * @default 1
+   */
+  readonly times?: number
+  /**
+   * Whether it may stay unfired.
+   * @default false: closing the server then fails
+   */
+  readonly optional?: boolean
+}
+
+/** What a {@link FakeArchive} does instead of answering. */
+export type ArchiveFaultAction =
+  /**
+   * Another HTTP answer: 429 with a `retry-after`, 503, 404.
+   * @default status 503, body '', no headers
+   */
+  | {
+      readonly do: 'refuse'
+      readonly status?: number
+      readonly body?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  /** No answer, for as long as the client waits. */
+  | { readonly do: 'hang' }
+  /** So many bytes of the body; then the connection ends, as where a quota is spent. */
+  | { readonly do: 'cut'; readonly afterBytes: number }
+  /** So many bytes of the body; then nothing more, and the connection stays. */
+  | { readonly do: 'stall'; readonly afterBytes: number }
+  /** One bit of the body is another one, at this byte. */
+  | { readonly do: 'flip'; readonly at: number }
+  /** The body, under another ETag. */
+  | { readonly do: 'etag'; readonly etag: string }
+  /** Something happens on the server first, such as a compaction. Then it answers as ever. */
+  | { readonly do: 'call'; readonly run: () => void }
+
+/** One entry of `faults`. */
+export type ArchiveFault = FaultBase & ArchiveFaultAction
+
+/** A fault that happened. */
+export interface FiredArchiveFault {
+  readonly fault: ArchiveFault
+  /** Which request of its method, counted from 1. */
+  readonly request: number
+}
+
+/** Which faults are due, and which have fired. */
+export class ArchiveFaultPlan {
+  readonly fired: FiredArchiveFault[] = []
+  readonly #counts = new Map<string, number>()
+
+  constructor(private readonly faults: readonly ArchiveFault[]) {}
+
+  /** The fault for the next request of this method. Counts it as fired. */
+  next(method: string): ArchiveFault | undefined {
+    const request = (this.#counts.get(method) ?? 0) + 1
+    this.#counts.set(method, request)
+    const due = this.faults.find(
+      (fault) =>
+        fault.method === method &&
+        request >= fault.onRequest &&
+        request < fault.onRequest + (fault.times ?? 1),
+    )
+    if (due !== undefined) this.fired.push({ fault: due, request })
+    return due
+  }
+
+  /** One line for each fault that fired less often than `times`. An endless one must fire once. */
+  get missing(): readonly string[] {
+    return this.faults.flatMap((fault) => {
+      const wanted = fault.times === Number.POSITIVE_INFINITY ? 1 : (fault.times ?? 1)
+      const count = this.fired.filter((fired) => fired.fault === fault).length
+      return fault.optional || count >= wanted
+        ? []
+        : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
+    })
+  }
+}
