@@ -1,5 +1,5 @@
 import type { RunHelpers } from 'rxjs/testing'
-import { ConnectionClosedError, RefusedError } from '../../src/errors.js'
+import { ConnectionClosedError, RefusedError, ServerError } from '../../src/errors.js'
 import { marbles } from '../../src/testing/index.js'
 import { runFor, scripted } from './sessions.js'
 
@@ -13,6 +13,8 @@ const refused = (status: number, body = '', retryAfterMs?: number) =>
   })
 
 const closed = new ConnectionClosedError(1006, '')
+
+const LETTERS = 'abcdefghijklmnqrstuvwxyz'
 
 const TWO = ['ws://a', 'ws://b'] as const
 
@@ -211,6 +213,64 @@ describe('a wait that a host asks for', () => {
       runFor(helpers, 200_000, source.events$)
       expect(source.dialled).toBe('abb')
       expect(source.sessions.times).toEqual([0, 1000, 31_000])
+    }),
+  )
+})
+
+describe('a host that flaps', () => {
+  /** So many connections that bring one new event each, and end. */
+  const flapping = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, index) => `(o${LETTERS.slice(Math.max(0, index - 1), index + 1)}#)`,
+    )
+
+  it(
+    'is dialled after growing delays, and makes way for the next one, after eight times',
+    marbles((helpers) => {
+      const source = started(helpers, flapping(16))
+      runFor(helpers, 100_000, source.events$)
+      expect(source.dialled.slice(0, 10)).toBe('aaaaaaaabb')
+      expect(source.sessions.waits.slice(0, 9)).toEqual([
+        ...Array.from({ length: 7 }, () => 1000),
+        ...[2000, 1000],
+      ])
+      expect(source.lines[0]).toBe('ws://a ended 8 connections in a row soon after their opening')
+    }),
+  )
+
+  it(
+    'never ends the stream by `maxAttempts`: each connection brought something',
+    marbles((helpers) => {
+      const source = started(helpers, flapping(20), {
+        hosts: ['ws://a'],
+        reconnect: { jitter: 'none', maxAttempts: 1, maxDelayMs: 2000 },
+      })
+      const { error, seen } = runFor(helpers, 30_000, source.events$)
+      expect(error).toBeUndefined()
+      expect(seen.length).toBeGreaterThan(15)
+    }),
+  )
+
+  it(
+    'is one without a penalty again after a connection that lasted',
+    marbles((helpers) => {
+      const diagrams = [...flapping(10), '(ojk) 10s #', '(okl#)', '(olm#)']
+      const source = started(helpers, diagrams, { hosts: ['ws://a'] })
+      runFor(helpers, 200_000, source.events$)
+      expect(source.sessions.waits.slice(6, 12)).toEqual([1000, 2000, 4000, 8000, 11_005, 1000])
+    }),
+  )
+
+  it(
+    'is one too whose server says goodbye each time, which is otherwise dialled at once',
+    marbles((helpers) => {
+      const source = started(helpers, flapping(20), {
+        hosts: ['ws://a'],
+        errors: [new ServerError('ConsumerTooSlow', '')],
+      })
+      runFor(helpers, 8000, source.events$)
+      expect(source.sessions.waits.slice(0, 10)).toEqual([0, 0, 0, 0, 0, 0, 0, 1000, 2000, 4000])
     }),
   )
 })

@@ -115,7 +115,7 @@ describe('a host without events', () => {
   it(
     'is none while nothing is read, or while the filter may match nothing',
     marbles((helpers) => {
-      const flow = { events: 0, isQuiet: true }
+      const flow = { arrivals: 0, isQuiet: true }
       helpers.cold('100s x').subscribe(() => {
         flow.isQuiet = false
       })

@@ -327,7 +327,7 @@ describe('messages that are too large, where they may be', () => {
         expect(heard.filter((one) => (one as readonly unknown[])[0] !== 'ping')).toEqual(
           messages.map(told),
         )
-        expect(frames.isGathering).toBe(false)
+        expect(frames.isAmidst).toBe(false)
         large += messages.filter(({ bytes }) => bytes.length > MAX_FRAME_BYTES).length
       },
     )

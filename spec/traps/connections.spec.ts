@@ -26,7 +26,7 @@ describe('a backoff that never resets, or too soon', () => {
   )
 
   it(
-    'ten sessions of one event keep the first delay',
+    'sessions of one event keep the first delay, but not for ever',
     marbles((helpers) => {
       const frames = 'abcdefghij'.split('')
       const { events$, sessions } = scripted(
@@ -35,8 +35,8 @@ describe('a backoff that never resets, or too soon', () => {
         frames.map((letter, index) => `(o${frames[index - 1] ?? ''}${letter}#)`),
         { reconnect: { jitter: 'none' } },
       )
-      runFor(helpers, 9500, events$)
-      expect(sessions.waits).toEqual(Array.from({ length: 9 }, () => 1000))
+      runFor(helpers, 14_500, events$)
+      expect(sessions.waits).toEqual([...Array.from({ length: 7 }, () => 1000), 2000, 4000])
     }),
   )
 
@@ -115,6 +115,26 @@ describe('a half-open link', () => {
     expect(source.snapshots.map(({ connection }) => reasonOf(connection))).toContain(
       'CONNECT_TIMEOUT',
     )
+  })
+})
+
+describe('a link so slow that one frame takes longer than a timeout', () => {
+  const events = generated(10, { startUs: Date.now() * 1000 })
+  const large = JSON.stringify({ ...events[5], padding: 'x'.repeat(80_000) })
+  const texts = events.map((event, index) => (index === 5 ? large : JSON.stringify(event)))
+
+  it.each([
+    ['idleTimeoutMs', { idleTimeoutMs: 700 }],
+    ['silentTimeoutMs', { silentTimeoutMs: 700 }],
+  ])('passes the frame: its bytes are a sign of life (%s)', async (_, timeout) => {
+    await using server = await fakeJetstream({ events: texts })
+    // Two seconds for the large frame, in twenty pieces.
+    await using proxy = await faultProxy({ target: server.url, bandwidth: 40_000 })
+    const source = watched(proxy, timeout)
+    expect(timesOf(await first(10, source.events$))).toEqual(timesOf(events))
+    expect(proxy.fired).toContain('bandwidth')
+    expect(proxy.accepted).toBe(1)
+    expect(source.gaps).toEqual([])
   })
 })
 

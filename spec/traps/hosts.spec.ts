@@ -8,6 +8,23 @@ const STATUSES = [404, 403, 301, 200] as const
 const refusing = (onConnect: number, status: number, times = 1) =>
   ({ onConnect, times, do: 'refuse', status }) as const
 
+describe('a host that accepts, sends one event and hangs up', () => {
+  it('is left alone more and more, and loses nothing', async () => {
+    // The first event repeats the one before it.
+    await using server = await fakeJetstream({
+      events: 14,
+      faults: [{ after: 2, times: 10, do: 'drop' }],
+    })
+    const lines: string[] = []
+    const source = watched(server, { log: { warn: (line) => lines.push(line) } })
+    expect(await first(14, source.events$)).toEqual(generated(14))
+    expect(server.fired).toHaveLength(10)
+    const delays = source.snapshots.map(({ currentBackoffMs }) => currentBackoffMs)
+    expect(Math.max(...delays)).toBeGreaterThanOrEqual(40)
+    expect(lines).toEqual([expect.stringContaining('ended 8 connections in a row')])
+  })
+})
+
 describe('a host that is open and brings nothing', () => {
   it('makes way for the next one, though it answers pings', async () => {
     await using silent = await fakeJetstream({ events: 5, faults: [{ after: 0, do: 'stall' }] })

@@ -41,11 +41,20 @@ interface Host {
   isRefusing: boolean
   /** Whether that refusal is in the log. */
   isReported: boolean
+  /** How many connections in a row brought a few events and ended at once. */
+  flaps: number
 }
 
 // An open connection that lived for so long was a healthy one, also when a narrow filter let no
 // event through.
 const HEALTHY_AFTER_MS = 60_000
+
+// A connection that ended sooner, and with fewer new events, was a flap.
+const STEADY_AFTER_MS = 10_000
+const STEADY_EVENTS = 1000
+
+// So many flaps in a row are no progress.
+const MAX_FLAPS = 8
 
 // All requests about one position need fewer than this.
 const MAX_QUESTIONS = 12
@@ -59,6 +68,7 @@ export class Hosts {
   // A server that asks us to come back is not failing, unless it does nothing else.
   #cameBack = false
   #questions = 0
+  #attempts = 0
   readonly #hosts: readonly [Host, ...Host[]]
   readonly #maxAttempts: number
   readonly #refusedForMs: number
@@ -83,7 +93,7 @@ export class Hosts {
 
   /** The retries in a row that brought no progress. */
   get count(): number {
-    return this.#retries.count
+    return this.#attempts
   }
 
   /** The next retry in a row, from 1. */
@@ -92,19 +102,25 @@ export class Hosts {
   }
 
   progressed(): void {
-    this.#retries.succeeded()
-    this.#cameBack = false
-    this.#questions = 0
     const host = this.#host
     host.servedAt = asyncScheduler.now()
     host.isReported = false
+    this.#attempts = 0
+    // The delays of a host that flaps go on growing.
+    if (host.flaps >= MAX_FLAPS) return
+    this.#retries.succeeded()
+    this.#cameBack = false
+    this.#questions = 0
   }
 
   /**
    * The delay before the next dial, in milliseconds. Throws what ends the stream. `openMs`: how
-   * long the connection was open, `undefined` when it never was.
+   * long the connection was open, `undefined` when it never was. `newEvents`: how many it brought
+   * beyond all before it.
    */
-  afterEnd(error: StreamError, openMs: number | undefined): number {
+  afterEnd(error: StreamError, openMs: number | undefined, newEvents = 0): number {
+    if (openMs !== undefined && !(error instanceof Redial)) this.#countFlap(openMs, newEvents)
+    if (newEvents > 0) this.progressed()
     this.#host.isRefusing = false
     if (!error.retryable) this.#refused(this.#host, error)
     if (error instanceof SilentError) return this.#afterSilence(this.#host, error)
@@ -117,6 +133,15 @@ export class Hosts {
 
   get #host(): Host {
     return this.#hosts[this.#index] ?? this.#hosts[0]
+  }
+
+  /** A server that accepts, sends what has come meanwhile and hangs up is as good as away. */
+  #countFlap(openMs: number, newEvents: number): void {
+    const host = this.#host
+    if (openMs >= STEADY_AFTER_MS || newEvents >= STEADY_EVENTS) host.flaps = 0
+    else if (newEvents > 0) host.flaps += 1
+    if (host.flaps === MAX_FLAPS && newEvents > 0)
+      this.#log.warn(`${host.url} ended ${MAX_FLAPS} connections in a row soon after their opening`)
   }
 
   /**
@@ -146,8 +171,9 @@ export class Hosts {
     const host = this.#host
     host.waitsUntil = asyncScheduler.now() + waitOf(error)
     // A host that brought events is dialled again; one that did not is no better than the next.
-    const isLeft = this.count > 0 || openMs === undefined || host.isRefusing
+    const isLeft = this.#retries.count > 0 || openMs === undefined || host.isRefusing
     if (this.count >= this.#maxAttempts) throw exhausted(this.count, error)
+    this.#attempts += 1
     return this.#dialIn(this.#retries.failed(), isLeft ? 'next' : 'same')
   }
 
@@ -173,6 +199,7 @@ const hostAt = (url: string): Host => ({
   servedAt: Number.NEGATIVE_INFINITY,
   isRefusing: false,
   isReported: false,
+  flaps: 0,
 })
 
 /**

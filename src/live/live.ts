@@ -257,8 +257,8 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     return merge(frames$, silence, events$, pressed$)
   }
 
-  get events(): number {
-    return this.#stream.counts.events
+  get arrivals(): number {
+    return this.#stream.counts.events + (this.#connection?.pieces ?? 0)
   }
 
   get isQuiet(): boolean {
@@ -396,11 +396,11 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   /** What must happen before the next dial; throws what ends the stream. */
   #wait(thrown: unknown): Observable<unknown> {
     const openMs = this.#openedAt === undefined ? undefined : asyncScheduler.now() - this.#openedAt
-    if (this.#hasProgressed) this.#hosts.progressed()
+    const newEvents = this.#newEvents
     this.#disconnected()
     const error = this.#meaningOf(thrown)
     if (error instanceof FrameTooLargeError) this.#metLargeFrame(error)
-    this.#stream.report.backoffMs = this.#hosts.afterEnd(error, openMs)
+    this.#stream.report.backoffMs = this.#hosts.afterEnd(error, openMs, newEvents)
     // Our own redials are no failures: there is no wait, unless they lead nowhere.
     const isOurs = error instanceof Redial && this.#stream.report.backoffMs === 0
     this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
@@ -422,9 +422,9 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   }
 
   /** Events that were received before are no progress, however often a server sends them. */
-  get #hasProgressed(): boolean {
-    const hasDelivered = this.#stream.ledger.delivered > this.#deliveredAtDial
-    return hasDelivered && (this.#progress.hasAdvanced?.() ?? true)
+  get #newEvents(): number {
+    const delivered = this.#stream.ledger.delivered - this.#deliveredAtDial
+    return delivered > 0 && (this.#progress.hasAdvanced?.() ?? true) ? delivered : 0
   }
 
   /**

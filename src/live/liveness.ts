@@ -35,8 +35,8 @@ export function silence$(
 
 /** What {@link noEvents$} looks at. */
 export interface EventFlow {
-  /** How many events have arrived so far, repeats included. */
-  readonly events: number
+  /** Changes with every event, repeats included, and with every piece of a frame. */
+  readonly arrivals: number
   /** Whether none is expected: nothing is read, or the filter may match nothing for hours. */
   readonly isQuiet: boolean
 }
@@ -50,10 +50,11 @@ export function noEvents$(flow: EventFlow, silentTimeoutMs: number): Observable<
   return interval(silentTimeoutMs / TICKS).pipe(
     scan(
       (state) => {
-        const { events, isQuiet } = flow
-        return { events, silent: isQuiet || events !== state.events ? 0 : state.silent + 1 }
+        const { arrivals, isQuiet } = flow
+        const alive = isQuiet || arrivals !== state.arrivals
+        return { arrivals, silent: alive ? 0 : state.silent + 1 }
       },
-      { events: flow.events, silent: 0 },
+      { arrivals: flow.arrivals, silent: 0 },
     ),
     filter(({ silent }) => silent >= TICKS),
     map(() => {

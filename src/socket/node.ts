@@ -65,6 +65,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
 class NodeConnection implements Connection {
   bytes = 0
   heard = 0
+  pieces = 0
   opened = false
   heardAt: number | undefined
   // The clock is read once a chunk of the socket, not once a message: that costs as much as a
@@ -148,7 +149,12 @@ class NodeConnection implements Connection {
   #takeWholeFrames(tcp: Socket): void {
     const [feed, ...others] = tcp.listeners('data')
     // Another version of `ws` with other listeners does everything itself.
-    if (feed === undefined || others.length > 0) return
+    if (feed === undefined || others.length > 0) {
+      tcp.on('data', () => {
+        this.heard += 1
+      })
+      return
+    }
     const leave = () => {
       tcp.off('data', read).off('close', close)
       this.intake.giveBack()
@@ -176,10 +182,12 @@ class NodeConnection implements Connection {
       skipsLargeFrames ? visitLarge : undefined,
     )
     const read = (chunk: Buffer) => {
-      // Each chunk of a message is a sign of life, since no pong can come between its bytes: the
-      // message may take longer than `idleTimeoutMs`.
-      if (frames.isGathering) this.heard += 1
       frames.read(chunk)
+      if (!frames.isAmidst) return
+      // Each piece of a frame is a sign of life, since no pong can come between its bytes: the frame
+      // may take longer than `idleTimeoutMs`.
+      this.heard += 1
+      this.pieces += 1
     }
     tcp.off('data', feed as (chunk: Buffer) => void).on('data', read)
     this.intake.take(read)

@@ -63,8 +63,13 @@ export interface Connection {
   readonly frames$: Observable<Received>
   /** Bytes of all frames so far. */
   readonly bytes: number
-  /** Changes with every sign of life: a frame, a ping, a pong. */
+  /** Changes with every sign of life: bytes of a frame, a ping, a pong. */
   readonly heard: number
+  /**
+   * Changes with every piece of a frame that is not whole yet; `undefined` where the socket sees
+   * whole frames alone.
+   */
+  readonly pieces?: number | undefined
   /**
    * When the last frame came, in unix milliseconds; `undefined` where the socket keeps no clock.
    */

@@ -48,9 +48,9 @@ export class WholeFrames {
     private readonly visitLarge?: VisitLarge,
   ) {}
 
-  /** Whether a message is being gathered. */
-  get isGathering(): boolean {
-    return this.#message !== undefined
+  /** Whether the last chunk ended inside a message. */
+  get isAmidst(): boolean {
+    return this.#owed > 0 || this.#message !== undefined
   }
 
   read(data: Buffer): void {

@@ -14,8 +14,8 @@ export const RECONNECT: readonly Mutant[] = [
   },
   {
     name: 'an event is no progress',
-    file: 'src/live/live.ts',
-    find: 'if (this.#hasProgressed) this.#hosts.progressed()',
+    file: 'src/live/hosts.ts',
+    find: 'if (newEvents > 0) this.progressed()',
     replace: '',
     specs: ['spec/live/reconnect.spec.ts'],
   },
@@ -134,8 +134,8 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'a quiet filter is a silent host',
     file: 'src/live/liveness.ts',
-    find: 'silent: isQuiet || events',
-    replace: 'silent: events',
+    find: 'const alive = isQuiet || arrivals',
+    replace: 'const alive = arrivals',
     specs: [SILENCE],
   },
   {
@@ -151,5 +151,26 @@ export const RECONNECT: readonly Mutant[] = [
     find: '      silentTicks >= (longestPause + 1) * PATIENCE\n',
     replace: '      longestPause >= 0\n',
     specs: [SILENCE],
+  },
+  {
+    name: 'a host that flaps is dialled after the first delay for ever',
+    file: 'src/live/hosts.ts',
+    find: 'if (host.flaps >= MAX_FLAPS) return',
+    replace: '',
+    specs: [HOSTS],
+  },
+  {
+    name: 'a host that has flapped is never steady again',
+    file: 'src/live/hosts.ts',
+    find: 'if (openMs >= STEADY_AFTER_MS || newEvents >= STEADY_EVENTS) host.flaps = 0\n    else if',
+    replace: 'if',
+    specs: [HOSTS],
+  },
+  {
+    name: 'a flapping host uses up the attempts',
+    file: 'src/live/hosts.ts',
+    find: '    this.#attempts = 0\n    // The delays',
+    replace: '    if (host.flaps < MAX_FLAPS) this.#attempts = 0\n    // The delays',
+    specs: [HOSTS],
   },
 ]
