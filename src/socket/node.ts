@@ -184,8 +184,8 @@ class NodeConnection implements Connection {
     const read = (chunk: Buffer) => {
       frames.read(chunk)
       if (!frames.isAmidst) return
-      // Each piece of a frame is a sign of life, since no pong can come between its bytes: the frame
-      // may take longer than `idleTimeoutMs`.
+      // Each piece of a frame is a sign of life, since no pong can come between its bytes: the
+      // frame may take longer than `idleTimeoutMs`.
       this.heard += 1
       this.pieces += 1
     }

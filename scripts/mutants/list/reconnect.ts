@@ -162,8 +162,8 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'a host that has flapped is never steady again',
     file: 'src/live/hosts.ts',
-    find: 'if (openMs >= STEADY_AFTER_MS || newEvents >= STEADY_EVENTS) host.flaps = 0\n    else if',
-    replace: 'if',
+    find: 'newEvents >= STEADY_EVENTS) host.flaps = 0',
+    replace: 'newEvents >= STEADY_EVENTS) host.flaps += 0',
     specs: [HOSTS],
   },
   {
