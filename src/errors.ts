@@ -1,3 +1,6 @@
+/// <reference lib="es2022.error" preserve="true" />
+// For `ErrorOptions` in our types, whatever the `lib` of a program is.
+
 /**
  * Where {@link StreamError.docs} points. Each code has a heading there; a spec compares the two.
  */
@@ -401,15 +404,6 @@ export class IngestTimeoutError extends StreamError {
 }
 
 /**
- * Something in the pipe of `run` threw an error that is not one of this library's, such as a `map`
- * between the source and the ingestors. The `cause` is that error.
- */
-export class PipeError extends StreamError {
-  readonly code = 'PIPE'
-  readonly retryable = false
-}
-
-/**
  * Redis cannot be reached, hangs, or is temporarily unable to serve: full, read-only, loading.
  * Writers wait and retry without end.
  */
@@ -490,7 +484,6 @@ brand({
   QueueOverflowError,
   IngestError,
   IngestTimeoutError,
-  PipeError,
   RedisUnavailableError,
   RedisRefusedError,
   RedisConflictError,

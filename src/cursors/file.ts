@@ -1,3 +1,6 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// For `AsyncDisposable` in our types, whatever the `lib` of a program is.
+
 import { randomUUID } from 'node:crypto'
 import { readlinkSync, realpathSync } from 'node:fs'
 import { hostname } from 'node:os'

@@ -52,8 +52,7 @@ export type Ingestor<E> = (event: E) => Answer
  * specific key.
  *
  * For an object declared on its own, name the keys:
- * `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`. A `Map` of the same keys, such as
- * one that is built at run time, is accepted too; its handlers receive every type of event.
+ * `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`.
  */
 export type Ingestors<E, Keys extends string> = {
   // The type of the events comes from the source alone.
@@ -99,7 +98,7 @@ export interface IngestOptions<E> extends QueueOptions<E> {
   readonly onUnrouted?: ((event: E) => void) | undefined
 }
 
-export const ingestShape = {
+const shape = {
   ...queueShape,
   onError: defaultsTo(oneOf('retry', 'skip', 'fail'), 'retry'),
   attempts: defaultsTo(count, 3),
@@ -110,7 +109,7 @@ export const ingestShape = {
   onUnrouted: optional(callback),
 }
 
-type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof ingestShape>
+type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof shape>
 
 /**
  * Sends each event to the ingestor of its collection or kind, and emits it when the ingestor is
@@ -150,38 +149,19 @@ type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof ingestShape>
  */
 export function ingest<E extends Routable, Keys extends string>(
   ingestors: Ingestors<E, Keys>,
-  options?: IngestOptions<NoInfer<E>>,
-): MonoTypeOperatorFunction<E>
-/** With a `Map` of ingestors, whose handlers receive every type of event. */
-export function ingest<E extends Routable>(
-  ingestors: ReadonlyMap<string, Ingestor<NoInfer<E>>>,
-  options?: IngestOptions<NoInfer<E>>,
-): MonoTypeOperatorFunction<E>
-/** What both overloads do. */
-export function ingest<E extends Routable>(
-  ingestors: object,
-  options: IngestOptions<E> = {},
+  options: IngestOptions<NoInfer<E>> = {},
 ): MonoTypeOperatorFunction<E> {
-  const filled = checkQueueOptions('ingest', ingestShape, options, ingestorIssues(ingestors))
-  return ingesting(ingestors, filled)
-}
-
-/** Like {@link ingest}, with an object or a map that is checked. */
-export function ingesting<E extends Routable>(
-  ingestors: object,
-  filled: FilledOptions<E>,
-): MonoTypeOperatorFunction<E> {
+  const filled = checkQueueOptions('ingest', shape, options, ingestorIssues(ingestors))
   const { drainMs, onUnrouted } = filled
-  const handlers = new Map(entriesOf(ingestors) as Iterable<[string, Ingestor<E>]>)
-  const keyOf = router([...handlers.keys()])
+  const keyOf = router(Object.keys(ingestors))
   const work: MonoTypeOperatorFunction<E> = (source) =>
     source.pipe(
-      groupBy((event) => keyOf(event)),
+      groupBy((event) => keyOf(event) as Keys | undefined),
       mergeMap((group) => {
-        const handler = handlers.get(group.key ?? '')
-        if (group.key === undefined || handler === undefined)
-          return group.pipe(tap(unrouted), ignoreElements())
-        return group.pipe(boundedWork(workOf(group.key, handler, filled), filled))
+        if (group.key === undefined) return group.pipe(tap(unrouted), ignoreElements())
+        return group.pipe(
+          boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, filled), filled),
+        )
       }),
     )
   // Events without an ingestor are counted, and done.
@@ -194,16 +174,11 @@ export function ingesting<E extends Routable>(
   return drainMs === undefined ? work : drain(work, drainMs)
 }
 
-const entriesOf = (ingestors: object): Iterable<readonly [string, unknown]> =>
-  ingestors instanceof Map ? ingestors : Object.entries(ingestors)
-
-export function ingestorIssues(ingestors: unknown): Issues {
+function ingestorIssues(ingestors: unknown): Issues {
   const issues = new Issues()
-  if (typeof ingestors !== 'object' || ingestors === null) {
-    issues.add('ingestors', `must be an object or a Map of functions, not ${shown(ingestors)}`)
-    return issues
-  }
-  for (const [key, ingestor] of entriesOf(ingestors)) {
+  if (typeof ingestors !== 'object' || ingestors === null)
+    issues.add('ingestors', `must be an object of functions, not ${shown(ingestors)}`)
+  for (const [key, ingestor] of Object.entries(ingestors ?? {})) {
     if (typeof ingestor !== 'function')
       issues.add(key, `must be a function, not ${shown(ingestor)}`)
     if (!['identity', 'account', 'sync', '*'].includes(key) && !isNsid(key) && !isNsidPrefix(key))

@@ -1,3 +1,6 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// For `AsyncDisposable` in our types, whatever the `lib` of a program is.
+
 export type * from './archive/contract.js'
 export * from './archive/fake-archive.js'
 export type { ArchiveFault, ArchiveFaultAction, FiredArchiveFault } from './archive/faults.js'

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { argv } from 'node:process'
 import { DictionaryError } from '../errors.js'
 import { COPY_ZSTD } from './decoders/copy-zstd.js'
+import { requireFrom } from './node-require.js'
 
 /**
  * Reads the decoder. Our build puts it beside this module, and a bundler or the program beside the
@@ -35,7 +35,7 @@ const PLACES: readonly Place[] = [
 
 /** The package exports only its entry; the file is beside it. */
 const ofPackage = (from: string): string =>
-  join(dirname(createRequire(from).resolve('@bokuweb/zstd-wasm')), FILE)
+  join(dirname(requireFrom(from).resolve('@bokuweb/zstd-wasm')), FILE)
 
 // What `new URL`, `__dirname`, `createRequire` and `resolve` throw where a place does not exist.
 const ABSENT = ['ENOENT', 'ENOTDIR', 'MODULE_NOT_FOUND', 'ERR_INVALID_URL', 'ERR_INVALID_ARG_VALUE']

@@ -1,10 +1,10 @@
 import { DictionaryError } from '../errors.js'
 
-export { loadDictionary, V1_DICTIONARY, v2DictionaryUrl } from './dictionary/dictionary.js'
+export { V1_DICTIONARY, v2DictionaryUrl } from './dictionary/dictionary.js'
 
 /**
  * Where WebAssembly cannot be compiled at run time, or is not found beside the bundle: workerd,
- * edge functions, React Native. Rejects always.
+ * edge functions, React Native. Rejects always, before a dictionary is fetched.
  */
 const none = async (): Promise<never> => {
   throw new DictionaryError(
@@ -13,4 +13,4 @@ const none = async (): Promise<never> => {
   )
 }
 
-export { none as bestDecoder, none as plainInflater }
+export { none as bestDecoder, none as loadDictionary, none as plainInflater }

@@ -1,9 +1,9 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import * as zlib from 'node:zlib'
 import { idOf } from '../dictionary/dictionary.js'
 import { readZstd } from '../node-file.js'
+import { requireFrom } from '../node-require.js'
 import { type PlainInflater, plainInflater } from '../plain-inflater.js'
 import {
   type DecodeUtf8,
@@ -62,7 +62,7 @@ export async function loadBinding(
     return await import(/* webpackIgnore: true */ /* @vite-ignore */ binding)
   } catch (error) {
     if (program === undefined) throw error
-    const { href } = pathToFileURL(createRequire(program).resolve(binding))
+    const { href } = pathToFileURL(requireFrom(program).resolve(binding))
     return import(/* webpackIgnore: true */ /* @vite-ignore */ href)
   }
 }
@@ -119,7 +119,7 @@ export async function decoderOf(
  * library, breaks it for the whole process; our own instances are not affected by that.
  */
 async function packageDecoder(dictionary: Uint8Array): Promise<DictionaryDecoder> {
-  const zstd = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as ZstdPackage
+  const zstd = requireFrom(import.meta.url)('@bokuweb/zstd-wasm') as ZstdPackage
   if (!isInitialized(zstd)) await zstd.init()
   const context = zstd.createDCtx()
   const inflate: Inflate = (frame, capacity) =>

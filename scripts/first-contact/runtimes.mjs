@@ -1,0 +1,124 @@
+// Programs for runtimes other than Node: over a cut, a refusal, full queues and compression.
+const READ = `
+import { map, take, toArray } from 'rxjs'
+import { boundedMergeMap, jetstream$, streamMetrics } from 'rxjs-atproto'
+
+export async function readAll(host, refusing) {
+  const read = (name, options = {}, pipe = map((event) => event)) =>
+    new Promise((done) => {
+      const metrics$ = streamMetrics()
+      const reconnect = { maxAttempts: 2, initialDelayMs: 20 }
+      jetstream$({ host, cursor: 'oldest', log: false, metrics$, reconnect, ...options })
+        .pipe(pipe, take(1000), toArray())
+        .subscribe({
+          next: ({ length }) => {
+            const { compression, reconnects } = metrics$.value
+            done([name, length, compression.name, ...(reconnects > 0 ? ['again'] : [])].join(' '))
+          },
+          error: ({ code, cause }) => done([name, code, cause?.code].filter(Boolean).join(' ')),
+        })
+    })
+  const slowly = async (event) => {
+    await new Promise((done) => setTimeout(done, 1))
+    return event
+  }
+  return [
+    await read('cut'),
+    await read('lazy', { decode: 'lazy' }),
+    await read('full', {}, boundedMergeMap(slowly, { capacity: 50, concurrency: 50 })),
+    await read('refused', { host: refusing }),
+    await read('zstd', { wire: 'v2', compress: true }),
+    await read('auto', { wire: 'v2', compress: 'auto' }),
+  ].join(', ')
+}
+`
+const MAIN = `
+import { readAll } from './read.mjs'
+console.log(await readAll(process.env.HOST, process.env.REFUSING))
+process.exit()
+`
+const printing = (...parts) => new RegExp(`^${parts.join(', ')}$`, 'm')
+const AS_NODE = printing(
+  ...['cut 1000 none again', 'lazy 1000 none', 'full 1000 none', 'refused REFUSED'],
+  ...['zstd 1000 zstd', 'auto 1000 zstd'],
+)
+
+const asNode = (...command) => ({
+  needs: command[0],
+  files: { 'package.json': '{ "type": "module" }', 'read.mjs': READ, 'main.mjs': MAIN },
+  commands: [[...command, 'main.mjs']],
+  prints: AS_NODE,
+})
+
+// --- workerd ---
+
+const WORKER = `
+import { readAll } from './read.mjs'
+
+export default {
+  async fetch(request) {
+    const { searchParams } = new URL(request.url)
+    return new Response(await readAll(searchParams.get('host'), searchParams.get('refusing')))
+  },
+}
+`
+const CONFIG = `
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "loopback", network = (allow = ["private"])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
+);
+
+const worker :Workerd.Worker = (
+  modules = [(name = "worker.js", esModule = embed "worker.js")],
+  compatibilityDate = "2026-10-01",
+  globalOutbound = "loopback",
+);
+`
+// It tells its port on a descriptor of its own.
+const ASK = `
+import { spawn } from 'node:child_process'
+
+const workerd = '../../node_modules/@cloudflare/workerd-linux-64/bin/workerd'
+const stdio = ['ignore', 'inherit', 'inherit', 'pipe']
+const server = spawn(workerd, ['serve', 'config.capnp', '--control-fd=3'], { stdio })
+const port = await new Promise((found) =>
+  server.stdio[3].on('data', (line) => found(JSON.parse(line).port)),
+)
+const { HOST, REFUSING } = process.env
+const answer = await fetch('http://127.0.0.1:' + port + '/?host=' + HOST + '&refusing=' + REFUSING)
+console.log(await answer.text())
+server.kill()
+process.exit()
+`
+
+export const RUNTIMES = {
+  deno: asNode('../../node_modules/@deno/linux-x64-glibc/deno', 'run', '--allow-all'),
+  bun: asNode('../../node_modules/@oven/bun-linux-x64/bin/bun', 'run'),
+  workerd: {
+    needs: '../../node_modules/@cloudflare/workerd-linux-64/bin/workerd',
+    files: {
+      'package.json': '{ "type": "module" }',
+      'read.mjs': READ,
+      'main.mjs': WORKER,
+      'config.capnp': CONFIG,
+      'ask.mjs': ASK,
+    },
+    commands: [
+      [
+        '../../node_modules/esbuild/bin/esbuild',
+        ...['main.mjs', '--bundle', '--format=esm', '--outfile=worker.js', '--log-level=warning'],
+        '--conditions=workerd,worker,browser',
+      ],
+      ['node', 'ask.mjs'],
+    ],
+    prints: printing(
+      ...['cut 1000 none again', 'lazy 1000 none', 'full 1000 none again'],
+      ...['refused RECONNECT_EXHAUSTED CONNECT', 'zstd DICTIONARY', 'auto 1000 none'],
+    ),
+  },
+}
