@@ -1,17 +1,26 @@
 /**
  * Runs every example, or those that are named, each in a process of its own; fails if one fails,
- * says nothing, or does not end.
+ * says nothing, or does not end. The programs of the cookbook come last.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 const folder = import.meta.dirname
-const all = readdirSync(folder).map((file) => basename(file, '.js'))
+const namesIn = (path: string): readonly string[] =>
+  readdirSync(path)
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => basename(file, '.js'))
+
+const all = namesIn(folder)
 const named = process.argv.slice(2)
+const unknown = named.find((name) => ![...all, ...namesIn(join(folder, 'cookbook'))].includes(name))
+if (unknown !== undefined) throw new Error(`no example is called ${unknown}`)
 // Not by themselves: others import or start them.
 const PARTS = ['run', 'server', 'redis', 'ingester-worker']
-const examples = named.length > 0 ? named : all.filter((name) => !PARTS.includes(name))
+const examples = all.filter((name) =>
+  named.length > 0 ? named.includes(name) : !PARTS.includes(name),
+)
 
 for (const name of examples) {
   console.log(`\n--- ${name}`)
@@ -25,3 +34,5 @@ for (const name of examples) {
   console.error(`${name} ended with ${status ?? 'no end within 30 s'}`)
   process.exitCode = 1
 }
+
+await import('./cookbook/run.js')

@@ -404,6 +404,15 @@ export class IngestTimeoutError extends StreamError {
 }
 
 /**
+ * Something in the pipe of `run` threw an error that is not one of this library's, such as a `map`
+ * between the source and the ingestors. The `cause` is that error.
+ */
+export class PipeError extends StreamError {
+  readonly code = 'PIPE'
+  readonly retryable = false
+}
+
+/**
  * Redis cannot be reached, hangs, or is temporarily unable to serve: full, read-only, loading.
  * Writers wait and retry without end.
  */
@@ -484,6 +493,7 @@ brand({
   QueueOverflowError,
   IngestError,
   IngestTimeoutError,
+  PipeError,
   RedisUnavailableError,
   RedisRefusedError,
   RedisConflictError,

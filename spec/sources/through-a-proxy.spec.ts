@@ -158,6 +158,18 @@ describe('a stream', () => {
     expect(proxy.requests).toHaveLength(1)
   })
 
+  it.each([true, 'auto'] as const)(
+    'ends where its proxy refuses the dictionary as well (`compress: %p`)',
+    async (compress) => {
+      await using proxy = await HttpProxy.open({ status: 403 })
+      const config = { host: 'server.example', wire: 'v2', compress } as const
+      const agent = new HttpsProxyAgent(proxy.url)
+      const failure = await some(jetstream$({ ...config, agent })).catch((error: unknown) => error)
+      expect(failure).toMatchObject({ code: 'PROXY', status: 403 })
+      expect(proxy.requests).toHaveLength(compress === true ? 1 : 2)
+    },
+  )
+
   it('waits for a proxy that has worked and then wants another password', async () => {
     await using server = await fakeJetstream({
       events: 20,

@@ -2,10 +2,12 @@ import { of, timer } from 'rxjs'
 import {
   type AccountEvent,
   type IngestOptions,
+  type Ingestor,
   ingest,
   type JetstreamEvent,
   jetstream$,
   type RoutedTo,
+  run,
   type TapEvent,
   tap$,
 } from 'rxjs-atproto'
@@ -33,6 +35,27 @@ jetstream$<Records>().pipe(
 exactly<RoutedTo<Event, 'app.bsky.fee.*'>, never>(true)
 exactly<RoutedTo<Event, 'com.example.*'>, never>(true)
 exactly<RoutedTo<TapEvent, 'identity'>, Extract<TapEvent, { readonly type: 'identity' }>>(true)
+
+// A map, whose handlers get every event.
+const handlers = new Map([
+  ['app.bsky.feed.post', (event: Event) => exactly<typeof event, Event>(true)],
+])
+jetstream$<Records>()
+  .pipe(ingest(handlers, { orderBy: (event) => event.did }))
+  .subscribe((event) => exactly<typeof event, Event>(true))
+const dynamic = new Map<string, Ingestor<JetstreamEvent>>()
+jetstream$().pipe(ingest(dynamic))
+// @ts-expect-error the handlers want events of a Tap
+jetstream$().pipe(ingest(new Map<string, Ingestor<TapEvent>>()))
+
+// The same without a pipe.
+run(jetstream$<Records>(), {
+  'app.bsky.feed.post': (event) =>
+    exactly<typeof event.commit.collection, 'app.bsky.feed.post'>(true),
+})
+run(jetstream$<Records>(), handlers, { orderBy: (event) => event.did, signals: true })
+// @ts-expect-error not a function
+run(jetstream$(), { '*': 'save' })
 
 // The stream goes on with the events it had.
 jetstream$<Records>()

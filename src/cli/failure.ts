@@ -2,12 +2,16 @@ import {
   ConfigError,
   ConnectError,
   CursorStoreError,
+  ProxyError,
   ReconnectExhaustedError,
   RedisConflictError,
   RedisRefusedError,
   RefusedError,
   RequestTimeoutError,
   StreamError,
+  TlsExpiredError,
+  TlsNameError,
+  TlsUntrustedError,
 } from '../index.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { duration } from './text.js'
@@ -60,10 +64,18 @@ function exitCodeOf(error: unknown, connected: boolean): ExitCode {
   return error instanceof StreamError ? EXIT.ended : EXIT.unexpected
 }
 
+const OF_CONNECTING = [
+  RefusedError,
+  ConnectError,
+  ProxyError,
+  RequestTimeoutError,
+  TlsExpiredError,
+  TlsNameError,
+  TlsUntrustedError,
+]
+
 const isOfConnecting = (error: unknown): boolean =>
-  error instanceof RefusedError ||
-  error instanceof ConnectError ||
-  error instanceof RequestTimeoutError
+  OF_CONNECTING.some((Class) => error instanceof Class)
 
 const isOfRedis = (error: unknown): boolean =>
   error instanceof RedisRefusedError || error instanceof RedisConflictError

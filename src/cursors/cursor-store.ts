@@ -21,4 +21,6 @@
 export interface CursorStore {
   load(key: string): PromiseLike<string | undefined>
   save(key: string, position: string): PromiseLike<void>
+  /** Called by `run` after the last save, where a store has something to release. Idempotent. */
+  close?(): PromiseLike<unknown>
 }

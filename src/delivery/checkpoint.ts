@@ -15,6 +15,7 @@ import { CursorStoreError, StreamError } from '../errors.js'
 import { messageOf } from '../internal/message-of.js'
 import { backoffMs } from '../options/backoff.js'
 import type { Position } from './position.js'
+import { currentWatch } from './subscription-watch.js'
 
 /** Where and how often a stream saves the position of what is done. */
 export interface CheckpointOptions<P = Position> {
@@ -106,6 +107,7 @@ export class Checkpoint<P> {
     private readonly onSaved: () => void,
   ) {
     this.#format = options.positionFormat ?? stream.format
+    currentWatch()?.foundStore(options.store)
   }
 
   /** Saves until nothing is left to save. Rejects with `CursorStoreError` when a save fails. */

@@ -13,6 +13,7 @@ import { type Gap, Gaps } from './gaps.js'
 import { type Delivery, Ledger, type Settlement } from './ledger.js'
 import type { StreamMetrics } from './metrics.js'
 import { MetricsReport, StreamCounts, type StreamPosition } from './metrics-report.js'
+import { currentWatch, type WatchedStream } from './subscription-watch.js'
 
 /** Where one subscription's metrics, gaps and warnings go. */
 export interface DeliveryStreamOptions {
@@ -40,12 +41,13 @@ export interface StreamOwner<Event> extends Settlement<Event> {
 }
 
 const PUBLISH_EVERY_MS = 1000
+const UNREACHED_MS = 10_000
 
 /**
  * One subscription of any source, from the moment an event is read: counts and delivers events,
  * adds up the pauses of the operators, reports gaps, publishes metrics, and ends.
  */
-export class DeliveryStream<Event> implements DeliverySource, Settlement<Event> {
+export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>, WatchedStream {
   queued = 0
   unrouted = 0
   readonly counts = new StreamCounts()
@@ -55,6 +57,8 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event> 
   // How many queues are full.
   #pauses = 0
   #stopped = false
+  readonly #log: Log
+  #hasWarned = false
 
   constructor(
     { metrics$, gaps, log }: DeliveryStreamOptions,
@@ -64,11 +68,16 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event> 
     this.gaps = new Gaps(gaps, log)
     this.ledger = new Ledger<Event>(this, this)
     this.report = new MetricsReport(metrics$, this, () => owner.position, owner.host)
+    this.#log = log
+    currentWatch()?.found(this)
   }
 
   /** Publishes the metrics every second. */
   readonly clock$: Observable<never> = interval(PUBLISH_EVERY_MS).pipe(
-    tap(() => this.report.publish()),
+    tap(() => {
+      this.report.publish()
+      this.#warnIfUnreached()
+    }),
     ignoreElements(),
   )
 
@@ -114,6 +123,14 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event> 
     return this.owner.flush()
   }
 
+  watch(observer: Pick<Observer<StreamMetrics>, 'next'>): void {
+    this.report.watch(observer)
+  }
+
+  publish(): void {
+    this.report.publishCounters()
+  }
+
   // --- What its owner asks ---
 
   get isPaused(): boolean {
@@ -135,5 +152,16 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event> 
     this.#stopped = true
     this.owner.stopped()
     this.report.ended(this.owner.host)
+  }
+
+  /** Once, where nothing has come yet: otherwise a wrong host looks like a quiet one. */
+  #warnIfUnreached(): void {
+    const { unreached } = this.report
+    if (this.#hasWarned || unreached === undefined || unreached.forMs < UNREACHED_MS) return
+    this.#hasWarned = true
+    const { host, forMs, reason } = unreached
+    this.#log.warn(
+      `${host}: not reached for ${Math.round(forMs / 1000)} s, trying again: ${reason.message}`,
+    )
   }
 }

@@ -1,4 +1,4 @@
-import { asyncScheduler, type BehaviorSubject } from 'rxjs'
+import { asyncScheduler, type BehaviorSubject, type Observer } from 'rxjs'
 import { StreamError } from '../errors.js'
 import { tell } from '../internal/tell.js'
 import type { Gaps } from './gaps.js'
@@ -95,11 +95,23 @@ export type StatusChange =
     }
   | { readonly state: 'closed'; readonly host: string; readonly reason: StreamError | undefined }
 
+/** A stream that no host has served yet. */
+export interface Unreached {
+  /** The host of the last attempt. */
+  readonly host: string
+  readonly forMs: number
+  readonly reason: StreamError
+}
+
 /** Publishes the metrics of one stream: its connection's status, kept here, and its counters. */
 export class MetricsReport {
   /** The delay until the next attempt, in milliseconds; 0 when none is waited for. */
   backoffMs = 0
   #status: ConnectionStatus
+  #hasOpened = false
+  // The host of the last attempt that failed.
+  #failedHost = ''
+  readonly #watchers: Pick<Observer<StreamMetrics>, 'next'>[] = []
 
   constructor(
     private readonly metrics$: BehaviorSubject<StreamMetrics> | undefined,
@@ -113,6 +125,18 @@ export class MetricsReport {
 
   get state(): ConnectionStatus['state'] {
     return this.#status.state
+  }
+
+  /** Publishes to `observer` too. */
+  watch(observer: Pick<Observer<StreamMetrics>, 'next'>): void {
+    this.#watchers.push(observer)
+  }
+
+  /** How long no host could be reached, and why; `undefined` once one was. */
+  get unreached(): Unreached | undefined {
+    const { reason, since } = this.#status
+    if (this.#hasOpened || reason === undefined) return undefined
+    return { host: this.#failedHost, forMs: asyncScheduler.now() - since, reason }
   }
 
   become(change: StatusChange): void {
@@ -149,11 +173,15 @@ export class MetricsReport {
   }
 
   publishCounters(): void {
-    tell(this.metrics$, snapshotOf(this.counters, this.#status, this.backoffMs, this.position()))
+    const snapshot = snapshotOf(this.counters, this.#status, this.backoffMs, this.position())
+    tell(this.metrics$, snapshot)
+    for (const watcher of this.#watchers) tell(watcher, snapshot)
   }
 
   #enter(change: StatusChange): void {
-    const { state, reason, since } = this.#status
+    const { state, host = '', reason, since } = this.#status
+    if (change.state === 'open') this.#hasOpened = true
+    if (change.state === 'waiting') this.#failedHost = host
     this.#status = {
       // The reason of the last attempt, while the next one is under way.
       reason: change.state === 'connecting' ? reason : undefined,

@@ -52,7 +52,8 @@ export type Ingestor<E> = (event: E) => Answer
  * specific key.
  *
  * For an object declared on its own, name the keys:
- * `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`.
+ * `Ingestors<JetstreamEvent, 'app.bsky.feed.post' | 'account'>`. A `Map` of the same keys, such as
+ * one that is built at run time, is accepted too; its handlers receive every type of event.
  */
 export type Ingestors<E, Keys extends string> = {
   // The type of the events comes from the source alone.
@@ -98,7 +99,7 @@ export interface IngestOptions<E> extends QueueOptions<E> {
   readonly onUnrouted?: ((event: E) => void) | undefined
 }
 
-const shape = {
+export const ingestShape = {
   ...queueShape,
   onError: defaultsTo(oneOf('retry', 'skip', 'fail'), 'retry'),
   attempts: defaultsTo(count, 3),
@@ -109,7 +110,7 @@ const shape = {
   onUnrouted: optional(callback),
 }
 
-type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof shape>
+type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof ingestShape>
 
 /**
  * Sends each event to the ingestor of its collection or kind, and emits it when the ingestor is
@@ -149,19 +150,38 @@ type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof shape>
  */
 export function ingest<E extends Routable, Keys extends string>(
   ingestors: Ingestors<E, Keys>,
-  options: IngestOptions<NoInfer<E>> = {},
+  options?: IngestOptions<NoInfer<E>>,
+): MonoTypeOperatorFunction<E>
+/** With a `Map` of ingestors, whose handlers receive every type of event. */
+export function ingest<E extends Routable>(
+  ingestors: ReadonlyMap<string, Ingestor<NoInfer<E>>>,
+  options?: IngestOptions<NoInfer<E>>,
+): MonoTypeOperatorFunction<E>
+/** What both overloads do. */
+export function ingest<E extends Routable>(
+  ingestors: object,
+  options: IngestOptions<E> = {},
 ): MonoTypeOperatorFunction<E> {
-  const filled = checkQueueOptions('ingest', shape, options, ingestorIssues(ingestors))
+  const filled = checkQueueOptions('ingest', ingestShape, options, ingestorIssues(ingestors))
+  return ingesting(ingestors, filled)
+}
+
+/** Like {@link ingest}, with an object or a map that is checked. */
+export function ingesting<E extends Routable>(
+  ingestors: object,
+  filled: FilledOptions<E>,
+): MonoTypeOperatorFunction<E> {
   const { drainMs, onUnrouted } = filled
-  const keyOf = router(Object.keys(ingestors))
+  const handlers = new Map(entriesOf(ingestors) as Iterable<[string, Ingestor<E>]>)
+  const keyOf = router([...handlers.keys()])
   const work: MonoTypeOperatorFunction<E> = (source) =>
     source.pipe(
-      groupBy((event) => keyOf(event) as Keys | undefined),
+      groupBy((event) => keyOf(event)),
       mergeMap((group) => {
-        if (group.key === undefined) return group.pipe(tap(unrouted), ignoreElements())
-        return group.pipe(
-          boundedWork(workOf(group.key, ingestors[group.key] as Ingestor<E>, filled), filled),
-        )
+        const handler = handlers.get(group.key ?? '')
+        if (group.key === undefined || handler === undefined)
+          return group.pipe(tap(unrouted), ignoreElements())
+        return group.pipe(boundedWork(workOf(group.key, handler, filled), filled))
       }),
     )
   // Events without an ingestor are counted, and done.
@@ -174,11 +194,16 @@ export function ingest<E extends Routable, Keys extends string>(
   return drainMs === undefined ? work : drain(work, drainMs)
 }
 
-function ingestorIssues(ingestors: unknown): Issues {
+const entriesOf = (ingestors: object): Iterable<readonly [string, unknown]> =>
+  ingestors instanceof Map ? ingestors : Object.entries(ingestors)
+
+export function ingestorIssues(ingestors: unknown): Issues {
   const issues = new Issues()
-  if (typeof ingestors !== 'object' || ingestors === null)
-    issues.add('ingestors', `must be an object of functions, not ${shown(ingestors)}`)
-  for (const [key, ingestor] of Object.entries(ingestors ?? {})) {
+  if (typeof ingestors !== 'object' || ingestors === null) {
+    issues.add('ingestors', `must be an object or a Map of functions, not ${shown(ingestors)}`)
+    return issues
+  }
+  for (const [key, ingestor] of entriesOf(ingestors)) {
     if (typeof ingestor !== 'function')
       issues.add(key, `must be a function, not ${shown(ingestor)}`)
     if (!['identity', 'account', 'sync', '*'].includes(key) && !isNsid(key) && !isNsidPrefix(key))

@@ -18,9 +18,9 @@ import { eventsOf } from './host-events.js'
  * commit. **Resume**: a lost connection is dialled again with backoff, so that the server repeats
  * the last message received. The repeat is not emitted; it proves that the log is still the same.
  * **Completion**: never by itself. **Errors**: {@link ConfigError} is thrown at the call. The
- * stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends
- * text), `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or, under
- * `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames that cannot be read go to `rejects`. A
+ * stream errors with `RefusedError` (401, 404, a refused request), `ProxyError` (407), `WireError`
+ * (the server sends text), `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or,
+ * under `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames that cannot be read go to `rejects`. A
  * record is decoded when `commit.record` is first read, which throws `RecordError` if that fails.
  * `commit.problem` says that the server did not send a record, or sent a wrong one.
  * **Unsubscription**: closes the connections and saves the checkpoint. Work in flight can still

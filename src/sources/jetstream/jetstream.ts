@@ -21,7 +21,7 @@ import { WireNegotiation } from './wire.js'
  * received; what the inclusive cursor repeats is recognised and not emitted again.
  * **Unsubscription**: closes the connection. What is still open may be finished; the checkpoint is
  * saved as it is. **Completion**: never by itself. **Errors**: {@link ConfigError} is thrown at the
- * call. The stream errors with `RefusedError` (401, 404, a refused filter),
+ * call. The stream errors with `RefusedError` (401, 404, a refused filter), `ProxyError` (407),
  * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames that cannot be read
  * go to `rejects`.
  *

@@ -18,9 +18,9 @@ import type { LabelEvent } from './label.js'
  * backoff, so that the labeler repeats the last label received if it still has it. The repeat is
  * not emitted.
  * **Completion**: never by itself. **Errors**: {@link ConfigError} is thrown at the call. The
- * stream errors with `RefusedError` (401, 404, a refused request), `WireError` (the server sends
- * text), `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or, under
- * `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames and labels that cannot be read go to
+ * stream errors with `RefusedError` (401, 404, a refused request), `ProxyError` (407), `WireError`
+ * (the server sends text), `ReconnectExhaustedError`, `CursorRefusedError`, `CursorStoreError` or,
+ * under `onLargeFrame: 'fail'`, `FrameTooLargeError`; frames and labels that cannot be read go to
  * `rejects`. A host that refuses for good is logged, and the stream ends when all of them do; any
  * other error of one host ends them all. **Unsubscription**: closes the connections and saves the
  * checkpoint. Work in flight can still finish, and the checkpoint is then saved again.

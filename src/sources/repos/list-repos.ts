@@ -18,8 +18,8 @@ import { type ListedRepo, Listing } from './listing.js'
  * or a lost connection the request is retried, no earlier than `Retry-After` says.
  * **Completion**: when the last repo is done and the checkpoint says so. If an earlier run
  * completed the listing: at once, see `onCompleted`. **Errors**: {@link ConfigError} is thrown at
- * the call. The stream errors with `RefusedError` (4xx, a redirect), `PageError`,
- * `CursorLoopError`, `ReconnectExhaustedError` or `CursorStoreError`. A host that
+ * the call. The stream errors with `RefusedError` (4xx, a redirect), `ProxyError` (407),
+ * `PageError`, `CursorLoopError`, `ReconnectExhaustedError` or `CursorStoreError`. A host that
  * refuses for good is logged; the others are listed to their ends, and then the stream ends with
  * its error. Any other error of one host ends them all. **Unsubscription**: aborts the request and
  * saves the checkpoint.

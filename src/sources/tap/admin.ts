@@ -10,7 +10,7 @@ import {
 import type { HttpAnswer, HttpRequest } from '../../http/request.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
-import { checkAgent } from '../../options/agent.js'
+import { checkAgent, type HttpAgent } from '../../options/agent.js'
 import { checkShape } from '../../options/check-shape.js'
 import { hostUrl } from '../../options/host-url.js'
 import { Issues } from '../../options/issues.js'
@@ -65,8 +65,8 @@ export interface TapStats {
 }
 
 /**
- * Controls a Tap server. Each method rejects with `RefusedError`, `ConnectError` or
- * `RequestTimeoutError`.
+ * Controls a Tap server. Each method rejects with `RefusedError`, `ConnectError`,
+ * `RequestTimeoutError`, `ProxyError`, or the error of a certificate, such as `TlsUntrustedError`.
  */
 export interface TapAdmin {
   /**
@@ -161,7 +161,7 @@ type Requester = (
 function requester(config: TapAdminConfig): Requester {
   const issues = new Issues()
   const { host, adminPassword, timeoutMs, agent } = checkShape(tapAdminShape, config, issues)
-  checkAgent(agent, [baseOf(host)], issues)
+  checkAdminAgent({ host, agent }, issues)
   issues.throwIfAny('tapAdmin')
   const base = baseOf(host)
   const headers = { 'content-type': 'application/json', ...authorization(adminPassword) }
@@ -202,6 +202,14 @@ async function answerOf(name: string, response: HttpAnswer): Promise<unknown> {
   const { bytes, rest } = await readBody(response, MAX_RESPONSE_BYTES)
   if (rest) throw new RangeError(`the response is larger than ${MAX_RESPONSE_BYTES} bytes`)
   return bytes.length === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes))
+}
+
+/** Adds the mistake of an agent that cannot reach the server. */
+export function checkAdminAgent(
+  { host, agent }: { readonly host: string; readonly agent?: HttpAgent | undefined },
+  issues: Issues,
+): void {
+  checkAgent(agent, [baseOf(host)], issues)
 }
 
 function baseOf(host: string): string {

@@ -5,7 +5,7 @@ import { checkShape } from '../../options/check-shape.js'
 import { Issues } from '../../options/issues.js'
 import { defaultsTo, milliseconds } from '../../options/pieces.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
-import { type TapAdminConfig, tapAdmin, tapAdminShape } from './admin.js'
+import { checkAdminAgent, type TapAdminConfig, tapAdmin, tapAdminShape } from './admin.js'
 import { type RequestRepo, repoChanges, type TapRepoChange } from './repo-changes.js'
 
 /** Which repositories of which Tap to poll, and how often. */
@@ -36,7 +36,8 @@ const shape = {
  * **Completion**: never by itself.
  * **Errors**: {@link ConfigError} is thrown at the call. A request that fails is the state
  * `'unknown'` of that repository, with its typed `error`; a 404 is `'untracked'`. The stream errors
- * with `RefusedError` if the password is refused (401, 403).
+ * with `RefusedError` if the password is refused (401, 403), and with `ProxyError` if a proxy
+ * refuses us.
  * **Unsubscription**: aborts the requests in flight.
  *
  * ```
@@ -73,6 +74,7 @@ export function tapRepos$(config: TapReposConfig): Observable<TapRepoChange> {
 function checkTapReposConfig(config: TapReposConfig): WithDefaults<TapReposConfig, typeof shape> {
   const issues = new Issues()
   const options = checkShape(shape, config, issues)
+  checkAdminAgent(options, issues)
   issues.throwIfAny('tapRepos$')
   return options
 }

@@ -23,8 +23,8 @@ import { tapProtocol } from './protocol.js'
  * any reader: it is handled again.
  * **Completion**: never by itself.
  * **Errors**: {@link ConfigError} is thrown at the call. The stream errors with `RefusedError`
- * (401: the password; 400: a webhook has the events) and `ReconnectExhaustedError`. Messages that
- * cannot be read go to `rejects`.
+ * (401: the password; 400: a webhook has the events), `ProxyError` (407) and
+ * `ReconnectExhaustedError`. Messages that cannot be read go to `rejects`.
  * **Unsubscription**: takes no more events, acks those that end within 10 s, and closes the
  * connection. Events that were not acked come again.
  *

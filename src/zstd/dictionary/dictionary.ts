@@ -1,5 +1,5 @@
 import { sendRequest } from '#http'
-import { DictionaryError } from '../../errors.js'
+import { DictionaryError, ProxyError } from '../../errors.js'
 import type { HttpAnswer } from '../../http/request.js'
 import { reasonOf } from '../../internal/message-of.js'
 import { readBody } from '../../internal/read-body.js'
@@ -63,7 +63,10 @@ const ID_AT = 4
 // The magic, the id, and at least the shortest tables that can be.
 const MIN_DICTIONARY_BYTES = 64
 
-/** Loads a dictionary and checks it. Rejects with `DictionaryError` if that fails. */
+/**
+ * Loads a dictionary and checks it. Rejects with `DictionaryError` if that fails, or with
+ * `ProxyError` if a proxy does not pass us on.
+ */
 export async function loadDictionary(
   source: DictionarySource,
   options: DictionaryOptions = {},
@@ -146,7 +149,8 @@ async function download(
       `there is no dictionary at ${pathOf(url)}: ${answer.status} ${says}`.trim(),
     )
   } catch (error) {
-    if (error instanceof DictionaryError) throw error
+    // The socket would be refused by the proxy too, and that may end the stream.
+    if (error instanceof DictionaryError || error instanceof ProxyError) throw error
     throw new DictionaryError(
       `the dictionary cannot be fetched from ${pathOf(url)}: ${reasonOf(error)}`,
       { cause: error },

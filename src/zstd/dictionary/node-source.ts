@@ -23,7 +23,7 @@ export interface NodeDictionaryOptions extends DictionaryOptions {
 
 /**
  * Loads a dictionary and checks it. One from a URL whose SHA-256 is known is fetched once and then
- * kept on disk. Rejects with `DictionaryError` if it cannot be loaded.
+ * kept on disk. Rejects as {@link fetchDictionary} does if it cannot be loaded.
  */
 export async function loadDictionary(
   source: DictionarySource,
