@@ -1,7 +1,7 @@
 export type { EventFilters } from './atproto/filters.js'
 export type { CursorStore } from './cursors/cursor-store.js'
 export { type MemoryCursorStore, memoryCursorStore } from './cursors/memory.js'
-export type { CheckpointOptions, PositionFormat } from './delivery/checkpoint.js'
+export type { CheckpointOptions, PositionFormat } from './delivery/checkpoint-options.js'
 export { hold, type Release } from './delivery/delivery.js'
 export type { Gap, GapReason } from './delivery/gaps.js'
 export { type Health, type HealthLimits, healthOf } from './delivery/health.js'

@@ -506,7 +506,7 @@ describe('two processes on two hosts, one file', () => {
       { warn },
       () => {},
     )
-    file.claim(Symbol(host), 'stream')
+    file.claim(Symbol(host), { key: 'stream' })
     const save = (position: string) => file.save({ key: 'stream', position })
     return { file, warn, save, load: () => file.load('stream') }
   }

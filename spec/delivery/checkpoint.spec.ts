@@ -1,6 +1,6 @@
 import { Observable, of, Subject } from 'rxjs'
 import { memoryCursorStore } from '../../src/cursors/memory.js'
-import type { CheckpointOptions, PositionFormat } from '../../src/delivery/checkpoint.js'
+import type { CheckpointOptions, PositionFormat } from '../../src/delivery/checkpoint-options.js'
 import { hold, type Release } from '../../src/delivery/delivery.js'
 import { streamMetrics } from '../../src/delivery/metrics.js'
 import type { Position } from '../../src/delivery/position.js'

@@ -570,7 +570,7 @@ describe('a checkpoint', () => {
     let current = mark('ws://a', 7)
     const checkpoint = new Checkpoint(
       { store },
-      { key: 'key', host: 'ws://a', format: positionFormat },
+      { key: 'key', host: 'ws://a', format: positionFormat, log: SILENT },
       () => current,
       () => {},
     )
@@ -596,7 +596,7 @@ describe('a checkpoint', () => {
     }
     const checkpoint = new Checkpoint(
       { store: slow },
-      { key: 'key', host: 'ws://a', format: positionFormat },
+      { key: 'key', host: 'ws://a', format: positionFormat, log: SILENT },
       () => current,
       () => {},
     )
@@ -609,7 +609,7 @@ describe('a checkpoint', () => {
     let current: Position | undefined
     const checkpoint = new Checkpoint(
       { store },
-      { key: 'key', host: 'ws://a', format: positionFormat },
+      { key: 'key', host: 'ws://a', format: positionFormat, log: SILENT },
       () => current,
       () => {},
     )

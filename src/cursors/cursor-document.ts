@@ -1,4 +1,5 @@
 import { CursorStoreError } from '../errors.js'
+import { shortKey } from './load-position.js'
 
 /** Distinguishes our file from other JSON. */
 const FORMAT = 'rxjs-atproto cursor'
@@ -41,9 +42,10 @@ export function parseCursorDocument(text: string, path: string): CursorDocument 
 /** The error for a stream that asks for the position of another one. */
 export function foreignCursor(path: string, held: string, asked: string): CursorStoreError {
   return new CursorStoreError(
-    `the cursor file ${path} belongs to the stream ${shorten(held)}, not to ${shorten(asked)}: ` +
+    `the cursor file ${path} belongs to the stream ${shortKey(held)}, not to ${shortKey(asked)}: ` +
       'give each stream its own file, or, if you changed host or filter on purpose, ' +
-      'delete the file to start over',
+      'delete the file to start over; to keep the place over changes of the filter, name the ' +
+      'stream (`checkpoint: { store, name }`) in a run with the filter as it was',
   )
 }
 
@@ -73,9 +75,4 @@ function otherVersion(version: unknown): string {
     `is of version ${version}, from ${release} release (${known}): ${remedy}, ` +
     'or delete the file to start over'
   )
-}
-
-/** Keys contain filters, and a filter may have ten thousand DIDs. */
-function shorten(key: string): string {
-  return JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}…` : key)
 }

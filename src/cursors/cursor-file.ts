@@ -7,6 +7,7 @@ import {
   parseCursorDocument,
 } from './cursor-document.js'
 import { attempt } from './disk-error.js'
+import type { PositionKeys } from './load-position.js'
 import {
   type HeldLock,
   type LockDisk,
@@ -49,6 +50,8 @@ export class CursorFile {
   private readonly users = new Set<symbol>()
   /** The stream that owns the file, since the first use. */
   private key: string | undefined
+  /** Its key from before it had a name: the next save replaces it. */
+  private formerKey: string | undefined
   private opened: Promise<void> | undefined
   private touched: Promise<void> | undefined
   private stopTouching: () => void = () => {}
@@ -70,8 +73,9 @@ export class CursorFile {
    * Must be called before a save is queued: the position of another stream must not replace a
    * pending one.
    */
-  claim(user: symbol, key: string): void {
+  claim(user: symbol, { key, formerKey }: PositionKeys): void {
     this.key ??= key
+    this.formerKey ??= formerKey
     if (key !== this.key) throw foreignCursor(this.path, this.key, key)
     this.users.add(user)
   }
@@ -152,7 +156,8 @@ export class CursorFile {
     const text = await attempt('read', this.path, () => this.disk.read(this.path))
     if (text === undefined) return undefined
     const document = parseCursorDocument(text, this.path)
-    if (document.key !== key) throw foreignCursor(this.path, document.key, key)
+    const { key: held } = document
+    if (held !== key && held !== this.formerKey) throw foreignCursor(this.path, held, key)
     return document.position
   }
 

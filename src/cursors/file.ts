@@ -15,6 +15,7 @@ import type { WithDefaults } from '../options/with-defaults.js'
 import { CursorFile } from './cursor-file.js'
 import type { CursorStore } from './cursor-store.js'
 import { codeOf, diskError } from './disk-error.js'
+import { OWN_STORE, type OwnStore, type PositionKeys } from './load-position.js'
 import type { LockOwner } from './lock.js'
 import { nodeDisk } from './node-disk.js'
 import { startOf } from './process-state.js'
@@ -94,9 +95,9 @@ export function fileCursorStore(
   const user = Symbol(path)
   let file: CursorFile | undefined
 
-  function claim(key: string): CursorFile {
+  function claim(keys: PositionKeys): CursorFile {
     if (file === undefined || file.released) file = sharedFile(named, host, logOf(log))
-    file.claim(user, key)
+    file.claim(user, keys)
     return file
   }
 
@@ -104,12 +105,14 @@ export function fileCursorStore(
     await file?.leave(user)
   }
 
-  return {
-    load: async (key) => claim(key).load(key),
-    save: async (key, position) => claim(key).save({ key, position }),
+  const store: FileCursorStore & OwnStore = {
+    [OWN_STORE]: { rename: (key, formerKey) => void claim({ key, formerKey }) },
+    load: async (key) => claim({ key }).load(key),
+    save: async (key, position) => claim({ key }).save({ key, position }),
     close,
     [Symbol.asyncDispose]: close,
   }
+  return store
 }
 
 const shape = { host: optional(name), log: optional(log) }
@@ -131,7 +134,7 @@ function checkedOptions(
  * belongs to a process. One `exit` listener serves all files, and is removed with the last one.
  * Raise the number when {@link CursorFile} changes for its callers.
  */
-const held = shared('cursor-files.1', () => {
+const held = shared('cursor-files.2', () => {
   const files = new Map<string, CursorFile>()
   const releaseAll = (): void => {
     for (const file of [...files.values()]) file.release()

@@ -1,4 +1,5 @@
 import type { CursorStore } from './cursor-store.js'
+import { OWN_STORE, type OwnStore } from './load-position.js'
 
 /** A {@link CursorStore} whose positions can be inspected. */
 export interface MemoryCursorStore extends CursorStore {
@@ -22,11 +23,13 @@ export function memoryCursorStore(
   initial: Iterable<readonly [key: string, position: string]> = [],
 ): MemoryCursorStore {
   const positions = new Map(initial)
-  return {
+  const store: MemoryCursorStore & OwnStore = {
+    [OWN_STORE]: {},
     positions,
     load: async (key) => positions.get(key),
     save: async (key, position) => {
       positions.set(key, position)
     },
   }
+  return store
 }

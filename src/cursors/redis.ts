@@ -11,6 +11,7 @@ import { clientIssue, isRedisClient, type RedisClient } from '../redis-client/cl
 import { redisCommands } from '../redis-client/commands.js'
 import { evictionPolicy } from '../redis-client/eviction.js'
 import type { CursorStore } from './cursor-store.js'
+import { shortKey } from './load-position.js'
 import { type NewestWins, newestWins } from './newest-wins.js'
 
 /** Where {@link redisCursorStore} keeps positions. */
@@ -64,7 +65,7 @@ export function redisCursorStore(
       return await commands.send(command, timeoutMs)
     } catch (cause) {
       throw new CursorStoreError(
-        `could not ${verb} the position under ${shownKey(command[1])}: ${messageOf(cause)}`,
+        `could not ${verb} the position under ${shortKey(command[1] ?? '')}: ${messageOf(cause)}`,
         { cause },
       )
     }
@@ -111,7 +112,3 @@ function checkedOptions(
   issues.throwIfAny('redisCursorStore')
   return filled
 }
-
-/** Keys contain filters, and a filter may have ten thousand DIDs. */
-const shownKey = (key = ''): string =>
-  JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}…` : key)

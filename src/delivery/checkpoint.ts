@@ -10,79 +10,21 @@ import {
   throwError,
   timer,
 } from 'rxjs'
-import type { CursorStore } from '../cursors/cursor-store.js'
+import { loadPosition, type PositionKeys } from '../cursors/load-position.js'
 import { CursorStoreError, StreamError } from '../errors.js'
+import { type Log, SILENT } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
 import { backoffMs } from '../options/backoff.js'
+import type { CheckpointOptions, OwnFormat, PositionFormat } from './checkpoint-options.js'
 import type { Position } from './position.js'
 import { currentWatch } from './subscription-watch.js'
 
-/** Where and how often a stream saves the position of what is done. */
-export interface CheckpointOptions<P = Position> {
-  /** Where the position is kept. */
-  readonly store: CursorStore
-  /**
-   * How often at most the checkpoint is saved while the stream runs, in milliseconds.
-   * @default 1000
-   */
-  readonly everyMs?: number
-  /**
-   * How long saving may fail before the stream ends with `CursorStoreError`, in milliseconds;
-   * `Infinity`: it never ends for that. A store whose error is caused by a retryable one, such as a
-   * Redis that is away, is waited for without an end.
-   * @default 60_000
-   */
-  readonly failAfterMs?: number
-  /**
-   * How a position becomes the text in the store, and a text a position: to share positions with
-   * another program.
-   * @default JSON
-   */
-  readonly positionFormat?: PositionFormat<P>
-}
-
-/**
- * Writes and reads a position as text, where another program's positions are to be read, or are to
- * be written for it.
- *
- * **Errors**: what either function throws ends the stream with `CursorStoreError`: from `read` at
- * once, from `write` after `failAfterMs`. A text that `read` does not take is never overwritten.
- *
- * @example
- * ```ts
- * import type { Position, PositionFormat } from 'rxjs-atproto'
- *
- * // A plain number: the last one that is done.
- * const positionFormat: PositionFormat<Position> = {
- *   write: ({ position }) => String(position - 1),
- *   read: (text, host) =>
- *     /^\d+$/.test(text) ? { host, position: Number(text) + 1, time_us: 0 } : undefined,
- * }
- * firehose$({ checkpoint: { store: memoryCursorStore(), positionFormat } }).subscribe()
- * ```
- */
-export interface PositionFormat<P> {
-  /** Returns what the store keeps. {@link read} must take it, or nothing is saved. */
-  write(position: P): string
-  /**
-   * Returns `undefined` for a text that is not a position. `host`: the URL of the stream's host, or
-   * of its first one, for a text that does not say whose it is.
-   */
-  read(text: string, host: string): P | undefined
-}
-
-/** A source's own format: what a {@link PositionFormat} leaves out stays comparable. */
-export interface OwnFormat<P> extends PositionFormat<P> {
-  isSame(one: P, other: P): boolean
-}
-
 /** Whose positions a {@link Checkpoint} keeps. */
-export interface CheckpointedStream<P> {
-  /** Its name in the store. */
-  readonly key: string
+export interface CheckpointedStream<P> extends PositionKeys {
   /** The URL of its first host. */
   readonly host: string
   readonly format: OwnFormat<P>
+  readonly log: Log
 }
 
 /**
@@ -92,8 +34,12 @@ export interface CheckpointedStream<P> {
  */
 export class Checkpoint<P> {
   saved: P | undefined
+  /** The stored text, as it was loaded. */
+  loaded: string | undefined
   errors = 0
   #error: unknown
+  /** What is stored may have another key, or another filter beside the position. */
+  #isOutdated: boolean
   #saving: Promise<void> | undefined
   #stopped = false
 
@@ -107,6 +53,7 @@ export class Checkpoint<P> {
     private readonly onSaved: () => void,
   ) {
     this.#format = options.positionFormat ?? stream.format
+    this.#isOutdated = stream.formerKey !== undefined
     currentWatch()?.foundStore(options.store)
   }
 
@@ -175,18 +122,21 @@ export class Checkpoint<P> {
 
   async #load(): Promise<P | undefined> {
     const text = await this.#loadText()
+    this.loaded = text
     this.saved = text === undefined ? undefined : this.#read(text)
     return this.saved
   }
 
   async #loadText(): Promise<string | undefined> {
-    const { key } = this.stream
+    const { options, stream } = this
     try {
-      return await this.options.store.load(key)
+      // With a format of its own, a program finds its position under another program's key.
+      const { log } = options.positionFormat === undefined ? stream : { log: SILENT }
+      return await loadPosition(options.store, stream, log)
     } catch (cause) {
       if (cause instanceof CursorStoreError) throw cause
       throw new CursorStoreError(
-        `the store could not load the position for ${key}: ${messageOf(cause)}`,
+        `the store could not load the position for ${stream.key}: ${messageOf(cause)}`,
         { cause },
       )
     }
@@ -196,7 +146,9 @@ export class Checkpoint<P> {
     const current = this.current()
     return (
       current !== undefined &&
-      (this.saved === undefined || !this.stream.format.isSame(current, this.saved))
+      (this.saved === undefined ||
+        this.#isOutdated ||
+        !this.stream.format.isSame(current, this.saved))
     )
   }
 
@@ -231,6 +183,7 @@ export class Checkpoint<P> {
       this.#read(text)
       await this.options.store.save(this.stream.key, text)
       this.saved = position
+      this.#isOutdated = false
       this.#error = undefined
     } catch (error) {
       this.errors += 1

@@ -1,5 +1,7 @@
 import { defer, type Observable, of } from 'rxjs'
 import * as z from '#schema'
+import type { Wanted } from '../atproto/filters.js'
+import type { PositionKeys } from '../cursors/load-position.js'
 import { WireError } from '../errors.js'
 import type { Issues } from '../options/issues.js'
 import { defaultsTo, oneOf } from '../options/pieces.js'
@@ -10,6 +12,7 @@ import { type CheckpointConfig, checkpointOptions, type LiveOptions } from './co
 import { CursorProgress } from './cursor-progress.js'
 import type { OnCursorRefused } from './cursor-request.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from './each-host.js'
+import { type FilterHistory, withoutDelivered } from './filter-history.js'
 import { live } from './live.js'
 import type { CursorProtocol } from './protocol.js'
 
@@ -74,13 +77,21 @@ export function checkSequence(
   }
 }
 
-/**
- * The messages of one host. `key`: the name of its position in a store. `dial`: opens a socket;
- * specs pass their own.
- */
+/** How the positions of one host are stored. */
+export interface SequencePositions<Message> {
+  readonly keys: PositionKeys
+  /** The filters of a stream that has a name in the store. */
+  readonly history?: FilterHistory | undefined
+  /** Whether any part of a message is wanted now, and was not delivered before. */
+  isNew?(message: Message, delivered: Wanted): boolean
+}
+
+const ALWAYS_NEW = () => true
+
+/** The messages of one host. `dial`: opens a socket; specs pass their own. */
 export function bySequence<Message>(
   protocol: CursorProtocol<Message>,
-  key: string,
+  { keys, history, isNew = ALWAYS_NEW }: SequencePositions<Message>,
   config: SequenceConfig,
   options: LiveOptions,
   dial: Dial | undefined,
@@ -91,7 +102,8 @@ export function bySequence<Message>(
     start,
     onCursorRefused,
     checkpoint: checkpointOptions(checkpoint),
-    key,
+    ...keys,
+    history,
     host: options.hosts[0],
   }
   return defer(() => {
@@ -101,7 +113,7 @@ export function bySequence<Message>(
     }
     return live<Message>({
       options,
-      protocol: () => of(checked),
+      protocol: () => of(withoutDelivered(checked, history, isNew)),
       progress: (gaps, context) => new CursorProgress(positions, gaps, context),
       ...(dial === undefined ? {} : { dial }),
     })

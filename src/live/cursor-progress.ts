@@ -1,20 +1,23 @@
 import { asyncScheduler, type Observable, of, startWith, switchMap, tap } from 'rxjs'
-import { Checkpoint, type CheckpointOptions, positionFormat } from '../delivery/checkpoint.js'
+import type { PositionKeys } from '../cursors/load-position.js'
+import { Checkpoint, positionFormat } from '../delivery/checkpoint.js'
+import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
 import type { Position } from '../delivery/position.js'
 import { Conclusions } from './conclusions.js'
 import type { OnCursorRefused, Start } from './cursor-request.js'
 import { CursorRequests } from './cursor-requests.js'
+import { type FilterHistory, formatWith, type Resumption } from './filter-history.js'
 import type { Progress, ProgressContext } from './progress.js'
 import { type Control, type CursorProtocol, Passed } from './protocol.js'
 import { Received } from './received.js'
 
-export interface CursorProgressOptions {
+export interface CursorProgressOptions extends PositionKeys {
   readonly start: Start
   readonly onCursorRefused: OnCursorRefused
   readonly checkpoint: CheckpointOptions | undefined
-  /** The name of the stream in the store. */
-  readonly key: string
+  /** The filters of a stream that has a name in the store. */
+  readonly history?: FilterHistory | undefined
   /** The URL of its first host. */
   readonly host: string
   /**
@@ -53,7 +56,9 @@ export class CursorProgress<Event> implements Progress<Event> {
     )
     this.#checkpoint =
       options.checkpoint && this.#checkpointIn(options.checkpoint, options, context)
-    this.run$ = this.#checkpoint === undefined ? of(undefined) : this.#run(this.#checkpoint)
+    const resume = (saved: Position, text: string) =>
+      options.history?.resume(saved, text, { log, gaps }) ?? 'same'
+    this.run$ = this.#checkpoint === undefined ? of(undefined) : this.#run(this.#checkpoint, resume)
   }
 
   // --- Where the stream stands ---
@@ -175,18 +180,26 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   #checkpointIn(
     checkpoint: CheckpointOptions,
-    { key, host }: CursorProgressOptions,
+    { key, formerKey, host, history }: CursorProgressOptions,
     context: ProgressContext,
   ): Checkpoint<Position> {
+    const format = history === undefined ? positionFormat : formatWith(history)
+    const stream = { key, formerKey, host, format, log: context.log }
     const current = () => this.#received.savable(context.frontier() ?? this.last, this.#now())
-    return new Checkpoint(checkpoint, { key, host, format: positionFormat }, current, () =>
-      context.changed(),
-    )
+    return new Checkpoint(checkpoint, stream, current, () => context.changed())
   }
 
-  #run(checkpoint: Checkpoint<Position>): Observable<unknown> {
+  #run(
+    checkpoint: Checkpoint<Position>,
+    resume: (saved: Position, text: string) => Resumption,
+  ): Observable<unknown> {
     return checkpoint.load$().pipe(
-      tap((saved) => this.startFrom(saved)),
+      tap((saved) => {
+        const resumption = saved === undefined ? 'same' : resume(saved, checkpoint.loaded ?? '')
+        if (resumption === 'start over') this.#requests.startOver()
+        else this.startFrom(saved)
+        if (resumption === 'changed') this.filterChanged()
+      }),
       switchMap(() => checkpoint.regularly().pipe(startWith(undefined))),
     )
   }

@@ -47,6 +47,11 @@ export class CursorRequests<Event> {
     if (saved !== undefined) this.received.startFrom(saved)
   }
 
+  /** All that the server holds is read, whatever was configured. */
+  startOver(): void {
+    this.#start = 'oldest'
+  }
+
   /** The cursor to ask for, or `undefined` for the live end. */
   cursorFor(protocol: CursorProtocol<Event>): number | undefined {
     if (this.#inquiryHost !== protocol.host) {

@@ -47,7 +47,7 @@ export const COPIES: readonly Mutant[] = [
   {
     name: 'a cursor file has one writer in each copy of the library',
     file: 'src/cursors/file.ts',
-    find: "shared('cursor-files.1', ",
+    find: "shared('cursor-files.2', ",
     replace:
       '((_name: string, make: () => { files: Map<string, CursorFile>; ' +
       "forgetAll: () => void }) => make())('', ",

@@ -19,8 +19,8 @@ export const PROXIES: readonly Mutant[] = [
   {
     name: 'a dictionary goes around the agent',
     file: 'src/sources/jetstream/jetstream.ts',
-    find: 'plain.zstdDictionary, plain.agent',
-    replace: 'plain.zstdDictionary',
+    find: 'config.zstdDictionary, config.agent',
+    replace: 'config.zstdDictionary',
     specs: ['spec/sources/through-a-proxy.spec.ts'],
   },
   {

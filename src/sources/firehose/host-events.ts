@@ -1,14 +1,16 @@
-import type { Observable } from 'rxjs'
-import { filtersKey, wantedBy } from '../../atproto/filters.js'
+import { defer, type Observable } from 'rxjs'
+import { filtersKey, type Wanted, wantedBy } from '../../atproto/filters.js'
 import { recordChecker, type Schemas } from '../../atproto/records.js'
+import { positionKeys } from '../../delivery/position-keys.js'
 import { reject } from '../../delivery/rejects.js'
 import { splitDelivery } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
-import { bySequence } from '../../live/by-sequence.js'
-import type { LiveOptions } from '../../live/config.js'
+import { bySequence, type SequencePositions } from '../../live/by-sequence.js'
+import { checkpointOptions, type LiveOptions } from '../../live/config.js'
+import { filterHistory } from '../../live/filter-history.js'
 import type { Dial } from '../../socket/socket.js'
 import type { FirehoseConfig } from './config.js'
-import { MessageEvents } from './events.js'
+import { MessageEvents, wantsAny } from './events.js'
 import type { Message } from './message.js'
 import { firehoseProtocol } from './protocol.js'
 
@@ -26,9 +28,27 @@ export function eventsOf(
     if (error !== undefined) reject(options.rejects, host, frame, error)
     return error === undefined
   }
-  // A position is valid only on its own host and under the same filter.
-  const key = ['firehose', host, ...filtersKey(config)].join(' ')
-  return bySequence(firehoseProtocol(host, config), key, config, options, dial).pipe(
-    splitDelivery((message) => new MessageEvents(message, wanted, accepts)),
-  )
+  const checkpoint = checkpointOptions(config.checkpoint)
+  // Without a name, a position is valid only on its own host and under the same filter.
+  const unnamed = ['firehose', host, ...filtersKey(config)].join(' ')
+  const keys = positionKeys(checkpoint, unnamed, 'firehose', host)
+  return defer(() => {
+    const history = filterHistory(checkpoint, keys, () => config)
+    const positions: SequencePositions<Message> = {
+      keys,
+      history,
+      isNew: (message, delivered) => wantsAny(message, without(wanted, delivered)),
+    }
+    const newIn = ({ seq, time_us }: Message): Wanted =>
+      history?.isActive ? without(wanted, history.deliveredAt(host, seq, time_us)) : wanted
+    return bySequence(firehoseProtocol(host, config), positions, config, options, dial).pipe(
+      splitDelivery((message) => new MessageEvents(message, newIn(message), accepts)),
+    )
+  })
 }
+
+/** What was delivered before is not wanted again. */
+const without = (wanted: Wanted, delivered: Wanted | undefined): Wanted =>
+  delivered === undefined
+    ? wanted
+    : (kind, did, collection) => wanted(kind, did, collection) && !delivered(kind, did, collection)

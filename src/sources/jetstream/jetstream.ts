@@ -1,12 +1,26 @@
-import { asyncScheduler, defer, EMPTY, type Observable, of, tap } from 'rxjs'
-import { filtersKey } from '../../atproto/filters.js'
+import { asyncScheduler, defer, EMPTY, from, map, type Observable, of, tap } from 'rxjs'
+import { filtersKey, type Wanted } from '../../atproto/filters.js'
 import { recordChecker, type Schemas } from '../../atproto/records.js'
+import type { PositionKeys } from '../../cursors/load-position.js'
+import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
+import { positionKeys } from '../../delivery/position-keys.js'
 import type { JetstreamEvent, RecordMap } from '../../events.js'
-import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../live/config.js'
+import {
+  checkpointOptions,
+  type LiveOptions,
+  liveOptions,
+  PUBLIC_SILENT_MS,
+} from '../../live/config.js'
 import { CursorProgress } from '../../live/cursor-progress.js'
+import { filterHistory, withoutDelivered } from '../../live/filter-history.js'
 import { live } from '../../live/live.js'
 import { Compressions } from './compression.js'
-import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
+import {
+  type CheckedJetstreamConfig,
+  checkJetstreamConfig,
+  checkNewFilters,
+  type JetstreamConfig,
+} from './config.js'
 import { eager, lazy } from './decoding.js'
 import { type JetstreamFilters, matchesNobody, mayBeQuiet } from './filters.js'
 import { WireNegotiation } from './wire.js'
@@ -40,27 +54,19 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const checked = checkJetstreamConfig(config as JetstreamConfig)
   const { config: plain, hosts, isPublic, wire, start } = checked
   const options = liveOptions(plain, hosts, isPublic ? PUBLIC_SILENT_MS : undefined)
-  const compressions = new Compressions(plain.compress, plain.zstdDictionary, plain.agent)
-  const decoding = (plain.decode === 'lazy' ? lazy : eager)(
-    recordChecker(plain.records as Schemas | undefined),
-  )
-  const wires = new WireNegotiation(
-    wire,
-    compressions,
-    { maxFrameBytes: options.maxFrameBytes, decoding },
-    options.log,
-  )
+  const wires = wiresOf(checked, options)
   const checkpoint = checkpointOptions(plain.checkpoint)
-  // A position means nothing on another wire or host, or under another filter.
-  const key = [`jetstream/${plain.wire}`, ...[...hosts].sort(), ...filtersKey(plain)].join(' ')
+  const keys = keysOf(plain, hosts, checkpoint)
   const { onCursorRefused } = plain
   const events$ = defer(() => {
     let filters: JetstreamFilters = plain
+    const history = filterHistory(checkpoint, keys, () => filters)
     const positions = {
       start: start(asyncScheduler.now()),
       onCursorRefused,
       checkpoint,
-      key,
+      ...keys,
+      history,
       host: hosts[0],
     }
     return live<JetstreamEvent>({
@@ -68,7 +74,8 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
       protocol: (host) => {
         if (matchesNobody(filters)) return of(undefined)
         const protocol = wires.protocol(host, filters)
-        return protocol instanceof Promise ? protocol : of(protocol)
+        const made$ = protocol instanceof Promise ? from(protocol) : of(protocol)
+        return made$.pipe(map((made) => withoutDelivered(made, history, isNew)))
       },
       progress: (gaps, context) => new CursorProgress(positions, gaps, context),
       // Who sets the option knows the filter.
@@ -86,5 +93,28 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   return events$ as Observable<JetstreamEvent<Records>>
 }
 
+function wiresOf({ config, wire }: CheckedJetstreamConfig, options: LiveOptions): WireNegotiation {
+  const { maxFrameBytes, log } = options
+  const compressions = new Compressions(config.compress, config.zstdDictionary, config.agent)
+  const decoding = (config.decode === 'lazy' ? lazy : eager)(
+    recordChecker(config.records as Schemas | undefined),
+  )
+  return new WireNegotiation(wire, compressions, { maxFrameBytes, decoding }, log)
+}
+
+/** Without a name, a position is valid only on its own wire and hosts, and under its own filter. */
+function keysOf(
+  config: JetstreamConfig,
+  hosts: readonly string[],
+  checkpoint: CheckpointOptions | undefined,
+): PositionKeys {
+  const unnamed = [`jetstream/${config.wire}`, ...[...hosts].sort(), ...filtersKey(config)]
+  // With one, a position of another wire or host is asked for by its time.
+  return positionKeys(checkpoint, unnamed.join(' '), 'jetstream')
+}
+
 const collectionOf = (event: JetstreamEvent): string | undefined =>
   event.kind === 'commit' ? event.commit.collection : undefined
+
+const isNew = (event: JetstreamEvent, delivered: Wanted): boolean =>
+  !delivered(event.kind, event.did, collectionOf(event))

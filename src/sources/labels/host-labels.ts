@@ -1,9 +1,10 @@
 import type { Observable } from 'rxjs'
+import { positionKeys } from '../../delivery/position-keys.js'
 import { rejecter } from '../../delivery/rejects.js'
 import { type MessageParts, NO_PART, splitDelivery } from '../../delivery/split-delivery.js'
 import { FrameError } from '../../errors.js'
 import { bySequence } from '../../live/by-sequence.js'
-import type { LiveOptions } from '../../live/config.js'
+import { checkpointOptions, type LiveOptions } from '../../live/config.js'
 import type { Dial } from '../../socket/socket.js'
 import type { LabelsConfig } from './config.js'
 import type { LabelEvent } from './label.js'
@@ -19,10 +20,13 @@ export const labelsOf = (
   config: LabelsConfig,
   options: LiveOptions,
   dial?: Dial,
-): Observable<LabelEvent> =>
-  bySequence(labelsProtocol(host), `labels ${host}`, config, options, dial).pipe(
+): Observable<LabelEvent> => {
+  const checkpoint = checkpointOptions(config.checkpoint)
+  const keys = positionKeys(checkpoint, `labels ${host}`, 'labels', host)
+  return bySequence(labelsProtocol(host), { keys }, config, options, dial).pipe(
     splitDelivery((message) => new ReadableLabels(message, options, host)),
   )
+}
 
 /** The labels of one frame. Labels that cannot be read are rejects. */
 class ReadableLabels implements MessageParts<LabelEvent> {

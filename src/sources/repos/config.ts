@@ -1,6 +1,6 @@
 import type { BehaviorSubject } from 'rxjs'
 import { IN_BROWSER } from '#socket'
-import type { CheckpointOptions } from '../../delivery/checkpoint.js'
+import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
 import { type Log, logOf } from '../../internal/log.js'
 import { type CheckpointConfig, checkpointOptions, HOSTS, hostsOf } from '../../live/config.js'

@@ -19,9 +19,11 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { Checkpoint, type CheckpointOptions } from '../../delivery/checkpoint.js'
+import { Checkpoint } from '../../delivery/checkpoint.js'
+import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
 import { DeliveryStream, type StreamOwner } from '../../delivery/delivery-stream.js'
 import type { StreamPosition } from '../../delivery/metrics-report.js'
+import { positionKeys } from '../../delivery/position-keys.js'
 import { reject } from '../../delivery/rejects.js'
 import { FrameError, StreamError } from '../../errors.js'
 import type { ListingOptions } from './config.js'
@@ -178,7 +180,9 @@ export class Listing implements StreamOwner<ListedRepo> {
   // --- Checkpoint and completion ---
 
   #checkpointIn(options: CheckpointOptions<ListingPosition>): Checkpoint<ListingPosition> {
-    const stream = { key: `repos ${this.host}`, host: this.host, format: listingFormat }
+    const { host } = this
+    const keys = positionKeys(options, `repos ${host}`, 'repos', host)
+    const stream = { ...keys, host, format: listingFormat, log: this.options.log }
     const done = () => this.#pages.position(this.#stream.ledger.frontier?.event.page)
     return new Checkpoint(options, stream, done, () => this.#stream.report.publish())
   }

@@ -1,4 +1,4 @@
-import type { OwnFormat } from '../../delivery/checkpoint.js'
+import type { OwnFormat } from '../../delivery/checkpoint-options.js'
 
 /**
  * How many pages of a listing are done. The store keeps JSON: `{"pages":2,"cursor":"…"}`, with the

@@ -1,0 +1,242 @@
+import { type EventFilters, type Wanted, wantedBy } from '../atproto/filters.js'
+import { type PositionKeys, shortKey } from '../cursors/load-position.js'
+import { positionFormat } from '../delivery/checkpoint.js'
+import type { CheckpointOptions, OwnFormat } from '../delivery/checkpoint-options.js'
+import type { Gaps } from '../delivery/gaps.js'
+import type { Position } from '../delivery/position.js'
+import { hashOf } from '../internal/hash.js'
+import type { Log } from '../internal/log.js'
+import type { CursorProtocol } from './protocol.js'
+
+/**
+ * A filter as it is stored beside a position. `dids` is a list, or where that would be long only
+ * its number and hash, which show that it changed and not how.
+ */
+export interface StoredFilter {
+  readonly collections?: readonly string[]
+  readonly kinds?: readonly string[]
+  readonly dids?: readonly string[] | string
+}
+
+/** That of a stream with a name; without one, another filter is another stream. */
+export const filterHistory = (
+  checkpoint: CheckpointOptions | undefined,
+  { key }: PositionKeys,
+  current: () => EventFilters,
+): FilterHistory | undefined =>
+  checkpoint?.name === undefined
+    ? undefined
+    : new FilterHistory(key, checkpoint.onFilterChange ?? 'resume', current)
+
+/** What an earlier filter has delivered: all that it wants before a position. */
+interface Delivered extends Position {
+  readonly filter: StoredFilter
+}
+
+// A position is saved every second, and its text with it.
+const MOST_DIDS = 1000
+// Filters that changed while a backfill ran. Without the oldest of them more is delivered again.
+const MOST_DELIVERED = 10
+
+/** How a stream goes on from its stored position. */
+export type Resumption =
+  /** The filter is the same. */
+  | 'same'
+  /** The event at the position need not come again. */
+  | 'changed'
+  /** From the oldest event: the position is that of an earlier filter. */
+  | 'start over'
+
+export interface HistoryContext {
+  readonly log: Log
+  readonly gaps: Gaps
+}
+
+/**
+ * The filter that is stored beside the position of a named stream, and what earlier filters have
+ * delivered beyond that position, which a backfill leaves out.
+ */
+export class FilterHistory {
+  #delivered: readonly Delivered[] = []
+  /** For each of {@link #delivered}. */
+  #wanted: readonly Wanted[] = []
+  /** The position that the first event of a backfill must be before. */
+  #expected: Position | undefined
+  #gaps: Gaps | undefined
+
+  constructor(
+    private readonly key: string,
+    private readonly onFilterChange: 'resume' | 'backfill',
+    /** The filter of the stream as it is now. */
+    private readonly current: () => EventFilters,
+  ) {}
+
+  /** Whether the stream may come to what was delivered before. */
+  get isActive(): boolean {
+    return this.#delivered.length > 0
+  }
+
+  /** Decides how to go on from a position and its stored text. */
+  resume(saved: Position, text: string, { log, gaps }: HistoryContext): Resumption {
+    const { filter, delivered } = membersOf(text)
+    this.#remember(delivered)
+    const now = storedFilter(this.current())
+    // A position from before the stream had a name: its key named the same filter.
+    if (filter === undefined || isSame(filter, now)) return 'same'
+    if (isNarrower(now, filter)) return 'changed'
+    const change = `the filter of the stream ${shortKey(this.key)} has changed`
+    if (this.onFilterChange === 'resume') {
+      log.warn(
+        `${change}: it goes on from its position, where what the filter newly takes begins ` +
+          "(`onFilterChange: 'backfill'` reads that from the oldest event)",
+      )
+      return 'changed'
+    }
+    const rest =
+      typeof filter.dids === 'string'
+        ? `all events come again, since no more than ${MOST_DIDS} DIDs are stored`
+        : 'what the earlier filter has delivered is left out'
+    log.warn(`${change}: it is read from the oldest event that the server has; ${rest}`)
+    this.#remember([...this.#delivered, { ...saved, filter }])
+    this.#expected = saved
+    this.#gaps = gaps
+    return 'start over'
+  }
+
+  /** What is stored beside `position`. */
+  beside(position: Position): object {
+    this.#remember(this.#delivered.filter((one) => !isPast(position, one)))
+    const filter = storedFilter(this.current())
+    return this.isActive ? { filter, delivered: this.#delivered } : { filter }
+  }
+
+  /** Which events of a position were delivered before; `undefined`: none. */
+  deliveredAt(host: string, position: number, time_us: number): Wanted | undefined {
+    if (this.#expected !== undefined) this.#checkBeginning(host, position)
+    let found: Wanted | undefined
+    for (const [index, one] of this.#delivered.entries())
+      if (isBefore(host, position, time_us, one)) found = either(found, this.#wanted[index])
+    return found
+  }
+
+  /** What the server no longer has is lost to the earlier filter. */
+  #checkBeginning(host: string, position: number): void {
+    const expected = this.#expected
+    this.#expected = undefined
+    if (expected?.host !== host || position <= expected.position) return
+    const [from, to] = [expected.position, position]
+    this.#gaps?.report({ host, from, to, reason: 'cursor-too-old', recoverable: false })
+  }
+
+  #remember(delivered: readonly Delivered[]): void {
+    if (delivered.length === this.#delivered.length) return
+    this.#delivered = delivered.slice(-MOST_DELIVERED)
+    this.#wanted = this.#delivered.map(({ filter }) => wantedByStored(filter))
+  }
+}
+
+const either = (one: Wanted | undefined, other: Wanted | undefined): Wanted | undefined =>
+  one === undefined || other === undefined
+    ? (one ?? other)
+    : (kind, did, collection) => one(kind, did, collection) || other(kind, did, collection)
+
+/**
+ * The event at the position itself may be the one that was not done. A log that was renumbered has
+ * low numbers for new events, and their times are later.
+ */
+const isBefore = (host: string, position: number, time_us: number, end: Delivered): boolean =>
+  end.host === host && position < end.position && time_us <= end.time_us
+
+/** Whether nothing from `position` on can be among what was delivered. */
+const isPast = (position: Position, end: Delivered): boolean =>
+  position.host === end.host ? position.position > end.position : position.time_us > end.time_us
+
+/** The format of a named stream's positions. Other readers see a position without a name. */
+export const formatWith = (history: FilterHistory): OwnFormat<Position> => ({
+  ...positionFormat,
+  write: ({ host, position, time_us }) =>
+    JSON.stringify({
+      host,
+      position,
+      time_us,
+      ...history.beside({ host, position, time_us }),
+    }),
+})
+
+/**
+ * Leaves out what earlier filters have delivered. `isNew`: whether an event, or a part of it, is
+ * wanted now and was not wanted by them.
+ */
+export function withoutDelivered<Event>(
+  protocol: CursorProtocol<Event>,
+  history: FilterHistory | undefined,
+  isNew: (event: Event, delivered: Wanted) => boolean,
+): CursorProtocol<Event> {
+  if (!history?.isActive) return protocol
+  const { host, cursorOf, timeOf } = protocol
+  return {
+    ...protocol,
+    wants(event) {
+      if (!protocol.wants(event)) return false
+      const delivered = history.deliveredAt(host, cursorOf(event), timeOf(event))
+      return delivered === undefined || isNew(event, delivered)
+    },
+  }
+}
+
+// --- Stored filters ---
+
+export function storedFilter({ collections, kinds, dids }: EventFilters): StoredFilter {
+  const list = dids && sorted(dids)
+  const short = list && (list.length > MOST_DIDS ? `${list.length}:${hashOf(list.join())}` : list)
+  return {
+    ...(collections && { collections: sorted(collections) }),
+    // An empty list of kinds limits nothing; the other lists are empty where nobody is wanted.
+    ...(kinds?.length && { kinds: sorted(kinds) }),
+    ...(short && { dids: short }),
+  }
+}
+
+const sorted = (list: readonly string[]): readonly string[] => [...new Set(list)].sort()
+
+const isSame = (one: StoredFilter, other: StoredFilter): boolean =>
+  JSON.stringify(one) === JSON.stringify(other)
+
+/** Whether `before` wanted everything that `now` wants. */
+const isNarrower = (now: StoredFilter, before: StoredFilter): boolean =>
+  isWithin(now.collections, before.collections, coversCollection) &&
+  isWithin(now.kinds, before.kinds, isEqual) &&
+  isWithin(now.dids, before.dids, isEqual)
+
+type Limit = readonly string[] | string | undefined
+
+function isWithin(now: Limit, before: Limit, covers: typeof isEqual): boolean {
+  if (before === undefined) return true
+  if (now === undefined) return false
+  if (typeof now === 'string' || typeof before === 'string') return now === before
+  return now.every((one) => before.some((other) => covers(other, one)))
+}
+
+const isEqual = (one: string, other: string): boolean => one === other
+
+const coversCollection = (one: string, other: string): boolean =>
+  one === other || (one.endsWith('.*') && other.startsWith(one.slice(0, -1)))
+
+/** Nothing is known to be delivered where the DIDs are not known. */
+function wantedByStored({ collections, kinds, dids }: StoredFilter): Wanted {
+  const isNobody = collections?.length === 0 || dids?.length === 0 || typeof dids === 'string'
+  return isNobody ? () => false : wantedBy({ collections, kinds, dids } as EventFilters)
+}
+
+// --- Stored texts ---
+
+interface Members {
+  readonly filter: StoredFilter | undefined
+  readonly delivered: readonly Delivered[]
+}
+
+/** The text was written by us, and its position was read already. */
+function membersOf(text: string): Members {
+  const { filter, delivered = [] } = JSON.parse(text) as Partial<Members>
+  return { filter, delivered }
+}
