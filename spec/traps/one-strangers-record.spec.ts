@@ -19,6 +19,8 @@ import {
 import { redisStream$, toRedisStream } from '../../src/redis.js'
 import { redisCommands } from '../../src/redis-client/commands.js'
 import {
+  type FakeJetstream,
+  type FakeJetstreamOptions,
   fakeFirehose,
   fakeJetstream,
   fakeLabels,
@@ -45,29 +47,59 @@ const DICTIONARY = readFileSync(resolve(__dirname, '../zstd/dictionaries/1111.zd
 
 interface Options {
   readonly checkpoint?: CursorStore
-  readonly rejects?: { next(rejected: RejectedFrame): void }
+  readonly rejects?: Rejects
 }
+
+/** An observer that keeps the rejects it receives. */
+class Rejects {
+  readonly all: RejectedFrame[] = []
+
+  next(rejected: RejectedFrame): void {
+    this.all.push(rejected)
+  }
+
+  get messages(): readonly string[] {
+    return this.all.map(({ error }) => error.message)
+  }
+
+  /** The message and the position of each. */
+  get summaries(): readonly (readonly [message: string, position: number | undefined])[] {
+    return this.all.map(({ error }) => [error.message, error.place?.position])
+  }
+}
+
 /** A source on a server that has these events, in this order, from the first one on. */
 interface Served extends AsyncDisposable {
   readonly events$: (options?: Options) => Observable<unknown>
 }
 type Serve = (...records: readonly HostileRecord[]) => Promise<Served>
 
+/** A Jetstream that holds these texts. */
+const jetstreamServer = (
+  wire: 'v1' | 'v2',
+  events: readonly string[],
+  options: FakeJetstreamOptions = {},
+): Promise<FakeJetstream> =>
+  fakeJetstream({
+    events,
+    stored: 'all',
+    firstSeq: 24_000_000_001,
+    ...(wire === 'v2' ? { server: 'v2' } : {}),
+    ...options,
+  })
+
+const fromOldest = (wire: 'v1' | 'v2', server: FakeJetstream) =>
+  ({ host: wire === 'v2' ? server.host : server.url, wire, cursor: 'oldest' }) as const
+
 const jetstreamOf =
   (wire: 'v1' | 'v2', decode: 'eager' | 'lazy', compress = false): Serve =>
   async (...records) => {
-    const server = await fakeJetstream({
-      events: records.map((record, index) => FRAMES[wire](index + 1, record)),
-      stored: 'all',
-      firstSeq: 24_000_000_001,
-      ...(wire === 'v2' ? { server: 'v2' } : {}),
-      ...(compress ? { dictionary: DICTIONARY } : {}),
-    })
-    const host = wire === 'v2' ? server.host : server.url
+    const events = records.map((record, index) => FRAMES[wire](index + 1, record))
+    const server = await jetstreamServer(wire, events, compress ? { dictionary: DICTIONARY } : {})
     const zstd = compress ? { compress, zstdDictionary: DICTIONARY } : {}
     return {
       events$: (options) =>
-        jetstream$({ host, wire, decode, cursor: 'oldest', ...zstd, ...options }),
+        jetstream$({ ...fromOldest(wire, server), decode, ...zstd, ...options }),
       [Symbol.asyncDispose]: () => server.close(),
     }
   }
@@ -131,18 +163,15 @@ describe.each(WIRES)('on %s, a record', (name, serve) => {
     'of %s is told as unreadable by its event, and its neighbours come',
     async (_, record) => {
       await using server = await serve(GOOD, record, GOOD)
-      const rejects: RejectedFrame[] = []
-      const events = await read(
-        3,
-        server.events$({ rejects: { next: (rejected) => rejects.push(rejected) } }),
-      )
+      const rejects = new Rejects()
+      const events = await read(3, server.events$({ rejects }))
       expect(events.map(rkeyOf)).toEqual(['1', '2', '3'])
       expect(events.map(recordOf)).toEqual([
         { text: 'good' },
         'record-unreadable',
         { text: 'good' },
       ])
-      expect(rejects).toEqual([])
+      expect(rejects.all).toEqual([])
     },
   )
 
@@ -243,13 +272,13 @@ describe('an event with an unreadable record', () => {
   it('is a reject, with its place, where a schema checks the collection', async () => {
     await using server = await jetstreamOf('v1', 'eager')(deep(65), GOOD)
     const validate = (value: unknown) => ({ value })
-    const rejects: RejectedFrame[] = []
+    const rejects = new Rejects()
     const events$ = (server as { events$: (options: object) => Observable<unknown> }).events$({
       records: { 'com.example.odd': { '~standard': { version: 1, vendor: 'spec', validate } } },
-      rejects: { next: (rejected: RejectedFrame) => rejects.push(rejected) },
+      rejects,
     })
     expect((await read(1, events$)).map(rkeyOf)).toEqual(['2'])
-    expect(rejects.map(({ error }) => [error.message, error.place?.position])).toEqual([
+    expect(rejects.summaries).toEqual([
       [expect.stringContaining('more than 64 levels deep'), expect.any(Number)],
     ])
   })
@@ -293,31 +322,18 @@ describe('content that is no record', () => {
       const events = [deep(64), deep(65), deep(100_000), emptyMaps(200_000)].map(({ json }) =>
         identity(wire, json),
       )
-      await using server = await fakeJetstream({
-        events: [FRAMES[wire](1, GOOD), ...events, FRAMES[wire](9, GOOD)],
-        stored: 'all',
-        firstSeq: 24_000_000_001,
-        ...(wire === 'v2' ? { server: 'v2' } : {}),
-      })
-      const rejects: RejectedFrame[] = []
-      const config = {
-        host: wire === 'v2' ? server.host : server.url,
-        wire,
-        decode,
-        cursor: 'oldest',
-      } as const
-      const read$ = jetstream$({
-        ...config,
-        rejects: { next: (rejected) => rejects.push(rejected) },
-      })
+      const all = [FRAMES[wire](1, GOOD), ...events, FRAMES[wire](9, GOOD)]
+      await using server = await jetstreamServer(wire, all)
+      const rejects = new Rejects()
+      const read$ = jetstream$({ ...fromOldest(wire, server), decode, rejects })
       const kinds = (await read(3, read$)).map((event) => (event as JetstreamEvent).kind)
       expect(kinds).toEqual(['commit', 'identity', 'commit'])
-      expect(rejects.map(({ error }) => error.message)).toEqual([
+      expect(rejects.messages).toEqual([
         'the frame holds what is more than 64 levels deep',
         'the frame holds what is more than 64 levels deep',
         'the frame holds what is more than 131,072 members and items in all',
       ])
-      for (const { error } of rejects) expect(error.place?.position).toBeGreaterThan(1e9)
+      for (const { error } of rejects.all) expect(error.place?.position).toBeGreaterThan(1e9)
     },
   )
 
@@ -341,28 +357,15 @@ describe('content that is no record', () => {
         odd('record', deep(64)),
         odd('record', deep(65)),
       ]
-      await using server = await fakeJetstream({
-        events: [...events, FRAMES[wire](9, GOOD)],
-        stored: 'all',
-        firstSeq: 24_000_000_001,
-        ...(wire === 'v2' ? { server: 'v2' } : {}),
-      })
-      const rejects: RejectedFrame[] = []
-      const config = {
-        host: wire === 'v2' ? server.host : server.url,
-        wire,
-        cursor: 'oldest',
-      } as const
-      const read$ = jetstream$({
-        ...config,
-        rejects: { next: (rejected) => rejects.push(rejected) },
-      })
+      await using server = await jetstreamServer(wire, [...events, FRAMES[wire](9, GOOD)])
+      const rejects = new Rejects()
+      const read$ = jetstream$({ ...fromOldest(wire, server), rejects })
       const kinds = (await read(3, read$)).map((event) => (event as { kind: string }).kind)
       expect(kinds).toEqual(['odd', 'odd', 'commit'])
-      expect(rejects.map(({ error }) => error.message)).toEqual(
+      expect(rejects.messages).toEqual(
         Array(2).fill('the frame holds what is more than 64 levels deep'),
       )
-      for (const { error } of rejects) expect(error.place?.position).toBeGreaterThan(1e9)
+      for (const { error } of rejects.all) expect(error.place?.position).toBeGreaterThan(1e9)
     },
   )
 
@@ -373,15 +376,15 @@ describe('content that is no record', () => {
     await using server = await fakeTap({
       frames: [odd(1, deep(64)), odd(2, deep(100_000)), FRAMES.tap(3, GOOD)],
     })
-    const rejects: RejectedFrame[] = []
+    const rejects = new Rejects()
     const events$ = tap$({
       host: server.url,
       onReject: 'ack',
-      rejects: { next: (rejected) => rejects.push(rejected) },
+      rejects,
     })
     const events = await read(1, events$)
     expect(events).toMatchObject([{ id: 3 }])
-    expect(rejects.map(({ error }) => error.place?.position)).toEqual([1, 2])
+    expect(rejects.all.map(({ error }) => error.place?.position)).toEqual([1, 2])
     await server.when(() => server.acks.length === 3)
   })
 
@@ -404,14 +407,14 @@ describe('content that is no record', () => {
       ],
       stored: 'all',
     })
-    const rejects: RejectedFrame[] = []
+    const rejects = new Rejects()
     const config = {
       host: server.url,
       cursor: 'oldest',
-      rejects: { next: (one: RejectedFrame) => rejects.push(one) },
+      rejects,
     } as const
     expect((await read(2, firehose$(config))).map(rkeyOf)).toEqual(['1', '3'])
-    expect(rejects.map(({ error }) => [error.message, error.place?.position])).toEqual([
+    expect(rejects.summaries).toEqual([
       ['the body is more than 64 levels deep', 2],
       ['the body is more than 131,072 members and items in all', 2],
     ])
@@ -421,17 +424,15 @@ describe('content that is no record', () => {
     const odd = (val: string, levels: number) => label(val, { x: nested(levels - 1) })
     const frame = labelsFrame(1, odd('a', 64), odd('b', 65), 'c')
     await using server = await fakeLabels({ events: [frame, labelsFrame(2, 'd')], stored: 'all' })
-    const rejects: RejectedFrame[] = []
+    const rejects = new Rejects()
     const config = {
       host: server.url,
       cursor: 'oldest',
-      rejects: { next: (one: RejectedFrame) => rejects.push(one) },
+      rejects,
     } as const
     const labels = await lastValueFrom(labels$(config).pipe(take(3), toArray()))
     expect(labels.map(({ seq, val }) => `${seq}${val}`)).toEqual(['1a', '1c', '2d'])
-    expect(rejects.map(({ error }) => [error.message, error.place?.position])).toEqual([
-      ['the label is more than 64 levels deep', 1],
-    ])
+    expect(rejects.summaries).toEqual([['the label is more than 64 levels deep', 1]])
   })
 
   it('is a label of a million empty objects: a reject; the others arrive', async () => {
@@ -443,32 +444,30 @@ describe('content that is no record', () => {
       labels,
     ])
     await using server = await fakeLabels({ events: [frame, labelsFrame(2, 'd')], stored: 'all' })
-    const rejects: RejectedFrame[] = []
+    const rejects = new Rejects()
     const config = {
       host: server.url,
       cursor: 'oldest',
-      rejects: { next: (one: RejectedFrame) => rejects.push(one) },
+      rejects,
     } as const
     const read = await lastValueFrom(labels$(config).pipe(take(3), toArray()))
     expect(read.map(({ seq, val }) => `${seq}${val}`)).toEqual(['1a', '1a', '2d'])
-    expect(rejects.map(({ error }) => error.message)).toEqual([
-      'the label is more than 131,072 members and items in all',
-    ])
+    expect(rejects.messages).toEqual(['the label is more than 131,072 members and items in all'])
   })
 
   it('is a frame with one good label: one error, one copy, a reject for each', async () => {
     const frame = labelsFrame(1, 'a', ...Array.from({ length: 20_000 }, () => ({})))
     await using server = await fakeLabels({ events: [frame], stored: 'all' })
-    const rejects: RejectedFrame[] = []
+    const rejects = new Rejects()
     const config = {
       host: server.url,
       cursor: 'oldest',
-      rejects: { next: (one: RejectedFrame) => rejects.push(one) },
+      rejects,
     } as const
     await firstValueFrom(labels$(config))
-    expect(rejects).toHaveLength(20_000)
-    expect(new Set(rejects.map(({ error }) => error)).size).toBe(1)
-    expect(new Set(rejects.map(({ frame: kept }) => kept)).size).toBe(1)
+    expect(rejects.all).toHaveLength(20_000)
+    expect(new Set(rejects.all.map(({ error }) => error)).size).toBe(1)
+    expect(new Set(rejects.all.map(({ frame: kept }) => kept)).size).toBe(1)
   })
 
   it('is an entry of a listing: a reject with its page, and its neighbours come', async () => {
@@ -480,17 +479,17 @@ describe('content that is no record', () => {
       `{"repos":[${[odd(deep(63)), ...bad].join()},` +
       `${JSON.stringify({ ...(repo as object), did: 'did:plc:last' })}]}`
     await using server = await fakeRepos({ faults: [{ onRequest: 1, do: 'garbage', body }] })
-    const rejects: RejectedFrame[] = []
+    const rejects = new Rejects()
     const repos$ = listRepos$({
       host: server.url,
-      rejects: { next: (rejected) => rejects.push(rejected) },
+      rejects,
     })
     expect((await read(2, repos$)).map((one) => (one as { did: string }).did)).toEqual([
       (repo as { did: string }).did,
       'did:plc:last',
     ])
     expect(
-      rejects.map(({ error, length }) => [error.message, error.place?.position, length]),
+      rejects.all.map(({ error, length }) => [error.message, error.place?.position, length]),
     ).toEqual([
       ['the repo is more than 64 levels deep', 1, bad[0]?.length],
       ['the repo is more than 64 levels deep', 1, bad[1]?.length],
@@ -601,19 +600,19 @@ describeRedis('in Redis', () => {
       ]) {
         await redisCommands(opened.client).send(['XADD', 's', '*', field, entryOf(record.json)])
       }
-      const rejects: RejectedFrame[] = []
+      const rejects = new Rejects()
       const config = { client: opened.client, stream: 's', group: 'g', consumer: 'c', format }
       const events$ = redisStream$({
         ...config,
-        rejects: { next: (one: RejectedFrame) => rejects.push(one) },
+        rejects,
       })
       await read(2, events$)
-      expect(rejects.map(({ error }) => error.message)).toEqual([
+      expect(rejects.messages).toEqual([
         expect.stringContaining('more than 64 levels deep'),
         expect.stringContaining('more than 64 levels deep'),
         expect.stringContaining('more than 131,072 members'),
       ])
-      for (const { error } of rejects) expect(error.place?.position).toBeGreaterThan(0)
+      for (const { error } of rejects.all) expect(error.place?.position).toBeGreaterThan(0)
       // A letter is written a moment after its reject.
       const letters = () => redisCommands(opened.client).send(['XLEN', 's:dead'])
       let count = 0
