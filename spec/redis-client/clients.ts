@@ -16,10 +16,13 @@ async function nodeRedis(url: string): Promise<OpenClient> {
 }
 
 async function ioRedis(url: string): Promise<OpenClient> {
-  const client = new Redis(url, { retryStrategy: () => 50, lazyConnect: true }).on(
-    'error',
-    () => {},
-  )
+  const options = {
+    retryStrategy: () => 50,
+    lazyConnect: true,
+    // `disconnect` waits so long for a server that does not answer, and keeps the process.
+    disconnectTimeout: 50,
+  }
+  const client = new Redis(url, options).on('error', () => {})
   await client.connect()
   return { client, [Symbol.asyncDispose]: async () => client.disconnect() }
 }
