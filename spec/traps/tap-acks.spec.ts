@@ -54,8 +54,11 @@ describe('a handler that dies in silence', () => {
       slow.push(id)
       heard()
     }
-    const handle = (event: TapEvent) =>
-      event.did === ALICE ? new Promise(() => {}) : Promise.resolve()
+    let settle = (): void => {}
+    const hanging = new Promise<void>((resolve) => {
+      settle = resolve
+    })
+    const handle = (event: TapEvent) => (event.did === ALICE ? hanging : Promise.resolve())
     const source = tapped(tap)
     const subscription = source.events$
       .pipe(boundedMergeMap(handle, { concurrency: 2, slowAfterMs: 20, onSlow }))
@@ -65,6 +68,9 @@ describe('a handler that dies in silence', () => {
     expect(slow[0]).toBe(1)
     expect(tap.outbox.map(({ id }) => id)).toEqual([1])
     subscription.unsubscribe()
+    // Otherwise the connection stays for ten seconds, and the process with it.
+    settle()
+    await tap.closed()
   })
 })
 
