@@ -45,7 +45,8 @@ const names = [
   ...['filters$', 'records', 'collections', 'dids', 'kinds', 'maxMessageSizeBytes', 'checkpoint'],
   ...['reconnect', 'connectTimeoutMs', 'idleTimeoutMs', 'pauseCloseMs', 'maxFrameBytes', 'headers'],
   ...['userAgent', 'metrics$', 'rejects', 'gaps', 'log', 'onLargeFrame', 'limit', 'everyMs'],
-  ...['adminPassword', 'timeoutMs', 'speed'],
+  ...['adminPassword', 'timeoutMs', 'speed', 'refusedForMs', 'silentTimeoutMs'],
+  ...['blindTimeoutMs', 'filterChangesEveryMs'],
 ]
 const anyConfig = fc.dictionary(
   fc.constantFrom(...names),

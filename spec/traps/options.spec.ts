@@ -6,6 +6,7 @@ import {
   type Gap,
   type JetstreamConfig,
   type JetstreamEvent,
+  type JetstreamFilters,
   jetstream$,
   memoryCursorStore,
   type RejectedFrame,
@@ -248,6 +249,21 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
       expect(asked).toContain('app.bsky.feed.like')
       subscription.unsubscribe()
       await server.closed()
+    }),
+  filterChangesEveryMs: () =>
+    withServer({ events: 1, server: 'v2' }, async (server) => {
+      const filters$ = new Subject<JetstreamFilters>()
+      const config = {
+        wire: 'v2',
+        host: server.host,
+        filters$,
+        filterChangesEveryMs: 60_000,
+      } as const
+      const subscription = watched(server, config).events$.subscribe()
+      await server.connected()
+      for (const nsid of ['a.b.one', 'a.b.two']) filters$.next({ collections: [nsid] })
+      expect((await server.connected(2)).url).toContain('a.b.one')
+      subscription.unsubscribe()
     }),
   records: () =>
     withServer({ events: 500 }, async (server) => {

@@ -173,4 +173,18 @@ export const RECONNECT: readonly Mutant[] = [
     replace: '    if (host.flaps < MAX_FLAPS) this.#attempts = 0\n    // The delays',
     specs: [HOSTS],
   },
+  {
+    name: 'filters$ has no brake',
+    file: 'src/sources/jetstream/newest-every.ts',
+    find: 'windowMs() > 0 ?',
+    replace: 'windowMs() < 0 ?',
+    specs: ['spec/sources/jetstream/filters-in-flight.spec.ts'],
+  },
+  {
+    name: 'the newest of many filters is forgotten',
+    file: 'src/sources/jetstream/newest-every.ts',
+    find: 'trailing: true',
+    replace: 'trailing: false',
+    specs: ['spec/sources/jetstream/filters-in-flight.spec.ts'],
+  },
 ]

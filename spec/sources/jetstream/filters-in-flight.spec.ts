@@ -26,7 +26,7 @@ const SERVERS = [
 ] as const
 
 const reading = (server: FakeJetstream, wire: 'v1' | 'v2', config: object): Watched =>
-  watched(server, { wire, host: server.host, ...config })
+  watched(server, { wire, host: server.host, filterChangesEveryMs: 0, ...config })
 
 describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
   const serve = (options: FakeJetstreamOptions = {}) =>
@@ -126,6 +126,39 @@ describe.each(SERVERS)('filters in flight on %s', (_, kind, wire) => {
     expect(source.gaps).toEqual([])
   })
 
+  it('change once in `filterChangesEveryMs`, and the newest wins', async () => {
+    const startUs = Date.now() * 1000
+    const posts = ofCollection('app.bsky.feed.post', 20, 1, startUs)
+    await using server = await serve()
+    const filters$ = new Subject<JetstreamFilters>()
+    const source = reading(server, wire, { ...LIKES, filters$, filterChangesEveryMs: 200 })
+    const seen: string[] = []
+    const events = first(20, source.events$.pipe(tap((event) => seen.push(collectionOf(event)))))
+    await source.when(({ connection }) => connection.state === 'open')
+    for (let count = 1; count <= 50; count += 1)
+      filters$.next({ ...LIKES, collections: [`a.b.c${count}`] })
+    filters$.next(POSTS)
+    await changed(server, wire)
+    server.emit(...posts)
+    expect((await events).map(({ cursor, ...event }) => event)).toEqual(posts)
+    const changes =
+      wire === 'v2'
+        ? server.attempts.length - 1
+        : server.connections.reduce((sum, { messages }) => sum + messages.length, 0)
+    expect(changes).toBe(2)
+  })
+
+  it('that are wrong end the stream, also those that never come into force', async () => {
+    await using server = await serve()
+    const filters$ = new Subject<JetstreamFilters>()
+    const source = reading(server, wire, { ...LIKES, filters$ })
+    const end = first(1, source.events$)
+    await source.when(({ connection }) => connection.state === 'open')
+    filters$.next(POSTS)
+    filters$.next({ collections: ['no nsid'] })
+    await expect(end).rejects.toMatchObject({ code: 'CONFIG' })
+  })
+
   it.each<JetstreamFilters>([{ dids: [] }, { collections: [] }])(
     'that are %j mean nobody: nothing is dialled until the list fills',
     async (nobody) => {
@@ -185,7 +218,12 @@ describe('an update on wire v1', () => {
     async (kind) => {
       await using server = await fakeJetstream({ server: kind })
       const filters$ = new Subject<JetstreamFilters>()
-      const source = watched(server, { collections: ['a.b.c'], dids: ['did:web:x'], filters$ })
+      const source = watched(server, {
+        collections: ['a.b.c'],
+        dids: ['did:web:x'],
+        filters$,
+        filterChangesEveryMs: 0,
+      })
       const events = first(1, source.events$)
       await source.when(({ connection }) => connection.state === 'open')
       filters$.next({ collections: ['app.bsky.feed.post'], maxMessageSizeBytes: 100_000 })

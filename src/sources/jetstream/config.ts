@@ -17,7 +17,7 @@ import { checkShape } from '../../options/check-shape.js'
 import { hostUrl } from '../../options/host-url.js'
 import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
-import { defaultsTo, oneOf, optional } from '../../options/pieces.js'
+import { defaultsTo, delay, oneOf, optional } from '../../options/pieces.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
 import type { Compress } from './compression.js'
 import { type CursorStart, cursor, startOf } from './cursor-start.js'
@@ -92,6 +92,13 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
    */
   readonly filters$?: Observable<JetstreamFilters> | undefined
   /**
+   * How far apart two changes of the filter are at least, in milliseconds, since each one is a
+   * handshake on wire v2 and a message on v1. Of those that come in between the newest is applied
+   * at the end of that time. 0: each is applied at once.
+   * @default 1000
+   */
+  readonly filterChangesEveryMs?: number | undefined
+  /**
    * A Standard Schema (zod, valibot, …) for each collection to check at run time. A record that
    * fails is a reject.
    * @default none
@@ -144,6 +151,7 @@ const shape = {
       'must be the bytes of a dictionary, a URL or a path',
     ),
   ),
+  filterChangesEveryMs: defaultsTo(delay, 1000),
   filters$: optional(z.custom(isObservable, 'must be an Observable of filters')),
   records: recordsShape,
 }

@@ -23,6 +23,7 @@ import {
 } from './config.js'
 import { eager, lazy } from './decoding.js'
 import { type JetstreamFilters, matchesNobody, mayBeQuiet } from './filters.js'
+import { newestEvery } from './newest-every.js'
 import { WireNegotiation } from './wire.js'
 
 /**
@@ -60,6 +61,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const { onCursorRefused } = plain
   const events$ = defer(() => {
     let filters: JetstreamFilters = plain
+    let isDialled = false
     const history = filterHistory(checkpoint, keys, () => filters)
     const positions = {
       start: start(asyncScheduler.now()),
@@ -72,6 +74,7 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
     return live<JetstreamEvent>({
       options,
       protocol: (host) => {
+        isDialled = true
         if (matchesNobody(filters)) return of(undefined)
         const protocol = wires.protocol(host, filters)
         const made$ = protocol instanceof Promise ? from(protocol) : of(protocol)
@@ -84,8 +87,11 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
         ? {}
         : { collections: { blindTimeoutMs: plain.blindTimeoutMs, of: collectionOf } }),
       changes$: (plain.filters$ ?? EMPTY).pipe(
+        map((changed) => checkNewFilters(changed, wire)),
+        // Before the first dial a change costs nothing.
+        newestEvery(() => (isDialled ? plain.filterChangesEveryMs : 0)),
         tap((changed) => {
-          filters = checkNewFilters(changed, wire)
+          filters = changed
         }),
       ),
     })
