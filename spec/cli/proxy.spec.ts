@@ -32,10 +32,10 @@ describe('behind a proxy of the environment, over TLS with a private authority,'
     expect(new Set(proxy.requests)).toEqual(new Set([`CONNECT ${new URL(front.url).host}`]))
   })
 
-  it('a list is read, over one tunnel', async () => {
+  it('a list is read, over one tunnel through a proxy that speaks TLS itself', async () => {
     await using server = await fakeRepos({ repos: 25 })
     await using front = await tlsFront(server.url, CERTIFICATE)
-    await using proxy = await HttpProxy.open({ credentials: 'me:p%40ss' })
+    await using proxy = await HttpProxy.open({ credentials: 'me:p%40ss', secure: true })
     const args = ['repos', '--host', front.url, '--page-size', '10']
     const { code, stdout } = await cli.run(args, { env: company(proxy) })
     expect([code, linesOf(stdout).length]).toEqual([0, 25])

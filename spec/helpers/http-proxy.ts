@@ -1,14 +1,18 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createServer as createSecure } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Changes } from '../../src/testing/server/changes.js'
+import { CERTIFICATE, KEY } from '../socket/certificate.js'
 
 export interface HttpProxyOptions {
   /** `name:password`, as in a URL; without them, a request is answered with 407. */
   readonly credentials?: string
   /** Refuses every request with this status. */
   readonly status?: number
+  /** Over TLS itself. */
+  readonly secure?: boolean
   /** Takes requests, and answers none. */
   readonly hangs?: boolean
 }
@@ -25,7 +29,10 @@ export class HttpProxy implements AsyncDisposable {
 
   private constructor(private readonly options: HttpProxyOptions) {
     this.#credentials = options.credentials
-    this.#server = createServer((asked, answer) => this.#forward(asked, answer))
+    const forward = (asked: IncomingMessage, answer: ServerResponse) => this.#forward(asked, answer)
+    this.#server = options.secure
+      ? createSecure({ key: KEY, cert: CERTIFICATE }, forward)
+      : createServer(forward)
     this.#server.on('connect', (asked, socket: Socket) => this.#tunnel(asked, socket))
     this.#server.on('connection', (socket: Socket) => this.#keep(socket))
   }
@@ -39,12 +46,13 @@ export class HttpProxy implements AsyncDisposable {
   /** With the name and the password. */
   get url(): string {
     const { credentials } = this.options
-    return `http://${credentials === undefined ? '' : `${credentials}@`}${this.#host}`
+    return this.origin.replace('//', credentials === undefined ? '//' : `//${credentials}@`)
   }
 
   /** Without them. */
   get origin(): string {
-    return `http://${this.#host}`
+    const { port } = this.#server.address() as AddressInfo
+    return this.options.secure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   }
 
   /** How many connections are open, of both sides. */
@@ -65,10 +73,6 @@ export class HttpProxy implements AsyncDisposable {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
     await once(this.#server, 'close')
-  }
-
-  get #host(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
   #keep(socket: Duplex): void {

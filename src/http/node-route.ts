@@ -1,6 +1,7 @@
 import { type ClientRequest, Agent as HttpAgentOfNode, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgentOfNode, request as requestHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { StreamError } from '../errors.js'
 import { type HttpAgent, schemeOf } from '../options/agent.js'
 import {
   type EnvProxy,
@@ -10,13 +11,23 @@ import {
   proxyAuthorization,
   proxyFor,
 } from './node-proxies.js'
-import { openTunnel } from './node-tunnel.js'
+import { openTunnel, proxyFailure } from './node-tunnel.js'
+import { tlsFailure } from './tls-failure.js'
+
+interface Sent {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Ends a tunnel that is not open yet: Node does not know of it. */
+  readonly signal: AbortSignal
+}
 
 /** How a request reaches its server. */
 export interface Route {
   /** `undefined` where no proxy is known to be in between. */
   readonly proxy: ProxyName | undefined
-  open(method: string, headers: Readonly<Record<string, string>>): ClientRequest
+  open(sent: Sent): ClientRequest
+  /** The error of a request that brought no answer. */
+  failureOf(error: Error): Error
 }
 
 interface Pools {
@@ -53,10 +64,13 @@ const direct = (
   path: string = url.pathname + url.search,
 ): Route => ({
   proxy: undefined,
-  open: (method, headers) =>
-    url.protocol === 'https:'
-      ? requestHttps(url, { method, headers, path, agent: https })
-      : requestHttp(url, { method, headers, path, agent: http }),
+  open: ({ method, headers, signal }) => {
+    const own = { method, headers, path, abandon: signal }
+    return url.protocol === 'https:'
+      ? requestHttps(url, { ...own, agent: https })
+      : requestHttp(url, { ...own, agent: http })
+  },
+  failureOf: (error) => (error instanceof StreamError ? error : (tlsFailure(error, url) ?? error)),
 })
 
 /** RFC 9112 section 3.2.2: without TLS the proxy is asked for the whole URL. */
@@ -64,7 +78,11 @@ function forwarded(url: URL, proxy: EnvProxy): Route {
   // Node would send a name and a password in a URL as those for the server.
   const { open } = direct(withoutCredentials(proxy.url), pools, url.href)
   const own = { host: url.host, ...proxyAuthorization(proxy.url) }
-  return { proxy: nameOf(proxy), open: (method, headers) => open(method, { ...headers, ...own }) }
+  return {
+    proxy: nameOf(proxy),
+    open: (sent) => open({ ...sent, headers: { ...sent.headers, ...own } }),
+    failureOf: (error) => proxyFailure(proxy, error),
+  }
 }
 
 function withoutCredentials(url: URL): URL {
@@ -83,8 +101,12 @@ function tunnelled(url: URL, proxy: EnvProxy): Route {
   return { ...direct(url, { ...pools, https }), proxy: nameOf(proxy) }
 }
 
-// A request gives up by its own limit. This one ends what is left of it at the proxy.
-const TUNNEL_TIMEOUT_MS = 60_000
+/** Node passes on all options of the request. */
+interface TunnelOptions {
+  readonly host: string
+  readonly port: number
+  readonly abandon: AbortSignal
+}
 
 type Created = (error: Error | null, stream: Duplex) => void
 
@@ -94,11 +116,9 @@ class TunnelAgent extends HttpsAgentOfNode {
     super(POOL)
   }
 
-  override createConnection(
-    options: { readonly host: string; readonly port: number },
-    created: Created,
-  ): undefined {
-    openTunnel(this.proxy, options, AbortSignal.timeout(TUNNEL_TIMEOUT_MS)).then(
+  override createConnection(options: object, created: Created): undefined {
+    const { abandon, ...end } = options as TunnelOptions
+    openTunnel(this.proxy, end, abandon).then(
       (socket) => created(null, super.createConnection({ ...options, socket } as object) as Duplex),
       (error: Error) => (created as (error: Error) => void)(error),
     )

@@ -4,6 +4,7 @@ import { isIP, type Socket } from 'node:net'
 import { ProxyError } from '../errors.js'
 import { reasonOf } from '../internal/message-of.js'
 import { type EnvProxy, nameOf, type ProxyName, proxyAuthorization } from './node-proxies.js'
+import { tlsFailure } from './tls-failure.js'
 
 /** Where a tunnel leads. */
 export interface TunnelEnd {
@@ -24,7 +25,7 @@ export function openTunnel(proxy: EnvProxy, end: TunnelEnd, signal: AbortSignal)
     signal.addEventListener('abort', abort, { once: true })
     asking.once('close', () => signal.removeEventListener('abort', abort))
     asking.once('error', (error) =>
-      reject(signal.aborted ? signal.reason : unreachable(proxy, error)),
+      reject(signal.aborted ? signal.reason : proxyFailure(proxy, error)),
     )
     asking.once('connect', ({ statusCode = 0 }: IncomingMessage, socket: Socket, head: Buffer) => {
       signal.removeEventListener('abort', abort)
@@ -53,11 +54,12 @@ function connectRequest(proxy: URL, authority: string): ClientRequest {
   })
 }
 
-const unreachable = (proxy: EnvProxy, cause: Error): ProxyError =>
-  new ProxyError(`no connection to ${nameOf(proxy).text}: ${reasonOf(cause)}`, {
-    proxy: proxy.url.origin,
-    cause,
-  })
+/** The error of a connection to a proxy. Over TLS its certificate may be the reason. */
+export function proxyFailure(proxy: EnvProxy, error: Error): ProxyError {
+  const cause = tlsFailure(error, proxy.url) ?? error
+  const message = `no connection to ${nameOf(proxy).text}: ${reasonOf(cause)}`
+  return new ProxyError(message, { proxy: proxy.url.origin, cause })
+}
 
 const UNKNOWN: ProxyName = { text: 'a proxy', origin: undefined }
 

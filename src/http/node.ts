@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { pipeline, type Readable, type Transform } from 'node:stream'
 import { constants, createBrotliDecompress, createGunzip } from 'node:zlib'
-import { StreamError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { proxyAnswers } from './node-proxies.js'
 import { type Route, routeTo } from './node-route.js'
 import { proxyRefusal } from './node-tunnel.js'
 import type { HttpAnswer, HttpRequest, SendRequest } from './request.js'
-import { tlsFailure } from './tls-failure.js'
 
 /**
  * `fetch` over `node:http` and `node:https`, since `fetch` takes no agent. Its contract is that of
@@ -22,13 +20,14 @@ export const sendRequest: SendRequest = async (url, request) => {
 function exchange(url: URL, request: HttpRequest, route: Route): Promise<HttpAnswer> {
   const { method = 'GET', headers, body, signal } = request
   return new Promise((resolve, reject) => {
-    const sent = route.open(method, {
+    const own = {
       accept: '*/*',
       'accept-encoding': 'gzip, br',
       'user-agent': `rxjs-atproto/${VERSION}`,
       ...headers,
       ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-    })
+    }
+    const sent = route.open({ method, headers: own, signal })
     const isOfProxy = proxyAnswers(sent)
     const abort = () => {
       reject(signal.reason)
@@ -36,7 +35,7 @@ function exchange(url: URL, request: HttpRequest, route: Route): Promise<HttpAns
     }
     signal.addEventListener('abort', abort, { once: true })
     sent.once('close', () => signal.removeEventListener('abort', abort))
-    sent.on('error', (error) => reject(failureOf(error, url)))
+    sent.on('error', (error) => reject(route.failureOf(error)))
     sent.once('response', (incoming) => {
       try {
         const { statusCode: status = 0 } = incoming
@@ -50,10 +49,6 @@ function exchange(url: URL, request: HttpRequest, route: Route): Promise<HttpAns
     sent.end(body)
   })
 }
-
-/** A `StreamError` where TLS or a proxy failed. */
-const failureOf = (error: Error, url: URL): Error =>
-  error instanceof StreamError ? error : (tlsFailure(error, url) ?? error)
 
 // --- What is answered ---
 
