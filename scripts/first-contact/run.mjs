@@ -1,6 +1,6 @@
 // First contact: the package as users meet it, from the tarball, in a folder outside of this one.
 //   run.mjs install FOLDER      packs `dist`, and installs it with the tools of all rows
-//   run.mjs ROW FOLDER          runs a row of the README's table
+//   run.mjs ROW FOLDER          runs a row of docs/tools.md
 //   run.mjs list                names the rows
 // A row whose setting needs a line is run without it first, and has to fail then.
 import { execFileSync, spawn } from 'node:child_process'

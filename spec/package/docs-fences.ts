@@ -60,38 +60,62 @@ function lineAt(text: string, index: number): number {
 
 const nameOf = ({ at }: Fence): string => at.replaceAll(/[^\w]+/g, '-')
 
+const OPTIONS = {
+  noEmit: false,
+  outDir: 'out',
+  rootDir: ROOT,
+  noUnusedLocals: false,
+  noEmitOnError: false,
+  moduleDetection: 'force',
+}
+
 /** Compiles all examples in one go. Answers what the compiler says, and the JavaScript of each. */
 export function compile(): {
   readonly problems: string
   readonly javascript: (fence: Fence) => string
 } {
-  rmSync(FOLDER, { recursive: true, force: true })
-  mkdirSync(FOLDER, { recursive: true })
-  writeFileSync(join(FOLDER, 'fixtures.d.ts'), fixtureTypes())
-  const options = {
-    noEmit: false,
-    outDir: 'out',
-    rootDir: '../..',
-    noUnusedLocals: false,
-    noEmitOnError: false,
-    moduleDetection: 'force',
-  }
-  const tsconfig = { extends: '../../tsconfig.json', compilerOptions: options, include: ['./*.ts'] }
-  writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify(tsconfig))
-  for (const fence of fences)
-    writeFileSync(join(FOLDER, `${nameOf(fence)}.ts`), `${importsFor(fence.code)}\n${fence.code}`)
-  const tsc = join(ROOT, 'node_modules/.bin/tsc')
-  const { stdout, status } = spawnSync(tsc, ['-p', FOLDER], { cwd: ROOT, encoding: 'utf8' })
-  const problems = stdout
-    .split('\n')
-    .filter((line) => line.startsWith('.tmp/docs/') || line.startsWith('error'))
+  const withImports = fences.map((fence) => ({
+    ...fence,
+    code: `${importsFor(fence.code)}\n${fence.code}`,
+  }))
+  const problems = problemsOf(FOLDER, withImports, { 'fixtures.d.ts': fixtureTypes() })
   return {
-    problems: status !== 0 && problems.length === 0 ? '' : problems.join('\n'),
+    problems,
     javascript: (fence) => {
       const path = join(FOLDER, `out/.tmp/docs/${nameOf(fence)}.js`)
       return existsSync(path) ? readFileSync(path, 'utf8') : ''
     },
   }
+}
+
+/** What the compiler says of the README's examples where each is all that a file holds. */
+export const problemsWhenPasted = (): string =>
+  problemsOf(
+    `${FOLDER}-pasted`,
+    fences.filter(({ at }) => at.startsWith('README')),
+    {},
+  )
+
+function problemsOf(
+  folder: string,
+  examples: readonly Fence[],
+  others: Readonly<Record<string, string>>,
+): string {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const tsconfig = { extends: '../../tsconfig.json', compilerOptions: OPTIONS, include: ['./*.ts'] }
+  const files = {
+    ...others,
+    'tsconfig.json': JSON.stringify(tsconfig),
+    ...Object.fromEntries(examples.map((example) => [`${nameOf(example)}.ts`, example.code])),
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  const tsc = join(ROOT, 'node_modules/.bin/tsc')
+  const { stdout, status } = spawnSync(tsc, ['-p', folder], { cwd: ROOT, encoding: 'utf8' })
+  const problems = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('.tmp/docs') || line.startsWith('error'))
+  return status !== 0 && problems.length === 0 ? '' : problems.join('\n')
 }
 
 const fixtureTypes = (): string =>

@@ -6,7 +6,7 @@ import { defer, filter, firstValueFrom, type Observable, Subject, take, takeUnti
 import * as files from '../../src/cursors/file.js'
 import * as library from '../../src/index.js'
 import * as testing from '../../src/testing/index.js'
-import { compile, type Fence, fences } from './docs-fences.js'
+import { compile, type Fence, fences, problemsWhenPasted } from './docs-fences.js'
 import * as fixtures from './docs-fixtures.js'
 
 const EVENTS = 200
@@ -25,6 +25,10 @@ describe('the examples of the docs', () => {
 
   it('compile', () => {
     expect(problems).toBe('')
+  })
+
+  it('compile in a file of their own, where they are in the README', () => {
+    expect(problemsWhenPasted()).toBe('')
   })
 
   it.each(running.map((fence) => [fence.at, fence] as const))('run, as at %s', async (_, fence) => {

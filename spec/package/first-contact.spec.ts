@@ -4,12 +4,12 @@ import { ROOT, textOf } from './source-files.js'
 
 const RUN = join(ROOT, 'scripts/first-contact/run.mjs')
 
-describe('the table of tools in the README', () => {
+describe('the table of tools on docs/tools.md', () => {
   const rows = execFileSync(process.execPath, [RUN, 'list'], { encoding: 'utf8' })
     .trim()
     .split('\n')
   const [, table = ''] =
-    /\| with \| write \| row \|\n.*\n((?:\|.*\n)+)/.exec(textOf('README.md')) ?? []
+    /\| with \| write \| row \|\n.*\n((?:\|.*\n)+)/.exec(textOf('docs/tools.md')) ?? []
 
   it('has the rows that CI runs, and no other', () => {
     const cells = table
@@ -26,7 +26,7 @@ describe('the table of tools in the README', () => {
   })
 
   it('says the lines with which the rows are run', () => {
-    const readme = textOf('README.md').replaceAll('\\|', '|')
+    const readme = textOf('docs/tools.md').replaceAll('\\|', '|')
     const lines = [
       "transformIgnorePatterns: ['/node_modules/(?!(rxjs-atproto|@atcute|@noble)/)']",
       "import { createRequire as from } from 'node:module'; const require = from(import.meta.url)",

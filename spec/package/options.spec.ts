@@ -5,9 +5,9 @@ const PAGES = ['README.md', ...filesIn('docs', /\.md$/)]
 
 /** Each table of options, the type that it is about, and whether it names all of its members. */
 const TABLES = [
-  { page: 'README.md', of: 'JetstreamConfig', isWhole: true },
-  { page: 'README.md', of: 'TapConfig', isWhole: false },
   { page: 'docs/archive.md', of: 'ArchiveConfig', isWhole: false },
+  { page: 'docs/jetstream.md', of: 'JetstreamConfig', isWhole: true },
+  { page: 'docs/tap.md', of: 'TapConfig', isWhole: false },
 ] as const
 
 interface Row {
