@@ -30,7 +30,7 @@ import { RowReader } from './rows.js'
  * Source: `bluesky-social/jetstream`, as served in November 2026.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * archive$({ host: 'jetstream.example', dids: ['did:plc:z72i7hdynmk6r22z27h6tvur'] }).subscribe({
  *   next: (event) => console.log(event.cursor, event.kind),
  *   complete: () => console.log('that is all, up to now'),
