@@ -1,18 +1,16 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { BuildOptions } from 'esbuild'
-import { firstValueFrom, Subject } from 'rxjs'
+import { filter, firstValueFrom } from 'rxjs'
 import { fakeFirehose, fakeJetstream, generateEvents } from '../../src/testing/index.js'
 import { commitFrame, posts } from '../sources/firehose/frames.js'
 import { bundle, INDEX, temporaryFolder } from './bundle.js'
-import { refusing } from './servers.js'
+import { CHROMIUM, openPage } from './chromium.js'
 
-const CHROMIUM = '/usr/bin/chromium'
 const browser: BuildOptions = { platform: 'browser', conditions: ['browser'], format: 'esm' }
 
 // The five lines, with a cut in between, and a word to the spec.
@@ -29,6 +27,46 @@ jetstream$({ host: '${host}', wire: 'v1', collections, reconnect, metrics$ })
     const counts = { events: seen.length, collections: new Set(seen).size }
     fetch('/report?' + new URLSearchParams({ ...counts, reconnects: metrics$.value.reconnects }))
   })
+`
+
+// Two frames of one origin take turns as two tabs do.
+const TABS = (host: string) => `
+import { filter, map, distinctUntilChanged } from 'rxjs'
+import { jetstream$, streamMetrics } from 'rxjs-atproto'
+import { browserCursorStore, inOneTab } from 'rxjs-atproto/cursors/browser'
+
+const report = (values) => fetch('/report?' + new URLSearchParams(values)).catch(() => {})
+
+function open(tab) {
+  const frame = document.body.appendChild(document.createElement('iframe'))
+  frame.src = '/?' + tab
+  return frame
+}
+
+function read(tab) {
+  const metrics$ = streamMetrics()
+  const store = browserCursorStore({ name: 'feed' })
+  const reconnect = { initialDelayMs: 60_000, jitter: 'none' }
+  const options = { host: '${host}', wire: 'v1', cursor: 'oldest', reconnect, metrics$ }
+  metrics$.pipe(map(({ connection }) => connection.state), distinctUntilChanged())
+    .subscribe((state) => {
+      report({ tab, state })
+      if (state === 'open') parent.postMessage('the first one reads', '*')
+    })
+  metrics$.pipe(map(({ checkpoint }) => checkpoint !== undefined), distinctUntilChanged())
+    .subscribe((stored) => report({ tab, stored }))
+  jetstream$({ ...options, checkpoint: { store, everyMs: 50 } })
+    .pipe(inOneTab({ name: 'feed' }))
+    .subscribe()
+}
+
+const tab = location.search.slice(1)
+if (tab !== '') read(tab)
+else {
+  const first = open('first')
+  addEventListener('message', () => open('second'), { once: true })
+  globalThis.closeFirst = () => first.remove()
+}
 `
 
 describe('the package in a browser', () => {
@@ -210,47 +248,47 @@ describe('the package in a browser', () => {
   inChromium(
     'reads a Jetstream in chromium',
     async () => {
-      using folder = temporaryFolder()
       await using server = await fakeJetstream({
         events: 500,
         faults: [{ after: 10, do: 'close', code: 1012 }],
       })
       const { text } = await bundle(PAGE(server.url), 'browser', browser)
-      const reported = new Subject<string>()
-      await using site = await refusing((request, response) => {
-        const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
-        if (pathname === '/report') reported.next(String(searchParams))
-        const [type, body] =
-          pathname === '/page.js'
-            ? ['text/javascript', text]
-            : ['text/html', '<script type="module" src="/page.js"></script>']
-        response.writeHead(200, { 'content-type': type }).end(body)
-      })
-      const report = firstValueFrom(reported)
-      const flags = [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--remote-debugging-port=0',
-        `--user-data-dir=${folder.path}/profile`,
-      ]
-      // A group, to be killed at once: Chromium's other processes write to its profile when it has
-      // ended.
-      const chromium = spawn(CHROMIUM, [...flags, site.url.replace('ws', 'http')], {
-        stdio: 'ignore',
-        detached: true,
-      })
-      try {
-        expect(await report).toBe('events=20&collections=1&reconnects=1')
-      } finally {
-        const ended = once(chromium, 'exit')
-        if (chromium.pid !== undefined) process.kill(-chromium.pid, 'SIGKILL')
-        await ended
-      }
+      await using page = await openPage(text)
+      expect(await firstValueFrom(page.reports$)).toBe('events=20&collections=1&reconnects=1')
       const [opened] = server.connections
       expect(opened?.headers['user-agent']).toContain('Chrome')
       expect(opened?.headers['sec-websocket-protocol']).toBeUndefined()
       expect(server.fired).toHaveLength(1)
+    },
+    120_000,
+  )
+
+  inChromium(
+    'reads in one tab of chromium, not while it is offline, and goes on in the next tab',
+    async () => {
+      await using server = await fakeJetstream({ events: 300 })
+      const host = server.url.replace('127.0.0.1', 'jetstream.test')
+      const { text } = await bundle(TABS(host), 'browser', browser)
+      await using page = await openPage(text)
+      const reported = (report: string) =>
+        firstValueFrom(page.reports$.pipe(filter((one) => one === report)))
+      const offline = (offline: boolean) =>
+        page.send('Network.emulateNetworkConditions', {
+          ...{ offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 },
+        })
+      await reported('tab=first&state=open')
+      await reported('tab=first&stored=true')
+      await offline(true)
+      await server.closed()
+      expect(server.attempts).toHaveLength(1)
+      // Its next attempt would be in a minute.
+      await offline(false)
+      await server.when(() => server.connections.length === 2)
+      await page.send('Runtime.evaluate', { expression: 'closeFirst()' })
+      await reported('tab=second&state=open')
+      const cursors = server.attempts.map(({ params }) => params.get('cursor'))
+      expect(cursors).toEqual([expect.any(String), expect.any(String), expect.any(String)])
+      expect(Number(cursors[2])).toBeGreaterThan(Number(cursors[0]))
     },
     120_000,
   )

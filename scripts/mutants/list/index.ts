@@ -3,6 +3,7 @@ import { COPIES } from './copies.js'
 import { CURSORS } from './cursors.js'
 import { DELIVERIES } from './deliveries.js'
 import { OPERATORS } from './operators.js'
+import { PAGES } from './pages.js'
 import { PROXIES } from './proxies.js'
 import { RECONNECT } from './reconnect.js'
 import { REDIS } from './redis.js'
@@ -22,5 +23,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...OPERATORS,
   ...REDIS,
   ...WIRES,
+  ...PAGES,
   ...PROXIES,
 ]
