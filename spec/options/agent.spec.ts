@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import type { HttpAgent as AnyAgent } from '../../src/index.js'
 import {
+  archive$,
   ConfigError,
   firehose$,
   jetstream$,
@@ -18,6 +19,7 @@ const DID = 'did:plc:ewvi7nxzyoun6zhxrhs64oiz'
 /** Everything that takes an agent; `host` is a name, without TLS on this machine. */
 const CALLS: readonly (readonly [string, (host: string, agent: AnyAgent) => unknown])[] = [
   ['jetstream$', (host, agent) => jetstream$({ host, agent })],
+  ['archive$', (host, agent) => archive$({ host, agent })],
   ['firehose$', (host, agent) => firehose$({ host, agent })],
   ['labels$', (host, agent) => labels$({ host, agent })],
   ['listRepos$', (host, agent) => listRepos$({ host, agent })],

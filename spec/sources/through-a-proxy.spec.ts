@@ -3,6 +3,7 @@ import { env } from 'node:process'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import { firstValueFrom, lastValueFrom, type Observable, take, toArray } from 'rxjs'
 import {
+  archive$,
   firehose$,
   type HttpAgent,
   jetstream$,
@@ -15,6 +16,7 @@ import {
   tapRepos$,
 } from '../../src/index.js'
 import {
+  fakeArchive,
   fakeFirehose,
   fakeJetstream,
   fakeLabels,
@@ -52,6 +54,12 @@ const WAYS: readonly (readonly [
       await some(jetstream$(config))
       return metrics$.value.compression.name
     },
+  ],
+  [
+    'archive$',
+    2,
+    () => fakeArchive({ events: 50, sealed: 40 }),
+    ({ host }, agent) => some(archive$({ host, agent })),
   ],
   [
     'firehose$',

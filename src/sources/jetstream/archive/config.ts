@@ -11,6 +11,7 @@ import {
   liveShape,
 } from '../../../live/config.js'
 import type { Start } from '../../../live/cursor-request.js'
+import { checkAgent } from '../../../options/agent.js'
 import { checkShape } from '../../../options/check-shape.js'
 import { hostUrl } from '../../../options/host-url.js'
 import { host } from '../../../options/hosts.js'
@@ -135,6 +136,7 @@ export function checkArchiveConfig(config: ArchiveConfig): CheckedArchiveConfig 
   const issues = new Issues()
   const sound = checkShape(shape, config, issues)
   checkEventFilters(sound, issues)
+  checkAgent(sound.agent, issues.concern('host') ? [] : [endpointOf(sound.host)], issues)
   issues.throwIfAny('archive$')
   const {
     host: name,
