@@ -26,9 +26,9 @@ export interface CheckpointOptions<P = Position> {
   /**
    * The stream's name in the store, in place of its wire, hosts and filter: the position is then
    * found again after the filter has changed, and the filter is stored beside it. Each stream of a
-   * store needs a name of its own; `firehose$`, `labels$` and `listRepos$` add the host to it. A
-   * position that was saved without a name is found while hosts, wire and filter are the same.
-   * Cannot be combined with `positionFormat`, whose text has no room for a filter.
+   * store needs a name of its own; `firehose$`, `labels$`, `listRepos$` and `archive$` add the host
+   * to it. A position that was saved without a name is found while hosts, wire and filter are the
+   * same. Cannot be combined with `positionFormat`, whose text has no room for a filter.
    * @default none: another filter is another stream
    */
   readonly name?: string

@@ -145,7 +145,7 @@ const either = (one: Wanted | undefined, other: Wanted | undefined): Wanted | un
  * low numbers for new events, and their times are later.
  */
 const isBefore = (host: string, position: number, time_us: number, end: Delivered): boolean =>
-  end.host === host && position < end.position && time_us <= end.time_us
+  end.host === host && position < end.position && (time_us <= end.time_us || end.time_us === 0)
 
 /** Whether nothing from `position` on can be among what was delivered. */
 const isPast = (position: Position, end: Delivered): boolean =>
@@ -174,14 +174,17 @@ export function withoutDelivered<Event>(
 ): CursorProtocol<Event> {
   if (!history?.isActive) return protocol
   const { host, cursorOf, timeOf } = protocol
-  return {
-    ...protocol,
-    wants(event) {
-      if (!protocol.wants(event)) return false
-      const delivered = history.deliveredAt(host, cursorOf(event), timeOf(event))
-      return delivered === undefined || isNew(event, delivered)
-    },
+  const wants = (event: Event): boolean => {
+    if (!protocol.wants(event)) return false
+    const delivered = history.deliveredAt(host, cursorOf(event), timeOf(event))
+    return delivered === undefined || isNew(event, delivered)
   }
+  // A spread would read a getter once.
+  const members = Object.getOwnPropertyDescriptors(protocol)
+  return Object.defineProperties({} as typeof protocol, {
+    ...members,
+    wants: { value: wants, enumerable: true },
+  })
 }
 
 // --- Stored filters ---

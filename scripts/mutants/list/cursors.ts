@@ -168,15 +168,15 @@ export const CURSORS: readonly Mutant[] = [
   {
     name: 'a backfill leaves out the event at the position, which may not be done',
     file: 'src/live/filter-history.ts',
-    find: 'position < end.position && ',
-    replace: 'position <= end.position && ',
+    find: 'position < end.position &&',
+    replace: 'position <= end.position &&',
     specs: ['spec/live/filter-history.spec.ts'],
   },
   {
     name: 'a backfill leaves out new events of a log that was renumbered',
     file: 'src/live/filter-history.ts',
-    find: ' && time_us <= end.time_us',
-    replace: '',
+    find: '(time_us <= end.time_us || end.time_us === 0)',
+    replace: 'time_us > 0',
     specs: ['spec/live/filter-history.spec.ts'],
   },
   {

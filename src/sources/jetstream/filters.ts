@@ -3,7 +3,9 @@ import {
   eventFiltersShape,
   filterLists,
   notEmpty,
+  type Wanted,
 } from '../../atproto/filters.js'
+import type { JetstreamEvent } from '../../events.js'
 import { finiteCount, optional } from '../../options/pieces.js'
 import { saying } from '../../options/saying.js'
 
@@ -88,3 +90,10 @@ export function largest(
     ? Math.min(maxMessageSizeBytes ?? maxFrameBytes, maxFrameBytes)
     : maxMessageSizeBytes
 }
+
+export const collectionOf = (event: JetstreamEvent): string | undefined =>
+  event.kind === 'commit' ? event.commit.collection : undefined
+
+/** Whether an earlier filter has not delivered the event. */
+export const isNew = (event: JetstreamEvent, delivered: Wanted): boolean =>
+  !delivered(event.kind, event.did, collectionOf(event))

@@ -1,5 +1,5 @@
 import { asyncScheduler, defer, EMPTY, from, map, type Observable, of, tap } from 'rxjs'
-import { filtersKey, type Wanted } from '../../atproto/filters.js'
+import { filtersKey } from '../../atproto/filters.js'
 import { recordChecker, type Schemas } from '../../atproto/records.js'
 import type { PositionKeys } from '../../cursors/load-position.js'
 import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
@@ -22,7 +22,7 @@ import {
   type JetstreamConfig,
 } from './config.js'
 import { eager, lazy } from './decoding.js'
-import { type JetstreamFilters, matchesNobody, mayBeQuiet } from './filters.js'
+import { collectionOf, isNew, type JetstreamFilters, matchesNobody, mayBeQuiet } from './filters.js'
 import { newestEvery } from './newest-every.js'
 import { WireNegotiation } from './wire.js'
 
@@ -118,9 +118,3 @@ function keysOf(
   // With one, a position of another wire or host is asked for by its time.
   return positionKeys(checkpoint, unnamed.join(' '), 'jetstream')
 }
-
-const collectionOf = (event: JetstreamEvent): string | undefined =>
-  event.kind === 'commit' ? event.commit.collection : undefined
-
-const isNew = (event: JetstreamEvent, delivered: Wanted): boolean =>
-  !delivered(event.kind, event.did, collectionOf(event))

@@ -146,6 +146,23 @@ describe('archive$', () => {
     expect(third.gaps).toEqual([])
   })
 
+  it('reads what a changed filter newly takes, without what was delivered before', async () => {
+    await using server = await fakeArchive({ events: 500, sealed: 300 })
+    const store = memoryCursorStore()
+    const POSTS = ['app.bsky.feed.post']
+    const named = { store, name: 'export' }
+    const first = await readAll(server, { collections: POSTS, checkpoint: named })
+    server.seal()
+    const checkpoint = { ...named, onFilterChange: 'backfill' as const }
+    const { events, metrics } = await readAll(server, { checkpoint, log: false })
+    const delivered = new Set(first.events.map(({ cursor }) => cursor))
+    expectSame(
+      events,
+      server.events.filter(({ cursor }) => !delivered.has(cursor)),
+    )
+    expect(metrics.archive).toMatchObject({ percent: 100 })
+  })
+
   it('completes when the work on the last event is done, and that is saved', async () => {
     await using server = await fakeArchive({ events: 50 })
     const store = memoryCursorStore()

@@ -2,11 +2,14 @@ import { asyncScheduler, defer, type Observable, of } from 'rxjs'
 import { type EventFilters, filtersKey } from '../../../atproto/filters.js'
 import { recordChecker, type Schemas } from '../../../atproto/records.js'
 import type { Gaps } from '../../../delivery/gaps.js'
+import { positionKeys } from '../../../delivery/position-keys.js'
 import type { JetstreamEvent, RecordMap } from '../../../events.js'
 import { checkpointOptions } from '../../../live/config.js'
 import { CursorProgress } from '../../../live/cursor-progress.js'
+import { filterHistory, withoutDelivered } from '../../../live/filter-history.js'
 import { live } from '../../../live/live.js'
 import { Completed } from '../../../live/protocol.js'
+import { isNew } from '../filters.js'
 import { type ArchiveConfig, checkArchiveConfig, requestOptionsOf } from './config.js'
 import type { ReplayProgress } from './progress.js'
 import { archiveProtocol } from './protocol.js'
@@ -44,12 +47,10 @@ export function archive$<Records extends RecordMap = RecordMap>(
   const [host] = options.hosts
   const requests = requestOptionsOf(host, plain.apiKey, options)
   const checkpoint = checkpointOptions(plain.checkpoint)
-  const key = ['archive', host, ...filtersKey(plain)].join(' ')
-  const filters: EventFilters = {
-    collections: plain.collections,
-    dids: plain.dids,
-    kinds: plain.kinds,
-  }
+  const unnamed = ['archive', host, ...filtersKey(plain)].join(' ')
+  const keys = positionKeys(checkpoint, unnamed, 'archive', host)
+  const { collections, dids, kinds } = plain
+  const filters: EventFilters = { collections, dids, kinds }
   const checker = recordChecker(plain.records as Schemas | undefined)
   const events$ = defer(() => {
     let gaps: Gaps | undefined
@@ -69,16 +70,18 @@ export function archive$<Records extends RecordMap = RecordMap>(
       },
       ended: (tip) => new Completed(`the archive is read up to ${tip}`),
     })
+    const history = filterHistory(checkpoint, keys, () => filters)
     const positions = {
       start: start(asyncScheduler.now()),
       onCursorRefused: 'fail' as const,
       checkpoint,
-      key,
+      ...keys,
+      history,
       host,
     }
     return live<JetstreamEvent>({
       options,
-      protocol: () => of(protocol),
+      protocol: () => of(withoutDelivered(protocol, history, isNew)),
       progress: (reported, context) => {
         gaps = reported
         return new CursorProgress(positions, reported, context)
