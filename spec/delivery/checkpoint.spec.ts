@@ -298,6 +298,25 @@ describe('the checkpoint', () => {
     expect(jest.getTimerCount()).toBe(0)
   })
 
+  it('goes on after a sleep longer than `failAfterMs` with a save in flight', async () => {
+    const store = new SlowStore()
+    const { events$, receive } = stream({ store, everyMs: 1000, failAfterMs: 5000 })
+    const error = jest.fn()
+    const subscription = events$.subscribe({ error })
+    await pass(0)
+    receive(1)
+    await pass(1000)
+    expect(store.positions).toEqual([1])
+    // Timers do not run while a machine sleeps. The first of them is due at once when it wakes.
+    jest.setSystemTime(Date.now() + 3_600_000)
+    await pass(3000)
+    store.saves[0]?.settle()
+    receive(2)
+    await pass(1000)
+    expect([store.positions, error.mock.calls]).toEqual([[1, 2], []])
+    subscription.unsubscribe()
+  })
+
   it('whose store never answers ends the stream after `failAfterMs` too', async () => {
     const { events$, receive } = stream({ store: new SlowStore(), everyMs: 100, failAfterMs: 1000 })
     const error = jest.fn()

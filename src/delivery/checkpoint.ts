@@ -1,5 +1,4 @@
 import {
-  asyncScheduler,
   defer,
   from,
   ignoreElements,
@@ -100,16 +99,22 @@ export class Checkpoint<P> {
     if (this.#stopped) this.save()
   }
 
-  /** Saves while the stream runs, and errors when that has failed for too long. Never completes. */
+  /**
+   * Saves while the stream runs, and errors when that has failed for too long. Never completes.
+   * Failure is counted in ticks, not read from a clock: a machine that slept with a save in flight
+   * misses ticks, and the save goes on when it wakes.
+   */
   regularly(): Observable<never> {
     const { everyMs = 1000, failAfterMs = 60_000 } = this.options
-    let goodAt = asyncScheduler.now()
+    // At least two: the first one after a sleep may come before the save could go on.
+    const mostTicks = Math.max(2, Math.ceil(failAfterMs / everyMs))
+    let failing = 0
     const save = () => {
       // A save that never ends is no better than one that fails; one whose store says that it will
       // be back is waited for.
-      if ((this.#error === undefined && !this.saving) || willPass(this.#error))
-        goodAt = asyncScheduler.now()
-      else if (asyncScheduler.now() - goodAt >= failAfterMs) {
+      const isWell = (this.#error === undefined && !this.saving) || willPass(this.#error)
+      failing = isWell ? 0 : failing + 1
+      if (failing >= mostTicks) {
         throw new CursorStoreError(
           `the checkpoint could not be saved for ${failAfterMs} ms (\`failAfterMs\`)`,
           { cause: this.#error },

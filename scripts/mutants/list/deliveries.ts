@@ -80,6 +80,13 @@ export const DELIVERIES: readonly Mutant[] = [
     specs: ['spec/delivery/checkpoint.spec.ts'],
   },
   {
+    name: 'a save may fail for ever',
+    file: 'src/delivery/checkpoint.ts',
+    find: 'if (failing >= mostTicks) {',
+    replace: 'if (failing < 0) {',
+    specs: ['spec/delivery/checkpoint.spec.ts'],
+  },
+  {
     name: 'a save that failed counts as saved',
     file: 'src/delivery/checkpoint.ts',
     find: 'this.errors += 1\n',
