@@ -6,8 +6,7 @@
  */
 import { createServer } from 'node:http'
 import { AppBskyFeedPost } from '@atcute/bluesky'
-import { fromEvent, takeUntil } from 'rxjs'
-import { ingest, jetstream$ } from 'rxjs-atproto'
+import { jetstream$, run } from 'rxjs-atproto'
 
 const POST = 'app.bsky.feed.post'
 type Records = { [POST]: AppBskyFeedPost.Main }
@@ -60,21 +59,26 @@ const server = createServer(({ url = '/' }, response) => {
   response.end(JSON.stringify(answer?.(searchParams) ?? { error: 'NotFound' }))
 }).listen(Number(PORT), () => console.log('listening on', server.address()))
 
-jetstream$<Records>({
+const posts$ = jetstream$<Records>({
   host: JETSTREAM_HOST,
   collections: [POST],
   kinds: ['commit'],
   records: { [POST]: AppBskyFeedPost.mainSchema },
   cursor: { ago: HOURS * 3_600_000 },
 })
-  .pipe(
-    takeUntil(fromEvent(process, 'SIGTERM')),
-    ingest({
-      [POST]: (event) => {
-        const uri = `at://${event.did}/${POST}/${event.commit.rkey}`
-        if (event.commit.operation === 'delete') posts.delete(uri)
-        else if (/\brxjs\b/i.test(event.commit.record.text)) add(uri, event.time_us)
-      },
-    }),
-  )
-  .subscribe({ complete: () => server.close() })
+
+const feed = run(
+  posts$,
+  {
+    [POST]: ({ did, time_us, commit }) => {
+      const uri = `at://${did}/${POST}/${commit.rkey}`
+      if (commit.operation === 'delete') posts.delete(uri)
+      else if (/\brxjs\b/i.test(commit.record.text)) add(uri, time_us)
+    },
+  },
+  { signals: true },
+)
+
+await feed.drained
+server.close()
+if (feed.failed !== undefined) process.exitCode = 1

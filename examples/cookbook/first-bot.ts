@@ -5,8 +5,7 @@
  * what it would write.
  */
 import { AppBskyFeedPost } from '@atcute/bluesky'
-import { fromEvent, takeUntil } from 'rxjs'
-import { type CommitCreate, ingest, jetstream$ } from 'rxjs-atproto'
+import { type CommitCreate, jetstream$, run } from 'rxjs-atproto'
 import { fileCursorStore } from 'rxjs-atproto/cursors/file'
 
 const POST = 'app.bsky.feed.post'
@@ -55,27 +54,28 @@ async function answer(did: string, { record, rkey, cid }: Post): Promise<void> {
   console.log(`answered ${parent.uri} with ${written.uri}`)
 }
 
-jetstream$<Records>({
+const posts$ = jetstream$<Records>({
   host: JETSTREAM_HOST,
   collections: [POST],
   kinds: ['commit'],
   records: { [POST]: AppBskyFeedPost.mainSchema },
   checkpoint: fileCursorStore('./bot.json'),
 })
-  .pipe(
-    takeUntil(fromEvent(process, 'SIGTERM')),
-    ingest(
-      {
-        [POST]: ({ did, commit }) =>
-          commit.operation === 'create' && mentionsBot(commit.record)
-            ? answer(did, commit)
-            : undefined,
-      },
-      {
-        concurrency: 4,
-        attempts: 5,
-        onDeadLetter: (event, error) => console.error('not answered:', event, error),
-      },
-    ),
-  )
-  .subscribe({ complete: () => console.log('stopped') })
+
+const bot = run(
+  posts$,
+  {
+    [POST]: ({ did, commit }) =>
+      commit.operation === 'create' && mentionsBot(commit.record) ? answer(did, commit) : undefined,
+  },
+  {
+    concurrency: 4,
+    attempts: 5,
+    onDeadLetter: (event, error) => console.error('not answered:', event, error),
+    signals: true,
+  },
+)
+
+await bot.drained
+console.log('stopped')
+if (bot.failed !== undefined) process.exitCode = 1

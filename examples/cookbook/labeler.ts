@@ -3,8 +3,7 @@
  * with OZONE and OZONE_TOKEN the label goes there, without them it is printed.
  */
 import { AppBskyFeedPost } from '@atcute/bluesky'
-import { fromEvent, takeUntil } from 'rxjs'
-import { ingest, jetstream$ } from 'rxjs-atproto'
+import { jetstream$, run } from 'rxjs-atproto'
 import { fileCursorStore } from 'rxjs-atproto/cursors/file'
 
 const POST = 'app.bsky.feed.post'
@@ -39,29 +38,31 @@ async function label(subject: { readonly uri: string; readonly cid: string }): P
   if (!response.ok) throw new Error(`Ozone answers ${response.status}: ${await response.text()}`)
 }
 
-jetstream$<Records>({
+const posts$ = jetstream$<Records>({
   host: JETSTREAM_HOST,
   collections: [POST],
   kinds: ['commit'],
   records: { [POST]: AppBskyFeedPost.mainSchema },
   checkpoint: fileCursorStore('./labeler.json'),
 })
-  .pipe(
-    takeUntil(fromEvent(process, 'SIGTERM')),
-    // The checkpoint passes a post when its label is written. A label that is applied twice is
-    // still one label.
-    ingest(
-      {
-        [POST]: ({ did, commit }) =>
-          commit.operation !== 'delete' && isShouted(commit.record)
-            ? label({ uri: `at://${did}/${POST}/${commit.rkey}`, cid: commit.cid })
-            : undefined,
-      },
-      {
-        concurrency: 8,
-        attempts: 5,
-        onDeadLetter: (event, error) => console.error('not labelled:', event, error),
-      },
-    ),
-  )
-  .subscribe({ complete: () => console.log('stopped') })
+
+// The checkpoint passes a post when its label is written. A label that is applied twice is still
+// one label.
+const labeler = run(
+  posts$,
+  {
+    [POST]: ({ did, commit }) =>
+      commit.operation !== 'delete' && isShouted(commit.record)
+        ? label({ uri: `at://${did}/${POST}/${commit.rkey}`, cid: commit.cid })
+        : undefined,
+  },
+  {
+    concurrency: 8,
+    attempts: 5,
+    onDeadLetter: (event, error) => console.error('not labelled:', event, error),
+    signals: true,
+  },
+)
+
+await labeler.drained
+if (labeler.failed !== undefined) process.exitCode = 1

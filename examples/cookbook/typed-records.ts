@@ -1,14 +1,13 @@
 /** Shows posts and follows, typed and checked by the lexicons of Bluesky. */
 import { AppBskyFeedPost, AppBskyGraphFollow } from '@atcute/bluesky'
-import { fromEvent, takeUntil } from 'rxjs'
-import { ingest, jetstream$ } from 'rxjs-atproto'
+import { jetstream$, run } from 'rxjs-atproto'
 
 type Records = {
   'app.bsky.feed.post': AppBskyFeedPost.Main
   'app.bsky.graph.follow': AppBskyGraphFollow.Main
 }
 
-jetstream$<Records>({
+const records$ = jetstream$<Records>({
   host: process.env.JETSTREAM_HOST,
   collections: ['app.bsky.feed.post', 'app.bsky.graph.follow'],
   kinds: ['commit'],
@@ -18,16 +17,16 @@ jetstream$<Records>({
   },
   rejects: { next: ({ error }) => console.error('no record of its lexicon:', error.message) },
 })
-  .pipe(
-    takeUntil(fromEvent(process, 'SIGTERM')),
-    ingest({
-      'app.bsky.feed.post': ({ commit }) => {
-        if (commit.operation === 'create')
-          console.log(commit.record.langs ?? [], commit.record.text)
-      },
-      'app.bsky.graph.follow': ({ did, commit }) => {
-        if (commit.operation === 'create') console.log(did, 'follows', commit.record.subject)
-      },
-    }),
-  )
-  .subscribe()
+
+run(
+  records$,
+  {
+    'app.bsky.feed.post': ({ commit }) => {
+      if (commit.operation === 'create') console.log(commit.record.langs ?? [], commit.record.text)
+    },
+    'app.bsky.graph.follow': ({ did, commit }) => {
+      if (commit.operation === 'create') console.log(did, 'follows', commit.record.subject)
+    },
+  },
+  { signals: true },
+)
