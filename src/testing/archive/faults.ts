@@ -1,18 +1,10 @@
-interface FaultBase {
+import { covers, type FaultBase, unfired } from '../server/fault-base.js'
+
+interface RequestFault extends FaultBase {
   /** The method that it applies to. */
   readonly method: 'planSnapshot' | 'listSegments' | 'getSegment' | 'getBlock'
   /** Which request of that method, counted from 1 and faults included. */
   readonly onRequest: number
-  /**
-   * How many requests in a row it meets.
-   * @default 1
-   */
-  readonly times?: number
-  /**
-   * Whether it may stay unfired.
-   * @default false: closing the server then fails
-   */
-  readonly optional?: boolean
 }
 
 /** What a {@link FakeArchive} does instead of answering. */
@@ -41,7 +33,7 @@ export type ArchiveFaultAction =
   | { readonly do: 'call'; readonly run: () => void }
 
 /** One entry of `faults`. */
-export type ArchiveFault = FaultBase & ArchiveFaultAction
+export type ArchiveFault = RequestFault & ArchiveFaultAction
 
 /** A fault that happened. */
 export interface FiredArchiveFault {
@@ -62,23 +54,14 @@ export class ArchiveFaultPlan {
     const request = (this.#counts.get(method) ?? 0) + 1
     this.#counts.set(method, request)
     const due = this.faults.find(
-      (fault) =>
-        fault.method === method &&
-        request >= fault.onRequest &&
-        request < fault.onRequest + (fault.times ?? 1),
+      (fault) => fault.method === method && covers(fault.onRequest, fault, request),
     )
     if (due !== undefined) this.fired.push({ fault: due, request })
     return due
   }
 
-  /** One line for each fault that fired less often than `times`. An endless one must fire once. */
+  /** See {@link unfired}. */
   get missing(): readonly string[] {
-    return this.faults.flatMap((fault) => {
-      const wanted = fault.times === Number.POSITIVE_INFINITY ? 1 : (fault.times ?? 1)
-      const count = this.fired.filter((fired) => fired.fault === fault).length
-      return fault.optional || count >= wanted
-        ? []
-        : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
-    })
+    return unfired(this.faults, this.fired)
   }
 }

@@ -1,16 +1,8 @@
-interface FaultBase {
+import { covers, type FaultBase, unfired } from '../server/fault-base.js'
+
+interface RequestFault extends FaultBase {
   /** The request that it applies to, counted from 1 and faults included. */
   readonly onRequest: number
-  /**
-   * How many requests in a row it meets.
-   * @default 1
-   */
-  readonly times?: number
-  /**
-   * Whether it may stay unfired.
-   * @default false: closing the server then fails
-   */
-  readonly optional?: boolean
 }
 
 /** What a {@link FakeRepos} does instead of sending the page. */
@@ -56,7 +48,7 @@ export type ReposFaultAction =
   | { readonly do: 'spoil'; readonly index?: number; readonly repo: unknown }
 
 /** One entry of `faults`. */
-export type ReposFault = FaultBase & ReposFaultAction
+export type ReposFault = RequestFault & ReposFaultAction
 
 /** A fault that happened. */
 export interface FiredReposFault {
@@ -73,23 +65,13 @@ export class ReposFaultPlan {
 
   /** The fault for this request. Counts it as fired. */
   at(request: number): ReposFault | undefined {
-    const due = this.faults.find(
-      ({ onRequest, times = 1 }) => request >= onRequest && request < onRequest + times,
-    )
+    const due = this.faults.find((fault) => covers(fault.onRequest, fault, request))
     if (due !== undefined) this.fired.push({ fault: due, request })
     return due
   }
 
-  /**
-   * One line for each fault that fired less often than `times`. An endless fault must fire once.
-   */
+  /** See {@link unfired}. */
   get missing(): readonly string[] {
-    return this.faults.flatMap((fault) => {
-      const wanted = fault.times === Number.POSITIVE_INFINITY ? 1 : (fault.times ?? 1)
-      const count = this.fired.filter((fired) => fired.fault === fault).length
-      return fault.optional || count >= wanted
-        ? []
-        : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
-    })
+    return unfired(this.faults, this.fired)
   }
 }

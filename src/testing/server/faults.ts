@@ -1,3 +1,5 @@
+import { covers, type FaultBase, timesFired, unfired } from './fault-base.js'
+
 /** What a {@link FakeJetstream} does to a connection after so many events. */
 export type EventFaultAction =
   /** TCP RST. The client may lose what it has not read yet. */
@@ -86,20 +88,6 @@ export type DictionaryFaultAction =
   /** A body of 1 GB, as fast as the client reads it. */
   | { readonly do: 'flood' }
 
-interface FaultBase {
-  /**
-   * How many times it fires: `after` repeats at each multiple, `onConnect` at the attempts that
-   * follow.
-   * @default 1
-   */
-  readonly times?: number
-  /**
-   * Whether it may stay unfired.
-   * @default false: closing the server then fails
-   */
-  readonly optional?: boolean
-}
-
 /**
  * `after`: once so many events were sent, over all connections, and the last of them has left for
  * the network. 0: before the first.
@@ -179,29 +167,14 @@ export class FaultPlan {
     return due
   }
 
-  /**
-   * One line for each fault that fired less often than `times`. An endless fault must fire once.
-   */
+  /** See {@link unfired}. */
   get missing(): readonly string[] {
-    return this.#faults
-      .filter((fault) => !fault.optional)
-      .flatMap((fault) => this.#missingOf(fault))
-  }
-
-  #missingOf(fault: JetstreamFault): string[] {
-    const { times = 1 } = fault
-    const wanted = times === Number.POSITIVE_INFINITY ? 1 : times
-    const count = this.#count(fault)
-    return count >= wanted ? [] : [`${JSON.stringify(fault)} fired ${count} of ${wanted} times`]
+    return unfired(this.#faults, this.fired)
   }
 
   #nextAt(fault: EventFault): number {
-    const count = this.#count(fault)
+    const count = timesFired(fault, this.fired)
     return count >= (fault.times ?? 1) ? Number.POSITIVE_INFINITY : fault.after * (count + 1)
-  }
-
-  #count(fault: JetstreamFault): number {
-    return this.fired.filter((fired) => fired.fault === fault).length
   }
 }
 
@@ -211,5 +184,3 @@ const isConnectFault = (fault: JetstreamFault): fault is ConnectFault =>
   'onConnect' in fault && !isStandStill(fault)
 const isDictionaryFault = (fault: JetstreamFault): fault is DictionaryFault =>
   'onDictionary' in fault
-const covers = (first: number, { times = 1 }: FaultBase, n: number): boolean =>
-  n >= first && n < first + times
