@@ -88,13 +88,7 @@ export class Requests {
         this.#tell({ reason, ms, attempt: Math.max(limited, 1) }),
       )
       try {
-        const done = await attempt({
-          send: (request) => this.#send(request),
-          progressed: () => {
-            retries.succeeded()
-            this.told(undefined)
-          },
-        })
+        const done = await this.#attempt(attempt, retries)
         permit.release('succeeded')
         this.told(undefined)
         return done
@@ -107,6 +101,21 @@ export class Requests {
           throw exhausted(retries.count, error)
         await this.#after(error, permit, retries)
       }
+    }
+  }
+
+  async #attempt<T>(attempt: (attempt: Attempt) => Promise<T>, retries: Retries): Promise<T> {
+    const watches: Watch[] = []
+    try {
+      return await attempt({
+        send: (request) => this.#send(request, watches),
+        progressed: () => {
+          retries.succeeded()
+          this.told(undefined)
+        },
+      })
+    } finally {
+      for (const watch of watches) watch.discard()
     }
   }
 
@@ -133,10 +142,14 @@ export class Requests {
     this.told(wait)
   }
 
-  async #send({ method, params = {}, body, headers }: ArchiveRequest): Promise<ArchiveAnswer> {
+  async #send(
+    { method, params = {}, body, headers }: ArchiveRequest,
+    watches: Watch[],
+  ): Promise<ArchiveAnswer> {
     const url = new URL(`/xrpc/network.bsky.jetstream.${method}`, this.options.host)
     for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value)
     const watch = new Watch(this.signal, this.options.idleTimeoutMs)
+    watches.push(watch)
     try {
       const response = await sendRequest(url, {
         method: body === undefined ? 'GET' : 'POST',
@@ -163,6 +176,7 @@ export class Requests {
   }
 
   async *#chunks(method: string, { body }: HttpAnswer, watch: Watch): AsyncGenerator<Uint8Array> {
+    watch.isRead = true
     const reader = body?.getReader()
     try {
       while (reader !== undefined) {
@@ -198,6 +212,8 @@ const JSON_BODY = { 'content-type': 'application/json' }
 /** Ends one request with the stream, or after a silence. */
 class Watch {
   isSilent = false
+  /** Whether the body is read: it then ends by itself. */
+  isRead = false
   readonly #controller = new AbortController()
   #silence = timer(0).subscribe()
 
@@ -224,6 +240,13 @@ class Watch {
   stop(): void {
     this.#silence.unsubscribe()
     this.outer.removeEventListener('abort', this.#abort)
+  }
+
+  /** Ends a request whose body is not read. Otherwise it would last until the silence is over. */
+  discard(): void {
+    if (this.isRead) return
+    this.stop()
+    this.#controller.abort()
   }
 
   readonly #abort = (): void => this.#controller.abort(this.outer.reason)
