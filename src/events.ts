@@ -116,6 +116,21 @@ export interface SyncEvent extends Envelope {
   }
 }
 
+/** A record was written: a create or an update, of a Jetstream or a firehose alike. */
+export interface RecordEvent<R = unknown, C extends string = string> extends Envelope {
+  readonly kind: 'commit'
+  readonly commit: CommitCreate<C, R> | CommitUpdate<C, R>
+}
+
+/** A record was deleted, of a Jetstream or a firehose alike. */
+export interface DeleteEvent<C extends string = string> extends Envelope {
+  readonly kind: 'commit'
+  readonly commit: CommitDelete<C>
+}
+
+/** Any event of a Jetstream or a firehose. */
+export type AtprotoEvent = CommitEvent | IdentityEvent | AccountEvent | SyncEvent
+
 /**
  * An event of a Jetstream, as the v1 wire writes it. Kinds that a server adds later pass through
  * unchanged, although the type does not list them.

@@ -32,6 +32,7 @@ export type { EachHostConfig } from './live/each-host.js'
 export type { ReconnectOptions } from './live/hosts.js'
 export { type BoundedBatchMapOptions, boundedBatchMap } from './operators/bounded-batch-map.js'
 export { type BoundedMergeMapOptions, boundedMergeMap } from './operators/bounded-merge-map.js'
+export { type EventsOptions, eventsOf } from './operators/events-of.js'
 export {
   isAccount,
   isCommit,
@@ -43,9 +44,17 @@ export {
 } from './operators/guards.js'
 export { held } from './operators/held.js'
 export { type IngestOptions, type Ingestor, type Ingestors, ingest } from './operators/ingest.js'
+export { isReply, isRootPost, mentions } from './operators/post-guards.js'
 export type { Overflow, QueueOptions } from './operators/queue-options.js'
 export type { Routable, RoutedTo } from './operators/route.js'
 export { type Running, type RunOptions, run } from './operators/run.js'
+export { toWebStream } from './operators/to-web-stream.js'
+export { type Located, subjectOf, uriOf } from './operators/uris.js'
+export {
+  type DeletedRecords,
+  type WithDeletedOptions,
+  withDeleted,
+} from './operators/with-deleted.js'
 export type { HttpAgent } from './options/agent.js'
 export type { BackoffOptions } from './options/backoff.js'
 export type { Frame } from './socket/frame.js'

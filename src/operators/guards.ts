@@ -1,12 +1,12 @@
 /** An event of Jetstream or of the firehose. */
-interface Kinded {
+export interface Kinded {
   readonly kind: string
 }
 
 type Committed<E> = Extract<E, { readonly kind: 'commit' }>
 
 /** The commit events of collection `C` among `E`, with this operation. */
-type OperationOf<E, C extends string, Op extends string> = E extends {
+export type OperationOf<E, C extends string, Op extends string> = E extends {
   readonly kind: 'commit'
   readonly commit: { readonly collection: infer Known extends string }
 }
