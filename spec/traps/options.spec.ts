@@ -16,6 +16,7 @@ import {
 import {
   type FakeJetstream,
   type FakeJetstreamOptions,
+  fakeArchive,
   fakeJetstream,
 } from '../../src/testing/index.js'
 import { first, generated, watched } from './watched.js'
@@ -64,6 +65,11 @@ const EFFECTS: Readonly<Record<Option, () => Promise<void>>> = {
       await first(1, watched(server, { wire: 'v1' }).events$)
       expect(server.attempts.map(({ url }) => url)).toEqual(['/subscribe'])
     }),
+  archive: async () => {
+    await using server = await fakeArchive({ events: 40, sealed: 20, retainEvents: 20 })
+    const read$ = jetstream$({ host: server.host, cursor: 'oldest', archive: true })
+    expect(await first(40, read$)).toEqual(server.events)
+  },
   decode: () =>
     withServer({ events: 1 }, async (server) => {
       const [event] = await first(1, watched(server, { decode: 'lazy' }).events$)

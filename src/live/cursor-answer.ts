@@ -118,11 +118,12 @@ function judgeCopy<Event>(
   const { held, answered } = request
   request.answered = true
   if (event === undefined) return 'more'
-  const isSameTime = held.time_us === 0 || time_us === 0 || time_us === held.time_us
+  const isSameTime =
+    held.needNotRepeat || held.time_us === 0 || time_us === 0 || time_us === held.time_us
   // A lost end that comes again may fill the same numbers, with others before this event.
   if (held.repeats.delete(server.identityOf(event)))
     return server.takesTimes && !isSameTime ? 'renumbered' : 'repeat'
-  if (answered) return 'more'
+  if (answered || (held.needNotRepeat && held.repeats.size === 0)) return 'more'
   // A stored position has no identity, but a time: another time is another event.
   if (held.knownFrom === 'earlier run') return isSameTime ? 'more' : 'renumbered'
   return held.anchors.includes(held.position) && isSameTime ? 'repeat' : 'renumbered'

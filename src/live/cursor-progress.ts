@@ -5,7 +5,7 @@ import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
 import type { Position } from '../delivery/position.js'
 import { Conclusions } from './conclusions.js'
-import type { OnCursorRefused, Start } from './cursor-request.js'
+import type { OnCursorRefused, Question, Start } from './cursor-request.js'
 import { CursorRequests } from './cursor-requests.js'
 import { type FilterHistory, formatWith, type Resumption } from './filter-history.js'
 import type { Progress, ProgressContext } from './progress.js'
@@ -78,6 +78,21 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   // --- One connection ---
+
+  /** What the open connection was asked for; `undefined` once it has answered. */
+  get question(): Question | undefined {
+    return this.#requests.current?.question
+  }
+
+  /** What the next connection asks for. */
+  get asks(): Pick<CursorRequests<Event>, 'hasPosition' | 'isAll' | 'looksBack'> {
+    return this.#requests
+  }
+
+  /** The next connection asks for what comes after the last position, without its repeat. */
+  askAfterLast(): void {
+    this.#requests.inquire('after')
+  }
 
   get asksForFloor(): boolean {
     return this.#requests.current?.question === 'floor'

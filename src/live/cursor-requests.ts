@@ -52,6 +52,21 @@ export class CursorRequests<Event> {
     this.#start = 'oldest'
   }
 
+  /** Whether a position is known, of this run or a stored one. */
+  get hasPosition(): boolean {
+    return (this.received.last ?? this.#saved) !== undefined
+  }
+
+  /** Whether all that there is is asked for. */
+  get isAll(): boolean {
+    return !this.hasPosition && (this.#start === 'oldest' || Number(this.#start) <= 0)
+  }
+
+  /** Whether a connection begins anywhere but at the live end. */
+  get looksBack(): boolean {
+    return this.hasPosition || this.#start !== undefined
+  }
+
   /** The cursor to ask for, or `undefined` for the live end. */
   cursorFor(protocol: CursorProtocol<Event>): number | undefined {
     if (this.#inquiryHost !== protocol.host) {

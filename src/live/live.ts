@@ -509,7 +509,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       cursor: this.#progress.last?.position,
       checkpoint: this.#progress.checkpoint,
       checkpointErrors: this.#progress.checkpointErrors,
-      archive: this.#protocol?.archive,
+      archive: this.#protocol?.archive?.(),
     }
   }
 

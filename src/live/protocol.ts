@@ -22,7 +22,7 @@ export interface Protocol<Event> {
   /** @default none */
   readonly compression?: CompressionStatus
   /** How far an archive was read. */
-  readonly archive?: ArchiveMetrics | undefined
+  archive?(): ArchiveMetrics | undefined
   /**
    * Whether the server can be asked to leave out frames above `maxFrameBytes`.
    * @default false

@@ -42,7 +42,13 @@ function addIssue(name: string, issue: z.Issue, value: unknown, issues: Issues):
 }
 
 // A header may hold a password, and an agent that of its proxy.
-const SECRET: ReadonlySet<string> = new Set(['adminPassword', 'headers', 'agent'])
+const SECRET: ReadonlySet<string> = new Set([
+  'adminPassword',
+  'apiKey',
+  'archive',
+  'headers',
+  'agent',
+])
 
 const isWhole = (issue: z.Issue): boolean => issue.code === 'custom' && issue.params === WHOLE
 

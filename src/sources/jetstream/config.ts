@@ -19,6 +19,7 @@ import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
 import { defaultsTo, delay, oneOf, optional } from '../../options/pieces.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
+import { apiKey } from './archive/config.js'
 import type { Compress } from './compression.js'
 import { type CursorStart, cursor, startOf } from './cursor-start.js'
 import { filtersShape, type JetstreamFilters, newFiltersShape } from './filters.js'
@@ -59,6 +60,14 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
    * @default 'eager'
    */
   readonly decode?: 'eager' | 'lazy' | undefined
+  /**
+   * Read the archive of the host for what its socket does not hold any more, and for `'oldest'`:
+   * history, then live, as one stream with one checkpoint. `true`: an archive that asks for no key.
+   * It needs one `host`, and wire v2. An `apiKey` is sent to the archive alone. Records of the
+   * archive are decoded when they are first read.
+   * @default none
+   */
+  readonly archive?: true | { readonly apiKey?: string | undefined } | undefined
   /**
    * Your own dictionary: its bytes, a URL, or in Node a path.
    * @default that of the wire: published for v1, the server's own on v2
@@ -140,6 +149,12 @@ const shape = {
   blindTimeoutMs: defaultsTo(blindTimeout, Number.POSITIVE_INFINITY),
   cursor: defaultsTo(cursor, 'live'),
   decode: defaultsTo(oneOf('eager', 'lazy'), 'eager'),
+  archive: optional(
+    z.union(
+      [z.literal(true), z.strictObject({ apiKey: optional(apiKey) })],
+      'must be true, or `{ apiKey }`',
+    ),
+  ),
   onCursorRefused: defaultsTo(oneOf('fail', 'oldest', 'live'), 'oldest'),
   compress: defaultsTo(
     z.union([z.boolean(), z.literal('auto')], "must be true, false or 'auto'"),
@@ -163,16 +178,28 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   const urls = hostsOf(sound.host, '/')
   const wire = wireOf(sound.wire, urls, issues)
   checkFilters(sound, wire, issues)
+  if (sound.archive !== undefined) checkArchive(sound, urls, wire, issues)
   checkAgent(sound.agent, urls, issues)
   issues.throwIfAny('jetstream$')
   const isPublic = config.host === undefined
-  return { config: sound, hosts: urls, isPublic, wire, start: startOf(sound.cursor) }
+  return {
+    config: sound,
+    hosts: urls,
+    isPublic,
+    wire: sound.archive === undefined ? wire : 'v2',
+    start: startOf(sound.cursor),
+  }
 }
 
 /** Checks a value of `filters$`. Throws `ConfigError`. */
-export function checkNewFilters(filters: JetstreamFilters, wire: Wire | 'auto'): JetstreamFilters {
+export function checkNewFilters(
+  filters: JetstreamFilters,
+  wire: Wire | 'auto',
+  hasArchive: boolean,
+): JetstreamFilters {
   const issues = new Issues()
   checkFilters(checkShape(newFiltersShape, filters, issues), wire, issues)
+  if (hasArchive) checkArchiveFilters(filters, issues)
   issues.throwIfAny('filters$')
   return filters
 }
@@ -184,6 +211,24 @@ function checkFilters(filters: JetstreamFilters, wire: Wire | 'auto', issues: Is
     issues.add('kinds', "can never bring 'sync': wire v1 has no such events")
   const misfit = wire === 'v2' ? misfitOfV2(filters) : undefined
   if (misfit !== undefined) issues.add(misfit.option, `cannot apply: ${misfit.message}`)
+}
+
+/** Adds what an archive cannot be read with. */
+function checkArchive(
+  config: JetstreamConfig,
+  hosts: readonly string[],
+  wire: Wire | 'auto',
+  issues: Issues,
+): void {
+  if (!issues.concern('host') && hosts.length > 1)
+    issues.add('host', 'must be one host beside `archive`: each has an archive of its own')
+  if (wire === 'v1') issues.add('archive', 'needs wire v2, which has one')
+  checkArchiveFilters(config, issues)
+}
+
+function checkArchiveFilters({ maxMessageSizeBytes }: JetstreamFilters, issues: Issues): void {
+  if (maxMessageSizeBytes !== undefined)
+    issues.add('maxMessageSizeBytes', 'cannot apply to an archive, which has no messages')
 }
 
 /** All hosts of a list have one wire: an endpoint that names its wire decides for bare hosts. */

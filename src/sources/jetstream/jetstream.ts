@@ -1,4 +1,14 @@
-import { asyncScheduler, defer, EMPTY, from, map, type Observable, of, tap } from 'rxjs'
+import {
+  asyncScheduler,
+  defer,
+  EMPTY,
+  from,
+  map,
+  type Observable,
+  type ObservableInput,
+  of,
+  tap,
+} from 'rxjs'
 import { filtersKey } from '../../atproto/filters.js'
 import { recordChecker, type Schemas } from '../../atproto/records.js'
 import type { PositionKeys } from '../../cursors/load-position.js'
@@ -14,6 +24,9 @@ import {
 import { CursorProgress } from '../../live/cursor-progress.js'
 import { filterHistory, withoutDelivered } from '../../live/filter-history.js'
 import { live } from '../../live/live.js'
+import type { CursorProtocol } from '../../live/protocol.js'
+import { ArchiveOrSocket } from './archive/archive-or-socket.js'
+import { endpointOf, requestOptionsOf } from './archive/config.js'
 import { Compressions } from './compression.js'
 import {
   type CheckedJetstreamConfig,
@@ -38,7 +51,7 @@ import { WireNegotiation } from './wire.js'
  * saved as it is. **Completion**: never by itself. **Errors**: {@link ConfigError} is thrown at the
  * call. The stream errors with `RefusedError` (401, 404, a refused filter), `ProxyError` (407),
  * `ReconnectExhaustedError`, `CursorRefusedError` or `CursorStoreError`; frames that cannot be read
- * go to `rejects`.
+ * go to `rejects`. With `archive` also with `CursorLoopError`.
  *
  * Source: `bluesky-social/jetstream`, wire v1 as served in August 2026.
  *
@@ -58,36 +71,39 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const wires = wiresOf(checked, options)
   const checkpoint = checkpointOptions(plain.checkpoint)
   const keys = keysOf(plain, hosts, checkpoint)
-  const { onCursorRefused } = plain
   const events$ = defer(() => {
     let filters: JetstreamFilters = plain
     let isDialled = false
     const history = filterHistory(checkpoint, keys, () => filters)
     const positions = {
       start: start(asyncScheduler.now()),
-      onCursorRefused,
+      onCursorRefused: plain.onCursorRefused,
       checkpoint,
       ...keys,
       history,
       host: hosts[0],
     }
+    const either = plain.archive && archiveOrSocket(checked, options)
     return live<JetstreamEvent>({
       options,
       protocol: (host) => {
         isDialled = true
         if (matchesNobody(filters)) return of(undefined)
-        const protocol = wires.protocol(host, filters)
-        const made$ = protocol instanceof Promise ? from(protocol) : of(protocol)
-        return made$.pipe(map((made) => withoutDelivered(made, history, isNew)))
+        return from(protocolOf(host, filters, wires, either)).pipe(
+          map((made) => withoutDelivered(made, history, isNew)),
+        )
       },
-      progress: (gaps, context) => new CursorProgress(positions, gaps, context),
+      progress: (gaps, context) => {
+        const progress = new CursorProgress<JetstreamEvent>(positions, gaps, context)
+        return either?.attach(progress, gaps) ?? progress
+      },
       // Who sets the option knows the filter.
       isQuiet: () => plain.silentTimeoutMs === undefined && mayBeQuiet(filters),
       ...(plain.blindTimeoutMs === Number.POSITIVE_INFINITY
         ? {}
         : { collections: { blindTimeoutMs: plain.blindTimeoutMs, of: collectionOf } }),
       changes$: (plain.filters$ ?? EMPTY).pipe(
-        map((changed) => checkNewFilters(changed, wire)),
+        map((changed) => checkNewFilters(changed, wire, plain.archive !== undefined)),
         // Before the first dial a change costs nothing.
         newestEvery(() => (isDialled ? plain.filterChangesEveryMs : 0)),
         tap((changed) => {
@@ -97,6 +113,33 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
     })
   })
   return events$ as Observable<JetstreamEvent<Records>>
+}
+
+function protocolOf(
+  host: string,
+  filters: JetstreamFilters,
+  wires: WireNegotiation,
+  either: ArchiveOrSocket | undefined,
+): ObservableInput<CursorProtocol<JetstreamEvent>> {
+  if (either?.isArchive) return of(either.archive(filters))
+  const made = wires.protocol(host, filters)
+  const wrapped = (protocol: CursorProtocol<JetstreamEvent>) => either?.socket(protocol) ?? protocol
+  return made instanceof Promise ? made.then(wrapped) : of(wrapped(made))
+}
+
+function archiveOrSocket(
+  { config: { archive, reconnect, records }, hosts: [host] }: CheckedJetstreamConfig,
+  options: LiveOptions,
+): ArchiveOrSocket {
+  const endpoint = endpointOf(host)
+  const apiKey = archive === true ? undefined : archive?.apiKey
+  return new ArchiveOrSocket({
+    host: endpoint,
+    requests: requestOptionsOf(endpoint, apiKey, options),
+    checker: recordChecker(records as Schemas | undefined),
+    backoff: reconnect,
+    log: options.log,
+  })
 }
 
 function wiresOf({ config, wire }: CheckedJetstreamConfig, options: LiveOptions): WireNegotiation {

@@ -55,6 +55,7 @@ export function archive$<Records extends RecordMap = RecordMap>(
   const events$ = defer(() => {
     let gaps: Gaps | undefined
     let replay: ReplayProgress | undefined
+    const history = filterHistory(checkpoint, keys, () => filters)
     const protocol = archiveProtocol({
       host,
       requests,
@@ -70,7 +71,6 @@ export function archive$<Records extends RecordMap = RecordMap>(
       },
       ended: (tip) => new Completed(`the archive is read up to ${tip}`),
     })
-    const history = filterHistory(checkpoint, keys, () => filters)
     const positions = {
       start: start(asyncScheduler.now()),
       onCursorRefused: 'fail' as const,

@@ -29,9 +29,7 @@ export function archiveProtocol(reading: ArchiveReading): CursorProtocol<Jetstre
     takesTimes: true,
     exact: true,
     oldest: 0,
-    get archive() {
-      return reading.metrics()
-    },
+    archive: reading.metrics,
     url: () => reading.requests.host,
     dial: ({ cursor = 0 }) =>
       archiveDial({
