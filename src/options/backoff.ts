@@ -44,7 +44,7 @@ export const backoffShape = ({
   random: optional(callback),
 })
 
-/** An option of {@link BackoffOptions}, with the delays that it has where nobody says. */
+/** An option of {@link BackoffOptions}. `defaults`: its own default delays. */
 export const backoff = (defaults: Pick<BackoffOptions, 'initialDelayMs' | 'maxDelayMs'> = {}) => {
   const piece = z.strictObject(backoffShape(defaults), 'must be an object of backoff options')
   return defaultsTo(piece, z.parse(piece, {}))

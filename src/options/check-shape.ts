@@ -7,9 +7,9 @@ import { defaultOf, type ShapeOf, type WithDefaults } from './with-defaults.js'
 /**
  * Checks each option against its piece and adds every mistake, with the option's name and value.
  *
- * Returns the options with their defaults filled in. An option with a mistake has its default
- * there, so that what is said by the other options can still be checked: ask
- * {@link Issues.concern} before two options are compared.
+ * Returns the options with their defaults filled in. An option with a mistake has its default, so
+ * that the other options can still be checked. Before two options are compared, call
+ * {@link Issues.concern}: it says whether one of them has a mistake.
  */
 export function checkShape<Options extends object, const Shape extends ShapeOf<Options>>(
   shape: Shape,

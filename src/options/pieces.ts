@@ -1,9 +1,9 @@
 import * as z from '#schema'
 
-/** The longest time that a timer can wait. Asked for more, it fires at once. */
+/** The longest time that a timer can wait. A longer one fires at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** What an option is when nobody says: `defaultsTo(count, 500)`. */
+/** The default of an option: `defaultsTo(count, 500)`. */
 export const defaultsTo = z._default
 export const optional = z.optional
 
