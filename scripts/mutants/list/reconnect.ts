@@ -1,6 +1,7 @@
 import type { Mutant } from '../mutant.js'
 
 const HOSTS = 'spec/live/hosts.spec.ts'
+const WIRE = 'spec/sources/jetstream/wire.spec.ts'
 const SILENCE = 'spec/live/silence.spec.ts'
 
 /** When a connection is given up and dialled again, and what pauses it. */
@@ -186,5 +187,26 @@ export const RECONNECT: readonly Mutant[] = [
     find: 'trailing: true',
     replace: 'trailing: false',
     specs: ['spec/sources/jetstream/filters-in-flight.spec.ts'],
+  },
+  {
+    name: 'a long filter goes into the URL of wire v2',
+    file: 'src/sources/jetstream/wire.ts',
+    find: 'this.#isLong ||= isLongForV2(filters)',
+    replace: '',
+    specs: [WIRE],
+  },
+  {
+    name: 'a proxy that refuses the URL of wire v2 ends the stream',
+    file: 'src/sources/jetstream/wire.ts',
+    find: 'if (isTooLong(error)) return this.#tooLongForV2(host, error)',
+    replace: '',
+    specs: [WIRE],
+  },
+  {
+    name: 'a proxy that refuses the URL of wire v1 ends the stream',
+    file: 'src/sources/jetstream/wire.ts',
+    find: 'if (isTooLong(error) && !alwaysSaysHello) return this.#saysHello(error)',
+    replace: '',
+    specs: [WIRE],
   },
 ]

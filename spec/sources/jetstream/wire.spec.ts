@@ -1,5 +1,5 @@
 import { encode } from '@atcute/cbor'
-import { from, of } from 'rxjs'
+import { from, of, Subject } from 'rxjs'
 import { recordChecker } from '../../../src/atproto/records.js'
 import { ConfigError, ConnectError } from '../../../src/errors.js'
 import {
@@ -189,6 +189,81 @@ describe("`wire: 'auto'`", () => {
       expect(attemptsOf(server)).toEqual(['v2 404'])
     },
   )
+})
+
+const manyDids = (count: number) =>
+  Array.from({ length: count }, (_, index) => `did:plc:${String(index).padStart(24, 'a')}`)
+
+const ofDid = (did: string, startUs = Date.now() * 1000) =>
+  generated(1, { startUs }).map((event) => ({ ...event, did }))
+
+describe('a filter that is too long for a URL', () => {
+  it.each(['legacy', 'v2'] as const)(
+    "is sent in a message on wire v1 at once under 'auto', to a %s server",
+    async (kind) => {
+      await using server = await fakeJetstream({ server: kind })
+      const dids = manyDids(1500)
+      const events = first(1, watched(server, { wire: 'auto', host: server.host, dids }).events$)
+      await server.when(() => server.connections[0]?.messages.length === 1)
+      server.emit(...ofDid(dids[1499] ?? ''))
+      expect(await events).toHaveLength(1)
+      expect(attemptsOf(server)).toEqual(['v1 101'])
+    },
+  )
+
+  it.each([
+    ['legacy', 414],
+    ['v2', 414],
+    ['v2', 431],
+  ] as const)(
+    "is sent on wire v1 under 'auto' after a proxy before a %s server answered %i, with no wait",
+    async (kind, status) => {
+      const body = `<html><title>${status} Request-URI Too Large</title></html>`
+      const refuse = { onConnect: 1, times: 2, do: 'refuse', status, body } as const
+      await using server = await fakeJetstream({ server: kind, faults: [refuse] })
+      const [did = ''] = manyDids(1)
+      const reconnect = { initialDelayMs: 60_000, jitter: 'none' } as const
+      const config = { wire: 'auto', host: server.host, dids: [did], reconnect } as const
+      const events = first(1, watched(server, config).events$)
+      await server.when(() => server.connections[0]?.messages.length === 1)
+      server.emit(...ofDid(did))
+      expect(await events).toHaveLength(1)
+      // The proxy refused the URL of wire v1 too, and takes the one without a filter.
+      expect(attemptsOf(server)).toEqual([`v2 ${status}`, `v1 ${status}`, 'v1 101'])
+      expect(server.attempts[2]?.url).toBe('/subscribe?requireHello=true')
+    },
+  )
+
+  it("goes on, on wire v1, when it grows through `filters$` under 'auto'", async () => {
+    await using server = await fakeJetstream({ server: 'v2' })
+    const filters$ = new Subject<JetstreamFilters>()
+    const dids = manyDids(12_000)
+    const config = { wire: 'auto', host: server.host, dids: dids.slice(0, 10), filters$ } as const
+    const source = watched(server, config)
+    // As on another host, the last ten seconds come again.
+    const events = first(3, source.events$)
+    await server.connected()
+    server.emit(...ofDid(dids[3] ?? ''))
+    await source.when(({ delivered }) => delivered === 1)
+    filters$.next({ dids: dids.slice(0, 9_999) })
+    await server.when(() => server.connections[1]?.messages.length === 1)
+    server.emit(...ofDid(dids[9_998] ?? '', (Date.now() + 60_000) * 1000))
+    expect((await events).map(({ did }) => did)).toEqual([dids[3], dids[3], dids[9_998]])
+    expect(attemptsOf(server)).toEqual(['v2 101', 'v1 101'])
+    expect(source.gaps).toEqual([])
+  })
+
+  it.each(['v2', 'a URL'])('ends %s with the remedy: that wire has no message', async (how) => {
+    const refuse = { onConnect: 1, do: 'refuse', status: 414 } as const
+    await using server = await fakeJetstream({ server: 'v2', faults: [refuse] })
+    const host = how === 'v2' ? server.host : `ws://${server.host}${V2_PATH}`
+    const source = watched(server, { wire: how === 'v2' ? 'v2' : 'auto', host })
+    await expect(first(1, source.events$)).rejects.toMatchObject({
+      code: 'REFUSED',
+      status: 414,
+      message: expect.stringContaining("set `wire: 'v1'`"),
+    })
+  })
 })
 
 describe('a server that sends an event stream in CBOR', () => {

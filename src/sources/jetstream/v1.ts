@@ -17,6 +17,11 @@ export interface WireOptions {
   readonly maxFrameBytes: number
   readonly decoding: Decoding
   readonly compression: Compression
+  /**
+   * Send the filter in a message, however short it is.
+   * @default false
+   */
+  readonly alwaysSaysHello?: boolean
 }
 
 export const V1_PATH = '/subscribe'
@@ -24,8 +29,8 @@ export const V1_PATH = '/subscribe'
 // An identity or an account is a member of the event.
 const LAYOUT: Layout = { wrapper: 'commit', replaced: 'record' }
 
-// Proxies refuse longer request lines. Above this the filter is sent in a message.
-const MAX_QUERY_LENGTH = 4000
+/** Proxies refuse longer request lines. Above this the filter is sent in a message. */
+export const MAX_QUERY_LENGTH = 4000
 
 /** Wire v1: `/subscribe`, one JSON event a text frame. */
 export function v1(
@@ -40,7 +45,7 @@ export function v1(
     ...collections.map((nsid) => ['wantedCollections', nsid]),
     ...dids.map((did) => ['wantedDids', did]),
   ])
-  const sendsHello = query.toString().length > MAX_QUERY_LENGTH
+  const sendsHello = query.toString().length > (options.alwaysSaysHello ? 0 : MAX_QUERY_LENGTH)
   // Before a hello, and after an update, events that were queued under other filters still arrive.
   const wants = matcher(filters)
   // Each update is complete: the server clears all filters that it leaves out.

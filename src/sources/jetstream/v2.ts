@@ -12,7 +12,7 @@ import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf } from './identity.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
-import type { WireOptions } from './v1.js'
+import { MAX_QUERY_LENGTH, type WireOptions } from './v1.js'
 
 export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
 
@@ -111,6 +111,11 @@ export function misfitOfV2(filters: JetstreamFilters): ConfigIssue | undefined {
     }
   return undefined
 }
+
+/** Whether a proxy may refuse the URL. */
+export const isLongForV2 = (filters: JetstreamFilters): boolean =>
+  new URLSearchParams(queryOf(filters).map((pair) => [...pair])).toString().length >
+  MAX_QUERY_LENGTH
 
 /** `app.*`: the head of a prefix must be the beginning of an NSID there, which has two labels. */
 const isShort = (collection: string): boolean =>

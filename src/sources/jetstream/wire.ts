@@ -6,7 +6,7 @@ import { ProbeEnded, Redial } from '../../live/protocol.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'
-import { misfitOfV2, V2_PATH, v2 } from './v2.js'
+import { isLongForV2, misfitOfV2, V2_PATH, v2 } from './v2.js'
 
 export type Wire = 'v1' | 'v2'
 
@@ -43,6 +43,11 @@ export class WireNegotiation {
   // What was ever open, by host. A 404 there is not about the wire.
   readonly #served = new Map<string, Wire>()
   readonly #opened = new Set<Wire>()
+  // Filters were too long for the URL of wire v2, which has no other place for them. From then on
+  // wire v1 is spoken: a change back and forth would ask for events by time, and repeat some.
+  #isLong = false
+  // A proxy refused the URL of wire v1, too.
+  #alwaysSaysHello = false
   // Hosts of which the log says that they have no sync events.
   readonly #withoutSync = new Set<string>()
 
@@ -58,24 +63,28 @@ export class WireNegotiation {
     host: string,
     filters: JetstreamFilters,
   ): CursorProtocol<JetstreamEvent> | Promise<CursorProtocol<JetstreamEvent>> {
-    const wire =
-      wireOfPath(host) ??
-      (this.asked === 'auto'
-        ? (this.#known.get(host) ?? (misfitOfV2(filters) === undefined ? 'v2' : 'v1'))
-        : this.asked)
+    const wire = this.#wireFor(host, filters)
     const compression = this.compressions[wire](host)
     const made = (ready: Compression) =>
       wire === 'v1' ? this.#v1(host, filters, ready) : this.#v2(host, filters, ready)
     if (!(compression instanceof Promise)) return made(compression)
-    const isProven =
-      wire === 'v1' ||
-      this.asked !== 'auto' ||
-      wireOfPath(host) !== undefined ||
-      this.#known.has(host)
+    const isProven = wire === 'v1' || !this.#chooses(host) || this.#known.has(host)
     return compression.then(made, (error: StreamError) => {
       if (isProven || !error.retryable) throw error
       return this.#probe(host, filters, error)
     })
+  }
+
+  #wireFor(host: string, filters: JetstreamFilters): Wire {
+    if (!this.#chooses(host)) return wireOfPath(host) ?? (this.asked === 'v1' ? 'v1' : 'v2')
+    this.#isLong ||= isLongForV2(filters)
+    if (this.#isLong || misfitOfV2(filters) !== undefined) return 'v1'
+    return this.#known.get(host) ?? 'v2'
+  }
+
+  /** Whether neither the config nor the URL says which wire. */
+  #chooses(host: string): boolean {
+    return this.asked === 'auto' && wireOfPath(host) === undefined
   }
 
   /**
@@ -100,7 +109,9 @@ export class WireNegotiation {
     filters: JetstreamFilters,
     compression: Compression,
   ): CursorProtocol<JetstreamEvent> {
-    const protocol = v1(endpoint(host, V1_PATH), filters, { ...this.options, compression })
+    const alwaysSaysHello = this.#alwaysSaysHello
+    const options = { ...this.options, compression, alwaysSaysHello }
+    const protocol = v1(endpoint(host, V1_PATH), filters, options)
     return {
       ...protocol,
       opened: () => {
@@ -108,6 +119,7 @@ export class WireNegotiation {
         if (filters.kinds?.includes('sync')) this.#tellNoSync(host)
       },
       refused: (error) => {
+        if (isTooLong(error) && !alwaysSaysHello) return this.#saysHello(error)
         // Without any wire the host is away: its last answer did not show that it has no v2.
         if (error instanceof RefusedError && !error.retryable && !this.#served.has(host))
           this.#known.delete(host)
@@ -130,6 +142,7 @@ export class WireNegotiation {
       refused: (error) => {
         if (!(error instanceof RefusedError))
           return isOpaque(error) ? this.#tryOther(host, 'v1') : undefined
+        if (isTooLong(error)) return this.#tooLongForV2(host, error)
         if (error.status === 404 || error.status === 501) return this.#lacksV2(host)
         const isAboutDictionary =
           error.error === 'UnknownZstdDictionary' && compression.decoder !== undefined
@@ -140,6 +153,8 @@ export class WireNegotiation {
 
   /** An open connection proves the wire and the dictionary. */
   #proven(host: string, wire: Wire): void {
+    // The filter has changed the wire, for all hosts.
+    if (this.#isLong) this.#opened.delete('v2')
     if (this.#opened.has(wire === 'v1' ? 'v2' : 'v1')) throw mixed(host, wire === 'v2')
     this.#opened.add(wire)
     this.#served.set(host, wire)
@@ -154,6 +169,23 @@ export class WireNegotiation {
     this.log.warn(`${host} speaks wire v1, which has no sync events: \`kinds\` asks for them`)
   }
 
+  #saysHello(error: StreamError): Redial {
+    this.#alwaysSaysHello = true
+    return new Redial(error.message)
+  }
+
+  /** A proxy refused the URL. Wire v1 takes the filter in a message. */
+  #tooLongForV2(host: string, error: RefusedError): Redial | RefusedError {
+    if (!this.#chooses(host))
+      return new RefusedError(
+        `${error.message}; the filter is too long for a URL there: ` +
+          "set `wire: 'v1'`, which sends it in a message, or list fewer `dids`",
+        error,
+      )
+    this.#isLong = true
+    return new (this.#served.has(host) ? Redial : ProbeEnded)(error.message)
+  }
+
   #changesDictionary(host: string, error: RefusedError): Redial {
     this.compressions.refused(host, error)
     return new Redial(error.message)
@@ -164,7 +196,7 @@ export class WireNegotiation {
    * this one ever had an open connection. The first failure counts as that of a probe.
    */
   #tryOther(host: string, wire: Wire): ProbeEnded | undefined {
-    if (this.asked !== 'auto' || wireOfPath(host) !== undefined) return undefined
+    if (!this.#chooses(host) || this.#isLong) return undefined
     if (this.#opened.size > 0 && !this.#opened.has(wire)) return undefined
     const isFirst = !this.#known.has(host)
     this.#known.set(host, wire)
@@ -173,7 +205,7 @@ export class WireNegotiation {
 
   #lacksV2(host: string): ProbeEnded | WireError | undefined {
     if (this.#served.get(host) === 'v2') return undefined
-    if (this.asked !== 'auto' || wireOfPath(host) !== undefined)
+    if (!this.#chooses(host))
       return new WireError(`${host} has no wire v2; set \`wire: 'v1'\` for a legacy server`)
     if (this.#opened.has('v2')) return mixed(host, false)
     this.#known.set(host, 'v1')
@@ -189,6 +221,10 @@ function mixed(host: string, hasV2: boolean): WireError {
       "list servers of one kind, or set `wire: 'v1'`",
   )
 }
+
+/** What servers and proxies answer to a URL, or to all headers, that are too long. */
+const isTooLong = (error: StreamError): boolean =>
+  error instanceof RefusedError && (error.status === 414 || error.status === 431)
 
 /** Whether the error is a browser's, which names no cause. */
 const isOpaque = (error: StreamError): boolean =>
