@@ -172,6 +172,17 @@ describe('a proxy', () => {
     expect((failure as Error).message).not.toContain('sesame')
   })
 
+  it('that wants a password, which its agent then knows, is passed', async () => {
+    await using server = await page()
+    await using proxy = await HttpProxy.open({ credentials: 'me:right' })
+    const authorization = `Basic ${Buffer.from('me:right').toString('base64')}`
+    const agent = new HttpsProxyAgent(proxy.origin, {
+      onProxyAuth: async () => ({ headers: { 'Proxy-Authorization': authorization } }),
+    })
+    expect(await textOf(await sendRequest(server.url, { ...plain, agent }))).toBe('page')
+    expect(proxy.requests).toHaveLength(2)
+  })
+
   it.each([
     [403, false],
     [404, false],

@@ -76,7 +76,8 @@ export function proxyAuthorization({ username, password }: URL): Readonly<Record
  */
 export function proxyAnswers(request: ClientRequest): (status: number) => boolean {
   let refused = false
-  request.once('proxyConnect', ({ statusCode }: { readonly statusCode?: number }) => {
+  // Twice where the agent knows a password for a 407: the second answer counts.
+  request.on('proxyConnect', ({ statusCode }: { readonly statusCode?: number }) => {
     refused = statusCode !== 200
   })
   return (status) => refused || status === 407

@@ -1,7 +1,6 @@
 import { type ClientRequest, Agent as HttpAgentOfNode, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgentOfNode, request as requestHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { StreamError } from '../errors.js'
 import { type HttpAgent, schemeOf } from '../options/agent.js'
 import {
   type EnvProxy,
@@ -11,8 +10,7 @@ import {
   proxyAuthorization,
   proxyFor,
 } from './node-proxies.js'
-import { openTunnel, proxyFailure } from './node-tunnel.js'
-import { tlsFailure } from './tls-failure.js'
+import { openTunnel, proxyFailure, refusalIn } from './node-tunnel.js'
 
 interface Sent {
   readonly method: string
@@ -55,7 +53,12 @@ function routeOf(url: URL, agent: HttpAgent): Route {
   if (scheme !== undefined && scheme !== url.protocol)
     throw new Error(`\`agent\` is one for ${scheme}, which cannot reach ${url.origin}`)
   const nodes = agent as unknown as HttpAgentOfNode
-  return { ...direct(url, { http: nodes, https: nodes }), proxy: nameOfAgents(agent) }
+  const proxy = nameOfAgents(agent)
+  return {
+    ...direct(url, { http: nodes, https: nodes }),
+    proxy,
+    failureOf: (error) => refusalIn(error, url, proxy) ?? error,
+  }
 }
 
 const direct = (
@@ -70,7 +73,7 @@ const direct = (
       ? requestHttps(url, { ...own, agent: https })
       : requestHttp(url, { ...own, agent: http })
   },
-  failureOf: (error) => (error instanceof StreamError ? error : (tlsFailure(error, url) ?? error)),
+  failureOf: (error) => refusalIn(error, url, undefined) ?? error,
 })
 
 /** RFC 9112 section 3.2.2: without TLS the proxy is asked for the whole URL. */

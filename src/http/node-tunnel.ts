@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type Socket } from 'node:net'
-import { ProxyError } from '../errors.js'
+import { ProxyError, StreamError } from '../errors.js'
 import { reasonOf } from '../internal/message-of.js'
 import { type EnvProxy, nameOf, type ProxyName, proxyAuthorization } from './node-proxies.js'
 import { tlsFailure } from './tls-failure.js'
@@ -61,6 +61,24 @@ export function proxyFailure(proxy: EnvProxy, error: Error): ProxyError {
   return new ProxyError(message, { proxy: proxy.url.origin, cause })
 }
 
+interface Failure extends Error {
+  readonly code?: string
+  readonly statusCode?: number
+}
+
+/** The error of a connection where a proxy or TLS refused it; `undefined` for any other. */
+export function refusalIn(
+  error: Failure,
+  url: URL,
+  proxy: ProxyName | undefined,
+): StreamError | undefined {
+  if (error instanceof StreamError) return error
+  // Of an agent of Node 24 with `proxyEnv`.
+  if (error.code === 'ERR_PROXY_TUNNEL' && error.statusCode !== undefined)
+    return proxyRefusal(proxy, error.statusCode, url.origin, error)
+  return tlsFailure(error, url)
+}
+
 const UNKNOWN: ProxyName = { text: 'a proxy', origin: undefined }
 
 /** The error of a proxy that does not pass us on. */
@@ -68,11 +86,13 @@ export function proxyRefusal(
   proxy: ProxyName | undefined,
   status: number,
   target: string,
+  cause?: Error,
 ): ProxyError {
   const { text, origin } = proxy ?? UNKNOWN
   const remedy = status === 407 ? '; check the user name and the password for it' : ''
   return new ProxyError(`${text} answered ${status} for ${target}${remedy}`, {
     proxy: origin,
     status,
+    ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -5,10 +5,9 @@ import {
   ConnectionClosedError,
   FrameTooLargeError,
   RefusedError,
-  StreamError,
+  type StreamError,
 } from '../errors.js'
-import { proxyRefusal } from '../http/node-tunnel.js'
-import { tlsFailure } from '../http/tls-failure.js'
+import { proxyRefusal, refusalIn } from '../http/node-tunnel.js'
 import { reasonOf } from '../internal/message-of.js'
 import type { SocketRoute } from './node-connect.js'
 import { REFUSAL_BYTES, refusalOf } from './refusal.js'
@@ -52,6 +51,7 @@ export function failureOf(
   error: Error & { code?: string },
   opened: boolean,
   { maxFrameBytes, url }: DialOptions,
+  { proxy }: SocketRoute,
 ): StreamError {
   if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
     return new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${maxFrameBytes})`, {
@@ -66,9 +66,8 @@ export function failureOf(
       error.message,
       { cause: error },
     )
-  if (error instanceof StreamError) return error
   return (
-    tlsFailure(error, new URL(url)) ??
+    refusalIn(error, new URL(url), proxy) ??
     new ConnectError(`no connection: ${reasonOf(error)}`, { cause: error })
   )
 }

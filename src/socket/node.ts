@@ -49,7 +49,7 @@ function connect(options: DialOptions, subscriber: Subscriber<Connection>): () =
     giveUp = readRefusal(response, end, route, url)
   })
   socket.on('error', (error: Error & { code?: string }) => {
-    failure = failureOf(error, connection.opened, options)
+    failure = failureOf(error, connection.opened, options, route)
     if (!connection.opened) end(failure)
   })
   socket.once('close', (code: number, reason: Buffer) => {

@@ -114,4 +114,18 @@ export const PROXIES: readonly Mutant[] = [
     replace: '',
     specs: ['spec/sources/through-a-proxy.spec.ts'],
   },
+  {
+    name: 'a proxy that was told the password late has refused',
+    file: 'src/http/node-proxies.ts',
+    find: "request.on('proxyConnect'",
+    replace: "request.once('proxyConnect'",
+    specs: ['spec/http/node.spec.ts'],
+  },
+  {
+    name: 'the proxy of an agent of Node 24 passes for a network that fails',
+    file: 'src/http/node-tunnel.ts',
+    find: "error.code === 'ERR_PROXY_TUNNEL' && error.statusCode !== undefined",
+    replace: 'error.statusCode === 0',
+    specs: ['spec/socket/agent.spec.ts'],
+  },
 ]
