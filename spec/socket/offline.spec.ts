@@ -1,7 +1,8 @@
-import type { Subscription } from 'rxjs'
-import { jetstream$, type StreamMetrics, streamMetrics } from '../../src/index.js'
+import { filter, firstValueFrom, type Subscription } from 'rxjs'
+import { jetstream$, listRepos$, type StreamMetrics, streamMetrics } from '../../src/index.js'
 
 jest.mock('#socket', () => jest.requireActual('../../src/socket/browser'))
+jest.mock('#http', () => jest.requireActual('../../src/http/browser'))
 
 /** A WebSocket that does what the spec says, and nothing by itself. */
 class FakeSocket {
@@ -22,6 +23,12 @@ class FakeSocket {
   }
 }
 
+let requests = 0
+const refusedFetch = async (): Promise<Response> => {
+  requests += 1
+  throw new TypeError('Failed to fetch')
+}
+
 const page = new EventTarget()
 const pageDocument = Object.assign(new EventTarget(), { visibilityState: 'visible' })
 const pageNavigator = { onLine: true }
@@ -31,6 +38,7 @@ const globals = {
   document: pageDocument,
   navigator: pageNavigator,
   WebSocket: FakeSocket,
+  fetch: refusedFetch,
 }
 const before = Object.keys(globals).map(
   (name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const,
@@ -137,5 +145,19 @@ describe('a page', () => {
     pageDocument.visibilityState = 'hidden'
     target.dispatchEvent(event)
     expect(FakeSocket.all).toHaveLength(1)
+  })
+
+  it('asks for no page of a listing while it is offline, and at once when it is online', async () => {
+    requests = 0
+    goOffline()
+    metrics$ = streamMetrics()
+    const reconnect = { initialDelayMs: 60_000, jitter: 'none' } as const
+    reading = listRepos$({ host: 'relay.test', reconnect, metrics$, log: false }).subscribe()
+    expect(requests).toBe(0)
+    goOnline()
+    expect(requests).toBe(1)
+    await firstValueFrom(metrics$.pipe(filter(({ connection }) => connection.state === 'waiting')))
+    page.dispatchEvent(new Event('online'))
+    expect(requests).toBe(2)
   })
 })

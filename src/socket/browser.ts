@@ -14,7 +14,7 @@ import type { Connection, Dial, DialOptions } from './socket.js'
 /** Whether the socket is a browser's: no headers, no ping, and deflate is always offered. */
 export const IN_BROWSER: boolean = true
 
-export { wake$ } from './browser-network.js'
+export { reachable, wake$ } from './browser-network.js'
 
 /**
  * The browser's own WebSocket. It cannot set headers, cannot ping, cannot stop reading, and does

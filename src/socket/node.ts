@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { NEVER, Observable, type Subscriber } from 'rxjs'
+import { NEVER, Observable, of, type Subscriber } from 'rxjs'
 import WebSocket from 'ws'
 import { ConnectionClosedError, ConnectTimeoutError, type StreamError } from '../errors.js'
 import type { Frame } from './frame.js'
@@ -17,6 +17,9 @@ export const IN_BROWSER: boolean = false
 
 /** Yields where a wait for the next dial should end: in a page that is back online. */
 export const wake$: Observable<unknown> = NEVER
+
+/** Yields when a request can succeed: here at once, in a page when it is online. */
+export const reachable = (_: string): Observable<unknown> => of(undefined)
 
 export const dial: Dial = (options) => new Observable((subscriber) => connect(options, subscriber))
 

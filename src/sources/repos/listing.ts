@@ -19,6 +19,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
+import { reachable, wake$ } from '#socket'
 import { Checkpoint } from '../../delivery/checkpoint.js'
 import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
 import { DeliveryStream, type StreamOwner } from '../../delivery/delivery-stream.js'
@@ -106,7 +107,10 @@ export class Listing implements StreamOwner<ListedRepo> {
     // An earlier run completed the listing.
     if (this.#pages.isOver) return EMPTY
     if (!this.#pages.hasItems)
-      return fetchPage(this.#url(), this.options.request).pipe(tap((body) => this.#receive(body)))
+      return reachable(this.host).pipe(
+        switchMap(() => fetchPage(this.#url(), this.options.request)),
+        tap((body) => this.#receive(body)),
+      )
     this.#emit()
     return EMPTY
   }
@@ -135,7 +139,8 @@ export class Listing implements StreamOwner<ListedRepo> {
     this.#stream.report.backoffMs = this.#retries.after(error)
     this.#stream.counts.reconnects += 1
     this.#stream.report.waiting(this.host, this.#retries.attempt, error)
-    return timer(this.#stream.report.backoffMs).pipe(
+    return merge(timer(this.#stream.report.backoffMs), wake$).pipe(
+      take(1),
       tap(() => {
         this.#stream.report.backoffMs = 0
       }),
