@@ -147,7 +147,7 @@ describe('a page', () => {
     expect(FakeSocket.all).toHaveLength(1)
   })
 
-  it('asks for no page of a listing while it is offline, and at once when it is online', async () => {
+  it('lists nothing while it is offline, and goes on at once when it is online', async () => {
     requests = 0
     goOffline()
     metrics$ = streamMetrics()
