@@ -32,7 +32,7 @@ type Call = (options: object) => unknown
 
 /** Everything that waits, with each of its options that is a time of a timer. */
 const WAITING: readonly (readonly [string, Call, readonly string[]])[] = [
-  ['jetstream$', jetstream$, [...live, 'checkpoint.everyMs']],
+  ['jetstream$', jetstream$, [...live, 'checkpoint.everyMs', 'filterChangesEveryMs']],
   ['firehose$', firehose$, [...live, 'checkpoint.everyMs']],
   ['labels$', (o) => labels$({ host: 'a.test', ...o }), [...live, 'checkpoint.everyMs']],
   ['tap$', tap$, live],
@@ -102,7 +102,7 @@ describe('a time that no timer can wait, which would fire at once,', () => {
     const covered = new Set(CASES.map(([, option]) => option.replace(/^.*\./, '')))
     // What a server said, what is only compared, and what may be Infinity: see below.
     const others = [
-      ...['retryAfterMs', 'failAfterMs'],
+      ...['retryAfterMs', 'failAfterMs', 'maxLagMs', 'withinMs'],
       ...['refusedForMs', 'silentTimeoutMs', 'blindTimeoutMs'],
     ]
     expect(named.length).toBeGreaterThan(20)
