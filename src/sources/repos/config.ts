@@ -8,6 +8,7 @@ import { checkEachHost, type EachHostConfig, eachHostShape } from '../../live/ea
 import { checkShape } from '../../options/check-shape.js'
 import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
+import { pick } from '../../options/pick.js'
 import {
   count,
   countUpTo,
@@ -77,30 +78,21 @@ export interface ListReposConfig
 }
 
 const PATH = '/xrpc/com.atproto.sync.listRepos'
-const {
-  reconnect,
-  refusedForMs,
-  headers,
-  userAgent,
-  agent,
-  metrics$,
-  rejects,
-  gaps,
-  log,
-  checkpoint,
-} = eachHostShape
 const shape = {
   host: defaultsTo(hosts(HOSTS), 'relay1.us-east.bsky.network'),
-  reconnect,
-  refusedForMs,
-  headers,
-  userAgent,
-  agent,
-  metrics$,
-  rejects,
-  gaps,
-  log,
-  checkpoint,
+  ...pick(
+    eachHostShape,
+    'reconnect',
+    'refusedForMs',
+    'headers',
+    'userAgent',
+    'agent',
+    'metrics$',
+    'rejects',
+    'gaps',
+    'log',
+    'checkpoint',
+  ),
   limit: defaultsTo(countUpTo(1000), 1000),
   cursor: optional(name),
   onCompleted: defaultsTo(oneOf('complete', 'restart'), 'complete'),

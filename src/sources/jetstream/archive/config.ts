@@ -16,6 +16,7 @@ import { checkShape } from '../../../options/check-shape.js'
 import { hostUrl } from '../../../options/host-url.js'
 import { host } from '../../../options/hosts.js'
 import { Issues } from '../../../options/issues.js'
+import { pick } from '../../../options/pick.js'
 import { defaultsTo, optional } from '../../../options/pieces.js'
 import { saying } from '../../../options/saying.js'
 import type { WithDefaults } from '../../../options/with-defaults.js'
@@ -86,30 +87,20 @@ export const apiKey = z
   .string('must be a string')
   .check(saying((key) => (KEY.test(key) ? undefined : 'must be visible ASCII, without spaces')))
 
-const {
-  agent,
-  reconnect,
-  idleTimeoutMs,
-  headers,
-  userAgent,
-  metrics$,
-  rejects,
-  gaps,
-  log,
-  checkpoint,
-} = liveShape
-
 const shape = {
-  agent,
-  reconnect,
-  idleTimeoutMs,
-  headers,
-  userAgent,
-  metrics$,
-  rejects,
-  gaps,
-  log,
-  checkpoint,
+  ...pick(
+    liveShape,
+    'agent',
+    'reconnect',
+    'idleTimeoutMs',
+    'headers',
+    'userAgent',
+    'metrics$',
+    'rejects',
+    'gaps',
+    'log',
+    'checkpoint',
+  ),
   host: host(HOST),
   apiKey: optional(apiKey),
   collections: filtersShape.collections,
