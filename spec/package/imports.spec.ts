@@ -110,6 +110,17 @@ describe('imports', () => {
     expect(strays.map(line)).toEqual([])
   })
 
+  it('of our own names lead to what runs there: Deno and Bun run what Node runs', () => {
+    for (const conditions of Object.values<Record<string, string>>(manifest.imports)) {
+      const { default: node, deno, bun, ...pages } = conditions
+      expect([deno, bun]).toEqual([node, node])
+      expect(Object.keys(pages)).toEqual(['react-native', 'workerd', 'edge-light', 'browser'])
+      expect(Object.values(pages)).not.toContain(node)
+      // The first condition that applies counts.
+      expect(Object.keys(conditions).at(-1)).toBe('default')
+    }
+  })
+
   it('of zod are few: a page must not load it to check options', () => {
     const users = outside.filter(({ target }) => target.startsWith('zod')).map(({ file }) => file)
     expect([...new Set(users)]).toEqual([

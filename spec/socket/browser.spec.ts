@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -87,18 +86,6 @@ describe('the package in a browser', () => {
         (name) => text.includes(`"node:${name}"`) || text.includes(`require("${name}")`),
       ),
     ).toEqual([])
-  })
-
-  it('finds its socket by `imports`, where a bundler reads the browser’s condition', async () => {
-    const { imports } = JSON.parse(
-      await readFile(join(__dirname, '../../package.json'), 'utf8'),
-    ) as { imports: Record<string, Record<string, string>> }
-    for (const conditions of Object.values(imports)) {
-      const [pages, node] = [Object.keys(conditions).slice(0, -1), conditions.default]
-      expect(pages).toEqual(['react-native', 'workerd', 'edge-light', 'browser'])
-      expect(node).not.toMatch(/browser|none/)
-      expect(Object.values(conditions).slice(0, -1)).not.toContain(node)
-    }
   })
 
   it('would not be bundled with the socket of Node: the check can fail', async () => {

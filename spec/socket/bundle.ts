@@ -7,7 +7,7 @@ const ROOT = resolve(__dirname, '../..')
 export const INDEX = join(ROOT, 'src/index.ts')
 
 /** Where the package's own names lead while it is not built. */
-const alias = (platform: 'node' | 'browser') => ({
+export const alias = (platform: 'node' | 'browser') => ({
   '#http': join(ROOT, `src/http/${platform}.ts`),
   '#socket': join(ROOT, `src/socket/${platform}.ts`),
   '#sha256': join(ROOT, `src/atproto/sha256-${platform}.ts`),

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { build } from 'esbuild'
+import { alias } from '../socket/bundle.js'
 import { dictionaryOf, encoder, ONE, withoutContentSize } from './frames.js'
 
 type Browser = typeof import('../../src/zstd/browser.js')
@@ -35,14 +36,15 @@ afterAll(() => {
 })
 
 /** The browser's entry as a bundler makes it, as if it had come from `address`. */
-async function bundle(address: string): Promise<{ exports: Browser; code: string }> {
+async function bundle(address?: string): Promise<{ exports: Browser; code: string }> {
   const { outputFiles } = await build({
     entryPoints: [resolve(__dirname, '../../src/zstd/browser.ts')],
     bundle: true,
     platform: 'browser',
+    alias: alias('browser'),
     format: 'cjs',
     write: false,
-    define: { 'import.meta.url': JSON.stringify(address) },
+    ...(address !== undefined && { define: { 'import.meta.url': JSON.stringify(address) } }),
     logLevel: 'error',
   })
   const code = outputFiles[0]?.text ?? ''
@@ -69,4 +71,21 @@ it('the bundle for browsers says what is missing where the decoder is not beside
     code: 'DICTIONARY',
     message: expect.stringContaining('/elsewhere/zstd.wasm: 404; copy zstd.wasm beside the bundle'),
   })
+})
+
+it('a bundle that is a classic script finds the decoder beside its page', async () => {
+  const { exports } = await bundle()
+  Object.assign(globalThis, { location: { href: `${origin}/page.html` } })
+  try {
+    expect((await exports.bestDecoder(dictionaryOf(ONE))).name).toBe('wasm')
+  } finally {
+    Reflect.deleteProperty(globalThis, 'location')
+  }
+})
+
+it('a decoder that is absent is no fault that passes; a server that fails is one', async () => {
+  const { exports } = await bundle(`${origin}/elsewhere/app.js`)
+  await expect(exports.bestDecoder(dictionaryOf(ONE))).rejects.toMatchObject({ retryable: false })
+  const { exports: cutOff } = await bundle('http://127.0.0.1:9/app.js')
+  await expect(cutOff.bestDecoder(dictionaryOf(ONE))).rejects.toMatchObject({ retryable: true })
 })

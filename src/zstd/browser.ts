@@ -39,8 +39,7 @@ const decodeUtf8: DecodeUtf8 = (bytes) => {
 }
 
 async function fetchZstd(): Promise<Uint8Array<ArrayBuffer>> {
-  // Bundlers recognise this form, and copy the file.
-  const url = new URL('./zstd.wasm', import.meta.url)
+  const url = placeOfZstd()
   const answer = await fetch(url).catch((cause: unknown) => {
     throw new DictionaryError(`the decoder cannot be loaded from ${url.href}`, { cause })
   })
@@ -49,4 +48,14 @@ async function fetchZstd(): Promise<Uint8Array<ArrayBuffer>> {
       retryable: answer.status >= 500 || answer.status === 429,
     })
   return new Uint8Array(await answer.arrayBuffer())
+}
+
+function placeOfZstd(): URL {
+  try {
+    // Bundlers recognise this form, and copy the file.
+    return new URL('./zstd.wasm', import.meta.url)
+  } catch {
+    // A bundle that is a classic script has no `import.meta.url`: beside the page then.
+    return new URL('./zstd.wasm', globalThis.location.href)
+  }
 }
