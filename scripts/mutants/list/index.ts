@@ -1,4 +1,5 @@
 import type { Mutant } from '../mutant.js'
+import { ARCHIVE } from './archive.js'
 import { COPIES } from './copies.js'
 import { CURSORS } from './cursors.js'
 import { DELIVERIES } from './deliveries.js'
@@ -25,4 +26,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...WIRES,
   ...PAGES,
   ...PROXIES,
+  ...ARCHIVE,
 ]

@@ -23,6 +23,8 @@ export type ArchiveFaultAction =
   | { readonly do: 'hang' }
   /** So many bytes of the body; then the connection ends, as where a quota is spent. */
   | { readonly do: 'cut'; readonly afterBytes: number }
+  /** So many bytes of the body in chunks, and a clean end: only a range says that more follow. */
+  | { readonly do: 'end'; readonly afterBytes: number }
   /** So many bytes of the body; then nothing more, and the connection stays. */
   | { readonly do: 'stall'; readonly afterBytes: number }
   /** One bit of the body is another one, at this byte. */

@@ -196,9 +196,13 @@ function send(response: ServerResponse, answer: Answer, fault: ArchiveFault | un
   const etag = fault?.do === 'etag' ? { etag: fault.etag } : {}
   response.writeHead(answer.status, {
     ...answer.headers,
-    'content-length': String(body.length),
+    ...(fault?.do === 'end' ? {} : { 'content-length': String(body.length) }),
     ...etag,
   })
+  if (fault?.do === 'end') {
+    response.end(body.subarray(0, fault.afterBytes))
+    return
+  }
   if (fault?.do !== 'cut' && fault?.do !== 'stall') {
     response.end(body)
     return

@@ -56,20 +56,23 @@ const requestsOf = (server: FakeArchive, method: string) =>
 const getSegment = { method: 'getSegment', onRequest: 1 } as const
 
 describe('a download of the archive', () => {
-  it('goes on where a body ended early, by range and for the same generation', async () => {
-    const { server, gaps } = await expectAll({
-      faults: [{ ...getSegment, do: 'cut', afterBytes: 5000 }],
-    })
-    const [first] = requestsOf(server, 'getSegment')
-    const ranges = requestsOf(server, 'getSegment')
-      .filter(({ url }) => url === first?.url)
-      .map(({ headers }) => [headers.range, headers['if-range']])
-    expect(ranges).toEqual([
-      ['bytes=0-4194303', expect.stringMatching(/^"[0-9a-f]{16}"$/)],
-      ['bytes=5000-4194303', ranges[0]?.[1]],
-    ])
-    expect(gaps).toEqual([])
-  })
+  it.each(['cut', 'end'] as const)(
+    'goes on where a body ended early, by range: %s',
+    async (how) => {
+      const { server, gaps } = await expectAll({
+        faults: [{ ...getSegment, do: how, afterBytes: 5000 }],
+      })
+      const [first] = requestsOf(server, 'getSegment')
+      const ranges = requestsOf(server, 'getSegment')
+        .filter(({ url }) => url === first?.url)
+        .map(({ headers }) => [headers.range, headers['if-range']])
+      expect(ranges).toEqual([
+        ['bytes=0-4194303', expect.stringMatching(/^"[0-9a-f]{16}"$/)],
+        ['bytes=5000-4194303', ranges[0]?.[1]],
+      ])
+      expect(gaps).toEqual([])
+    },
+  )
 
   it('goes on where the body of a block ended early', async () => {
     const cut = { method: 'getBlock', onRequest: 1, do: 'cut', afterBytes: 700 } as const
