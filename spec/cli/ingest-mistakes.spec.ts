@@ -50,8 +50,15 @@ describe('rxjs-atproto ingest', () => {
     expect(relay.attempts).toEqual([])
   })
 
+  it('ends where this machine does not have the address for the metrics', async () => {
+    // Of TEST-NET-1, RFC 5737.
+    const run = ingest({ METRICS_PORT: '0', METRICS_ADDRESS: '192.0.2.1' })
+    expect(await run.ended).toBe(3)
+    expect(run.stderr).toMatch(/^error: CONFIG: --metrics-address is not available: .*EADDRNOT/)
+  })
+
   it('ends where the port that was named is taken', async () => {
-    const other = createServer().listen(0)
+    const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as { readonly port: number }
     const run = ingest({ METRICS_PORT: String(port) })

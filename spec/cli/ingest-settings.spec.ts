@@ -40,7 +40,7 @@ describe('the settings of ingest', () => {
       batchSize: 500,
       batchTimeout: 1000,
       metricsPort: undefined,
-      metricsAddress: undefined,
+      metricsAddress: '127.0.0.1',
       healthyWithin: 60_000,
       drain: 8000,
     })
@@ -56,7 +56,17 @@ describe('the settings of ingest', () => {
       batchSize: 50,
       batchTimeout: 100,
       metricsPort: 9100,
+      metricsAddress: '127.0.0.1',
     })
+  })
+
+  it('have an address for the metrics, of the environment or a flag', () => {
+    const environment = { METRICS_ADDRESS: '0.0.0.0' }
+    expect(readSettings({}, environment).metricsAddress).toBe('0.0.0.0')
+    expect(readSettings({ metricsAddress: '::1' }, environment).metricsAddress).toBe('::1')
+    expect(mistakesOf({ metricsAddress: '' })).toEqual([
+      'CONFIG: --metrics-address is "". Write a name that is not empty.',
+    ])
   })
 
   it('are read from the names of its readme too', () => {

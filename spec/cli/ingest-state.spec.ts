@@ -368,13 +368,11 @@ describeRedis('a run', () => {
       RELAY_HOSTS: relay.url,
       METRICS_PORT: '0',
     }
-    const run = new IngestRun(cli, environment, [
-      '--metrics-address',
-      '127.0.0.1',
-      '--healthy-within',
-      '1ms',
-    ])
+    const run = new IngestRun(cli, environment, ['--healthy-within', '1ms'])
     const url = await run.url()
+    // On 127.0.0.1 alone: nobody else reads it unless the operator says so.
+    const elsewhere = process.platform === 'linux' ? '127.0.0.2' : '[::1]'
+    await expect(fetch(url.replace('127.0.0.1', elsewhere))).rejects.toThrow('fetch failed')
     const health = await found(async () => {
       const response = await fetch(`${url}/healthz`)
       const body = (await response.json()) as { readonly reasons: readonly string[] }

@@ -9,8 +9,8 @@ import type { Settings } from './settings.js'
 const DEFAULT_PORT = 9090
 
 /**
- * Serves `/metrics` and `/healthz`. Throws if a port of the settings is not available; without the
- * default port it only warns.
+ * Serves `/metrics` and `/healthz`. Throws if the address, or a port of the settings, is not
+ * available; without the default port it only warns.
  */
 export async function serveState(
   state: IngestState,
@@ -20,18 +20,20 @@ export async function serveState(
   if (metricsPort === 'off') return undefined
   try {
     const server = await servePages(pagesOf(state), metricsPort ?? DEFAULT_PORT, metricsAddress)
-    messages.info(`/metrics and /healthz are on port ${server.port}`)
+    messages.info(`/metrics and /healthz are on port ${server.port} of ${metricsAddress}`)
     return server
   } catch (error) {
-    const { message } = error as Error
-    if (metricsPort !== undefined)
-      throw new ConfigError('ingest', [
-        { option: 'metrics-port', message: `is not available: ${message}` },
-      ])
+    const { message, code = '' } = error as NodeJS.ErrnoException
+    const option = OF_ADDRESS.has(code) ? 'metrics-address' : 'metrics-port'
+    if (metricsPort !== undefined || option === 'metrics-address')
+      throw new ConfigError('ingest', [{ option, message: `is not available: ${message}` }])
     messages.warn(`/metrics and /healthz are not served: ${message} (--metrics-port)`)
     return undefined
   }
 }
+
+/** What an address gives that this machine does not have. */
+const OF_ADDRESS: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'])
 
 const pagesOf = (state: IngestState) => ({
   '/metrics': () => ({
@@ -67,11 +69,7 @@ export interface PageServer {
 }
 
 /** Serves `pages` over GET and HEAD. Rejects if it cannot listen on the port. */
-export async function servePages(
-  pages: Pages,
-  port: number,
-  address: string | undefined,
-): Promise<PageServer> {
+export async function servePages(pages: Pages, port: number, address: string): Promise<PageServer> {
   const server = createServer(requestListener(pages))
   server.listen(port, address)
   await once(server, 'listening')

@@ -4,6 +4,7 @@ import {
   parseDelay,
   parseDuration,
   parseList,
+  parseName,
   parseSeqStart,
   type SeqStart,
 } from '../../cli/parse.js'
@@ -123,12 +124,14 @@ export const SETTINGS = {
     fallback: undefined,
     parse: parseMetricsPort,
   }),
-  metricsAddress: setting<string | undefined>({
+  metricsAddress: setting({
     flag: '--metrics-address <address>',
-    variables: [],
-    help: 'serve them on this address only, such as 127.0.0.1 (default: all)',
-    fallback: undefined,
-    parse: (text) => text,
+    variables: ['METRICS_ADDRESS'],
+    help:
+      'serve them on this address; 0.0.0.0, all of them, is what a container needs ' +
+      '(default: 127.0.0.1)',
+    fallback: '127.0.0.1',
+    parse: parseName,
   }),
   healthyWithin: setting({
     flag: '--healthy-within <duration>',
