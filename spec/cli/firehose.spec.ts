@@ -319,9 +319,8 @@ describe('rxjs-atproto firehose on a terminal', () => {
       ])
       expect(code).toBe(0)
       expect(stdout).toMatch(/app\.bsky\.feed\.post +3 +100 %/)
-      expect(stdout).toContain(
-        'Lines of JSON go to a pipe or a file: rxjs-atproto firehose > events.ndjson',
-      )
+      expect(stdout).toContain('Lines of JSON go to a pipe or a file:')
+      expect(stdout).toMatch(/ {2}(npx )?rxjs-atproto firehose --host ws:\S+ --cursor/)
       expect(stdout).toMatch(/3 events in /)
       expect(stdout).not.toContain('{')
     },

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream'
 import { ConnectError, type JetstreamEvent, streamMetrics } from 'rxjs-atproto'
 import { generateEvents } from 'rxjs-atproto/testing'
 import { Messages } from '../../src/cli/messages.js'
-import { NdjsonSink } from '../../src/cli/output.js'
+import { LineWriter } from '../../src/cli/output.js'
 import { metricsLines, statusLine } from '../../src/cli/progress.js'
 import { Rate, type Snapshot } from '../../src/cli/snapshot.js'
 import { liveTable, nameOfEvent, TableCounts } from '../../src/cli/table.js'
@@ -125,7 +125,7 @@ describe('on a terminal', () => {
     const screen = new Screen(80)
     const messages = new Messages(screen, COLOR, {})
     const counts = new TableCounts(nameOfEvent)
-    const view = liveTable(messages, counts, 'a hint')
+    const view = liveTable(messages, counts, ['a hint'])
     view?.show(reading())
     const [first] = generateEvents({ seed: 2 }) as Iterable<JetstreamEvent>
     if (first !== undefined) counts.add(first)
@@ -158,7 +158,7 @@ describe('on a terminal', () => {
       },
     )
     let cleared = 0
-    const sink = new NdjsonSink(stream, () => {
+    const sink = new LineWriter(stream, () => {
       cleared += 1
     })
     const event = { text: '\u001b[2J \u009b2J \u202e \u007f ö' }

@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals'
 import { BoundedSet } from '../../src/internal/bounded-set.js'
 
 describe('BoundedSet', () => {

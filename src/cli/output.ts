@@ -12,15 +12,16 @@ export interface LineSink {
 }
 
 /**
- * Writes each event as one line of JSON. On a terminal, `beforeWrite` is called before each line,
- * to clear other output.
+ * Writes lines. On a terminal, `beforeWrite` is called before each line, to clear other output, and
+ * `safe` takes from the line what would drive the terminal: by default it is JSON, and stays so.
  */
-export class NdjsonSink implements LineSink {
+export class LineWriter implements LineSink {
   written = 0
 
   constructor(
     private readonly stream: Writable & { readonly isTTY?: boolean },
     private readonly beforeWrite: () => void = () => {},
+    private readonly safe: (line: string) => string = terminalJson,
   ) {
     // Each write receives its error; without a listener the error would also end the process.
     stream.on('error', () => {})
@@ -29,7 +30,7 @@ export class NdjsonSink implements LineSink {
   write(line: string): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.stream.isTTY) this.beforeWrite()
-      this.stream.write(`${this.stream.isTTY ? terminalJson(line) : line}\n`, (error) => {
+      this.stream.write(`${this.stream.isTTY ? this.safe(line) : line}\n`, (error) => {
         if (error) reject(sinkError(error))
         else resolve(this.#wrote())
       })

@@ -37,11 +37,12 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
 /** Runs the command line and returns the exit code. */
 export async function runProgram(
   argv: readonly string[],
-  io: Omit<CommandContext, 'exit'>,
+  io: Omit<CommandContext, 'exit' | 'typed'>,
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.done
   const program = newProgram()
-  for (const add of COMMANDS) add(program, { ...io, exit: (code) => (exitCode = code) })
+  for (const add of COMMANDS)
+    add(program, { ...io, typed: argv.slice(2), exit: (code) => (exitCode = code) })
   try {
     await program.parseAsync(argv)
     return exitCode

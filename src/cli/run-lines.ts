@@ -1,24 +1,31 @@
-import { type Observable, tap } from 'rxjs'
+import { filter, type Observable, tap } from 'rxjs'
 import { type FileCursorStore, fileCursorStore } from '../cursors/file.js'
 import type { CursorStore } from '../index.js'
 import type { CommandContext } from './context.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
+import { type LineOptions, matches } from './lines/options.js'
+import type { LineStyle } from './lines/readable.js'
 import { Messages } from './messages.js'
-import { NdjsonSink, stdout } from './output.js'
+import { type LineSink, LineWriter, stdout } from './output.js'
 import { metricsLines, statusLine } from './progress.js'
 import { runStream } from './run-stream.js'
+import type { View } from './snapshot.js'
 import type { CursorFileOptions, StreamOptions } from './stream-options.js'
 import { liveTable, TableCounts } from './table.js'
+import { plain } from './text.js'
+import { commandTyped } from './typed.js'
 import type { Watch } from './watch.js'
 
-/** A command that writes its events to stdout as lines of JSON. */
+/** A command that writes its events to stdout as lines. */
 export interface LineRun<E> {
   /**
    * Creates the source with the watch's observers, and the cursor file if there is one. May throw
    * `ConfigError`.
    */
   readonly source: (watch: Watch, checkpoint: CursorStore | undefined) => Observable<E>
-  readonly options: StreamOptions & CursorFileOptions
+  readonly options: StreamOptions & CursorFileOptions & LineOptions
+  /** The line of an event on a terminal. */
+  readonly readable?: (event: E, style: LineStyle) => string
   /** Shown on a terminal instead of the lines; without it, the lines are. */
   readonly table?: Table<E>
 }
@@ -26,18 +33,17 @@ export interface LineRun<E> {
 /** Counts events by name. */
 export interface Table<E> {
   readonly nameOf: (event: E) => string
-  /** The command that writes the lines to a file, as a hint under the table. */
-  readonly toFile: string
+  /** The file that the hint under the table names. */
+  readonly file: string
 }
 
 /** Reads a stream and writes its lines. Returns the exit code. */
-export async function runLines<E>(
-  { source, options, table }: LineRun<E>,
-  { stderr, environment }: CommandContext,
-): Promise<ExitCode> {
+export async function runLines<E>(run: LineRun<E>, context: CommandContext): Promise<ExitCode> {
+  const { stderr, environment } = context
+  const { source, options } = run
+  const { grep } = options
   const messages = new Messages(stderr, options, environment)
-  const output =
-    table !== undefined && process.stdout.isTTY ? asTable(table, messages) : asLines(messages)
+  const output = outputOf(run, messages, context)
   const { cursorFile, cursorHost } = options
   if (cursorHost !== undefined && cursorFile === undefined) {
     messages.error('--cursor-host names the owner of a --cursor-file: give both')
@@ -53,29 +59,71 @@ export async function runLines<E>(
               log: watch.log,
               ...(cursorHost !== undefined && { host: cursorHost }),
             })
-      return source(watch, store).pipe(tap(output.onEvent))
+      return source(watch, store).pipe(
+        filter((event) => grep === undefined || matches(event, grep)),
+        tap(output.onEvent),
+      )
     },
     options,
     messages,
     sink: output.sink,
+    lineOf: output.lineOf,
     view: options.metrics ? metricsLines(messages) : output.view,
   })
   await store?.close()
   return exitCode
 }
 
-const asLines = (messages: Messages) => ({
+/** How the events are shown: a pipe or a file receives JSON, unless a format is asked for. */
+function outputOf<E>(
+  { options, table, readable }: LineRun<E>,
+  messages: Messages,
+  context: CommandContext,
+): Output<E> {
+  const { json, format } = options
+  if (format !== undefined) return asLines(messages, format, plain)
+  if (json || !process.stdout.isTTY) return asLines(messages)
+  if (table !== undefined) return asTable(table, messages, context)
+  if (readable === undefined) return asLines(messages)
+  const style = { columns: process.stdout.columns || 80, ansi: messages.ansi }
+  // It is safe: only its own escape sequences are in it.
+  return asLines(
+    messages,
+    (event) => readable(event, style),
+    (line) => line,
+  )
+}
+
+interface Output<E> {
+  readonly onEvent: (event: E) => void
+  readonly sink: LineSink | undefined
+  readonly lineOf: ((event: E) => string) | undefined
+  readonly view: View | undefined
+}
+
+const asLines = <E>(
+  messages: Messages,
+  lineOf?: (event: E) => string,
+  safe?: (line: string) => string,
+): Output<E> => ({
   onEvent: () => {},
-  sink: new NdjsonSink(stdout(), () => messages.region.clear()),
+  sink: new LineWriter(stdout(), () => messages.region.clear(), safe),
+  lineOf,
   view: statusLine(messages),
 })
 
-function asTable<E>({ nameOf, toFile }: Table<E>, messages: Messages) {
+function asTable<E>(
+  { nameOf, file }: Table<E>,
+  messages: Messages,
+  { typed, environment }: CommandContext,
+): Output<E> {
   const counts = new TableCounts(nameOf)
-  const hint = `Lines of JSON go to a pipe or a file: ${toFile}`
+  const command = commandTyped(typed, environment)
+  const hint = ['Lines of JSON go to a pipe or a file:', `  ${command} > ${file}`]
   return {
-    onEvent: (event: E) => counts.add(event),
+    onEvent: (event) => counts.add(event),
     sink: undefined,
+    lineOf: undefined,
     view: liveTable(messages, counts, hint),
   }
 }

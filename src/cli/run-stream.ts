@@ -31,6 +31,11 @@ export interface StreamRun<E> {
   readonly messages: Messages
   /** Where events are written; without it they are only counted. */
   readonly sink?: LineSink | undefined
+  /**
+   * The line of an event.
+   * @default its JSON
+   */
+  readonly lineOf?: ((event: E) => string) | undefined
   readonly view?: View | undefined
 }
 
@@ -129,14 +134,12 @@ class StreamRunner<E> {
     return boundedMergeMap(write, { concurrency: WRITES_AT_ONCE })
   }
 
-  /** Returns `undefined` for an event that cannot be JSON, which is counted as lost. */
+  /** Returns `undefined` for an event that cannot be written, which is counted as lost. */
   #lineOf(event: E): string | undefined {
     try {
-      return JSON.stringify(event)
+      return this.run.lineOf?.(event) ?? JSON.stringify(event)
     } catch (error) {
-      this.watch.cannotRead(
-        `skipped an event that cannot be written as JSON: ${(error as Error).message}`,
-      )
+      this.watch.cannotRead(`skipped an event that cannot be written: ${(error as Error).message}`)
       return undefined
     }
   }

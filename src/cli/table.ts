@@ -40,10 +40,10 @@ export class TableCounts<E> {
 export function liveTable<E>(
   messages: Messages,
   counts: TableCounts<E>,
-  hint?: string,
+  hint: readonly string[] = [],
 ): View | undefined {
   if (messages.options.quiet) return undefined
-  const hints = hint === undefined ? [] : ['', hint]
+  const hints = hint.length === 0 ? [] : ['', ...hint]
   if (!messages.ansi) {
     const printAll = (snapshot: Snapshot) => {
       for (const line of [...tableOf(snapshot, counts), ...hints]) messages.info(line)

@@ -23,13 +23,14 @@ import { type FakeJetstream, fakeJetstream, generateEvents } from '../../testing
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { Messages } from '../messages.js'
-import { NdjsonSink, stdout } from '../output.js'
+import { LineWriter, stdout } from '../output.js'
 import { collect, parseCount } from '../parse.js'
 import { metricsLines } from '../progress.js'
 import { Recording } from '../recording.js'
 import { runStream } from '../run-stream.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
 import { liveTable, nameOfEvent, TableCounts } from '../table.js'
+import { commandTyped } from '../typed.js'
 import type { Watch } from '../watch.js'
 
 interface DemoOptions extends StreamOptions {
@@ -44,7 +45,6 @@ const KEPT_EVENTS = 100_000
 // The longest timer: a replay waits for a slow reader without a limit.
 const FOREVER_MS = 2 ** 31 - 1
 
-const HINT = 'Events go to a pipe or a file as lines of JSON: npm start --silent > events.ndjson'
 const HELP = `
 Shows a table on stderr. Events go to stdout as lines of JSON, unless stdout is a terminal.
 Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, at the end of a replay, or on Ctrl-C.
@@ -80,11 +80,12 @@ export function addDemo(program: Command, context: CommandContext): void {
     .action(async (options: DemoOptions) => context.exit(await demo(options, context)))
 }
 
-function demo(given: DemoOptions, { stderr, environment }: CommandContext): Promise<ExitCode> {
+function demo(given: DemoOptions, context: CommandContext): Promise<ExitCode> {
+  const { stderr, environment } = context
   const options = given.replay === undefined ? { for: DEFAULT_MS, ...given } : given
   const messages = new Messages(stderr, options, environment)
   const counts = new TableCounts(nameOfEvent)
-  const sink = process.stdout.isTTY ? undefined : new NdjsonSink(stdout())
+  const sink = process.stdout.isTTY ? undefined : new LineWriter(stdout())
   return runStream({
     source: (watch) => events$(options, watch).pipe(counted(counts)),
     options,
@@ -92,9 +93,14 @@ function demo(given: DemoOptions, { stderr, environment }: CommandContext): Prom
     sink,
     view: options.metrics
       ? metricsLines(messages)
-      : liveTable(messages, counts, sink === undefined ? HINT : undefined),
+      : liveTable(messages, counts, sink === undefined ? hintOf(context) : undefined),
   })
 }
+
+const hintOf = ({ typed, environment }: CommandContext): readonly string[] => [
+  'Events go to a pipe or a file as lines of JSON:',
+  `  ${commandTyped(typed, environment)} > events.ndjson`,
+]
 
 /** One ingestor for each part of the network, where your program would do its work. */
 function counted(counts: TableCounts<JetstreamEvent>): MonoTypeOperatorFunction<JetstreamEvent> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { type EventFilters, type FirehoseConfig, firehose$ } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { type LineOptions, withLines } from '../lines/options.js'
 import { once, parseSeqStart, type SeqStart } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import {
@@ -14,14 +15,14 @@ import {
 import { nameOfEvent } from '../table.js'
 import { readRecords } from '../unreadable-records.js'
 
-interface FirehoseOptions extends StreamOptions, CursorFileOptions, EventFilters {
+interface FirehoseOptions extends StreamOptions, LineOptions, CursorFileOptions, EventFilters {
   readonly host?: string
   readonly cursor?: SeqStart
 }
 
 const HELP = `
 Only events go to stdout: one JSON object per line, with links as $link and bytes as $bytes. On a
-terminal a table is shown instead. A commit with n operations is n events.
+terminal a table is shown instead (--json shows the lines). A commit with n operations is n events.
 
 Examples:
   $ rxjs-atproto firehose --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
@@ -47,7 +48,7 @@ export function addFirehose(program: Command, context: CommandContext): void {
     'where to start: live, oldest or a seq, whose event is the first',
     parseSeqStart,
   )
-  withStreamOptions(withCursorFile(command))
+  withLines(withStreamOptions(withCursorFile(command)))
     .addHelpText('after', HELP)
     .action(async (options: FirehoseOptions) => context.exit(await firehose(options, context)))
 }
@@ -62,7 +63,7 @@ const firehose = (options: FirehoseOptions, context: CommandContext): Promise<Ex
         )
       },
       options,
-      table: { nameOf: nameOfEvent, toFile: 'rxjs-atproto firehose > events.ndjson' },
+      table: { nameOf: nameOfEvent, file: 'events.ndjson' },
     },
     context,
   )

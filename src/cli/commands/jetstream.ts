@@ -7,6 +7,8 @@ import {
 } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { type LineOptions, withLines } from '../lines/options.js'
+import { jetstreamLine } from '../lines/readable.js'
 import { collect, parseCursor } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import {
@@ -18,16 +20,18 @@ import {
 } from '../stream-options.js'
 import { readRecords } from '../unreadable-records.js'
 
-interface JetstreamOptions extends StreamOptions, CursorFileOptions, EventFilters {
+interface JetstreamOptions extends StreamOptions, LineOptions, CursorFileOptions, EventFilters {
   readonly host?: readonly string[]
   readonly cursor?: CursorStart
 }
 
 const HELP = `
-Only events go to stdout: one JSON object per line.
+Only events go to stdout: one JSON object per line. On a terminal they are lines to read (--json).
 
 Examples:
   $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --grep '/bluesky/i'
+  $ rxjs-atproto jetstream --format '{did} {commit.record.text}'
   $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > posts.ndjson
   $ rxjs-atproto jetstream --cursor-file ./cursor.json >> events.ndjson
   $ rxjs-atproto jetstream --host localhost:6008 --kinds account --metrics 2> metrics.ndjson
@@ -53,7 +57,7 @@ export function addJetstream(program: Command, context: CommandContext): void {
     'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m',
     parseCursor,
   )
-  withStreamOptions(withCursorFile(command))
+  withLines(withStreamOptions(withCursorFile(command)))
     .addHelpText('after', HELP)
     .action(async (options: JetstreamOptions) => context.exit(await jetstream(options, context)))
 }
@@ -68,6 +72,7 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
         )
       },
       options,
+      readable: jetstreamLine,
     },
     context,
   )

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { type LabelEvent, type LabelsConfig, labels$ } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { type LineOptions, withLines } from '../lines/options.js'
 import { once, parseSeqStart, type SeqStart } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import {
@@ -11,14 +12,14 @@ import {
   withStreamOptions,
 } from '../stream-options.js'
 
-interface LabelsOptions extends StreamOptions, CursorFileOptions {
+interface LabelsOptions extends StreamOptions, LineOptions, CursorFileOptions {
   readonly host: string
   readonly cursor?: SeqStart
 }
 
 const HELP = `
-Only labels go to stdout: one JSON object per line. On a terminal a table is shown instead. A line
-with "neg": true removes the label of the same src, uri, cid and val.
+Only labels go to stdout: one JSON object per line. On a terminal a table is shown instead (--json
+shows the lines). A line with "neg": true removes the label of the same src, uri, cid and val.
 
 Examples:
   $ rxjs-atproto labels --host mod.bsky.app --limit 10 | jq -r '.val + " " + .uri'
@@ -44,7 +45,7 @@ export function addLabels(program: Command, context: CommandContext): void {
       'where to start: live, oldest or a seq, whose label is the first',
       parseSeqStart,
     )
-  withStreamOptions(withCursorFile(command))
+  withLines(withStreamOptions(withCursorFile(command)))
     .addHelpText('after', HELP)
     .action(async (options: LabelsOptions) => context.exit(await labels(options, context)))
 }
@@ -55,7 +56,7 @@ const labels = (options: LabelsOptions, context: CommandContext): Promise<ExitCo
       source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
         labels$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
       options,
-      table: { nameOf, toFile: 'rxjs-atproto labels … > labels.ndjson' },
+      table: { nameOf, file: 'labels.ndjson' },
     },
     context,
   )

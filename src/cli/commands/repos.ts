@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { type ListReposConfig, listRepos$, type RepoEvent } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { type LineOptions, withLines } from '../lines/options.js'
 import { once, parseCount } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import {
@@ -11,7 +12,7 @@ import {
   withStreamOptions,
 } from '../stream-options.js'
 
-interface ReposOptions extends StreamOptions, CursorFileOptions {
+interface ReposOptions extends StreamOptions, LineOptions, CursorFileOptions {
   readonly host?: string
   readonly cursor?: string
   readonly pageSize?: number
@@ -20,7 +21,7 @@ interface ReposOptions extends StreamOptions, CursorFileOptions {
 
 const HELP = `
 Only repositories go to stdout: one JSON object per line. On a terminal a table of their states is
-shown instead. Exits with 0 at the end of the list.
+shown instead (--json shows the lines). Exits with 0 at the end of the list.
 
 Examples:
   $ rxjs-atproto repos | jq -r 'select(.active) | .did' > dids.txt
@@ -50,7 +51,7 @@ export function addRepos(program: Command, context: CommandContext): void {
     )
     .option('--page-size <n>', 'repositories per request, up to 1000 (default: 1000)', parseCount)
     .option('--restart', 'list everything again if the cursor file says that the list was complete')
-  withStreamOptions(withCursorFile(command))
+  withLines(withStreamOptions(withCursorFile(command)))
     .addHelpText('after', HELP)
     .action(async (options: ReposOptions) => context.exit(await repos(options, context)))
 }
@@ -61,7 +62,7 @@ const repos = (options: ReposOptions, context: CommandContext): Promise<ExitCode
       source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
         listRepos$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
       options,
-      table: { nameOf, toFile: 'rxjs-atproto repos > repos.ndjson' },
+      table: { nameOf, file: 'repos.ndjson' },
     },
     context,
   )

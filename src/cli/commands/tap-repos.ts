@@ -5,7 +5,7 @@ import type { CommandContext } from '../context.js'
 import { EXIT, EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
 import { type MessageOptions, Messages } from '../messages.js'
-import { NdjsonSink, stdout } from '../output.js'
+import { LineWriter, stdout } from '../output.js'
 import { count } from '../text.js'
 
 interface ReposOptions extends PasswordOptions, MessageOptions {
@@ -64,7 +64,7 @@ export function addTapRepos(tap: Command, context: CommandContext): void {
 }
 
 const info: Task = async (admin, dids) => {
-  const sink = new NdjsonSink(stdout())
+  const sink = new LineWriter(stdout())
   for (const did of dids) await sink.write(JSON.stringify((await admin.repoInfo(did)) ?? null))
   return undefined
 }

@@ -3,19 +3,22 @@ import { type TapConfig, tap$ } from '../../index.js'
 import { adminPassword, PASSWORD_HELP, type PasswordOptions } from '../admin-password.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { type LineOptions, withLines } from '../lines/options.js'
+import { tapLine } from '../lines/readable.js'
 import { once } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
 import { seeUnreadable } from '../unreadable-records.js'
 import { addTapRepos } from './tap-repos.js'
 
-interface TapOptions extends StreamOptions, PasswordOptions {
+interface TapOptions extends StreamOptions, LineOptions, PasswordOptions {
   readonly host?: string
 }
 
 const HELP = `
-Only events go to stdout: one JSON object per line. An event is acked when its line is written. The
-server sends events without an ack again, to the next run too.
+Only events go to stdout: one JSON object per line. On a terminal they are lines to read (--json).
+An event is acked when its line is written, or when --grep leaves it out. The server sends events
+without an ack again, to the next run too.
 
 Examples:
   $ rxjs-atproto tap --host localhost:2480 --limit 10 | jq .record.text
@@ -33,7 +36,7 @@ export function addTap(program: Command, context: CommandContext): void {
       'Reads a Tap, reconnects, writes each event as a line of JSON, and acks it when written.',
     )
   withTapServer(command)
-  withStreamOptions(command)
+  withLines(withStreamOptions(command))
     .addHelpText('after', HELP)
     .action(async (options: TapOptions) => context.exit(await tap(options, context)))
   addTapRepos(command, context)
@@ -58,6 +61,7 @@ const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
         return tap$(config).pipe(seeUnreadable(watch))
       },
       options,
+      readable: tapLine,
     },
     context,
   )
