@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -26,8 +27,12 @@ import {
 import { nodeDisk } from '../../src/cursors/node-disk.js'
 import { ConfigError, CursorStoreError } from '../../src/errors.js'
 import { describeCursorStore } from '../../src/testing/describe-cursor-store.js'
+import { onPlatform } from '../helpers/platform.js'
 
-const root = mkdtempSync(join(tmpdir(), 'cursors-'))
+// As the store names it: `tmpdir` is a link on macOS, and a short name on Windows.
+const root = realpathSync.native(mkdtempSync(join(tmpdir(), 'cursors-')))
+// Windows has no pipes among its files, and makes links for administrators alone.
+const itOnPosix = process.platform === 'win32' ? it.skip : it
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let folder = root
@@ -152,18 +157,18 @@ describe('what the disk refuses', () => {
     expect(readdirSync(folder)).toEqual(['cursor.json'])
   })
 
-  it('a path through a file is an error', async () => {
+  itOnPosix('a path through a file is an error', async () => {
     writeFileSync(path, '')
     expect(codeOf(await failureOf(open(join(path, 'cursor.json')).load('stream')))).toBe('ENOTDIR')
   })
 
-  it('a cycle of links is an error', async () => {
+  itOnPosix('a cycle of links is an error', async () => {
     symlinkSync(join(folder, 'b'), path)
     symlinkSync(path, join(folder, 'b'))
     expect(codeOf(await failureOf(open().load('stream')))).toBe('ELOOP')
   })
 
-  it('a pipe is an error, and stays one', async () => {
+  itOnPosix('a pipe is an error, and stays one', async () => {
     execFileSync('mkfifo', [path])
     expect((await failureOf(open().save('stream', '1'))).message).toMatch(/is a device or a pipe/)
     expect(lstatSync(path).isFIFO()).toBe(true)
@@ -190,7 +195,7 @@ describe('what the disk refuses', () => {
     },
   )
 
-  it.each(['EPERM', 'EISDIR', 'EINVAL'])(
+  it.each(['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP'])(
     'a folder that answers fsync with %s is tolerated, since some platforms cannot',
     async (code) => {
       const store = open()
@@ -344,7 +349,7 @@ describe('within one process', () => {
     expect(process.listenerCount('exit')).toBe(before)
   })
 
-  it('a link is followed and kept, also one to a file that is not there yet', async () => {
+  itOnPosix('a link is followed and kept, also one to a file that is not there yet', async () => {
     mkdirSync(join(folder, 'far'))
     symlinkSync(join('far', 'real.json'), path)
     await open().save('stream', '1')
@@ -475,13 +480,44 @@ describe('a lock that is not ours', () => {
     expect(await fileCursorStore(path, { log: false }).load('stream')).toBeUndefined()
   })
 
-  it('is taken where the file system has no hard links', async () => {
-    const linked = jest
-      .spyOn(fsp, 'link')
-      .mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }))
-    await open().save('stream', '1')
-    expect(linked).toHaveBeenCalled()
-    expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+  it.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EISDIR', 'EACCES'])(
+    'is taken where the file system has no hard links, and answers %s',
+    async (code) => {
+      const linked = jest
+        .spyOn(fsp, 'link')
+        .mockRejectedValue(Object.assign(new Error(code), { code }))
+      await open().save('stream', '1')
+      expect(linked).toHaveBeenCalled()
+      expect(readdirSync(folder).sort()).toEqual(['cursor.json', 'cursor.json.lock'])
+    },
+  )
+})
+
+describe('on Windows', () => {
+  const busy = (code: string) => Object.assign(new Error(code), { code })
+
+  it.each(['EPERM', 'EACCES', 'EBUSY'])(
+    'a save waits for a program that has the file open for a moment: %s',
+    async (code) => {
+      const store = open()
+      await store.save('stream', '1')
+      const renamed = jest.spyOn(fsp, 'rename')
+      renamed.mockRejectedValueOnce(busy(code)).mockRejectedValueOnce(busy(code))
+      await onPlatform('win32', () => store.save('stream', '2'))
+      expect(renamed).toHaveBeenCalledTimes(3)
+      expect(await store.load('stream')).toBe('2')
+    },
+  )
+
+  it('a file that stays open is an error in the end, and the old file is whole', async () => {
+    const store = open()
+    await store.save('stream', '1')
+    const renamed = jest.spyOn(fsp, 'rename').mockRejectedValue(busy('EBUSY'))
+    const { message } = await failureOf(onPlatform('win32', () => store.save('stream', '2')))
+    expect(message).toMatch(/\(EBUSY\): close the program that has it open/)
+    expect(renamed.mock.calls.length).toBeGreaterThan(5)
+    renamed.mockRestore()
+    expect(await store.load('stream')).toBe('1')
   })
 })
 

@@ -8,8 +8,16 @@ export const SIGNAL_EXIT = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm } as con
 // A terminal signals npm and us, and npm forwards its signal: two signals for one key press.
 const SAME_KEY_MS = 300
 
-const received = (signal: StopSignal): Observable<StopSignal> =>
-  fromEvent(process, signal).pipe(map(() => signal))
+// Windows has no SIGTERM: programs are stopped by Ctrl+Break, and by closing their window, which
+// leaves them about 10 s. Elsewhere SIGHUP stays as it is, since `nohup` ignores it.
+const ON_WINDOWS = { SIGBREAK: 'SIGINT', SIGHUP: 'SIGTERM' } as const
+
+const received = (): readonly Observable<StopSignal>[] =>
+  Object.entries({
+    SIGINT: 'SIGINT' as const,
+    SIGTERM: 'SIGTERM' as const,
+    ...(process.platform === 'win32' && ON_WINDOWS),
+  }).map(([name, signal]) => fromEvent(process, name).pipe(map(() => signal)))
 
 /**
  * Calls `stop` at the first signal; a later signal ends the process at once. Returns a function
@@ -17,7 +25,7 @@ const received = (signal: StopSignal): Observable<StopSignal> =>
  */
 export function onStopSignal(stop: (signal: StopSignal) => void): () => void {
   let firstAt: number | undefined
-  const subscription = merge(received('SIGINT'), received('SIGTERM')).subscribe((signal) => {
+  const subscription = merge(...received()).subscribe((signal) => {
     if (firstAt !== undefined && performance.now() - firstAt >= SAME_KEY_MS)
       process.exit(SIGNAL_EXIT[signal])
     if (firstAt !== undefined) return

@@ -31,6 +31,7 @@ export function codeOf(error: unknown): string | undefined {
 
 const REMEDIES: Readonly<Record<string, string>> = {
   EACCES: 'let this user write the file and its folder',
+  EBUSY: 'close the program that has it open',
   EDQUOT: 'raise the quota or free space; the old position is intact',
   EFBIG: 'raise the limit on file sizes; the old position is intact',
   EISDIR: 'give the path of a file, and remove a folder of that name',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync, unlinkSync } from 'node:fs'
 import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { CursorStoreError } from '../errors.js'
 import type { CursorDisk } from './cursor-file.js'
 import { codeOf } from './disk-error.js'
@@ -14,8 +15,8 @@ export const nodeDisk = (own: LockOwner): CursorDisk => ({
   read: readRegularFile,
   replace: (path, text, check) => replaceFile(path, `${path}.${own.token}.tmp`, text, check),
   removeLeftovers,
-  rename,
-  remove: (path) => rm(path, { force: true }),
+  rename: renameOver,
+  remove,
   touch,
   removeIf,
   stateOf: async (owner) => (owner.host === own.host ? processState(owner) : 'unknown'),
@@ -35,19 +36,52 @@ async function createWhole(path: string, text: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`
   try {
     await writeDurably(draft, text)
-    await link(draft, path).catch((error: unknown) => {
-      // Some file systems (exFAT, many network mounts) have no hard links: write without atomicity.
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')) throw error
-      return writeDurably(path, text)
-    })
+    await patiently(() => linkOrWrite(draft, path, text))
     return true
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
     throw error
   } finally {
-    await rm(draft, { force: true })
+    await remove(draft)
   }
 }
+
+/**
+ * Some file systems (exFAT, many network mounts) have no hard links, and each system says so in its
+ * own words: EPERM, ENOTSUP, ENOSYS, on Windows EISDIR. There the file is written in two steps.
+ */
+async function linkOrWrite(draft: string, path: string, text: string): Promise<void> {
+  try {
+    await link(draft, path)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') throw error
+    await writeDurably(path, text)
+  }
+}
+
+/**
+ * On Windows a file that another program has open, such as a virus scanner or a backup, cannot be
+ * replaced, removed or created again for a moment.
+ */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      const isBusy = process.platform === 'win32' && BUSY.has(codeOf(error) ?? '')
+      if (!isBusy || attempt > MOST_RETRIES) throw error
+      await setTimeout(attempt * RETRY_MS)
+    }
+  }
+}
+
+const BUSY: ReadonlySet<string> = new Set(['EACCES', 'EBUSY', 'EPERM'])
+// Together 1.1 s.
+const MOST_RETRIES = 10
+const RETRY_MS = 20
+
+const renameOver = (from: string, to: string): Promise<void> => patiently(() => rename(from, to))
+const remove = (path: string): Promise<void> => patiently(() => rm(path, { force: true }))
 
 async function readRegularFile(path: string): Promise<string | undefined> {
   try {
@@ -69,13 +103,13 @@ async function replaceFile(
   text: string,
   check: () => Promise<void>,
 ): Promise<void> {
-  await rm(temporary, { force: true })
+  await remove(temporary)
   try {
     await writeDurably(temporary, text)
     await check()
-    await rename(temporary, path)
+    await renameOver(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
+    await remove(temporary).catch(() => {})
     throw error
   }
   await syncFolder(dirname(path))
@@ -90,8 +124,7 @@ async function removeLeftovers(path: string): Promise<void> {
     name.startsWith(start) &&
     name.endsWith(end) &&
     TOKEN.test(name.slice(start.length, -end.length))
-  for (const name of await readdir(folder))
-    if (isOurs(name)) await rm(join(folder, name), { force: true })
+  for (const name of await readdir(folder)) if (isOurs(name)) await remove(join(folder, name))
 }
 
 /**
@@ -120,7 +153,7 @@ async function ageMs(path: string): Promise<number | undefined> {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
   } finally {
-    await rm(probe, { force: true })
+    await remove(probe)
   }
 }
 
@@ -134,13 +167,22 @@ async function writeDurably(path: string, text: string): Promise<void> {
   }
 }
 
-/** Makes a rename durable. Not every platform can open or sync a folder. */
+/** What Windows and some network mounts answer: they cannot open a folder, or sync one. */
+const NO_FOLDER_SYNC: ReadonlySet<string> = new Set([
+  'EINVAL',
+  'EISDIR',
+  'ENOSYS',
+  'ENOTSUP',
+  'EPERM',
+])
+
+/** Makes a rename durable, where the system can. */
 async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path, 'r')
     await folder.sync().finally(() => folder.close())
   } catch (error) {
-    if (!['EPERM', 'EISDIR', 'EINVAL'].includes(codeOf(error) ?? '')) throw error
+    if (!NO_FOLDER_SYNC.has(codeOf(error) ?? '')) throw error
   }
 }
 
