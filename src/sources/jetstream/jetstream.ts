@@ -26,7 +26,7 @@ import { filterHistory, withoutDelivered } from '../../live/filter-history.js'
 import { live } from '../../live/live.js'
 import type { CursorProtocol } from '../../live/protocol.js'
 import { ArchiveOrSocket } from './archive/archive-or-socket.js'
-import { endpointOf, requestOptionsOf } from './archive/config.js'
+import { endpointOf, requestOptionsOf } from './archive/endpoint.js'
 import { Compressions } from './compression.js'
 import {
   type CheckedJetstreamConfig,
@@ -121,7 +121,7 @@ function protocolOf(
   wires: WireNegotiation,
   either: ArchiveOrSocket | undefined,
 ): ObservableInput<CursorProtocol<JetstreamEvent>> {
-  if (either?.isArchive) return of(either.archive(filters))
+  if (either?.isArchive) return either.archive(filters)
   const made = wires.protocol(host, filters)
   const wrapped = (protocol: CursorProtocol<JetstreamEvent>) => either?.socket(protocol) ?? protocol
   return made instanceof Promise ? made.then(wrapped) : of(wrapped(made))

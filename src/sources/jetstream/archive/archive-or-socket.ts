@@ -1,7 +1,7 @@
 import { IN_BROWSER } from '#socket'
 import type { RecordChecker } from '../../../atproto/records.js'
 import type { Gaps } from '../../../delivery/gaps.js'
-import { CursorLoopError, type StreamError } from '../../../errors.js'
+import { ConnectError, CursorLoopError, type StreamError } from '../../../errors.js'
 import type { JetstreamEvent } from '../../../events.js'
 import type { CursorProgress } from '../../../live/cursor-progress.js'
 import { type Control, type CursorProtocol, Redial } from '../../../live/protocol.js'
@@ -9,8 +9,7 @@ import { type BackoffOptions, backoffMs } from '../../../options/backoff.js'
 import type { Wait } from '../../../socket/socket.js'
 import type { JetstreamFilters } from '../filters.js'
 import type { ReplayProgress } from './progress.js'
-import { type ArchiveReading, archiveProtocol } from './protocol.js'
-import { RowReader } from './rows.js'
+import type { ArchiveReading } from './protocol.js'
 
 const MAX_FUTILE = 5
 
@@ -61,7 +60,12 @@ export class ArchiveOrSocket {
     return IN_BROWSER && this.#replay === undefined && asks.looksBack
   }
 
-  archive({ collections, dids, kinds }: JetstreamFilters): CursorProtocol<JetstreamEvent> {
+  async archive({
+    collections,
+    dids,
+    kinds,
+  }: JetstreamFilters): Promise<CursorProtocol<JetstreamEvent>> {
+    const { archiveProtocol, RowReader } = await loadReader()
     const { host, requests, checker, log } = this.options
     const filters = { collections, dids, kinds }
     return archiveProtocol({
@@ -140,5 +144,15 @@ export class ArchiveOrSocket {
           }
     this.#isArchive = true
     return new Redial(`reading the archive: ${error.message}`)
+  }
+}
+
+/** In a chunk of its own: a page that reads no archive does not load it. */
+async function loadReader() {
+  try {
+    const [protocol, rows] = await Promise.all([import('./protocol.js'), import('./rows.js')])
+    return { ...protocol, ...rows }
+  } catch (cause) {
+    throw new ConnectError('the reader of the archive cannot be loaded', { cause })
   }
 }

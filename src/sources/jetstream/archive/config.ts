@@ -1,4 +1,3 @@
-import * as z from '#schema'
 import { checkEventFilters, type EventFilters } from '../../../atproto/filters.js'
 import { recordsShape } from '../../../atproto/records.js'
 import type { RecordMap } from '../../../events.js'
@@ -13,7 +12,6 @@ import {
 import type { Start } from '../../../live/cursor-request.js'
 import { checkAgent } from '../../../options/agent.js'
 import { checkShape } from '../../../options/check-shape.js'
-import { hostUrl } from '../../../options/host-url.js'
 import { host } from '../../../options/hosts.js'
 import { Issues } from '../../../options/issues.js'
 import { pick } from '../../../options/pick.js'
@@ -22,8 +20,7 @@ import { saying } from '../../../options/saying.js'
 import type { WithDefaults } from '../../../options/with-defaults.js'
 import { type CursorStart, cursor, startOf } from '../cursor-start.js'
 import { filtersShape, largeFiltersShape } from '../filters.js'
-import { V2_PATH } from '../v2.js'
-import type { RequestOptions } from './requests.js'
+import { apiKey, endpointOf } from './endpoint.js'
 
 /** Which archive to read, from where, and which events to keep. */
 export interface ArchiveConfig<Records extends RecordMap = RecordMap>
@@ -81,12 +78,6 @@ export interface ArchiveConfig<Records extends RecordMap = RecordMap>
 
 const HOST = 'must be a host name or a URL: an archive belongs to one host'
 
-// RFC 6750 section 2.1. `fetch` prints a header that it does not take: it must not see one.
-const KEY = /^[\x21-\x7e]+$/
-export const apiKey = z
-  .string('must be a string')
-  .check(saying((key) => (KEY.test(key) ? undefined : 'must be visible ASCII, without spaces')))
-
 const shape = {
   ...pick(
     liveShape,
@@ -143,29 +134,5 @@ export function checkArchiveConfig(config: ArchiveConfig): CheckedArchiveConfig 
     config: sound,
     options: liveOptions(shared, [endpointOf(name)]),
     start: startOf(from),
-  }
-}
-
-/** The socket's endpoint, which names the positions. */
-export function endpointOf(name: string): string {
-  const url = hostUrl(name)
-  if (url.pathname === '/') url.pathname = V2_PATH
-  return url.href
-}
-
-/** How the archive of an endpoint is asked. */
-export function requestOptionsOf(
-  endpoint: string,
-  key: string | undefined,
-  { agent: through, headers: sent, idleTimeoutMs: idle, reconnect: retries }: LiveOptions,
-): RequestOptions {
-  const { origin } = new URL(endpoint.replace(/^ws/, 'http'))
-  return {
-    host: origin,
-    apiKey: key,
-    agent: through,
-    headers: sent,
-    idleTimeoutMs: idle,
-    reconnect: retries,
   }
 }

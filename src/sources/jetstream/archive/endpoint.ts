@@ -1,0 +1,36 @@
+import * as z from '#schema'
+import type { LiveOptions } from '../../../live/config.js'
+import { hostUrl } from '../../../options/host-url.js'
+import { saying } from '../../../options/saying.js'
+import { V2_PATH } from '../v2.js'
+import type { RequestOptions } from './requests.js'
+
+// RFC 6750 section 2.1. `fetch` prints a header that it does not take: it must not see one.
+const KEY = /^[\x21-\x7e]+$/
+export const apiKey = z
+  .string('must be a string')
+  .check(saying((key) => (KEY.test(key) ? undefined : 'must be visible ASCII, without spaces')))
+
+/** The socket's endpoint, which names the positions. */
+export function endpointOf(name: string): string {
+  const url = hostUrl(name)
+  if (url.pathname === '/') url.pathname = V2_PATH
+  return url.href
+}
+
+/** How the archive of an endpoint is asked. */
+export function requestOptionsOf(
+  endpoint: string,
+  key: string | undefined,
+  { agent: through, headers: sent, idleTimeoutMs: idle, reconnect: retries }: LiveOptions,
+): RequestOptions {
+  const { origin } = new URL(endpoint.replace(/^ws/, 'http'))
+  return {
+    host: origin,
+    apiKey: key,
+    agent: through,
+    headers: sent,
+    idleTimeoutMs: idle,
+    reconnect: retries,
+  }
+}
