@@ -5,6 +5,8 @@ import { type RedisServer, redisSentinel, redisServer } from './redis-server.js'
 export interface RedisFailover extends AsyncDisposable {
   readonly sentinelPort: number
   readonly replica: RedisServer
+  /** The replica receives nothing more, as behind a slow line. */
+  detach(): Promise<void>
   /** Kills the master, and resolves when the replica has taken its place. */
   failOver(): Promise<void>
 }
@@ -24,6 +26,10 @@ export async function redisFailover(): Promise<RedisFailover> {
   return {
     sentinelPort: sentinel.port,
     replica,
+    async detach() {
+      await replica.cli('CONFIG', 'SET', 'masteruser', 'unknown', 'masterauth', 'unknown')
+      await master.cli('CLIENT', 'KILL', 'TYPE', 'replica')
+    },
     async failOver() {
       await master.kill()
       // With the promotion a sentinel sends CLIENT KILL: it may cut the very question.

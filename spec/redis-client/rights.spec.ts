@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { createClient } from '@redis/client'
 import { hold } from '../../src/index.js'
 import { redisCursorStore } from '../../src/redis.js'
@@ -8,21 +6,13 @@ import { Feed, range } from '../sinks/feed.js'
 import { sinkOf } from '../sinks/watched.js'
 import { Collected, pendingIn, until, watched, write } from '../sources/redis/stream.js'
 import type { OpenClient } from './clients.js'
+import { rightsOf } from './rights.js'
 
-const page = readFileSync(join(__dirname, '../../docs/redis.md'), 'utf8')
-
-/** The commands of a row of the page's table. */
-function listed(row: string): readonly string[] {
-  const line = page.split('\n').find((one) => one.startsWith(`| ${row} |`)) ?? ''
-  const [, , cell = ''] = line.split(/(?<!\\)\|/)
-  return [...cell.matchAll(/`([^`]+)`/g)].map(([, command = '']) => command.replace('\\|', '|'))
-}
-
-const SINK = listed('`toRedisStream`')
-const IDS = listed("and with `ids: 'redis'`")
-const SOURCE = listed('`redisStream$`')
-const PARTITIONS = listed('and with `partitions`')
-const STORE = listed('`redisCursorStore`')
+const SINK = rightsOf('`toRedisStream`')
+const IDS = rightsOf("and with `ids: 'redis'`")
+const SOURCE = rightsOf('`redisStream$`')
+const PARTITIONS = rightsOf('and with `partitions`')
+const STORE = rightsOf('`redisCursorStore`')
 
 describeRedis('a user with the rights of docs/redis.md, and no other', () => {
   let server: RedisServer

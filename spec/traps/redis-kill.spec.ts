@@ -297,8 +297,10 @@ function byDid(all: readonly Named[]): ReadonlyMap<string, readonly string[]> {
 }
 
 /** Without what is there for the second time. */
-const firsts = (all: readonly Named[]): readonly Named[] =>
-  [...new Map([...all].reverse().map((one) => [one.what, one])).values()].reverse()
+function firsts(all: readonly Named[]): readonly Named[] {
+  const seen = new Set<string>()
+  return all.filter(({ what }) => !seen.has(what) && seen.add(what))
+}
 
 describeRedis('kill -9', () => {
   it.each<[ids: Ids, kills: number]>([
