@@ -200,7 +200,9 @@ describe('rxjs-atproto jetstream ends', () => {
     ])
 
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
-    expect(stderr).toMatch(/^error: CURSOR_STORE: .*torn\.json/)
+    expect(stderr).toMatch(
+      /^error: CURSOR_STORE: .*torn\.json.*; see (npx )?rxjs-atproto explain CURSOR_STORE\n$/,
+    )
     expect(readFileSync(path, 'utf8')).toBe('{"version":1,')
   })
 

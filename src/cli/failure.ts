@@ -47,12 +47,12 @@ export interface Failure {
   readonly messages: readonly string[]
 }
 
-/** `connected`: whether a connection was ever open. */
-export function failureOf(error: unknown, connected: boolean): Failure {
+/** `connected`: whether a connection was ever open. `program`: how this one is started. */
+export function failureOf(error: unknown, connected: boolean, program = 'rxjs-atproto'): Failure {
   if (error instanceof ConfigError)
     return { exitCode: EXIT.config, messages: configMessages(error) }
   if (error instanceof SinkError && error.readerGone) return { exitCode: EXIT.done, messages: [] }
-  return { exitCode: exitCodeOf(error, connected), messages: [messageOf(error)] }
+  return { exitCode: exitCodeOf(error, connected), messages: [messageOf(error, program)] }
 }
 
 function exitCodeOf(error: unknown, connected: boolean): ExitCode {
@@ -80,15 +80,15 @@ const isOfConnecting = (error: unknown): boolean =>
 const isOfRedis = (error: unknown): boolean =>
   error instanceof RedisRefusedError || error instanceof RedisConflictError
 
-function messageOf(error: unknown): string {
+function messageOf(error: unknown, program: string): string {
   if (!(error instanceof Error)) return String(error)
   const code = (error as { readonly code?: unknown }).code
   const head = typeof code === 'string' ? `${code}: ${error.message}` : error.message
-  const remedy = remedyOf(error)
+  const remedy = remedyOf(error, program)
   return remedy === undefined ? head : `${head}; ${remedy}`
 }
 
-function remedyOf(error: Error): string | undefined {
+function remedyOf(error: Error, program: string): string | undefined {
   if (error instanceof NeverConnectedError) return 'check --host and the network'
   // The messages of these statuses already say what to check.
   if (error instanceof RefusedError)
@@ -97,7 +97,7 @@ function remedyOf(error: Error): string | undefined {
   if (error instanceof RedisRefusedError) return 'check REDIS_URL, and the rights of its user'
   if (error instanceof SinkError)
     return 'make room, or write elsewhere; the position in a --cursor-file is before the lost lines'
-  return error instanceof StreamError ? `see ${error.docs}` : undefined
+  return error instanceof StreamError ? `see ${program} explain ${error.code}` : undefined
 }
 
 /** Library options that have another name on the command line. */

@@ -1,5 +1,6 @@
 import { LiveRegion, type TerminalStream } from './live-region.js'
 import { plain } from './text.js'
+import { programTyped } from './typed.js'
 
 /** Which messages to show, and how. */
 export interface MessageOptions {
@@ -11,6 +12,12 @@ export interface MessageOptions {
 type Stderr = TerminalStream & { readonly isTTY?: boolean }
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** Whether escape sequences are wanted, where the output is a terminal. */
+export const wantsAnsi = (
+  { color }: Pick<MessageOptions, 'color'>,
+  { NO_COLOR, TERM }: Environment,
+): boolean => color && !NO_COLOR && TERM !== 'dumb'
+
 const YELLOW = 33
 const RED = 31
 
@@ -20,6 +27,8 @@ export class Messages {
   /** The terminal supports escape sequences, and the user wants them. */
   readonly ansi: boolean
   readonly region: LiveRegion
+  /** How this program is started, for hints. */
+  readonly program: string
 
   constructor(
     private readonly stderr: Stderr,
@@ -27,8 +36,8 @@ export class Messages {
     environment: Environment,
   ) {
     this.isTerminal = stderr.isTTY === true
-    this.ansi =
-      this.isTerminal && options.color && !environment.NO_COLOR && environment.TERM !== 'dumb'
+    this.ansi = this.isTerminal && wantsAnsi(options, environment)
+    this.program = programTyped(environment)
     this.region = new LiveRegion(stderr, this.ansi)
   }
 

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../index.js'
 import { addDemo } from './commands/demo.js'
+import { addExplain } from './commands/explain.js'
 import { addFirehose } from './commands/firehose.js'
 import { addIngest } from './commands/ingest.js'
 import { addJetstream } from './commands/jetstream.js'
@@ -20,6 +21,7 @@ Examples:
   $ rxjs-atproto repos --host localhost:2583 > repos.ndjson
   $ INGESTER_MODE=firehose rxjs-atproto ingest
   $ rxjs-atproto demo
+  $ rxjs-atproto explain CONNECT
   $ rxjs-atproto help jetstream
 ${EXIT_CODES_HELP}`
 
@@ -32,6 +34,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addRepos,
   addIngest,
   addDemo,
+  addExplain,
 ]
 
 /** Runs the command line and returns the exit code. */

@@ -56,7 +56,7 @@ export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
     run.messages.info(summaryOf(runner.snapshot))
     return orLoss(runner.exitCode)
   } catch (error) {
-    const { exitCode, messages } = failureOf(error, watch.connected)
+    const { exitCode, messages } = failureOf(error, watch.connected, run.messages.program)
     // Show nothing if nothing was read, or if the reader has exited.
     if (messages.length === 0 || !watch.connected) run.messages.region.clear()
     else run.view?.end(runner.snapshot)

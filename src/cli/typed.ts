@@ -11,9 +11,12 @@ export function commandTyped(typed: readonly string[], environment: Environment)
       ' ',
     )
   }
-  const name = environment.npm_command === 'exec' ? 'npx rxjs-atproto' : 'rxjs-atproto'
-  return [name, ...typed.map(quoted)].join(' ')
+  return [programTyped(environment), ...typed.map(quoted)].join(' ')
 }
+
+/** How to start another command of this program. `npm start` can start only one. */
+export const programTyped = ({ npm_command, npm_lifecycle_event }: Environment): string =>
+  npm_command === 'exec' || npm_lifecycle_event === 'start' ? 'npx rxjs-atproto' : 'rxjs-atproto'
 
 /** For a shell: a text of other than usual characters in quotes. */
 const quoted = (text: string): string =>

@@ -43,7 +43,11 @@ export async function runIngest(
       server?.close()
     }
   } catch (error) {
-    const { exitCode, messages: texts } = failureOf(error, state.hasReached(error))
+    const { exitCode, messages: texts } = failureOf(
+      error,
+      state.hasReached(error),
+      messages.program,
+    )
     const host = state.failedHost(error)
     for (const text of texts) messages.error(host === undefined ? text : `${host}: ${text}`)
     return exitCode

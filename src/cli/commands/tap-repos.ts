@@ -84,7 +84,7 @@ async function perform(
     if (message !== undefined) messages.info(message)
     return EXIT.done
   } catch (error) {
-    const failure = failureOf(error, false)
+    const failure = failureOf(error, false, messages.program)
     for (const text of failure.messages) messages.error(text.replace('--dids', 'the argument'))
     return failure.exitCode
   }
