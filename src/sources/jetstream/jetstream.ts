@@ -121,7 +121,10 @@ function protocolOf(
   wires: WireNegotiation,
   either: ArchiveOrSocket | undefined,
 ): ObservableInput<CursorProtocol<JetstreamEvent>> {
-  if (either?.isArchive) return either.archive(filters)
+  if (either?.isArchive) {
+    const archive = either.archive(filters)
+    return archive instanceof Promise ? archive : of(archive)
+  }
   const made = wires.protocol(host, filters)
   const wrapped = (protocol: CursorProtocol<JetstreamEvent>) => either?.socket(protocol) ?? protocol
   return made instanceof Promise ? made.then(wrapped) : of(wrapped(made))

@@ -26,6 +26,7 @@ export interface ArchiveOrSocketOptions extends Pick<ArchiveReading, 'host' | 'r
  * from the archive; at the tip of the archive the socket goes on.
  */
 export class ArchiveOrSocket {
+  #reader: Reader | undefined
   #isArchive = false
   // The archive was read, and brought no position.
   #wasEmpty = false
@@ -60,12 +61,21 @@ export class ArchiveOrSocket {
     return IN_BROWSER && this.#replay === undefined && asks.looksBack
   }
 
-  async archive({
-    collections,
-    dids,
-    kinds,
-  }: JetstreamFilters): Promise<CursorProtocol<JetstreamEvent>> {
-    const { archiveProtocol, RowReader } = await loadReader()
+  /** A promise if the reader has to be loaded first. */
+  archive(
+    filters: JetstreamFilters,
+  ): CursorProtocol<JetstreamEvent> | Promise<CursorProtocol<JetstreamEvent>> {
+    if (this.#reader !== undefined) return this.#archiveWith(this.#reader, filters)
+    return loadReader().then((reader) => {
+      this.#reader = reader
+      return this.#archiveWith(reader, filters)
+    })
+  }
+
+  #archiveWith(
+    { archiveProtocol, RowReader }: Reader,
+    { collections, dids, kinds }: JetstreamFilters,
+  ): CursorProtocol<JetstreamEvent> {
     const { host, requests, checker, log } = this.options
     const filters = { collections, dids, kinds }
     return archiveProtocol({
@@ -147,8 +157,11 @@ export class ArchiveOrSocket {
   }
 }
 
+type Reader = Pick<typeof import('./protocol.js'), 'archiveProtocol'> &
+  Pick<typeof import('./rows.js'), 'RowReader'>
+
 /** In a chunk of its own: a page that reads no archive does not load it. */
-async function loadReader() {
+async function loadReader(): Promise<Reader> {
   try {
     const [protocol, rows] = await Promise.all([import('./protocol.js'), import('./rows.js')])
     return { ...protocol, ...rows }
