@@ -124,7 +124,7 @@ describe('the options of the operators', () => {
 
   it.each([null, undefined, 'app.bsky.feed.post', 7])('refuse %p for ingestors', (ingestors) => {
     expect(mistakes(() => ingest(ingestors as never))).toContain(
-      '`ingestors` must be an object of functions',
+      '`ingestors` must be an object or a Map of functions',
     )
   })
 

@@ -209,7 +209,7 @@ const hostAt = (url: string): Host => ({
 export const isOfHost = (error: StreamError): boolean =>
   error instanceof WireError ||
   isOfProxy(error) ||
-  (error instanceof RefusedError && !(error.status === 400 && hasReason(error.body)))
+  (error instanceof RefusedError && !(error.status === 400 && hasReason(error)))
 
 /** A proxy's answer: its own rule about one host, or a password that it does not accept. */
 const isOfProxy = (error: StreamError): boolean =>
@@ -218,7 +218,8 @@ const isOfProxy = (error: StreamError): boolean =>
 const waitOf = (error: StreamError): number =>
   (error instanceof RefusedError ? error.retryAfterMs : undefined) ?? 0
 
-const hasReason = (body: string): boolean => !/^\s*(<|$)/.test(body)
+const hasReason = ({ error, body }: RefusedError): boolean =>
+  error !== undefined || !/^\s*(<|$)/.test(body)
 
 /** 401 is about our credentials, and a wire about the host's software: neither passes in time. */
 const mayPass = (error: StreamError): boolean =>
