@@ -110,6 +110,14 @@ export const REDIS: readonly Mutant[] = [
     tests: '@redis/client ends where another writer',
   },
   {
+    name: 'a look that comes after the read sees nothing',
+    file: 'src/sources/redis/read-strategy.ts',
+    find: '? await this.#lookBefore(entries[0]?.id)',
+    replace: '? await this.#look()',
+    specs: ['spec/sources/redis/scripts.spec.ts'],
+    tests: '@redis/client report what was trimmed although',
+  },
+  {
     name: 'consumers that are far behind do not stop the sink',
     file: 'src/sinks/redis-streams/high-water.ts',
     find: 'return this.unread >= this.mark',

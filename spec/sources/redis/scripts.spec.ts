@@ -1,3 +1,4 @@
+import { hold } from '../../../src/index.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
 import { clients } from '../../redis-client/clients.js'
 import { Collected, numbers, pendingIn, until, watched, write } from './stream.js'
@@ -58,6 +59,46 @@ describeRedis.each(clients)('the scripts of redisStream$ over %s', (_, connect) 
       expect(source.metrics.reconnects).toBe(0)
     },
   )
+
+  it('report what was trimmed although Redis forgot them within a connection', async () => {
+    await write(server, 0, 40)
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { batchSize: 10, maxPending: 10 })
+    const seen = new Collected<number>()
+    const releases: (() => void)[] = []
+    const subscription = source.events$.subscribe(({ n }) => {
+      releases.push(hold())
+      seen.add(n)
+    })
+    const release = () => {
+      for (const one of releases.splice(0)) one()
+    }
+    await seen.when(({ length }) => length === 10)
+    release()
+    // The second read has met the script in its pipeline.
+    await seen.when(({ length }) => length === 20)
+    await server.cli('XTRIM', 's', 'MAXLEN', '13')
+    await server.cli('SCRIPT', 'FLUSH')
+    const before = await calls('evalsha')
+    release()
+    await seen.when(({ length }) => length === 30)
+    expect(await calls('evalsha')).toBeGreaterThan(before)
+    expect(source.gaps).toEqual([
+      { host: 's', from: 20, to: 28, reason: 'trimmed', recoverable: false, count: 7 },
+    ])
+    expect(seen.items.slice(20)).toEqual(numbers(27, 37))
+    // The group's count is right again: what is read and trimmed now is no gap.
+    release()
+    await seen.when(({ length }) => length === 33)
+    release()
+    await until(async () => (await pendingIn(server)) === 0)
+    await server.cli('XTRIM', 's', 'MAXLEN', '0')
+    await write(server, 40, 42)
+    await seen.when(({ length }) => length === 35)
+    expect(source.gaps.length).toBe(1)
+    release()
+    subscription.unsubscribe()
+  })
 
   it('report what was trimmed at the first read of a connection', async () => {
     await write(server, 0, 10)

@@ -10,7 +10,7 @@ import {
   throwIfError,
 } from './group.js'
 import type { Lease } from './partitions/lease.js'
-import { READ, TRIMMED } from './scripts.js'
+import { READ, TRIMMED, TRIMMED_BEFORE } from './scripts.js'
 
 /** What one read found. */
 export interface Read {
@@ -43,6 +43,7 @@ const LATE_MS = 5000
 /** Reads among other consumers of the stream. */
 class SharedReads implements ReadStrategy {
   #hasLooked = false
+  #last = '0-0'
 
   constructor(
     private readonly group: Group,
@@ -57,11 +58,20 @@ class SharedReads implements ReadStrategy {
     ])
     const entries = newEntriesOf(throwIfError(read))
     // The server lost the script (`SCRIPT FLUSH`, or a failover that the client hid) and has read
-    // all the same. Only then does the look come after the read.
+    // all the same.
     const trimmed = isUnknownScript(looked)
-      ? await this.#look()
+      ? await this.#lookBefore(entries[0]?.id)
       : trimmedRangeOf(throwIfError(looked))
+    this.#last = entries.at(-1)?.id ?? this.#last
     return { trimmed, entries }
+  }
+
+  /** `first`: the first entry of the read that came before the look. */
+  async #lookBefore(first: string | undefined): Promise<TrimmedRange | undefined> {
+    if (first === undefined) return this.#look()
+    const [keys, [name]] = this.#operands
+    const reply = TRIMMED_BEFORE.run(this.connection, keys, [name, this.#last, first])
+    return trimmedRangeOf(await reply.catch(asRetryable)) ?? this.#look()
   }
 
   /** Alone, before the first read of a connection: a pipeline cannot resend the script's text. */
@@ -71,14 +81,17 @@ class SharedReads implements ReadStrategy {
     return trimmedRangeOf(reply)
   }
 
-  get #operands(): [keys: readonly string[], args: readonly string[]] {
+  get #operands(): [keys: readonly string[], args: readonly [name: string]] {
     return [[this.group.stream], [this.group.name]]
   }
 
   async readBlocking(count: number, blockMs: number): Promise<readonly DeliveredEntry[]> {
     const { stream } = this.group
     const command: RedisCommand = [...this.#read(count), ...blocking(blockMs, stream, '>')]
-    return newEntriesOf(await this.connection.send(command, blockMs + LATE_MS).catch(asRetryable))
+    const reply = await this.connection.send(command, blockMs + LATE_MS).catch(asRetryable)
+    const entries = newEntriesOf(reply)
+    this.#last = entries.at(-1)?.id ?? this.#last
+    return entries
   }
 
   #read(count: number): RedisCommand {

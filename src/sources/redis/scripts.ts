@@ -70,6 +70,30 @@ return gap(KEYS[1], ARGV[1])
 `)
 
 /**
+ * Like TRIMMED, but asked after a read. Its entries count as read: what was trimmed before them no
+ * longer shows in the group's position, only in its count. While an older entry than theirs is
+ * left, nothing is missing, since the oldest go first.
+ *
+ * KEYS: stream. ARGV: group, the last id that this process had read before, the first id of the
+ * read.
+ */
+export const TRIMMED_BEFORE = new Script(`${LIBRARY}
+local key, name, before_it, first = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+if redis.call('EXISTS', key) == 0 then return {} end
+local info = map(redis.call('XINFO', 'STREAM', key))
+local added, me = info['entries-added'], group(key, name)
+if not added or not me or not me['entries-read'] then return {} end
+if info['first-entry'] and before(info['first-entry'][1], first) then return {} end
+local last = me['last-delivered-id']
+local left = #redis.call('XRANGE', key, '-', last, 'COUNT', 10000)
+local read = added - info['length'] + left
+local missing = read - me['entries-read']
+if missing <= 0 then return {} end
+redis.call('XGROUP', 'SETID', key, name, last, 'ENTRIESREAD', read)
+return { before_it, first, missing }
+`)
+
+/**
  * KEYS: stream, lease. ARGV: group, owner, consumer, how many. Returns what was trimmed, the new
  * entries, and the last id that the group has read; or nothing if the lease has another owner.
  */
