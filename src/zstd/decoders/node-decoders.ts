@@ -26,6 +26,8 @@ interface Binding {
 }
 
 const MIN_BUFFER_BYTES = 65_536
+// A piece that is full is followed by another one, which may be empty.
+const ROOM_BYTES = 64
 // A variable, so that neither the compiler nor a bundler looks for a package that may be absent;
 // webpack and Vite warn of one, unless a comment in the import says that it is meant.
 const BINDING: string = 'zstd-napi/binding.js'
@@ -140,7 +142,7 @@ function isInitialized(zstd: ZstdPackage): boolean {
 interface Zstd {
   zstdDecompress?(
     frame: Uint8Array,
-    options: { maxOutputLength: number },
+    options: { maxOutputLength: number; chunkSize: number },
     done: (error: Error | null, content: Uint8Array) => void,
   ): void
   zstdDecompressSync?(
@@ -175,7 +177,8 @@ export async function nodePlainInflater(
     'zlib',
     (frame, capacity) =>
       new Promise((resolve, reject) => {
-        const options = { maxOutputLength: Math.max(capacity, 1) }
+        // One piece of output. With the default, 16 KiB, joining pieces costs more than the rest.
+        const options = { maxOutputLength: Math.max(capacity, 1), chunkSize: capacity + ROOM_BYTES }
         zstdDecompress(frame, options, (error, content) =>
           error === null ? resolve(content) : reject(error),
         )

@@ -23,8 +23,8 @@ export interface FetchedBlock {
 }
 
 /** Bytes that were asked for before they are needed. */
-interface Piece {
-  readonly bytes: Promise<Uint8Array>
+interface Piece<Bytes> {
+  readonly bytes: Promise<Bytes>
   /** Gives its part of the window back. */
   release(): void
 }
@@ -41,7 +41,11 @@ export class Window {
   }
 
   /** `estimate`: what is held until the bytes have come. */
-  hold(fetched: Promise<Uint8Array>, estimate: number): Piece {
+  hold<Bytes>(
+    fetched: Promise<Bytes>,
+    estimate: number,
+    lengthOf: (bytes: Bytes) => number,
+  ): Piece<Bytes> {
     let held = estimate
     this.#used += held
     const change = (bytes: number) => {
@@ -50,7 +54,7 @@ export class Window {
       this.onRoom()
     }
     // The reader of the piece sees the error.
-    fetched.then(({ length }) => held > 0 && change(length)).catch(() => {})
+    fetched.then((bytes) => held > 0 && change(lengthOf(bytes))).catch(() => {})
     return { bytes: fetched, release: () => held > 0 && change(0) }
   }
 }
@@ -95,7 +99,7 @@ export class Downloads {
 
 /** Some blocks of a segment, each by its own request. */
 class SomeBlocks {
-  readonly #pieces: (Piece | undefined)[] = []
+  readonly #pieces: (Piece<Uint8Array> | undefined)[] = []
   #estimate = FIRST_BLOCK_BYTES
 
   constructor(
@@ -116,14 +120,14 @@ class SomeBlocks {
   startNext(): void {
     const index = this.indices[this.#pieces.length] as number
     const fetched = fetchBlock(this.requests, this.segment.name, index)
-    this.#pieces.push(this.window.hold(fetched, this.#estimate))
+    this.#pieces.push(this.window.hold(fetched, this.#estimate, ({ length }) => length))
   }
 
   async *blocks(): AsyncGenerator<FetchedBlock> {
     const { segment } = this
     for (const [at, index] of this.indices.entries()) {
       while (this.#pieces.length <= at) this.startNext()
-      const piece = this.#pieces[at] as Piece
+      const piece = this.#pieces[at] as Piece<Uint8Array>
       const frame = await piece.bytes
       this.#estimate = Math.max(frame.length, Math.ceil((this.#estimate + frame.length) / 2))
       yield { segment, index, frame }
@@ -137,7 +141,7 @@ class SomeBlocks {
 class WholeSegment {
   #etag: string
   #header: SegmentHeader | undefined
-  #chunks: (Piece | undefined)[] = []
+  #chunks: (Piece<Chunk> | undefined)[] = []
   #frames = new SegmentFrames()
   // How many chunks were cut into frames.
   #reads = 0
@@ -169,11 +173,11 @@ class WholeSegment {
     const etag = this.#etag
     const fetched = fetchRange(this.requests, { name, etag, from, to })
     const isFirst = this.#chunks.length === 0
-    this.#chunks.push(this.window.hold(fetched, to - from))
+    this.#chunks.push(this.window.hold(fetched, to - from, lengthOf))
     if (!isFirst) return
     fetched
-      .then((bytes) => {
-        if (etag === this.#etag) this.#header ??= headerOf(bytes, etag)
+      .then((chunk) => {
+        if (etag === this.#etag) this.#header ??= headerOf(chunk, etag)
         this.onHeader()
       })
       // Whoever reads the chunk sees the error.
@@ -231,10 +235,11 @@ class WholeSegment {
 
   async #readHeader(): Promise<SegmentHeader | Damaged> {
     for (let fetches = 1; ; fetches += 1) {
-      const bytes = await this.#chunk(0)
+      const chunk = await this.#chunk(0)
       try {
-        this.#header = headerOf(bytes, this.#etag)
-        this.#frames.add(bytes.subarray(HEADER_BYTES, this.#header.blocksEnd))
+        this.#header = headerOf(chunk, this.#etag)
+        this.#frames.add(...chunk)
+        this.#frames.take(HEADER_BYTES)
         return this.#header
       } catch (error) {
         if (!(error instanceof Damaged)) throw error
@@ -251,7 +256,7 @@ class WholeSegment {
         const frame = this.#frames.takeFrame(left)
         if (frame !== undefined) return frame
         if (this.#reads >= this.#chunkCount) return undefined
-        this.#frames.add(await this.#chunk(this.#reads))
+        this.#frames.add(...(await this.#chunk(this.#reads)))
       } catch (error) {
         if (error instanceof Damaged) return undefined
         throw error
@@ -263,9 +268,9 @@ class WholeSegment {
     return Math.ceil((this.#header?.blocksEnd ?? 0) / CHUNK_BYTES)
   }
 
-  async #chunk(at: number): Promise<Uint8Array> {
+  async #chunk(at: number): Promise<Chunk> {
     while (this.#chunks.length <= at) this.startNext()
-    const chunk = this.#chunks[at] as Piece
+    const chunk = this.#chunks[at] as Piece<Chunk>
     const bytes = await chunk.bytes
     this.#reads = at + 1
     // One chunk is cut into frames while it is out of the window.
@@ -277,8 +282,15 @@ class WholeSegment {
 
 const LENGTH_BYTES = 8
 
-function headerOf(bytes: Uint8Array, etag: string): SegmentHeader {
-  const header = readHeader(bytes)
+/** Bytes of a segment, in pieces as they came. */
+type Chunk = readonly Uint8Array[]
+
+const lengthOf = (chunk: Chunk): number => chunk.reduce((sum, { length }) => sum + length, 0)
+
+function headerOf(chunk: Chunk, etag: string): SegmentHeader {
+  const frames = new SegmentFrames()
+  frames.add(...chunk)
+  const header = readHeader(frames.take(HEADER_BYTES) ?? new Uint8Array())
   if (header.checksum !== etag)
     throw new Damaged(`a segment says that it is ${header.checksum}, and its ETag ${etag}`)
   return header

@@ -19,10 +19,14 @@ export interface SegmentRange {
 }
 
 /**
- * Fetches a range of a segment. A body that ends early is resumed where it ended. Rejects with
- * {@link Rewritten} where the file is another one.
+ * Fetches a range of a segment, in pieces as they came: joined they would be in memory twice. A
+ * body that ends early is resumed where it ended. Rejects with {@link Rewritten} where the file is
+ * another one.
  */
-export function fetchRange(requests: Requests, range: SegmentRange): Promise<Uint8Array> {
+export function fetchRange(
+  requests: Requests,
+  range: SegmentRange,
+): Promise<readonly Uint8Array[]> {
   const { name, etag, from, to } = range
   const body = new Body()
   return requests.run(async (attempt) => {
@@ -40,7 +44,7 @@ export function fetchRange(requests: Requests, range: SegmentRange): Promise<Uin
     // A server that does not know ranges sends the file from its beginning.
     await body.read(answer, attempt, answer.status === 200 ? first : 0, end - from)
     if (total !== undefined && body.length < end - from) throw endedEarly(name)
-    return body.bytes
+    return body.pieces
   })
 }
 
@@ -74,7 +78,7 @@ export function fetchBlock(
 /** What has come of a body, over all attempts. */
 class Body {
   length = 0
-  readonly #pieces: Uint8Array[] = []
+  readonly pieces: Uint8Array[] = []
 
   /** Reads on, without the first `skip` bytes of the answer, until there are `most` in all. */
   async read(
@@ -88,7 +92,7 @@ class Body {
       const wanted = chunk.subarray(toSkip, toSkip + most - this.length)
       toSkip = Math.max(0, toSkip - chunk.length)
       if (wanted.length > 0) {
-        this.#pieces.push(wanted)
+        this.pieces.push(wanted)
         this.length += wanted.length
         attempt.progressed()
       }
@@ -97,11 +101,11 @@ class Body {
   }
 
   get bytes(): Uint8Array {
-    const [only] = this.#pieces
-    if (only !== undefined && this.#pieces.length === 1) return only
+    const [only] = this.pieces
+    if (only !== undefined && this.pieces.length === 1) return only
     const all = new Uint8Array(this.length)
     let at = 0
-    for (const piece of this.#pieces) {
+    for (const piece of this.pieces) {
       all.set(piece, at)
       at += piece.length
     }

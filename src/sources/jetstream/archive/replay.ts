@@ -1,5 +1,5 @@
 import { plainInflater } from '#zstd'
-import { FrameError, RefusedError } from '../../../errors.js'
+import { RefusedError } from '../../../errors.js'
 import { messageOf } from '../../../internal/message-of.js'
 import type { PlainInflater } from '../../../zstd/plain-inflater.js'
 import { Block } from './block.js'
@@ -23,6 +23,11 @@ export interface ReplayHandlers {
   unreadable(from: number, to: number, why: string): void
 }
 
+/** A block that is inflated while others are read. */
+interface InflatingBlock extends FetchedBlock {
+  readonly inflated: Promise<Uint8Array | Damaged>
+}
+
 /**
  * One pass over the archive: plans, downloads, verifies, and hands out blocks, from a position to
  * the tip that the first plan names.
@@ -32,6 +37,7 @@ export class Replay {
   // The range that cannot be read, until a block behind it can be.
   #unreadable: { readonly from: number; readonly why: string } | undefined
   // Of the segment that is read.
+  #segment: PlannedSegment | undefined
   #last = 0
   #rows = 0
   #hasUnreadable = false
@@ -58,23 +64,32 @@ export class Replay {
   }
 
   async #page(page: PlanPage): Promise<void> {
-    let segment: PlannedSegment | undefined
-    for await (const block of new Downloads(this.requests, page.segments, this.window).blocks()) {
-      // A segment that was rewritten meanwhile begins again.
-      if (block.segment !== segment || (block.index ?? 0) === 0) {
-        this.#last = block.segment.minSeq - 1
-        this.#rows = 0
-        this.#hasUnreadable = false
-      }
-      segment = block.segment
-      await this.#block(block, page.through)
-      await yieldToOthers()
+    const { window } = this
+    // Off the main thread, a block is inflated while the one before it is read.
+    let ahead: InflatingBlock | undefined
+    for await (const block of new Downloads(this.requests, page.segments, window).blocks()) {
+      const next = { ...block, inflated: this.#inflate(block.frame) }
+      if (ahead !== undefined) await this.#take(ahead, page.through)
+      ahead = next
     }
+    if (ahead !== undefined) await this.#take(ahead, page.through)
     this.plan.progressed()
     this.#pass(page.through)
   }
 
-  async #block(fetched: FetchedBlock, through: number): Promise<void> {
+  async #take(block: InflatingBlock, through: number): Promise<void> {
+    // A segment that was rewritten meanwhile begins again.
+    if (block.segment !== this.#segment || (block.index ?? 0) === 0) {
+      this.#last = block.segment.minSeq - 1
+      this.#rows = 0
+      this.#hasUnreadable = false
+    }
+    this.#segment = block.segment
+    await this.#block(block, through)
+    await yieldToOthers()
+  }
+
+  async #block(fetched: InflatingBlock, through: number): Promise<void> {
     const { segment, rowsOfSegment } = fetched
     const block = await this.#readable(fetched)
     if (block instanceof Damaged) {
@@ -115,23 +130,35 @@ export class Replay {
   }
 
   /** The rows of a block. Bytes that are wrong are fetched again. */
-  async #readable({ segment, index, frame }: FetchedBlock): Promise<Block | Damaged> {
+  async #readable({ segment, index, frame, inflated }: InflatingBlock): Promise<Block | Damaged> {
     if (frame instanceof Damaged || index === undefined) return frame as Damaged
-    let bytes = frame
+    let content = inflated
     for (let fetches = 1; ; fetches += 1) {
-      try {
-        return await this.#inflate(segment, bytes)
-      } catch (error) {
-        if (!(error instanceof Damaged || error instanceof FrameError)) throw error
-        if (fetches >= MAX_FETCHES)
-          return new Damaged(`block ${index} of ${segment.name}: ${messageOf(error)}`)
-        bytes = await fetchBlock(this.requests, segment.name, index)
-      }
+      const block = this.#blockOf(await content, segment)
+      if (block instanceof Block) return block
+      if (fetches >= MAX_FETCHES)
+        return new Damaged(`block ${index} of ${segment.name}: ${block.message}`)
+      content = this.#inflate(await fetchBlock(this.requests, segment.name, index))
     }
   }
 
-  async #inflate({ maxSeq }: PlannedSegment, frame: Uint8Array): Promise<Block> {
-    const inflated = await (this.#inflater as PlainInflater).inflate(frame, MAX_BLOCK_BYTES)
-    return new Block(inflated, this.#last, maxSeq)
+  #blockOf(content: Uint8Array | Damaged, { maxSeq }: PlannedSegment): Block | Damaged {
+    if (content instanceof Damaged) return content
+    try {
+      return new Block(content, this.#last, maxSeq)
+    } catch (error) {
+      if (error instanceof Damaged) return error
+      throw error
+    }
+  }
+
+  /** Never rejects for bytes that are wrong: nobody waits for them yet. */
+  async #inflate(frame: Uint8Array | Damaged): Promise<Uint8Array | Damaged> {
+    if (frame instanceof Damaged) return frame
+    try {
+      return await (this.#inflater as PlainInflater).inflate(frame, MAX_BLOCK_BYTES)
+    } catch (error) {
+      return new Damaged(messageOf(error), { cause: error })
+    }
   }
 }

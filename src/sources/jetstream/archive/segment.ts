@@ -45,34 +45,33 @@ export class SegmentFrames {
   readonly #pieces: Uint8Array[] = []
   #length = 0
 
-  add(piece: Uint8Array): void {
-    this.#pieces.push(piece)
-    this.#length += piece.length
+  add(...pieces: readonly Uint8Array[]): void {
+    for (const piece of pieces) {
+      if (piece.length > 0) this.#pieces.push(piece)
+      this.#length += piece.length
+    }
   }
 
-  /** The next bytes, if so many are here; they stay. */
-  peek(length: number): Uint8Array | undefined {
-    if (this.#length < length) return undefined
-    if (length > 0 && (this.#pieces[0]?.length ?? 0) < length) this.#join()
-    return this.#pieces[0]?.subarray(0, length) ?? new Uint8Array()
-  }
-
+  /** The next bytes, if so many are here. */
   take(length: number): Uint8Array | undefined {
-    const bytes = this.peek(length)
-    if (bytes === undefined) return undefined
-    const [first] = this.#pieces
-    if (first !== undefined && first.length === length) this.#pieces.shift()
-    else if (first !== undefined) this.#pieces[0] = first.subarray(length)
+    if (this.#length < length) return undefined
     this.#length -= length
-    return bytes
+    const [first] = this.#pieces
+    if (first === undefined || first.length >= length) return this.#takeOf(first, length)
+    const joined = new Uint8Array(length)
+    for (let at = 0; at < length; ) {
+      const [piece = joined] = this.#pieces
+      const part = this.#takeOf(piece, Math.min(piece.length, length - at))
+      joined.set(part, at)
+      at += part.length
+    }
+    return joined
   }
 
   /** The next frame, or `undefined` if it is not all here. `left`: the bytes until the last one. */
   takeFrame(left: number): Uint8Array | undefined {
-    const head = this.peek(LENGTH_BYTES)
-    if (head === undefined) return undefined
-    const view = new DataView(head.buffer, head.byteOffset, LENGTH_BYTES)
-    const length = Number(view.getBigUint64(0, true))
+    const length = this.#frameLength
+    if (length === undefined) return undefined
     if (length === 0 || length > left - LENGTH_BYTES)
       throw new Damaged(`a block of ${length} bytes, where ${left - LENGTH_BYTES} are left`)
     if (this.#length < LENGTH_BYTES + length) return undefined
@@ -80,15 +79,20 @@ export class SegmentFrames {
     return this.take(length)
   }
 
-  #join(): void {
-    const all = new Uint8Array(this.#length)
-    let at = 0
-    for (const piece of this.#pieces) {
-      all.set(piece, at)
-      at += piece.length
-    }
-    this.#pieces.splice(0, this.#pieces.length, all)
+  /** The length before the next frame, which stays there. */
+  get #frameLength(): number | undefined {
+    const head = this.take(LENGTH_BYTES)
+    if (head === undefined) return undefined
+    this.#pieces.unshift(head)
+    this.#length += LENGTH_BYTES
+    const view = new DataView(head.buffer, head.byteOffset, LENGTH_BYTES)
+    return Number(view.getBigUint64(0, true))
+  }
+
+  /** Takes bytes of the first piece. */
+  #takeOf(piece: Uint8Array = new Uint8Array(), length: number): Uint8Array {
+    if (piece.length === length) this.#pieces.shift()
+    else this.#pieces[0] = piece.subarray(length)
+    return piece.subarray(0, length)
   }
 }
-
-export const FRAME_HEAD_BYTES = LENGTH_BYTES
