@@ -18,7 +18,7 @@ export const PROXIES: readonly Mutant[] = [
   },
   {
     name: 'a dictionary goes around the agent',
-    file: 'src/sources/jetstream/jetstream.ts',
+    file: 'src/sources/jetstream/one-connection.ts',
     find: 'config.zstdDictionary, config.agent',
     replace: 'config.zstdDictionary',
     specs: ['spec/sources/through-a-proxy.spec.ts'],

@@ -2,6 +2,7 @@ import type { Mutant } from '../mutant.js'
 
 const HOSTS = 'spec/live/hosts.spec.ts'
 const WIRE = 'spec/sources/jetstream/wire.spec.ts'
+const MANY_DIDS = 'spec/sources/jetstream/many-dids.spec.ts'
 const SILENCE = 'spec/live/silence.spec.ts'
 
 /** When a connection is given up and dialled again, and what pauses it. */
@@ -208,5 +209,33 @@ export const RECONNECT: readonly Mutant[] = [
     find: 'if (isTooLong(error) && !alwaysSaysHello) return this.#saysHello(error)',
     replace: '',
     specs: [WIRE],
+  },
+  {
+    name: 'the checkpoint of several connections is the newest position',
+    file: 'src/sources/jetstream/shared-checkpoint.ts',
+    find: 'return isLater ? other : one',
+    replace: 'return isLater ? one : other',
+    specs: [MANY_DIDS],
+  },
+  {
+    name: 'a checkpoint is saved before each connection has a position',
+    file: 'src/sources/jetstream/shared-checkpoint.ts',
+    find: 'oldest === undefined || text === undefined ? undefined : this.#older(oldest, text)',
+    replace: 'this.#older(oldest ?? text ?? `{}`, text ?? oldest ?? `{}`)',
+    specs: [MANY_DIDS],
+  },
+  {
+    name: 'a repository moves to another connection',
+    file: 'src/sources/jetstream/split-dids.ts',
+    find: 'list.filter((did) => wanted.delete(did))',
+    replace: 'list.filter(() => false)',
+    specs: [MANY_DIDS],
+  },
+  {
+    name: 'a URL that is too long for wire v2 is not split',
+    file: 'src/sources/jetstream/connections.ts',
+    find: 'if (!isTooLong(error) || dids.length < 2)',
+    replace: 'if (dids.length > 0)',
+    specs: [MANY_DIDS],
   },
 ]

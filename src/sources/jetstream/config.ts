@@ -23,6 +23,7 @@ import { apiKey } from './archive/endpoint.js'
 import type { Compress } from './compression.js'
 import { type CursorStart, cursor, startOf } from './cursor-start.js'
 import { filtersShape, type JetstreamFilters, newFiltersShape } from './filters.js'
+import { MOST_DIDS_OF_V2 } from './split-dids.js'
 import { misfitOfV2 } from './v2.js'
 import { type Wire, wireOfPath } from './wire.js'
 
@@ -209,7 +210,8 @@ function checkFilters(filters: JetstreamFilters, wire: Wire | 'auto', issues: Is
   checkEventFilters(filters, issues)
   if (wire === 'v1' && filters.kinds?.includes('sync'))
     issues.add('kinds', "can never bring 'sync': wire v1 has no such events")
-  const misfit = wire === 'v2' ? misfitOfV2(filters) : undefined
+  // Many DIDs are split over connections.
+  const misfit = wire === 'v2' ? misfitOfV2({ ...filters, dids: undefined }) : undefined
   if (misfit !== undefined) issues.add(misfit.option, `cannot apply: ${misfit.message}`)
 }
 
@@ -226,7 +228,13 @@ function checkArchive(
   checkArchiveFilters(config, issues)
 }
 
-function checkArchiveFilters({ maxMessageSizeBytes }: JetstreamFilters, issues: Issues): void {
+function checkArchiveFilters(
+  { maxMessageSizeBytes, dids }: JetstreamFilters,
+  issues: Issues,
+): void {
+  const { size } = new Set(dids)
+  if (size > MOST_DIDS_OF_V2)
+    issues.add('dids', `has ${size} entries; beside an archive it takes ${MOST_DIDS_OF_V2}`)
   if (maxMessageSizeBytes !== undefined)
     issues.add('maxMessageSizeBytes', 'cannot apply to an archive, which has no messages')
 }

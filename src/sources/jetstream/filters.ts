@@ -22,7 +22,8 @@ export interface JetstreamFilters extends EventFilters {
    */
   readonly collections?: readonly string[] | undefined
   /**
-   * At most 10,000 repositories, for events of every kind. An empty list is refused at the call.
+   * Repositories, for events of every kind. Above 10,000 they are read over several connections. An
+   * empty list is refused at the call.
    * @default all
    */
   readonly dids?: readonly string[] | undefined
@@ -35,7 +36,6 @@ export interface JetstreamFilters extends EventFilters {
 
 // What servers take.
 const MAX_COLLECTIONS = 100
-const MAX_DIDS = 10_000
 
 /** Servers count duplicates once. */
 const atMost = (most: number) =>
@@ -45,7 +45,7 @@ const atMost = (most: number) =>
   })
 
 const collections = filterLists.collections.check(atMost(MAX_COLLECTIONS))
-const dids = filterLists.dids.check(atMost(MAX_DIDS))
+const { dids } = filterLists
 
 /** A value of `filters$`, whose lists may be empty: see {@link matchesNobody}. */
 export const newFiltersShape = {

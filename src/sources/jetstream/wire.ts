@@ -223,7 +223,7 @@ function mixed(host: string, hasV2: boolean): WireError {
 }
 
 /** What servers and proxies answer to a URL, or to all headers, that are too long. */
-const isTooLong = (error: StreamError): boolean =>
+export const isTooLong = (error: unknown): boolean =>
   error instanceof RefusedError && (error.status === 414 || error.status === 431)
 
 /** Whether the error is a browser's, which names no cause. */

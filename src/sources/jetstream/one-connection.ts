@@ -1,0 +1,107 @@
+import { from, map, type Observable, type ObservableInput, of, tap } from 'rxjs'
+import { recordChecker, type Schemas } from '../../atproto/records.js'
+import type { PositionKeys } from '../../cursors/load-position.js'
+import type { JetstreamEvent } from '../../events.js'
+import type { LiveOptions } from '../../live/config.js'
+import { CursorProgress } from '../../live/cursor-progress.js'
+import { filterHistory, withoutDelivered } from '../../live/filter-history.js'
+import { live } from '../../live/live.js'
+import type { CursorProtocol } from '../../live/protocol.js'
+import { ArchiveOrSocket } from './archive/archive-or-socket.js'
+import { endpointOf, requestOptionsOf } from './archive/endpoint.js'
+import { Compressions } from './compression.js'
+import type { CheckedJetstreamConfig } from './config.js'
+import type { Reading } from './connections.js'
+import { eager, lazy } from './decoding.js'
+import { collectionOf, isNew, type JetstreamFilters, matchesNobody, mayBeQuiet } from './filters.js'
+import { newestEvery } from './newest-every.js'
+import { WireNegotiation } from './wire.js'
+
+/** How the events of one connection are read: one at a time, dialled again when it is lost. */
+export function overOneConnection(
+  checked: CheckedJetstreamConfig,
+  options: LiveOptions,
+  keys: PositionKeys,
+): (reading: Reading) => Observable<JetstreamEvent> {
+  const { config: plain, hosts } = checked
+  const wires = wiresOf(checked, options)
+  return ({ start, checkpoint, metrics$, whole, ...reading }) => {
+    let { filters } = reading
+    let isDialled = false
+    const history = filterHistory(checkpoint, keys, whole)
+    const positions = {
+      start,
+      onCursorRefused: plain.onCursorRefused,
+      checkpoint,
+      ...keys,
+      history,
+      host: hosts[0],
+    }
+    const either = plain.archive && archiveOrSocket(checked, options)
+    return live<JetstreamEvent>({
+      options: { ...options, metrics$ },
+      protocol: (host) => {
+        isDialled = true
+        if (matchesNobody(filters)) return of(undefined)
+        return from(protocolOf(host, filters, wires, either)).pipe(
+          map((made) => withoutDelivered(made, history, isNew)),
+        )
+      },
+      progress: (gaps, context) => {
+        const progress = new CursorProgress<JetstreamEvent>(positions, gaps, context)
+        return either?.attach(progress, gaps) ?? progress
+      },
+      // Who sets the option knows the filter.
+      isQuiet: () => plain.silentTimeoutMs === undefined && mayBeQuiet(filters),
+      ...(plain.blindTimeoutMs === Number.POSITIVE_INFINITY
+        ? {}
+        : { collections: { blindTimeoutMs: plain.blindTimeoutMs, of: collectionOf } }),
+      changes$: reading.filters$.pipe(
+        // Before the first dial a change costs nothing.
+        newestEvery(() => (isDialled ? plain.filterChangesEveryMs : 0)),
+        tap((changed) => {
+          filters = changed
+        }),
+      ),
+    })
+  }
+}
+
+function protocolOf(
+  host: string,
+  filters: JetstreamFilters,
+  wires: WireNegotiation,
+  either: ArchiveOrSocket | undefined,
+): ObservableInput<CursorProtocol<JetstreamEvent>> {
+  if (either?.isArchive) {
+    const archive = either.archive(filters)
+    return archive instanceof Promise ? archive : of(archive)
+  }
+  const made = wires.protocol(host, filters)
+  const wrapped = (protocol: CursorProtocol<JetstreamEvent>) => either?.socket(protocol) ?? protocol
+  return made instanceof Promise ? made.then(wrapped) : of(wrapped(made))
+}
+
+function archiveOrSocket(
+  { config: { archive, reconnect, records }, hosts: [host] }: CheckedJetstreamConfig,
+  options: LiveOptions,
+): ArchiveOrSocket {
+  const endpoint = endpointOf(host)
+  const apiKey = archive === true ? undefined : archive?.apiKey
+  return new ArchiveOrSocket({
+    host: endpoint,
+    requests: requestOptionsOf(endpoint, apiKey, options),
+    checker: recordChecker(records as Schemas | undefined),
+    backoff: reconnect,
+    log: options.log,
+  })
+}
+
+function wiresOf({ config, wire }: CheckedJetstreamConfig, options: LiveOptions): WireNegotiation {
+  const { maxFrameBytes, log } = options
+  const compressions = new Compressions(config.compress, config.zstdDictionary, config.agent)
+  const decoding = (config.decode === 'lazy' ? lazy : eager)(
+    recordChecker(config.records as Schemas | undefined),
+  )
+  return new WireNegotiation(wire, compressions, { maxFrameBytes, decoding }, log)
+}
