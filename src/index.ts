@@ -30,7 +30,11 @@ export type { CheckpointConfig, LiveConfig } from './live/config.js'
 export type { OnCursorRefused } from './live/cursor-request.js'
 export type { EachHostConfig } from './live/each-host.js'
 export type { ReconnectOptions } from './live/hosts.js'
-export { type BoundedBatchMapOptions, boundedBatchMap } from './operators/bounded-batch-map.js'
+export {
+  type BatchContext,
+  type BoundedBatchMapOptions,
+  boundedBatchMap,
+} from './operators/bounded-batch-map.js'
 export { type BoundedMergeMapOptions, boundedMergeMap } from './operators/bounded-merge-map.js'
 export { type EventsOptions, eventsOf } from './operators/events-of.js'
 export {

@@ -1,9 +1,9 @@
 import { delay, mergeMap, of, range, Subject, share, switchMap, take } from 'rxjs'
 import {
+  BatchDelivery,
   currentDelivery,
   enter,
   hold,
-  holdingOf,
   leave,
   type Release,
 } from '../../src/delivery/delivery.js'
@@ -198,7 +198,7 @@ describe('a delivery', () => {
 describe('enter and leave', () => {
   it('make a delivery the current one for a while, and none', () => {
     const none = enter(undefined)
-    const batch = holdingOf([])
+    const batch = new BatchDelivery([])
     const outer = enter(batch)
     expect([none, outer, currentDelivery()]).toEqual([undefined, undefined, batch])
     leave(outer)
@@ -222,7 +222,7 @@ describe('the deliveries of a batch', () => {
           if (part !== undefined) parts.push(part)
         })
     }
-    const batch = holdingOf(parts)
+    const batch = new BatchDelivery(parts)
     const visited: unknown[] = []
     batch.eachSource((source) => visited.push(source))
     expect(visited).toEqual([one, one, two, two])
@@ -237,7 +237,7 @@ describe('the deliveries of a batch', () => {
   })
 
   it('may be none', () => {
-    const empty = holdingOf([])
+    const empty = new BatchDelivery([])
     expect(() => {
       empty.hold()
       empty.release('done')

@@ -140,7 +140,7 @@ describe('boundedBatchMap', () => {
     range(1, 50_000)
       .pipe(
         book.deliver(),
-        boundedBatchMap((values, index) => of(values.length + index)),
+        boundedBatchMap((values, { index }) => of(values.length + index)),
       )
       .subscribe((value) => seen.push(value))
     expect([seen.length, seen[0], seen[499]]).toEqual([500, 100, 599])

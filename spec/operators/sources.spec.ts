@@ -1,5 +1,5 @@
 import { Subscriber } from 'rxjs'
-import { holdingOf, THIS_COPY } from '../../src/delivery/delivery.js'
+import { BatchDelivery, THIS_COPY } from '../../src/delivery/delivery.js'
 import { CursorStoreError, RedisRefusedError, RedisUnavailableError } from '../../src/errors.js'
 import { Sources } from '../../src/operators/sources.js'
 import { FakeSource } from './fake-source.js'
@@ -7,7 +7,7 @@ import { settled } from './virtual-clock.js'
 
 /** What an operator sees of values of these books. */
 const from = (...books: readonly FakeSource[]) =>
-  holdingOf(
+  new BatchDelivery(
     books.map((book) => ({
       copy: THIS_COPY,
       place: undefined,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { EMPTY } from 'rxjs'
 import {
   boundedBatchMap,
   boundedMergeMap,
@@ -9,6 +10,7 @@ import {
   labels$,
   listRepos$,
   memoryCursorStore,
+  run,
   tap$,
   tapAdmin,
   tapRepos$,
@@ -46,6 +48,7 @@ const WAITING: readonly (readonly [string, Call, readonly string[]])[] = [
     (o) => ingest({}, o),
     ['timeoutMs', 'drainMs', 'slowAfterMs', ...within('backoff', backoff)],
   ],
+  ['run', (o) => run(EMPTY, {}, { log: false, ...o }), ['timeoutMs', 'drainMs']],
   [
     'redisStream$',
     (o) => redisStream$({ ...reading, ...o }),

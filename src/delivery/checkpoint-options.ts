@@ -41,6 +41,12 @@ export interface CheckpointOptions<P = Position> {
    * @default 'resume'
    */
   readonly onFilterChange?: 'resume' | 'backfill'
+  /**
+   * Whether the program stores the position itself, in the transaction of its rows: see
+   * `boundedBatchMap`. The position is then loaded from the store, and never saved by the stream.
+   * @default false
+   */
+  readonly external?: boolean
 }
 
 /**

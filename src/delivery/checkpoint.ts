@@ -76,8 +76,21 @@ export class Checkpoint<P> {
     )
   }
 
+  /** The program stores the positions itself. */
+  get isExternal(): boolean {
+    return this.options.external ?? false
+  }
+
   get saving(): boolean {
     return this.#saving !== undefined
+  }
+
+  /** The text of a position that a program stores itself. */
+  textOf(position: P): string {
+    const text = this.#format.write(position)
+    // The next run would end with what cannot be read.
+    this.#read(text)
+    return text
   }
 
   /** Saves the current position, unless it is saved already. */
@@ -148,6 +161,7 @@ export class Checkpoint<P> {
   }
 
   #isBehind(): boolean {
+    if (this.isExternal) return false
     const current = this.current()
     return (
       current !== undefined &&
@@ -183,9 +197,7 @@ export class Checkpoint<P> {
     try {
       // A copy: the current position may be a delivery, which must not be kept.
       const position = copyOf(this.current() as P, this.stream)
-      const text = this.#format.write(position)
-      // The next run would end with what cannot be read.
-      this.#read(text)
+      const text = this.textOf(position)
       await this.options.store.save(this.stream.key, text)
       this.saved = position
       this.#isOutdated = false
@@ -216,16 +228,16 @@ export const willPass = (error: unknown): boolean =>
 
 /** Positions of a live source. */
 export const positionFormat: OwnFormat<Position> = {
-  write: ({ host, position, time_us }) => JSON.stringify({ host, position, time_us }),
+  write: ({ host, position, time_us, done }) => JSON.stringify({ host, position, time_us, done }),
   read(text) {
     try {
-      const { host, position, time_us } = JSON.parse(text) as Position
+      const { host, position, time_us, done } = JSON.parse(text) as Position
       if (
         typeof host === 'string' &&
         Number.isSafeInteger(position) &&
         Number.isSafeInteger(time_us)
       )
-        return { host, position, time_us }
+        return { host, position, time_us, ...(Number.isSafeInteger(done) && { done: done ?? 0 }) }
     } catch {
       // No JSON, or none of an object.
     }

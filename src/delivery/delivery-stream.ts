@@ -8,11 +8,12 @@ import {
   tap,
 } from 'rxjs'
 import type { Log } from '../internal/log.js'
-import type { DeliverySource, Outcome } from './delivery.js'
+import type { DeliverySource, HeldDelivery, Outcome } from './delivery.js'
 import { type Gap, Gaps } from './gaps.js'
 import { type Delivery, Ledger, type Settlement } from './ledger.js'
 import type { StreamMetrics } from './metrics.js'
 import { MetricsReport, StreamCounts, type StreamPosition } from './metrics-report.js'
+import type { EventPosition } from './position.js'
 import { currentWatch, type WatchedStream } from './subscription-watch.js'
 
 /** Where one subscription's metrics, gaps and warnings go. */
@@ -20,6 +21,12 @@ export interface DeliveryStreamOptions {
   readonly metrics$: BehaviorSubject<StreamMetrics> | undefined
   readonly gaps: Partial<Observer<Gap>> | undefined
   readonly log: Log
+}
+
+/** Positions as the text of a store. */
+export interface StoredPositions {
+  /** The text that begins after `last`; `undefined` while there is none. */
+  past(last: EventPosition): string | undefined
 }
 
 /** The source that composes a {@link DeliveryStream}: what differs from one source to the next. */
@@ -36,6 +43,8 @@ export interface StreamOwner<Event> extends Settlement<Event> {
   resumed(): void
   /** See {@link DeliverySource.flush}. */
   flush(): PromiseLike<void> | undefined
+  /** Positions that a program stores itself. */
+  readonly positions?: StoredPositions | undefined
   /** The subscription has ended. Open deliveries may still be settled. */
   stopped(): void
 }
@@ -129,6 +138,15 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>,
 
   publish(): void {
     this.report.publishCounters()
+  }
+
+  get tellsPositions(): boolean {
+    return this.owner.positions !== undefined
+  }
+
+  positionPast(held: ReadonlyMap<HeldDelivery, number>): string | undefined {
+    const last = this.ledger.lastOf(held)
+    return last && this.owner.positions?.past(last)
   }
 
   // --- What its owner asks ---

@@ -22,6 +22,18 @@ export interface DeliverySource {
    * checkpoint.
    */
   flush(): PromiseLike<void> | undefined
+  /** Whether {@link positionPast} may return one. Absent in older copies of this library. */
+  readonly tellsPositions?: boolean
+  /**
+   * The text to store once these deliveries are done: each with how often the caller holds it.
+   * `undefined` while an earlier delivery, or one of these, is held elsewhere or has failed.
+   */
+  positionPast?(held: ReadonlyMap<HeldDelivery, number>): string | undefined
+}
+
+/** The delivery of an event, or of the message that it is part of. */
+export interface HeldDelivery {
+  readonly source: DeliverySource
 }
 
 /**
@@ -54,6 +66,8 @@ export interface Holding {
   queued(change: 1 | -1): void
   /** Calls back with each source that these events come from. */
   eachSource(visit: (source: DeliverySource) => void): void
+  /** The one delivery that each hold of this holds too. Absent where there is none. */
+  readonly delivery?: HeldDelivery | undefined
 }
 
 /**
@@ -153,21 +167,46 @@ export function releaseOf(holding: Holding): Release {
 }
 
 /** The deliveries of a batch, held and released as one. */
-export function holdingOf(holdings: readonly Holding[]): Holding {
-  return {
-    copy: THIS_COPY,
-    place: undefined,
-    hold() {
-      for (const holding of holdings) holding.hold()
-    },
-    release(outcome) {
-      for (const holding of holdings) holding.release(outcome)
-    },
-    queued(change) {
-      for (const holding of holdings) holding.queued(change)
-    },
-    eachSource(visit) {
-      for (const holding of holdings) holding.eachSource(visit)
-    },
+export class BatchDelivery implements Holding {
+  // Each of them is held so often: once by its maker.
+  #holds = 1
+
+  constructor(private readonly holdings: readonly Holding[]) {}
+
+  get copy(): LibraryCopy {
+    return THIS_COPY
+  }
+
+  get place(): undefined {
+    return undefined
+  }
+
+  hold(): void {
+    this.#holds += 1
+    for (const holding of this.holdings) holding.hold()
+  }
+
+  release(outcome: Outcome): void {
+    this.#holds -= 1
+    for (const holding of this.holdings) holding.release(outcome)
+  }
+
+  queued(change: 1 | -1): void {
+    for (const holding of this.holdings) holding.queued(change)
+  }
+
+  eachSource(visit: (source: DeliverySource) => void): void {
+    for (const holding of this.holdings) holding.eachSource(visit)
+  }
+
+  /** The text to store once this batch is done: see {@link DeliverySource.positionPast}. */
+  get position(): string | undefined {
+    const held = new Map<HeldDelivery, number>()
+    for (const { delivery } of this.holdings) {
+      if (delivery === undefined) return undefined
+      held.set(delivery, (held.get(delivery) ?? 0) + this.#holds)
+    }
+    // A source does not know the deliveries of another one, and tells nothing then.
+    return this.holdings[0]?.delivery?.source.positionPast?.(held)
   }
 }

@@ -3,6 +3,7 @@ import { HoldError } from '../errors.js'
 import {
   type DeliverySource,
   enter,
+  type HeldDelivery,
   type Holding,
   type LibraryCopy,
   leave,
@@ -17,9 +18,9 @@ export interface Settlement<Event> {
 }
 
 /** One event's stay in the user's pipe. Open deliveries form a list in order of emission. */
-export class Delivery<Event> implements Holding, EventPosition {
+export class Delivery<Event> implements Holding, EventPosition, HeldDelivery {
   // The call of `next` is the first hold.
-  private holds = 1
+  holds = 1
   private outcome: Outcome = 'done'
   held = false
   previous: Delivery<Event> | undefined
@@ -43,6 +44,19 @@ export class Delivery<Event> implements Holding, EventPosition {
   /** Its own place: nothing is allocated for it. */
   get place(): EventPosition {
     return this
+  }
+
+  get delivery(): HeldDelivery {
+    return this
+  }
+
+  get source(): DeliverySource {
+    return this.ledger.source
+  }
+
+  /** Whether one of its holders failed: it will not be done. */
+  get hasFailed(): boolean {
+    return this.outcome === 'failed'
   }
 
   hold(): void {
@@ -142,6 +156,23 @@ export class Ledger<Event> {
     const [open, failed] = [this.#oldest, this.#firstFailed]
     if (open === undefined || failed === undefined) return open ?? failed
     return open.ordinal < failed.ordinal ? open : failed
+  }
+
+  /**
+   * The newest of `held`, each with how often its holder holds it, if that holder alone keeps it
+   * and everything before it from being done.
+   */
+  lastOf(held: ReadonlyMap<HeldDelivery, number>): Delivery<Event> | undefined {
+    let last: Delivery<Event> | undefined
+    let rest = held.size
+    for (let open = this.#oldest; open !== undefined && rest > 0; open = open.next) {
+      if (open.holds !== held.get(open) || open.hasFailed) return undefined
+      last = open
+      rest -= 1
+    }
+    const failed = this.#firstFailed
+    const isPast = last !== undefined && failed !== undefined && failed.ordinal < last.ordinal
+    return rest > 0 || isPast ? undefined : last
   }
 
   #link(delivery: Delivery<Event>): void {

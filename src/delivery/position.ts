@@ -6,6 +6,11 @@ export interface Position {
   readonly position: number
   /** The event's own time in unix microseconds; 0 where it has none. */
   readonly time_us: number
+  /**
+   * How many events at this position are done. A stream that starts here leaves them out.
+   * @default 0
+   */
+  readonly done?: number
 }
 
 /**

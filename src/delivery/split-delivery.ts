@@ -4,6 +4,7 @@ import {
   currentDelivery,
   type DeliverySource,
   enter,
+  type HeldDelivery,
   type Holding,
   type LibraryCopy,
   leave,
@@ -106,6 +107,10 @@ class SharedDelivery implements Holding {
         index: this.index,
       }
     )
+  }
+
+  get delivery(): HeldDelivery | undefined {
+    return this.whole.delivery
   }
 
   hold(): void {

@@ -2,6 +2,7 @@ import { asyncScheduler, type Observable, of, startWith, switchMap, tap } from '
 import type { PositionKeys } from '../cursors/load-position.js'
 import { Checkpoint, positionFormat } from '../delivery/checkpoint.js'
 import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
+import type { StoredPositions } from '../delivery/delivery-stream.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
 import type { Position } from '../delivery/position.js'
 import { Conclusions } from './conclusions.js'
@@ -43,6 +44,8 @@ export class CursorProgress<Event> implements Progress<Event> {
   readonly #checkpoint: Checkpoint<Position> | undefined
   readonly #now: () => number
   #advancesAtDial = 0
+  // A position of an earlier run at which some events are done.
+  #begun: Position | undefined
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
     const { start, onCursorRefused, now = () => asyncScheduler.now() } = options
@@ -122,7 +125,16 @@ export class CursorProgress<Event> implements Progress<Event> {
       return false
     this.#received.record(event, position, this.#conclusions.identityOf)
     this.#received.moveTo(host, position, time_us)
-    return true
+    return this.#begun === undefined || !this.#isDone(this.#begun, host, position, time_us)
+  }
+
+  /** Whether an event is one of those that an earlier run had done. */
+  #isDone(begun: Position, host: string, position: number, time_us: number): boolean {
+    const { done = 0 } = begun
+    if (host === begun.host && position === begun.position && time_us === begun.time_us)
+      return this.index < done
+    if (host !== begun.host || position > begun.position) this.#begun = undefined
+    return false
   }
 
   /** Throws as {@link onEvent} does. */
@@ -167,6 +179,18 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   // --- What is done, and saved ---
+
+  get positions(): StoredPositions | undefined {
+    const checkpoint = this.#checkpoint
+    if (!checkpoint?.isExternal) return undefined
+    return {
+      past: ({ host, position, time_us, index }) => {
+        const last = { host, position, time_us, done: index + 1 }
+        const isSavable = this.#received.savable(last, this.#now()) === last
+        return isSavable ? checkpoint.textOf(last) : undefined
+      },
+    }
+  }
 
   get checkpoint(): number | undefined {
     return this.#checkpoint?.saved?.position
@@ -213,6 +237,8 @@ export class CursorProgress<Event> implements Progress<Event> {
         const resumption = saved === undefined ? 'same' : resume(saved, checkpoint.loaded ?? '')
         if (resumption === 'start over') this.#requests.startOver()
         else this.startFrom(saved)
+        // Another filter counts other events.
+        if (resumption === 'same' && (saved?.done ?? 0) > 0) this.#begun = saved
         if (resumption === 'changed') this.filterChanged()
       }),
       switchMap(() => checkpoint.regularly().pipe(startWith(undefined))),

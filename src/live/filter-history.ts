@@ -154,11 +154,12 @@ const isPast = (position: Position, end: Delivered): boolean =>
 /** The format of a named stream's positions. Other readers see a position without a name. */
 export const formatWith = (history: FilterHistory): OwnFormat<Position> => ({
   ...positionFormat,
-  write: ({ host, position, time_us }) =>
+  write: ({ host, position, time_us, done }) =>
     JSON.stringify({
       host,
       position,
       time_us,
+      done,
       ...history.beside({ host, position, time_us }),
     }),
 })

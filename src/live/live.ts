@@ -23,7 +23,11 @@ import {
 } from 'rxjs'
 import { dial as dialSocket, wake$ } from '#socket'
 import type { Outcome } from '../delivery/delivery.js'
-import { DeliveryStream, type StreamOwner } from '../delivery/delivery-stream.js'
+import {
+  DeliveryStream,
+  type StoredPositions,
+  type StreamOwner,
+} from '../delivery/delivery-stream.js'
 import type { Gap, Gaps } from '../delivery/gaps.js'
 import type { Delivery } from '../delivery/ledger.js'
 import type { StreamPosition } from '../delivery/metrics-report.js'
@@ -532,6 +536,10 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
 
   flush(): PromiseLike<void> | undefined {
     return this.#progress.flush()
+  }
+
+  get positions(): StoredPositions | undefined {
+    return this.#progress.positions
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import type { StoredPositions } from '../delivery/delivery-stream.js'
 import type { GapReason } from '../delivery/gaps.js'
 import type { Settlement } from '../delivery/ledger.js'
 import type { Position } from '../delivery/position.js'
@@ -48,6 +49,8 @@ export interface Progress<Event> extends Settlement<Event> {
   stop(): void
   /** Settles when all that is done is saved; `undefined` if there is nothing to save. */
   flush(): PromiseLike<void> | undefined
+  /** Positions that a program stores itself, where there is a checkpoint. */
+  readonly positions?: StoredPositions | undefined
   readonly last: Position | undefined
   readonly checkpoint: number | undefined
   readonly checkpointErrors: number

@@ -1,11 +1,20 @@
 import {
+  asapScheduler,
+  asyncScheduler,
   type ObservableInput,
   type OperatorFunction,
   type Subscriber,
   type Subscription,
   timer,
 } from 'rxjs'
-import { currentDelivery, enter, type Holding, holdingOf, leave } from '../delivery/delivery.js'
+import {
+  BatchDelivery,
+  currentDelivery,
+  enter,
+  type HeldDelivery,
+  type Holding,
+  leave,
+} from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
 import { count, defaultsTo, milliseconds } from '../options/pieces.js'
 import { boundedMergeMap } from './bounded-merge-map.js'
@@ -26,6 +35,21 @@ export interface BoundedBatchMapOptions<T>
   readonly maxWaitMs?: number | undefined
 }
 
+/** What {@link boundedBatchMap} tells of a batch. */
+export interface BatchContext {
+  /** Counts the batches, from 0. */
+  readonly index: number
+  /**
+   * The position to store with the rows of this batch, in one transaction: the text begins after
+   * the last event of the batch. Read it when the work begins.
+   *
+   * `undefined` while an earlier event is open elsewhere or has failed, where the batch has events
+   * of several sources, without `external: true`, and for sources without positions of this kind:
+   * Tap, Redis, `listRepos$`.
+   */
+  readonly position: string | undefined
+}
+
 const { orderBy: _orderBy, maxLag: _maxLag, ...boundsShape } = queueShape
 const shape = {
   ...boundsShape,
@@ -37,8 +61,14 @@ const shape = {
  * Works on values in batches, by count or time. Like `bufferTime` with `mergeMap`, but bounded:
  * each event's delivery stays open until the work of its batch has ended.
  *
- * `capacity` counts values, in whole batches; a drop gives up a batch. Everything else is as in
- * {@link boundedMergeMap}.
+ * `capacity` counts values, in whole batches; a drop gives up a batch. Of a source with an
+ * `external` checkpoint, the operations of one commit stay in one batch, which may exceed `size` by
+ * them. Everything else is as in {@link boundedMergeMap}.
+ *
+ * **Effect once**: with `checkpoint: { store, external: true }`, store the `position` of
+ * {@link BatchContext} in the transaction of the rows. After a crash, the stream goes on after the
+ * last batch that was committed, and no event has its effect twice. Needs `concurrency: 1` (the
+ * default), and all events of the source in this one pipe.
  *
  * ```
  * source    -a-b-c-d----|
@@ -54,7 +84,7 @@ const shape = {
  * ```
  */
 export function boundedBatchMap<T, R>(
-  project: (values: readonly T[], index: number) => ObservableInput<R>,
+  project: (values: readonly T[], batch: BatchContext) => ObservableInput<R>,
   options: BoundedBatchMapOptions<T> = {},
 ): OperatorFunction<T, R> {
   const checked = checkQueueOptions('boundedBatchMap', shape, options)
@@ -62,9 +92,19 @@ export function boundedBatchMap<T, R>(
   return (source) =>
     source.pipe(
       batch(size, maxWaitMs),
-      boundedMergeMap(project, { ...queue, capacity: Math.max(1, Math.ceil(capacity / size)) }),
+      boundedMergeMap((values, index) => project(values, contextOf(index, currentDelivery())), {
+        ...queue,
+        capacity: Math.max(1, Math.ceil(capacity / size)),
+      }),
     )
 }
+
+const contextOf = (index: number, delivery: Holding | undefined): BatchContext => ({
+  index,
+  get position() {
+    return delivery instanceof BatchDelivery ? delivery.position : undefined
+  },
+})
 
 /** Collects values into batches. The deliveries of a batch become one. */
 const batch = <T>(size: number, maxWaitMs: number): OperatorFunction<T, readonly T[]> =>
@@ -83,6 +123,9 @@ class Batches<T> {
   #values: T[] = []
   #holdings: Holding[] = []
   #due: Subscription | undefined
+  // The delivery of the last value: its other parts belong to the same batch.
+  #last: HeldDelivery | undefined
+  #isFull = false
   #abandoned = false
 
   constructor(
@@ -93,6 +136,7 @@ class Batches<T> {
 
   take(value: T): void {
     const holding = currentDelivery()
+    if (this.#isFull && holding?.delivery !== this.#last) this.#emit()
     if (holding !== undefined) {
       holding.hold()
       this.#holdings.push(holding)
@@ -101,9 +145,10 @@ class Batches<T> {
       this.abandon()
       return
     }
+    this.#last = holding?.delivery
     this.#values.push(value)
-    if (this.#values.length >= this.size) this.#emit()
-    else this.#due ??= this.#emitLater()
+    if (this.#values.length < this.size) this.#due ??= this.#emitAfter(this.maxWaitMs)
+    else this.#fill()
   }
 
   sourceCompleted(): void {
@@ -116,8 +161,22 @@ class Batches<T> {
     for (const holding of this.#holdings.splice(0)) holding.release('failed')
   }
 
-  #emitLater(): Subscription {
-    const due = timer(this.maxWaitMs).subscribe(() => this.#emit())
+  /**
+   * Where positions are told, the batch waits for the end of this call: more parts of a message may
+   * follow, and the operators above hold its last value until then.
+   */
+  #fill(): void {
+    if (!this.#last?.source.tellsPositions) this.#emit()
+    else if (!this.#isFull) {
+      this.#isFull = true
+      this.#due?.unsubscribe()
+      this.#due = this.#emitAfter(0)
+    }
+  }
+
+  /** 0: as soon as this call has ended. */
+  #emitAfter(ms: number): Subscription {
+    const due = timer(ms, ms === 0 ? asapScheduler : asyncScheduler).subscribe(() => this.#emit())
     this.destination.add(due)
     due.add(() => this.destination.remove(due))
     return due
@@ -126,7 +185,9 @@ class Batches<T> {
   #emit(): void {
     this.#due?.unsubscribe()
     this.#due = undefined
-    const [values, holding] = [this.#values, holdingOf(this.#holdings)]
+    this.#last = undefined
+    this.#isFull = false
+    const [values, holding] = [this.#values, new BatchDelivery(this.#holdings)]
     this.#values = []
     this.#holdings = []
     const outer = enter(holding)

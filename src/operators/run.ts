@@ -28,7 +28,7 @@ import { PipeError, StreamError } from '../errors.js'
 import { type LevelLog, type Logger, levelsOf } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
 import { log } from '../options/contracts.js'
-import { defaultsTo, delay, optional } from '../options/pieces.js'
+import { defaultsTo, delay, LONGEST_TIMER_MS, optional } from '../options/pieces.js'
 import type { WithDefaults } from '../options/with-defaults.js'
 import {
   type IngestOptions,
@@ -231,9 +231,11 @@ class Runner<E> implements Running, SubscriptionWatch {
   }
 
   #startClock(): void {
-    this.#clock ??= timer(this.options.drainMs + SAVE_MS).subscribe((late) => {
-      this.#late$.next(late)
-    })
+    this.#clock ??= timer(Math.min(this.options.drainMs + SAVE_MS, LONGEST_TIMER_MS)).subscribe(
+      (late) => {
+        this.#late$.next(late)
+      },
+    )
   }
 
   /** Work that cannot be cancelled may still end, and is then saved. */

@@ -64,5 +64,5 @@ export function backoffMs(attempt: number, options: BackoffOptions = {}): number
     maxDelayMs,
     initialDelayMs * Math.min(multiplier ** (attempt - 1), Number.MAX_VALUE),
   )
-  return Math.round(jitter === 'none' ? delay : delay * random())
+  return Math.floor(jitter === 'none' ? delay : delay * random())
 }

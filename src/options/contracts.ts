@@ -29,6 +29,7 @@ const named = z.strictObject({
   positionFormat: z.optional(z.custom((value) => hasMethods(value, 'write', 'read'))),
   name: z.optional(name),
   onFilterChange: z.optional(oneOf('resume', 'backfill')),
+  external: z.optional(z.boolean('must be true or false')),
 })
 
 function mistakeInName(value: unknown): string | undefined {
@@ -47,6 +48,6 @@ export const checkpoint = z
   .union(
     [store, named],
     'must be a cursor store, or `{ store, everyMs, failAfterMs, positionFormat, name, ' +
-      'onFilterChange }`',
+      'onFilterChange, external }`',
   )
   .check(saying(mistakeInName))
