@@ -19,6 +19,7 @@ function pack(): readonly string[] {
     'package.json',
     'tsconfig.json',
     'tsconfig.build.json',
+    'scripts/finish-build.mjs',
     'src',
     ...manifest.files,
   ]) {
