@@ -22,8 +22,13 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export const EXIT_CODES_HELP = `
 Exit codes:
-  0    done, or the reader of stdout has exited   5    the stream ended, or out of retries
-  1    unexpected error                           6    something was lost (with --strict)
-  2    usage                                      7    cannot write stdout, cursor file or Redis
-  3    bad config                                 130  SIGINT before the goal
-  4    never connected (see --connect-timeout)    143  SIGTERM before the goal`
+  0    done, or the reader of stdout has exited
+  1    unexpected error
+  2    usage
+  3    bad config
+  4    never connected (see --connect-timeout)
+  5    the stream ended, or out of retries
+  6    something was lost (with --strict)
+  7    cannot write stdout, cursor file or Redis
+  130  SIGINT before the goal
+  143  SIGTERM before the goal`

@@ -77,11 +77,21 @@ export function parseCursor(text: string): CursorStart {
   if (/^\d+$/.test(text)) return Number(text)
   const ago = durationOf(text)
   if (ago !== undefined) return { ago }
-  const date = new Date(text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date
+  const date = dateOf(text)
+  if (date !== undefined) return date
   throw new InvalidArgumentError(
     'Write live, oldest, a position, an ISO date, or a duration back such as 10m.',
   )
+}
+
+/** A time that is over: an ISO date, or a duration back. */
+export function parsePast(text: string): Date {
+  const ago = durationOf(text)
+  const date = ago === undefined ? dateOf(text) : new Date(Date.now() - ago)
+  if (date === undefined || date.getTime() < 0)
+    throw new InvalidArgumentError('Write an ISO date, or a duration back such as 10m.')
+  if (date.getTime() > Date.now()) throw new InvalidArgumentError('The time is in the future.')
+  return date
 }
 
 /** Where a stream with sequence numbers starts. */
@@ -98,6 +108,11 @@ function kindOf(text: string): Kind {
   const kind = KINDS.find((known) => known === text)
   if (kind === undefined) throw new InvalidArgumentError(`Write some of ${KINDS.join(', ')}.`)
   return kind
+}
+
+function dateOf(text: string): Date | undefined {
+  const date = new Date(text)
+  return /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime()) ? date : undefined
 }
 
 function durationOf(text: string): number | undefined {

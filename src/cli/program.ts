@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../index.js'
+import { addCursor } from './commands/cursor.js'
 import { addDemo } from './commands/demo.js'
 import { addExplain } from './commands/explain.js'
 import { addFirehose } from './commands/firehose.js'
@@ -34,6 +35,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addRepos,
   addIngest,
   addDemo,
+  addCursor,
   addExplain,
 ]
 

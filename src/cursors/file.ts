@@ -2,9 +2,8 @@
 // For `AsyncDisposable` in our types, whatever the `lib` of a program is.
 
 import { randomUUID } from 'node:crypto'
-import { readlinkSync, realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { type Log, type Logger, logOf } from '../internal/log.js'
 import { shared } from '../internal/shared.js'
 import { checkShape } from '../options/check-shape.js'
@@ -14,11 +13,18 @@ import { name, optional } from '../options/pieces.js'
 import type { WithDefaults } from '../options/with-defaults.js'
 import { CursorFile } from './cursor-file.js'
 import type { CursorStore } from './cursor-store.js'
-import { codeOf, diskError } from './disk-error.js'
 import { OWN_STORE, type OwnStore, type PositionKeys } from './load-position.js'
 import type { LockOwner } from './lock.js'
 import { nodeDisk } from './node-disk.js'
 import { startOf } from './process-state.js'
+import { realPath } from './real-path.js'
+
+export {
+  type CursorFileLock,
+  type CursorFileState,
+  type ReadCursorFileOptions,
+  readCursorFile,
+} from './read-cursor-file.js'
 
 /** The owner of the file of {@link fileCursorStore}, and where its warnings go. */
 export interface FileCursorStoreOptions {
@@ -161,37 +167,4 @@ function sharedFile(named: string, host: string, log: Log): CursorFile {
   if (files.size === 0) process.on('exit', releaseAll)
   files.set(path, file)
   return file
-}
-
-/**
- * Follows links, because a rename would replace the link and not the file. Synchronous, so that
- * calls keep their order.
- */
-function realPath(path: string): string {
-  try {
-    return followLinks(path)
-  } catch (error) {
-    throw diskError('find', path, error)
-  }
-}
-
-function followLinks(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
-  // The file need not exist yet, but its folder must. The path may be a link to the future file.
-  const real = join(realpathSync(dirname(path)), basename(path))
-  const target = linkTarget(real)
-  return target === undefined ? real : followLinks(resolve(dirname(real), target))
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }

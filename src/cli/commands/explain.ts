@@ -18,7 +18,8 @@ Examples:
   $ rxjs-atproto explain connect_timeout
 
 Exit codes:
-  0    done                                       2    usage, or no such code`
+  0    done
+  2    usage, or no such code`
 
 /** `rxjs-atproto explain CODE`: what an error means, and what to do. */
 export function addExplain(program: Command, context: CommandContext): void {

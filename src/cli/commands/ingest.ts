@@ -37,11 +37,15 @@ Examples:
   $ rxjs-atproto ingest --relay-hosts relay1.us-east.bsky.network --metrics-port 9100 -q
 
 Exit codes:
-  0    a backfill is complete                     5    a host refused later
-  1    unexpected error                           7    Redis refused a write
-  2    usage                                      130  SIGINT
-  3    bad settings, or what they name            143  SIGTERM
-  4    a host refused the first connection`
+  0    a backfill is complete
+  1    unexpected error
+  2    usage
+  3    bad settings, or what they name
+  4    a host refused the first connection
+  5    a host refused later
+  7    Redis refused a write
+  130  SIGINT
+  143  SIGTERM`
 
 /** `rxjs-atproto ingest`: firehoses, repositories and labels into Redis. */
 export function addIngest(program: Command, context: CommandContext): void {
