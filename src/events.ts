@@ -26,7 +26,7 @@ interface MaybeUnreadable {
    * The record is beyond the bounds on content: 64 levels, 131,072 members. The commit then has no
    * `record`, and reading it throws `RecordError`.
    */
-  readonly problem?: LiteralUnion<'record-unreadable'>
+  readonly problem?: LiteralUnion<'record-unreadable'> | undefined
 }
 
 interface CommitBase<C extends string> {
@@ -193,9 +193,9 @@ type Written<R> =
       readonly cid: string
       /**
        * The section names another commit as its root, or the path is malformed. The record is the
-       * one that the operation names.
+       * one that the operation names. Looked up at the first read, as `record` is.
        */
-      readonly problem?: 'root-mismatch' | 'path-malformed'
+      readonly problem?: 'root-mismatch' | 'path-malformed' | undefined
     }
   | { readonly record: undefined; readonly cid: string; readonly problem: RecordProblem }
 

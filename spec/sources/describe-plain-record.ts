@@ -2,16 +2,19 @@ import { deepStrictEqual } from 'node:assert'
 import { deserialize, serialize } from 'node:v8'
 import { RecordError } from '../../src/index.js'
 
-type Commit = { record: unknown }
+type Member = 'record' | 'problem'
+type Commit = { [Name in Member]?: unknown }
 type WithCommit = { readonly commit: Commit }
 
-/** An event whose record nobody has read, and the same event as `JSON.parse` makes it. */
+/** An event whose lazy member nobody has read, and the same event as `JSON.parse` makes it. */
 export interface Both {
   readonly lazy: WithCommit
   readonly parsed: WithCommit
 }
 
-const WAYS_OF_TOUCHING: readonly (readonly [string, (event: WithCommit) => unknown])[] = [
+const waysOfTouching = (
+  name: Member,
+): readonly (readonly [string, (event: WithCommit) => unknown])[] => [
   ['JSON.stringify', (event) => JSON.stringify(event)],
   ['a spread', (event) => ({ ...event, commit: { ...event.commit } })],
   ['Object.assign', (event) => Object.assign({}, event.commit)],
@@ -31,21 +34,21 @@ const WAYS_OF_TOUCHING: readonly (readonly [string, (event: WithCommit) => unkno
       ),
   ],
   [
-    'its own and enumerable record',
+    'the member, own and enumerable',
     ({ commit }) => [
-      'record' in commit,
-      Object.hasOwn(commit, 'record'),
-      Object.prototype.propertyIsEnumerable.call(commit, 'record'),
+      name in commit,
+      Object.hasOwn(commit, name),
+      Object.prototype.propertyIsEnumerable.call(commit, name),
     ],
   ],
   ['String', (event) => [String(event), Object.prototype.toString.call(event.commit)]],
-  ['destructuring', ({ commit: { record, ...rest } }) => [record, rest]],
-  ['two reads', ({ commit }) => Object.is(commit.record, commit.record)],
+  ['destructuring', ({ commit: { [name]: value, ...rest } }) => [value, rest]],
+  ['two reads', ({ commit }) => Object.is(commit[name], commit[name])],
   [
     'a delete',
     ({ commit }) => [
-      Reflect.deleteProperty(commit, 'record'),
-      'record' in commit,
+      Reflect.deleteProperty(commit, name),
+      name in commit,
       commit,
       Object.keys(commit),
     ],
@@ -53,62 +56,59 @@ const WAYS_OF_TOUCHING: readonly (readonly [string, (event: WithCommit) => unkno
   [
     'an assignment',
     ({ commit }) => [
-      assign(commit, { x: 1 }),
-      commit.record,
+      assign(commit, name, { x: 1 }),
+      commit[name],
       Object.keys(commit),
       JSON.stringify(commit),
     ],
   ],
   [
     'an assignment after a read',
-    ({ commit }) => [commit.record, assign(commit, null), commit.record],
+    ({ commit }) => [commit[name], assign(commit, name, null), commit[name]],
   ],
-  ['an assignment of undefined', ({ commit }) => [assign(commit, undefined), commit.record]],
+  ['an assignment of undefined', ({ commit }) => [assign(commit, name, undefined), commit[name]]],
   [
     'a definition',
-    ({ commit }) => [
-      Object.defineProperty(commit, 'record', { value: 7 }).record,
-      Object.keys(commit),
-    ],
+    ({ commit }) => [Object.defineProperty(commit, name, { value: 7 })[name], Object.keys(commit)],
   ],
   [
     'Object.create',
     ({ commit }) => {
       const heir = Object.create(commit) as Commit
-      return [heir.record, Object.keys(heir), Object.hasOwn(heir, 'record'), forIn(heir)]
+      return [heir[name], Object.keys(heir), Object.hasOwn(heir, name), forIn(heir)]
     },
   ],
   [
     'Object.create of Object.create',
-    ({ commit }) => (Object.create(Object.create(commit)) as Commit).record,
+    ({ commit }) => (Object.create(Object.create(commit)) as Commit)[name],
   ],
-  ['an assignment to what inherits it', ({ commit }) => assignToHeir(commit)],
+  ['an assignment to what inherits it', ({ commit }) => assignToHeir(commit, name)],
   [
     'an assignment to what inherits it from a frozen commit',
-    ({ commit }) => thrown(() => assignToHeir(Object.freeze(commit))),
+    ({ commit }) => thrown(() => assignToHeir(Object.freeze(commit), name)),
   ],
   [
     'an assignment with another receiver',
     ({ commit }) => {
       const receiver = {}
-      return [Reflect.set(commit, 'record', 1, receiver), receiver, commit]
+      return [Reflect.set(commit, name, 1, receiver), receiver, commit]
     },
   ],
   [
     'freeze',
     ({ commit }) => [
       Object.isFrozen(Object.freeze(commit)),
-      commit.record,
-      Object.is(commit.record, commit.record),
+      commit[name],
+      Object.is(commit[name], commit[name]),
     ],
   ],
   [
     'an assignment to what is frozen',
-    ({ commit }) => [thrown(() => assign(Object.freeze(commit), 1)), commit.record],
+    ({ commit }) => [thrown(() => assign(Object.freeze(commit), name, 1)), commit[name]],
   ],
   [
     'an assignment to what is sealed',
-    ({ commit }) => [assign(Object.seal(commit), 1), commit.record],
+    ({ commit }) => [assign(Object.seal(commit), name, 1), commit[name]],
   ],
   [
     'preventExtensions',
@@ -117,24 +117,28 @@ const WAYS_OF_TOUCHING: readonly (readonly [string, (event: WithCommit) => unkno
   [
     'what a proxy passes on without its receiver',
     ({ commit }) =>
-      new Proxy(commit, { get: (target, name) => Reflect.get(target, name) as unknown }).record,
+      new Proxy(commit, { get: (target, key) => Reflect.get(target, key) as unknown })[name],
   ],
   [
     'an assignment through a proxy',
     ({ commit }) => {
       const proxy = new Proxy(commit, {})
-      return [assign(proxy, 1), proxy.record, commit]
+      return [assign(proxy, name, 1), proxy[name], commit]
     },
   ],
   ['the keys of a proxy', ({ commit }) => Reflect.ownKeys(new Proxy(commit, {}))],
 ]
 
-/** What every lazy record promises: it is a plain member, whatever a program does with it. */
-export function describePlainRecord(source: string, make: () => Promise<Both>): void {
-  describe(`a lazy record of ${source}`, () => {
-    it.each(WAYS_OF_TOUCHING)('cannot be told from a plain member by %s', async (_, touch) => {
+/** What every lazy member promises: it is a plain member, whatever a program does with it. */
+export function describePlainRecord(
+  source: string,
+  make: () => Promise<Both>,
+  name: Member = 'record',
+): void {
+  describe(`a lazy ${name} of ${source}`, () => {
+    it.each(waysOfTouching(name))('cannot be told from a plain member by %s', async (_, touch) => {
       const { lazy, parsed } = await make()
-      expect(Object.getOwnPropertyDescriptor(lazy.commit, 'record')?.get).toBeDefined()
+      expect(Object.getOwnPropertyDescriptor(lazy.commit, name)?.get).toBeDefined()
       const [ours, theirs] = [touch(lazy), touch(parsed)]
       deepStrictEqual(ours, theirs)
       expect(ours).toStrictEqual(theirs)
@@ -149,7 +153,7 @@ export function describePlainRecord(source: string, make: () => Promise<Both>): 
         const { lazy, parsed } = await make()
         equal(lazy, parsed)
         equal(parsed, (await make()).lazy)
-        const other = { ...parsed, commit: { ...parsed.commit, record: {} } }
+        const other = { ...parsed, commit: { ...parsed.commit, [name]: {} } }
         expect(() => equal(lazy, other)).toThrow()
       }
     })
@@ -158,16 +162,16 @@ export function describePlainRecord(source: string, make: () => Promise<Both>): 
       const { lazy, parsed } = await make()
       const copy = Object.defineProperties({}, Object.getOwnPropertyDescriptors(lazy.commit))
       for (const one of [new Proxy(lazy.commit, {}), copy as Commit]) {
-        expect(() => one.record).toThrow(RecordError)
-        expect(() => one.record).toThrow('copy the commit by value first: `{ ...commit }`')
+        expect(() => one[name]).toThrow(RecordError)
+        expect(() => one[name]).toThrow('copy the commit by value first: `{ ...commit }`')
       }
-      expect(new Proxy({ ...lazy.commit }, {}).record).toEqual(parsed.commit.record)
+      expect(new Proxy({ ...lazy.commit }, {})[name]).toEqual(parsed.commit[name])
     })
   })
 }
 
-function assign(commit: Commit, value: unknown): unknown {
-  commit.record = value
+function assign(commit: Commit, name: Member, value: unknown): unknown {
+  commit[name] = value
   return value
 }
 
@@ -177,10 +181,10 @@ const forIn = (object: object): readonly string[] => {
   return names
 }
 
-function assignToHeir(commit: object): unknown {
+function assignToHeir(commit: object, name: Member): unknown {
   const heir = Object.create(commit) as Commit
-  heir.record = 1
-  return [heir.record, Object.keys(heir), commit]
+  heir[name] = 1
+  return [heir[name], Object.keys(heir), commit]
 }
 
 function thrown(work: () => unknown): unknown {

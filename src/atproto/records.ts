@@ -29,7 +29,7 @@ type Checked = JetstreamEvent | FirehoseEvent
 export interface RecordChecker {
   /** Whether the event has a record, and its collection has a schema. */
   checks(event: Checked): boolean
-  /** Returns the error of a record that fails. */
+  /** Returns the error of a record that fails. Without a record there is none. */
   check(event: Checked): FrameError | undefined
 }
 
@@ -58,7 +58,9 @@ function failureOf(event: Checked, schema: StandardSchema): FrameError | undefin
     new FrameError(message, { position: cursor ?? time_us, time_us }, options)
   const what = `the record of ${did}/${commit.collection}/${commit.rkey}`
   try {
-    const result = schema['~standard'].validate(commit.record)
+    const { record } = commit
+    if (record === undefined) return undefined
+    const result = schema['~standard'].validate(record)
     if (result instanceof Promise)
       return wrong(
         `the schema of ${commit.collection} is asynchronous; give one that answers at once`,

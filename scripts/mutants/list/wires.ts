@@ -38,6 +38,20 @@ export const WIRES: readonly Mutant[] = [
     specs: ['spec/sources/firehose/events.spec.ts'],
   },
   {
+    name: 'a record that was overwritten takes its problem with it',
+    file: 'src/internal/lazy-record.ts',
+    find: 'owner.#problem = LazyRecord.find(owner, owner.#find)',
+    replace: 'LazyRecord.find(owner, owner.#find)',
+    specs: ['spec/sources/firehose/found-late.spec.ts'],
+  },
+  {
+    name: 'a schema is asked for a record that is not there',
+    file: 'src/atproto/records.ts',
+    find: 'if (record === undefined) return undefined',
+    replace: '',
+    specs: ['spec/sources/firehose/found-late.spec.ts'],
+  },
+  {
     name: 'two revisions of one record are one event',
     file: 'src/sources/jetstream/identity.ts',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the code's own text

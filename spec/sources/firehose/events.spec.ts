@@ -182,7 +182,7 @@ describe('a problem of a record is named by its event, and the others are emitte
 
   /** What each of the three operations says, and whether it has its record. */
   const problemsOf = (frame: Uint8Array) =>
-    commitsIn(frame).map((commit) => [commit.problem, 'record' in commit])
+    commitsIn(frame).map((commit) => [commit.problem, commit.record !== undefined])
 
   const good = [undefined, true]
   const deleted = [undefined, false]

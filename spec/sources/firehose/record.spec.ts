@@ -20,6 +20,7 @@ const plain = {
     record: RECORD,
     cid: linkTo(encode(RECORD)).$link,
     commit: expect.stringMatching(/^bafyrei/) as unknown as string,
+    problem: undefined,
   },
 }
 
@@ -28,8 +29,8 @@ const eventOf = (
 ): FirehoseEvent & { readonly commit: { record: unknown; cid: string; operation: string } } =>
   eventsIn(bytes)[0] as never
 
-/** A commit of one create whose block is these bytes, under their own CID. */
-const withBlock = (block: Uint8Array): Uint8Array => {
+/** A commit of one create whose block is these bytes, under their own CID, or others in place. */
+const withBlock = (block: Uint8Array, sent = block): Uint8Array => {
   const root = encode({})
   return commitFrame(7, [], {
     commit: linkTo(root),
@@ -37,16 +38,33 @@ const withBlock = (block: Uint8Array): Uint8Array => {
     blocks: toBytes(
       carOf(linkTo(root), [
         [linkTo(root), root],
-        [linkTo(block), block],
+        [linkTo(block), sent],
       ]),
     ),
   })
 }
 
-describePlainRecord('a firehose', async () => {
-  const event = eventOf()
-  return { lazy: event, parsed: JSON.parse(JSON.stringify(eventOf())) }
-})
+describePlainRecord('a firehose', async () => ({ lazy: eventOf(), parsed: parsedOf(frame) }))
+
+describePlainRecord(
+  'a firehose',
+  async () => ({
+    lazy: eventOf(withBlock(encode(RECORD), encode({ text: 'forged' }))),
+    parsed: parsedOf(withBlock(encode(RECORD), encode({ text: 'forged' })), {
+      record: undefined,
+      problem: 'record-mismatch',
+    }),
+  }),
+  'problem',
+)
+
+/** The event as `JSON.parse` makes it, with the members that may be `undefined` in their places. */
+function parsedOf(bytes: Uint8Array, found: object = {}) {
+  const event = JSON.parse(JSON.stringify(eventOf(bytes)))
+  const { rev, operation, collection, rkey, ...rest } = event.commit
+  const base = { rev, operation, collection, rkey, record: undefined }
+  return { ...event, commit: { ...base, ...rest, problem: undefined, ...found } }
+}
 
 describe('a record', () => {
   it('is a member like any other to whoever looks at the event, read before or not', () => {
@@ -117,7 +135,7 @@ describe('a record', () => {
       const event = eventOf(withBlock(block))
       expect(event).toMatchObject({ did: DID, cursor: 7 })
       expect(event.commit).toMatchObject({ operation: 'create', cid: linkTo(block).$link })
-      expect('problem' in event.commit).toBe(false)
+      expect(event.commit).toHaveProperty('problem', undefined)
       for (const _again of [1, 2]) expect(() => event.commit.record).toThrow(message)
       expect(() => JSON.stringify(event)).toThrow(RecordError)
       expect(() => event.commit.record).toThrow(

@@ -97,7 +97,7 @@ describe('the frames of a PDS', () => {
         problem: 'record-missing',
         cid: expect.any(String),
       })
-      expect('record' in commit).toBe(false)
+      expect(commit).toHaveProperty('record', undefined)
     }
   })
 })

@@ -5,10 +5,11 @@ import { toJson } from '../../atproto/json.js'
 import { type MessageParts, NO_PART } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
 import { hasMore } from '../../internal/has-more.js'
+import { defineLazyProblem } from '../../internal/lazy-record.js'
 import { type CommitBody, collectionOf, type Message, type Op } from './message.js'
 import { keepFrame } from './raw-frame.js'
 import { defineRecord } from './record.js'
-import { type Found, RecordFinder } from './record-finder.js'
+import { RecordFinder } from './record-finder.js'
 
 /** Whether the filter wants any event of the message. Does not read its blocks. */
 export function wantsAny(message: Message, wanted: Wanted): boolean {
@@ -52,7 +53,7 @@ export class MessageEvents implements MessageParts<FirehoseEvent> {
     // repository.
     if (op === undefined) return this.wanted('sync', did) ? tooBigEvent(this.message) : undefined
     if (!this.wanted(kind, did, collectionOf(op.path))) return undefined
-    return eventOf(this.message, kind, operationOf(this.#commit, op))
+    return eventOf(this.message, kind, operationOf(this.#commit, op, index))
   }
 }
 
@@ -77,24 +78,29 @@ const wholeCommit = (body: CommitBody): WholeCommit => ({
 const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
 
 /** The members in Jetstream's order, then those that this library adds. */
-function operationOf({ body: { rev, since }, commit, finder, added }: WholeCommit, op: Op): object {
+function operationOf(
+  { body: { rev, since }, commit, finder, added }: WholeCommit,
+  op: Op,
+  index: number,
+): object {
   const { action, path, cid, prev } = op
   const collection = collectionOf(path)
   const rkey = path.slice(collection.length + 1)
   const operation: Record<string, unknown> = { rev, operation: action, collection, rkey }
-  const found = action === 'delete' ? NOTHING : finder.find(cid)
-  const { block } = found
-  const problem = isPath(collection, rkey) ? found.problem : 'path-malformed'
-  if (block !== undefined) defineRecord(operation, block)
-  if (action !== 'delete' && cid instanceof CidLinkWrapper) operation.cid = linkText(cid)
+  const link = action !== 'delete' && cid instanceof CidLinkWrapper ? cid : undefined
+  if (link !== undefined) {
+    defineRecord(operation, finder, index)
+    operation.cid = linkText(link)
+  }
   if (prev instanceof CidLinkWrapper) operation.prev = linkText(prev)
   if (typeof since === 'string') operation.since = since
   operation.commit = commit
-  if (problem !== undefined) operation.problem = problem
+  // What is seen without the blocks is known at once.
+  if (!isPath(collection, rkey)) operation.problem = 'path-malformed'
+  else if (link !== undefined) defineLazyProblem(operation)
+  else if (action !== 'delete') operation.problem = 'record-missing'
   return withAdded(withAdded(operation, addedToOp(op)), added)
 }
-
-const NOTHING: Found = {}
 
 /**
  * Whether a path is a collection, a slash and a key:

@@ -11,15 +11,17 @@ export interface Found {
 }
 
 /**
- * Finds the records of a commit in its blocks. The blocks are read once, when the first record is
- * looked up.
+ * Finds the records of a commit in its blocks. Nothing is read or hashed before the first record is
+ * looked up; most programs look at few of them.
  */
 export class RecordFinder {
   #blocks: Blocks | RecordProblem | undefined
 
   constructor(private readonly body: CommitBody) {}
 
-  find(cid: unknown): Found {
+  /** Finds the record of the operation at `index`. */
+  find(index: number): Found {
+    const cid = this.body.ops[index]?.cid
     if (!(cid instanceof CidLinkWrapper)) return { problem: 'record-missing' }
     this.#blocks ??= readBlocks(this.body.blocks)
     if (!(this.#blocks instanceof Blocks)) return { problem: this.#blocks }

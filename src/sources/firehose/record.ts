@@ -3,12 +3,18 @@ import { isPlainObject } from '../../atproto/frame.js'
 import { toJson } from '../../atproto/json.js'
 import { RecordError } from '../../errors.js'
 import { BoundsError } from '../../internal/content-bounds.js'
-import { defineLazyRecord } from '../../internal/lazy-record.js'
+import { defineFindableRecord } from '../../internal/lazy-record.js'
 import { messageOf } from '../../internal/message-of.js'
+import type { Found, RecordFinder } from './record-finder.js'
 
-/** Defines `commit.record` from `block`. It is decoded when it is first read. */
-export const defineRecord = (commit: object, block: Uint8Array): void =>
-  defineLazyRecord(commit, block, 0, block.length, decodeBlock)
+/**
+ * Defines `commit.record`, of the operation at `index`. It is looked up and decoded when it is
+ * first read.
+ */
+export const defineRecord = (commit: object, finder: RecordFinder, index: number): void =>
+  defineFindableRecord(commit, finder, index, findRecord, decodeBlock)
+
+const findRecord = (finder: RecordFinder, index: number): Found => finder.find(index)
 
 function decodeBlock(block: Uint8Array): unknown {
   let item: unknown
