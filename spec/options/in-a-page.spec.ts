@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { runs } from '../helpers/thick.js'
+import { filesIn, textOf } from '../package/source-files.js'
 
 type Library = typeof import('../../src/index.js')
 
@@ -15,7 +16,10 @@ function libraryWith(schema: 'node' | 'browser'): Library {
 
 const [inNode, inPage] = [libraryWith('node'), libraryWith('browser')]
 
-const sources = ['jetstream$', 'firehose$', 'labels$', 'listRepos$', 'tap$', 'tapRepos$'] as const
+const sources = [
+  ...(['jetstream$', 'archive$', 'firehose$', 'labels$', 'listRepos$'] as const),
+  ...(['tap$', 'tapRepos$'] as const),
+] as const
 type Source = (typeof sources)[number]
 
 const errorOf = (library: Library, source: Source, config: object): string | undefined => {
@@ -38,15 +42,18 @@ const values = [
   ...[{ 'x y': '1', authorization: 5 }, { authorization: 'a\nb' }, { 'a.b.c': {} }, { posts: {} }],
   ...[new Date(0), new Date(Number.NaN), new Date(8e15), new Uint8Array(3), new URL('http://a.b')],
   ...[() => {}, store, { store }, { store: {}, everyMs: 0 }, { store, everyMs: 5, other: 1 }],
+  ...[{ apiKey: 'a b' }, { apiKey: 'x', other: 1 }, { addRequest() {} }],
   ...[{ next() {} }, { next: 5 }, { warn() {} }, { warn: 5 }, Object.create(null), new Map()],
 ]
+// All that the sources have, and one that none has.
 const names = [
-  ...['host', 'wire', 'cursor', 'decode', 'onCursorRefused', 'compress', 'zstdDictionary'],
-  ...['filters$', 'records', 'collections', 'dids', 'kinds', 'maxMessageSizeBytes', 'checkpoint'],
-  ...['reconnect', 'connectTimeoutMs', 'idleTimeoutMs', 'pauseCloseMs', 'maxFrameBytes', 'headers'],
-  ...['userAgent', 'metrics$', 'rejects', 'gaps', 'log', 'onLargeFrame', 'limit', 'everyMs'],
-  ...['adminPassword', 'timeoutMs', 'speed', 'refusedForMs', 'silentTimeoutMs'],
-  ...['blindTimeoutMs', 'filterChangesEveryMs'],
+  ...new Set(
+    filesIn('src')
+      .filter((file) => /(config|filters|by-sequence|each-host|tap-repos|admin)\.ts$/.test(file))
+      .flatMap((file) => [...textOf(file).matchAll(/^ {2}readonly (\w+\$?)\?:/gm)])
+      .map(([, name = '']) => name),
+  ),
+  'speed',
 ]
 const anyConfig = fc.dictionary(
   fc.constantFrom(...names),
