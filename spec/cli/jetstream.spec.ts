@@ -4,6 +4,7 @@ import type { JetstreamEvent } from 'rxjs-atproto'
 import {
   type FakeJetstream,
   type FakeJetstreamOptions,
+  fakeArchive,
   fakeJetstream,
   generateEvents,
 } from 'rxjs-atproto/testing'
@@ -26,6 +27,29 @@ async function serve(options: FakeJetstreamOptions): Promise<FakeJetstream> {
 }
 
 const wholeLines = (ndjson: string) => linesOf(ndjson.slice(0, ndjson.lastIndexOf('\n') + 1))
+
+describe('rxjs-atproto jetstream --archive', () => {
+  it('writes history, then live events; --dry-run prints what that downloads', async () => {
+    await using server = await fakeArchive({
+      events: 200,
+      sealed: 150,
+      retainEvents: 60,
+      apiKey: 'secret',
+    })
+    const args = ['jetstream', '--host', server.host, '--archive', '--cursor', 'oldest']
+    const environment = { env: { ...process.env, JETSTREAM_API_KEY: 'secret' } }
+    const dry = await cli.run([...args, '--dry-run'], environment)
+    expect(JSON.parse(dry.stdout)).toMatchObject({ from: 0, tip: 150, wholeSegments: 2 })
+    expect(dry.stderr).toMatch(/^about [\d.]+ MiB: 2 segments, 2 of them whole/)
+    expect(dry.code).toBe(0)
+    expect(server.requests.filter(({ url }) => url.includes('getSegment'))).toEqual([])
+    const { code, stdout } = await cli.run([...args, '--limit', '200'], environment)
+    expect(linesOf(stdout)).toEqual(server.events)
+    expect(code).toBe(0)
+    const { code: usage } = await cli.run([...args.slice(0, 4), '--dry-run'], environment)
+    expect(usage).toBe(2)
+  })
+})
 
 describe('rxjs-atproto jetstream writes', () => {
   it('each event as one line of JSON on stdout, and nothing else there', async () => {

@@ -79,6 +79,29 @@ const reading = (changes: Partial<Snapshot> = {}): Snapshot => ({
 })
 
 describe('on a terminal', () => {
+  it('the status has a bar while an archive is read', () => {
+    const screen = new Screen(90)
+    const view = statusLine(new Messages(screen, COLOR, {}))
+    const { metrics } = reading()
+    const archive = {
+      from: 0,
+      at: 415,
+      tip: 1000,
+      percent: 41.5,
+      bytes: 1,
+      rows: 415,
+      rowsPerSecond: 100,
+      etaMs: 7000,
+      plans: 1,
+      waits: 0,
+    }
+    view?.show(reading({ metrics: { ...metrics, wire: 'archive', archive } }))
+    expect(screen.shown).toContain('[####------] 41.5 % of the archive, 7.0 s left  2 dropped')
+    view?.show(reading({ metrics: { ...metrics, wire: 'v2', archive } }))
+    expect(screen.shown).toContain('lag 1.2 s')
+    view?.end(reading())
+  })
+
   it('the status is one line that is rewritten, never wraps, and makes room for warnings', () => {
     const screen = new Screen(60)
     const messages = new Messages(screen, COLOR, {})

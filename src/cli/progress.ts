@@ -44,10 +44,21 @@ export function statusOf({ metrics, events, perSecond }: Snapshot): string {
   return [
     counted(events, 'event'),
     `${count(perSecond)}/s`,
-    `lag ${lag}`,
+    archiveText(metrics) ?? `lag ${lag}`,
     `${count(dropped)} dropped`,
     stateOf(metrics),
   ].join('  ')
+}
+
+const BAR = 10
+
+/** `[####------] 41.5 % of the archive, 3h left`, until the stream is live. */
+function archiveText({ archive, wire }: Snapshot['metrics']): string | undefined {
+  if (archive === undefined || wire !== 'archive') return undefined
+  const done = Math.round((archive.percent / 100) * BAR)
+  const bar = `[${'#'.repeat(done)}${'-'.repeat(BAR - done)}]`
+  const left = archive.etaMs === undefined ? '' : `, ${duration(archive.etaMs)} left`
+  return `${bar} ${archive.percent} % of the archive${left}`
 }
 
 export function stateOf({ connection }: Snapshot['metrics']): string {

@@ -5,6 +5,7 @@ import {
   type JetstreamConfig,
   jetstream$,
 } from '../../index.js'
+import { ARCHIVE_HELP, type ArchiveOptions, archiveOf, printCost, withArchive } from '../archive.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { type LineOptions, withLines } from '../lines/options.js'
@@ -20,7 +21,12 @@ import {
 } from '../stream-options.js'
 import { readRecords } from '../unreadable-records.js'
 
-interface JetstreamOptions extends StreamOptions, LineOptions, CursorFileOptions, EventFilters {
+interface JetstreamOptions
+  extends StreamOptions,
+    LineOptions,
+    CursorFileOptions,
+    EventFilters,
+    ArchiveOptions {
   readonly host?: readonly string[]
   readonly cursor?: CursorStart
 }
@@ -35,10 +41,12 @@ Examples:
   $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > posts.ndjson
   $ rxjs-atproto jetstream --cursor-file ./cursor.json >> events.ndjson
   $ rxjs-atproto jetstream --host localhost:6008 --kinds account --metrics 2> metrics.ndjson
+  $ rxjs-atproto jetstream --host jetstream.example --archive --cursor oldest --dry-run
 
 The cursor file moves past an event when its line is written. The next run repeats the last line of
 this one: delivery is at least once. An event whose record is beyond the bounds on content is
 written without it, with the problem record-unreadable; --strict counts it as lost.
+${ARCHIVE_HELP}
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto jetstream`: a Jetstream as lines of JSON. */
@@ -57,9 +65,11 @@ export function addJetstream(program: Command, context: CommandContext): void {
     'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m',
     parseCursor,
   )
-  withLines(withStreamOptions(withCursorFile(command)))
+  withLines(withStreamOptions(withCursorFile(withArchive(command))))
     .addHelpText('after', HELP)
-    .action(async (options: JetstreamOptions) => context.exit(await jetstream(options, context)))
+    .action(async (options: JetstreamOptions) =>
+      context.exit(await (options.dryRun ? printCost : jetstream)(options, context)),
+    )
 }
 
 const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<ExitCode> =>
@@ -67,9 +77,9 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
     {
       source: (watch, checkpoint) => {
         const { metrics$, gaps, rejects, log } = watch
-        return jetstream$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(
-          readRecords(watch),
-        )
+        const observers = { checkpoint, metrics$, gaps, rejects, log }
+        const config = { ...configOf(options), ...archiveOf(options, context), ...observers }
+        return jetstream$(config).pipe(readRecords(watch))
       },
       options,
       readable: jetstreamLine,

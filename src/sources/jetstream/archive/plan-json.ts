@@ -28,6 +28,7 @@ export interface ListedSegment {
   readonly name: string
   readonly eventCount: number
   readonly minSeq: number
+  readonly maxSeq: number
   readonly maxWitnessedAt: number
   readonly sizeBytes: number
 }
@@ -73,6 +74,7 @@ export function readList(value: unknown): RawList {
         name: text(segment, 'name'),
         eventCount: whole(segment, 'eventCount'),
         minSeq: whole(segment, 'minSeq'),
+        maxSeq: whole(segment, 'maxSeq'),
         maxWitnessedAt: whole(segment, 'maxWitnessedAt'),
         sizeBytes: whole(segment, 'sizeBytes'),
       }

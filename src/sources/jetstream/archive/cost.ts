@@ -1,0 +1,91 @@
+import { asyncScheduler } from 'rxjs'
+import { isTimeCursor } from '../../../live/protocol.js'
+import { type ArchiveConfig, checkArchiveConfig } from './config.js'
+import { requestOptionsOf } from './endpoint.js'
+import { listSegments, Plan, type PlannedSegment, seqBefore } from './plan.js'
+import type { ListedSegment } from './plan-json.js'
+import { Requests } from './requests.js'
+
+/** What reading an archive would cost: see {@link archiveCost}. */
+export interface ArchiveCost {
+  /** The position after which reading begins. */
+  readonly from: number
+  /** The last position of the archive. */
+  readonly tip: number
+  /** Segments that are read, whole or in part. */
+  readonly segments: number
+  /** How many of them are read whole. */
+  readonly wholeSegments: number
+  /** Blocks of the other ones. */
+  readonly blocks: number
+  /** Compressed bytes, which a quota counts: exact for whole segments, about for blocks. */
+  readonly bytes: number
+}
+
+// Who asks for the cost waits for the answer.
+const MAX_RETRIES = 3
+// What the servers write.
+const ROWS_OF_BLOCK = 4096
+
+/**
+ * Returns what `archive$` would download, by asking for the plan and the list of segments alone.
+ * Gives up after three retries, or after `reconnect.maxAttempts`.
+ *
+ * **Errors**: {@link ConfigError} is thrown at the call. Rejects as {@link archive$} errors.
+ *
+ * @example
+ * ```ts no-run
+ * const { bytes } = await archiveCost({ host: 'jetstream.example', collections: ['app.bsky.*'] })
+ * console.log(`${Math.round(bytes / 2 ** 20)} MiB`)
+ * ```
+ */
+export function archiveCost(config: ArchiveConfig): Promise<ArchiveCost> {
+  const { config: plain, options, start } = checkArchiveConfig(config)
+  const { collections, dids, kinds, apiKey } = plain
+  const asked = requestOptionsOf(options.hosts[0], apiKey, options)
+  const requests = new Requests(
+    { ...asked, reconnect: { maxAttempts: MAX_RETRIES, ...asked.reconnect } },
+    new AbortController().signal,
+    () => {},
+  )
+  const first = start(asyncScheduler.now())
+  return costOf(requests, { collections, dids, kinds }, first === 'oldest' ? 0 : (first ?? 0))
+}
+
+async function costOf(
+  requests: Requests,
+  filters: ConstructorParameters<typeof Plan>[1],
+  first: number,
+): Promise<ArchiveCost> {
+  const after = isTimeCursor(first) ? await seqBefore(requests, first) : Math.max(0, first - 1)
+  const listed = new Map<string, ListedSegment>()
+  for await (const segment of listSegments(requests)) listed.set(segment.name, segment)
+  const tip = Math.max(0, ...[...listed.values()].map(({ maxSeq }) => maxSeq))
+  const plan = new Plan(requests, filters, after ?? tip)
+  const planned = new Map<string, PlannedSegment[]>()
+  for (let page = await plan.next(); page !== undefined; page = await plan.next())
+    for (const segment of page.segments)
+      planned.set(segment.name, [...(planned.get(segment.name) ?? []), segment])
+  const parts = [...planned].map(([name, pieces]) => partOf(pieces, listed.get(name)))
+  return {
+    from: after ?? tip,
+    tip: plan.tip ?? tip,
+    segments: parts.length,
+    wholeSegments: parts.filter(({ blocks }) => blocks === undefined).length,
+    blocks: parts.reduce((sum, { blocks = 0 }) => sum + blocks, 0),
+    bytes: Math.round(parts.reduce((sum, { bytes }) => sum + bytes, 0)),
+  }
+}
+
+/** A page may end inside a segment, and the next one names it again. */
+function partOf(
+  pieces: readonly PlannedSegment[],
+  listed: ListedSegment | undefined,
+): { readonly blocks: number | undefined; readonly bytes: number } {
+  const { sizeBytes = 0, eventCount = 0 } = listed ?? {}
+  if (pieces.some(({ blocks }) => blocks === undefined))
+    return { blocks: undefined, bytes: sizeBytes }
+  const blocks = new Set(pieces.flatMap(({ blocks: some = [] }) => some)).size
+  const all = Math.max(1, Math.ceil(eventCount / ROWS_OF_BLOCK))
+  return { blocks, bytes: sizeBytes * Math.min(1, blocks / all) }
+}
