@@ -206,7 +206,7 @@ export const RECONNECT: readonly Mutant[] = [
   {
     name: 'a proxy that refuses the URL of wire v1 ends the stream',
     file: 'src/sources/jetstream/wire.ts',
-    find: 'if (isTooLong(error) && !alwaysSaysHello) return this.#saysHello(error)',
+    find: 'if (isTooLong(error) && isInUrl) return this.#saysHello(error)',
     replace: '',
     specs: [WIRE],
   },

@@ -119,7 +119,8 @@ export class WireNegotiation {
         if (filters.kinds?.includes('sync')) this.#tellNoSync(host)
       },
       refused: (error) => {
-        if (isTooLong(error) && !alwaysSaysHello) return this.#saysHello(error)
+        const isInUrl = !alwaysSaysHello && (filters.collections ?? filters.dids) !== undefined
+        if (isTooLong(error) && isInUrl) return this.#saysHello(error)
         // Without any wire the host is away: its last answer did not show that it has no v2.
         if (error instanceof RefusedError && !error.retryable && !this.#served.has(host))
           this.#known.delete(host)
