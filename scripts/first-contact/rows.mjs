@@ -269,14 +269,6 @@ export const ROWS = {
     prints: WHOLE_PAGE,
     not: /warning/i,
   },
-  // As Metro resolves it. No phone runs here.
-  'react-native': {
-    files: { 'package.json': CJS, 'index.mjs': PAGE },
-    commands: [esbuild('--format=cjs', '--conditions=react-native', '--outfile=page/index.js')],
-    check: pageIn('page'),
-    prints: /^built: socket of a page, nothing of Node$/m,
-    not: /warning/i,
-  },
   // By `npm link` or a workspace: the bundler then reads our own tsconfig.json.
   'esbuild-link': {
     files: { 'package.json': ESM, 'index.mjs': PAGE, 'node_modules/README': '' },

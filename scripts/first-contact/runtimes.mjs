@@ -1,3 +1,5 @@
+import { bin } from './tools.mjs'
+
 // Programs for runtimes other than Node: over a cut, a refusal, full queues and compression.
 const READ = `
 import { map, take, toArray } from 'rxjs'
@@ -41,6 +43,10 @@ const printing = (...parts) => new RegExp(`^${parts.join(', ')}$`, 'm')
 const AS_NODE = printing(
   ...['cut 1000 none again', 'lazy 1000 none', 'full 1000 none', 'refused REFUSED'],
   ...['zstd 1000 zstd', 'auto 1000 zstd'],
+)
+const AS_PAGE = printing(
+  ...['cut 1000 none again', 'lazy 1000 none', 'full 1000 none again'],
+  ...['refused RECONNECT_EXHAUSTED CONNECT', 'zstd DICTIONARY', 'auto 1000 none'],
 )
 
 const asNode = (...command) => ({
@@ -96,7 +102,55 @@ server.kill()
 process.exit()
 `
 
+// --- React Native ---
+
+const METRO = `
+const { join } = require('node:path')
+const { getDefaultConfig } = require('metro-config')
+
+const packages = join(__dirname, '../../node_modules')
+const ours = ['rxjs-atproto', 'zod', '@atcute', '@noble']
+const read = [...ours, 'rxjs', 'tslib', '@babel/runtime', 'metro-runtime']
+
+module.exports = getDefaultConfig(__dirname).then((config) => ({
+  ...config,
+  maxWorkers: 1,
+  watchFolders: read.map((name) => join(packages, name)),
+  resolver: { ...config.resolver, unstable_conditionsByPlatform: { ios: ['react-native'] } },
+}))
+`
+// Its WebSocket is that of Node, as no phone runs here.
+const PHONE = `
+globalThis.__DEV__ = true
+process.argv = []
+require('./out.js')
+`
+const APP = `
+import { readAll } from './read.mjs'
+
+const { HOST, REFUSING } = process.env
+readAll(HOST, REFUSING).then((read) => {
+  console.log(read)
+  process.exit()
+})
+`
+
 export const RUNTIMES = {
+  'react-native': {
+    files: {
+      'package.json': '{}',
+      'metro.config.js': METRO,
+      'babel.config.js': "module.exports = { presets: ['module:@react-native/babel-preset'] }",
+      'read.mjs': READ,
+      'app.js': APP,
+      'phone.js': PHONE,
+    },
+    commands: [
+      [...bin('metro/src/cli.js'), ...['build', 'app.js', '--out', 'out.js', '--platform', 'ios']],
+      ['node', '--experimental-websocket', 'phone.js'],
+    ],
+    prints: AS_PAGE,
+  },
   deno: asNode('../../node_modules/@deno/linux-x64-glibc/deno', 'run', '--allow-all'),
   bun: asNode('../../node_modules/@oven/bun-linux-x64/bin/bun', 'run'),
   workerd: {
@@ -116,9 +170,6 @@ export const RUNTIMES = {
       ],
       ['node', 'ask.mjs'],
     ],
-    prints: printing(
-      ...['cut 1000 none again', 'lazy 1000 none', 'full 1000 none again'],
-      ...['refused RECONNECT_EXHAUSTED CONNECT', 'zstd DICTIONARY', 'auto 1000 none'],
-    ),
+    prints: AS_PAGE,
   },
 }
