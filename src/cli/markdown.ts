@@ -24,19 +24,24 @@ function rendered(block: string, style: TextStyle): string {
     .join('\n')
 }
 
-/** Breaks the lines between words. Later lines of a list's item are indented. */
 function wrapped(text: string, { columns, ansi }: TextStyle): string {
   const hanging = text.startsWith('- ') ? INDENT : ''
+  const lines = wrapText(inline(text), columns, hanging)
+  return lines.map((line) => painted(line, ansi)).join('\n')
+}
+
+/** Breaks text between words. Lines after the first begin with `hanging`. */
+export function wrapText(text: string, columns: number, hanging = ''): readonly string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of inline(text).split(' ')) {
+  for (const word of text.split(' ')) {
     const next = line === '' ? word : `${line} ${word}`
     if (line !== '' && shown(next).length > columns) {
       lines.push(line)
       line = `${hanging}${word}`
     } else line = next
   }
-  return [...lines, line].map((each) => painted(each, ansi)).join('\n')
+  return [...lines, line]
 }
 
 const inline = (text: string): string =>

@@ -22,14 +22,18 @@ export function stdoutStyle(
   }
 }
 
+let writer: LineWriter | undefined
+
 /** Writes our own text to stdout, whose reader may exit. */
 export async function print(text: string): Promise<ExitCode> {
+  // One: each adds a listener to the stream.
+  writer ??= new LineWriter(
+    stdout(),
+    () => {},
+    (line) => line,
+  )
   try {
-    await new LineWriter(
-      stdout(),
-      () => {},
-      (line) => line,
-    ).write(text)
+    await writer.write(text)
     return EXIT.done
   } catch (error) {
     if (error instanceof SinkError && error.readerGone) return EXIT.done

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { VERSION } from '../index.js'
 import { addCursor } from './commands/cursor.js'
 import { addDemo } from './commands/demo.js'
+import { addDoctor } from './commands/doctor.js'
 import { addExplain } from './commands/explain.js'
 import { addFirehose } from './commands/firehose.js'
 import { addIngest } from './commands/ingest.js'
@@ -22,6 +23,7 @@ Examples:
   $ rxjs-atproto repos --host localhost:2583 > repos.ndjson
   $ INGESTER_MODE=firehose rxjs-atproto ingest
   $ rxjs-atproto demo
+  $ rxjs-atproto doctor
   $ rxjs-atproto explain CONNECT
   $ rxjs-atproto help jetstream
 ${EXIT_CODES_HELP}`
@@ -35,6 +37,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addRepos,
   addIngest,
   addDemo,
+  addDoctor,
   addCursor,
   addExplain,
 ]
