@@ -20,7 +20,7 @@ export interface Deployment extends AsyncDisposable {
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
 
 /** Three nodes. One with a part of the stream is killed, and comes back. */
-async function cluster(): Promise<Deployment> {
+export async function cluster(): Promise<Deployment> {
   const nodes = await redisCluster(3, '--cluster-node-timeout', '1000', ...DURABLE)
   return {
     link: { kind: 'cluster', urls: nodes.urls },

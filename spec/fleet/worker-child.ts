@@ -5,7 +5,7 @@ import { redisStream$ } from '../../src/redis.js'
 import { GROUP, nameOf, PARTITIONS, STREAM, WORKED } from '../traps/redis-kill.js'
 import { connected, type Told } from './connect.js'
 
-/** Run by kill.fleet.ts: one of the processes that work on the events, until it is killed. */
+/** Run by fleet.ts: one of the processes that work on the events, until it is killed. */
 export interface WorkerTold extends Told {
   readonly consumer: string
   /** A Redis that no fault meets: what is done is told there, before its delivery ends. */

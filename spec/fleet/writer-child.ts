@@ -3,7 +3,7 @@ import { redisCursorStore, toRedisStream } from '../../src/redis.js'
 import { PARTITIONS, STREAM } from '../traps/redis-kill.js'
 import { connected, type Told } from './connect.js'
 
-/** Run by kill.fleet.ts: a firehose into Redis, until it is killed. */
+/** Run by fleet.ts: a firehose into Redis, until it is killed. */
 export interface WriterTold extends Told {
   readonly host: string
 }

@@ -35,6 +35,8 @@ export class Feed implements DeliverySource {
   closed = false
   /** How often it was paused. */
   pauses = 0
+  /** The number after that of the last event. */
+  next = 1
   readonly ledger = new Ledger<Small>(this, { settled: () => {} })
   readonly #waiting: Placed[] = []
   #paused = 0
@@ -45,6 +47,7 @@ export class Feed implements DeliverySource {
     placed: readonly Placed[] = [],
     private readonly host = 'wss://a.test',
   ) {
+    this.next = (placed.at(-1)?.event.n ?? 0) + 1
     this.#waiting.push(...placed)
   }
 
@@ -57,6 +60,7 @@ export class Feed implements DeliverySource {
   })
 
   emit(...placed: readonly Placed[]): void {
+    this.next = (placed.at(-1)?.event.n ?? 0) + 1
     this.#waiting.push(...placed)
     this.#play()
   }

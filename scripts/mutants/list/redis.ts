@@ -118,6 +118,22 @@ export const REDIS: readonly Mutant[] = [
     tests: '@redis/client report what was trimmed although',
   },
   {
+    name: 'the number of partitions changes before all is read',
+    file: 'src/sinks/redis-streams/partitions.ts',
+    find: 'if (!(await isDrained(this.commands, streams))) return true',
+    replace: 'await isDrained(this.commands, streams)',
+    specs: ['spec/sinks/repartition.spec.ts'],
+    tests: '@redis/client waits for what a consumer',
+  },
+  {
+    name: 'what was written by another number of partitions is written again',
+    file: 'src/sinks/redis-streams/partitions.ts',
+    find: 'if (rows.length > 0) for',
+    replace: 'if (rows.length < 0) for',
+    specs: ['spec/sinks/repartition.spec.ts'],
+    tests: '@redis/client recognises what was written',
+  },
+  {
     name: 'consumers that are far behind do not stop the sink',
     file: 'src/sinks/redis-streams/high-water.ts',
     find: 'return this.unread >= this.mark',

@@ -37,11 +37,11 @@ export class EntryEncoder<Event> {
     const holding = currentDelivery()
     try {
       const place = this.#placeOf(event, holding)
-      const partition = this.#partitionOf(event)
+      const hash = this.#hashOf(event)
       return {
         event,
         holding,
-        partition,
+        hash,
         row: { place, field: this.#encode(event, place.host), id: '' },
       }
     } catch (error) {
@@ -111,9 +111,9 @@ for ids; give each a stream, or choose \`ids: 'redis'\``,
     })
   }
 
-  #partitionOf(event: Event): number {
-    const { streams, partitionBy } = this.settings
-    return streams.length === 1 ? 0 : hashNumber(partitionBy(event)) % streams.length
+  #hashOf(event: Event): number {
+    const { partitions, partitionBy } = this.settings
+    return partitions === undefined ? 0 : hashNumber(partitionBy(event))
   }
 }
 

@@ -165,26 +165,16 @@ const shape = {
 
 /** The options with their defaults. */
 export interface Settings<Event>
-  extends Omit<WithDefaults<RedisStreamOptions<Event>, typeof shape>, 'partitions' | 'log'> {
+  extends Omit<WithDefaults<RedisStreamOptions<Event>, typeof shape>, 'log'> {
   readonly log: Log
-  /** The keys of the streams, one for each partition. */
-  readonly streams: readonly string[]
 }
 
 /** Throws `ConfigError` with every mistake. */
 export function settingsOf<Event>(options: RedisStreamOptions<Event>): Settings<Event> {
   const issues = new Issues()
-  const { partitions, ...settings } = checkShape(shape, options, issues)
+  const settings = checkShape(shape, options, issues)
   issues.throwIfAny('toRedisStream')
-  const { stream } = settings
-  return {
-    ...settings,
-    streams:
-      partitions === undefined
-        ? [stream]
-        : Array.from({ length: partitions }, (_, partition) => `${stream}{${partition}}`),
-    log: logOf(settings.log),
-  }
+  return { ...settings, log: logOf(settings.log) }
 }
 
 function didOf(event: unknown): string {

@@ -65,6 +65,21 @@ end
 return {'done', done, start, top, written, duplicates}
 `)
 
+/** ARGV: rows. Returns, for each, whether the stream has it under its id. */
+const FIND = new Script(`
+local stream, maxlen, data = KEYS[1], '', ARGV[1]
+${STREAM_LUA.add}
+local at, all = 1, {}
+while at <= #data do
+  local id, field, value
+  id, field, value, at = row(at)
+  local found = redis.call('XRANGE', stream, id, id)[1]
+  local same = found and #found[2] == 2 and found[2][1] == field and found[2][2] == value
+  all[#all + 1] = same and 1 or 0
+end
+return all
+`)
+
 /**
  * Makes ids of positions: `<position>-<index>`. When the source's log begins again, or the stream
  * holds larger ids from before, ids go on in the next *epoch*, with `epoch * 2^53` added to the
@@ -87,6 +102,21 @@ export class PositionIds implements Ids {
     const { start } = await this.#run([])
     this.#top = start
     this.#epoch = BigInt(start.split('-')[0] ?? '0') / POSITIONS
+  }
+
+  /** The epoch, and the position, of the stream's last entry. */
+  get last(): { readonly epoch: bigint; readonly position: number } {
+    const first = BigInt(this.#top.split('-')[0] ?? '0')
+    return { epoch: first / POSITIONS, position: Number(first % POSITIONS) }
+  }
+
+  /** Which of the rows are in the stream. Leaves them without an id. */
+  async find(rows: readonly Row[]): Promise<ReadonlySet<Row>> {
+    for (const row of rows) row.id = this.#idOf(row)
+    const reply = await FIND.run(this.commands, [this.stream], [packRows(rows)], this.timeoutMs)
+    for (const row of rows) row.id = ''
+    const found = listOf(reply)
+    return new Set(rows.filter((_, index) => Number(found[index]) === 1))
   }
 
   async append(rows: readonly Row[]): Promise<Appended> {

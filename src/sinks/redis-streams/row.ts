@@ -23,7 +23,7 @@ export interface Row {
 export interface OutgoingEvent<Event> {
   readonly event: Event
   readonly holding: Holding | undefined
-  /** The index of its stream. */
-  readonly partition: number
+  /** Its partition, modulo the number of partitions. */
+  readonly hash: number
   readonly row: Row
 }

@@ -11,6 +11,7 @@ import {
   startWith,
   timer,
 } from 'rxjs'
+import { readLayout } from '../../../redis-client/partition-layout.js'
 import { Script } from '../../../redis-client/script.js'
 import type { Reader } from '../reader.js'
 import type { Session } from '../session.js'
@@ -50,13 +51,16 @@ export class Leases {
   // Each lease has an owner name of its own: a late reply to an old one must not pass for the next.
   #taken = 0
   #isStopped = false
+  // The writer may change it: see `repartition`.
+  #count: number
 
   constructor(
     private readonly session: Session,
-    private readonly partitions: number,
+    partitions: number,
     private readonly readerOf: (stream: string, lease: Lease) => Reader,
   ) {
     const { consumer, stream, group } = session.options
+    this.#count = partitions
     // Two processes of one consumer name are still two.
     this.#me = `${consumer} ${crypto.randomUUID()}`
     this.#members = `${stream}:members:${group}`
@@ -94,7 +98,12 @@ export class Leases {
     this.session.recovered(this)
     if (this.#isStopped) return
     this.session.began()
-    const share = shareOf(this.partitions, members, this.#me)
+    const { commands, options } = this.session
+    this.#count = (await readLayout(commands, options.stream))?.count ?? this.#count
+    const share = shareOf(this.#count, members, this.#me)
+    // Those above the number are empty, and nothing is written to them any more.
+    for (const held of this.#held.values())
+      if (held.lease.partition >= this.#count && !held.isLeaving) this.#letGo(held)
     const reading = [...this.#held.values()].filter(({ isLeaving }) => !isLeaving)
     for (const held of reading.slice(share)) this.#letGo(held)
     await this.#take(share - reading.length, members)
@@ -109,10 +118,10 @@ export class Leases {
 
   /** Takes up to `count` free partitions. */
   async #take(count: number, members: readonly string[]): Promise<void> {
-    const first = Math.floor((this.partitions * members.indexOf(this.#me)) / members.length)
-    for (let i = 0, taken = 0; i < this.partitions && taken < count && !this.#isStopped; i += 1) {
+    const first = Math.floor((this.#count * members.indexOf(this.#me)) / members.length)
+    for (let i = 0, taken = 0; i < this.#count && taken < count && !this.#isStopped; i += 1) {
       // Each member begins elsewhere, so that not all ask for the same ones.
-      const partition = (first + i) % this.partitions
+      const partition = (first + i) % this.#count
       if (this.#held.has(partition)) continue
       const lease = this.#leaseOf(partition)
       if (!(await lease.take())) continue
