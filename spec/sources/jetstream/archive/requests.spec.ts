@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Lifetime } from '../../../../src/sources/jetstream/archive/lifetime.js'
 import { Requests } from '../../../../src/sources/jetstream/archive/requests.js'
 
 describe('a request of the archive', () => {
@@ -22,7 +23,7 @@ describe('a request of the archive', () => {
       idleTimeoutMs: 1e9,
       reconnect: {},
     }
-    const requests = new Requests(options, new AbortController().signal, () => {})
+    const requests = new Requests(options, new Lifetime(), () => {})
     const status = await requests.run(async ({ send }) => {
       const answer = await send({ method: 'getBlock' })
       return answer.status

@@ -2,7 +2,7 @@ import { asyncScheduler } from 'rxjs'
 import type { StreamError } from '../../../errors.js'
 import { hashOf } from '../../../internal/hash.js'
 import { shared } from '../../../internal/shared.js'
-import { pause } from './wait.js'
+import type { Lifetime } from './lifetime.js'
 
 const FIRST_PERMITS = 8
 // From 16 requests at once on, an archive is no faster, and 64 of them draw little but refusals.
@@ -19,7 +19,7 @@ export type OnQuotaWait = (reason: StreamError, ms: number) => void
  */
 export interface Budget {
   /** Resolves when a request may be sent. Call {@link Permit.release} when its body has ended. */
-  acquire(signal: AbortSignal, onWait: OnQuotaWait): Promise<Permit>
+  acquire(life: Lifetime, onWait: OnQuotaWait): Promise<Permit>
   /** The server refused a request for its quota. `ms`: how long it asked us to wait. */
   limited(permit: Permit, reason: StreamError, ms: number): void
 }
@@ -43,13 +43,13 @@ class SharedBudget implements Budget {
   #epoch = 0
   readonly #queue: (() => void)[] = []
 
-  async acquire(signal: AbortSignal, onWait: OnQuotaWait): Promise<Permit> {
+  async acquire(life: Lifetime, onWait: OnQuotaWait): Promise<Permit> {
     for (;;) {
-      signal.throwIfAborted()
+      life.throwIfOver()
       const ms = this.#waitUntil - asyncScheduler.now()
-      if (this.#reason !== undefined && ms > 0) await this.#wait(ms, signal, onWait, this.#reason)
+      if (this.#reason !== undefined && ms > 0) await this.#wait(ms, life, onWait, this.#reason)
       else if (this.#inUse < Math.floor(this.#permits)) return this.#grant()
-      else await this.#turn(signal)
+      else await this.#turn(life)
     }
   }
 
@@ -66,11 +66,11 @@ class SharedBudget implements Budget {
   }
 
   /** Those who wait for the quota do not all ask at the same moment: that drew the next refusal. */
-  #wait(ms: number, signal: AbortSignal, onWait: OnQuotaWait, reason: StreamError): Promise<void> {
+  #wait(ms: number, life: Lifetime, onWait: OnQuotaWait, reason: StreamError): Promise<void> {
     const spread = Math.min(FIRST_SPREAD_MS * 2 ** Math.max(0, this.#strikes - 1), MOST_SPREAD_MS)
     const whole = ms + Math.random() * spread
     onWait(reason, whole)
-    return pause(whole, signal)
+    return life.wait(whole)
   }
 
   #grant(): Permit {
@@ -97,19 +97,18 @@ class SharedBudget implements Budget {
     this.#queue.shift()?.()
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(life: Lifetime): Promise<void> {
     return new Promise((resolve, reject) => {
       const next = () => {
-        signal.removeEventListener('abort', abort)
+        forget()
         // It may have been called while the permits shrank: the caller asks again.
         resolve()
       }
-      const abort = () => {
+      const forget = life.onEnd(() => {
         this.#queue.splice(this.#queue.indexOf(next), 1)
-        reject(signal.reason)
-      }
+        reject(life.reason)
+      })
       this.#queue.push(next)
-      signal.addEventListener('abort', abort, { once: true })
     })
   }
 }

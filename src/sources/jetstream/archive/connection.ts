@@ -2,6 +2,7 @@ import { asyncScheduler, Observable, type Subscriber } from 'rxjs'
 import type { EventFilters } from '../../../atproto/filters.js'
 import type { Connection, Dial, Received, Wait } from '../../../socket/socket.js'
 import type { Block } from './block.js'
+import { Lifetime } from './lifetime.js'
 import { Plan, seqBefore } from './plan.js'
 import { ReplayProgress } from './progress.js'
 import { Replay, type ReplayHandlers } from './replay.js'
@@ -54,7 +55,7 @@ class ArchiveConnection implements Connection, ReplayHandlers {
   #emitted = 0
   #resume: (() => void) | undefined
   #resumed: Promise<void> | undefined
-  readonly #abort = new AbortController()
+  readonly #life = new Lifetime()
   readonly #requests: Requests
   readonly #fromUs: number
 
@@ -65,7 +66,7 @@ class ArchiveConnection implements Connection, ReplayHandlers {
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })
-    this.#requests = new Requests(pass.requests, this.#abort.signal, waits)
+    this.#requests = new Requests(pass.requests, this.#life, waits)
     this.#fromUs = 'time_us' in pass.from ? pass.from.time_us : 0
   }
 
@@ -99,7 +100,7 @@ class ArchiveConnection implements Connection, ReplayHandlers {
   }
 
   close(): void {
-    this.#abort.abort(new Closed('the connection is closed'))
+    this.#life.end(new Closed('the connection is closed'))
     this.#resume?.()
   }
 

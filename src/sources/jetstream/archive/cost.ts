@@ -2,6 +2,7 @@ import { asyncScheduler } from 'rxjs'
 import { isTimeCursor } from '../../../live/protocol.js'
 import { type ArchiveConfig, checkArchiveConfig } from './config.js'
 import { requestOptionsOf } from './endpoint.js'
+import { Lifetime } from './lifetime.js'
 import { listSegments, Plan, type PlannedSegment, seqBefore } from './plan.js'
 import type { ListedSegment } from './plan-json.js'
 import { Requests } from './requests.js'
@@ -45,7 +46,7 @@ export function archiveCost(config: ArchiveConfig): Promise<ArchiveCost> {
   const asked = requestOptionsOf(options.hosts[0], apiKey, options)
   const requests = new Requests(
     { ...asked, reconnect: { maxAttempts: MAX_RETRIES, ...asked.reconnect } },
-    new AbortController().signal,
+    new Lifetime(),
     () => {},
   )
   const first = start(asyncScheduler.now())

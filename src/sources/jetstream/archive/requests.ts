@@ -17,7 +17,7 @@ import { Retries } from '../../../options/retries.js'
 import { readRefusal } from '../../../socket/refusal.js'
 import type { Wait } from '../../../socket/socket.js'
 import { type Budget, budgetOf, type Permit } from './budget.js'
-import { pause } from './wait.js'
+import type { Lifetime } from './lifetime.js'
 
 /** How an archive is asked. */
 export interface RequestOptions {
@@ -72,7 +72,7 @@ export class Requests {
 
   constructor(
     private readonly options: RequestOptions,
-    private readonly signal: AbortSignal,
+    private readonly life: Lifetime,
     private readonly told: (wait: Wait | undefined) => void,
   ) {
     this.#budget = budgetOf(options.apiKey, options.host)
@@ -84,7 +84,7 @@ export class Requests {
     const retries = new Retries(backoff)
     let [bad, limited] = [0, 0]
     for (;;) {
-      const permit = await this.#budget.acquire(this.signal, (reason, ms) =>
+      const permit = await this.#budget.acquire(this.life, (reason, ms) =>
         this.#tell({ reason, ms, attempt: Math.max(limited, 1) }),
       )
       try {
@@ -122,19 +122,19 @@ export class Requests {
   /** Waits, and tells it. */
   async wait(wait: Wait): Promise<void> {
     this.#tell(wait)
-    await pause(wait.ms, this.signal)
+    await this.life.wait(wait.ms)
     this.told(undefined)
   }
 
   /** Throws what cannot pass, and waits otherwise. */
   async #after(error: unknown, permit: Permit, retries: Retries): Promise<void> {
-    this.signal.throwIfAborted()
+    this.life.throwIfOver()
     if (!(error instanceof StreamError) || !error.retryable) throw error
     if (isLimited(error))
       return this.#budget.limited(permit, error, error.retryAfterMs ?? LIMITED_MS)
     const ms = retries.failed(error instanceof RefusedError ? error.retryAfterMs : undefined)
     this.#tell({ reason: error, ms, attempt: retries.count })
-    await pause(ms, this.signal)
+    await this.life.wait(ms)
   }
 
   #tell(wait: Wait): void {
@@ -148,7 +148,7 @@ export class Requests {
   ): Promise<ArchiveAnswer> {
     const url = new URL(`/xrpc/network.bsky.jetstream.${method}`, this.options.host)
     for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value)
-    const watch = new Watch(this.signal, this.options.idleTimeoutMs)
+    const watch = new Watch(this.life, this.options.idleTimeoutMs)
     watches.push(watch)
     try {
       const response = await sendRequest(url, {
@@ -196,7 +196,7 @@ export class Requests {
   }
 
   #failureOf(method: string, error: unknown, watch: Watch): unknown {
-    if (this.signal.aborted) return this.signal.reason
+    if (this.life.isOver) return this.life.reason
     if (error instanceof StreamError) return error
     const { idleTimeoutMs } = this.options
     if (watch.isSilent)
@@ -217,11 +217,13 @@ class Watch {
   readonly #controller = new AbortController()
   #silence = timer(0).subscribe()
 
+  readonly #forget: () => void
+
   constructor(
-    private readonly outer: AbortSignal,
+    life: Lifetime,
     private readonly idleTimeoutMs: number,
   ) {
-    outer.addEventListener('abort', this.#abort)
+    this.#forget = life.onEnd(() => this.#controller.abort(life.reason))
     this.heard()
   }
 
@@ -239,7 +241,7 @@ class Watch {
 
   stop(): void {
     this.#silence.unsubscribe()
-    this.outer.removeEventListener('abort', this.#abort)
+    this.#forget()
   }
 
   /** Ends a request whose body is not read. Otherwise it would last until the silence is over. */
@@ -248,8 +250,6 @@ class Watch {
     this.stop()
     this.#controller.abort()
   }
-
-  readonly #abort = (): void => this.#controller.abort(this.outer.reason)
 }
 
 async function refusalOf(method: string, response: HttpAnswer): Promise<RefusedError> {
