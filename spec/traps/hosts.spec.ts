@@ -89,3 +89,24 @@ describe("one host's answer that is taken for the list's", () => {
     await expect(first(1, source.events$)).rejects.toMatchObject({ code: 'REFUSED', status: 403 })
   })
 })
+
+describe('a failover that brings the last seconds twice', () => {
+  it.each([
+    ['v1', 'legacy'],
+    ['v1', 'v2'],
+    ['v2', 'v2'],
+  ] as const)('is none on wire %s of %s servers: each event comes once', async (wire, server) => {
+    const startUs = (Date.now() - 120_000) * 1000
+    const log = generated(300, { startUs, everyUs: 100_000 })
+    const gone = refusing(2, 503, Number.POSITIVE_INFINITY)
+    const faults = [{ after: 200, do: 'drop' }, gone] as const
+    await using one = await fakeJetstream({ events: log.slice(0, 200), server, faults })
+    await using two = await fakeJetstream({ events: log, stored: 'all', server, firstSeq: 900_000 })
+    const source = watched(one, { wire, host: [one.host, two.host] })
+    const events = await first(300, source.events$)
+    expect(events.map(({ cursor, ...event }) => event)).toEqual(log)
+    // The server sent ten seconds of them again, less those that it does not see as later.
+    expect(source.metrics.duplicates).toBeGreaterThan(50)
+    expect(source.gaps).toEqual([])
+  })
+})

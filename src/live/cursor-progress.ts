@@ -12,6 +12,7 @@ import { type FilterHistory, formatWith, type Resumption } from './filter-histor
 import type { Progress, ProgressContext } from './progress.js'
 import { type Control, type CursorProtocol, Passed } from './protocol.js'
 import { Received } from './received.js'
+import { RecentlyReceived } from './recently-received.js'
 
 export interface CursorProgressOptions extends PositionKeys {
   readonly start: Start
@@ -21,6 +22,11 @@ export interface CursorProgressOptions extends PositionKeys {
   readonly history?: FilterHistory | undefined
   /** The URL of its first host. */
   readonly host: string
+  /**
+   * Whether hosts of a list replace each other: what one has sent is recognised on the next.
+   * @default false
+   */
+  readonly hasOtherHosts?: boolean
   /**
    * Unix milliseconds.
    * @default RxJS's clock, which is virtual in specs
@@ -42,6 +48,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   readonly #requests: CursorRequests<Event>
   readonly #conclusions: Conclusions<Event>
   readonly #checkpoint: Checkpoint<Position> | undefined
+  readonly #recently: RecentlyReceived<Event> | undefined
   readonly #now: () => number
   #advancesAtDial = 0
   // A position of an earlier run at which some events are done.
@@ -50,6 +57,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
     const { start, onCursorRefused, now = () => asyncScheduler.now() } = options
     this.#now = now
+    this.#recently = options.hasOtherHosts ? new RecentlyReceived() : undefined
     this.#requests = new CursorRequests(start, this.#received)
     const { log } = context
     this.#conclusions = new Conclusions(
@@ -103,6 +111,7 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   cursorFor(protocol: CursorProtocol<Event>): number | undefined {
     this.#conclusions.dial(protocol)
+    this.#recently?.dial(protocol.fingerprintOf)
     this.#received.dial(protocol.exact ?? false)
     this.#received.advance()
     this.#advancesAtDial = this.#received.advances
@@ -125,7 +134,9 @@ export class CursorProgress<Event> implements Progress<Event> {
       return false
     this.#received.record(event, position, this.#conclusions.identityOf)
     this.#received.moveTo(host, position, time_us)
-    return this.#begun === undefined || !this.#isDone(this.#begun, host, position, time_us)
+    if (this.#begun !== undefined && this.#isDone(this.#begun, host, position, time_us))
+      return false
+    return this.#recently === undefined || this.#recently.isNew(event, host, time_us)
   }
 
   /** Whether an event is one of those that an earlier run had done. */

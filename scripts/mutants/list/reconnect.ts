@@ -3,6 +3,7 @@ import type { Mutant } from '../mutant.js'
 const HOSTS = 'spec/live/hosts.spec.ts'
 const WIRE = 'spec/sources/jetstream/wire.spec.ts'
 const MANY_DIDS = 'spec/sources/jetstream/many-dids.spec.ts'
+const RECENTLY = 'spec/live/recently-received.spec.ts'
 const SILENCE = 'spec/live/silence.spec.ts'
 
 /** When a connection is given up and dialled again, and what pauses it. */
@@ -237,5 +238,26 @@ export const RECONNECT: readonly Mutant[] = [
     find: 'if (!isTooLong(error) || dids.length < 2)',
     replace: 'if (dids.length > 0)',
     specs: [MANY_DIDS],
+  },
+  {
+    name: 'what another host sends again is new',
+    file: 'src/live/recently-received.ts',
+    find: 'return overlap.has(fingerprint)',
+    replace: 'return overlap.size < 0',
+    specs: [RECENTLY],
+  },
+  {
+    name: 'what was received is kept for ever',
+    file: 'src/live/recently-received.ts',
+    find: 'this.#ring[this.#received % MOST]',
+    replace: 'this.#ring[Math.min(this.#received, MOST - 1)]',
+    specs: [RECENTLY],
+  },
+  {
+    name: 'two operations of one commit are copies',
+    file: 'src/sources/jetstream/identity.ts',
+    find: '    .add(rkey)\n',
+    replace: '',
+    specs: [RECENTLY],
   },
 ]

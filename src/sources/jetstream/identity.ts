@@ -1,4 +1,6 @@
 import type { JetstreamEvent } from '../../events.js'
+import type { Fingerprint } from '../../internal/fingerprint.js'
+import { hashNumber } from '../../internal/hash.js'
 
 /** Returns the same text for two copies of one event, from any host and wire. */
 export function identityOf(event: JetstreamEvent): string {
@@ -10,4 +12,22 @@ export function identityOf(event: JetstreamEvent): string {
   }
   const { rev, collection, rkey, operation } = event.commit
   return `${event.did} ${rev} ${collection} ${rkey} ${operation}`
+}
+
+// The ends say more than the beginnings, which most events share.
+const DID_END = 12
+const COLLECTION_END = 8
+
+/** As {@link identityOf}. */
+export function fingerprintOf(event: JetstreamEvent, hash: Fingerprint): number {
+  if (event.kind !== 'commit') return hashNumber(identityOf(event))
+  const { did } = event
+  const { rev, collection, rkey, operation } = event.commit
+  return hash
+    .begin()
+    .add(rev)
+    .add(rkey)
+    .add(operation)
+    .add(collection, collection.length - COLLECTION_END)
+    .add(did, did.length - DID_END).value
 }

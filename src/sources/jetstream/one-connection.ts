@@ -36,6 +36,7 @@ export function overOneConnection(
       ...keys,
       history,
       host: hosts[0],
+      hasOtherHosts: hosts.length > 1,
     }
     const either = plain.archive && archiveOrSocket(checked, options)
     return live<JetstreamEvent>({
