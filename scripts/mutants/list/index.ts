@@ -3,6 +3,7 @@ import { ARCHIVE } from './archive.js'
 import { COPIES } from './copies.js'
 import { CURSORS } from './cursors.js'
 import { DELIVERIES } from './deliveries.js'
+import { HOST_LISTS } from './hosts.js'
 import { OPERATORS } from './operators.js'
 import { PAGES } from './pages.js'
 import { PROXIES } from './proxies.js'
@@ -18,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...COPIES,
   ...CURSORS,
   ...RECONNECT,
+  ...HOST_LISTS,
   ...RESUMPTION,
   ...REPLAYS,
   ...TAP,
