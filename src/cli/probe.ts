@@ -16,6 +16,7 @@ import {
   ReconnectExhaustedError,
   streamMetrics,
 } from '../index.js'
+import { nameOfEvent } from './table.js'
 
 /** How a handshake ended. */
 export interface Opening {
@@ -54,6 +55,8 @@ export class Probe {
   events = 0
   /** How old the events were, by our clock, in milliseconds; the first ones. */
   readonly agesMs: number[] = []
+  /** How many events of each collection, or of each other kind, came. */
+  readonly byName = new Map<string, number>()
   /** Why an open connection ended early. */
   error: Error | undefined
 
@@ -116,6 +119,8 @@ export class Probe {
     this.events += 1
     const ageMs = Date.now() - event.time_us / 1000
     if (this.agesMs.length < MOST_AGES) this.agesMs.push(ageMs)
+    const name = nameOfEvent(event)
+    this.byName.set(name, (this.byName.get(name) ?? 0) + 1)
     if (this.events > 1) return
     this.#first$.next({ event, ageMs, afterMs: this.#elapsedMs - (this.#openMs ?? 0) })
   }

@@ -5,6 +5,7 @@ import { addDemo } from './commands/demo.js'
 import { addDoctor } from './commands/doctor.js'
 import { addExplain } from './commands/explain.js'
 import { addFirehose } from './commands/firehose.js'
+import { addHosts } from './commands/hosts.js'
 import { addIngest } from './commands/ingest.js'
 import { addJetstream } from './commands/jetstream.js'
 import { addLabels } from './commands/labels.js'
@@ -24,6 +25,7 @@ Examples:
   $ INGESTER_MODE=firehose rxjs-atproto ingest
   $ rxjs-atproto demo
   $ rxjs-atproto doctor
+  $ rxjs-atproto hosts --for 10s
   $ rxjs-atproto explain CONNECT
   $ rxjs-atproto help jetstream
 ${EXIT_CODES_HELP}`
@@ -38,6 +40,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addIngest,
   addDemo,
   addDoctor,
+  addHosts,
   addCursor,
   addExplain,
 ]
