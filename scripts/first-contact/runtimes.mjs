@@ -114,7 +114,7 @@ const read = [...ours, 'rxjs', 'tslib', '@babel/runtime', 'metro-runtime']
 
 module.exports = getDefaultConfig(__dirname).then((config) => ({
   ...config,
-  maxWorkers: 1,
+  maxWorkers: 2,
   watchFolders: read.map((name) => join(packages, name)),
   resolver: { ...config.resolver, unstable_conditionsByPlatform: { ios: ['react-native'] } },
 }))
