@@ -48,7 +48,7 @@ function examplesIn(file: string, text: string): readonly Fence[] {
   return [...text.matchAll(/@example\n((?: \*(?!\/) ?(?!@).*\n)+)/g)].map(
     ({ 1: lines = '', index }) => ({
       at: `${file}:${lineAt(text, index)}`,
-      code: lines.replaceAll(/^ \* ?/gm, '').replaceAll(/^```\w*$/gm, ''),
+      code: lines.replaceAll(/^ \* ?/gm, '').replaceAll(/^```.*$/gm, ''),
       runs: false,
     }),
   )
