@@ -31,9 +31,6 @@ const STRICT: Rules = { ordered: true, bound: 'checkpoint', mayGap: false }
 // What a server lost and gave to others may be told, and asked for by time or from the oldest on.
 const RENUMBERED: Rules = { ...STRICT, bound: 'none', mayGap: true }
 const SHORT: Rules = { ...STRICT, mayGap: true }
-// Killed while it reads the oldest events again, before a save, a reader resumes at its checkpoint:
-// what comes between is not read again, and an old event stands behind a newer one.
-const STANDING_STILL: Rules = { ...RENUMBERED, ordered: false }
 
 // Events that the log of a short retention keeps, and messages that make more of them.
 const RETAINED = 200
@@ -153,7 +150,7 @@ class JetstreamScenario extends StreamScenario {
     const { interlude = 'restarts', reads } = options
     const isStrict = ['restarts', 'compacts'].includes(interlude)
     const same = isStrict ? STRICT : options.retainEvents === undefined ? RENUMBERED : SHORT
-    const rules = options.faults ? STANDING_STILL : same
+    const rules = options.faults ? RENUMBERED : same
     const cursors = join(folder, 'cursor.json')
     super(new Judge(rules), jetstream, interlude, {
       source: 'jetstream',

@@ -288,5 +288,5 @@ export const cursorProgress = (
       ...options,
     },
     new Gaps({ next: (gap) => gaps.push(gap) }),
-    { log, frontier: () => undefined, changed: () => {} },
+    { log, frontier: () => undefined, delivered: () => 0, changed: () => {} },
   )

@@ -243,5 +243,6 @@ export const positionFormat: OwnFormat<Position> = {
     }
     return undefined
   },
-  isSame: (one, other) => one.position === other.position && one.host === other.host,
+  isSame: (one, other) =>
+    one.position === other.position && one.host === other.host && one.time_us === other.time_us,
 }

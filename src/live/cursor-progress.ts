@@ -1,4 +1,15 @@
-import { asyncScheduler, type Observable, of, startWith, switchMap, tap } from 'rxjs'
+import {
+  asyncScheduler,
+  catchError,
+  from,
+  type Observable,
+  of,
+  race,
+  startWith,
+  switchMap,
+  tap,
+  timer,
+} from 'rxjs'
 import type { PositionKeys } from '../cursors/load-position.js'
 import { Checkpoint, positionFormat } from '../delivery/checkpoint.js'
 import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
@@ -13,6 +24,10 @@ import type { Progress, ProgressContext } from './progress.js'
 import { type Control, type CursorProtocol, Passed } from './protocol.js'
 import { Received } from './received.js'
 import { RecentlyReceived } from './recently-received.js'
+import { isBeforeAll, WayBack } from './way-back.js'
+
+// How long a dial waits for a save.
+const SAVE_FIRST_MS = 5000
 
 export interface CursorProgressOptions extends PositionKeys {
   readonly start: Start
@@ -53,6 +68,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   #advancesAtDial = 0
   // A position of an earlier run at which some events are done.
   #begun: Position | undefined
+  readonly #wayBack: WayBack
 
   constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
     const { start, onCursorRefused, now = () => asyncScheduler.now() } = options
@@ -60,6 +76,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     this.#recently = options.hasOtherHosts ? new RecentlyReceived() : undefined
     this.#requests = new CursorRequests(start, this.#received)
     const { log } = context
+    this.#wayBack = new WayBack(context)
     this.#conclusions = new Conclusions(
       { onCursorRefused, gaps, log, now },
       this.#received,
@@ -115,7 +132,20 @@ export class CursorProgress<Event> implements Progress<Event> {
     this.#received.dial(protocol.exact ?? false)
     this.#received.advance()
     this.#advancesAtDial = this.#received.advances
-    return this.#requests.cursorFor(protocol)
+    const cursor = this.#requests.cursorFor(protocol)
+    const isFirst = this.#checkpoint?.saved === undefined && this.last === undefined
+    const { current } = this.#requests
+    if (current !== undefined) this.#wayBack.ask(current, protocol.host, isFirst)
+    return cursor
+  }
+
+  /** How far a connection goes back is saved before its events come: see {@link WayBack}. */
+  beforeDial(): Observable<unknown> | undefined {
+    const checkpoint = this.#checkpoint
+    if (checkpoint === undefined || this.#wayBack.position === undefined) return undefined
+    // A store that fails, or never answers, ends the stream by its own `failAfterMs`.
+    const saved$ = from(checkpoint.flush()).pipe(catchError(() => of(undefined)))
+    return race(saved$, timer(SAVE_FIRST_MS))
   }
 
   opened(): void {
@@ -235,7 +265,10 @@ export class CursorProgress<Event> implements Progress<Event> {
   ): Checkpoint<Position> {
     const format = history === undefined ? positionFormat : formatWith(history)
     const stream = { key, formerKey, host, format, log: context.log }
-    const current = () => this.#received.savable(context.frontier() ?? this.last, this.#now())
+    // A text of the program's own need not have room for it.
+    const wayBack = checkpoint.positionFormat === undefined ? this.#wayBack : undefined
+    const current = () =>
+      wayBack?.position ?? this.#received.savable(context.frontier() ?? this.last, this.#now())
     return new Checkpoint(checkpoint, stream, current, () => context.changed())
   }
 
@@ -246,7 +279,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     return checkpoint.load$().pipe(
       tap((saved) => {
         const resumption = saved === undefined ? 'same' : resume(saved, checkpoint.loaded ?? '')
-        if (resumption === 'start over') this.#requests.startOver()
+        if (resumption === 'start over' || (saved && isBeforeAll(saved))) this.#requests.startOver()
         else this.startFrom(saved)
         // Another filter counts other events.
         if (resumption === 'same' && (saved?.done ?? 0) > 0) this.#begun = saved

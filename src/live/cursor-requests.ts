@@ -3,10 +3,7 @@ import { OPEN_OVERLAP_MS } from './cursor-answer.js'
 import { type CursorRequest, cursorRequest, goOn, type Held, type Start } from './cursor-request.js'
 import { type CursorProtocol, isTimeCursor } from './protocol.js'
 import type { Received } from './received.js'
-
-// A position of another host, or of a log that was renumbered, is good by its time alone, and no
-// two clocks are the same.
-const REWIND_US = 10_000_000
+import { REWIND_US } from './way-back.js'
 
 /**
  * What is asked next, while the server's log is in doubt. `after`: what comes after the held event,

@@ -128,6 +128,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     this.#progress = source.progress(this.#stream.gaps, {
       log: source.options.log,
       frontier: () => this.#stream.ledger.frontier,
+      delivered: () => this.#stream.ledger.delivered,
       changed: () => this.#stream.report.publish(),
     })
   }
@@ -210,7 +211,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     this.#protocol = protocol
     this.#deliveredAtDial = this.#stream.ledger.delivered
     const dial = protocol.dial?.(request) ?? this.#dial
-    const dialled$ = dial({
+    const options = {
       url: protocol.url(request),
       connectTimeoutMs,
       maxFrameBytes,
@@ -221,7 +222,12 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       binaryInPlace: protocol.keepsNoFrame,
       skipsLargeFrames: this.#skipsLargeFrames(protocol),
       waits: this.#waits,
-    })
+    }
+    const ready$ = this.#progress.beforeDial?.() ?? of(undefined)
+    const dialled$ = ready$.pipe(
+      take(1),
+      switchMap(() => dial(options)),
+    )
     return dialled$.pipe(
       switchMap((connection) => {
         protocol.opened?.()

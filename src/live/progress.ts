@@ -14,6 +14,10 @@ import type { Control, Protocol } from './protocol.js'
 export interface Progress<Event> extends Settlement<Event> {
   /** The position to ask for, before each dial. */
   cursorFor(protocol: Protocol<Event>): number | undefined
+  /**
+   * After {@link cursorFor}. Emits when the dial may begin; `undefined`: at once. Never errors.
+   */
+  beforeDial?(): Observable<unknown> | undefined
   opened(connection: Connection): void
   /** The connection has ended, or a dial has failed. */
   disconnected(): void
@@ -59,8 +63,10 @@ export interface Progress<Event> extends Settlement<Event> {
 /** What a progress sees of its stream. */
 export interface ProgressContext {
   readonly log: Log
-  /** The oldest event that is not done. */
-  frontier(): Position | undefined
+  /** The oldest event that is not done. Deliveries are numbered from 1. */
+  frontier(): (Position & { readonly ordinal: number }) | undefined
+  /** How many events were delivered: the number of the last one. */
+  delivered(): number
   /** A figure of the metrics has changed. */
   changed(): void
 }

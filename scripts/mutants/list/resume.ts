@@ -200,4 +200,25 @@ export const RESUMPTION: readonly Mutant[] = [
     replace: 'return this.#hosts.url',
     specs: [POSITIONS],
   },
+  {
+    name: 'older events come again before the way back is saved',
+    file: 'src/live/live.ts',
+    find: 'const ready$ = this.#progress.beforeDial?.() ?? of(undefined)',
+    replace: 'const ready$ = of(undefined)',
+    specs: ['spec/live/way-back.spec.ts'],
+  },
+  {
+    name: 'the way back is forgotten while events from before it are open',
+    file: 'src/live/way-back.ts',
+    find: 'const oldest = frontier?.ordinal ?? this.context.delivered()',
+    replace: 'const oldest = this.context.delivered() + 0 * (frontier?.ordinal ?? 0)',
+    specs: ['spec/live/way-back.spec.ts'],
+  },
+  {
+    name: 'a position before all events is asked for as one of an event',
+    file: 'src/live/way-back.ts',
+    find: 'position === 0 && time_us === 0',
+    replace: 'position < 0 && time_us === 0',
+    specs: ['spec/live/way-back.spec.ts'],
+  },
 ]
