@@ -5,7 +5,8 @@ import { NO_PART } from '../../../src/delivery/split-delivery.js'
 import type { EventFilters, FirehoseEvent } from '../../../src/index.js'
 import { Control } from '../../../src/live/protocol.js'
 import { MessageEvents } from '../../../src/sources/firehose/events.js'
-import { readMessage } from '../../../src/sources/firehose/message.js'
+import { type Message, readMessage } from '../../../src/sources/firehose/message.js'
+import { skimCommit } from '../../../src/sources/firehose/skim-commit.js'
 
 /** Bytes after one another. */
 export const join = (...parts: readonly Uint8Array[]): Uint8Array =>
@@ -116,17 +117,62 @@ export const posts = (seq: number, count = 1): Uint8Array =>
 export const identityFrame = (seq: number): Uint8Array =>
   frameOf('#identity', { seq, did: DID, time: timeOf(seq), handle: 'a.test' })
 
-/** What a frame is read as, without a connection: its events, or the name of what is no event. */
+/**
+ * What a frame is read as, without a connection: its events, or the name of what is no event. Read
+ * in both ways, which must agree.
+ */
 export function read(
   frame: Uint8Array,
   filters: EventFilters = {},
 ): readonly FirehoseEvent[] | string {
-  const message = readMessage(frame)
+  const skimmed = skimCommit(frame)
+  const message = decoded(frame, skimmed)
   if (message instanceof Control) return message.name
+  if (skimmed === undefined) return eventsOf(message, filters)
+  expect(outlineOf(skimmed, filters)).toEqual(outlineOf(message, filters))
+  return eventsOf(skimmed, filters)
+}
+
+/** The message as the decoder reads it, who has the last word on what is rejected. */
+function decoded(frame: Uint8Array, skimmed: Message | undefined): Message | Control {
+  try {
+    return readMessage(frame)
+  } catch (error) {
+    expect(skimmed).toBeUndefined()
+    throw error
+  }
+}
+
+function eventsOf(message: Message, filters: EventFilters): readonly FirehoseEvent[] {
   const parts = new MessageEvents(message, wantedBy(filters), () => true)
   return Array.from({ length: parts.length }, (_, index) => parts.at(index)).filter(
     (part) => part !== NO_PART,
   )
+}
+
+/** All that a program can see of a message: members in their order, records, and their errors. */
+const outlineOf = (message: Message, filters: EventFilters): unknown => [
+  message.body.rev,
+  message.frame,
+  eventsOf(message, filters).map((event) => JSON.stringify(event, shown)),
+]
+
+function shown(this: Record<string, unknown>, name: string): unknown {
+  const value = attempt(() => this[name])
+  if (name !== 'commit' || typeof value !== 'object' || value === null) return value
+  return Object.entries(Object.getOwnPropertyDescriptors(value)).map(([key, { enumerable }]) => [
+    key,
+    enumerable,
+    attempt(() => (value as Record<string, unknown>)[key]),
+  ])
+}
+
+function attempt(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    return String(error)
+  }
 }
 
 /** The events of a frame that must have some. */

@@ -1,12 +1,15 @@
-import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
-import { linkText } from '../../atproto/cid.js'
+import { BytesWrapper } from '@atcute/cbor'
+import { base32Cid } from '../../atproto/base32.js'
 import type { Wanted } from '../../atproto/filters.js'
+import type { Body } from '../../atproto/frame.js'
 import { toJson } from '../../atproto/json.js'
+import type { Span } from '../../atproto/shape-reader.js'
 import { type MessageParts, NO_PART } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
-import { hasMore } from '../../internal/has-more.js'
 import { defineLazyProblem } from '../../internal/lazy-record.js'
-import { type CommitBody, collectionOf, type Message, type Op } from './message.js'
+import { addedTo, withAdded } from './added.js'
+import type { Commit, Op } from './commit.js'
+import type { Message } from './message.js'
 import { keepFrame } from './raw-frame.js'
 import { defineRecord } from './record.js'
 import { RecordFinder } from './record-finder.js'
@@ -17,8 +20,7 @@ export function wantsAny(message: Message, wanted: Wanted): boolean {
   if (kind !== 'commit') return wanted(kind, did)
   const { ops, tooBig } = commitOf(message)
   return (
-    ops.some(({ path }) => wanted(kind, did, collectionOf(path))) ||
-    (tooBig === true && wanted('sync', did))
+    ops.some(({ collection }) => wanted(kind, did, collection)) || (tooBig && wanted('sync', did))
   )
 }
 
@@ -36,7 +38,7 @@ export class MessageEvents implements MessageParts<FirehoseEvent> {
     this.#commit = message.kind === 'commit' ? wholeCommit(commitOf(message)) : undefined
     // A commit that is too big has one more event, after its operations.
     const { ops, tooBig } = this.#commit?.body ?? ONE
-    this.length = ops.length + (tooBig === true ? 1 : 0)
+    this.length = ops.length + (tooBig ? 1 : 0)
   }
 
   at(index: number): FirehoseEvent | typeof NO_PART {
@@ -52,7 +54,7 @@ export class MessageEvents implements MessageParts<FirehoseEvent> {
     // The server left the operations out. The `sync` event tells the program to fetch the
     // repository.
     if (op === undefined) return this.wanted('sync', did) ? tooBigEvent(this.message) : undefined
-    if (!this.wanted(kind, did, collectionOf(op.path))) return undefined
+    if (!this.wanted(kind, did, op.collection)) return undefined
     return eventOf(this.message, kind, operationOf(this.#commit, op, index))
   }
 }
@@ -62,45 +64,44 @@ const ONE = { ops: { length: 1 }, tooBig: false }
 
 /** What the operations of a commit share. */
 interface WholeCommit {
-  readonly body: CommitBody
+  readonly body: Commit
   readonly commit: string
   readonly finder: RecordFinder
-  readonly added: Added | undefined
 }
 
-const wholeCommit = (body: CommitBody): WholeCommit => ({
+const wholeCommit = (body: Commit): WholeCommit => ({
   body,
-  commit: linkText(body.commit),
+  commit: cidText(body.commit),
   finder: new RecordFinder(body),
-  added: addedToCommit(body),
 })
 
-const commitOf = ({ body }: Message): CommitBody => body as unknown as CommitBody
+const commitOf = ({ body }: Message): Commit => body as Commit
 
 /** The members in Jetstream's order, then those that this library adds. */
-function operationOf(
-  { body: { rev, since }, commit, finder, added }: WholeCommit,
-  op: Op,
-  index: number,
-): object {
-  const { action, path, cid, prev } = op
-  const collection = collectionOf(path)
-  const rkey = path.slice(collection.length + 1)
-  const operation: Record<string, unknown> = { rev, operation: action, collection, rkey }
-  const link = action !== 'delete' && cid instanceof CidLinkWrapper ? cid : undefined
-  if (link !== undefined) {
-    defineRecord(operation, finder, index)
-    operation.cid = linkText(link)
+function operationOf({ body, commit, finder }: WholeCommit, op: Op, index: number): object {
+  const { action, collection, rkey, cid, prev } = op
+  const isNamed = action !== 'delete' && cid !== undefined
+  const operation: Record<string, unknown> = {
+    rev: body.rev,
+    operation: action,
+    collection,
+    rkey,
   }
-  if (prev instanceof CidLinkWrapper) operation.prev = linkText(prev)
-  if (typeof since === 'string') operation.since = since
+  if (isNamed) {
+    defineRecord(operation, finder, index)
+    operation.cid = cidText(cid)
+  }
+  if (prev !== undefined) operation.prev = cidText(prev)
+  if (body.since !== undefined) operation.since = body.since
   operation.commit = commit
   // What is seen without the blocks is known at once.
   if (!isPath(collection, rkey)) operation.problem = 'path-malformed'
-  else if (link !== undefined) defineLazyProblem(operation)
+  else if (isNamed) defineLazyProblem(operation)
   else if (action !== 'delete') operation.problem = 'record-missing'
-  return withAdded(withAdded(operation, addedToOp(op)), added)
+  return withAdded(withAdded(operation, op.added), body.added)
 }
+
+const cidText = ({ bytes, from, to }: Span): string => base32Cid(bytes, from, to)
 
 /**
  * Whether a path is a collection, a slash and a key:
@@ -112,8 +113,9 @@ const isPath = (collection: string, rkey: string): boolean =>
 /** An identity, account or sync event: the message's own members, as on Jetstream's v1 wire. */
 function plainEvent(message: Message): FirehoseEvent {
   const { did, seq, time, kind } = message
-  const { handle, active, status, rev, blocks } = message.body
-  const body = (members: object) => withAdded(members, addedTo(message.body, BODY_MEMBERS[kind]))
+  const { handle, active, status, rev, blocks } = message.body as Body
+  const body = (members: object) =>
+    withAdded(members, addedTo(message.body, MEMBERS[kind as keyof typeof MEMBERS]))
   switch (kind) {
     case 'identity':
       return eventOf(message, kind, body({ did, ...given('handle', handle), seq, time }))
@@ -149,69 +151,9 @@ function eventOf(message: Message, kind: Message['kind'], body: object): Firehos
   return event as unknown as FirehoseEvent
 }
 
-// --- Members that a server adds ---
-
-type Added = Readonly<Record<string, unknown>>
-
 /** The members that the lexicon defines. */
-const BODY_MEMBERS = {
-  commit: new Set([
-    'ops',
-    'rev',
-    'seq',
-    'repo',
-    'time',
-    'blobs',
-    'since',
-    'blocks',
-    'commit',
-    'rebase',
-    'tooBig',
-    'prevData',
-  ]),
+const MEMBERS = {
   identity: new Set(['did', 'seq', 'time', 'handle']),
   account: new Set(['did', 'seq', 'time', 'active', 'status']),
   sync: new Set(['did', 'rev', 'seq', 'time', 'blocks']),
 } as const
-const OP_MEMBERS: ReadonlySet<string> = new Set(['action', 'path', 'cid', 'prev'])
-
-/** Counts the members before it looks up any name: a dozen look-ups take nearly a microsecond. */
-function addedToCommit(body: CommitBody): Added | undefined {
-  const { blobs, since, blocks, rebase, tooBig, prevData } = body as unknown as Readonly<
-    Record<string, unknown>
-  >
-  let known = ALWAYS_THERE
-  if (blobs !== undefined) known += 1
-  if (since !== undefined) known += 1
-  if (blocks !== undefined) known += 1
-  if (rebase !== undefined) known += 1
-  if (tooBig !== undefined) known += 1
-  if (prevData !== undefined) known += 1
-  return hasMore(body, known) ? addedTo(body, BODY_MEMBERS.commit) : undefined
-}
-
-// `ops`, `rev`, `seq`, `repo`, `time` and `commit`: `readMessage` requires them.
-const ALWAYS_THERE = 6
-
-function addedToOp(op: Op): Added | undefined {
-  const known = 2 + (op.cid === undefined ? 0 : 1) + (op.prev === undefined ? 0 : 1)
-  return hasMore(op, known) ? addedTo(op, OP_MEMBERS) : undefined
-}
-
-/** The members that are not known, as JSON. Returns `undefined` if there are none, as usual. */
-function addedTo(members: object, known: ReadonlySet<string>): Added | undefined {
-  let added: Record<string, unknown> | undefined
-  for (const name in members) {
-    if (known.has(name) || name === '__proto__') continue
-    added ??= {}
-    added[name] = toJson((members as Added)[name])
-  }
-  return added
-}
-
-/** Copies the added members to `members`, except those whose names are taken. */
-function withAdded(members: object, added: Added | undefined): object {
-  for (const name in added)
-    if (!(name in members)) (members as Record<string, unknown>)[name] = added[name]
-  return members
-}

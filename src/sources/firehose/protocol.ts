@@ -2,12 +2,13 @@ import { IN_BROWSER } from '#socket'
 import { filtersKey, wantedBy } from '../../atproto/filters.js'
 import { placeOfHead } from '../../atproto/frame.js'
 import { refused, urlAt } from '../../atproto/subscription.js'
-import type { CursorProtocol } from '../../live/protocol.js'
+import type { Control, CursorProtocol } from '../../live/protocol.js'
 import type { Frame } from '../../socket/frame.js'
 import { copyOf } from '../../socket/text-bytes.js'
 import type { FirehoseConfig } from './config.js'
 import { wantsAny } from './events.js'
 import { type Message, readMessage } from './message.js'
+import { skimCommit } from './skim-commit.js'
 import { unwantedMessage } from './skim-message.js'
 
 /**
@@ -26,9 +27,7 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     url: ({ cursor }) => urlAt(host, cursor),
     // With a filter, most frames are discarded, and the others are copied.
     keepsNoFrame: isNarrow,
-    decode: isNarrow
-      ? (frame) => unwantedMessage(frame, wanted) ?? readMessage(keepable(frame))
-      : readMessage,
+    decode: isNarrow ? (frame) => unwantedMessage(frame, wanted) ?? read(keepable(frame)) : read,
     refused,
     wants: (message) => wantsAny(message, wanted),
     cursorOf: (message) => message.seq,
@@ -37,6 +36,8 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     identityOf: ({ kind, did, time, body: { rev } }) => `${did} ${kind} ${rev} ${time}`,
   }
 }
+
+const read = (frame: Frame): Message | Control => skimCommit(frame) ?? readMessage(frame)
 
 /** A frame that an event may keep: a copy, except in a browser, where a frame shares no memory. */
 const keepable = (frame: Frame): Frame =>

@@ -1,8 +1,8 @@
-import { BytesWrapper, CidLinkWrapper } from '@atcute/cbor'
 import { Blocks, isSame, MAX_BLOCKS_BYTES } from '../../atproto/car.js'
 import { isCidOf } from '../../atproto/cid.js'
+import type { Span } from '../../atproto/shape-reader.js'
 import type { RecordProblem } from '../../events.js'
-import type { CommitBody } from './message.js'
+import type { Commit } from './commit.js'
 
 /** A record's block, the problem with it, or both. */
 export interface Found {
@@ -17,26 +17,32 @@ export interface Found {
 export class RecordFinder {
   #blocks: Blocks | RecordProblem | undefined
 
-  constructor(private readonly body: CommitBody) {}
+  constructor(private readonly commit: Commit) {}
 
   /** Finds the record of the operation at `index`. */
   find(index: number): Found {
-    const cid = this.body.ops[index]?.cid
-    if (!(cid instanceof CidLinkWrapper)) return { problem: 'record-missing' }
-    this.#blocks ??= readBlocks(this.body.blocks)
+    const { ops, blocks, commit } = this.commit
+    const span = ops[index]?.cid
+    if (span === undefined) return { problem: 'record-missing' }
+    this.#blocks ??= readBlocks(blocks)
     if (!(this.#blocks instanceof Blocks)) return { problem: this.#blocks }
-    const block = this.#blocks.get(cid.bytes)
+    const cid = cut(span)
+    const block = this.#blocks.get(cid)
     if (block === undefined)
       return { problem: this.#blocks.whole ? 'record-missing' : 'blocks-unreadable' }
-    if (!isCidOf(cid.bytes, block)) return { problem: 'record-mismatch' }
+    if (!isCidOf(cid, block)) return { problem: 'record-mismatch' }
     const { root } = this.#blocks
-    return root !== undefined && isSame(root, this.body.commit.bytes)
+    return root !== undefined && isSame(root, cut(commit))
       ? { block }
       : { block, problem: 'root-mismatch' }
   }
 }
 
-function readBlocks(blocks: unknown): Blocks | RecordProblem {
-  if (!(blocks instanceof BytesWrapper)) return 'blocks-unreadable'
-  return blocks.buf.length > MAX_BLOCKS_BYTES ? 'blocks-too-large' : new Blocks(blocks.buf)
+function readBlocks(blocks: Span | undefined): Blocks | RecordProblem {
+  if (blocks === undefined) return 'blocks-unreadable'
+  return blocks.to - blocks.from > MAX_BLOCKS_BYTES ? 'blocks-too-large' : new Blocks(cut(blocks))
 }
+
+/** A plain array, even of a buffer of Node: those are slower to cut up. */
+const cut = ({ bytes, from, to }: Span): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from)

@@ -53,7 +53,7 @@ function unwanted(
       : wanted(kind, did)
   return isWanted
     ? undefined
-    : { kind, did, seq, time, time_us: timeUs(time), body: { rev, ops: [] }, frame }
+    : { kind, did, seq, time, time_us: timeUs(time), body: { rev, ops: [], tooBig: false }, frame }
 }
 
 /** Reads the kind of event from the header. */
@@ -107,7 +107,7 @@ function readOp(skimmer: CborSkimmer, collections: string[]): boolean {
 const SLASH = 0x2f
 const collectionNames = internAscii()
 
-/** The collection of a path, by the rule of {@link collectionOf}. */
+/** The collection of a path: the part before the slash, or all of it if there is no slash. */
 function collectionAt(path: Uint8Array, from: number, end: number): string {
   let to = from
   while (to < end && path[to] !== SLASH) to += 1
