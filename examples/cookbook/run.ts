@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
+import { fakeArchive, fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
 
 interface Program {
   readonly args?: readonly string[]
@@ -35,6 +35,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   labeler: { prints: new RegExp(`shouting at://${ALICE}/.+`) },
   'typed-records': { prints: /\[\] @BOT, RXJS FOR EVERYBODY/ },
+  'whole-collection': { prints: /live, with the profiles of \d{2,} accounts/ },
   handles: { args: ['alice.test'], prints: /alice\.test create app\.bsky\.feed\.post/ },
 }
 
@@ -68,6 +69,11 @@ const post = (n: number) =>
     },
   }) as const
 
+const profile = (n: number) => {
+  const { commit, ...event } = post(n)
+  return { ...event, commit: { ...commit, collection: 'app.bsky.actor.profile', rkey: 'self' } }
+}
+
 async function untilFeedHas(url: string, uri: string): Promise<void> {
   for (;;) {
     const response = await fetch(`${url}/xrpc/app.bsky.feed.getFeedSkeleton?limit=10`)
@@ -83,11 +89,21 @@ async function run(name: string, { args = [], env, prints, thenDoes }: Program):
   // Its log begins before what any of them asks for.
   const events = [...generateEvents({ count: 200, startUs: (began - DAY_MS) * 1000 })]
   await using jetstream = await fakeJetstream({ events, stored: 'all' })
+  await using archive = await fakeArchive({ events: 3000, retainEvents: 100 })
   let posts = 0
-  const writing = setInterval(() => jetstream.emit(post(++posts)), 100)
+  const writing = setInterval(() => {
+    jetstream.emit(post(++posts))
+    archive.emit(profile(posts))
+  }, 100)
   const child = spawn(process.execPath, [join(import.meta.dirname, `${name}.js`), ...args], {
     cwd: folder,
-    env: { ...process.env, JETSTREAM_HOST: jetstream.url, RESOLVER: resolver, ...env },
+    env: {
+      ...process.env,
+      JETSTREAM_HOST: jetstream.url,
+      RESOLVER: resolver,
+      ARCHIVE_HOST: archive.host,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
