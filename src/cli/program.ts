@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../index.js'
+import { addCompletion } from './commands/completion.js'
 import { addCursor } from './commands/cursor.js'
 import { addDemo } from './commands/demo.js'
 import { addDoctor } from './commands/doctor.js'
@@ -43,6 +44,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addHosts,
   addCursor,
   addExplain,
+  addCompletion,
 ]
 
 /** Runs the command line and returns the exit code. */
