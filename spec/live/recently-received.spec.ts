@@ -1,5 +1,4 @@
 import { Fingerprint } from '../../src/internal/fingerprint.js'
-import { hashNumber } from '../../src/internal/hash.js'
 import { RecentlyReceived } from '../../src/live/recently-received.js'
 import { fingerprintOf, identityOf } from '../../src/sources/jetstream/identity.js'
 import { generateEvents } from '../../src/testing/index.js'
@@ -62,9 +61,11 @@ describe('the fingerprint of an event', () => {
     for (const copy of copies) expect(prints).toContain(fingerprintOf(copy, hash))
   })
 
-  it('is that of the texts, joined', () => {
-    expect(new Fingerprint().begin().add('ab').add('xcd', 1).add('e', -3).value).toBe(
-      hashNumber('abcde'),
-    )
+  it('depends on each character that counts, and on its place', () => {
+    const of = (text: string, from: number) => new Fingerprint().begin().add(text, from).value
+    const texts = ['abcd', 'bbcd', 'accd', 'abdd', 'abce', 'bacd', 'abc', 'abcde']
+    expect(new Set(texts.map((text) => of(text, 0))).size).toBe(texts.length)
+    expect(of('xxabcd', 2)).toBe(of('abcd', -1))
+    for (const text of texts) expect(Number.isSafeInteger(of(text, 0))).toBe(true)
   })
 })

@@ -1,28 +1,34 @@
-/** {@link hashNumber} of several texts, without joining them: nothing is allocated. */
+/** A hash of several texts, without joining them: nothing is allocated. Not for secrets. */
 export class Fingerprint {
-  #low = 0
-  #high = 0
+  #even = 0
+  #odd = 0
 
   begin(): this {
-    this.#low = 0x811c9dc5 | 0
-    this.#high = 0x01000193
+    this.#even = 0x811c9dc5 | 0
+    this.#odd = 0x01000193
     return this
   }
 
-  /** `from`: the first character that counts. */
+  /**
+   * `from`: the first character that counts. FNV-1a in two lanes, of which each takes every other
+   * character: half of the work, and texts that differ in several characters differ in both.
+   */
   add(text: string, from = 0): this {
-    let [low, high] = [this.#low, this.#high]
-    for (let i = Math.max(from, 0); i < text.length; i += 1) {
-      low = Math.imul(low ^ text.charCodeAt(i), 0x01000193)
-      high = Math.imul(high ^ text.charCodeAt(i), 0x85ebca6b)
+    let [even, odd] = [this.#even, this.#odd]
+    const last = text.length - 1
+    let i = Math.max(from, 0)
+    for (; i < last; i += 2) {
+      even = Math.imul(even ^ text.charCodeAt(i), 0x01000193)
+      odd = Math.imul(odd ^ text.charCodeAt(i + 1), 0x85ebca6b)
     }
-    this.#low = low
-    this.#high = high
+    if (i === last) even = Math.imul(even ^ text.charCodeAt(i), 0x01000193)
+    this.#even = even
+    this.#odd = odd
     return this
   }
 
   /** 53 bits. */
   get value(): number {
-    return ((this.#high >>> 0) & 0x1fffff) * 2 ** 32 + (this.#low >>> 0)
+    return (this.#odd >>> 11) * 2 ** 32 + (this.#even >>> 0)
   }
 }

@@ -15,7 +15,7 @@ export function identityOf(event: JetstreamEvent): string {
 }
 
 // The ends say more than the beginnings, which most events share.
-const DID_END = 12
+const DID_END = 8
 const COLLECTION_END = 8
 
 /** As {@link identityOf}. */
