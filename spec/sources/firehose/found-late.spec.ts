@@ -1,12 +1,14 @@
 import { encode } from '@atcute/cbor'
 import { recordChecker } from '../../../src/atproto/records.js'
 import { FrameError } from '../../../src/index.js'
+import { type Message, readMessage } from '../../../src/sources/firehose/message.js'
 import { RecordFinder } from '../../../src/sources/firehose/record-finder.js'
 import {
   commitBody,
   commitFrame,
   commitsIn,
   eventsIn,
+  eventsOf,
   frameOf,
   linkTo,
   type WrittenOp,
@@ -31,7 +33,9 @@ const touchedIn = (frame: Uint8Array) => commitsIn(frame) as unknown as readonly
 /** Two commits, and their blocks damaged after the events were made. */
 function damagedLater(): readonly Touched[] {
   const frame = commitFrame(7, OPS)
-  const commits = touchedIn(frame)
+  const commits = eventsOf(readMessage(frame) as Message).map(
+    (event) => (event as unknown as { commit: Touched }).commit,
+  )
   tamper(frame, 'dtextcone', 'dtextcONE')
   return commits
 }

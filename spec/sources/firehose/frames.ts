@@ -143,7 +143,8 @@ function decoded(frame: Uint8Array, skimmed: Message | undefined): Message | Con
   }
 }
 
-function eventsOf(message: Message, filters: EventFilters): readonly FirehoseEvent[] {
+/** The events of a message, which nobody has looked at. */
+export function eventsOf(message: Message, filters: EventFilters = {}): readonly FirehoseEvent[] {
   const parts = new MessageEvents(message, wantedBy(filters), () => true)
   return Array.from({ length: parts.length }, (_, index) => parts.at(index)).filter(
     (part) => part !== NO_PART,
