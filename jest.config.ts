@@ -29,6 +29,8 @@ const config: Config = {
     '^rxjs-atproto/testing$': '<rootDir>/src/testing/index.ts',
     '^rxjs-atproto/cursors/file$': '<rootDir>/src/cursors/file.ts',
     '^rxjs-atproto/cursors/browser$': '<rootDir>/src/cursors/browser.ts',
+    '^rxjs-atproto/cursors/sqlite$': '<rootDir>/src/cursors/sqlite.ts',
+    '^rxjs-atproto/cursors/postgres$': '<rootDir>/src/cursors/postgres.ts',
     '^rxjs-atproto/redis$': '<rootDir>/src/redis.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -15,6 +15,8 @@ const ENTRIES = [
   'src/testing/index.ts',
   'src/cursors/file.ts',
   'src/cursors/browser.ts',
+  'src/cursors/sqlite.ts',
+  'src/cursors/postgres.ts',
 ]
 // The rooms with laws of their own, below.
 const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps']

@@ -5,6 +5,8 @@ const ENTRIES = [
   'src/testing/index.ts',
   'src/cursors/file.ts',
   'src/cursors/browser.ts',
+  'src/cursors/sqlite.ts',
+  'src/cursors/postgres.ts',
   'src/redis.ts',
 ]
 
