@@ -43,8 +43,8 @@ export interface SqliteCursors extends CursorStore {
  * `better-sqlite3`; or the path of a file, which is opened with `node:sqlite`. Make one store for
  * each stream; they share the table.
  *
- * **Errors**: throws {@link ConfigError} at the call for an option that is not valid, and for a path
- * on a Node without `node:sqlite`. Rejects with `CursorStoreError` for every failure of SQLite.
+ * **Errors**: throws {@link ConfigError} at the call for an option that is not valid, and for a
+ * path on a Node without `node:sqlite`. Rejects with `CursorStoreError` for every failure of SQLite.
  *
  * @example
  * ```ts
@@ -150,7 +150,8 @@ function opened(path: string): SqliteDatabase {
     {
       option: 'database',
       message:
-        `is a path, which needs node:sqlite of Node 22.5 or later, and this is ${process.version}; ` +
+        'is a path, which needs node:sqlite of Node 22.5 or later, and this is ' +
+        `${process.version}; ` +
         'pass a database of better-sqlite3',
     },
   ])
