@@ -44,7 +44,8 @@ export interface SqliteCursors extends CursorStore {
  * each stream; they share the table.
  *
  * **Errors**: throws {@link ConfigError} at the call for an option that is not valid, and for a
- * path on a Node without `node:sqlite`. Rejects with `CursorStoreError` for every failure of SQLite.
+ * path on a Node without `node:sqlite`. Rejects with `CursorStoreError` for every failure of
+ * SQLite.
  *
  * @example
  * ```ts
