@@ -40,7 +40,10 @@ export interface Task {
   readonly death?: Death | undefined
   readonly defect?: Defect | undefined
   /** Of a Jetstream. */
-  readonly jetstream?: Pick<JetstreamConfig, 'wire' | 'decode' | 'compress' | 'collections'>
+  readonly jetstream?: Pick<
+    JetstreamConfig,
+    'wire' | 'decode' | 'compress' | 'collections' | 'archive'
+  >
   /** Of a listing: what its ids begin with, and how many repos a page has. */
   readonly listing?: { readonly round: number; readonly limit: number }
   readonly redis?: RedisTask

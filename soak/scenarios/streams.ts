@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  type ArchiveFault,
   type EventStreamFault,
+  type FakeArchive,
   type FakeFirehose,
   type FakeJetstream,
   type FakeLabels,
+  fakeArchive,
   fakeFirehose,
   fakeJetstream,
   fakeLabels,
@@ -34,6 +37,7 @@ const SHORT: Rules = { ...STRICT, mayGap: true }
 
 // Events that the log of a short retention keeps, and messages that make more of them.
 const RETAINED = 200
+const KEPT_BESIDE_ARCHIVE = 60
 const BEYOND = 100
 // The share of rows that one compaction removes.
 const COMPACTED = 0.1
@@ -230,6 +234,48 @@ const jetstream = (options: JetstreamScenarioOptions): ScenarioPlan => ({
   },
 })
 
+// What goes wrong with a download, again and again.
+const DOWNLOADS: readonly ArchiveFault[] = [
+  { method: 'getSegment', onRequest: 3, do: 'cut', afterBytes: 4000 },
+  { method: 'getSegment', onRequest: 5, do: 'flip', at: 900 },
+  { method: 'getSegment', onRequest: 8, do: 'refuse' },
+  { method: 'planSnapshot', onRequest: 4, do: 'refuse' },
+].map((fault) => ({ ...fault, optional: true }) as ArchiveFault)
+
+/** All that is sent is sealed too; the socket keeps less than a reader may be behind. */
+class ArchiveScenario extends JetstreamScenario {
+  constructor(
+    private readonly fake: FakeArchive,
+    options: JetstreamScenarioOptions,
+    place: Place,
+  ) {
+    super(fake, options, place)
+  }
+
+  override get faults(): number {
+    return super.faults + this.fake.archiveFired.length
+  }
+
+  override feed(messages: number): void {
+    super.feed(messages)
+    this.fake.seal()
+  }
+}
+
+const archive = (name: string, interlude: 'restarts' | 'compacts'): ScenarioPlan => ({
+  name,
+  async open(place) {
+    const fake = await fakeArchive({
+      firstSeq: FIRST_SEQ,
+      socketFaults: CUTS,
+      faults: DOWNLOADS,
+      retainEvents: KEPT_BESIDE_ARCHIVE,
+    })
+    const reads = { wire: 'v2', archive: true } as const
+    return new ArchiveScenario(fake, { name, server: 'v2', reads, interlude }, place)
+  },
+})
+
 class FirehoseScenario extends StreamScenario {
   readonly #story: Story
 
@@ -352,6 +398,8 @@ export const STREAMS: readonly ScenarioPlan[] = [
     reads: { wire: 'v2', compress: true },
     dictionaries: DICTIONARIES,
   }),
+  archive('jetstream$ with an archive', 'restarts'),
+  archive('jetstream$ with an archive, compacted', 'compacts'),
   firehose('firehose$ of a PDS', 'pds', 'restarts'),
   firehose('firehose$ of a relay', 'relay', 'restarts'),
   firehose('firehose$, renumbered', 'pds', 'loses its newest'),

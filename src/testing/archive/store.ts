@@ -28,6 +28,12 @@ export class ArchiveStore {
     return this.segments.at(-1)?.maxSeq ?? 0
   }
 
+  /** All rows, sealed or not. */
+  get logRows(): readonly LogRow[] {
+    const sealed = this.segments.flatMap(({ blocks }) => blocks.flat())
+    return [...sealed, ...this.unsealed].map(logRowOf)
+  }
+
   /** Seals all rows, in as many segments as they need. */
   seal(): void {
     const size = this.rowsPerBlock * this.blocksPerSegment
