@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
+import { fromUint8Array } from '@atcute/car'
 import { type CidLink, CidLinkWrapper, decode, encode } from '@atcute/cbor'
+import fc from 'fast-check'
 import { Blocks } from '../../src/atproto/car.js'
 import { isCidOf } from '../../src/atproto/cid.js'
 import { sha256 as sha256InBrowsers } from '../../src/atproto/sha256-browser.js'
 import { sha256 } from '../../src/atproto/sha256-node.js'
 import { bytesOf, describeWith, jsonOf, linesOf, present } from '../helpers/recordings.js'
+import { runs } from '../helpers/thick.js'
 import { carOf, join, linkTo } from '../sources/firehose/frames.js'
 
 const blocks = ['root', 'one', 'two'].map((text) => encode({ text }))
@@ -13,6 +16,13 @@ const CAR = carOf(
   linkTo(root),
   blocks.map((block) => [linkTo(block), block]),
 )
+
+/** A link to a block that is no DAG-CBOR. */
+const rawLinkTo = (block: Uint8Array): CidLinkWrapper => {
+  const cid = linkTo(block).bytes.slice()
+  cid[1] = 0x55
+  return new CidLinkWrapper(cid)
+}
 
 /** A length in three bytes or four, and the header. */
 const headerOf = (header: Uint8Array): Uint8Array => {
@@ -86,6 +96,74 @@ describe('the blocks of a section', () => {
       expect(section.get(linkTo(one).bytes)).toEqual(one)
     }
     expect(new Blocks(CAR.slice(0, -1)).get(linkTo(two).bytes)).toBeUndefined()
+  })
+})
+
+/** What the reader of CARs finds in a section, as far as it gets. */
+function readerFinds(section: Uint8Array) {
+  const blocks = new Map<string, Uint8Array>()
+  const found = { whole: false, root: undefined as Uint8Array | undefined, blocks }
+  try {
+    const car = fromUint8Array(section)
+    found.root = (car.roots[0] as CidLinkWrapper | undefined)?.bytes
+    for (const { cid, bytes } of car) blocks.set(Buffer.from(cid.bytes).toString('hex'), bytes)
+    found.whole = true
+  } catch {
+    // It is not whole.
+  }
+  return found
+}
+
+describe('a section', () => {
+  const agree = (section: Uint8Array): boolean => {
+    const [ours, theirs] = [new Blocks(section), readerFinds(section)]
+    expect([ours.whole, ours.root]).toEqual([theirs.whole, theirs.root])
+    for (const [cid, block] of theirs.blocks)
+      expect(ours.get(Uint8Array.from(Buffer.from(cid, 'hex')))).toEqual(block)
+    for (const block of blocks)
+      expect(ours.get(linkTo(block).bytes)).toEqual(
+        theirs.blocks.get(Buffer.from(linkTo(block).bytes).toString('hex')),
+      )
+    return theirs.whole
+  }
+
+  it.each<[string, Uint8Array]>([
+    ['of two roots', headerOf(encode({ roots: [linkTo(root), linkTo(one)], version: 1 }))],
+    ['without a root', join(Uint8Array.of(17), encode({ roots: [], version: 1 }))],
+    ['with a raw block', carOf(linkTo(root), [[rawLinkTo(one), one]])],
+    ['with an empty block', carOf(linkTo(root), [[linkTo(new Uint8Array()), new Uint8Array()]])],
+    [
+      'with two blocks of one CID',
+      carOf(
+        linkTo(root),
+        [one, two].map((it) => [linkTo(one), it]),
+      ),
+    ],
+    [
+      'with a long block',
+      carOf(linkTo(root), [
+        [linkTo(one), new Uint8Array(20_000)],
+        [linkTo(two), two],
+      ]),
+    ],
+    [
+      'with a length of four bytes',
+      join(CAR, Uint8Array.of(0xa4, 0x80, 0x80, 0), linkTo(two).bytes),
+    ],
+  ])('%s is what the reader of CARs finds', (_, section) => {
+    expect(agree(section)).toBe(true)
+  })
+
+  it('with errors in it is what the reader of CARs finds', () => {
+    let whole = 0
+    const change = fc.tuple(fc.nat(CAR.length - 1), fc.nat(255))
+    const property = fc.property(fc.array(change, { maxLength: 2 }), fc.nat(99), (changes, cut) => {
+      const broken = CAR.slice(0, cut < 30 ? CAR.length - cut : CAR.length)
+      for (const [at, byte] of changes) if (at < broken.length) broken[at] = byte
+      if (agree(broken)) whole += 1
+    })
+    fc.assert(property, { seed: 20261130, numRuns: runs(2000, 8000) })
+    expect(whole).toBeGreaterThan(100)
   })
 })
 

@@ -3,8 +3,8 @@ import { sliceAscii, sliceable } from '../internal/slice-text.js'
 const [BYTES, TEXT] = [2, 3]
 const [FALSE, TRUE, NULL] = [0xf4, 0xf5, 0xf6]
 
-// Tag 42, a byte string of 37 bytes, a zero; then a CID: version 1, DAG-CBOR, SHA-256, 32 bytes.
-const LINK = Uint8Array.of(0xd8, 0x2a, 0x58, 0x25, 0x00, 0x01, 0x71, 0x12, 0x20)
+/** Tag 42, 37 bytes, a zero; then a CID: version 1, DAG-CBOR, SHA-256, 32 bytes. */
+export const LINK = Uint8Array.of(0xd8, 0x2a, 0x58, 0x25, 0x00, 0x01, 0x71, 0x12, 0x20)
 const CID_FROM = 5
 const HASH_BYTES = 32
 
