@@ -44,6 +44,7 @@ export interface CheckpointOptions<P = Position> {
   /**
    * Whether the program stores the position itself, in the transaction of its rows: see
    * `boundedBatchMap`. The position is then loaded from the store, and never saved by the stream.
+   * Not for `listRepos$`.
    * @default false
    */
   readonly external?: boolean

@@ -11,6 +11,7 @@ import { RECONNECT } from './reconnect.js'
 import { REDIS } from './redis.js'
 import { REPLAYS } from './replays.js'
 import { RESUMPTION } from './resume.js'
+import { RUNNING } from './running.js'
 import { TAP } from './tap.js'
 import { WIRES } from './wires.js'
 
@@ -29,4 +30,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...PAGES,
   ...PROXIES,
   ...ARCHIVE,
+  ...RUNNING,
 ]

@@ -1,4 +1,10 @@
-import { ConfigError, type ListReposConfig, listRepos$, streamMetrics } from '../../../src/index.js'
+import {
+  ConfigError,
+  type ListReposConfig,
+  listRepos$,
+  memoryCursorStore,
+  streamMetrics,
+} from '../../../src/index.js'
 import { checkListReposConfig } from '../../../src/sources/repos/config.js'
 
 const issuesOf = (config: unknown): readonly string[] => {
@@ -79,5 +85,11 @@ describe('the config of listRepos$', () => {
       'cursor belongs to one host, and there are several',
     ])
     expect(issuesOf({ host: 'me:secret@a.example' }).join()).not.toContain('secret')
+  })
+
+  it('refuses an `external` checkpoint, whose pages nobody would store', () => {
+    expect(issuesOf({ checkpoint: { store: memoryCursorStore(), external: true } })).toEqual([
+      'checkpoint.external is not possible here: no operator tells a page to store',
+    ])
   })
 })

@@ -125,6 +125,8 @@ export function checkListReposConfig(config: ListReposConfig): readonly ListingO
   checkEachHost(sound, urls, issues)
   if (urls.length > 1 && sound.cursor !== undefined)
     issues.add('cursor', 'belongs to one host, and there are several')
+  if (!issues.concern('checkpoint') && checkpointOptions(sound.checkpoint)?.external)
+    issues.add('checkpoint.external', 'is not possible here: no operator tells a page to store')
   issues.throwIfAny('listRepos$')
   // `hostsOf` returns WebSocket URLs; the listing uses HTTP.
   return urls.map((url) => optionsOf(sound, url.replace(/^ws/, 'http')))
