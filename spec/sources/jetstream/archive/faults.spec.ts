@@ -108,6 +108,15 @@ describe('a download of the archive', () => {
     }
   })
 
+  it('is no open connection before the archive has answered', async () => {
+    const { states } = await expectAll({
+      faults: [{ method: 'planSnapshot', onRequest: 1, do: 'refuse' }],
+    })
+    const seen = states.map(({ connection }) => connection.state)
+    expect(seen.indexOf('waiting')).toBeGreaterThan(0)
+    expect(seen.indexOf('open')).toBeGreaterThan(seen.indexOf('waiting'))
+  })
+
   it('ends with the attempts that `maxAttempts` allows, where nothing comes', async () => {
     await using server = await fakeArchive({
       events: 50,

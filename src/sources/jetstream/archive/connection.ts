@@ -35,7 +35,8 @@ export const archiveDial =
         (error) => subscriber.error(error),
         (error) => subscriber.error(error),
       )
-      subscriber.next(connection)
+      // Not before the archive has answered: an archive that is away is no open connection.
+      connection.start(() => subscriber.next(connection))
       return () => connection.close()
     })
 
@@ -45,7 +46,9 @@ class ArchiveConnection implements Connection, ReplayHandlers {
   readonly canPause = true
   readonly canRest = true
   heardAt: number | undefined
-  readonly frames$ = new Observable<Received>((subscriber) => this.#start(subscriber))
+  readonly frames$ = new Observable<Received>((subscriber) => {
+    this.#frames = subscriber
+  })
   readonly ended: Promise<Error>
   #end: (error: Error | Promise<Error>) => void = () => {}
   #heard = 0
@@ -142,9 +145,9 @@ class ArchiveConnection implements Connection, ReplayHandlers {
 
   // --- Its life ---
 
-  #start(subscriber: Subscriber<Received>): void {
-    this.#frames = subscriber
-    this.#run().then(
+  /** `opened`: called once, when the archive has answered; subscribes to the frames. */
+  start(opened: () => void): void {
+    this.#run(opened).then(
       (error) => this.#end(error),
       (error) => {
         if (!(error instanceof Closed)) this.#end(error)
@@ -152,7 +155,7 @@ class ArchiveConnection implements Connection, ReplayHandlers {
     )
   }
 
-  async #run(): Promise<Error> {
+  async #run(opened: () => void): Promise<Error> {
     const { filters, ended, started, delay } = this.pass
     if (delay !== undefined) await this.#requests.wait(delay)
     const first = await this.#first()
@@ -163,7 +166,8 @@ class ArchiveConnection implements Connection, ReplayHandlers {
     const progress = new ReplayProgress(after, plan, this.#requests)
     started(progress)
     this.#replay = new Replay(this.#requests, plan, progress, this)
-    if (this.#resumed !== undefined) this.#replay.window.isPaused = true
+    await plan.prefetch()
+    opened()
     await this.#replay.run()
     return ended(Math.max(plan.tip ?? 0, progress.at))
   }

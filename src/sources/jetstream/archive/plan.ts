@@ -37,6 +37,7 @@ export class Plan {
   /** How many answers came. */
   pages = 0
   #still = 0
+  #ahead: { readonly page: PlanPage | undefined } | undefined
   readonly #filters: readonly EventFilters[]
 
   constructor(
@@ -52,8 +53,16 @@ export class Plan {
     return this.after
   }
 
+  /** Asks for the first page, which {@link next} then returns. */
+  async prefetch(): Promise<void> {
+    this.#ahead = { page: await this.next() }
+  }
+
   /** The next page; `undefined` behind the last one. */
   async next(): Promise<PlanPage | undefined> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    if (ahead !== undefined) return ahead.page
     while (this.tip === undefined || this.after < this.tip) {
       const page = await this.#page()
       // The tip may be behind what was asked for: there is no way back.
