@@ -1,18 +1,12 @@
 /** The labels of a metric: their values are escaped. */
 export type MetricLabels = Readonly<Record<string, string>>
 
-/** One value, and the labels that distinguish it within its family. */
-export interface Sample {
-  readonly labels: MetricLabels
-  /** `undefined`: not known, so the sample is left out. */
-  readonly value: number | undefined
-}
-
 /** One metric: its name after `rxjs_atproto_`, its help, and how it is read. */
 export type Metric<Source> = readonly [
   type: 'counter' | 'gauge',
   name: string,
   help: string,
+  // `undefined`: not known, so the sample is left out.
   read: (source: Source) => number | undefined,
 ]
 
