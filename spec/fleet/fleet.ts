@@ -142,7 +142,13 @@ export class Fleet implements AsyncDisposable {
       await grows()
       most = (await this.held()).length
     })
-    await until('what was lost', async () => (await this.held()).length > most)
+    // It may be loading still.
+    const length = () =>
+      this.held().then(
+        (held) => held.length,
+        () => 0,
+      )
+    await until('what was lost', async () => (await length()) > most)
   }
 
   /** Lets all that was offered come to its end. Returns it. */
