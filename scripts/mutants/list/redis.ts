@@ -134,6 +134,14 @@ export const REDIS: readonly Mutant[] = [
     tests: '@redis/client recognises what was written',
   },
   {
+    name: 'a read goes on past entries whose reply was lost',
+    file: 'src/sources/redis/scripts.ts',
+    find: 'if delivered ~= ARGV[5] then return { false, false, delivered } end\n',
+    replace: '',
+    specs: [LEASES],
+    tests: '@redis/client has the entries of a read whose reply',
+  },
+  {
     name: 'consumers that are far behind do not stop the sink',
     file: 'src/sinks/redis-streams/high-water.ts',
     find: 'return this.unread >= this.mark',

@@ -2,6 +2,7 @@ import { lastValueFrom, Subject, takeUntil, tap } from 'rxjs'
 import { currentDelivery, type DeliverySource } from '../../../src/delivery/delivery.js'
 import { boundedMergeMap, hold } from '../../../src/index.js'
 import { redisCommands } from '../../../src/redis-client/commands.js'
+import { Group } from '../../../src/sources/redis/group.js'
 import { Lease, RELEASE } from '../../../src/sources/redis/partitions/lease.js'
 import { READ } from '../../../src/sources/redis/scripts.js'
 import { describeRedis, type RedisServer, redisServer } from '../../helpers/redis-server.js'
@@ -44,6 +45,27 @@ describeRedis.each(clients)('a partition read over %s', (_, connect) => {
     await until(async () => (await pendingIn(server, 's{0}')) === 0)
     subscription.unsubscribe()
     expectBalanced(source.metrics)
+  })
+
+  it('has the entries of a read whose reply was lost before later ones', async () => {
+    await using opened = await connect(server.url)
+    const source = watched(opened.client, { partitions: 1, leaseMs: 20_000, blockMs: 5000 })
+    const seen = new Collected<number>()
+    const subscription = source.events$.subscribe(({ n }) => seen.add(n))
+    await write(server, 0, 3, 's{0}')
+    await seen.when(({ length }) => length === 3)
+    await until(async () => (await pendingIn(server, 's{0}')) === 0)
+    // As where a client sends a read again: the first one has taken two of these.
+    const five = `for n = 3, 7 do
+      redis.call('XADD', KEYS[1], n + 1 .. '-0', 'event', '{"did":"d","n":' .. n .. '}')
+    end
+    return #redis.call('XREADGROUP', 'GROUP', 'g', 'me', 'COUNT', 2, 'STREAMS', KEYS[1], '>')[1][2]`
+    expect(await redisCommands(opened.client).send(['EVAL', five, '1', 's{0}'])).toBe(2)
+    await seen.when(({ length }) => length === 8)
+    expect(seen.items).toEqual(numbers(0, 8))
+    await until(async () => (await pendingIn(server, 's{0}')) === 0)
+    expect(source.metrics).toMatchObject({ reconnects: 0, gaps: 0 })
+    subscription.unsubscribe()
   })
 
   it('gives no entry to a waiting reader that has lost its lease', async () => {
@@ -168,8 +190,9 @@ describeRedis('two leases of one process', () => {
     // A release, and a read, of the first lease.
     expect(await RELEASE.run(commands, [LEASE], [first])).toBe(0)
     expect(await commands.send(['GET', LEASE])).toBe(second)
+    const last = await new Group('s{0}', 'g', 'me', commands).lastDelivered()
     await server.cli('XADD', 's{0}', '9-0', 'event', '{"did":"did:plc:a","n":9}')
-    expect(await READ.run(commands, ['s{0}', LEASE], ['g', first, 'me', '10'])).toEqual([])
+    expect(await READ.run(commands, ['s{0}', LEASE], ['g', first, 'me', '10', last])).toEqual([])
     await seen.when(({ length }) => length === 3)
     subscription.unsubscribe()
   })

@@ -1,6 +1,12 @@
 import { RedisRefusedError, RedisUnavailableError } from '../../errors.js'
 import type { RedisCommand, RedisCommands } from '../../redis-client/client.js'
-import { entriesOf, listOf, type RedisEntry, streamsOf } from '../../redis-client/replies.js'
+import {
+  entriesOf,
+  listOf,
+  pairsOf,
+  type RedisEntry,
+  streamsOf,
+} from '../../redis-client/replies.js'
 import type { Script } from '../../redis-client/script.js'
 import { BEGIN, GIVE_BACK, KEEP, MOVE_TO_DEAD_LETTER } from './scripts.js'
 
@@ -128,6 +134,15 @@ export class Group {
       ]),
     )
     return new Map(counts.map(({ id, deliveries }) => [id, deliveries]))
+  }
+
+  /** The last entry that any consumer of the group has read. */
+  async lastDelivered(): Promise<string> {
+    const groups = listOf(await this.#send(['XINFO', 'GROUPS', this.stream]))
+    const own = groups
+      .map((one) => new Map(pairsOf(one)))
+      .find((one) => one.get('name') === this.name)
+    return String(own?.get('last-delivered-id') ?? '0-0')
   }
 
   /** Keeps other consumers from claiming the entries. */

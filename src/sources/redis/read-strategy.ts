@@ -21,6 +21,8 @@ export interface Read {
 
 /** How a reader gets the entries that are new to the group. */
 export interface ReadStrategy {
+  /** Entries are pending whose reply was lost: they must be taken over before any other is read. */
+  readonly isBehind: boolean
   /** Reads what is there, after a look for trimmed entries: none is trimmed in between. */
   readAvailable(count: number): Promise<Read>
   /** Waits up to `blockMs` for a new entry. Returns those that it read, which may be none. */
@@ -31,17 +33,19 @@ export interface ReadStrategy {
 export const readStrategyOf = (
   group: Group,
   connection: RedisConnection,
-  lease: Lease | undefined,
+  lease: { readonly lease: Lease; readonly lastDelivered: string } | undefined,
 ): ReadStrategy =>
   lease === undefined
     ? new SharedReads(group, connection)
-    : new LeasedReads(group, connection, lease)
+    : new LeasedReads(group, connection, lease.lease, lease.lastDelivered)
 
 // A blocking read may be answered a little late.
 const LATE_MS = 5000
 
 /** Reads among other consumers of the stream. */
 class SharedReads implements ReadStrategy {
+  // Others read too: what was lost is claimed when it was idle for long enough.
+  readonly isBehind = false
   #hasLooked = false
   #last = '0-0'
 
@@ -105,28 +109,34 @@ class SharedReads implements ReadStrategy {
  * only waits for an entry to arrive.
  */
 class LeasedReads implements ReadStrategy {
-  // The last entry that the group has read.
-  #last = '$'
+  #isBehind = false
 
   constructor(
     private readonly group: Group,
     private readonly connection: RedisConnection,
     private readonly lease: Lease,
+    /** The last entry that the group has read. */
+    private lastDelivered: string,
   ) {}
+
+  get isBehind(): boolean {
+    return this.#isBehind
+  }
 
   async readAvailable(count: number): Promise<Read> {
     const { stream, name, consumer } = this.group
     const { key, owner } = this.lease
-    const args = [name, owner.name, consumer, `${count}`]
+    const args = [name, owner.name, consumer, `${count}`, this.lastDelivered]
     const reply = await READ.run(this.connection, [stream, key], args).catch(asRetryable)
     const [looked, read, last] = listOf(reply)
     if (last === undefined) this.lease.lose()
-    this.#last = String(last)
+    else if (Array.isArray(looked)) this.lastDelivered = String(last)
+    else this.#isBehind = true
     return { trimmed: trimmedRangeOf(looked), entries: newEntriesOf(read) }
   }
 
   async readBlocking(_: number, blockMs: number): Promise<readonly DeliveredEntry[]> {
-    const wait = blocking(blockMs, this.group.stream, this.#last)
+    const wait = blocking(blockMs, this.group.stream, this.lastDelivered)
     await this.connection.send(['XREAD', 'COUNT', '1', ...wait], blockMs + LATE_MS)
     return []
   }

@@ -78,10 +78,10 @@ export class Reader {
       await whenOpen(connection, () => this.isReading)
       // Before the wait for room: both connections answer.
       this.session.recovered(this)
-      await (this.lease === undefined ? this.#takeOwn() : this.#takeAll())
-      this.#isCaughtUp = true
-      const strategy = readStrategyOf(this.pending.group, connection, this.lease)
-      while (await this.#hasRoom()) await this.#readNew(strategy)
+      while (this.isReading) {
+        const strategy = await this.#takePending(connection)
+        while (!strategy.isBehind && (await this.#hasRoom())) await this.#readNew(strategy)
+      }
     } catch (error) {
       // The connection was closed by our own end.
       if (!this.isReading) return
@@ -89,6 +89,18 @@ export class Reader {
     } finally {
       connection.close()
     }
+  }
+
+  /** Takes up what is pending. Returns how to read on after it. */
+  async #takePending(connection: RedisConnection): Promise<ReadStrategy> {
+    const { group } = this.pending
+    const { lease } = this
+    this.#isCaughtUp = false
+    const leased =
+      lease === undefined ? undefined : { lease, lastDelivered: await group.lastDelivered() }
+    await (lease === undefined ? this.#takeOwn() : this.#takeAll())
+    this.#isCaughtUp = true
+    return readStrategyOf(group, connection, leased)
   }
 
   async #begin(): Promise<void> {
@@ -137,7 +149,7 @@ export class Reader {
       this.deliveries.reportTrimmed(this.pending.stream, available.trimmed)
     let { entries } = available
     // A read may find that the lease is lost.
-    if (entries.length === 0 && this.isReading) {
+    if (entries.length === 0 && this.isReading && !strategy.isBehind) {
       const { blockMs } = this.session.options
       entries = await strategy.readBlocking(this.#wanted, blockMs).catch(asUnavailable)
     }

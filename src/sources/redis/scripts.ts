@@ -94,8 +94,12 @@ return { before_it, first, missing }
 `)
 
 /**
- * KEYS: stream, lease. ARGV: group, owner, consumer, how many. Returns what was trimmed, the new
- * entries, and the last id that the group has read; or nothing if the lease has another owner.
+ * KEYS: stream, lease. ARGV: group, owner, consumer, how many, the last id that the group has read
+ * as far as the consumer knows. Returns what was trimmed, the new entries, and the last id that the
+ * group has read; only the id where it is another one; or nothing if the lease has another owner.
+ *
+ * A client may send a read again whose reply was lost: the entries of the first are pending then,
+ * and must come before later ones.
  */
 export const READ = new Script(`${GAP}
 local stream, lease, name, owner = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
@@ -103,12 +107,13 @@ if redis.call('GET', lease) ~= owner then return {} end
 if redis.call('EXISTS', stream) == 0 or not group(stream, name) then
   return redis.error_reply('NOGROUP it has vanished')
 end
+local delivered = group(stream, name)['last-delivered-id']
+if delivered ~= ARGV[5] then return { false, false, delivered } end
 local trimmed = gap(stream, name)
 local me, count = ARGV[3], ARGV[4]
 local read = redis.call('XREADGROUP', 'GROUP', name, me, 'COUNT', count, 'STREAMS', stream, '>')
-local last = ''
-if not read then last = group(stream, name)['last-delivered-id'] end
-return { trimmed, read or {}, last }
+if read then delivered = read[1][2][#read[1][2]][1] end
+return { trimmed, read or {}, delivered }
 `)
 
 // XCLAIM of a trimmed entry would remove it from the pending ones, and no gap would be reported.
