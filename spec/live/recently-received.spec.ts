@@ -1,15 +1,21 @@
 import { Fingerprint } from '../../src/internal/fingerprint.js'
-import { RecentlyReceived } from '../../src/live/recently-received.js'
+import { RecentlyReceived, type Recognising } from '../../src/live/recently-received.js'
 import { fingerprintOf, identityOf } from '../../src/sources/jetstream/identity.js'
 import { generateEvents } from '../../src/testing/index.js'
 
 const [A, B] = ['ws://a', 'ws://b']
 const SECOND = 1_000_000
 
-/** Events are numbers, one a second, and their own fingerprints. */
+/** Events are numbers, and their own fingerprints. Their last digit names the repository. */
+const numbers: Recognising<number> = {
+  fingerprintOf: (event) => event,
+  repositoryOf: (event) => String(event % 10),
+}
+
+/** One event a second. */
 function receiving() {
   const recently = new RecentlyReceived<number>()
-  recently.dial((event) => event)
+  recently.dial(numbers)
   return (event: number, host: string) => recently.isNew(event, host, event * SECOND)
 }
 
@@ -38,12 +44,19 @@ describe('what was received recently', () => {
     const isNew = receiving()
     for (let event = 0; event < 40_000; event += 1) isNew(event, A)
     expect(isNew(1, B)).toBe(true)
-    expect(isNew(39_999, B)).toBe(false)
+    expect(isNew(39_998, B)).toBe(false)
+  })
+
+  it('comes again after an older event of its repository, and only there', () => {
+    const isNew = receiving()
+    for (const event of [30, 31, 40, 41]) isNew(event, A)
+    const answers = [20, 30, 31, 40, 41, 50, 51].map((event) => isNew(event, B))
+    expect(answers).toEqual([true, true, false, true, false, true, true])
   })
 
   it('is not looked for any more a minute after the last event of the other host', () => {
     const recently = new RecentlyReceived<number>()
-    recently.dial((event) => event)
+    recently.dial(numbers)
     recently.isNew(7, A, 0)
     expect(recently.isNew(8, B, 61 * SECOND)).toBe(true)
     expect(recently.isNew(7, B, 62 * SECOND)).toBe(true)

@@ -5,7 +5,9 @@ import { ConnectionClosedError, RefusedError } from '../../src/errors.js'
 import { memoryCursorStore } from '../../src/index.js'
 import type { LiveOptions } from '../../src/live/config.js'
 import { CursorProgress } from '../../src/live/cursor-progress.js'
+import { cursorRequest } from '../../src/live/cursor-request.js'
 import { live } from '../../src/live/live.js'
+import { WayBack } from '../../src/live/way-back.js'
 import type { Connection, DialOptions } from '../../src/socket/socket.js'
 import { FakeLink, fromLive, type Numbered, numbered, plain, quiet, T0 } from './sessions.js'
 
@@ -201,5 +203,35 @@ describe('a connection that goes back to a time', () => {
     expect(next.dials).toEqual([`ws://a${REWOUND}`])
     again.unsubscribe()
     await pass(0)
+  })
+})
+
+describe('the way back that is saved', () => {
+  const SECOND = 1_000_000
+  const held = { position: 12, time_us: 120 * SECOND }
+  const asked = (open: { readonly position: number; readonly time_us: number } | undefined) => {
+    const frontier = () => open && { host: 'ws://a', ordinal: 2, ...open }
+    const wayBack = new WayBack({ frontier, delivered: () => 12 } as never)
+    const request = cursorRequest('rewind', 110 * SECOND, { held: held as never })
+    wayBack.ask(request, 'ws://b', false)
+    return wayBack.position
+  }
+
+  it('is the event that came last, where the work on all before it has ended', () => {
+    expect(asked(undefined)).toEqual({ host: '', position: 12, time_us: 120 * SECOND })
+    expect(asked({ position: 12, time_us: 120 * SECOND })).toEqual({
+      host: '',
+      position: 12,
+      time_us: 120 * SECOND,
+    })
+  })
+
+  it('is an older event that is still open, asked for by its time', () => {
+    const open = { position: 2, time_us: 20 * SECOND }
+    expect(asked(open)).toEqual({ host: '', ...open })
+  })
+
+  it('is left to the position of an open event that has no time', () => {
+    expect(asked({ position: 2, time_us: 0 })).toBeUndefined()
   })
 })

@@ -128,7 +128,7 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   cursorFor(protocol: CursorProtocol<Event>): number | undefined {
     this.#conclusions.dial(protocol)
-    this.#recently?.dial(protocol.fingerprintOf)
+    this.#recently?.dial(protocol.recognising)
     this.#received.dial(protocol.exact ?? false)
     this.#received.advance()
     this.#advancesAtDial = this.#received.advances

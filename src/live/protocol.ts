@@ -9,7 +9,7 @@ import {
 import type { Frame } from '../socket/frame.js'
 import type { Dial } from '../socket/socket.js'
 import type { TextBytes } from '../socket/text-bytes.js'
-import type { FingerprintOf } from './recently-received.js'
+import type { Recognising } from './recently-received.js'
 
 /** All that differs between two streams: how to speak to one host. */
 export interface Protocol<Event> {
@@ -119,10 +119,10 @@ export interface CursorProtocol<Event> extends Protocol<Event> {
   /** Equal for two copies of one event, on any host and wire. */
   identityOf(event: Event): string
   /**
-   * The same as a number, where a source has hosts that replace each other. Called for each event.
+   * Where a source has hosts that replace each other. Called for each event.
    * @default copies from another host are delivered again
    */
-  readonly fingerprintOf?: FingerprintOf<Event>
+  readonly recognising?: Recognising<Event>
 }
 
 /** What one attempt asks for. */

@@ -1,7 +1,12 @@
 import { Fingerprint } from '../internal/fingerprint.js'
 
-/** A number that is equal for two copies of one event, on any host and wire. */
-export type FingerprintOf<Event> = (event: Event, hash: Fingerprint) => number
+/** How events are recognised on another host. */
+export interface Recognising<Event> {
+  /** A number that is equal for two copies of one event, on any host and wire. */
+  readonly fingerprintOf: (event: Event, hash: Fingerprint) => number
+  /** Its repository, whose events are in order. */
+  readonly repositoryOf: (event: Event) => string
+}
 
 // Half a minute of a thousand events a second: a quarter of a megabyte.
 const MOST = 1 << 15
@@ -11,11 +16,14 @@ const SKEW_US = 60_000_000
 /**
  * What was received last, in bounded memory. Another host is asked by time, some seconds before the
  * last event: what it sends again is recognised here.
+ *
+ * It may send an older event too, which was never received. From then on the copies of that
+ * repository's events are delivered again: else the old event would stand behind newer ones.
  */
 export class RecentlyReceived<Event> {
   readonly #ring = new Float64Array(MOST)
   readonly #hash = new Fingerprint()
-  #fingerprintOf: FingerprintOf<Event> | undefined
+  #recognising: Recognising<Event> | undefined
   #received = 0
   #host: string | undefined
   #newestUs = 0
@@ -23,18 +31,25 @@ export class RecentlyReceived<Event> {
   #overlap: ReadonlySet<number> | undefined
   #overlapEndsUs = 0
   #overlapEnds = 0
+  // Repositories of which such an older event came.
+  readonly #goesBack = new Set<string>()
 
   /** A connection begins. */
-  dial(fingerprintOf: FingerprintOf<Event> | undefined): void {
-    this.#fingerprintOf = fingerprintOf
+  dial(recognising: Recognising<Event> | undefined): void {
+    this.#recognising = recognising
   }
 
   isNew(event: Event, host: string, time_us: number): boolean {
-    if (this.#fingerprintOf === undefined) return true
+    if (this.#recognising === undefined) return true
     if (host !== this.#host) this.#changeHost(host)
-    const fingerprint = this.#fingerprintOf(event, this.#hash)
-    if (this.#overlap !== undefined && this.#isCopy(this.#overlap, fingerprint, time_us))
-      return false
+    const { fingerprintOf, repositoryOf } = this.#recognising
+    const fingerprint = fingerprintOf(event, this.#hash)
+    const overlap = this.#overlapAt(time_us)
+    if (overlap !== undefined) {
+      const repository = repositoryOf(event)
+      if (!overlap.has(fingerprint)) this.#goesBack.add(repository)
+      else if (!this.#goesBack.has(repository)) return false
+    }
     this.#ring[this.#received % MOST] = fingerprint
     this.#received += 1
     if (time_us > this.#newestUs) this.#newestUs = time_us
@@ -47,14 +62,16 @@ export class RecentlyReceived<Event> {
       this.#overlapEndsUs = this.#newestUs + SKEW_US
       this.#overlapEnds = this.#received + MOST
     }
+    this.#goesBack.clear()
     this.#host = host
   }
 
-  #isCopy(overlap: ReadonlySet<number>, fingerprint: number, time_us: number): boolean {
+  /** What copies may still come of. */
+  #overlapAt(time_us: number): ReadonlySet<number> | undefined {
     if (time_us > this.#overlapEndsUs || this.#received > this.#overlapEnds) {
       this.#overlap = undefined
-      return false
+      this.#goesBack.clear()
     }
-    return overlap.has(fingerprint)
+    return this.#overlap
   }
 }

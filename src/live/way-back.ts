@@ -34,7 +34,18 @@ export class WayBack {
     if (this.#position === undefined) return undefined
     const frontier = this.context.frontier()
     const oldest = frontier?.ordinal ?? this.context.delivered()
-    return oldest <= this.#delivered ? this.#position : undefined
+    return oldest <= this.#delivered ? this.#before(frontier) : undefined
+  }
+
+  /** An event that is still open may be older than what the stream goes back to. */
+  #before(open: Position | undefined): Position | undefined {
+    const way = this.#position
+    if (way === undefined || open === undefined || isBeforeAll(way) || open.time_us >= way.time_us)
+      return way
+    // Without a time it can only be asked for by its own position.
+    return open.time_us === 0
+      ? undefined
+      : { ...way, position: open.position, time_us: open.time_us }
   }
 }
 

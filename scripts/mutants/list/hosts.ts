@@ -158,9 +158,23 @@ export const HOST_LISTS: readonly Mutant[] = [
   {
     name: 'what another host sends again is new',
     file: 'src/live/recently-received.ts',
-    find: 'return overlap.has(fingerprint)',
-    replace: 'return overlap.size < 0',
+    find: 'else if (!this.#goesBack.has(repository)) return false',
+    replace: 'else if (this.#goesBack.size < 0) return false',
     specs: [RECENTLY],
+  },
+  {
+    name: 'an older event of another host stands behind newer ones',
+    file: 'src/live/recently-received.ts',
+    find: 'if (!overlap.has(fingerprint)) this.#goesBack.add(repository)',
+    replace: 'if (!overlap.has(fingerprint)) this.#goesBack.delete(repository)',
+    specs: [RECENTLY],
+  },
+  {
+    name: 'the way back is saved over an event that is still open',
+    file: 'src/live/way-back.ts',
+    find: 'isBeforeAll(way) || open.time_us >= way.time_us',
+    replace: 'isBeforeAll(way) || open.time_us > 0',
+    specs: ['spec/live/way-back.spec.ts'],
   },
   {
     name: 'what was received is kept for ever',

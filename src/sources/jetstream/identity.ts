@@ -1,6 +1,7 @@
 import type { JetstreamEvent } from '../../events.js'
 import type { Fingerprint } from '../../internal/fingerprint.js'
 import { hashNumber } from '../../internal/hash.js'
+import type { Recognising } from '../../live/recently-received.js'
 
 /** Returns the same text for two copies of one event, from any host and wire. */
 export function identityOf(event: JetstreamEvent): string {
@@ -30,4 +31,10 @@ export function fingerprintOf(event: JetstreamEvent, hash: Fingerprint): number 
     .add(operation)
     .add(collection, collection.length - COLLECTION_END)
     .add(did, did.length - DID_END).value
+}
+
+/** How a copy is recognised on another host. */
+export const recognising: Recognising<JetstreamEvent> = {
+  fingerprintOf,
+  repositoryOf: ({ did }) => did,
 }

@@ -8,7 +8,7 @@ import type { CursorProtocol } from '../../live/protocol.js'
 import type { Compression } from './compression.js'
 import type { Decoding } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
-import { fingerprintOf, identityOf } from './identity.js'
+import { identityOf, recognising } from './identity.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
 
@@ -95,7 +95,7 @@ export function v1(
     cursorOf: (event) => event.cursor ?? event.time_us,
     timeOf: (event) => event.time_us,
     identityOf,
-    fingerprintOf,
+    recognising,
   }
 }
 

@@ -9,7 +9,7 @@ import { parseContent } from '../../internal/parse-content.js'
 import type { CursorProtocol } from '../../live/protocol.js'
 import { Control } from '../../live/protocol.js'
 import { type JetstreamFilters, largest } from './filters.js'
-import { fingerprintOf, identityOf } from './identity.js'
+import { identityOf, recognising } from './identity.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
 import { MAX_QUERY_LENGTH, type WireOptions } from './v1.js'
@@ -81,7 +81,7 @@ export function v2(
     cursorOf: (event) => event.cursor as number,
     timeOf: (event) => event.time_us,
     identityOf,
-    fingerprintOf,
+    recognising,
   }
 }
 
