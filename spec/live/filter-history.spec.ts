@@ -107,4 +107,33 @@ describe('the filter beside a position', () => {
       { host: 'ws://a', from: 7, to: 20, reason: 'cursor-too-old', recoverable: false },
     ])
   })
+
+  it.each<[string, EventFilters, Position]>([
+    ['the stream was going back to the oldest event', {}, { ...at(0), time_us: 0 }],
+    ['no event is known to stand at the position', {}, { ...at(7), time_us: 0 }],
+    ['the filter leaves out what the earlier one took', { collections: ['b'] }, at(7)],
+  ])('tells no gap where %s', (_, now, saved) => {
+    const { resume, isDelivered, gaps } = run(now)
+    expect(resume(run({ collections: ['a'] }).write(saved))).toBe('start over')
+    isDelivered(20, 'b')
+    expect(gaps).toEqual([])
+  })
+
+  it('tells a gap of a filter whose DIDs are a hash, where the new one takes everybody', () => {
+    const { resume, history, gaps } = run({})
+    resume(stored({ dids: Array.from({ length: 1001 }, (_, n) => `did:plc:${n}`) }, 7))
+    expect(history.isActive).toBe(true)
+    history.deliveredAt('ws://a', 20, 20)
+    expect(gaps).toHaveLength(1)
+  })
+
+  it.each([
+    ['a time', at(7, ''), /all events come again, since .* on its way back to a time/],
+    ['the oldest event', { ...at(0), time_us: 0 }, /all events come again, since .* oldest event$/],
+  ])('of a stream on its way back to %s says that all comes again', (_, saved, line) => {
+    const { resume, history, lines, write } = run({ collections: ['a', 'b'] })
+    expect(resume(run({ collections: ['a'] }).write(saved))).toBe('start over')
+    expect(lines).toEqual([expect.stringMatching(line)])
+    expect([history.isActive, JSON.parse(write(at(3))).delivered]).toEqual([false, undefined])
+  })
 })

@@ -15,7 +15,7 @@ import { type Log, SILENT } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
 import { backoffMs } from '../options/backoff.js'
 import type { CheckpointOptions, OwnFormat, PositionFormat } from './checkpoint-options.js'
-import type { Position } from './position.js'
+import type { SavedPosition } from './position.js'
 import { currentWatch } from './subscription-watch.js'
 
 /** Whose positions a {@link Checkpoint} keeps. */
@@ -227,22 +227,32 @@ export const willPass = (error: unknown): boolean =>
   (error.retryable || (error.cause !== error && willPass(error.cause)))
 
 /** Positions of a live source. */
-export const positionFormat: OwnFormat<Position> = {
-  write: ({ host, position, time_us, done }) => JSON.stringify({ host, position, time_us, done }),
+export const positionFormat: OwnFormat<SavedPosition> = {
+  write: ({ host, position, time_us, done, floor }) =>
+    JSON.stringify({ host, position, time_us, done, floor }),
   read(text) {
     try {
-      const { host, position, time_us, done } = JSON.parse(text) as Position
+      const { host, position, time_us, done, floor } = JSON.parse(text) as SavedPosition
       if (
         typeof host === 'string' &&
         Number.isSafeInteger(position) &&
         Number.isSafeInteger(time_us)
       )
-        return { host, position, time_us, ...(Number.isSafeInteger(done) && { done: done ?? 0 }) }
+        return {
+          host,
+          position,
+          time_us,
+          ...(Number.isSafeInteger(done) && { done: done ?? 0 }),
+          ...(Number.isSafeInteger(floor) && { floor: floor ?? 0 }),
+        }
     } catch {
       // No JSON, or none of an object.
     }
     return undefined
   },
   isSame: (one, other) =>
-    one.position === other.position && one.host === other.host && one.time_us === other.time_us,
+    one.position === other.position &&
+    one.host === other.host &&
+    one.time_us === other.time_us &&
+    one.floor === other.floor,
 }

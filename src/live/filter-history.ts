@@ -3,10 +3,11 @@ import { type PositionKeys, shortKey } from '../cursors/load-position.js'
 import { positionFormat } from '../delivery/checkpoint.js'
 import type { CheckpointOptions, OwnFormat } from '../delivery/checkpoint-options.js'
 import type { Gaps } from '../delivery/gaps.js'
-import type { Position } from '../delivery/position.js'
+import type { Position, SavedPosition } from '../delivery/position.js'
 import { hashOf } from '../internal/hash.js'
 import type { Log } from '../internal/log.js'
 import type { CursorProtocol } from './protocol.js'
+import { isBeforeAll } from './way-back.js'
 
 /**
  * A filter as it is stored beside a position. `dids` is a list, or where that would be long only
@@ -92,13 +93,15 @@ export class FilterHistory {
       )
       return 'changed'
     }
-    const rest =
-      typeof filter.dids === 'string'
-        ? `all events come again, since no more than ${MOST_DIDS} DIDs are stored`
-        : 'what the earlier filter has delivered is left out'
+    const way = wayBackAt(saved)
+    const unknown =
+      typeof filter.dids === 'string' ? `no more than ${MOST_DIDS} DIDs are stored` : way
+    const rest = unknown
+      ? `all events come again, since ${unknown}`
+      : 'what the earlier filter has delivered is left out'
     log.warn(`${change}: it is read from the oldest event that the server has; ${rest}`)
-    this.#remember([...this.#delivered, { ...saved, filter }])
-    this.#expected = saved
+    if (way === undefined) this.#remember([...this.#delivered, { ...saved, filter }])
+    if (isEventOf(filter, now, saved)) this.#expected = saved
     this.#gaps = gaps
     return 'start over'
   }
@@ -135,6 +138,20 @@ export class FilterHistory {
   }
 }
 
+/** A way back does not say what was delivered before it. */
+function wayBackAt(saved: Position): string | undefined {
+  // Times differ from host to host: events around that time would be lost if they were left out.
+  if (saved.host === '') return 'the stream was on its way back to a time'
+  return isBeforeAll(saved) ? 'the stream was on its way back to the oldest event' : undefined
+}
+
+/**
+ * Whether an event that `now` wants is known to stand at a position of `filter`. Without a time it
+ * is the position before all, or one that was passed without an event.
+ */
+const isEventOf = (filter: StoredFilter, now: StoredFilter, { time_us }: Position): boolean =>
+  time_us > 0 && isNarrower(filter, now)
+
 const either = (one: Wanted | undefined, other: Wanted | undefined): Wanted | undefined =>
   one === undefined || other === undefined
     ? (one ?? other)
@@ -152,14 +169,15 @@ const isPast = (position: Position, end: Delivered): boolean =>
   position.host === end.host ? position.position > end.position : position.time_us > end.time_us
 
 /** The format of a named stream's positions. Other readers see a position without a name. */
-export const formatWith = (history: FilterHistory): OwnFormat<Position> => ({
+export const formatWith = (history: FilterHistory): OwnFormat<SavedPosition> => ({
   ...positionFormat,
-  write: ({ host, position, time_us, done }) =>
+  write: ({ host, position, time_us, done, floor }) =>
     JSON.stringify({
       host,
       position,
       time_us,
       done,
+      floor,
       ...history.beside({ host, position, time_us }),
     }),
 })

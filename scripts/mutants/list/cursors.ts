@@ -173,6 +173,20 @@ export const CURSORS: readonly Mutant[] = [
     specs: ['spec/live/filter-history.spec.ts'],
   },
   {
+    name: 'a filter that takes something else loses what it never took',
+    file: 'src/live/filter-history.ts',
+    find: 'time_us > 0 && isNarrower(filter, now)',
+    replace: 'time_us > 0 && filter !== now',
+    specs: ['spec/live/filter-history.spec.ts'],
+  },
+  {
+    name: 'a backfill says that it leaves out what it cannot',
+    file: 'src/live/filter-history.ts',
+    find: "if (saved.host === '') return",
+    replace: "if (saved.host === 'nowhere') return",
+    specs: ['spec/live/filter-history.spec.ts'],
+  },
+  {
     name: 'a backfill leaves out new events of a log that was renumbered',
     file: 'src/live/filter-history.ts',
     find: '(time_us <= end.time_us || end.time_us === 0)',
