@@ -1,4 +1,5 @@
 import type { Gap } from '../../src/delivery/gaps.js'
+import { memoryCursorStore } from '../../src/index.js'
 import type { CursorProgressOptions } from '../../src/live/cursor-progress.js'
 import { Control } from '../../src/live/protocol.js'
 import { cursorProgress, type Numbered, plain, T0 } from './sessions.js'
@@ -56,6 +57,39 @@ describe('a log that loses more before it is asked for its oldest event', () => 
     take(row(200))
     progress.onControl(new Control('OutdatedCursor', 'starting at seq 300'), A)
     expect(ranges(gaps)).toEqual([[100, 200]])
+  })
+
+  it('is a second gap too where an earlier run has reported the first, on that host', async () => {
+    const saved = { host: A, position: 100, time_us: T0 }
+    const store = memoryCursorStore([['spec', JSON.stringify(saved)]])
+    const stored = () => JSON.parse(store.positions.get('spec') ?? '')
+    const run = async (act: (progress: ReturnType<typeof resuming>['progress']) => void) => {
+      const { progress, gaps } = resuming({ checkpoint: { store } })
+      const running = progress.run$.subscribe()
+      await new Promise(setImmediate)
+      act(progress)
+      await progress.flush()
+      running.unsubscribe()
+      return ranges(gaps)
+    }
+    const first = await run((progress) => {
+      expect(progress.cursorFor(V2)).toBe(100)
+      progress.refused(A, 'the floor is 200')
+      expect(progress.cursorFor(V2)).toBe(0)
+    })
+    expect([first, stored()]).toEqual([
+      [[100, 200]],
+      { host: A, position: 0, time_us: 0, floor: 200 },
+    ])
+    const otherHost = await run((progress) => {
+      expect(progress.cursorFor({ ...V2, host: 'ws://b' })).toBe(0)
+      progress.onControl(new Control('OutdatedCursor', 'starting at seq 300'), 'ws://b')
+    })
+    expect(otherHost).toEqual([])
+    store.save('spec', JSON.stringify({ host: A, position: 0, time_us: 0, floor: 200 }))
+    expect(await run((progress) => told(progress, 205))).toEqual([[200, 205]])
+    expect(stored().floor).toBe(205)
+    expect(await run((progress) => told(progress, 205))).toEqual([])
   })
 
   it('is one gap without a known end where the stream goes on live', () => {

@@ -50,7 +50,7 @@ function stream(
   const receive = (...positions: readonly number[]) => {
     for (const position of positions) link.receive(JSON.stringify(numbered(position)))
   }
-  return { events$, receive, dials, cut: () => ends.at(-1)?.() }
+  return { events$, link, receive, dials, cut: () => ends.at(-1)?.() }
 }
 
 /** A memory store whose saves wait to be settled. */
@@ -110,6 +110,19 @@ describe('a position that was given up', () => {
     receive(3, 4)
     await pass(100)
     expect([seen, dials]).toEqual([[3, 4], ['ws://a?cursor=0']])
+    subscription.unsubscribe()
+    await pass(0)
+  })
+
+  it('is dropped where an unwanted event has come, and all others are done', async () => {
+    const store = memoryCursorStore([['key', GIVEN_UP]])
+    const { events$, link } = stream({ store, everyMs: 10 })
+    const subscription = events$.subscribe()
+    await pass(20)
+    expect(store.positions.get('key')).toBe(GIVEN_UP)
+    link.receive(JSON.stringify(numbered(3, 'unwanted')))
+    await pass(10)
+    expect(store.positions.get('key')).toBe(at(3))
     subscription.unsubscribe()
     await pass(0)
   })
@@ -211,7 +224,8 @@ describe('the way back that is saved', () => {
   const held = { position: 12, time_us: 120 * SECOND }
   const asked = (open: { readonly position: number; readonly time_us: number } | undefined) => {
     const frontier = () => open && { host: 'ws://a', ordinal: 2, ...open }
-    const wayBack = new WayBack({ frontier, delivered: () => 12 } as never)
+    const context = { frontier, delivered: () => 12 }
+    const wayBack = new WayBack(context, { last: undefined }, { reportedUpTo: () => 0 })
     const request = cursorRequest('rewind', 110 * SECOND, { held: held as never })
     wayBack.ask(request, 'ws://b', false)
     return wayBack.position

@@ -28,14 +28,14 @@ export interface ConclusionsOptions {
 /** Draws the conclusions from what a server answers: asks again, or reports a loss. */
 export class Conclusions<Event> {
   #server: Answering<Event> & Pick<CursorProtocol<Event>, 'floorOf' | 'exact'>
-  readonly #losses: Losses
+  readonly losses: Losses
 
   constructor(
     private readonly options: ConclusionsOptions,
     private readonly received: Received<Event>,
     private readonly requests: CursorRequests<Event>,
   ) {
-    this.#losses = new Losses(options.onCursorRefused, options.gaps, received)
+    this.losses = new Losses(options.onCursorRefused, options.gaps, received)
     this.#server = {
       takesTimes: true,
       forgets: false,
@@ -68,7 +68,7 @@ export class Conclusions<Event> {
         request.isClamped = true
         return
       case 'oldest':
-        this.#losses.sinceReport(host, this.#server.floorOf?.(message) ?? 0)
+        this.losses.sinceReport(host, this.#server.floorOf?.(message) ?? 0)
         return
       case 'start':
       case 'repeat':
@@ -85,7 +85,7 @@ export class Conclusions<Event> {
         `${host} does not hold the event at ${request.cursor}; asking for what comes after it`,
       )
     }
-    this.#losses.tooOld(
+    this.losses.tooOld(
       host,
       request.held.position || request.cursor,
       isTimeCursor(request.cursor) ? undefined : this.#server.floorOf?.(message),
@@ -128,7 +128,7 @@ export class Conclusions<Event> {
     // Nothing is left to ask for: the server refuses whatever it is.
     if (request === undefined || request.question === 'oldest')
       throw new CursorRefusedError(`${host}: ${message}`)
-    this.#losses.tooOld(host, request.cursor, this.#server.floorOf?.(message), reason)
+    this.losses.tooOld(host, request.cursor, this.#server.floorOf?.(message), reason)
     this.requests.current = undefined
     this.#abandon(host, message, reason)
   }
@@ -180,7 +180,7 @@ export class Conclusions<Event> {
     const { cursor } = request
     switch (verdict) {
       case 'renumbered-here':
-        this.#losses.renumbered(host, request.held.position, position, this.#server.takesTimes)
+        this.losses.renumbered(host, request.held.position, position, this.#server.takesTimes)
         return this.#settle(host)
       case 'clock-unproven':
         this.options.gaps.report({
@@ -218,7 +218,7 @@ export class Conclusions<Event> {
   /** The server has answered as it was asked. */
   #settle(host: string): true {
     if (this.received.host !== host) this.received.forgetAnchors()
-    this.#losses.settle()
+    this.losses.settle()
     this.requests.settle()
     return true
   }
@@ -230,9 +230,9 @@ export class Conclusions<Event> {
       needs.position > 0 && !isTimeCursor(needs.position) && position > needs.position
     const [from, to] = isNumber ? [needs.position, position] : [needs.time_us, time_us]
     if (!isNumber && !this.#server.takesTimes)
-      this.#losses.renumbered(host, position, needs.position, this.#server.takesTimes)
-    else if (this.requests.rewinds === 0 || !this.#losses.isReported)
-      this.#losses.tooOld(host, from, to, 'cursor-too-old')
+      this.losses.renumbered(host, position, needs.position, this.#server.takesTimes)
+    else if (this.requests.rewinds === 0 || !this.losses.isReported)
+      this.losses.tooOld(host, from, to, 'cursor-too-old')
     return this.#giveUp(
       host,
       `the position ${from} is older than the server's log, which begins at ${to}`,
@@ -265,13 +265,13 @@ export class Conclusions<Event> {
     const ours = question === 'trial' ? request.held.position : cursor
     // Nothing is missing yet where a server is only behind, or has lost what it sends again.
     const isBehind = verdict === 'further-back'
-    if (!isBehind) this.#losses.renumbered(host, value, ours, this.#server.takesTimes)
+    if (!isBehind) this.losses.renumbered(host, value, ours, this.#server.takesTimes)
     if (!isBehind) this.requests.inquire('none')
     this.requests.rewind()
     const hasTime = this.#server.takesTimes && (request.held.time_us > 0 || isTimeCursor(cursor))
     const isTrialBehind = isBehind && question === 'trial'
     if (this.requests.rewinds >= MAX_REWINDS + (isTrialBehind ? 0 : 1) || !hasTime) {
-      if (isBehind) this.#losses.renumbered(host, value, ours, this.#server.takesTimes)
+      if (isBehind) this.losses.renumbered(host, value, ours, this.#server.takesTimes)
       const answer = value === cursor ? '' : `, which answered with ${value}`
       this.#abandon(host, `the cursor ${cursor} is not in the server's log${answer}`, 'renumbered')
     }

@@ -15,7 +15,7 @@ import { Checkpoint, positionFormat } from '../delivery/checkpoint.js'
 import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
 import type { StoredPositions } from '../delivery/delivery-stream.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
-import type { Position } from '../delivery/position.js'
+import type { Position, SavedPosition } from '../delivery/position.js'
 import { Conclusions } from './conclusions.js'
 import type { OnCursorRefused, Question, Start } from './cursor-request.js'
 import { CursorRequests } from './cursor-requests.js'
@@ -62,7 +62,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   readonly #received = new Received<Event>()
   readonly #requests: CursorRequests<Event>
   readonly #conclusions: Conclusions<Event>
-  readonly #checkpoint: Checkpoint<Position> | undefined
+  readonly #checkpoint: Checkpoint<SavedPosition> | undefined
   readonly #recently: RecentlyReceived<Event> | undefined
   readonly #now: () => number
   #advancesAtDial = 0
@@ -76,12 +76,12 @@ export class CursorProgress<Event> implements Progress<Event> {
     this.#recently = options.hasOtherHosts ? new RecentlyReceived() : undefined
     this.#requests = new CursorRequests(start, this.#received)
     const { log } = context
-    this.#wayBack = new WayBack(context)
     this.#conclusions = new Conclusions(
       { onCursorRefused, gaps, log, now },
       this.#received,
       this.#requests,
     )
+    this.#wayBack = new WayBack(context, this.#received, this.#conclusions.losses)
     this.#checkpoint =
       options.checkpoint && this.#checkpointIn(options.checkpoint, options, context)
     const resume = (saved: Position, text: string) =>
@@ -262,7 +262,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     checkpoint: CheckpointOptions,
     { key, formerKey, host, history }: CursorProgressOptions,
     context: ProgressContext,
-  ): Checkpoint<Position> {
+  ): Checkpoint<SavedPosition> {
     const format = history === undefined ? positionFormat : formatWith(history)
     const stream = { key, formerKey, host, format, log: context.log }
     // A text of the program's own need not have room for it.
@@ -273,12 +273,13 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   #run(
-    checkpoint: Checkpoint<Position>,
+    checkpoint: Checkpoint<SavedPosition>,
     resume: (saved: Position, text: string) => Resumption,
   ): Observable<unknown> {
     return checkpoint.load$().pipe(
       tap((saved) => {
         const resumption = saved === undefined ? 'same' : resume(saved, checkpoint.loaded ?? '')
+        if (saved?.floor !== undefined) this.#conclusions.losses.resume(saved.host, saved.floor)
         if (resumption === 'start over' || (saved && isBeforeAll(saved))) this.#requests.startOver()
         else this.startFrom(saved)
         // Another filter counts other events.

@@ -9,6 +9,7 @@ export class Losses {
   // Where the oldest event stood when a loss was reported, until an event has come. By the time the
   // log is asked for that event, it may have lost more.
   #reportedUpTo = 0
+  #reportedOn = ''
 
   constructor(
     private readonly onCursorRefused: OnCursorRefused,
@@ -20,6 +21,17 @@ export class Losses {
   get isReported(): boolean {
     this.received.advance()
     return this.#advancesAtReport === this.received.advances
+  }
+
+  /** Up to where a loss was reported on `host`, while no event has come since; 0: none was. */
+  reportedUpTo(host: string): number {
+    return host === this.#reportedOn ? this.#reportedUpTo : 0
+  }
+
+  /** An earlier run reported a loss up to `floor`, and no event has come since. */
+  resume(host: string, floor: number): void {
+    this.#reportedOn = host
+    this.#reportedUpTo = floor
   }
 
   /** An event has come: the stream goes on. */
@@ -38,13 +50,13 @@ export class Losses {
   /** `floor`: where the log begins. A stream that goes on live loses what comes after it, too. */
   tooOld(host: string, from: number, floor: number | undefined, reason: GapReason): void {
     const to = this.onCursorRefused === 'live' ? undefined : floor
-    this.#reportedUpTo = to ?? 0
+    this.resume(host, to ?? 0)
     this.gaps.report({ host, from, to, reason, recoverable: false })
   }
 
   /** The server sends its oldest event, which stands at `floor`. */
   sinceReport(host: string, floor: number): void {
-    const from = this.#reportedUpTo
+    const from = this.reportedUpTo(host)
     if (from > 0 && floor > from) this.tooOld(host, from, floor, 'cursor-too-old')
   }
 }

@@ -163,6 +163,23 @@ describe('archive$', () => {
     expect(metrics.archive).toMatchObject({ percent: 100 })
   })
 
+  it('stores how far it came where a changed filter newly takes nothing', async () => {
+    await using server = await fakeArchive({ events: 500, sealed: 300 })
+    const store = memoryCursorStore()
+    const named = { store, name: 'export' }
+    await readAll(server, { collections: ['app.bsky.feed.post'], checkpoint: named })
+    const checkpoint = { ...named, onFilterChange: 'backfill' as const }
+    const collections = ['app.bsky.feed.post', 'com.example.nothing']
+    await readAll(server, { collections, checkpoint, log: false })
+    const saved = () => JSON.parse([...store.positions.values()][0] ?? '')
+    expect(saved().position).toBe(300)
+    await readAll(server, { collections: ['com.example.less'], checkpoint, log: false })
+    expect(saved().position).toBe(300)
+    server.seal()
+    const { metrics } = await readAll(server, { collections: ['com.example.less'], checkpoint })
+    expect(metrics.archive).toMatchObject({ from: 299, tip: 500 })
+  })
+
   it('completes when the work on the last event is done, and that is saved', async () => {
     await using server = await fakeArchive({ events: 50 })
     const store = memoryCursorStore()
