@@ -44,7 +44,7 @@ export interface CheckpointOptions<P = Position> {
   /**
    * Whether the program stores the position itself, in the transaction of its rows: see
    * `boundedBatchMap`. The position is then loaded from the store, and never saved by the stream.
-   * Not for `listRepos$`.
+   * Not for `listRepos$`, nor for more `dids` than one connection of a Jetstream takes.
    * @default false
    */
   readonly external?: boolean

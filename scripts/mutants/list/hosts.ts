@@ -130,8 +130,8 @@ export const HOST_LISTS: readonly Mutant[] = [
   {
     name: 'the checkpoint of several connections is the newest position',
     file: 'src/sources/jetstream/shared-checkpoint.ts',
-    find: 'return isLater ? other : one',
-    replace: 'return isLater ? one : other',
+    find: 'const oldest = isLater ? other : one',
+    replace: 'const oldest = isLater ? one : other',
     specs: [MANY_DIDS],
   },
   {
@@ -139,6 +139,20 @@ export const HOST_LISTS: readonly Mutant[] = [
     file: 'src/sources/jetstream/shared-checkpoint.ts',
     find: 'oldest === undefined || text === undefined ? undefined : this.#older(oldest, text)',
     replace: 'this.#older(oldest ?? text ?? `{}`, text ?? oldest ?? `{}`)',
+    specs: [MANY_DIDS],
+  },
+  {
+    name: 'numbers of a renumbered log are compared with those of the log before it',
+    file: 'src/sources/jetstream/shared-checkpoint.ts',
+    find: '(a.position - b.position) * (a.time_us - b.time_us) < 0',
+    replace: 'a.position < 0',
+    specs: [MANY_DIDS],
+  },
+  {
+    name: 'an idle connection goes on where it was',
+    file: 'src/sources/jetstream/connections.ts',
+    find: 'this.#connections.length > 1 && this.#last !== undefined',
+    replace: 'this.#connections.length < 1',
     specs: [MANY_DIDS],
   },
   {
@@ -151,7 +165,7 @@ export const HOST_LISTS: readonly Mutant[] = [
   {
     name: 'a URL that is too long for wire v2 is not split',
     file: 'src/sources/jetstream/connections.ts',
-    find: 'if (!isTooLong(error) || dids.length < 2)',
+    find: 'if (!isTooLong(error) || dids.length < 2 || isExternal)',
     replace: 'if (dids.length > 0)',
     specs: [MANY_DIDS],
   },

@@ -166,6 +166,17 @@ describe('the config of jetstream$', () => {
     ])
   })
 
+  it('takes the DIDs of one connection beside an external checkpoint', () => {
+    const checkpoint = { store: memoryCursorStore(), external: true }
+    expect(issuesOf({ checkpoint, dids: dids(10_000) })).toEqual([])
+    expect(issuesOf({ checkpoint, dids: dids(10_001) })).toEqual([
+      'dids: has 10001 entries; beside an external checkpoint it takes 10000',
+    ])
+    expect(issuesOf({ checkpoint, wire: 'v2', dids: dids(9894) })).toEqual([
+      'dids: has 9894 entries; beside an external checkpoint it takes 9893',
+    ])
+  })
+
   it.each(['app.bsky.feed.post', 'app.bsky.*', 'app.*', 'com.example.a-b.fooBar', 'a.b.c'])(
     'takes the collection %s',
     (nsid) => {

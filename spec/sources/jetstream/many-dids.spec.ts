@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { Subject, tap } from 'rxjs'
-import { ConfigError } from '../../../src/errors.js'
+import { ConfigError, RefusedError } from '../../../src/errors.js'
 import {
   hold,
   type JetstreamEvent,
@@ -45,6 +45,19 @@ describe('splitDids', () => {
     ])
   })
 
+  it('deals new DIDs out in turn, so that none is alone on its connection', () => {
+    expect(splitDids({ dids: [...'abcdefg'] }, 6, []).map((part) => part.dids)).toEqual([
+      ['a', 'c', 'e', 'g'],
+      ['b', 'd', 'f'],
+    ])
+    const grown = splitDids({ dids: [...'abcdefg'] }, 3, [['a', 'b', 'c']])
+    expect(grown.map((part) => part.dids)).toEqual([
+      ['a', 'b', 'c'],
+      ['d', 'f'],
+      ['e', 'g'],
+    ])
+  })
+
   it('needs one connection without DIDs, and refuses to leave several', () => {
     expect(splitDids({ kinds: ['commit'] }, 3, [['a']])).toEqual([{ kinds: ['commit'] }])
     expect(() => splitDids({}, 3, [['a'], ['b']])).toThrow(ConfigError)
@@ -77,6 +90,26 @@ describe('the checkpoint of several connections', () => {
     await two.save('key', late)
     expect(await store.load('key')).toBe(at(7))
   })
+
+  it.each([false, true])(
+    'goes by time where a log was renumbered, in any order (%s)',
+    async (isReverse) => {
+      const store = memoryCursorStore()
+      const shared = new SharedCheckpoint({ store }, 'ws://a')
+      const text = (position: number, time_us: number) =>
+        JSON.stringify({ host: 'ws://a', position, time_us, done: 1, filter: {} })
+      const texts = [text(1000, 5000), text(990, 4990), text(7, 9000)]
+      const parts = texts.map(() => shared.join('first', reading).store)
+      if (isReverse) parts.reverse()
+      for (const [index, part] of parts.entries()) await part.save('key', texts[index] ?? '')
+      expect(JSON.parse((await store.load('key')) ?? '')).toEqual({
+        host: '',
+        position: 990,
+        time_us: 4990,
+        filter: {},
+      })
+    },
+  )
 
   it('stays where it is while a late connection has no position', async () => {
     const store = memoryCursorStore()
@@ -125,6 +158,15 @@ describe('the checkpoint of several connections', () => {
 })
 
 describe('a URL that a proxy refuses, on an explicit wire v2', () => {
+  it('ends the stream beside an external checkpoint, whose position is that of one', async () => {
+    const faults = [{ onConnect: 1, do: 'refuse', status: 414 } as const]
+    await using server = await fakeJetstream({ server: 'v2', faults })
+    const checkpoint = { store: memoryCursorStore(), external: true }
+    const config = { wire: 'v2', host: server.host, dids: manyDids(200), checkpoint } as const
+    await expect(first(1, watched(server, config).events$)).rejects.toThrow(RefusedError)
+    expect(server.attempts).toHaveLength(1)
+  })
+
   it('is split over connections, which read all of the filter', async () => {
     const dids = manyDids(200)
     const faults = [1, 3].map((onConnect) => ({ onConnect, do: 'refuse', status: 414 }) as const)
@@ -172,9 +214,12 @@ const sizeOf = ({ params, messages }: FakeConnection): number =>
     ? JSON.parse(messages.at(-1) ?? '').payload.wantedDids.length
     : params.getAll('dids').length + params.getAll('wantedDids').length
 
+const sizesOf = (connections: readonly FakeConnection[]): number =>
+  connections.reduce((sum, one) => sum + sizeOf(one), 0)
+
 describe.each([
-  ['v1', 20_010, [10_000, 10_000, 10]],
-  ['v2', 10_000, [9893, 107]],
+  ['v1', 20_010, [6670, 6670, 6670]],
+  ['v2', 10_000, [5000, 5000]],
 ] as const)('more DIDs than one connection takes, on wire %s', (wire, count, sizes) => {
   const dids = manyDids(count)
   const startUs = Date.now() * 1000
@@ -217,7 +262,7 @@ describe.each([
     await server.when(() => server.connections.length === sizes.length)
     await server.when(() => server.connections.every((connection) => sizeOf(connection) > 0))
     // One for each connection, and one that stays open.
-    const indices = [count - 1, 0, ...(sizes.length === 3 ? [15_000] : []), 1]
+    const indices = [count - 1, 0, ...(sizes.length === 3 ? [15_001] : []), 1]
     server.emit(...eventsOf(...indices))
     await events
     await source.when(({ open }) => open === 1)
@@ -253,5 +298,48 @@ describe.each([
     expect(seen.filter((index) => index < 9000)).toEqual([50, 3, 3, 5])
     expect(seen).toContain(count - 1)
     expect(source.gaps).toEqual([])
+  })
+
+  it('are refused from `filters$` beside an external checkpoint', async () => {
+    await using server = await serve()
+    const filters$ = new Subject<JetstreamFilters>()
+    const checkpoint = { store: memoryCursorStore(), external: true }
+    const config = { wire, host: server.host, dids: dids.slice(0, 60), filters$, checkpoint }
+    const events = first(1, watched(server, config).events$)
+    await server.connected()
+    filters$.next({ dids })
+    await expect(events).rejects.toThrow('beside an external checkpoint')
+    expect(server.attempts).toHaveLength(1)
+  })
+
+  it('are read from where the stream is when an idle connection receives them again', async () => {
+    await using server = await serve()
+    const filters$ = new Subject<JetstreamFilters>()
+    const config = { wire, host: server.host, dids, filters$, filterChangesEveryMs: 0 }
+    const source = watched(server, config)
+    const events = eventsOf(0, 1, ...(sizes.length === 3 ? [2] : []), 0, 6, 0)
+    const all = first(events.length, source.events$)
+    const open = () => server.connections.filter(({ closed }) => closed === undefined)
+    const change = async (changed: readonly string[], connections: number) => {
+      filters$.next({ dids: changed })
+      await server.when(() => open().length === connections && sizesOf(open()) === changed.length)
+    }
+    const dealt = (turn: number) => dids.filter((_did, index) => index % sizes.length === turn)
+    const [removed = '', ...rest] = dealt(0)
+    await server.when(() => open().length === sizes.length && sizesOf(open()) === count)
+    server.emit(...events.slice(0, -3))
+    await source.when(({ delivered }) => delivered === sizes.length)
+    // The first connection alone reads on, also of the repository.
+    await change([removed, ...rest], 1)
+    server.emit(...events.slice(-3, -1))
+    await source.when(({ delivered }) => delivered === sizes.length + 2)
+    // Its place is taken while it is away.
+    const others = [...rest, ...dealt(1)].slice(0, wire === 'v1' ? 10_000 : 9893)
+    await change(others, 1)
+    await change([...others, removed], 2)
+    server.emit(...events.slice(-1))
+    const times = (await all).filter(({ did }) => did === removed).map(({ time_us }) => time_us)
+    expect(times).toEqual([...new Set(times)].sort((one, other) => one - other))
+    expect(times).toHaveLength(3)
   })
 })

@@ -6,6 +6,7 @@ import type { RecordMap } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
 import {
   type CheckpointConfig,
+  checkpointOptions,
   HOSTS,
   hostsOf,
   type LiveConfig,
@@ -23,7 +24,7 @@ import { apiKey } from './archive/endpoint.js'
 import type { Compress } from './compression.js'
 import { type CursorStart, cursor, startOf } from './cursor-start.js'
 import { filtersShape, type JetstreamFilters, newFiltersShape } from './filters.js'
-import { MOST_DIDS_OF_V2 } from './split-dids.js'
+import { MOST_DIDS_OF_V2, mostDidsOf } from './split-dids.js'
 import { misfitOfV2 } from './v2.js'
 import { type Wire, wireOfPath } from './wire.js'
 
@@ -180,6 +181,7 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   const wire = wireOf(sound.wire, urls, issues)
   checkFilters(sound, wire, issues)
   if (sound.archive !== undefined) checkArchive(sound, urls, wire, issues)
+  else checkExternal(sound, sound, wire, issues)
   checkAgent(sound.agent, urls, issues)
   issues.throwIfAny('jetstream$')
   const isPublic = config.host === undefined
@@ -196,11 +198,12 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
 export function checkNewFilters(
   filters: JetstreamFilters,
   wire: Wire | 'auto',
-  hasArchive: boolean,
+  beside: Pick<JetstreamConfig, 'archive' | 'checkpoint'>,
 ): JetstreamFilters {
   const issues = new Issues()
   checkFilters(checkShape(newFiltersShape, filters, issues), wire, issues)
-  if (hasArchive) checkArchiveFilters(filters, issues)
+  if (beside.archive !== undefined) checkArchiveFilters(filters, issues)
+  else checkExternal(filters, beside, wire, issues)
   issues.throwIfAny('filters$')
   return filters
 }
@@ -237,6 +240,20 @@ function checkArchiveFilters(
     issues.add('dids', `has ${size} entries; beside an archive it takes ${MOST_DIDS_OF_V2}`)
   if (maxMessageSizeBytes !== undefined)
     issues.add('maxMessageSizeBytes', 'cannot apply to an archive, which has no messages')
+}
+
+/** A position of one connection is none of all: what the others have not read would be lost. */
+function checkExternal(
+  { dids }: JetstreamFilters,
+  { checkpoint }: Pick<JetstreamConfig, 'checkpoint'>,
+  wire: Wire | 'auto',
+  issues: Issues,
+): void {
+  const most = mostDidsOf(wire)
+  if (issues.concern('checkpoint', 'dids') || !Array.isArray(dids)) return
+  const { size } = new Set(dids)
+  if (size > most && checkpointOptions(checkpoint)?.external === true)
+    issues.add('dids', `has ${size} entries; beside an external checkpoint it takes ${most}`)
 }
 
 /** All hosts of a list have one wire: an endpoint that names its wire decides for bare hosts. */

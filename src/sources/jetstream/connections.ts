@@ -1,4 +1,4 @@
-import { type BehaviorSubject, Observable, Subject, type Subscriber } from 'rxjs'
+import { type BehaviorSubject, Observable, Subject, type Subscriber, Subscription } from 'rxjs'
 import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
 import type { JetstreamEvent } from '../../events.js'
@@ -35,8 +35,9 @@ export interface ConnectionsOptions extends Omit<Reading, 'whole'> {
 interface Connected {
   filters: JetstreamFilters
   readonly filters$: Subject<JetstreamFilters>
-  /** Whether two others read what it read. */
+  /** Whether others read what it read. */
   isOver: boolean
+  readonly reading: Subscription
   last: JetstreamEvent | undefined
 }
 
@@ -100,17 +101,36 @@ class Connections {
     for (const [index, filters] of splitDids(this.#filters, this.#mostDids, lists).entries()) {
       const connected = connections[index]
       if (connected === undefined) this.#connect(filters, beginning)
-      else if (!isSameFilter(connected.filters, filters)) {
+      else if (this.#isLeftBehind(connected, filters)) {
+        this.#end(connected)
+        this.#connect(filters, beginning)
+      } else if (!isSameFilter(connected.filters, filters)) {
         connected.filters = filters
         connected.filters$.next(filters)
       }
     }
   }
 
+  /**
+   * An idle connection would go on where it was. A repository that it receives now may have been
+   * read beyond that by another one.
+   */
+  #isLeftBehind({ filters: { dids } }: Connected, next: JetstreamFilters): boolean {
+    const hasOthers = this.#connections.length > 1 && this.#last !== undefined
+    return hasOthers && dids?.length === 0 && next.dids?.length !== 0
+  }
+
+  #end(connected: Connected): void {
+    connected.isOver = true
+    this.#connections = this.#connections.filter((one) => one !== connected)
+    connected.reading.unsubscribe()
+  }
+
   #connect(filters: JetstreamFilters, beginning: Beginning): void {
     if (this.subscriber.closed) return
     const filters$ = new Subject<JetstreamFilters>()
-    const connected: Connected = { filters, filters$, isOver: false, last: undefined }
+    const reading = new Subscription()
+    const connected: Connected = { filters, filters$, isOver: false, reading, last: undefined }
     this.#connections = [...this.#connections, connected]
     const isIdle = () => connected.isOver || matchesNobody(connected.filters)
     const metrics$ = this.#metrics.join(isIdle)
@@ -125,19 +145,19 @@ class Connections {
       this.subscriber.next(event)
     }
     const failed = (error: unknown) => this.#failed(connected, beginning, error)
-    observe(event$, this.subscriber, next, () => {}, failed)
+    reading.add(observe(event$, this.subscriber, next, () => {}, failed))
   }
 
   /** A proxy refused the URL of wire v2: two connections with half of the DIDs take its place. */
   #failed(connected: Connected, beginning: Beginning, error: unknown): void {
     const { filters, last } = connected
     const dids = [...new Set(filters.dids)]
-    if (!isTooLong(error) || dids.length < 2) {
+    const isExternal = this.options.checkpoint?.external === true
+    if (!isTooLong(error) || dids.length < 2 || isExternal) {
       this.subscriber.error(error)
       return
     }
-    connected.isOver = true
-    this.#connections = this.#connections.filter((one) => one !== connected)
+    this.#end(connected)
     const half = Math.ceil(dids.length / 2)
     this.#mostDids = Math.min(this.#mostDids, half)
     for (const part of [dids.slice(0, half), dids.slice(half)])

@@ -8,7 +8,7 @@ import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../live/con
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import { overConnections } from './connections.js'
 import { overOneConnection } from './one-connection.js'
-import { MOST_DIDS, MOST_DIDS_OF_V2 } from './split-dids.js'
+import { mostDidsOf } from './split-dids.js'
 import { isLongForV2 } from './v2.js'
 
 /**
@@ -43,10 +43,8 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
   const options = liveOptions(plain, hosts, isPublic ? PUBLIC_SILENT_MS : undefined)
   const checkpoint = checkpointOptions(plain.checkpoint)
   const read = overOneConnection(checked, options, keysOf(plain, hosts, checkpoint))
-  const mostDids = wire === 'v2' ? MOST_DIDS_OF_V2 : MOST_DIDS
-  const filters$ = plain.filters$?.pipe(
-    map((changed) => checkNewFilters(changed, wire, plain.archive !== undefined)),
-  )
+  const mostDids = mostDidsOf(wire)
+  const filters$ = plain.filters$?.pipe(map((changed) => checkNewFilters(changed, wire, plain)))
   // A long URL may have to be split over connections, too.
   const isShort = new Set(plain.dids).size <= mostDids && !(wire === 'v2' && isLongForV2(plain))
   const isOne = filters$ === undefined && isShort

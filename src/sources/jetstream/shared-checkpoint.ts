@@ -72,14 +72,33 @@ export class SharedCheckpoint {
   #older(one: string, other: string): string {
     const [a, b] = [this.#read(one), this.#read(other)]
     if (a === undefined || b === undefined) return a === undefined ? one : other
-    const isLater = a.host === b.host ? a.position > b.position : a.time_us > b.time_us
-    return isLater ? other : one
+    const isByTime = a.host === b.host ? disagree(a, b) : isTimed(a, b) && isHostless(a, b)
+    const isLater = isByTime || a.host !== b.host ? a.time_us > b.time_us : a.position > b.position
+    const oldest = isLater ? other : one
+    return isByTime ? this.#withoutHost(oldest, isLater ? b : a) : oldest
+  }
+
+  /** A position of no host is asked for by its time. */
+  #withoutHost(text: string, { position, time_us }: Position): string {
+    const byTime = { host: '', position, time_us }
+    const format = this.options.positionFormat
+    if (format !== undefined) return format.write(byTime)
+    // A filter may stand beside the position.
+    return JSON.stringify({ ...JSON.parse(text), ...byTime, done: undefined })
   }
 
   #read(text: string): Position | undefined {
     return (this.options.positionFormat ?? positionFormat).read(text, this.host)
   }
 }
+
+const isTimed = (a: Position, b: Position): boolean => a.time_us > 0 && b.time_us > 0
+
+const isHostless = (a: Position, b: Position): boolean => a.host === '' || b.host === ''
+
+/** One connection may have met a renumbered log: its numbers then say nothing about the other's. */
+const disagree = (a: Position, b: Position): boolean =>
+  isTimed(a, b) && (a.position - b.position) * (a.time_us - b.time_us) < 0
 
 const own = (store: Partial<OwnStore>): Partial<OwnStore> =>
   store[OWN_STORE] === undefined ? {} : { [OWN_STORE]: store[OWN_STORE] }

@@ -1,11 +1,15 @@
 import { ConfigError } from '../../errors.js'
 import type { JetstreamFilters } from './filters.js'
+import type { Wire } from './wire.js'
 
 /** What a server takes on one connection. */
 export const MOST_DIDS = 10_000
 
 /** In the URL of wire v2 that is with all others: 100 collections, four kinds and three more. */
 export const MOST_DIDS_OF_V2 = MOST_DIDS - 107
+
+export const mostDidsOf = (wire: Wire | 'auto'): number =>
+  wire === 'v2' ? MOST_DIDS_OF_V2 : MOST_DIDS
 
 /**
  * Splits a filter over connections. A repository stays on the connection where it is, since another
@@ -21,8 +25,19 @@ export function splitDids(
   const parts = lists.map((list = []) => list.filter((did) => wanted.delete(did)))
   const rest = [...wanted]
   for (const part of parts) part.push(...rest.splice(0, most - part.length))
-  while (rest.length > 0 || parts.length === 0) parts.push(rest.splice(0, most))
+  if (rest.length > 0 || parts.length === 0) parts.push(...evenly(rest, most))
   return parts.map((dids) => ({ ...filters, dids }))
+}
+
+/**
+ * As few lists as hold all, of even length, dealt out in turn. A list often ends with its quietest
+ * repositories, and a connection of those alone would hold the checkpoint back.
+ */
+function evenly(dids: readonly string[], most: number): readonly string[][] {
+  const count = Math.max(1, Math.ceil(dids.length / most))
+  return Array.from({ length: count }, (_, turn) =>
+    dids.filter((_did, index) => index % count === turn),
+  )
 }
 
 function whole(filters: JetstreamFilters, connections: number): JetstreamFilters {
