@@ -101,6 +101,15 @@ export class Checkpoint<P> {
     return this.#saving
   }
 
+  /**
+   * The first event has come. Its position is saved now: a kill within the first interval would
+   * else make the next run begin live, without a gap.
+   */
+  begin(): void {
+    // Not synchronously: its delivery is not open yet.
+    if (this.saved === undefined) void Promise.resolve().then(() => this.save())
+  }
+
   /** The stream has ended. Open deliveries may still be settled. */
   stop(): void {
     this.#stopped = true

@@ -162,6 +162,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     const request = this.#requests.current
     if (request !== undefined && !this.#conclusions.isNew(request, event, host, position, time_us))
       return false
+    if (this.#received.host === undefined) this.#checkpoint?.begin()
     this.#received.record(event, position, this.#conclusions.identityOf)
     this.#received.moveTo(host, position, time_us)
     if (this.#begun !== undefined && this.#isDone(this.#begun, host, position, time_us))
