@@ -146,6 +146,9 @@ class PostgresStore implements PostgresCursors, OwnStore {
   }
 }
 
+// unique_violation, duplicate_table and duplicate_object: it depends on how far the other one was.
+const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P07', '42710'])
+
 /** Two programs that start together may both find no table, and one of them fails to create it. */
 async function createTable(client: PostgresClient, name: string): Promise<void> {
   const columns = '(stream text PRIMARY KEY, position text NOT NULL)'
@@ -153,7 +156,7 @@ async function createTable(client: PostgresClient, name: string): Promise<void> 
   try {
     await client.query(create)
   } catch (error) {
-    if (codeOf(error) !== '23505' && codeOf(error) !== '42P07') throw error
+    if (!MADE_MEANWHILE.has(codeOf(error))) throw error
   }
 }
 
