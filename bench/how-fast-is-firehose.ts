@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 })
-const frames = Number(flags.frames ?? (flags.quick ? 10_000 : 60_000))
+const frames = Number(flags.frames ?? (flags.quick ? 30_000 : 60_000))
 const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 5))
 const warmup = Math.min(20_000, frames / 2)
 const asked = Object.keys(CONTENDERS).filter(
