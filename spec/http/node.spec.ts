@@ -5,12 +5,7 @@ import { HttpsProxyAgent } from 'https-proxy-agent'
 import { sendRequest } from '../../src/http/node.js'
 import { reasonOf } from '../../src/internal/message-of.js'
 import { HttpProxy } from '../helpers/http-proxy.js'
-import {
-  CERTIFICATE,
-  EARLY_CERTIFICATE,
-  EXPIRED_CERTIFICATE,
-  OTHER_CERTIFICATE,
-} from '../socket/certificate.js'
+import { BAD_CERTIFICATES, CERTIFICATE } from '../socket/certificate.js'
 import { secureServer } from '../socket/servers.js'
 import { PlainServer, plain, rejection, textOf } from './contract.js'
 
@@ -49,20 +44,19 @@ describe('a request of node:http', () => {
 })
 
 describe('a certificate', () => {
-  it.each([
-    ['expired', EXPIRED_CERTIFICATE, 'TLS_EXPIRED', /has expired; check the clock/],
-    ['not valid yet', EARLY_CERTIFICATE, 'TLS_EXPIRED', /is not valid yet; check the clock/],
-    ['for another name', OTHER_CERTIFICATE, 'TLS_NAME', /other names \(.*DNS:other\.example\)/],
-  ])('that is %s has a code and a remedy', async (_, certificate, code, message) => {
-    await using server = await secureServer(certificate)
-    const agent = new HttpsAgent({ ca: certificate })
-    expect(await rejection(sendRequest(server.https, { ...plain, agent }))).toMatchObject({
-      code,
-      retryable: true,
-      message: expect.stringMatching(message),
-    })
-    expect(server.handshakes).toBe(1)
-  })
+  it.each(BAD_CERTIFICATES)(
+    'that is %s has a code and a remedy',
+    async (_, certificate, code, message) => {
+      await using server = await secureServer(certificate)
+      const agent = new HttpsAgent({ ca: certificate })
+      expect(await rejection(sendRequest(server.https, { ...plain, agent }))).toMatchObject({
+        code,
+        retryable: true,
+        message: expect.stringMatching(message),
+      })
+      expect(server.handshakes).toBe(1)
+    },
+  )
 
   it('that nobody vouches for has a code and a remedy, unless `agent` trusts it', async () => {
     await using server = await secureServer(CERTIFICATE)

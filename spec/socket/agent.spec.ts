@@ -5,12 +5,7 @@ import { env } from 'node:process'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import type { HttpAgent as AnyAgent } from '../../src/options/agent.js'
 import { HttpProxy } from '../helpers/http-proxy.js'
-import {
-  CERTIFICATE,
-  EARLY_CERTIFICATE,
-  EXPIRED_CERTIFICATE,
-  OTHER_CERTIFICATE,
-} from './certificate.js'
+import { BAD_CERTIFICATES, CERTIFICATE } from './certificate.js'
 import { Dialling } from './dialling.js'
 import { secureServer, tcpServer, wsServer } from './servers.js'
 
@@ -201,18 +196,17 @@ describe('a dial through an agent', () => {
 })
 
 describe('a certificate', () => {
-  it.each([
-    ['expired', EXPIRED_CERTIFICATE, 'TLS_EXPIRED', /has expired; check the clock/],
-    ['not valid yet', EARLY_CERTIFICATE, 'TLS_EXPIRED', /is not valid yet; check the clock/],
-    ['for another name', OTHER_CERTIFICATE, 'TLS_NAME', /other names \(.*DNS:other\.example\)/],
-  ])('that is %s has a code and a remedy', async (_, certificate, code, message) => {
-    await using server = await secureServer(certificate)
-    using dialling = new Dialling(server.url, { agent: new HttpsAgent({ ca: certificate }) })
-    const error = await dialling.ended()
-    expect(error).toMatchObject({ code, retryable: true })
-    expect(error.message).toMatch(message)
-    expect(server.handshakes).toBe(1)
-  })
+  it.each(BAD_CERTIFICATES)(
+    'that is %s has a code and a remedy',
+    async (_, certificate, code, message) => {
+      await using server = await secureServer(certificate)
+      using dialling = new Dialling(server.url, { agent: new HttpsAgent({ ca: certificate }) })
+      const error = await dialling.ended()
+      expect(error).toMatchObject({ code, retryable: true })
+      expect(error.message).toMatch(message)
+      expect(server.handshakes).toBe(1)
+    },
+  )
 
   it('that nobody vouches for has a code and a remedy', async () => {
     await using server = await secureServer(CERTIFICATE)

@@ -53,3 +53,10 @@ export const OTHER_CERTIFICATE = pem(
     'BjcxuEaKbYFdM7/LQDAKBggqhkjOPQQDAgNIADBFAiA1cizT2pRX3emi+apqBgk744nu8lHzO9fkKD0vnfID8QIhAP' +
     'sbpFG+SYTilbj9NztNdKmKHh2qmHQTEklNneQ1e1jD',
 )
+
+/** What is wrong with a certificate, and the error of a client that trusts who made it. */
+export const BAD_CERTIFICATES = [
+  ['expired', EXPIRED_CERTIFICATE, 'TLS_EXPIRED', /has expired; check the clock/],
+  ['not valid yet', EARLY_CERTIFICATE, 'TLS_EXPIRED', /is not valid yet; check the clock/],
+  ['for another name', OTHER_CERTIFICATE, 'TLS_NAME', /other names \(.*DNS:other\.example\)/],
+] as const
