@@ -1,4 +1,4 @@
-import { covers, type FaultBase, unfired } from '../server/fault-base.js'
+import { covers, type FaultBase, type HttpRefusal, unfired } from '../server/fault-base.js'
 
 interface RequestFault extends FaultBase {
   /** The method that it applies to. */
@@ -13,12 +13,7 @@ export type ArchiveFaultAction =
    * Another HTTP answer: 429 with a `retry-after`, 503, 404.
    * @default status 503, body '', no headers
    */
-  | {
-      readonly do: 'refuse'
-      readonly status?: number
-      readonly body?: string
-      readonly headers?: Readonly<Record<string, string>>
-    }
+  | HttpRefusal
   /** No answer, for as long as the client waits. */
   | { readonly do: 'hang' }
   /** So many bytes of the body; then the connection ends, as where a quota is spent. */

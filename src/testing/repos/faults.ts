@@ -1,4 +1,4 @@
-import { covers, type FaultBase, unfired } from '../server/fault-base.js'
+import { covers, type FaultBase, type HttpRefusal, unfired } from '../server/fault-base.js'
 
 interface RequestFault extends FaultBase {
   /** The request that it applies to, counted from 1 and faults included. */
@@ -12,12 +12,7 @@ export type ReposFaultAction =
    * @default status 503, body '', no
    * headers
    */
-  | {
-      readonly do: 'refuse'
-      readonly status?: number
-      readonly body?: string
-      readonly headers?: Readonly<Record<string, string>>
-    }
+  | HttpRefusal
   /** No answer, for as long as the client waits. */
   | { readonly do: 'hang' }
   /** The TCP connection is reset before an answer. */

@@ -13,6 +13,17 @@ export interface FaultBase {
   readonly optional?: boolean
 }
 
+/** Another HTTP answer than the one that is due. */
+export interface HttpRefusal {
+  readonly do: 'refuse'
+  /** @default 503 */
+  readonly status?: number
+  /** @default empty */
+  readonly body?: string
+  /** @default none */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** Whether the fault, which fires first at number `first`, fires at number `n`. */
 export const covers = (first: number, { times = 1 }: FaultBase, n: number): boolean =>
   n >= first && n < first + times

@@ -1,4 +1,4 @@
-import { covers, type FaultBase, timesFired, unfired } from './fault-base.js'
+import { covers, type FaultBase, type HttpRefusal, timesFired, unfired } from './fault-base.js'
 
 /** What a {@link FakeJetstream} does to a connection after so many events. */
 export type EventFaultAction =
@@ -47,12 +47,7 @@ export type ConnectFaultAction =
    * An HTTP answer.
    * @default status 503, body '', no headers
    */
-  | {
-      readonly do: 'refuse'
-      readonly status?: number
-      readonly body?: string
-      readonly headers?: Readonly<Record<string, string>>
-    }
+  | HttpRefusal
   /**
    * The handshake succeeds; then the TCP connection ends, or a close frame is sent if there is a
    * `code`.
@@ -77,12 +72,7 @@ export type DictionaryFaultAction =
    * Another HTTP answer.
    * @default status 503, body '', no headers
    */
-  | {
-      readonly do: 'refuse'
-      readonly status?: number
-      readonly body?: string
-      readonly headers?: Readonly<Record<string, string>>
-    }
+  | HttpRefusal
   /** No answer. */
   | { readonly do: 'hang' }
   /** A body of 1 GB, as fast as the client reads it. */
