@@ -1,5 +1,7 @@
+import { asyncScheduler } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
 import { ConnectionClosedError, RefusedError, ServerError } from '../../src/errors.js'
+import { Hosts } from '../../src/live/hosts.js'
 import { marbles } from '../../src/testing/index.js'
 import { runFor, scripted } from './sessions.js'
 
@@ -215,6 +217,25 @@ describe('a wait that a host asks for', () => {
       expect(source.sessions.times).toEqual([0, 1000, 31_000])
     }),
   )
+})
+
+describe('the time for which a host may refuse', () => {
+  afterEach(() => jest.restoreAllMocks())
+
+  it('is that of the delays: a machine may sleep between two dials', () => {
+    const [HOUR_MS, refusedForMs] = [3_600_000, 60_000]
+    let now = 0
+    jest.spyOn(asyncScheduler, 'now').mockImplementation(() => now)
+    const log = { warn: () => {} }
+    const reconnect = { jitter: 'none' } as const
+    const hosts = new Hosts({ hosts: ['ws://a'], reconnect, refusedForMs, log })
+    hosts.progressed()
+    for (const waits of [1000, 2000, 4000, 8000, 16_000, 32_000]) {
+      now += 8 * HOUR_MS
+      expect(hosts.afterEnd(refused(403), undefined)).toBe(waits)
+    }
+    expect(() => hosts.afterEnd(refused(403), undefined)).toThrow('refused with 403')
+  })
 })
 
 describe('a host that flaps', () => {

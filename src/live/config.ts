@@ -44,7 +44,8 @@ export interface LiveConfig {
    * How long a host that has brought events may refuse the handshake with a status that is not
    * retried elsewhere, such as 403, 404 or a redirect, in milliseconds since it last worked: a
    * server that is being moved or restarted answers so. Until then it is dialled again with
-   * backoff. `Infinity`: for ever. A stream ends when every host of the list refuses for good.
+   * backoff, and the delays are what counts: the time in which a machine sleeps does not.
+   * `Infinity`: for ever. A stream ends when every host of the list refuses for good.
    * @default 600_000
    */
   readonly refusedForMs?: number | undefined

@@ -30,12 +30,12 @@ export interface HostsOptions {
   readonly log: Log
 }
 
-/** What is known of one host. Times are those of RxJS's clock, in milliseconds. */
+/** What is known of one host. */
 interface Host {
   readonly url: string
-  /** Until when it asked us to stay away. */
+  /** Until when it asked us to stay away: RxJS's clock, in milliseconds. */
   waitsUntil: number
-  /** When its last connection with progress ended. */
+  /** How long all delays together were when it last made progress. */
   servedAt: number
   /** Whether its last answer was a refusal for good. */
   isRefusing: boolean
@@ -69,6 +69,8 @@ export class Hosts {
   #cameBack = false
   #questions = 0
   #attempts = 0
+  // All delays together. A clock would count the time, too, in which the machine slept.
+  #waitedMs = 0
   readonly #hosts: readonly [Host, ...Host[]]
   readonly #maxAttempts: number
   readonly #refusedForMs: number
@@ -103,7 +105,7 @@ export class Hosts {
 
   progressed(): void {
     const host = this.#host
-    host.servedAt = asyncScheduler.now()
+    host.servedAt = this.#waitedMs
     host.isReported = false
     this.#attempts = 0
     // The delays of a host that flaps go on growing.
@@ -150,7 +152,7 @@ export class Hosts {
    */
   #refused(host: Host, error: StreamError): void {
     if (!isOfHost(error)) throw error
-    if (mayPass(error) && asyncScheduler.now() - host.servedAt < this.#refusedForMs) return
+    if (mayPass(error) && this.#waitedMs - host.servedAt < this.#refusedForMs) return
     host.isRefusing = true
     if (this.#hosts.every(({ isRefusing }) => isRefusing)) throw error
     if (!host.isReported)
@@ -181,7 +183,9 @@ export class Hosts {
   #dialIn(delayMs: number, which: 'same' | 'next'): number {
     const now = asyncScheduler.now()
     if (which === 'next') this.#index = this.#nextIndex(now + delayMs)
-    return Math.max(delayMs, this.#host.waitsUntil - now)
+    const longer = Math.max(delayMs, this.#host.waitsUntil - now)
+    this.#waitedMs += longer
+    return longer
   }
 
   /** The next host in the list that may be dialled `at` this time, or the first one after it. */
