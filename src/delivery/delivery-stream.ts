@@ -118,6 +118,10 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>,
     return this.#stopped && this.ledger.open === 0
   }
 
+  get isDone(): boolean {
+    return this.ledger.open + this.ledger.failed === 0
+  }
+
   pause(): void {
     this.#pauses += 1
     if (this.#pauses === 1 && !this.#stopped) this.owner.paused()

@@ -6,6 +6,8 @@ import type { StreamMetrics } from './metrics.js'
 export interface WatchedStream {
   /** The subscription has ended, and none of its deliveries is open. */
   readonly closed: boolean
+  /** Whether none of its deliveries is open or has failed. */
+  readonly isDone: boolean
   /** Publishes the metrics to one more observer, from the next change on. */
   watch(observer: Pick<Observer<StreamMetrics>, 'next'>): void
   /** Publishes the metrics now: not while the stream is being made. */
@@ -42,6 +44,16 @@ export function watching<T>(watch: SubscriptionWatch, subscribe: () => T): T {
   } finally {
     context.watch = outer
   }
+}
+
+/** Calls `subscribe`; `streams` gains each source that is subscribed meanwhile. */
+export function collecting<T>(streams: WatchedStream[], subscribe: () => T): T {
+  const outer = context.watch
+  const found = (stream: WatchedStream): void => {
+    streams.push(stream)
+    outer?.found(stream)
+  }
+  return watching({ found, foundStore: (store) => outer?.foundStore(store) }, subscribe)
 }
 
 export const currentWatch = (): SubscriptionWatch | undefined => context.watch

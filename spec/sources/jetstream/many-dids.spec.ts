@@ -1,13 +1,17 @@
 import fc from 'fast-check'
-import { Subject, tap } from 'rxjs'
+import { Observable, Subject, tap } from 'rxjs'
+import { currentWatch } from '../../../src/delivery/subscription-watch.js'
 import { ConfigError, RefusedError } from '../../../src/errors.js'
 import {
+  type CheckpointOptions,
+  type CursorStore,
   hold,
   type JetstreamEvent,
   type JetstreamFilters,
   memoryCursorStore,
   streamMetrics,
 } from '../../../src/index.js'
+import { overConnections, type Reading } from '../../../src/sources/jetstream/connections.js'
 import { SharedCheckpoint } from '../../../src/sources/jetstream/shared-checkpoint.js'
 import { splitDids } from '../../../src/sources/jetstream/split-dids.js'
 import { sumOf } from '../../../src/sources/jetstream/summed-metrics.js'
@@ -154,6 +158,44 @@ describe('the checkpoint of several connections', () => {
     isFull = false
     await one.save('key', at(5))
     expect(await memory.load('key')).toBe(at(5))
+  })
+})
+
+/** Two connections, each of one repository, whose deliveries the spec settles. */
+function twoConnections(checkpoint: CheckpointOptions) {
+  const filters$ = new Subject<JetstreamFilters>()
+  const isDone = [true, true]
+  const stores: CursorStore[] = []
+  const read = ({ checkpoint: part }: Reading) =>
+    new Observable<JetstreamEvent>(() => {
+      const index = stores.push(part?.store ?? memoryCursorStore()) - 1
+      const stream = { closed: false, watch: () => {}, publish: () => {}, flush: () => undefined }
+      currentWatch()?.found({
+        ...stream,
+        get isDone() {
+          return isDone[index] === true
+        },
+      })
+    })
+  const options = { filters$, start: 'live', metrics$: undefined, host: 'ws://a' } as const
+  const filters = { dids: ['did:plc:one', 'did:plc:two'] }
+  overConnections({ ...options, filters, mostDids: 1, checkpoint, read }).subscribe()
+  return { filters$, isDone, stores }
+}
+
+describe('the checkpoint over two connections', () => {
+  it('stays before what is open on one that was left at this moment', async () => {
+    const store = memoryCursorStore()
+    const { filters$, isDone, stores } = twoConnections({ store })
+    const at = (position: number) => JSON.stringify({ host: 'ws://a', position, time_us: position })
+    for (const one of stores) await one.save('key', at(5))
+    isDone[1] = false
+    filters$.next({ dids: ['did:plc:one'] })
+    await stores[0]?.save('key', at(9))
+    expect(await store.load('key')).toBe(at(5))
+    isDone[1] = true
+    await stores[0]?.save('key', at(10))
+    expect(await store.load('key')).toBe(at(10))
   })
 })
 

@@ -1,6 +1,7 @@
 import { type BehaviorSubject, Observable, Subject, type Subscriber, Subscription } from 'rxjs'
 import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
+import { collecting, type WatchedStream } from '../../delivery/subscription-watch.js'
 import type { JetstreamEvent } from '../../events.js'
 import { observe } from '../../internal/observe.js'
 import type { Start } from '../../live/cursor-request.js'
@@ -134,7 +135,9 @@ class Connections {
     this.#connections = [...this.#connections, connected]
     const isIdle = () => connected.isOver || matchesNobody(connected.filters)
     const metrics$ = this.#metrics.join(isIdle)
-    const isDone = () => metrics$.value.open + metrics$.value.failed === 0
+    // Not by its metrics, which are as old as a second.
+    const streams: WatchedStream[] = []
+    const isDone = () => streams.every((stream) => stream.isDone)
     const checkpoint = this.#checkpoint?.join(beginning.when, () => isIdle() && isDone())
     const whole = () => this.#filters
     const { start } = beginning
@@ -145,7 +148,8 @@ class Connections {
       this.subscriber.next(event)
     }
     const failed = (error: unknown) => this.#failed(connected, beginning, error)
-    reading.add(observe(event$, this.subscriber, next, () => {}, failed))
+    const subscribe = () => observe(event$, this.subscriber, next, () => {}, failed)
+    reading.add(collecting(streams, subscribe))
   }
 
   /** A proxy refused the URL of wire v2: two connections with half of the DIDs take its place. */
