@@ -177,7 +177,7 @@ function twoConnections(checkpoint: CheckpointOptions) {
         },
       })
     })
-  const options = { filters$, start: 'live', metrics$: undefined, host: 'ws://a' } as const
+  const options = { filters$, start: undefined, metrics$: undefined, host: 'ws://a' } as const
   const filters = { dids: ['did:plc:one', 'did:plc:two'] }
   overConnections({ ...options, filters, mostDids: 1, checkpoint, read }).subscribe()
   return { filters$, isDone, stores }
