@@ -18,7 +18,7 @@ export const HOST_LISTS: readonly Mutant[] = [
   {
     name: 'a host that worked is not dialled again after a 404',
     file: 'src/live/hosts.ts',
-    find: 'asyncScheduler.now() - host.servedAt < this.#refusedForMs',
+    find: 'this.#waitedMs - host.servedAt < this.#refusedForMs',
     replace: 'false',
     specs: [HOSTS],
   },
