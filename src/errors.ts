@@ -30,7 +30,8 @@ export abstract class StreamError extends Error {
   toJSON(): Readonly<Record<string, unknown>> {
     const { name, code, message, docs, cause } = this
     const own: object = { ...this }
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    // Not by `instanceof`: it may be an error of another realm.
+    const reason = String((cause as Partial<Error> | null | undefined)?.message ?? cause)
     return { ...own, name, code, message, docs, ...(cause !== undefined && { cause: reason }) }
   }
 }

@@ -1,16 +1,5 @@
-import {
-  boundedBatchMap,
-  ConfigError,
-  firehose$,
-  ingest,
-  type JetstreamConfig,
-  jetstream$,
-  labels$,
-  listRepos$,
-  tap$,
-  tapAdmin,
-  tapRepos$,
-} from '../../src/index.js'
+import type { JetstreamConfig } from '../../src/index.js'
+import * as library from '../../src/index.js'
 import { redisCursorStore, redisStream$, toRedisStream } from '../../src/redis.js'
 
 function issuesOf(call: () => unknown): Readonly<Record<string, string>> {
@@ -18,7 +7,7 @@ function issuesOf(call: () => unknown): Readonly<Record<string, string>> {
     call()
     return {}
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
+    if (!(error instanceof library.ConfigError)) throw error
     return Object.fromEntries(error.issues.map(({ option, message }) => [option, message]))
   }
 }
@@ -30,7 +19,7 @@ const client = { isOpen: true, duplicate: () => client, sendCommand: async () =>
 describe('one error names every mistake, those of shape and those of meaning,', () => {
   it('of jetstream$', () => {
     expect(
-      issuesOf(() => jetstream$({ host: '', collections: ['x y'], idleTimeoutMs: -1 })),
+      issuesOf(() => library.jetstream$({ host: '', collections: ['x y'], idleTimeoutMs: -1 })),
     ).toEqual({
       host: 'must be a host name or a URL, not ""',
       'collections.0': 'must be an NSID or a prefix such as app.bsky.feed.*, not "x y"',
@@ -38,7 +27,7 @@ describe('one error names every mistake, those of shape and those of meaning,', 
     })
     expect(
       namesIn(() =>
-        jetstream$(
+        library.jetstream$(
           wrong<JetstreamConfig>({
             host: ['ftp://x', 'wss://a.test/jetstream', 'b.test'],
             dids: [5, 'alice'],
@@ -62,28 +51,33 @@ describe('one error names every mistake, those of shape and those of meaning,', 
   it('of firehose$, labels$, listRepos$ and tap$', () => {
     const twice = ['a.test', 'wss://a.test']
     const config = wrong<never>({ host: twice, cursor: 5, maxFrameBytes: 0 })
-    expect(namesIn(() => firehose$(config))).toEqual(['cursor', 'host', 'maxFrameBytes'])
-    expect(namesIn(() => labels$(config))).toEqual(['cursor', 'host', 'maxFrameBytes'])
-    expect(namesIn(() => listRepos$({ host: twice, cursor: '5', limit: 0 }))).toEqual([
+    expect(namesIn(() => library.firehose$(config))).toEqual(['cursor', 'host', 'maxFrameBytes'])
+    expect(namesIn(() => library.labels$(config))).toEqual(['cursor', 'host', 'maxFrameBytes'])
+    expect(namesIn(() => library.listRepos$({ host: twice, cursor: '5', limit: 0 }))).toEqual([
       ...['cursor', 'host', 'limit'],
     ])
-    expect(namesIn(() => tap$({ host: 'ftp://x', idleTimeoutMs: 0 }))).toEqual([
+    expect(namesIn(() => library.tap$({ host: 'ftp://x', idleTimeoutMs: 0 }))).toEqual([
       ...['host', 'idleTimeoutMs'],
     ])
   })
 
   it('of tapAdmin and tapRepos$', () => {
-    expect(namesIn(() => tapAdmin({ host: '', timeoutMs: 0 }))).toEqual(['host', 'timeoutMs'])
-    expect(namesIn(() => tapRepos$({ host: '', dids: ['x'], everyMs: 0 }))).toEqual([
+    expect(namesIn(() => library.tapAdmin({ host: '', timeoutMs: 0 }))).toEqual([
+      'host',
+      'timeoutMs',
+    ])
+    expect(namesIn(() => library.tapRepos$({ host: '', dids: ['x'], everyMs: 0 }))).toEqual([
       ...['dids.0', 'everyMs', 'host'],
     ])
   })
 
   it('of the operators', () => {
     const options = wrong<never>({ capacity: 10, size: 0, maxWait: 5 })
-    expect(namesIn(() => boundedBatchMap(() => [], options))).toEqual(['maxWait', 'size'])
+    expect(namesIn(() => library.boundedBatchMap(() => [], options))).toEqual(['maxWait', 'size'])
     expect(
-      namesIn(() => ingest(wrong<never>({ x: 5 }), { capacity: 5, maxLag: 4, attempts: 0 })),
+      namesIn(() =>
+        library.ingest(wrong<never>({ x: 5 }), { capacity: 5, maxLag: 4, attempts: 0 }),
+      ),
     ).toEqual(['attempts', 'maxLag', 'x'])
   })
 
@@ -101,7 +95,7 @@ describe('one error names every mistake, those of shape and those of meaning,', 
   })
 
   it('and says of a config that is none what it must be', () => {
-    expect(issuesOf(() => jetstream$(wrong<JetstreamConfig>('a.test' as never)))).toEqual({
+    expect(issuesOf(() => library.jetstream$(wrong<JetstreamConfig>('a.test' as never)))).toEqual({
       config: 'must be an object of options, not "a.test"',
     })
   })

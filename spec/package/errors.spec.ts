@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import * as errors from '../../src/errors.js'
 import { filesIn, textOf } from './source-files.js'
 
@@ -114,6 +115,11 @@ describe('errors', () => {
     const written = JSON.parse(JSON.stringify(new IngestError('failed', unreadable, { cause })))
     expect(written).toMatchObject({ code: 'INGEST', message: 'failed', cause: 'why' })
     expect(written).not.toHaveProperty('event')
+  })
+
+  it('are written with the message of a cause of another realm', () => {
+    const cause: unknown = runInNewContext("new Error('why')")
+    expect(JSON.parse(JSON.stringify(new HoldError('message', { cause }))).cause).toBe('why')
   })
 
   it('are declared in no other file, but for two that never leave the library', () => {

@@ -1,10 +1,20 @@
-import { filesIn, textOf } from './source-files.js'
+import { filesIn, importsOf, textOf } from './source-files.js'
 
 const { scripts, engines } = JSON.parse(textOf('package.json')) as {
   scripts: Readonly<Record<string, string>>
   engines: { node: string }
 }
 const workflow = textOf('.github/workflows/ci.yml')
+
+/** Whether a spec imports such a file, or a helper of it does. */
+function reaches(file: string, wanted: RegExp, seen = new Set<string>()): boolean {
+  if (seen.has(file)) return false
+  seen.add(file)
+  return importsOf(file).some(
+    ({ target }) =>
+      wanted.test(target) || (target.startsWith('spec/') && reaches(target, wanted, seen)),
+  )
+}
 
 describe('the workflow', () => {
   it('runs only scripts that there are', () => {
@@ -22,6 +32,25 @@ describe('the workflow', () => {
     const majors = [...new Set(versions.map(Number))].sort((a, b) => a - b)
     expect(majors[0]).toBe(oldest)
     expect(majors).toEqual(majors.map((_, index) => oldest + 2 * index))
+  })
+
+  it('installs what the specs need before it runs all of them', () => {
+    const jobs = workflow
+      .split(/^ {2}(?=\w+:$)/m)
+      .filter((job) => /npm (test|run test:thick)$/m.test(job))
+    expect(jobs).toHaveLength(2)
+    for (const job of jobs) expect(job).toContain('chromium redis-server postgresql')
+  })
+
+  it('runs specs that need no other program where it installs none', () => {
+    const [, ignored = ''] =
+      /--testPathIgnorePatterns (.*)$/.exec(scripts['test:quick'] ?? '') ?? []
+    const patterns = ignored.split(' ').map((pattern) => new RegExp(pattern))
+    const quick = filesIn('spec', /\.spec\.ts$/).filter(
+      (file) => !patterns.some((pattern) => pattern.test(`/${file}`)),
+    )
+    expect(quick.length).toBeGreaterThan(100)
+    expect(quick.filter((file) => reaches(file, /helpers\/(redis|postgres)-server/))).toEqual([])
   })
 
   it('and its pages name no address that does not exist yet', () => {

@@ -1,7 +1,8 @@
+import { runInNewContext } from 'node:vm'
 import { createClient } from '@redis/client'
 import { Redis } from 'ioredis'
 import { RedisRefusedError, RedisUnavailableError } from '../../src/errors.js'
-import type { IoRedisClient, RedisCommand } from '../../src/redis-client/client.js'
+import type { IoRedisClient, RedisClient, RedisCommand } from '../../src/redis-client/client.js'
 import { redisCommands } from '../../src/redis-client/commands.js'
 import { entriesOf, pairsOf, streamsOf } from '../../src/redis-client/replies.js'
 import { faultProxy } from '../../src/testing/index.js'
@@ -180,10 +181,8 @@ describeRedis.each(clients)('redisCommands of %s', (_, connect) => {
     const replies = await commands.pipeline(echoes, 1000).catch((error: unknown) => [error])
     expect(proxy.fired).toContain('reset')
     proxy.set({ resetAfterBytes: Number.POSITIVE_INFINITY })
-    for (const reply of replies) {
-      if (reply instanceof Error) expect(reply).toBeInstanceOf(RedisUnavailableError)
-      else expect(reply).toBe('some bytes to count')
-    }
+    for (const reply of replies.filter((reply) => reply !== 'some bytes to count'))
+      expect(reply).toBeInstanceOf(RedisUnavailableError)
     expect(await commands.send(['PING'])).toBe('PONG')
   })
 })
@@ -197,6 +196,39 @@ describeRedis('a client that is closed', () => {
       code: 'REDIS_REFUSED',
       reason: 'CLOSED',
     })
+  })
+})
+
+const useOf =
+  <Lease>(lease: Lease) =>
+  <T>(work: (lease: Lease) => T): T =>
+    work(lease)
+
+describe('an error of another realm, as a vm context has,', () => {
+  const error: Error = runInNewContext("new Error('read ECONNRESET')")
+  const base = { on: () => undefined, isOpen: true, isCluster: false, status: 'ready' }
+  const nodeRedis = { ...base, sendCommand: () => Promise.reject(error) }
+  const ioRedis = {
+    ...base,
+    call: () => Promise.reject(error),
+    pipeline: () => ({ exec: async () => [[error, undefined]] }),
+  }
+
+  it.each([
+    ['@redis/client', nodeRedis],
+    ['a cluster of @redis/client', { ...nodeRedis, nodeByAddress: {} }],
+    [
+      'a sentinel of @redis/client',
+      { ...nodeRedis, getSentinelNode: () => {}, use: useOf(nodeRedis) },
+    ],
+    ['ioredis', ioRedis],
+    ['a cluster of ioredis', { ...ioRedis, isCluster: true }],
+  ])('is an error in a pipeline of %s, not a reply', async (_, client) => {
+    expect(error).not.toBeInstanceOf(Error)
+    const commands = redisCommands(client as unknown as RedisClient)
+    expect(await commands.pipeline([['PING']])).toEqual([
+      new RedisUnavailableError('the connection to Redis failed: read ECONNRESET', 'CONNECTION'),
+    ])
   })
 })
 

@@ -2,33 +2,20 @@ import { lastValueFrom, merge, mergeMap, type Observable, of } from 'rxjs'
 import { currentDelivery } from '../../src/delivery/delivery.js'
 import { HoldError, RedisConflictError } from '../../src/errors.js'
 import { toRedisStream } from '../../src/redis.js'
-import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients, type OpenClient } from '../redis-client/clients.js'
+import { describeOverClients } from '../redis-client/over-clients.js'
 import { Feed, range, type Small, small } from './feed.js'
 import { entries, numberIn, numbers, sinkOf, upTo } from './watched.js'
 
 const ended = (events$: Observable<unknown>): Promise<unknown> =>
   lastValueFrom(events$, { defaultValue: undefined })
 
-describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
-  let server: RedisServer
-  let opened: OpenClient
-  beforeAll(async () => {
-    server = await redisServer()
-    opened = await connect(server.url)
-  })
-  afterAll(async () => {
-    await opened[Symbol.asyncDispose]()
-    await server[Symbol.asyncDispose]()
-  })
-  beforeEach(() => server.cli('FLUSHALL'))
-
+describeOverClients('toRedisStream with %s', (redis) => {
   it.each(['position', 'redis'] as const)(
     'writes each event and emits it, in order, with ids: %s',
     async (ids) => {
-      const sink = sinkOf(opened, new Feed(range(1, 1234)).complete(), { ids })
+      const sink = sinkOf(redis, new Feed(range(1, 1234)).complete(), { ids })
       await sink.done
-      expect(await numbers(server)).toEqual(upTo(1234))
+      expect(await numbers(redis.server)).toEqual(upTo(1234))
       expect(sink.emitted).toEqual(upTo(1234))
       expect(sink.feed.ledger).toMatchObject({ done: 1234, open: 0, failed: 0 })
       expect(sink.metrics).toMatchObject({
@@ -50,8 +37,8 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       { event, position: 41, index: 5 },
       { event, position: Number.MAX_SAFE_INTEGER, index: 0 },
     ]).complete()
-    await sinkOf(opened, feed).done
-    expect((await entries(server)).map(({ id }) => id)).toEqual([
+    await sinkOf(redis, feed).done
+    expect((await entries(redis.server)).map(({ id }) => id)).toEqual([
       '0-1',
       '0-2',
       '41-0',
@@ -64,7 +51,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     const feed = new Feed(range(1, 10)).complete()
     const places: (number | undefined)[] = []
     await new Promise<void>((complete, error) => {
-      const sink = toRedisStream({ client: opened.client, stream: 'stream', size: 4, maxWaitMs: 5 })
+      const sink = toRedisStream({ client: redis.client, stream: 'stream', size: 4, maxWaitMs: 5 })
       feed.events$
         .pipe(sink)
         .subscribe({ next: () => places.push(currentDelivery()?.place?.position), complete, error })
@@ -74,17 +61,17 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   })
 
   it('recognises events that were written before, when a restart repeats them', async () => {
-    await sinkOf(opened, new Feed(range(1, 600)).complete()).done
-    const again = sinkOf(opened, new Feed(range(300, 900)).complete())
+    await sinkOf(redis, new Feed(range(1, 600)).complete()).done
+    const again = sinkOf(redis, new Feed(range(300, 900)).complete())
     await again.done
-    expect(await numbers(server)).toEqual(upTo(900))
+    expect(await numbers(redis.server)).toEqual(upTo(900))
     expect(again.metrics).toMatchObject({ written: 300, duplicates: 301, epochs: 0 })
   })
 
   it('spreads the events over partitions, and keeps the order of each DID', async () => {
-    await sinkOf(opened, new Feed(range(1, 700)).complete(), { partitions: 3 }).done
+    await sinkOf(redis, new Feed(range(1, 700)).complete(), { partitions: 3 }).done
     const streams = await Promise.all(
-      [0, 1, 2].map((partition) => entries(server, `stream{${partition}}`)),
+      [0, 1, 2].map((partition) => entries(redis.server, `stream{${partition}}`)),
     )
     const found = streams.map((stream) => stream.map(numberIn))
     expect(found.flat().sort((a, b) => a - b)).toEqual(upTo(700))
@@ -98,8 +85,8 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   })
 
   it('trims to `maxLen`', async () => {
-    await sinkOf(opened, new Feed(range(1, 5000)).complete(), { maxLen: 100 }).done
-    const left = await numbers(server)
+    await sinkOf(redis, new Feed(range(1, 5000)).complete(), { maxLen: 100 }).done
+    const left = await numbers(redis.server)
     expect(left.length).toBeLessThan(400)
     expect(left.at(-1)).toBe(5000)
   })
@@ -112,7 +99,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     const run = (ids: 'position' | 'redis') => {
       const feed = new Feed(twice).complete()
       const sink = toRedisStream<Small>({
-        client: opened.client,
+        client: redis.client,
         stream: 'stream',
         ids,
         maxWaitMs: 5,
@@ -126,18 +113,18 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     await expect(refused.end).rejects.toThrow(HoldError)
     expect(refused.feed.frontier).toBe(1)
     await run('redis').end
-    expect(await numbers(server)).toEqual([1, 1, 2, 2])
+    expect(await numbers(redis.server)).toEqual([1, 1, 2, 2])
   })
 
   it('refuses a value outside a delivery, unless `id` gives its position', async () => {
-    const options = { client: opened.client, stream: 'stream', maxWaitMs: 5 }
+    const options = { client: redis.client, stream: 'stream', maxWaitMs: 5 }
     await expect(ended(of(small(1)).pipe(toRedisStream(options)))).rejects.toThrow(HoldError)
     await ended(
       of(small(7), small(9)).pipe(
         toRedisStream({ ...options, id: ({ n }) => ({ position: n, index: 3 }) }),
       ),
     )
-    expect((await entries(server)).map(({ id }) => id)).toEqual(['7-3', '9-3'])
+    expect((await entries(redis.server)).map(({ id }) => id)).toEqual(['7-3', '9-3'])
     await expect(
       ended(of(small(1)).pipe(toRedisStream({ ...options, id: () => ({ position: 0.5 }) }))),
     ).rejects.toThrow(HoldError)
@@ -150,12 +137,12 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     }
     const options = { size: 2, partitions: 2, partitionBy }
     const feed = new Feed(range(1, 5))
-    using sink = sinkOf(opened, feed, options)
+    using sink = sinkOf(redis, feed, options)
     await expect(sink.done).rejects.toThrow(TypeError)
     feed.complete()
     expect(feed.ledger.failed).toBeGreaterThan(0)
     const lone = new Feed(range(3, 3))
-    await expect(sinkOf(opened, lone, options).done).rejects.toThrow(TypeError)
+    await expect(sinkOf(redis, lone, options).done).rejects.toThrow(TypeError)
     expect(lone.frontier).toBe(3)
   })
 
@@ -164,22 +151,22 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     const both = (ids: 'position' | 'redis') =>
       ended(
         merge(a.events$, b.events$).pipe(
-          toRedisStream({ client: opened.client, stream: 'stream', ids, maxWaitMs: 5 }),
+          toRedisStream({ client: redis.client, stream: 'stream', ids, maxWaitMs: 5 }),
         ),
       )
     await expect(both('position')).rejects.toThrow(RedisConflictError)
     expect(b.frontier).toBe(4)
-    await sinkOf(opened, new Feed(range(7, 8), 'wss://c.test').complete()).done
-    await sinkOf(opened, new Feed(range(9, 10), 'wss://d.test').complete()).done
-    expect(await numbers(server)).toEqual([7, 8, 9, 10])
+    await sinkOf(redis, new Feed(range(7, 8), 'wss://c.test').complete()).done
+    await sinkOf(redis, new Feed(range(9, 10), 'wss://d.test').complete()).done
+    expect(await numbers(redis.server)).toEqual([7, 8, 9, 10])
   })
 
   it('gives up waiting events on unsubscription, and leaves the client open', async () => {
-    const sink = sinkOf(opened, new Feed(range(1, 10)), { maxWaitMs: 60_000 })
+    const sink = sinkOf(redis, new Feed(range(1, 10)), { maxWaitMs: 60_000 })
     sink[Symbol.dispose]()
     expect(sink.feed.ledger).toMatchObject({ failed: 10, open: 0 })
     expect(sink.feed.frontier).toBe(1)
-    await sinkOf(opened, new Feed(range(1, 10)).complete()).done
-    expect(await numbers(server)).toEqual(upTo(10))
+    await sinkOf(redis, new Feed(range(1, 10)).complete()).done
+    expect(await numbers(redis.server)).toEqual(upTo(10))
   })
 })

@@ -1,27 +1,14 @@
 import { ConfigError } from '../../src/errors.js'
 import { hold } from '../../src/index.js'
 import { repartition } from '../../src/redis.js'
-import { describeRedis, type RedisServer, redisServer } from '../helpers/redis-server.js'
-import { clients, type OpenClient } from '../redis-client/clients.js'
+import { describeOverClients } from '../redis-client/over-clients.js'
 import { Collected, watched } from '../sources/redis/stream.js'
 import { Feed, range } from './feed.js'
 import { numbers, sinkOf, upTo } from './watched.js'
 
-describeRedis.each(clients)('repartition over %s', (_, connect) => {
-  let server: RedisServer
-  let opened: OpenClient
-  beforeAll(async () => {
-    server = await redisServer()
-    opened = await connect(server.url)
-  })
-  afterAll(async () => {
-    await opened[Symbol.asyncDispose]()
-    await server[Symbol.asyncDispose]()
-  })
-  beforeEach(() => server.cli('FLUSHALL'))
-
+describeOverClients('repartition over %s', (redis) => {
   const read = (partitions: number) => {
-    const source = watched(opened.client, { stream: 'stream', partitions, leaseMs: 300 })
+    const source = watched(redis.client, { stream: 'stream', partitions, leaseMs: 300 })
     const seen = new Collected<number>()
     const subscription = source.events$.subscribe(({ n }) => seen.add(n))
     return { seen, [Symbol.dispose]: () => subscription.unsubscribe() }
@@ -34,7 +21,7 @@ describeRedis.each(clients)('repartition over %s', (_, connect) => {
     upTo(6, 0).map((did) => all.filter((n) => n % 7 === did))
   const allIn = async (partitions: number): Promise<readonly number[]> => {
     const streams = upTo(partitions - 1, 0).map((n) => `stream{${n}}`)
-    return (await Promise.all(streams.map((stream) => numbers(server, stream)))).flat()
+    return (await Promise.all(streams.map((stream) => numbers(redis.server, stream)))).flat()
   }
 
   it.each([
@@ -42,12 +29,12 @@ describeRedis.each(clients)('repartition over %s', (_, connect) => {
     [5, 2],
   ])('changes %i partitions to %i, and keeps the order of each DID', async (from, to) => {
     const feed = new Feed(range(1, 200))
-    using sink = sinkOf(opened, feed, { partitions: from, size: 20 })
+    using sink = sinkOf(redis, feed, { partitions: from, size: 20 })
     await sink.emits(200)
     using reader = read(from)
     await reader.seen.when(({ length }) => length >= 50)
     using feeding = feedOn(feed)
-    await repartition(opened.client, { stream: 'stream', from, to })
+    await repartition(redis.client, { stream: 'stream', from, to })
     const at = feed.next
     await sink.emits(at + 200)
     feeding[Symbol.dispose]()
@@ -58,18 +45,18 @@ describeRedis.each(clients)('repartition over %s', (_, connect) => {
     expect(byDid(reader.seen.items)).toEqual(byDid(upTo(last)))
     expect([...(await allIn(5))].sort((a, b) => a - b)).toEqual(upTo(last))
     // What was written last is where the new number says, and only there.
-    const lasts = await Promise.all(upTo(4, 0).map((n) => numbers(server, `stream{${n}}`)))
+    const lasts = await Promise.all(upTo(4, 0).map((n) => numbers(redis.server, `stream{${n}}`)))
     const used = lasts.filter((all) => all.some((n) => n > at + 100)).length
     expect(used > 2).toBe(to > from)
   })
 
   it('recognises what was written by the number before, when a restart repeats it', async () => {
     const feed = new Feed(range(1, 100))
-    using sink = sinkOf(opened, feed, { partitions: 2 })
+    using sink = sinkOf(redis, feed, { partitions: 2 })
     await sink.emits(100)
     using reader = read(2)
     using feeding = feedOn(feed)
-    await repartition(opened.client, { stream: 'stream', from: 2, to: 5 })
+    await repartition(redis.client, { stream: 'stream', from: 2, to: 5 })
     feeding[Symbol.dispose]()
     feed.complete()
     await sink.done
@@ -77,7 +64,7 @@ describeRedis.each(clients)('repartition over %s', (_, connect) => {
     await reader.seen.when(({ length }) => length === written)
     // It still has the number of before in its config.
     const log = new Collected<string>()
-    const again = sinkOf(opened, new Feed(range(51, written + 40)).complete(), {
+    const again = sinkOf(redis, new Feed(range(51, written + 40)).complete(), {
       partitions: 2,
       log: { warn: log.add },
     })
@@ -93,9 +80,9 @@ describeRedis.each(clients)('repartition over %s', (_, connect) => {
 
   it('waits for what a consumer works on, and writes nothing meanwhile', async () => {
     const feed = new Feed(range(1, 50))
-    using sink = sinkOf(opened, feed, { partitions: 2 })
+    using sink = sinkOf(redis, feed, { partitions: 2 })
     await sink.emits(50)
-    const source = watched(opened.client, { stream: 'stream', partitions: 2, leaseMs: 300 })
+    const source = watched(redis.client, { stream: 'stream', partitions: 2, leaseMs: 300 })
     const seen = new Collected<number>()
     let release: (() => void) | undefined
     const subscription = source.events$.subscribe(({ n }) => {
@@ -104,14 +91,14 @@ describeRedis.each(clients)('repartition over %s', (_, connect) => {
     })
     await seen.when(({ length }) => length === 50)
     using _feeding = feedOn(feed)
-    const changed = repartition(opened.client, { stream: 'stream', from: 2, to: 5 })
+    const changed = repartition(redis.client, { stream: 'stream', from: 2, to: 5 })
     await sink.when(({ status }) => status.state === 'high-water')
     const { written } = sink.metrics
     // It has looked again, and again.
     const looks = sink.snapshots.length + 5
     await sink.when(() => sink.snapshots.length > looks)
     expect(sink.metrics.written).toBe(written)
-    expect(await server.cli('GET', '{stream}:partitions')).toContain('{"count":2,"next":5}')
+    expect(await redis.server.cli('GET', '{stream}:partitions')).toContain('{"count":2,"next":5}')
     release?.()
     await changed
     await sink.emits(written + 50)
@@ -120,26 +107,26 @@ describeRedis.each(clients)('repartition over %s', (_, connect) => {
 
   it('changes nothing where no writer answers, or the number is another one', async () => {
     const change = { stream: 'stream', from: 2, to: 5 }
-    await expect(repartition(opened.client, { ...change, timeoutMs: 300 })).rejects.toMatchObject({
+    await expect(repartition(redis.client, { ...change, timeoutMs: 300 })).rejects.toMatchObject({
       code: 'REDIS_UNAVAILABLE',
       reason: 'TIMEOUT',
     })
-    expect(await server.cli('GET', '{stream}:partitions')).toContain('{"count":2}')
-    await expect(repartition(opened.client, { ...change, from: 3 })).rejects.toMatchObject({
+    expect(await redis.server.cli('GET', '{stream}:partitions')).toContain('{"count":2}')
+    await expect(repartition(redis.client, { ...change, from: 3 })).rejects.toMatchObject({
       code: 'REDIS_CONFLICT',
       message: '`stream` has 2 partitions, and not 3',
     })
-    await server.cli('SET', '{stream}:partitions', '{"count":2,"next":7}')
-    await expect(repartition(opened.client, change)).rejects.toMatchObject({
+    await redis.server.cli('SET', '{stream}:partitions', '{"count":2,"next":7}')
+    await expect(repartition(redis.client, change)).rejects.toMatchObject({
       message: '`stream` is being changed to 7 partitions',
     })
-    await server.cli('SET', '{stream}:partitions', '{"count":5}')
-    await repartition(opened.client, change)
+    await redis.server.cli('SET', '{stream}:partitions', '{"count":5}')
+    await repartition(redis.client, change)
   })
 
   it('names every mistake at the call', async () => {
     const change = { stream: '', from: 0, to: 1.5 }
-    const refused = repartition(opened.client, change)
+    const refused = repartition(redis.client, change)
     await expect(refused).rejects.toThrow(ConfigError)
     await expect(refused).rejects.toThrow(/`stream`.*`from`.*`to`/s)
   })

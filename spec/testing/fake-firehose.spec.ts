@@ -91,9 +91,8 @@ describe('the log of fakeFirehose', () => {
 
   it('is paced on request, whoever reads', async () => {
     await using server = await fakeFirehose({ events: 50, ratePerSecond: 500 })
-    await using client = new FrameClient(server.endpoint)
-    await server.connected()
     const startedAt = performance.now()
+    await using client = new FrameClient(server.endpoint)
     await client.received(50)
     expect(performance.now() - startedAt).toBeGreaterThan(80)
   })

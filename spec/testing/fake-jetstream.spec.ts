@@ -64,9 +64,8 @@ describe('the log of fakeJetstream', () => {
 
   it('is paced on request, whoever reads', async () => {
     await using server = await fakeJetstream({ events: 50, ratePerSecond: 500 })
-    await using client = new Client(server.url)
-    await server.connected()
     const startedAt = performance.now()
+    await using client = new Client(server.url)
     await client.received(50)
     expect(performance.now() - startedAt).toBeGreaterThan(80)
   })

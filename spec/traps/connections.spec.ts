@@ -301,7 +301,7 @@ describe('a 503 without Retry-After', () => {
     expect(await first(10, source.events$)).toEqual(generated(10))
     expect(server.fired).toHaveLength(1)
     const [refused, accepted] = server.attempts
-    expect((accepted?.startedAt ?? 0) - (refused?.startedAt ?? 0)).toBeLessThan(1000)
+    expect((accepted?.startedAt ?? 0) - (refused?.startedAt ?? 0)).toBeLessThan(10_000)
     expect(
       source.snapshots.find(({ connection }) => connection.state === 'waiting')?.connection,
     ).toMatchObject({

@@ -1,8 +1,11 @@
 import { StreamError } from '../errors.js'
 
-/** The message of a thrown value, whatever its type. */
+/**
+ * The message of a thrown value, whatever its type. Not by `instanceof`: an error of another realm
+ * (a vm context, as Jest runs specs in one) is none of ours.
+ */
 export const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error)
+  String((error as Partial<Error> | null | undefined)?.message ?? error)
 
 interface Failure {
   readonly message?: string

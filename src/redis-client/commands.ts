@@ -27,14 +27,9 @@ class DriverCommands implements RedisConnection {
     commands: readonly RedisCommand[],
     deadlineMs = DEADLINE_MS,
   ): Promise<readonly unknown[]> {
-    const typed = (reply: unknown): unknown =>
-      reply instanceof Error ? redisError(reply, this.driver) : reply
-    const replies = this.driver.pipeline(commands).then(
-      (all) => all.map(typed),
-      (error: unknown) => {
-        throw redisError(error, this.driver)
-      },
-    )
+    const replies = this.driver.pipeline(commands).catch((error: unknown) => {
+      throw redisError(error, this.driver)
+    })
     return this.#within(deadlineMs, replies)
   }
 

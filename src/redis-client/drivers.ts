@@ -7,11 +7,15 @@ import type {
   RedisClient,
   RedisCommand,
 } from './client.js'
-import type { ClientState } from './failure.js'
+import { type ClientState, redisError } from './failure.js'
 
 /** What differs from one kind of client to the next. */
 export interface Driver extends ClientState {
   send(command: RedisCommand): Promise<unknown>
+  /**
+   * Resolves to the reply of each, or to the error as {@link redisError} gives it. A client's own
+   * cannot be told from a reply: `instanceof` fails for an error of another realm.
+   */
   pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]>
   duplicate(): Driver
   close(): void
@@ -61,7 +65,7 @@ class NodeRedisDriver implements Driver {
     const options = { timeout: 0, chainId: Symbol('pipeline') }
     return Promise.all(
       commands.map((command) =>
-        this.client.sendCommand(argumentsOf(command), options).catch(asReply),
+        this.client.sendCommand(argumentsOf(command), options).catch(asReply(this)),
       ),
     )
   }
@@ -89,7 +93,7 @@ class NodeRedisClusterDriver implements Driver {
   }
 
   pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
-    return Promise.all(commands.map((command) => this.send(command).catch(asReply)))
+    return Promise.all(commands.map((command) => this.send(command).catch(asReply(this))))
   }
 
   duplicate(): Driver {
@@ -121,7 +125,7 @@ class NodeRedisSentinelDriver implements Driver {
     return this.client.use((lease) =>
       Promise.all(
         commands.map((command) =>
-          lease.sendCommand(false, argumentsOf(command), options).catch(asReply),
+          lease.sendCommand(false, argumentsOf(command), options).catch(asReply(this)),
         ),
       ),
     )
@@ -165,11 +169,11 @@ class IoRedisDriver implements Driver {
   /** In a cluster, the keys of a pipeline must lie on one node. */
   async pipeline(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
     if (this.client.isCluster)
-      return Promise.all(commands.map((command) => this.send(command).catch(asReply)))
+      return Promise.all(commands.map((command) => this.send(command).catch(asReply(this))))
     const replies = await this.client
       .pipeline(commands.map((command) => ['call', ...command]))
       .exec()
-    return (replies ?? []).map(([error, reply]) => error ?? reply)
+    return (replies ?? []).map(([error, reply]) => (error ? redisError(error, this) : reply))
   }
 
   duplicate(): Driver {
@@ -189,7 +193,10 @@ class IoRedisDriver implements Driver {
  */
 const argumentsOf = (args: readonly RedisArgument[]): string[] => args as string[]
 
-const asReply = (error: unknown): unknown => error
+const asReply =
+  (client: ClientState) =>
+  (error: unknown): unknown =>
+    redisError(error, client)
 
 /** The key by which a cluster finds the node for one of this library's commands. */
 function keyOf(command: RedisCommand): string | undefined {

@@ -187,8 +187,8 @@ const isRefusal = (error: Error): boolean =>
   REFUSAL.test(messageOfError(error)) || TLS_CODE.test(codeOf(error))
 
 function refusalOf(error: unknown): unknown {
-  const { originalError: cause = error } = error as { readonly originalError?: unknown }
-  if (!(cause instanceof Error) || !isRefusal(cause)) return error
+  const { originalError: cause = error as Error } = error as { readonly originalError?: Error }
+  if (!isRefusal(cause)) return error
   const text = messageOfError(cause)
   const code = codeOf(cause)
   if (!TLS_CODE.test(code))
