@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { runInThisContext } from 'node:vm'
 import { Changes } from '../../src/testing/server/changes.js'
 import { CERTIFICATE, KEY } from '../socket/certificate.js'
 
@@ -132,3 +133,23 @@ export class HttpProxy implements AsyncDisposable {
     asked.pipe(server)
   }
 }
+
+/**
+ * An agent as one of Node 24 with `proxyEnv` whose proxy wants a password, seen from Node 24.22. It
+ * says so when its proxy has answered; one of another make may say so at once.
+ */
+export function refusedAgent(call: (created: () => void) => void): Agent {
+  const agent = new Agent()
+  const createConnection = (_: object, created: (error: Error) => void): void => {
+    // Of the realm of Node, whose emitters know it for an error.
+    const error: Error = runInThisContext("new Error('Failed to establish tunnel to a.test:443')")
+    call(() => created(Object.assign(error, { code: 'ERR_PROXY_TUNNEL', statusCode: 407 })))
+  }
+  return Object.assign(agent, { createConnection })
+}
+
+/** When such an agent says so. */
+export const REFUSED_WHEN: readonly (readonly [string, (created: () => void) => void])[] = [
+  ['later', setImmediate],
+  ['at once', (created) => created()],
+]

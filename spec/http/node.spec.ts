@@ -4,7 +4,7 @@ import { env } from 'node:process'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import { sendRequest } from '../../src/http/node.js'
 import { reasonOf } from '../../src/internal/message-of.js'
-import { HttpProxy } from '../helpers/http-proxy.js'
+import { HttpProxy, REFUSED_WHEN, refusedAgent } from '../helpers/http-proxy.js'
 import { BAD_CERTIFICATES, CERTIFICATE } from '../socket/certificate.js'
 import { secureServer } from '../socket/servers.js'
 import { PlainServer, plain, rejection, textOf } from './contract.js'
@@ -151,6 +151,14 @@ describe('a proxy', () => {
     })
     expect(JSON.stringify(failure)).not.toContain('sesame')
     expect(proxy.requests).toHaveLength(1)
+  })
+
+  it.each(REFUSED_WHEN)('that refuses an agent of Node 24 is blamed, told %s', async (_, when) => {
+    const request = { ...plain, agent: refusedAgent(when) }
+    expect(await rejection(sendRequest('http://127.0.0.1:1', request))).toMatchObject({
+      code: 'PROXY',
+      status: 407,
+    })
   })
 
   it('that wants another password of an agent is named, and its password is not', async () => {

@@ -4,7 +4,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { env } from 'node:process'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import type { HttpAgent as AnyAgent } from '../../src/options/agent.js'
-import { HttpProxy } from '../helpers/http-proxy.js'
+import { HttpProxy, REFUSED_WHEN, refusedAgent } from '../helpers/http-proxy.js'
 import { BAD_CERTIFICATES, CERTIFICATE } from './certificate.js'
 import { Dialling } from './dialling.js'
 import { secureServer, tcpServer, wsServer } from './servers.js'
@@ -163,19 +163,13 @@ describe('a dial through an agent', () => {
     },
   )
 
-  it('of Node 24 whose proxy refuses blames the proxy as well', async () => {
-    const agent = new HttpAgent()
-    // As seen from Node 24.22 with `proxyEnv`, which older versions do not have.
-    jest.spyOn(agent, 'createConnection' as never).mockImplementation(((
-      _: object,
-      created: (error: Error) => void,
-    ) => {
-      const error = new Error('Failed to establish tunnel to server.example:443')
-      created(Object.assign(error, { code: 'ERR_PROXY_TUNNEL', statusCode: 407 }))
-    }) as never)
-    using dialling = new Dialling('ws://127.0.0.1:1', { agent })
-    expect(await dialling.ended()).toMatchObject({ code: 'PROXY', status: 407, retryable: false })
-  })
+  it.each(REFUSED_WHEN)(
+    'of Node 24 whose proxy refuses blames the proxy as well, told %s',
+    async (_, when) => {
+      using dialling = new Dialling('ws://127.0.0.1:1', { agent: refusedAgent(when) })
+      expect(await dialling.ended()).toMatchObject({ code: 'PROXY', status: 407, retryable: false })
+    },
+  )
 
   it('that throws, or speaks another scheme, is a failed dial', async () => {
     const agent = new HttpAgent()

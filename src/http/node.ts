@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { pipeline, type Readable, type Transform } from 'node:stream'
 import { constants, createBrotliDecompress, createGunzip } from 'node:zlib'
 import { VERSION } from '../version.js'
@@ -27,7 +27,7 @@ function exchange(url: URL, request: HttpRequest, route: Route): Promise<HttpAns
       ...headers,
       ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
     }
-    const sent = route.open({ method, headers: own, signal })
+    const sent = opened(route, { method, headers: own, signal })
     const isOfProxy = proxyAnswers(sent)
     const abort = () => {
       reject(signal.reason)
@@ -48,6 +48,15 @@ function exchange(url: URL, request: HttpRequest, route: Route): Promise<HttpAns
     })
     sent.end(body)
   })
+}
+
+/** Since Node 22 the error of an agent that fails at once is thrown, and no event. */
+function opened(route: Route, sent: Parameters<Route['open']>[0]): ClientRequest {
+  try {
+    return route.open(sent)
+  } catch (error) {
+    throw route.failureOf(error as Error)
+  }
 }
 
 // --- What is answered ---

@@ -16,7 +16,10 @@ import type { DialOptions } from './socket.js'
 // How long the peer may take to answer our close frame before TCP is cut.
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Throws `ConnectError` where an agent does, instead of calling back. */
+/**
+ * Throws the error of the dial where an agent throws, or calls back with an error at once: since
+ * Node 22 that error has no listener yet.
+ */
 export function open(options: DialOptions, route: SocketRoute): WebSocket {
   try {
     return new WebSocket(
@@ -42,7 +45,7 @@ export function open(options: DialOptions, route: SocketRoute): WebSocket {
       } as object,
     )
   } catch (cause) {
-    throw new ConnectError(`no connection: ${reasonOf(cause)}`, { cause })
+    throw dialFailure(cause as Error, options, route)
   }
 }
 
@@ -50,9 +53,10 @@ export function open(options: DialOptions, route: SocketRoute): WebSocket {
 export function failureOf(
   error: Error & { code?: string },
   opened: boolean,
-  { maxFrameBytes, url }: DialOptions,
-  { proxy }: SocketRoute,
+  options: DialOptions,
+  route: SocketRoute,
 ): StreamError {
+  const { maxFrameBytes } = options
   if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
     return new FrameTooLargeError(`a frame is larger than \`maxFrameBytes\` (${maxFrameBytes})`, {
       cause: error,
@@ -66,11 +70,12 @@ export function failureOf(
       error.message,
       { cause: error },
     )
-  return (
-    refusalIn(error, new URL(url), proxy) ??
-    new ConnectError(`no connection: ${reasonOf(error)}`, { cause: error })
-  )
+  return dialFailure(error, options, route)
 }
+
+const dialFailure = (error: Error, { url }: DialOptions, { proxy }: SocketRoute): StreamError =>
+  refusalIn(error, new URL(url), proxy) ??
+  new ConnectError(`no connection: ${reasonOf(error)}`, { cause: error })
 
 /** Calls `end` when the refusal is read. Returns a function that calls it at once. */
 export function readRefusal(
