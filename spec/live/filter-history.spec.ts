@@ -1,6 +1,7 @@
 import type { EventFilters } from '../../src/atproto/filters.js'
 import { type Gap, Gaps } from '../../src/delivery/gaps.js'
 import type { Position } from '../../src/delivery/position.js'
+import type { SavedPosition } from '../../src/delivery/saved-position.js'
 import { FilterHistory, formatWith } from '../../src/live/filter-history.js'
 
 const at = (position: number, host = 'ws://a'): Position => ({ host, position, time_us: position })
@@ -14,7 +15,7 @@ function run(filters: EventFilters, onFilterChange: 'resume' | 'backfill' = 'bac
     gaps: new Gaps({ next: (gap) => gaps.push(gap) }),
   }
   const { write, read } = formatWith(history)
-  const resume = (text: string) => history.resume(read(text, '') as Position, text, context)
+  const resume = (text: string) => history.resume(read(text, '') as SavedPosition, context)
   const isDelivered = (position: number, collection: string, did = 'did:plc:a', host = 'ws://a') =>
     history.deliveredAt(host, position, position)?.('commit', did, collection) ?? false
   return { history, write, resume, isDelivered, lines, gaps }

@@ -15,7 +15,6 @@ import { type Log, SILENT } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
 import { backoffMs } from '../options/backoff.js'
 import type { CheckpointOptions, OwnFormat, PositionFormat } from './checkpoint-options.js'
-import type { SavedPosition } from './position.js'
 import { currentWatch } from './subscription-watch.js'
 
 /** Whose positions a {@link Checkpoint} keeps. */
@@ -33,8 +32,6 @@ export interface CheckpointedStream<P> extends PositionKeys {
  */
 export class Checkpoint<P> {
   saved: P | undefined
-  /** The stored text, as it was loaded. */
-  loaded: string | undefined
   errors = 0
   #error: unknown
   /** What is stored may have another key, or another filter beside the position. */
@@ -149,7 +146,6 @@ export class Checkpoint<P> {
 
   async #load(): Promise<P | undefined> {
     const text = await this.#loadText()
-    this.loaded = text
     this.saved = text === undefined ? undefined : this.#read(text)
     return this.saved
   }
@@ -234,34 +230,3 @@ const copyOf = <P>(position: P, { format, host }: CheckpointedStream<P>): P =>
 export const willPass = (error: unknown): boolean =>
   error instanceof StreamError &&
   (error.retryable || (error.cause !== error && willPass(error.cause)))
-
-/** Positions of a live source. */
-export const positionFormat: OwnFormat<SavedPosition> = {
-  write: ({ host, position, time_us, done, floor }) =>
-    JSON.stringify({ host, position, time_us, done, floor }),
-  read(text) {
-    try {
-      const { host, position, time_us, done, floor } = JSON.parse(text) as SavedPosition
-      if (
-        typeof host === 'string' &&
-        Number.isSafeInteger(position) &&
-        Number.isSafeInteger(time_us)
-      )
-        return {
-          host,
-          position,
-          time_us,
-          ...(Number.isSafeInteger(done) && { done: done ?? 0 }),
-          ...(Number.isSafeInteger(floor) && { floor: floor ?? 0 }),
-        }
-    } catch {
-      // No JSON, or none of an object.
-    }
-    return undefined
-  },
-  isSame: (one, other) =>
-    one.position === other.position &&
-    one.host === other.host &&
-    one.time_us === other.time_us &&
-    one.floor === other.floor,
-}

@@ -13,15 +13,6 @@ export interface Position {
   readonly done?: number
 }
 
-/** A position as it is stored. Readers that do not know {@link floor} pass over it. */
-export interface SavedPosition extends Position {
-  /**
-   * Beside the position before all events: where the log began when a loss was reported.
-   * @default nothing was reported
-   */
-  readonly floor?: number
-}
-
 /**
  * The event's index among those at the same position. Stable across hosts, replays and filters.
  */

@@ -11,11 +11,12 @@ import {
   timer,
 } from 'rxjs'
 import type { PositionKeys } from '../cursors/load-position.js'
-import { Checkpoint, positionFormat } from '../delivery/checkpoint.js'
+import { Checkpoint } from '../delivery/checkpoint.js'
 import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
 import type { StoredPositions } from '../delivery/delivery-stream.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
-import type { Position, SavedPosition } from '../delivery/position.js'
+import type { Position } from '../delivery/position.js'
+import { positionFormat, type SavedPosition } from '../delivery/saved-position.js'
 import { Conclusions } from './conclusions.js'
 import type { OnCursorRefused, Question, Start } from './cursor-request.js'
 import { CursorRequests } from './cursor-requests.js'
@@ -84,8 +85,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     this.#wayBack = new WayBack(context, this.#received, this.#conclusions.losses)
     this.#checkpoint =
       options.checkpoint && this.#checkpointIn(options.checkpoint, options, context)
-    const resume = (saved: Position, text: string) =>
-      options.history?.resume(saved, text, { log, gaps }) ?? 'same'
+    const resume = (saved: SavedPosition) => options.history?.resume(saved, { log, gaps }) ?? 'same'
     this.run$ = this.#checkpoint === undefined ? of(undefined) : this.#run(this.#checkpoint, resume)
   }
 
@@ -275,11 +275,11 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   #run(
     checkpoint: Checkpoint<SavedPosition>,
-    resume: (saved: Position, text: string) => Resumption,
+    resume: (saved: SavedPosition) => Resumption,
   ): Observable<unknown> {
     return checkpoint.load$().pipe(
       tap((saved) => {
-        const resumption = saved === undefined ? 'same' : resume(saved, checkpoint.loaded ?? '')
+        const resumption = saved === undefined ? 'same' : resume(saved)
         if (saved?.floor !== undefined) this.#conclusions.losses.resume(saved.host, saved.floor)
         if (resumption === 'start over' || (saved && isBeforeAll(saved))) this.#requests.startOver()
         else this.startFrom(saved)

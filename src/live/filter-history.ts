@@ -1,23 +1,18 @@
 import { type EventFilters, type Wanted, wantedBy } from '../atproto/filters.js'
 import { type PositionKeys, shortKey } from '../cursors/load-position.js'
-import { positionFormat } from '../delivery/checkpoint.js'
 import type { CheckpointOptions, OwnFormat } from '../delivery/checkpoint-options.js'
 import type { Gaps } from '../delivery/gaps.js'
-import type { Position, SavedPosition } from '../delivery/position.js'
+import type { Position } from '../delivery/position.js'
+import {
+  type DeliveredBefore,
+  positionFormat,
+  type SavedPosition,
+  type StoredFilter,
+} from '../delivery/saved-position.js'
 import { hashOf } from '../internal/hash.js'
 import type { Log } from '../internal/log.js'
 import type { CursorProtocol } from './protocol.js'
 import { isBeforeAll } from './way-back.js'
-
-/**
- * A filter as it is stored beside a position. `dids` is a list, or where that would be long only
- * its number and hash, which show that it changed and not how.
- */
-export interface StoredFilter {
-  readonly collections?: readonly string[]
-  readonly kinds?: readonly string[]
-  readonly dids?: readonly string[] | string
-}
 
 /** That of a stream with a name; without one, another filter is another stream. */
 export const filterHistory = (
@@ -28,11 +23,6 @@ export const filterHistory = (
   checkpoint?.name === undefined
     ? undefined
     : new FilterHistory(key, checkpoint.onFilterChange ?? 'resume', current)
-
-/** What an earlier filter has delivered: all that it wants before a position. */
-interface Delivered extends Position {
-  readonly filter: StoredFilter
-}
 
 // A position is saved every second, and its text with it.
 const MOST_DIDS = 1000
@@ -58,7 +48,7 @@ export interface HistoryContext {
  * delivered beyond that position, which a backfill leaves out.
  */
 export class FilterHistory {
-  #delivered: readonly Delivered[] = []
+  #delivered: readonly DeliveredBefore[] = []
   /** For each of {@link #delivered}. */
   #wanted: readonly Wanted[] = []
   /** The position that the first event of a backfill must be before. */
@@ -77,9 +67,9 @@ export class FilterHistory {
     return this.#delivered.length > 0
   }
 
-  /** Decides how to go on from a position and its stored text. */
-  resume(saved: Position, text: string, { log, gaps }: HistoryContext): Resumption {
-    const { filter, delivered } = membersOf(text)
+  /** Decides how to go on from a stored position. */
+  resume(saved: SavedPosition, { log, gaps }: HistoryContext): Resumption {
+    const { filter, delivered = [], ...last } = saved
     this.#remember(delivered)
     const now = storedFilter(this.current())
     // A position from before the stream had a name: its key named the same filter.
@@ -100,14 +90,14 @@ export class FilterHistory {
       ? `all events come again, since ${unknown}`
       : 'what the earlier filter has delivered is left out'
     log.warn(`${change}: it is read from the oldest event that the server has; ${rest}`)
-    if (way === undefined) this.#remember([...this.#delivered, { ...saved, filter }])
+    if (way === undefined) this.#remember([...this.#delivered, { ...last, filter }])
     if (isEventOf(filter, now, saved)) this.#expected = saved
     this.#gaps = gaps
     return 'start over'
   }
 
   /** What is stored beside `position`. */
-  beside(position: Position): object {
+  beside(position: Position): Pick<SavedPosition, 'filter' | 'delivered'> {
     this.#remember(this.#delivered.filter((one) => !isPast(position, one)))
     const filter = storedFilter(this.current())
     return this.isActive ? { filter, delivered: this.#delivered } : { filter }
@@ -131,7 +121,7 @@ export class FilterHistory {
     this.#gaps?.report({ host, from, to, reason: 'cursor-too-old', recoverable: false })
   }
 
-  #remember(delivered: readonly Delivered[]): void {
+  #remember(delivered: readonly DeliveredBefore[]): void {
     if (delivered.length === this.#delivered.length) return
     this.#delivered = delivered.slice(-MOST_DELIVERED)
     this.#wanted = this.#delivered.map(({ filter }) => wantedByStored(filter))
@@ -161,25 +151,17 @@ const either = (one: Wanted | undefined, other: Wanted | undefined): Wanted | un
  * The event at the position itself may be the one that was not done. A log that was renumbered has
  * low numbers for new events, and their times are later.
  */
-const isBefore = (host: string, position: number, time_us: number, end: Delivered): boolean =>
+const isBefore = (host: string, position: number, time_us: number, end: DeliveredBefore): boolean =>
   end.host === host && position < end.position && (time_us <= end.time_us || end.time_us === 0)
 
 /** Whether nothing from `position` on can be among what was delivered. */
-const isPast = (position: Position, end: Delivered): boolean =>
+const isPast = (position: Position, end: DeliveredBefore): boolean =>
   position.host === end.host ? position.position > end.position : position.time_us > end.time_us
 
 /** The format of a named stream's positions. Other readers see a position without a name. */
 export const formatWith = (history: FilterHistory): OwnFormat<SavedPosition> => ({
   ...positionFormat,
-  write: ({ host, position, time_us, done, floor }) =>
-    JSON.stringify({
-      host,
-      position,
-      time_us,
-      done,
-      floor,
-      ...history.beside({ host, position, time_us }),
-    }),
+  write: (position) => positionFormat.write({ ...position, ...history.beside(position) }),
 })
 
 /**
@@ -248,17 +230,4 @@ const coversCollection = (one: string, other: string): boolean =>
 function wantedByStored({ collections, kinds, dids }: StoredFilter): Wanted {
   const isNobody = collections?.length === 0 || dids?.length === 0 || typeof dids === 'string'
   return isNobody ? () => false : wantedBy({ collections, kinds, dids } as EventFilters)
-}
-
-// --- Stored texts ---
-
-interface Members {
-  readonly filter: StoredFilter | undefined
-  readonly delivered: readonly Delivered[]
-}
-
-/** The text was written by us, and its position was read already. */
-function membersOf(text: string): Members {
-  const { filter, delivered = [] } = JSON.parse(text) as Partial<Members>
-  return { filter, delivered }
 }

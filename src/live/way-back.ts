@@ -1,4 +1,5 @@
-import type { Position, SavedPosition } from '../delivery/position.js'
+import type { Position } from '../delivery/position.js'
+import type { SavedPosition } from '../delivery/saved-position.js'
 import type { CursorRequest } from './cursor-request.js'
 import type { Losses } from './losses.js'
 import type { ProgressContext } from './progress.js'

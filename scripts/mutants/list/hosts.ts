@@ -130,8 +130,8 @@ export const HOST_LISTS: readonly Mutant[] = [
   {
     name: 'the checkpoint of several connections is the newest position',
     file: 'src/sources/jetstream/shared-checkpoint.ts',
-    find: 'const oldest = isLater ? other : one',
-    replace: 'const oldest = isLater ? one : other',
+    find: 'return isLater ? other : one',
+    replace: 'return isLater ? one : other',
     specs: [MANY_DIDS],
   },
   {

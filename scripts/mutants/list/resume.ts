@@ -181,7 +181,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'a position that two hosts share is saved when the host changes',
-    file: 'src/delivery/checkpoint.ts',
+    file: 'src/delivery/saved-position.ts',
     find: '    one.host === other.host &&\n',
     replace: '',
     specs: [POSITIONS],

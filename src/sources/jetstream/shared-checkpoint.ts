@@ -1,8 +1,8 @@
 import type { CursorStore } from '../../cursors/cursor-store.js'
 import { OWN_STORE, type OwnStore } from '../../cursors/load-position.js'
-import { positionFormat } from '../../delivery/checkpoint.js'
 import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
 import type { Position } from '../../delivery/position.js'
+import { positionFormat, type SavedPosition } from '../../delivery/saved-position.js'
 
 /** What is known of one connection's position. */
 interface Part {
@@ -74,20 +74,16 @@ export class SharedCheckpoint {
     if (a === undefined || b === undefined) return a === undefined ? one : other
     const isByTime = a.host === b.host ? disagree(a, b) : isTimed(a, b) && isHostless(a, b)
     const isLater = isByTime || a.host !== b.host ? a.time_us > b.time_us : a.position > b.position
-    const oldest = isLater ? other : one
-    return isByTime ? this.#withoutHost(oldest, isLater ? b : a) : oldest
+    if (isByTime) return this.#withoutHost(isLater ? b : a)
+    return isLater ? other : one
   }
 
-  /** A position of no host is asked for by its time. */
-  #withoutHost(text: string, { position, time_us }: Position): string {
-    const byTime = { host: '', position, time_us }
-    const format = this.options.positionFormat
-    if (format !== undefined) return format.write(byTime)
-    // A filter may stand beside the position.
-    return JSON.stringify({ ...JSON.parse(text), ...byTime, done: undefined })
+  /** A position of no host is asked for by its time. How much is done at it is not known then. */
+  #withoutHost({ done: _, ...oldest }: SavedPosition): string {
+    return (this.options.positionFormat ?? positionFormat).write({ ...oldest, host: '' })
   }
 
-  #read(text: string): Position | undefined {
+  #read(text: string): SavedPosition | undefined {
     return (this.options.positionFormat ?? positionFormat).read(text, this.host)
   }
 }
