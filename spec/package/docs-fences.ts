@@ -23,6 +23,7 @@ const MODULES = [
   'rxjs-atproto/testing',
   'rxjs-atproto/cursors/file',
   'rxjs-atproto/cursors/browser',
+  'rxjs-atproto/browser',
   'rxjs-atproto/cursors/sqlite',
   'rxjs-atproto/cursors/postgres',
   'rxjs-atproto/redis',

@@ -17,6 +17,7 @@ const ENTRIES = [
   'src/cursors/browser.ts',
   'src/cursors/sqlite.ts',
   'src/cursors/postgres.ts',
+  'src/browser/index.ts',
 ]
 // The rooms with laws of their own, below.
 const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps']

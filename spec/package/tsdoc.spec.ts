@@ -7,6 +7,7 @@ const ENTRIES = [
   'src/cursors/browser.ts',
   'src/cursors/sqlite.ts',
   'src/cursors/postgres.ts',
+  'src/browser/index.ts',
   'src/redis.ts',
 ]
 

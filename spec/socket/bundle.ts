@@ -18,6 +18,7 @@ export const alias = (platform: 'node' | 'browser') => ({
   'rxjs-atproto/testing': join(ROOT, 'src/testing/index.ts'),
   'rxjs-atproto/cursors/file': join(ROOT, 'src/cursors/file.ts'),
   'rxjs-atproto/cursors/browser': join(ROOT, 'src/cursors/browser.ts'),
+  'rxjs-atproto/browser': join(ROOT, 'src/browser/index.ts'),
 })
 
 /** Bundles a program that is written as a text; the paths of its imports are those of users. */

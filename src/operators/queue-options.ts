@@ -48,10 +48,12 @@ export interface QueueOptions<T> {
   readonly onDrop?: ((value: T) => void) | undefined
 }
 
+export const overflowWord = oneOf('pause', 'drop-oldest', 'drop-newest', 'error')
+
 export const queueShape = {
   capacity: defaultsTo(count, 1024),
   concurrency: defaultsTo(count, 1),
-  overflow: defaultsTo(oneOf('pause', 'drop-oldest', 'drop-newest', 'error'), 'pause'),
+  overflow: defaultsTo(overflowWord, 'pause'),
   maxLag: defaultsTo(count, Number.POSITIVE_INFINITY),
   orderBy: optional(callback),
   slowAfterMs: optional(milliseconds),

@@ -92,7 +92,8 @@ async function lookUp<E extends Located>(
   return event
 }
 
-const operationOf = (event: object): unknown => {
+/** What an event of Jetstream, the firehose or Tap did to its record. */
+export const operationOf = (event: object): unknown => {
   const { commit, action } = event as { commit?: { operation?: unknown }; action?: unknown }
   return commit === undefined ? action : commit.operation
 }
