@@ -85,6 +85,7 @@ export class ArchiveOrSocket {
       rows: new RowReader(filters, checker),
       delay: this.#delay,
       metrics: () => this.#replay?.metrics,
+      received: () => this.#progress?.last?.position,
       started: (progress) => {
         this.#replay = progress
       },

@@ -12,6 +12,8 @@ export interface ArchiveReading extends Omit<ArchivePass, 'from'> {
   /** The endpoint of the socket, whose positions are those of the archive. */
   readonly host: string
   readonly metrics: () => ArchiveMetrics | undefined
+  /** The position that this run has received last: the row at it need not come again. */
+  readonly received?: () => number | undefined
 }
 
 /** The archive as one more wire: its frames are rows, its positions are those of the socket. */
@@ -34,7 +36,9 @@ export function archiveProtocol(reading: ArchiveReading): CursorProtocol<Jetstre
     dial: ({ cursor = 0 }) =>
       archiveDial({
         ...reading,
-        from: isTimeCursor(cursor) ? { time_us: cursor } : { position: cursor },
+        from: isTimeCursor(cursor)
+          ? { time_us: cursor }
+          : { position: cursor === reading.received?.() ? cursor + 1 : cursor },
       }),
     decode: decodeRow,
     decodeBytes: decodeRow,
