@@ -33,6 +33,7 @@ const config: Config = {
     '^rxjs-atproto/cursors/postgres$': '<rootDir>/src/cursors/postgres.ts',
     '^rxjs-atproto/redis$': '<rootDir>/src/redis.ts',
     '^rxjs-atproto/browser$': '<rootDir>/src/browser/index.ts',
+    '^rxjs-atproto/react$': '<rootDir>/src/react/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],

@@ -24,6 +24,7 @@ const MODULES = [
   'rxjs-atproto/cursors/file',
   'rxjs-atproto/cursors/browser',
   'rxjs-atproto/browser',
+  'rxjs-atproto/react',
   'rxjs-atproto/cursors/sqlite',
   'rxjs-atproto/cursors/postgres',
   'rxjs-atproto/redis',

@@ -6,8 +6,9 @@ const imports = files.flatMap(importsOf)
 const inside = imports.filter(({ target }) => target.startsWith('src/'))
 const outside = imports.filter(({ target }) => !target.startsWith('src/'))
 
-/** The command line and what it starts: they import what a user could. */
-const isProgram = (file: string): boolean => ['cli', 'apps'].includes(roomOf(file))
+const FRAMEWORKS = ['react']
+/** The command line, what it starts, and what frameworks use: they import what a user could. */
+const isProgram = (file: string): boolean => ['cli', 'apps', ...FRAMEWORKS].includes(roomOf(file))
 
 const ENTRIES = [
   'src/index.ts',
@@ -18,9 +19,10 @@ const ENTRIES = [
   'src/cursors/sqlite.ts',
   'src/cursors/postgres.ts',
   'src/browser/index.ts',
+  'src/react/index.ts',
 ]
 // The rooms with laws of their own, below.
-const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps']
+const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps', ...FRAMEWORKS]
 
 const manifest = JSON.parse(textOf('package.json'))
 // What the package's own `#…` imports are in a browser.
@@ -80,14 +82,14 @@ describe('imports', () => {
     expect(cycles(inside.filter(({ typeOnly }) => !typeOnly))).toEqual([])
   })
 
-  it('name files, and an index only from the command line', () => {
+  it('name files, and an index only from programs and the entries of frameworks', () => {
     const indexes = inside.filter(
       ({ file, target }) => target.endsWith('/index.ts') && !isProgram(file),
     )
     expect(indexes.map(line)).toEqual([])
   })
 
-  it('of the command line are what a user could import', () => {
+  it('of the command line and of frameworks are what a user could import', () => {
     const reached = inside.filter(
       ({ file, target }) => isProgram(file) && !isProgram(target) && !ENTRIES.includes(target),
     )

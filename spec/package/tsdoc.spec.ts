@@ -8,6 +8,7 @@ const ENTRIES = [
   'src/cursors/sqlite.ts',
   'src/cursors/postgres.ts',
   'src/browser/index.ts',
+  'src/react/index.ts',
   'src/redis.ts',
 ]
 

@@ -1,0 +1,1 @@
+export { type StreamSnapshot, useStream } from './use-stream.js'
