@@ -88,7 +88,9 @@ export class Cli {
     serve: () => Promise<{ readonly url: string }>,
   ): Promise<void> {
     const { stdout: help } = await this.run([command, '--help'])
-    const examples = [...help.matchAll(/^ {2}\$ (.*)$/gm)].map(([, line = '']) => line)
+    const examples = [...help.replaceAll(/ \\\n +/g, ' ').matchAll(/^ {2}\$ (.*)$/gm)].map(
+      ([, line = '']) => line,
+    )
     expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const { url } = await serve()

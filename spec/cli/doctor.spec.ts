@@ -9,6 +9,7 @@ import { examine } from '../../src/cli/doctor/examine.js'
 import { type Finding, findingLines, well, wrong } from '../../src/cli/doctor/finding.js'
 import { checkCursorFile, checkRedis } from '../../src/cli/doctor/machine-checks.js'
 import { checkDns, checkProxy, clockFinding } from '../../src/cli/doctor/network-checks.js'
+import { offlineReason } from '../../src/cli/doctor/offline.js'
 import { PUBLIC_HOSTS } from '../../src/cli/public-hosts.js'
 import { checkJetstreamConfig } from '../../src/sources/jetstream/config.js'
 import { describeRedis, redisServer } from '../helpers/redis-server.js'
@@ -186,6 +187,20 @@ describe('a check of the doctor', () => {
     expect(conclusionOf(['works'], broken)).toEqual([expect.stringContaining('Redis'), 3])
     expect(conclusionOf(['unreachable'], broken)[1]).toBe(4)
     expect(conclusionOf(['unreachable', 'silent'], [])[1]).toBe(5)
+  })
+
+  it('says that the machine has no network', () => {
+    const unknown = wrong('DNS', 'nobody knows it', 'check it')
+    const [lo, eth0] = [true, false].map((internal) => [{ internal }] as never)
+    expect(offlineReason([unknown], { lo })).toBe('only its loopback interface is up')
+    expect(offlineReason([unknown, unknown], { lo, eth0 })).toMatch(/^no name of a host/)
+    expect(offlineReason([unknown], { lo, eth0 })).toBeUndefined()
+    expect(offlineReason([unknown, well('DNS', 'a')], { lo, eth0 })).toBeUndefined()
+    expect(offlineReason([well('DNS', 'localhost')], { lo })).toBeUndefined()
+    expect(conclusionOf(['unreachable'], [], 'only lo')).toEqual([
+      'A stream would not connect. This machine seems to have no network: only lo.',
+      4,
+    ])
   })
 })
 

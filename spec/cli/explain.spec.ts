@@ -42,13 +42,18 @@ describe('rxjs-atproto explain', () => {
   afterEach(() => cli.killAll())
   afterAll(() => cli.dispose())
 
-  it('lists every code that the library and the command line have', async () => {
+  it('lists every code of the library and the command line, with what it means', async () => {
     const files = ['src/errors.ts', ...filesIn('src/cli')]
     const declared = files.flatMap((file) =>
       [...textOf(file).matchAll(/^ {2}readonly code = '([A-Z_]+)'/gm)].map(([, code]) => code),
     )
     const { code, stdout } = await cli.run(['explain'])
-    expect(stdout.trim().split('\n').sort()).toEqual(declared.sort())
+    const lines = stdout.trim().split('\n')
+    expect(lines.map((line) => line.split(' ')[0]).sort()).toEqual(declared.sort())
+    expect(stdout).toMatch(
+      /^CONNECT_TIMEOUT +The handshake did not end within connectTimeoutMs\.$/m,
+    )
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
     expect(code).toBe(0)
   })
 

@@ -1,4 +1,4 @@
-import { ConfigError, StreamError, streamMetrics } from 'rxjs-atproto'
+import { ConfigError, ConnectTimeoutError, StreamError, streamMetrics } from 'rxjs-atproto'
 import { fakeFirehose } from 'rxjs-atproto/testing'
 import { ingestStatus, ingestTable, startDisplay } from '../../src/apps/ingest/display.js'
 import { IngestState } from '../../src/apps/ingest/ingest-state.js'
@@ -248,10 +248,20 @@ describe('the table', () => {
         expect.stringMatching(/^ {2}firehose_live +4,213 +0 +0 {2}waiting for readers +100,000$/),
       ]),
     )
-    // The state is what a narrow terminal has to show.
-    expect(
-      lines.map((line) => line.slice(0, 79)).filter((line) => /open|waiting/.test(line)),
-    ).toHaveLength(3)
+  })
+
+  it('loses no column, however long hosts and states are', () => {
+    const relayHosts = 'relay1.us-east.bsky.network'
+    const { state, host, sink } = ingestStateOf({ mode: 'firehose', relayHosts })
+    const reason = new ConnectTimeoutError('late')
+    host({ cursor: 26_600_123_456, connection: { ...waiting, reason } as never })
+    sink({ status: { state: 'high-water', unread: 100_000 }, written: 4213, unread: 100_000 })
+    for (const columns of [79, 99, 199]) {
+      const lines = ingestTable(state, columns)
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
+      expect(lines.join('\n')).toMatch(/relay1\.us-.* 0\/s .* waiting \(C.* 26,600,123,456\n/)
+      expect(lines.join('\n')).toMatch(/ 4,213 .* waiting for.* 100,000$/)
+    }
   })
 
   it('is a line now and then elsewhere, with what is away', () => {

@@ -244,7 +244,7 @@ describe('rxjs-atproto jetstream ends', () => {
     ])
     expect(code).toBe(4)
     expect(stderr).toMatch(
-      /^error: NEVER_CONNECTED: no connection within 300 ms .*503.*--host.*\n$/,
+      /^error: NEVER_CONNECTED: no connection within 300 ms .*503.*doctor ws:\S+` says why\n$/,
     )
   })
 

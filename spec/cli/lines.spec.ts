@@ -4,10 +4,12 @@ import { fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
 import { jetstreamLine, tapLine } from '../../src/cli/lines/readable.js'
 import { parseTemplate } from '../../src/cli/lines/template.js'
 import { commandTyped } from '../../src/cli/typed.js'
+import { cutTo, padTo, widthOf } from '../../src/cli/width.js'
 import { Cli, itOnTerminal, linesOf } from './cli.js'
 
 const DID = 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'
-const NOON_US = new Date(2026, 0, 1, 12, 34, 56).getTime() * 1000
+const NOON = new Date(2026, 0, 1, 12, 34, 56).getTime()
+const NOON_US = NOON * 1000
 const WIDE = { columns: 200, ansi: false }
 
 const post = (record: object): JetstreamEvent => ({
@@ -26,9 +28,45 @@ const post = (record: object): JetstreamEvent => ({
 
 describe('a line to read', () => {
   it('has time, operation, collection, repository and text', () => {
-    expect(jetstreamLine(post({ text: 'hello' }), WIDE)).toBe(
+    expect(jetstreamLine(post({ text: 'hello' }), WIDE, NOON)).toBe(
       `12:34:56 create   app.bsky.feed.post         ${DID} hello`,
     )
+  })
+
+  it.each([
+    [140, '12:34:56 create   app.bsky.feed.post         did:plc:aaaaaaaa…aaaaaaa h'],
+    [100, '12:34:56 create   feed.post       did:plc:aaa…aaa h'],
+    [79, '12:34:56 +feed.post      did:plc:aa…aa h'],
+    [59, '12:34 +post    did:plc:aa…aa h'],
+    [40, '12:34 +post    h'],
+    [20, '+post    h'],
+  ])('drops and shortens the least useful at %i columns', (columns, line) => {
+    expect(jetstreamLine(post({ text: 'h' }), { columns, ansi: false }, NOON)).toBe(line)
+  })
+
+  it.each([
+    [200, '2026-01-01 12:34 create   app'],
+    [79, '2026-01-01 +feed.post    did:plc:aa…aa h'],
+    [59, '01-01 +post    did:plc:aa…aa h'],
+  ])('has the date of an event that is older than a day, at %i columns', (columns, line) => {
+    const days = [1.1, -1.1].map((days) => NOON + days * 86_400_000)
+    for (const now of days)
+      expect(jetstreamLine(post({ text: 'h' }), { columns, ansi: false }, now)).toContain(line)
+    expect(jetstreamLine(post({}), { columns, ansi: false }, NOON + 80_000_000)).toMatch(/^12:34/)
+  })
+
+  it('leaves half of the width to the text and never wraps, in any alphabet', () => {
+    for (const text of ['a', '語', '🦋', '👩\u200d👩\u200d👧 ', '❤\ufe0f', 'e\u0301'].map((c) =>
+      c.repeat(300),
+    ))
+      for (let columns = 60; columns <= 200; columns++)
+        for (const now of [NOON, NOON + 1e12]) {
+          const line = jetstreamLine(post({ text }), { columns, ansi: false }, now)
+          const shown = line.slice(line.indexOf(text.slice(0, 2)))
+          expect(widthOf(line)).toBeLessThanOrEqual(columns)
+          expect(widthOf(line)).toBeGreaterThanOrEqual(columns - 6)
+          if (text.startsWith('語')) expect(widthOf(shown)).toBeGreaterThanOrEqual(columns / 2 - 1)
+        }
   })
 
   it.each([
@@ -87,6 +125,27 @@ describe('a line to read', () => {
       `delete app.bsky.feed.post ${DID} k`,
       `identity ${DID} a.test deleted`,
     ])
+  })
+})
+
+describe('the width of a text', () => {
+  it.each([
+    ['abc', 3],
+    ['日本', 4],
+    ['ｆｕ', 4],
+    ['한', 2],
+    ['e\u0301', 1],
+    ['🦋', 2],
+    ['❤', 1],
+    ['❤\ufe0f', 2],
+    ['می\u200cخواهم', 7],
+  ])('%j is the most that a terminal takes for it', (text, columns) => {
+    expect(widthOf(text)).toBe(columns)
+  })
+
+  it('is cut between characters, and filled', () => {
+    expect([cutTo('日本語', 3), padTo('日本語', 3), padTo('a', 3)]).toEqual(['日', '日 ', 'a  '])
+    expect(cutTo('🦋🦋', 3)).toBe('🦋')
   })
 })
 
@@ -163,7 +222,7 @@ describe('rxjs-atproto jetstream', () => {
   itOnTerminal('shows lines to read there, and JSON with --json', async () => {
     await using server = await fakeJetstream({ events, stored: 'all' })
     const shown = await cli.onTerminal(read(server.url, '--limit', '3'))
-    expect(shown.stdout).toContain(events[0]?.did ?? '')
+    expect(shown.stdout).toMatch(/\d{4}-\d\d-\d\d.*did:plc:..…../)
     expect(shown.stdout).not.toContain('"time_us"')
     const json = await cli.onTerminal(read(server.url, '--limit', '3', '--json'))
     expect(json.stdout).toContain(`"time_us":${events[0]?.time_us}`)

@@ -117,7 +117,7 @@ describe('rxjs-atproto tap', () => {
       withPassword('wr0ng'),
     )
     expect(refused.code).toBe(4)
-    expect(refused.stderr).toMatch(/error: REFUSED: .*401/)
+    expect(refused.stderr).toMatch(/"level":"error","message":"REFUSED: .*401/)
     const flag = await cli.run(['tap', '--host', tap.url, '--password', 'wr0ng'])
     const url = await cli.run(['tap', '--host', tap.url.replace('//', '//admin:wr0ng@')])
     expect([flag.code, url.code]).toEqual([2, 3])

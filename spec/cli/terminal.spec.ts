@@ -3,7 +3,7 @@ import { ConnectError, type JetstreamEvent, streamMetrics } from 'rxjs-atproto'
 import { generateEvents } from 'rxjs-atproto/testing'
 import { Messages } from '../../src/cli/messages.js'
 import { LineWriter } from '../../src/cli/output.js'
-import { metricsLines, statusLine } from '../../src/cli/progress.js'
+import { metricsLines, statusLine, summaryOf } from '../../src/cli/progress.js'
 import { Rate, type Snapshot } from '../../src/cli/snapshot.js'
 import { liveTable, nameOfEvent, TableCounts } from '../../src/cli/table.js'
 import { duration, plain, terminalJson } from '../../src/cli/text.js'
@@ -71,6 +71,7 @@ const reading = (changes: Partial<Snapshot> = {}): Snapshot => ({
     lagMs: 1234,
     dropped: 2,
   },
+  connected: true,
   events: 4213,
   unreadable: 0,
   perSecond: 1003.4,
@@ -230,6 +231,29 @@ describe('elsewhere', () => {
         reason: { code: 'CONNECT', message: 'no route' },
       },
     })
+  })
+})
+
+describe('the summary', () => {
+  it('says that there was never a connection', () => {
+    const metrics = { ...reading().metrics, reconnects: 3 }
+    expect(summaryOf(reading({ metrics, connected: false, events: 0 }))).toBe(
+      '0 events in 4.2 s: never connected, 4 tries',
+    )
+  })
+})
+
+describe('with --metrics', () => {
+  it('each message is a line of JSON, too', () => {
+    const written: string[] = []
+    const stderr = { write: (text: string) => written.push(text) }
+    const messages = new Messages(stderr, { ...COLOR, metrics: true }, {})
+    messages.warn('a\u009bb')
+    messages.error('c')
+    expect(written.map((line) => JSON.parse(line))).toEqual([
+      { level: 'warning', message: 'a\u009bb' },
+      { level: 'error', message: 'c' },
+    ])
   })
 })
 

@@ -61,7 +61,7 @@ describe('healthOf', () => {
         options: { frames: { a: { id: 'a', position: 1, time_us: -3_600_000_000 } } },
         limits: { maxLagMs: 60_000 },
       }
-      const behind = 'events are 3600 s behind, more than 60 s'
+      const behind = 'events are 60 min behind, more than 60 s'
       expect(problemsAt(helpers, quiet, 5000, 11_000, 600_000)).toEqual([[behind], [], []])
     }),
   )

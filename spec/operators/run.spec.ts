@@ -1,4 +1,4 @@
-import { filter, map, type Observable, of, retry, throwError } from 'rxjs'
+import { filter, map, NEVER, type Observable, of, retry, throwError } from 'rxjs'
 import {
   ConfigError,
   type CursorStore,
@@ -224,6 +224,13 @@ describe('run', () => {
     await running.drained
     expect(lines).toEqual(['info SIGTERM: reading has stopped; work may take 8 s to end'])
     expect(running.metrics$.value).toMatchObject({ done: EVENTS, connection: { state: 'closed' } })
+  })
+
+  it('stops at Ctrl+Break, as Windows tells it', async () => {
+    const running = run(NEVER, {}, { ...silent, signals: true })
+    process.emit('SIGBREAK', 'SIGBREAK')
+    await running.drained
+    expect(process.listenerCount('SIGBREAK')).toBe(0)
   })
 
   it('listens for no signal unless it is told to, and for none after the end', async () => {

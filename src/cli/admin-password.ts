@@ -11,8 +11,8 @@ export interface PasswordOptions {
 }
 
 export const PASSWORD_HELP = `
-If the Tap has a password, it is read from TAP_ADMIN_PASSWORD, or from the first line of
---password-file.`
+If the Tap has a password, it is read from TAP_ADMIN_PASSWORD, or from the
+first line of --password-file.`
 
 /** Returns the password; the file wins over the environment. */
 export function adminPassword(

@@ -47,12 +47,24 @@ export interface Failure {
   readonly messages: readonly string[]
 }
 
-/** `connected`: whether a connection was ever open. `program`: how this one is started. */
-export function failureOf(error: unknown, connected: boolean, program = 'rxjs-atproto'): Failure {
+/** What a remedy names. */
+export interface RemedyContext {
+  /** How this program is started. */
+  readonly program: string
+  /** The hosts of a Jetstream as they were typed; `undefined` for another stream. */
+  readonly jetstreams?: readonly string[] | undefined
+}
+
+/** `connected`: whether a connection was ever open. */
+export function failureOf(
+  error: unknown,
+  connected: boolean,
+  context: RemedyContext = { program: 'rxjs-atproto' },
+): Failure {
   if (error instanceof ConfigError)
     return { exitCode: EXIT.config, messages: configMessages(error) }
   if (error instanceof SinkError && error.readerGone) return { exitCode: EXIT.done, messages: [] }
-  return { exitCode: exitCodeOf(error, connected), messages: [messageOf(error, program)] }
+  return { exitCode: exitCodeOf(error, connected), messages: [messageOf(error, context)] }
 }
 
 function exitCodeOf(error: unknown, connected: boolean): ExitCode {
@@ -80,16 +92,19 @@ const isOfConnecting = (error: unknown): boolean =>
 const isOfRedis = (error: unknown): boolean =>
   error instanceof RedisRefusedError || error instanceof RedisConflictError
 
-function messageOf(error: unknown, program: string): string {
+function messageOf(error: unknown, context: RemedyContext): string {
   if (!(error instanceof Error)) return String(error)
   const code = (error as { readonly code?: unknown }).code
   const head = typeof code === 'string' ? `${code}: ${error.message}` : error.message
-  const remedy = remedyOf(error, program)
+  const remedy = remedyOf(error, context)
   return remedy === undefined ? head : `${head}; ${remedy}`
 }
 
-function remedyOf(error: Error, program: string): string | undefined {
-  if (error instanceof NeverConnectedError) return 'check --host and the network'
+function remedyOf(error: Error, { program, jetstreams }: RemedyContext): string | undefined {
+  if (error instanceof NeverConnectedError)
+    return jetstreams === undefined
+      ? 'check --host and the network'
+      : `\`${[program, 'doctor', ...jetstreams].join(' ')}\` says why`
   // The messages of these statuses already say what to check.
   if (error instanceof RefusedError)
     return [401, 403, 404].includes(error.status) ? undefined : 'check the host and the filters'

@@ -1,3 +1,5 @@
+import { cutTo, padTo, widthOf } from './width.js'
+
 /** The part of a terminal's stream that is used here. */
 export interface TerminalStream {
   readonly columns?: number | undefined
@@ -19,17 +21,21 @@ export class LiveRegion {
     private readonly ansi: boolean,
   ) {}
 
+  /** The last column stays empty: a full line would wrap onto a second one. */
+  get columns(): number {
+    return Math.max(10, (this.stream.columns || 80) - 1)
+  }
+
   draw(lines: readonly string[]): void {
-    // The last column stays empty: a full line would wrap onto a second one.
-    const width = Math.max(10, (this.stream.columns || 80) - 1)
-    const cut = lines.map((line) => line.slice(0, width))
+    const width = this.columns
+    const cut = lines.map((line) => cutTo(line, width))
     const [first = ''] = cut
     this.stream.write(
       this.ansi
         ? this.#home() + cut.map((line) => line + CLEAR_TO_END_OF_LINE).join('\n') + CLEAR_BELOW
-        : `\r${first.padEnd(width)}`,
+        : `\r${padTo(first, width)}`,
     )
-    this.#drawn = this.ansi ? cut : [first.padEnd(width)]
+    this.#drawn = this.ansi ? cut : [padTo(first, width)]
   }
 
   /** Clears the lines for other text; the next `draw` is below that text. */
@@ -37,7 +43,7 @@ export class LiveRegion {
     const [first] = this.#drawn
     if (first === undefined) return
     this.stream.write(
-      this.ansi ? `${this.#home()}${CLEAR_BELOW}` : `\r${' '.repeat(first.length)}\r`,
+      this.ansi ? `${this.#home()}${CLEAR_BELOW}` : `\r${' '.repeat(widthOf(first))}\r`,
     )
     this.#drawn = []
   }

@@ -1,3 +1,5 @@
+import { widthOf } from './width.js'
+
 /** How wide text is on a terminal, and whether it may have escape sequences. */
 export interface TextStyle {
   readonly columns: number
@@ -26,7 +28,7 @@ function rendered(block: string, style: TextStyle): string {
 
 function wrapped(text: string, { columns, ansi }: TextStyle): string {
   const hanging = text.startsWith('- ') ? INDENT : ''
-  const lines = wrapText(inline(text), columns, hanging)
+  const lines = wrapText(plainText(text), columns, hanging)
   return lines.map((line) => painted(line, ansi)).join('\n')
 }
 
@@ -36,7 +38,7 @@ export function wrapText(text: string, columns: number, hanging = ''): readonly 
   let line = ''
   for (const word of text.split(' ')) {
     const next = line === '' ? word : `${line} ${word}`
-    if (line !== '' && shown(next).length > columns) {
+    if (line !== '' && widthOf(shown(next)) > columns) {
       lines.push(line)
       line = `${hanging}${word}`
     } else line = next
@@ -44,7 +46,8 @@ export function wrapText(text: string, columns: number, hanging = ''): readonly 
   return [...lines, line]
 }
 
-const inline = (text: string): string =>
+/** Without links and code; bold stays. */
+export const plainText = (text: string): string =>
   text.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll('`', '')
 
 const BOLD = /\*\*(.+?)\*\*/g

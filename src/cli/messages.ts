@@ -1,5 +1,6 @@
 import { LiveRegion, type TerminalStream } from './live-region.js'
-import { plain } from './text.js'
+import { wrapText } from './markdown.js'
+import { plain, terminalJson } from './text.js'
 import { programTyped } from './typed.js'
 
 /** Which messages to show, and how. */
@@ -7,6 +8,8 @@ export interface MessageOptions {
   readonly quiet?: boolean
   readonly verbose?: boolean
   readonly color: boolean
+  /** All of stderr is lines of JSON: these messages too. */
+  readonly metrics?: boolean
 }
 
 type Stderr = TerminalStream & { readonly isTTY?: boolean }
@@ -18,8 +21,8 @@ export const wantsAnsi = (
   { NO_COLOR, TERM }: Environment,
 ): boolean => color && !NO_COLOR && TERM !== 'dumb'
 
-const YELLOW = 33
-const RED = 31
+/** The colours of the words before a message; an info has none. */
+const HEADS = { info: undefined, warning: 33, error: 31 } as const
 
 /** The messages for the user, on stderr: stdout is for events. */
 export class Messages {
@@ -42,19 +45,19 @@ export class Messages {
   }
 
   detail(text: string): void {
-    if (this.options.verbose) this.print(plain(text))
+    if (this.options.verbose) this.#tell('info', text)
   }
 
   info(text: string): void {
-    if (!this.options.quiet) this.print(plain(text))
+    if (!this.options.quiet) this.#tell('info', text)
   }
 
   warn(text: string): void {
-    if (!this.options.quiet) this.print(`${this.#painted('warning', YELLOW)} ${plain(text)}`)
+    if (!this.options.quiet) this.#tell('warning', text)
   }
 
   error(text: string): void {
-    this.print(`${this.#painted('error', RED)} ${plain(text)}`)
+    this.#tell('error', text)
   }
 
   /** Prints one line unchanged, above the live region. */
@@ -63,7 +66,26 @@ export class Messages {
     this.stderr.write(`${line}\n`)
   }
 
-  #painted(word: string, color: number): string {
-    return this.ansi ? `\u001b[${color}m${word}\u001b[39m` : `${word}:`
+  #tell(level: keyof typeof HEADS, message: string): void {
+    this.print(
+      this.options.metrics
+        ? terminalJson(JSON.stringify({ level, message }))
+        : this.#lines(level, plain(message)).join('\n'),
+    )
+  }
+
+  /** A terminal breaks lines anywhere: we break them between words. */
+  #lines(level: keyof typeof HEADS, message: string): readonly string[] {
+    const color = HEADS[level]
+    const head = color === undefined ? '' : this.ansi ? `${level} ` : `${level}: `
+    const text = head + message
+    const [first = '', ...more] = this.isTerminal
+      ? wrapText(text, this.region.columns, '  ')
+      : [text]
+    const isPainted = this.ansi && color !== undefined
+    return [
+      isPainted ? `\u001b[${color}m${level}\u001b[39m${first.slice(level.length)}` : first,
+      ...more,
+    ]
   }
 }

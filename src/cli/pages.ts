@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { plainText } from './markdown.js'
 
 /** Where the package explains the codes of its errors: of the library, and of the command line. */
 const PAGES = ['docs/errors.md', 'docs/command-line.md']
@@ -23,6 +24,13 @@ export function sectionsOf(markdown: string): readonly (readonly [code: string, 
     if (isOfCode && code === undefined && last !== undefined) last[1] += `${line}\n`
   }
   return sections.map(([code, text]) => [code, text.trim()])
+}
+
+/** The first sentence of what a code means. */
+export function meaningOf(section: string): string {
+  const [, meaning = section] = /\*\*What it means\.\*\*\s+(.*)/s.exec(section) ?? []
+  const [first = ''] = meaning.split(/(?<=\.)\s/, 1)
+  return plainText(first.replaceAll(/\s+/g, ' '))
 }
 
 /** The folder of this package: this file may be in `dist`, or in a bundle beside it. */

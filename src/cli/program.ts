@@ -17,10 +17,12 @@ import { EXIT, EXIT_CODES_HELP, type ExitCode } from './exit-codes.js'
 
 const HELP = `
 Examples:
-  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 \\
+      | jq .commit.record.text
   $ rxjs-atproto jetstream --cursor-file ./cursor.json --for 1h > events.ndjson
   $ rxjs-atproto tap --host localhost:2480 --limit 10
-  $ rxjs-atproto firehose --cursor oldest --cursor-file ./cursor.json > events.ndjson
+  $ rxjs-atproto firehose --cursor oldest --cursor-file ./cursor.json \\
+      > events.ndjson
   $ rxjs-atproto labels --host mod.bsky.app --limit 10
   $ rxjs-atproto repos --host localhost:2583 > repos.ndjson
   $ INGESTER_MODE=firehose rxjs-atproto ingest
@@ -57,7 +59,7 @@ export async function runProgram(
   for (const add of COMMANDS)
     add(program, { ...io, typed: argv.slice(2), exit: (code) => (exitCode = code) })
   try {
-    await program.parseAsync(argv)
+    await program.parseAsync(withKnownHelp(program, argv))
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return usageExit(error)
@@ -70,8 +72,24 @@ const newProgram = (): Command =>
     .description('AT Protocol event streams in a terminal.')
     .version(VERSION, '-V, --version')
     .showHelpAfterError('(--help shows the commands and options)')
+    .configureOutput({ outputError: (text, write) => write(withHint(text)) })
     .addHelpText('after', HELP)
     .exitOverride()
+
+/** `help jetstrem` as `jetstrem`: commander then suggests the name that was meant. */
+function withKnownHelp(program: Command, argv: readonly string[]): readonly string[] {
+  const [node = '', script = '', first, name, ...rest] = argv
+  const isKnown = ['help', ...program.commands.map((command) => command.name())].includes(
+    name ?? '',
+  )
+  return first !== 'help' || name === undefined || isKnown ? argv : [node, script, name, ...rest]
+}
+
+/** Two hosts after one flag are a common mistake. */
+const withHint = (error: string): string =>
+  error.startsWith('error: too many arguments')
+    ? error.replace(/\n?$/, '\n(several values of a flag: --host a,b or --host a --host b)\n')
+    : error
 
 /**
  * `--help` and `--version` are not mistakes. Without a command the help is printed too, and that is

@@ -64,13 +64,18 @@ function archiveText({ archive, wire }: Snapshot['metrics']): string | undefined
 export function stateOf({ connection }: Snapshot['metrics']): string {
   const host = connection.host === undefined ? '' : ` ${shortHost(connection.host)}`
   return connection.state === 'waiting'
-    ? `waiting${host} (retry ${connection.attempt}, ${connection.reason.code})`
+    ? `waiting for${host} (retry ${connection.attempt} after ${connection.reason.code})`
     : `${connection.state}${host}`
 }
 
 /** `191 events in 420 ms (455/s), 0 dropped, 0 rejected, 0 gaps, 0 reconnects`. */
-export function summaryOf({ metrics, events, unreadable: unread, elapsedMs }: Snapshot): string {
+export function summaryOf(snapshot: Snapshot): string {
+  const { metrics, connected, events, unreadable: unread, elapsedMs } = snapshot
   const { dropped, gaps, reconnects } = metrics
+  if (!connected) {
+    const tries = `${count(reconnects + 1)} ${reconnects === 0 ? 'try' : 'tries'}`
+    return `0 events in ${duration(elapsedMs)}: never connected, ${tries}`
+  }
   const rate = count((events * 1000) / Math.max(1, elapsedMs))
   const losses = [
     `${count(dropped)} dropped`,

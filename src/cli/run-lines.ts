@@ -24,6 +24,8 @@ export interface LineRun<E> {
    */
   readonly source: (watch: Watch, checkpoint: CursorStore | undefined) => Observable<E>
   readonly options: StreamOptions & CursorFileOptions & LineOptions
+  /** The hosts of a Jetstream as they were typed. */
+  readonly jetstreams?: readonly string[]
   /** The line of an event on a terminal. */
   readonly readable?: (event: E, style: LineStyle) => string
   /** Shown on a terminal instead of the lines; without it, the lines are. */
@@ -40,7 +42,7 @@ export interface Table<E> {
 /** Reads a stream and writes its lines. Returns the exit code. */
 export async function runLines<E>(run: LineRun<E>, context: CommandContext): Promise<ExitCode> {
   const { stderr, environment } = context
-  const { source, options } = run
+  const { source, options, jetstreams } = run
   const { grep } = options
   const messages = new Messages(stderr, options, environment)
   const output = outputOf(run, messages, context)
@@ -69,6 +71,7 @@ export async function runLines<E>(run: LineRun<E>, context: CommandContext): Pro
     sink: output.sink,
     lineOf: output.lineOf,
     view: options.metrics ? metricsLines(messages) : output.view,
+    jetstreams,
   })
   await store?.close()
   return exitCode
@@ -85,7 +88,14 @@ function outputOf<E>(
   if (json || !process.stdout.isTTY) return asLines(messages)
   if (table !== undefined) return asTable(table, messages, context)
   if (readable === undefined) return asLines(messages)
-  const style = { columns: process.stdout.columns || 80, ansi: messages.ansi }
+  const style: LineStyle = {
+    ansi: messages.ansi,
+    // The last column stays empty: some terminals begin a new line after it. Read for each line: a
+    // window may be resized.
+    get columns() {
+      return (process.stdout.columns || 80) - 1
+    },
+  }
   // It is safe: only its own escape sequences are in it.
   return asLines(
     messages,

@@ -37,6 +37,8 @@ export interface StreamRun<E> {
    */
   readonly lineOf?: ((event: E) => string) | undefined
   readonly view?: View | undefined
+  /** The hosts of a Jetstream as they were typed, which `doctor` can look at. */
+  readonly jetstreams?: readonly string[] | undefined
 }
 
 // How many lines may be in flight to the system. A line in flight is not done, so the checkpoint
@@ -53,10 +55,14 @@ export async function runStream<E>(run: StreamRun<E>): Promise<ExitCode> {
   try {
     await runner.read()
     run.view?.end(runner.snapshot)
-    run.messages.info(summaryOf(runner.snapshot))
+    // The last line of --metrics says the same.
+    if (!run.options.metrics) run.messages.info(summaryOf(runner.snapshot))
     return orLoss(runner.exitCode)
   } catch (error) {
-    const { exitCode, messages } = failureOf(error, watch.connected, run.messages.program)
+    const { exitCode, messages } = failureOf(error, watch.connected, {
+      program: run.messages.program,
+      jetstreams: run.jetstreams,
+    })
     // Show nothing if nothing was read, or if the reader has exited.
     if (messages.length === 0 || !watch.connected) run.messages.region.clear()
     else run.view?.end(runner.snapshot)
@@ -83,9 +89,10 @@ class StreamRunner<E> {
 
   get snapshot(): Snapshot {
     const elapsedMs = performance.now() - this.#startedAt
-    const { metrics, unreadable: unread } = this.watch
+    const { metrics, connected, unreadable: unread } = this.watch
     return {
       metrics,
+      connected,
       events: this.#written,
       unreadable: unread,
       perSecond: this.#rate.sample(this.#written, elapsedMs),

@@ -6,6 +6,8 @@ export interface Snapshot {
   readonly metrics: StreamMetrics
   /** Events that are written. */
   readonly events: number
+  /** Whether a connection was ever open. */
+  readonly connected: boolean
   /** Frames and parts of frames that could not be read. */
   readonly unreadable: number
   /** Events per second over the last seconds. */

@@ -17,6 +17,8 @@ export type StoredPosition =
 
 // Below it is a sequence number: the servers' own rule.
 const FIRST_TIME = 1e15
+// Dates end here.
+const LAST_TIME = 8.64e18
 // Milliseconds begin here, which no stream takes.
 const MOST_SEQ = 1e12
 
@@ -42,6 +44,12 @@ export function timeOf(position: StoredPosition): number | undefined {
   const us = position.time_us || (position.position >= FIRST_TIME ? position.position : 0)
   return us === 0 ? undefined : us / 1000
 }
+
+/** A position for a person: a time as an ISO date, a sequence number as it is. */
+export const positionText = (position: number): string =>
+  position >= FIRST_TIME && position <= LAST_TIME
+    ? new Date(position / 1000).toISOString()
+    : String(position)
 
 /** Whether the stream can start at a time: a Jetstream can. */
 export const takesTimes = (key: string): boolean => /^jetstream[ /]/.test(key)

@@ -36,4 +36,4 @@ export function duration(ms: number): string {
 
 /** A host's URL without the path of the endpoint. */
 export const shortHost = (url: string): string =>
-  plain(url).replace(/\/(subscribe|xrpc\/[\w.]+)$/, '')
+  plain(url).replace(/\/(subscribe|xrpc\/[\w.]+)?$/, '')

@@ -22,6 +22,7 @@ import {
 } from '../index.js'
 import { NeverConnectedError } from './failure.js'
 import type { Messages } from './messages.js'
+import { positionText } from './stored-position.js'
 import { duration, shortHost } from './text.js'
 
 /** Observes a source: prints warnings as they come, and remembers what the exit code needs. */
@@ -36,6 +37,8 @@ export class Watch {
   /** Frames and parts of frames that could not be read. */
   unreadable = 0
   #reason: StreamError | undefined
+  // What was dialled last.
+  #dialled: string | undefined
 
   constructor(private readonly messages: Messages) {
     this.metrics$
@@ -71,8 +74,10 @@ export class Watch {
   #became(status: ConnectionStatus): void {
     if (status.state === 'open') this.connected = true
     if (status.state === 'waiting') this.#waits(status)
-    else if (status.host !== undefined)
+    else if (status.host !== undefined) {
+      this.#dialled = status.host
       this.messages.detail(`${status.state} ${shortHost(status.host)}`)
+    }
   }
 
   #waits({
@@ -83,8 +88,9 @@ export class Watch {
   }: Extract<ConnectionStatus, { state: 'waiting' }>): void {
     this.#reason = reason
     const delayMs = Math.max(0, nextAttemptAt - Date.now())
-    const retry = `retry ${attempt} of ${shortHost(host)} in ${duration(delayMs)}`
-    const text = `${reason.code}: ${reason.message}; ${retry}`
+    const failed = this.#dialled ?? host
+    const at = host === failed ? '' : ` at ${shortHost(host)}`
+    const text = `${failureText(reason, failed)}; retry ${attempt}${at} in ${duration(delayMs)}`
     // Attempt 0: we closed the connection ourselves and dial again at once.
     if (attempt === 0) this.messages.detail(text)
     else this.messages.warn(text)
@@ -94,7 +100,8 @@ export class Watch {
     const size = count === undefined ? '' : ` (${count})`
     const again = recoverable ? remedy(reason, from) : ''
     this.messages.warn(
-      `gap: ${reason}${size} from ${from} to ${to ?? 'unknown'} on ${shortHost(host)}${again}`,
+      `gap: ${reason}${size} from ${positionText(from)} to ` +
+        `${to === undefined ? 'unknown' : positionText(to)} on ${shortHost(host)}${again}`,
     )
   }
 
@@ -111,6 +118,12 @@ export class Watch {
       )
     else this.messages.detail(text)
   }
+}
+
+/** `CODE: wss://host: why`, where the reason does not name the host itself. */
+function failureText({ code, message }: StreamError, host: string): string {
+  const isNamed = message.includes(shortHost(host).replace(/^\w+:\/\//, ''))
+  return isNamed ? `${code}: ${message}` : `${code}: ${shortHost(host)}: ${message}`
 }
 
 /** After a log was renumbered, the stream has already asked by time. */

@@ -1,5 +1,6 @@
 import { asyncScheduler, type Observer } from 'rxjs'
 import { type Log, SILENT } from '../internal/log.js'
+import { positionText } from '../internal/position-text.js'
 import { tell } from '../internal/tell.js'
 import type { Position } from './position.js'
 
@@ -91,7 +92,8 @@ export function gapText({ host, from, to, reason, count }: Gap): string {
       : count === 1
         ? '1 event is lost'
         : `${count} events are lost`
-  return `${host}: ${what}, from ${from} to ${to ?? 'an unknown position'} (${reason})`
+  const end = to === undefined ? 'an unknown position' : positionText(to)
+  return `${host}: ${what}, from ${positionText(from)} to ${end} (${reason})`
 }
 
 /**

@@ -70,7 +70,7 @@ function connectionProblems(connection: ConnectionStatus, withinMs: number): rea
     case 'waiting': {
       const awayMs = asyncScheduler.now() - since
       return awayMs > withinMs
-        ? [`no connection to ${connection.host} for ${seconds(awayMs)}${why}`]
+        ? [`no connection to ${connection.host} for ${duration(awayMs)}${why}`]
         : []
     }
     default:
@@ -81,8 +81,18 @@ function connectionProblems(connection: ConnectionStatus, withinMs: number): rea
 function lagProblems(metrics: StreamMetrics, maxLagMs: number): readonly string[] {
   const lagMs = currentLagMs(metrics) ?? 0
   return lagMs > maxLagMs
-    ? [`events are ${seconds(lagMs)} behind, more than ${seconds(maxLagMs)}`]
+    ? [`events are ${duration(lagMs)} behind, more than ${duration(maxLagMs)}`]
     : []
 }
 
-const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`
+const UNITS = [
+  [172_800_000, 86_400_000, 'days'],
+  [7_200_000, 3_600_000, 'h'],
+  [120_000, 60_000, 'min'],
+] as const
+
+/** `90 s`, `45 min`, `3 h`, `334 days`. */
+function duration(ms: number): string {
+  const [, size, unit] = UNITS.find(([from]) => ms >= from) ?? [0, 1000, 's']
+  return `${Math.round(ms / size)} ${unit}`
+}

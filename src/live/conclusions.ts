@@ -1,6 +1,7 @@
 import type { GapReason, Gaps } from '../delivery/gaps.js'
 import { CursorRefusedError } from '../errors.js'
 import type { Log } from '../internal/log.js'
+import { positionText } from '../internal/position-text.js'
 import { type Answering, judge, type Verdict } from './cursor-answer.js'
 import {
   type CursorRequest,
@@ -235,7 +236,7 @@ export class Conclusions<Event> {
       this.losses.tooOld(host, from, to, 'cursor-too-old')
     return this.#giveUp(
       host,
-      `the position ${from} is older than the server's log, which begins at ${to}`,
+      `its log begins at ${positionText(to)}, after ${positionText(from)}`,
       'cursor-too-old',
     )
   }

@@ -44,8 +44,8 @@ import type { Routable } from './route.js'
 /** How {@link run} works on events, and how it stops. */
 export interface RunOptions<E> extends IngestOptions<E> {
   /**
-   * Whether SIGTERM and SIGINT call {@link Running.stop}. A second signal ends the process as if
-   * nobody listened. Node only.
+   * Whether SIGTERM and SIGINT, on Windows also Ctrl+Break, call {@link Running.stop}. A second
+   * signal ends the process as if nobody listened. Node only.
    * @default false
    */
   readonly signals?: boolean | undefined
@@ -280,4 +280,5 @@ class Runner<E> implements Running, SubscriptionWatch {
   }
 }
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+// SIGBREAK: Ctrl+Break on Windows, which sends no SIGTERM.
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGBREAK'] as const

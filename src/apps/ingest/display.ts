@@ -29,7 +29,8 @@ export function startDisplay(
   if (messages.options.quiet) return { end: () => {} }
   if (!messages.ansi)
     return repeated(interval(LINE_EVERY_MS), () => messages.info(ingestStatus(state)))
-  const table = repeated(interval(REDRAW_MS), () => messages.region.draw(ingestTable(state)))
+  const { region } = messages
+  const table = repeated(interval(REDRAW_MS), () => region.draw(ingestTable(state, region.columns)))
   return {
     end() {
       table.end()
@@ -49,49 +50,82 @@ function repeated(times$: Observable<unknown>, show: () => void): Display {
   }
 }
 
-/**
- * The widths of the columns; a negative one is aligned to the left. A narrow terminal cuts off the
- * last columns, so the least important ones are there.
- */
-const WIDTHS = [-14, -22, 9, 7, -24, -15] as const
+/** The cells of a row. */
+type Row = readonly string[]
 
-/** One line for each host, and one for each Redis stream. */
-export const ingestTable = (state: IngestState): readonly string[] => [
-  `${state.settings.mode} into Redis at ${state.settings.redis.host}  ${duration(state.elapsedMs)}`,
-  '',
-  row('read', 'from', 'rate', 'lag', 'state', 'position'),
-  ...state.feeds.map((feed) => feedRow(feed, state.elapsedMs)),
-  '',
-  row('written', 'entries', 'repeats', 'retries', 'state', 'not yet read'),
-  ...state.pipelines.map(sinkRow),
-]
+/** One line for each host, and one for each Redis stream, to fit the columns of a terminal. */
+export function ingestTable(state: IngestState, columns = Number.POSITIVE_INFINITY): Row {
+  const { mode, redis } = state.settings
+  return [
+    `${mode} into Redis at ${redis.host}  ${duration(state.elapsedMs)}`,
+    '',
+    ...tableLines(
+      [
+        ['read', 'from', 'rate', 'lag', 'state', 'position'],
+        ...state.feeds.map((feed) => feedRow(feed, state.elapsedMs)),
+        [],
+        ['written', 'entries', 'repeats', 'retries', 'state', 'not yet read'],
+        ...state.pipelines.map(sinkRow),
+      ],
+      columns,
+    ),
+  ]
+}
+
+const GAP = 2
+// The columns of the host and of the state, in the order in which they give way.
+const FLEXIBLE = [1, 4]
+const LEAST = 12
+// Together 79 columns. A cell that grows by a digit moves nothing.
+const WIDTHS = [13, LEAST, 9, 7, LEAST, 14]
+// Figures are aligned to the right.
+const FIGURES: ReadonlySet<number> = new Set([2, 3])
+
+/** Columns as wide as their cells. Where a terminal is too narrow, hosts and states are cut. */
+function tableLines(rows: readonly Row[], columns: number): readonly string[] {
+  const widths = WIDTHS.map((width, index) =>
+    Math.max(width, ...rows.map((row) => (row[index] ?? '').length)),
+  )
+  let over = widths.reduce((sum, width) => sum + width + GAP, 0) - columns
+  for (const index of FLEXIBLE) {
+    const width = widths[index] ?? 0
+    const cut = Math.min(Math.max(0, width - LEAST), Math.max(0, over))
+    widths[index] = width - cut
+    over -= cut
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) => `${' '.repeat(GAP)}${padded(cell, widths[index] ?? 0, index)}`)
+      .join('')
+      .trimEnd(),
+  )
+}
 
 /** `firehose_live 1,003/s lag 1.2 s, 4,213 written; …`. */
 export const ingestStatus = (state: IngestState): string =>
   state.pipelines.map((pipeline) => pipelineStatus(pipeline, state.elapsedMs)).join('; ')
 
-function feedRow(feed: HostFeed, elapsedMs: number): string {
+function feedRow(feed: HostFeed, elapsedMs: number): Row {
   const { cursor } = feed.watch.metrics
   const position = cursor === undefined ? '-' : count(cursor)
-  return row(
+  return [
     feed.stream,
     plain(feed.host),
     `${count(feed.rateAt(elapsedMs))}/s`,
     lagOf(feed),
     feedState(feed),
     position,
-  )
+  ]
 }
 
-const sinkRow = ({ stream, sink: { metrics, stateText } }: Pipeline): string =>
-  row(
-    stream,
-    count(metrics.written),
-    count(metrics.duplicates),
-    count(metrics.retries),
-    stateText,
-    count(metrics.unread),
-  )
+const sinkRow = ({ stream, sink: { metrics, stateText } }: Pipeline): Row => [
+  stream,
+  count(metrics.written),
+  count(metrics.duplicates),
+  count(metrics.retries),
+  stateText,
+  count(metrics.unread),
+]
 
 function pipelineStatus(
   { stream, feeds, sink: { metrics, stateText } }: Pipeline,
@@ -120,8 +154,7 @@ function feedState({ completed, watch: { metrics } }: HostFeed): string {
   return connection.state === 'waiting' ? `waiting (${connection.reason.code})` : connection.state
 }
 
-const row = (...cells: readonly string[]): string =>
-  `  ${cells.map((cell, index) => padded(cell, WIDTHS[index] ?? 0)).join('  ')}`.trimEnd()
-
-const padded = (text: string, width: number): string =>
-  width < 0 ? text.slice(0, -width).padEnd(-width) : text.padStart(width)
+const padded = (text: string, width: number, index: number): string => {
+  if (FIGURES.has(index)) return text.padStart(width)
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width)
+}

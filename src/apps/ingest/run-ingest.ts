@@ -43,11 +43,7 @@ export async function runIngest(
       server?.close()
     }
   } catch (error) {
-    const { exitCode, messages: texts } = failureOf(
-      error,
-      state.hasReached(error),
-      messages.program,
-    )
+    const { exitCode, messages: texts } = failureOf(error, state.hasReached(error), messages)
     const host = state.failedHost(error)
     for (const text of texts) messages.error(host === undefined ? text : `${host}: ${text}`)
     return exitCode

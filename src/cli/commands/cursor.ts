@@ -112,11 +112,22 @@ const changing =
     withFile(command)
       .addHelpText('after', help)
       .action(async (path: string, typed: string, options: CursorOptions) => {
-        const change = ({ key, position }: Saved) => textOf(typed, readPosition(position), key)
+        const change = ({ key, position }: Saved) =>
+          named(argument[0], typed, () => textOf(typed, readPosition(position), key))
         const work = (messages: Messages) => changeFile(path, change, options, messages)
         context.exit(await attempted(options, context, work))
       })
   }
+
+/** Names the argument in the error for its value, as commander does for a flag. */
+function named(argument: string, typed: string, read: () => string): string {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error
+    throw new InvalidArgumentError(`${argument} '${typed}' is invalid. ${error.message}`)
+  }
+}
 
 const withFile = (command: Command): Command =>
   command
@@ -188,7 +199,7 @@ async function attempted(
       messages.error(error.message)
       return error instanceof InvalidArgumentError ? EXIT.usage : EXIT.config
     }
-    const { exitCode, messages: texts } = failureOf(error, false, messages.program)
+    const { exitCode, messages: texts } = failureOf(error, false, messages)
     for (const text of texts) messages.error(text)
     return exitCode
   }

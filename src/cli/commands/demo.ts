@@ -46,8 +46,9 @@ const KEPT_EVENTS = 100_000
 const FOREVER_MS = 2 ** 31 - 1
 
 const HELP = `
-Shows a table on stderr. Events go to stdout as lines of JSON, unless stdout is a terminal.
-Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, at the end of a replay, or on Ctrl-C.
+Shows a table on stderr. Events go to stdout as lines of JSON, unless stdout is
+a terminal. Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, at the
+end of a replay, or on Ctrl-C.
 
 Examples:
   $ rxjs-atproto demo

@@ -3,6 +3,7 @@ import type { CommandContext } from '../context.js'
 import { type Examination, examine, type Verdict } from '../doctor/examine.js'
 import { type Finding, findingLines } from '../doctor/finding.js'
 import { checkCursorFile, checkRedis } from '../doctor/machine-checks.js'
+import { offlineReason } from '../doctor/offline.js'
 import { EXIT, type ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
 import { type MessageOptions, Messages } from '../messages.js'
@@ -23,7 +24,8 @@ nothing to check.
 Examples:
   $ rxjs-atproto doctor
   $ rxjs-atproto doctor localhost:6008
-  $ rxjs-atproto doctor --redis redis://localhost:6379 --cursor-file ./cursor.json
+  $ rxjs-atproto doctor --redis redis://localhost:6379 \\
+      --cursor-file ./cursor.json
 
 Exit codes:
   0    a stream would work, from one of the hosts at least
@@ -69,7 +71,10 @@ async function doctor(
   for (const { host, findings } of examinations) await show(host, findings)
   if (machine.length > 0) await show('this machine', machine)
   const verdicts = await Promise.all(examinations.map(({ verdict }) => verdict))
-  return conclude(verdicts, await Promise.all(machine))
+  const found = await Promise.all(examinations.flatMap(({ findings }) => findings))
+  const [text, exitCode] = conclusionOf(verdicts, await Promise.all(machine), offlineReason(found))
+  await print(text)
+  return exitCode
 }
 
 /** Starts with all hosts at once, or returns why one is none. */
@@ -89,25 +94,22 @@ const machineChecks = ({ redis, cursorFile }: DoctorOptions): readonly Promise<F
   ...(cursorFile === undefined ? [] : [checkCursorFile(cursorFile)]),
 ]
 
-async function conclude(
-  verdicts: readonly Verdict[],
-  machine: readonly Finding[],
-): Promise<ExitCode> {
-  const [text, exitCode] = conclusionOf(verdicts, machine)
-  await print(text)
-  return exitCode
-}
-
-/** The last line, and the exit code. */
+/** The last line, and the exit code. `offline`: why this machine seems to have no network. */
 export function conclusionOf(
   verdicts: readonly Verdict[],
   machine: readonly Finding[],
+  offline?: string,
 ): readonly [text: string, exitCode: ExitCode] {
   const broken = machine.filter(({ state }) => state === 'wrong').map(({ name }) => name)
   if (!verdicts.includes('works'))
     return verdicts.includes('silent')
       ? ['A stream would connect, and receive nothing.', EXIT.ended]
-      : ['A stream would not connect.', EXIT.neverConnected]
+      : [
+          offline === undefined
+            ? 'A stream would not connect.'
+            : `A stream would not connect. This machine seems to have no network: ${offline}.`,
+          EXIT.neverConnected,
+        ]
   if (broken.length > 0)
     return [
       `A stream would receive events, but not with this ${broken.join(' and ')}.`,

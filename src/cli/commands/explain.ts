@@ -1,17 +1,18 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../context.js'
 import { EXIT, type ExitCode } from '../exit-codes.js'
-import { renderMarkdown } from '../markdown.js'
+import { renderMarkdown, type TextStyle } from '../markdown.js'
 import { Messages } from '../messages.js'
-import { explanations } from '../pages.js'
+import { explanations, meaningOf } from '../pages.js'
 import { print, stdoutStyle } from '../print.js'
+import { cutTo, widthOf } from '../width.js'
 
 interface ExplainOptions {
   readonly color: boolean
 }
 
 const HELP = `
-Without a code it lists all of them.
+Without a code it lists all of them, each with a line.
 
 Examples:
   $ rxjs-atproto explain CURSOR_STORE
@@ -41,7 +42,7 @@ async function explain(
   { stderr, environment }: CommandContext,
 ): Promise<ExitCode> {
   const known = explanations()
-  if (asked === undefined) return print([...known.keys()].join('\n'))
+  if (asked === undefined) return print(listOf(known, stdoutStyle(options, environment)))
   const code = asked.trim().replace(/:$/, '').toUpperCase()
   const text = known.get(code)
   if (text === undefined) {
@@ -52,4 +53,13 @@ async function explain(
   }
   const style = stdoutStyle(options, environment)
   return print(renderMarkdown(`**${code}**\n\n${text}`, style))
+}
+
+/** The codes, and what each means, cut to the width. */
+function listOf(known: ReadonlyMap<string, string>, { columns }: TextStyle): string {
+  const width = Math.max(...[...known.keys()].map((code) => code.length)) + 2
+  const lines = [...known].map(([code, text]) => `${code.padEnd(width)}${meaningOf(text)}`)
+  return lines
+    .map((line) => (widthOf(line) > columns ? `${cutTo(line, columns - 1)}…` : line))
+    .join('\n')
 }

@@ -21,17 +21,22 @@ interface FirehoseOptions extends StreamOptions, LineOptions, CursorFileOptions,
 }
 
 const HELP = `
-Only events go to stdout: one JSON object per line, with links as $link and bytes as $bytes. On a
-terminal a table is shown instead (--json shows the lines). A commit with n operations is n events.
+Only events go to stdout: one JSON object per line, with links as $link and
+bytes as $bytes. On a terminal a table is shown instead (--json shows the
+lines). A commit with n operations is n events.
 
 Examples:
-  $ rxjs-atproto firehose --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
-  $ rxjs-atproto firehose --host localhost:2583 --cursor oldest --for 1h --strict > events.ndjson
-  $ rxjs-atproto firehose --cursor-file ./cursor.json --kinds commit,sync >> events.ndjson
+  $ rxjs-atproto firehose --collections app.bsky.feed.post --limit 10 \\
+      | jq .commit.record.text
+  $ rxjs-atproto firehose --host localhost:2583 --cursor oldest --for 1h \\
+      --strict > events.ndjson
+  $ rxjs-atproto firehose --cursor-file ./cursor.json --kinds commit,sync \\
+      >> events.ndjson
 
-The cursor file moves past a commit when all its lines are written. The next run repeats the last
-commit of this one: delivery is at least once. An event whose record cannot be decoded is written
-without it, with the problem record-unreadable; --strict counts it as lost.
+The cursor file moves past a commit when all its lines are written. The next
+run repeats the last commit of this one: delivery is at least once. An event
+whose record cannot be decoded is written without it, with the problem
+record-unreadable; --strict counts it as lost.
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto firehose`: the firehose of a relay or a PDS as lines of JSON. */

@@ -76,7 +76,7 @@ async function compare(
     await (options.json ? printJson(reports) : printTable(reports, options, environment))
     return exitCodeOf(reports)
   } catch (error) {
-    const { exitCode, messages: texts } = failureOf(error, false, messages.program)
+    const { exitCode, messages: texts } = failureOf(error, false, messages)
     for (const text of texts) messages.error(text.replace('--host', 'the host'))
     return exitCode
   }

@@ -26,15 +26,18 @@ ${Object.values(SETTINGS)
   )
   .join('\n')}
 
-Entries go to the Redis streams firehose_live, repo_backfill and label_live, positions to
-<stream>:cursor:<host>, as rsky-ingester writes them: either program resumes where the other one
-stopped. An entry is written once over failures, restarts and repeats. A position moves when
-everything before it is written.
+Entries go to the Redis streams firehose_live, repo_backfill and label_live,
+positions to <stream>:cursor:<host>, as rsky-ingester writes them: either
+program resumes where the other one stopped. An entry is written once over
+failures, restarts and repeats. A position moves when everything before it is
+written.
 
 Examples:
   $ INGESTER_MODE=firehose rxjs-atproto ingest
-  $ rxjs-atproto ingest --mode labeler --labeler-hosts mod.bsky.app --redis redis://redis:6379/1
-  $ rxjs-atproto ingest --relay-hosts relay1.us-east.bsky.network --metrics-port 9100 -q
+  $ rxjs-atproto ingest --mode labeler --labeler-hosts mod.bsky.app \\
+      --redis redis://redis:6379/1
+  $ rxjs-atproto ingest --relay-hosts relay1.us-east.bsky.network \\
+      --metrics-port 9100 -q
 
 Exit codes:
   0    a backfill is complete

@@ -10,7 +10,7 @@ import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { type LineOptions, withLines } from '../lines/options.js'
 import { jetstreamLine } from '../lines/readable.js'
-import { collect, parseCursor } from '../parse.js'
+import { parseCursor, parseList } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import {
   type CursorFileOptions,
@@ -32,20 +32,25 @@ interface JetstreamOptions
 }
 
 const HELP = `
-Only events go to stdout: one JSON object per line. On a terminal they are lines to read (--json).
+Only events go to stdout: one JSON object per line. On a terminal they are
+lines to read (--json).
 
 Examples:
-  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 \\
+      | jq .commit.record.text
   $ rxjs-atproto jetstream --collections app.bsky.feed.post --grep '/bluesky/i'
   $ rxjs-atproto jetstream --format '{did} {commit.record.text}'
   $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > posts.ndjson
   $ rxjs-atproto jetstream --cursor-file ./cursor.json >> events.ndjson
-  $ rxjs-atproto jetstream --host localhost:6008 --kinds account --metrics 2> metrics.ndjson
-  $ rxjs-atproto jetstream --host jetstream.example --archive --cursor oldest --dry-run
+  $ rxjs-atproto jetstream --host localhost:6008 --kinds account --metrics \\
+      2> metrics.ndjson
+  $ rxjs-atproto jetstream --host jetstream.example --archive \\
+      --cursor oldest --dry-run
 
-The cursor file moves past an event when its line is written. The next run repeats the last line of
-this one: delivery is at least once. An event whose record is beyond the bounds on content is
-written without it, with the problem record-unreadable; --strict counts it as lost.
+The cursor file moves past an event when its line is written. The next run
+repeats the last line of this one: delivery is at least once. An event whose
+record is beyond the bounds on content is written without it, with the problem
+record-unreadable; --strict counts it as lost.
 ${ARCHIVE_HELP}
 ${EXIT_CODES_HELP}`
 
@@ -57,8 +62,9 @@ export function addJetstream(program: Command, context: CommandContext): void {
     .description('Reads a Jetstream, reconnects, and writes each event as a line of JSON.')
     .option(
       '--host <host>',
-      'a host name or a URL; repeat it for failover hosts (default: the public instances)',
-      collect,
+      'a host name or a URL; failover hosts comma-separated or repeated (default: the public ' +
+        'instances)',
+      parseList,
     )
   withFilters(command).option(
     '--cursor <start>',
@@ -83,6 +89,7 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
       },
       options,
       readable: jetstreamLine,
+      jetstreams: options.host ?? [],
     },
     context,
   )

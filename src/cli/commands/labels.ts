@@ -18,16 +18,20 @@ interface LabelsOptions extends StreamOptions, LineOptions, CursorFileOptions {
 }
 
 const HELP = `
-Only labels go to stdout: one JSON object per line. On a terminal a table is shown instead (--json
-shows the lines). A line with "neg": true removes the label of the same src, uri, cid and val.
+Only labels go to stdout: one JSON object per line. On a terminal a table is
+shown instead (--json shows the lines). A line with "neg": true removes the
+label of the same src, uri, cid and val.
 
 Examples:
-  $ rxjs-atproto labels --host mod.bsky.app --limit 10 | jq -r '.val + " " + .uri'
-  $ rxjs-atproto labels --host mod.bsky.app --cursor oldest --for 10m > labels.ndjson
-  $ rxjs-atproto labels --host mod.bsky.app --cursor-file ./labels.json >> labels.ndjson
+  $ rxjs-atproto labels --host mod.bsky.app --limit 10 \\
+      | jq -r '.val + " " + .uri'
+  $ rxjs-atproto labels --host mod.bsky.app --cursor oldest --for 10m \\
+      > labels.ndjson
+  $ rxjs-atproto labels --host mod.bsky.app --cursor-file ./labels.json \\
+      >> labels.ndjson
 
-The cursor file moves past a label when its line is written. The next run repeats the last line of
-this one: delivery is at least once.
+The cursor file moves past a label when its line is written. The next run
+repeats the last line of this one: delivery is at least once.
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto labels`: the labels of a labeler as lines of JSON. */

@@ -20,16 +20,18 @@ interface ReposOptions extends StreamOptions, LineOptions, CursorFileOptions {
 }
 
 const HELP = `
-Only repositories go to stdout: one JSON object per line. On a terminal a table of their states is
-shown instead (--json shows the lines). Exits with 0 at the end of the list.
+Only repositories go to stdout: one JSON object per line. On a terminal a table
+of their states is shown instead (--json shows the lines). Exits with 0 at the
+end of the list.
 
 Examples:
   $ rxjs-atproto repos | jq -r 'select(.active) | .did' > dids.txt
   $ rxjs-atproto repos --host localhost:2583 --strict > repos.ndjson
   $ rxjs-atproto repos --cursor-file ./repos.json >> repos.ndjson
 
-The cursor file moves past a page when all its lines are written. The next run repeats the page
-that this one was in. After the end of the list it writes nothing, unless --restart is given.
+The cursor file moves past a page when all its lines are written. The next run
+repeats the page that this one was in. After the end of the list it writes
+nothing, unless --restart is given.
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto repos`: the repositories of a relay or a PDS as lines of JSON. */

@@ -13,10 +13,12 @@ interface ReposOptions extends PasswordOptions, MessageOptions {
 }
 
 const HELP = `
-The options --host and --password-file of \`tap\` work here too (default host: localhost:2480).
+The options --host and --password-file of \`tap\` work here too (default host:
+localhost:2480).
 
 Examples:
-  $ rxjs-atproto tap repos add --host localhost:2480 did:plc:ewvi7nxzyoun6zhxrhs64oiz
+  $ rxjs-atproto tap repos add \\
+      --host localhost:2480 did:plc:ewvi7nxzyoun6zhxrhs64oiz
 ${PASSWORD_HELP}
 ${EXIT_CODES_HELP}`
 
@@ -84,7 +86,7 @@ async function perform(
     if (message !== undefined) messages.info(message)
     return EXIT.done
   } catch (error) {
-    const failure = failureOf(error, false, messages.program)
+    const failure = failureOf(error, false, messages)
     for (const text of failure.messages) messages.error(text.replace('--dids', 'the argument'))
     return failure.exitCode
   }

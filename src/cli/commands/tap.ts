@@ -16,9 +16,10 @@ interface TapOptions extends StreamOptions, LineOptions, PasswordOptions {
 }
 
 const HELP = `
-Only events go to stdout: one JSON object per line. On a terminal they are lines to read (--json).
-An event is acked when its line is written, or when --grep leaves it out. The server sends events
-without an ack again, to the next run too.
+Only events go to stdout: one JSON object per line. On a terminal they are
+lines to read (--json). An event is acked when its line is written, or when
+--grep leaves it out. The server sends events without an ack again, to the next
+run too.
 
 Examples:
   $ rxjs-atproto tap --host localhost:2480 --limit 10 | jq .record.text

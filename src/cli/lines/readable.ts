@@ -1,5 +1,7 @@
 import type { JetstreamEvent, TapEvent } from '../../index.js'
 import { plain } from '../text.js'
+import { cutTo, padTo, widthOf } from '../width.js'
+import { isOlderThanDay, type Layout, layoutFor, shortened, shortName, timeText } from './layout.js'
 
 /** How a terminal shows a line. */
 export interface LineStyle {
@@ -18,19 +20,19 @@ interface Summary {
   readonly text: string
 }
 
-const WHAT_WIDTH = 8
-const COLLECTION_WIDTH = 26
-const DID_WIDTH = 32
 const DIM = 2
 const CYAN = 36
 
 /** One line for an event of a Jetstream: time, operation, collection, repository, text. */
-export const jetstreamLine = (event: JetstreamEvent, style: LineStyle): string =>
-  lineOf(clock(event.time_us / 1000), summaryOfEvent(event), style)
+export const jetstreamLine = (
+  event: JetstreamEvent,
+  style: LineStyle,
+  now: number = Date.now(),
+): string => lineOf(event.time_us / 1000, summaryOfEvent(event), style, now)
 
 /** One line for an event of a Tap. Its events have no time; this is when it arrived. */
-export const tapLine = (event: TapEvent, style: LineStyle): string =>
-  lineOf(clock(Date.now()), summaryOfTap(event), style)
+export const tapLine = (event: TapEvent, style: LineStyle, now: number = Date.now()): string =>
+  lineOf(now, summaryOfTap(event), style, now)
 
 function summaryOfEvent(event: JetstreamEvent): Summary {
   const { did, kind } = event
@@ -74,31 +76,39 @@ function textOf(record: unknown): string | undefined {
   return undefined
 }
 
-function lineOf(time: string, { what, collection, did, text }: Summary, style: LineStyle): string {
-  const cells = [
-    [time, DIM],
-    [padded(what, WHAT_WIDTH)],
-    [padded(collection, COLLECTION_WIDTH), CYAN],
-    [padded(did, DID_WIDTH), DIM],
-    [plain(text)],
-  ] as const
-  let left = style.columns
-  const shown: string[] = []
-  for (const [cell, color] of cells) {
-    if (left <= 0) break
-    const cut = cell.slice(0, left)
-    left -= cut.length + 1
-    shown.push(style.ansi && color !== undefined ? `\u001b[${color}m${cut}\u001b[0m` : cut)
-  }
-  return shown.join(' ').trimEnd()
+function lineOf(ms: number, summary: Summary, { columns, ansi }: LineStyle, now: number): string {
+  const isOld = isOlderThanDay(ms, now)
+  const layout = layoutFor(columns, isOld)
+  const head = headOf(summary, layout)
+  if (layout.time !== undefined) head.unshift([timeText(ms, layout.time, isOld), DIM])
+  const left = head.reduce((sum, [cell]) => sum - widthOf(cell) - 1, columns)
+  const shown = head.map(([cell, color]) =>
+    ansi && color !== undefined ? `\u001b[${color}m${cell}\u001b[0m` : cell,
+  )
+  return [...shown, cutTo(plain(summary.text), left)].join(' ').trimEnd()
 }
 
-const padded = (text: string, width: number): string => plain(text).slice(0, width).padEnd(width)
+type Cell = readonly [text: string, color?: number]
 
-/** The local time of day. */
-function clock(ms: number): string {
-  const date = new Date(ms)
-  return [date.getHours(), date.getMinutes(), date.getSeconds()]
-    .map((part) => String(part).padStart(2, '0'))
-    .join(':')
+function headOf({ what, collection, did }: Summary, layout: Layout): Cell[] {
+  const name =
+    layout.what > 0
+      ? shortName(plain(collection), layout.name)
+      : signedName(what, plain(collection), layout.name)
+  return [
+    ...(layout.what > 0 ? [[padTo(plain(what), layout.what)] as const] : []),
+    [padTo(name, layout.name), CYAN],
+    ...(layout.did > 0
+      ? [[padTo(shortened(plain(did), layout.did), layout.did), DIM] as const]
+      : []),
+  ]
+}
+
+const SIGNS: Readonly<Record<string, string>> = { create: '+', update: '~', delete: '-' }
+
+/** `+feed.post`, where there is no room for the operation; else the kind. */
+function signedName(what: string, collection: string, columns: number): string {
+  if (collection === '') return plain(what)
+  const sign = SIGNS[what] ?? ''
+  return sign + shortName(collection, columns - sign.length)
 }
