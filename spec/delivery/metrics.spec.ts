@@ -10,13 +10,13 @@ const jitter = { jitter: 'none' } as const
 
 describe('metrics$', () => {
   it('begins with nothing, idle', () => {
-    const { connection, compression, ...numbers } = streamMetrics().value
+    const { connection, compression, unroutedKinds, ...numbers } = streamMetrics().value
     expect(connection).toEqual({
       state: 'idle',
       reason: undefined,
       since: expect.any(Number),
     })
-    expect(compression).toEqual({ name: 'none' })
+    expect([compression, unroutedKinds]).toEqual([{ name: 'none' }, {}])
     expect(Object.values(numbers).filter((value) => value !== 0 && value !== undefined)).toEqual([])
   })
 
@@ -339,12 +339,13 @@ describe('each member of the metrics', () => {
   )
 
   it(
-    'unrouted counts what no ingestor takes',
+    'unrouted counts what no ingestor takes, also by kind',
     marbles((helpers) => {
       const { events$, metrics$ } = scripted(helpers, ['(oab)'])
       const routable$ = events$.pipe(map(({ id }) => ({ kind: id })))
       runFor(helpers, 600, routable$.pipe(ingest({ identity: () => undefined })))
       expect(metrics$.value.unrouted).toBe(2)
+      expect(metrics$.value.unroutedKinds).toEqual({ a: 1, b: 1 })
     }),
   )
 })

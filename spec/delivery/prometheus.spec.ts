@@ -39,6 +39,16 @@ describe('prometheusText', () => {
     ])
   })
 
+  it('tells of what no ingestor takes by kind', () => {
+    const unroutedKinds = { commit: 3, identity: 1 }
+    const text = prometheusText(metricsOf({ unrouted: 4, unroutedKinds }), { stream: 'posts' })
+    expect(linesOf(text, 'events_unrouted')).toEqual([
+      'rxjs_atproto_events_unrouted_total{stream="posts"} 4',
+      'rxjs_atproto_events_unrouted_by_kind_total{stream="posts",kind="commit"} 3',
+      'rxjs_atproto_events_unrouted_by_kind_total{stream="posts",kind="identity"} 1',
+    ])
+  })
+
   it('has a lag of 0 once an open connection has been quiet, with nothing in work', () => {
     const behind = { lagMs: 5000, lastEventAt: Date.now() - 1000 }
     const quiet = { ...behind, lastEventAt: Date.now() - 11_000 }

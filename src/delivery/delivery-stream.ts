@@ -59,6 +59,7 @@ const UNREACHED_MS = 10_000
 export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>, WatchedStream {
   queued = 0
   unrouted = 0
+  readonly unroutedKinds = new Map<string, number>()
   readonly counts = new StreamCounts()
   readonly gaps: Gaps
   readonly ledger: Ledger<Event>
@@ -134,6 +135,10 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>,
 
   flush(): PromiseLike<void> | undefined {
     return this.owner.flush()
+  }
+
+  countUnrouted(kind: string): void {
+    this.unroutedKinds.set(kind, (this.unroutedKinds.get(kind) ?? 0) + 1)
   }
 
   watch(observer: Pick<Observer<StreamMetrics>, 'next'>): void {

@@ -12,6 +12,8 @@ export interface DeliverySource {
   queued: number
   /** How many events matched no ingestor. */
   unrouted: number
+  /** Counts the kind of such an event. Absent in older copies of this library. */
+  countUnrouted?(kind: string): void
   /** The subscription has ended, and none of its deliveries is open. */
   readonly closed: boolean
   /** Counted: the source goes on after as many calls of `resume` as of `pause`. */

@@ -57,6 +57,8 @@ export interface StreamCounters {
   readonly counts: StreamCounts
   readonly ledger: Ledger<unknown>
   readonly gaps: Gaps
+  /** How many events of each kind no ingestor took. */
+  readonly unroutedKinds: ReadonlyMap<string, number>
 }
 
 /** Position and connection figures for a metrics snapshot, read from their owners. */
@@ -195,6 +197,11 @@ export class MetricsReport {
 const phaseOf = (state: ConnectionStatus['state']): string =>
   state === 'open' || state === 'paused' ? 'up' : state === 'closed' ? 'over' : 'down'
 
+const NO_KINDS: StreamMetrics['unroutedKinds'] = Object.freeze({})
+
+const kindsOf = (counted: ReadonlyMap<string, number>): StreamMetrics['unroutedKinds'] =>
+  counted.size === 0 ? NO_KINDS : Object.freeze(Object.fromEntries(counted))
+
 const UNCOMPRESSED: CompressionStatus = { name: 'none' }
 
 /** The frozen snapshot that `metrics$` receives. */
@@ -225,6 +232,7 @@ export function snapshotOf(
     held,
     queued: source.queued,
     unrouted: source.unrouted,
+    unroutedKinds: kindsOf(counters.unroutedKinds),
     gaps: counters.gaps.count,
     reconnects: counts.reconnects,
     currentBackoffMs,

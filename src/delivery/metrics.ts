@@ -119,6 +119,8 @@ export interface StreamMetrics {
   readonly queued: number
   /** Events that no ingestor wanted. */
   readonly unrouted: number
+  /** Those by their kind, such as `{ commit: 3, identity: 1 }`. */
+  readonly unroutedKinds: Readonly<Record<string, number>>
   /** Ranges reported to `gaps`. */
   readonly gaps: number
   /** Dials after the first. One that follows a refused probe of wire v2 is none. */
@@ -164,6 +166,7 @@ const NOTHING_YET: Omit<StreamMetrics, 'connection'> = {
   held: 0,
   queued: 0,
   unrouted: 0,
+  unroutedKinds: Object.freeze({}),
   gaps: 0,
   reconnects: 0,
   currentBackoffMs: 0,

@@ -21,12 +21,14 @@ export interface LabelledMetrics {
   readonly completed?: boolean | undefined
 }
 
-type Read = StreamMetrics & Pick<LabelledMetrics, 'completed'>
+/** What a metric of a stream is read from. */
+export type Read = StreamMetrics & Pick<LabelledMetrics, 'completed'>
 
 const isOpen = (state: string): boolean => state === 'open' || state === 'paused'
 const seconds = (ms: number | undefined): number | undefined => ms && ms / 1000
 
-const METRICS: readonly Metric<Read>[] = [
+/** Every metric of a stream, also for OpenTelemetry. */
+export const METRICS: readonly Metric<Read>[] = [
   [
     'counter',
     'frames_received_total',
@@ -70,6 +72,12 @@ const METRICS: readonly Metric<Read>[] = [
     'events_unrouted_total',
     'Events that no ingestor takes.',
     ({ unrouted }) => unrouted,
+  ],
+  [
+    'counter',
+    'events_unrouted_by_kind_total',
+    'The same, by the kind of the event.',
+    ({ unroutedKinds }) => unroutedKinds,
   ],
   ['counter', 'frames_control_total', 'Notices of the server.', ({ control }) => control],
   ['counter', 'frames_rejected_total', 'Frames that cannot be read.', ({ rejected }) => rejected],
@@ -186,5 +194,12 @@ const isList = (
 
 const readable = ({ metrics, labels, completed }: LabelledMetrics): Labelled<Read> => ({
   labels,
-  source: { ...metrics, lagMs: completed ? 0 : currentLagMs(metrics), completed },
+  source: readFrom(metrics, completed),
+})
+
+/** The metrics as they are now: see `currentLagMs`. */
+export const readFrom = (metrics: StreamMetrics, completed?: boolean): Read => ({
+  ...metrics,
+  lagMs: completed ? 0 : currentLagMs(metrics),
+  completed,
 })

@@ -6,9 +6,14 @@ export type Metric<Source> = readonly [
   type: 'counter' | 'gauge',
   name: string,
   help: string,
-  // `undefined`: not known, so the sample is left out.
-  read: (source: Source) => number | undefined,
+  read: (source: Source) => MetricValue,
 ]
+
+/**
+ * What a metric is read as. `undefined`: not known, so the sample is left out. An object: a sample
+ * for each `kind`.
+ */
+export type MetricValue = number | undefined | Readonly<Record<string, number>>
 
 /** Where a {@link Metric} is read, and its labels. */
 export interface Labelled<Source> {
@@ -30,11 +35,22 @@ function familyText<Source>(
   sources: readonly Labelled<Source>[],
 ): string {
   const name = `rxjs_atproto_${suffix}`
-  const lines = sources.flatMap(({ source, labels }) => {
-    const value = read(source)
-    return value === undefined ? [] : [`${name}${labelsText(labels)} ${value}`]
-  })
+  const lines = sources.flatMap(({ source, labels }) =>
+    samplesOf(read(source), labels).map(
+      ([value, labelled]) => `${name}${labelsText(labelled)} ${value}`,
+    ),
+  )
   return `${[`# HELP ${name} ${escaped(help)}`, `# TYPE ${name} ${type}`, ...lines].join('\n')}\n`
+}
+
+/** The samples of a metric: a value, and its labels. */
+export function samplesOf(
+  value: MetricValue,
+  labels: MetricLabels,
+): readonly (readonly [value: number, labels: MetricLabels])[] {
+  if (value === undefined) return []
+  if (typeof value === 'number') return [[value, labels]]
+  return Object.entries(value).map(([kind, count]) => [count, { ...labels, kind }])
 }
 
 function labelsText(labels: MetricLabels): string {

@@ -48,6 +48,7 @@ export function sumOf(
   const [newest = first] = [...parts].sort((a, b) => (b.lastEventAt ?? 0) - (a.lastEventAt ?? 0))
   return Object.freeze({
     ...(total as unknown as StreamMetrics),
+    unroutedKinds: sumOfKinds(parts.map(({ unroutedKinds }) => unroutedKinds)),
     connection: worst.connection,
     currentBackoffMs: worst.currentBackoffMs,
     lastEventAt: newest.lastEventAt,
@@ -68,6 +69,13 @@ const numberOf = (part: StreamMetrics, name: string): number =>
   Number((part as unknown as Record<string, unknown>)[name] ?? 0)
 
 const sum = (values: readonly number[]): number => values.reduce((one, other) => one + other, 0)
+
+function sumOfKinds(counts: readonly StreamMetrics['unroutedKinds'][]) {
+  const total: Record<string, number> = {}
+  for (const [kind, count] of counts.flatMap((each) => Object.entries(each)))
+    total[kind] = (total[kind] ?? 0) + count
+  return Object.freeze(total)
+}
 
 const least = (values: readonly (number | undefined)[]): number | undefined => {
   const known = values.filter((value) => value !== undefined)
