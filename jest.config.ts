@@ -8,9 +8,11 @@ const config: Config = {
   // Jest 30 makes setters of what a file left on its globals, and such a setter calls itself
   // (jest-util, `deleteProperty`).
   testEnvironmentOptions: { globalsCleanup: 'off' },
-  // Some dependencies are ESM alone, which `require` cannot read in Node 20.
+  // Some dependencies are ESM alone, which `require` cannot read in Node 20; the last one has an
+  // `import()`, which jest cannot run as it is.
   transformIgnorePatterns: [
-    '/node_modules/(?!(@atcute|@noble|https-proxy-agent|agent-base|proxy-agent-negotiate)/)',
+    '/node_modules/(?!(@atcute|@noble|https-proxy-agent|agent-base|proxy-agent-negotiate|' +
+      '@opentelemetry/otlp-exporter-base)/)',
   ],
   transform: {
     '^.+\\.[jt]s$': [
@@ -34,6 +36,7 @@ const config: Config = {
     '^rxjs-atproto/redis$': '<rootDir>/src/redis.ts',
     '^rxjs-atproto/browser$': '<rootDir>/src/browser/index.ts',
     '^rxjs-atproto/react$': '<rootDir>/src/react/index.ts',
+    '^rxjs-atproto/otel$': '<rootDir>/src/otel/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],

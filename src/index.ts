@@ -47,7 +47,13 @@ export {
   isUpdate,
 } from './operators/guards.js'
 export { held } from './operators/held.js'
-export { type IngestOptions, type Ingestor, type Ingestors, ingest } from './operators/ingest.js'
+export {
+  type Around,
+  type IngestOptions,
+  type Ingestor,
+  type Ingestors,
+  ingest,
+} from './operators/ingest.js'
 export { isReply, isRootPost, mentions } from './operators/post-guards.js'
 export type { Overflow, QueueOptions } from './operators/queue-options.js'
 export type { Routable, RoutedTo } from './operators/route.js'

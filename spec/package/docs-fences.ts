@@ -28,6 +28,7 @@ const MODULES = [
   'rxjs-atproto/cursors/sqlite',
   'rxjs-atproto/cursors/postgres',
   'rxjs-atproto/redis',
+  'rxjs-atproto/otel',
 ]
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...filesIn('docs', /\.md$/)]

@@ -20,6 +20,7 @@ const ENTRIES = [
   'src/cursors/postgres.ts',
   'src/browser/index.ts',
   'src/react/index.ts',
+  'src/otel/index.ts',
 ]
 // The rooms with laws of their own, below.
 const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps', ...FRAMEWORKS]

@@ -69,10 +69,10 @@ describe('the package', () => {
       expect(files).toContain(path.slice(2))
   })
 
-  it('has rxjs for the only peer that it needs: those of frameworks are optional', () => {
-    const { rxjs, ...frameworks } = manifest.peerDependencies
+  it('has rxjs for the only peer that it needs: all others are optional', () => {
+    const { rxjs, ...others } = manifest.peerDependencies
     expect(rxjs).toBeDefined()
-    const optional = Object.keys(frameworks).map((name) => [name, { optional: true }])
+    const optional = Object.keys(others).map((name) => [name, { optional: true }])
     expect(manifest.peerDependenciesMeta).toEqual(Object.fromEntries(optional))
   })
 

@@ -10,6 +10,7 @@ const ENTRIES = [
   'src/browser/index.ts',
   'src/react/index.ts',
   'src/redis.ts',
+  'src/otel/index.ts',
 ]
 
 interface Declaration {

@@ -35,7 +35,7 @@ import type { WithDefaults } from '../options/with-defaults.js'
 import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
 import { drain } from './drain.js'
 import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
-import { type Routable, type RoutedTo, router } from './route.js'
+import { kindOf, type Routable, type RoutedTo, router } from './route.js'
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler such as `console.log` is typed `void`
 type Answer = void | PromiseLike<unknown> | ObservableInput<unknown>
@@ -95,9 +95,19 @@ export interface IngestOptions<E> extends QueueOptions<E> {
    * @default no limit
    */
   readonly drainMs?: number | undefined
-  /** Receives each event that has no ingestor; `metrics$` counts them. */
+  /** Receives each event that has no ingestor; `metrics$` counts them, also by kind. */
   readonly onUnrouted?: ((event: E) => void) | undefined
+  /**
+   * Runs each attempt of an ingestor, for a trace or a timer around it: calls `work` once, and
+   * returns what that returns or something that ends with it. `key` is that of the ingestor.
+   * `traced` of `rxjs-atproto/otel` makes one.
+   * @default none: the ingestor is called
+   */
+  readonly around?: Around<E> | undefined
 }
+
+/** See {@link IngestOptions.around}. */
+export type Around<E> = (work: () => Answer, event: E, key: string) => Answer
 
 export const ingestShape = {
   ...queueShape,
@@ -108,6 +118,7 @@ export const ingestShape = {
   timeoutMs: optional(milliseconds),
   drainMs: optional(delay),
   onUnrouted: optional(callback),
+  around: optional(callback),
 }
 
 type FilledOptions<E> = WithDefaults<IngestOptions<E>, typeof ingestShape>
@@ -188,6 +199,7 @@ export function ingesting<E extends Routable>(
   const unrouted = (event: E): void => {
     currentDelivery()?.eachSource((source) => {
       source.unrouted += 1
+      source.countUnrouted?.(kindOf(event))
     })
     onUnrouted?.(event)
   }
@@ -217,10 +229,12 @@ export function ingestorIssues(ingestors: unknown): Issues {
 
 /** The first attempt runs without a retry pipeline, since nearly all succeed. */
 function workOf<E>(key: string, ingestor: Ingestor<E>, options: FilledOptions<E>): Work<E, E> {
-  const { onError, attempts, backoff, timeoutMs } = options
+  const { onError, attempts, backoff, timeoutMs, around } = options
   const retries = onError === 'retry' ? attempts - 1 : 0
-  const start =
+  const timed =
     timeoutMs === undefined ? ingestor : (event: E) => inTime(ingestor(event), key, timeoutMs)
+  const start =
+    around === undefined ? timed : (event: E) => around(() => timed(event) as Answer, event, key)
   const again$ = (event: E) =>
     defer(() => ended(start(event))).pipe(
       retry({ count: retries - 1, delay: (_, times) => timer(backoffMs(times + 1, backoff)) }),

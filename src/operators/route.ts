@@ -55,7 +55,8 @@ export function router(keys: readonly string[]): (event: Routable) => string | u
   }
 }
 
-const kindOf = (event: Routable): string => ('kind' in event ? event.kind : event.type)
+/** `commit`, `identity` and so on; for an event of Tap `record` or `identity`. */
+export const kindOf = (event: Routable): string => ('kind' in event ? event.kind : event.type)
 
 function collectionOf(event: Routable): string | undefined {
   if ('kind' in event) return event.kind === 'commit' ? event.commit?.collection : undefined

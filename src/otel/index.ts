@@ -1,0 +1,2 @@
+export { type OtelMetricsOptions, otelMetrics } from './otel-metrics.js'
+export { type TracedOptions, traced } from './traced.js'
