@@ -3,7 +3,18 @@ import { filesIn, ROOT, textOf } from './source-files.js'
 
 const manifest = JSON.parse(textOf('package.json'))
 const here = `spec/package/${__filename.split('/').at(-1)}`
-const folders = ['src', 'spec', 'bench', 'examples', 'scripts', 'docs', '.ci', '.github', 'api']
+const folders = [
+  'src',
+  'spec',
+  'bench',
+  'examples',
+  'scripts',
+  'docs',
+  '.ci',
+  '.github',
+  'api',
+  'dashboards',
+]
 const ours = folders.flatMap((folder) => filesIn(folder, /./)).filter((file) => file !== here)
 const pages = [
   'README.md',
