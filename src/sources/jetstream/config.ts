@@ -20,7 +20,8 @@ import { hosts } from '../../options/hosts.js'
 import { Issues } from '../../options/issues.js'
 import { defaultsTo, delay, oneOf, optional } from '../../options/pieces.js'
 import type { WithDefaults } from '../../options/with-defaults.js'
-import { apiKey } from './archive/endpoint.js'
+import type { ArchiveConfig } from './archive/config.js'
+import { apiKey, verify } from './archive/endpoint.js'
 import type { Compress } from './compression.js'
 import { type CursorStart, cursor, startOf } from './cursor-start.js'
 import { filtersShape, type JetstreamFilters, newFiltersShape } from './filters.js'
@@ -65,11 +66,11 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
   /**
    * Read the archive of the host for what its socket does not hold any more, and for `'oldest'`:
    * history, then live, as one stream with one checkpoint. `true`: an archive that asks for no key.
-   * It needs one `host`, and wire v2. An `apiKey` is sent to the archive alone. Records of the
-   * archive are decoded when they are first read.
+   * It needs one `host`, and wire v2. An `apiKey` is sent to the archive alone; `verify` is that of
+   * {@link archive$}. Records of the archive are decoded when they are first read.
    * @default none
    */
-  readonly archive?: true | { readonly apiKey?: string | undefined } | undefined
+  readonly archive?: true | Pick<ArchiveConfig, 'apiKey' | 'verify'> | undefined
   /**
    * Your own dictionary: its bytes, a URL, or in Node a path.
    * @default that of the wire: published for v1, the server's own on v2
@@ -153,8 +154,8 @@ const shape = {
   decode: defaultsTo(oneOf('eager', 'lazy'), 'eager'),
   archive: optional(
     z.union(
-      [z.literal(true), z.strictObject({ apiKey: optional(apiKey) })],
-      'must be true, or `{ apiKey }`',
+      [z.literal(true), z.strictObject({ apiKey: optional(apiKey), verify: optional(verify) })],
+      'must be true, or `{ apiKey, verify }`',
     ),
   ),
   onCursorRefused: defaultsTo(oneOf('fail', 'oldest', 'live'), 'oldest'),

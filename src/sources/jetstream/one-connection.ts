@@ -88,10 +88,11 @@ function archiveOrSocket(
   options: LiveOptions,
 ): ArchiveOrSocket {
   const endpoint = endpointOf(host)
-  const apiKey = archive === true ? undefined : archive?.apiKey
+  const { apiKey, verify } = archive === true || archive === undefined ? {} : archive
   return new ArchiveOrSocket({
     host: endpoint,
     requests: requestOptionsOf(endpoint, apiKey, options),
+    verify,
     checker: recordChecker(records as Schemas | undefined),
     backoff: reconnect,
     log: options.log,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { xxh3 } from '../../internal/xxh3.js'
 import { xxh64 } from './xxh64.js'
 
 /** A row as a segment keeps it. */
@@ -19,18 +19,29 @@ export interface ArchiveRow {
 /** A segment as it lies on the disk of a server. */
 export interface SegmentFile {
   readonly bytes: Buffer
-  /** 16 hex digits. Not the xxh3 of a real one, but another one for each content. */
+  /** 16 hex digits: the xxh3 of the header behind it and of the footer. */
   readonly checksum: string
   /** Where the frame of each block is, without its length. */
   readonly frames: readonly { readonly from: number; readonly to: number }[]
 }
 
 const HEADER_BYTES = 256
+const CHECKSUM_END = 12
 const INDEX_BYTES = 52
 
-/** Writes a sealed segment. A block that compaction emptied has no rows. */
-export function writeSegment(blocks: readonly (readonly ArchiveRow[])[]): SegmentFile {
-  const frames = blocks.map((rows) => zstdFrame(writeBlock(rows)))
+/** The first and the last seq of each block, when it was sealed. */
+export type BlockRanges = readonly (readonly [first: number, last: number])[]
+
+export const rangesOf = (blocks: readonly (readonly ArchiveRow[])[]): BlockRanges =>
+  blocks.map((rows) => [rows[0]?.seq ?? 0, rows.at(-1)?.seq ?? 0])
+
+/** Writes a sealed segment. A block that compaction emptied has no rows, but still its range. */
+export function writeSegment(
+  blocks: readonly (readonly ArchiveRow[])[],
+  ranges: BlockRanges = rangesOf(blocks),
+): SegmentFile {
+  const contents = blocks.map(writeBlock)
+  const frames = contents.map(zstdFrame)
   const header = Buffer.alloc(HEADER_BYTES)
   const places: { from: number; to: number }[] = []
   let at = HEADER_BYTES
@@ -43,12 +54,15 @@ export function writeSegment(blocks: readonly (readonly ArchiveRow[])[]): Segmen
     const place = places[number] as { from: number; to: number }
     index.writeBigUInt64LE(BigInt(place.from - 8), INDEX_BYTES * number)
     index.writeUInt32LE(place.to - place.from, INDEX_BYTES * number + 8)
+    index.writeUInt32LE(contents[number]?.length ?? 0, INDEX_BYTES * number + 12)
     index.writeUInt32LE(rows.length, INDEX_BYTES * number + 16)
+    const [first, last] = ranges[number] ?? [0, 0]
+    index.writeBigUInt64LE(BigInt(first), INDEX_BYTES * number + 20)
+    index.writeBigUInt64LE(BigInt(last), INDEX_BYTES * number + 28)
   }
   writeHeader(header, blocks, at)
   const body = frames.flatMap((frame) => [lengthOf(frame), frame])
-  const checksum = createHash('sha256').update(header).update(Buffer.concat(body)).digest('hex')
-  header.writeBigUInt64LE(BigInt(`0x${checksum.slice(0, 16)}`) | 1n, 4)
+  header.writeBigUInt64LE(xxh3(Buffer.concat([header.subarray(CHECKSUM_END), index])), 4)
   return {
     bytes: Buffer.concat([header, ...body, index]),
     checksum: header.readBigUInt64LE(4).toString(16).padStart(16, '0'),

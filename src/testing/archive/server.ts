@@ -162,7 +162,7 @@ export class ArchiveServer extends JetstreamServer implements FakeArchive {
     const page = this.#store.segments.slice(from, from + limit)
     return json({
       ...(from + limit < this.#store.segments.length ? { cursor: String(from + limit) } : {}),
-      segments: page.map(({ file, blocks, ...segment }) => ({
+      segments: page.map(({ file, blocks, ranges: _, ...segment }) => ({
         ...segment,
         checksum: file.checksum,
         eventCount: blocks.flat().length,

@@ -1,5 +1,11 @@
 import type { LogRow } from '../jetstream/log.js'
-import { type ArchiveRow, type SegmentFile, writeSegment } from './segment-file.js'
+import {
+  type ArchiveRow,
+  type BlockRanges,
+  rangesOf,
+  type SegmentFile,
+  writeSegment,
+} from './segment-file.js'
 
 /** A sealed segment: its blocks now, and the ranges that it was sealed with. */
 export interface StoredSegment {
@@ -7,6 +13,7 @@ export interface StoredSegment {
   readonly index: number
   readonly blocks: readonly (readonly ArchiveRow[])[]
   readonly file: SegmentFile
+  readonly ranges: BlockRanges
   readonly minSeq: number
   readonly maxSeq: number
   readonly minWitnessedAt: number
@@ -48,7 +55,7 @@ export class ArchiveStore {
       const removed = segment.blocks.flat().length - blocks.flat().length
       if (removed === 0) continue
       count += removed
-      this.segments[at] = { ...segment, blocks, file: writeSegment(blocks) }
+      this.segments[at] = { ...segment, blocks, file: writeSegment(blocks, segment.ranges) }
     }
     return count
   }
@@ -64,6 +71,7 @@ export class ArchiveStore {
       index,
       blocks,
       file: writeSegment(blocks),
+      ranges: rangesOf(blocks),
       minSeq: first?.seq ?? 0,
       maxSeq: last?.seq ?? 0,
       minWitnessedAt: first?.witnessedUs ?? 0,

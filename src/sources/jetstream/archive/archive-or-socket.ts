@@ -14,7 +14,8 @@ import type { ArchiveReading } from './protocol.js'
 const MAX_FUTILE = 5
 
 /** What a stream that reads both hands in. */
-export interface ArchiveOrSocketOptions extends Pick<ArchiveReading, 'host' | 'requests'> {
+export interface ArchiveOrSocketOptions
+  extends Pick<ArchiveReading, 'host' | 'requests' | 'verify'> {
   readonly checker: RecordChecker
   readonly backoff: BackoffOptions
   readonly log: { warn(text: string): void }
@@ -76,11 +77,12 @@ export class ArchiveOrSocket {
     { archiveProtocol, RowReader }: Reader,
     { collections, dids, kinds }: JetstreamFilters,
   ): CursorProtocol<JetstreamEvent> {
-    const { host, requests, checker, log } = this.options
+    const { host, requests, verify, checker, log } = this.options
     const filters = { collections, dids, kinds }
     return archiveProtocol({
       host,
       requests,
+      verify,
       filters,
       rows: new RowReader(filters, checker),
       delay: this.#delay,

@@ -50,7 +50,7 @@ export function archive$<Records extends RecordMap = RecordMap>(
   const checkpoint = checkpointOptions(plain.checkpoint)
   const unnamed = ['archive', host, ...filtersKey(plain)].join(' ')
   const keys = positionKeys(checkpoint, unnamed, 'archive', host)
-  const { collections, dids, kinds } = plain
+  const { collections, dids, kinds, verify } = plain
   const filters: EventFilters = { collections, dids, kinds }
   const checker = recordChecker(plain.records as Schemas | undefined)
   const events$ = defer(() => {
@@ -60,6 +60,7 @@ export function archive$<Records extends RecordMap = RecordMap>(
     const protocol = archiveProtocol({
       host,
       requests,
+      verify,
       filters,
       rows: new RowReader(filters, checker),
       metrics: () => replay?.metrics,

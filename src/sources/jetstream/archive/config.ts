@@ -20,7 +20,7 @@ import { saying } from '../../../options/saying.js'
 import type { WithDefaults } from '../../../options/with-defaults.js'
 import { type CursorStart, cursor, startOf } from '../cursor-start.js'
 import { filtersShape, largeFiltersShape } from '../filters.js'
-import { apiKey, endpointOf } from './endpoint.js'
+import { apiKey, endpointOf, verify } from './endpoint.js'
 
 /** Which archive to read, from where, and which events to keep. */
 export interface ArchiveConfig<Records extends RecordMap = RecordMap>
@@ -44,6 +44,14 @@ export interface ArchiveConfig<Records extends RecordMap = RecordMap>
    * @default none
    */
   readonly apiKey?: string | undefined
+  /**
+   * `'footer'`: also fetches the footer of each segment that is read, about a hundredth of it, and
+   * verifies it and the header by their checksum, and each block by what the footer says of it.
+   * What does not match is fetched again, and in the end a gap, `archive-unreadable`.
+   * Without it, every block is verified by its own checksum.
+   * @default none
+   */
+  readonly verify?: 'footer' | undefined
   /**
    * NSIDs, or prefixes such as `app.bsky.feed.*`: at most 100. Limits commits, and nothing else. An
    * empty list is refused.
@@ -94,6 +102,7 @@ const shape = {
   ),
   host: host(HOST),
   apiKey: optional(apiKey),
+  verify: optional(verify),
   collections: filtersShape.collections,
   dids: largeFiltersShape.dids,
   kinds: filtersShape.kinds,
@@ -123,6 +132,7 @@ export function checkArchiveConfig(config: ArchiveConfig): CheckedArchiveConfig 
   const {
     host: name,
     apiKey: _,
+    verify: __,
     collections,
     dids,
     kinds,

@@ -15,6 +15,7 @@ export interface ArchivePass {
   readonly requests: RequestOptions
   readonly filters: EventFilters
   readonly rows: RowReader
+  readonly verify?: 'footer' | undefined
   /** The first position; or, where it is not known, the first time in unix microseconds. */
   readonly from: { readonly position: number } | { readonly time_us: number }
   /** Before anything is asked, in milliseconds. */
@@ -156,7 +157,7 @@ class ArchiveConnection implements Connection, ReplayHandlers {
   }
 
   async #run(opened: () => void): Promise<Error> {
-    const { filters, ended, started, delay } = this.pass
+    const { filters, ended, started, delay, verify } = this.pass
     if (delay !== undefined) await this.#requests.wait(delay)
     const first = await this.#first()
     // Nothing of the archive is as new.
@@ -165,7 +166,7 @@ class ArchiveConnection implements Connection, ReplayHandlers {
     const plan = new Plan(this.#requests, filters, after)
     const progress = new ReplayProgress(after, plan, this.#requests)
     started(progress)
-    this.#replay = new Replay(this.#requests, plan, progress, this)
+    this.#replay = new Replay(this.#requests, plan, progress, this, verify)
     await plan.prefetch()
     opened()
     await this.#replay.run()

@@ -1,11 +1,11 @@
 import { Damaged } from './damaged.js'
 import { fetchBlock, fetchRange, Rewritten } from './fetch-bytes.js'
+import type { Footers } from './footers.js'
 import type { PlannedSegment } from './plan.js'
 import type { Requests } from './requests.js'
 import { HEADER_BYTES, readHeader, SegmentFrames, type SegmentHeader } from './segment.js'
+import type { Piece, Window } from './window.js'
 
-/** The compressed bytes that are fetched ahead, those on their way included. */
-export const WINDOW_BYTES = 32 * 2 ** 20
 const CHUNK_BYTES = 4 * 2 ** 20
 const FIRST_BLOCK_BYTES = 128 * 2 ** 10
 // More segments ahead bring nothing: each holds up to a window.
@@ -22,43 +22,6 @@ export interface FetchedBlock {
   readonly rowsOfSegment?: number
 }
 
-/** Bytes that were asked for before they are needed. */
-interface Piece<Bytes> {
-  readonly bytes: Promise<Bytes>
-  /** Gives its part of the window back. */
-  release(): void
-}
-
-/** What is on its way, over all segments of a stream. */
-export class Window {
-  isPaused = false
-  #used = 0
-  /** Called when there may be room. */
-  onRoom: () => void = () => {}
-
-  hasRoom(bytes: number): boolean {
-    return !this.isPaused && this.#used + bytes <= WINDOW_BYTES
-  }
-
-  /** `estimate`: what is held until the bytes have come. */
-  hold<Bytes>(
-    fetched: Promise<Bytes>,
-    estimate: number,
-    lengthOf: (bytes: Bytes) => number,
-  ): Piece<Bytes> {
-    let held = estimate
-    this.#used += held
-    const change = (bytes: number) => {
-      this.#used += bytes - held
-      held = bytes
-      this.onRoom()
-    }
-    // The reader of the piece sees the error.
-    fetched.then((bytes) => held > 0 && change(lengthOf(bytes))).catch(() => {})
-    return { bytes: fetched, release: () => held > 0 && change(0) }
-  }
-}
-
 /** Fetches the blocks of some planned segments ahead, and yields them in order. */
 export class Downloads {
   readonly #jobs: (WholeSegment | SomeBlocks)[]
@@ -68,6 +31,7 @@ export class Downloads {
     requests: Requests,
     segments: readonly PlannedSegment[],
     private readonly window: Window,
+    private readonly footers?: Footers | undefined,
   ) {
     this.#jobs = segments.map((segment) =>
       segment.blocks === undefined
@@ -91,6 +55,8 @@ export class Downloads {
       const job = this.#jobs[at] as WholeSegment | SomeBlocks
       while (job.hasNext) {
         if (!this.window.hasRoom(job.nextBytes)) return
+        // The reader of the footer sees an error.
+        this.footers?.of(job.segment).catch(() => {})
         job.startNext()
       }
     }
@@ -103,7 +69,7 @@ class SomeBlocks {
   #estimate = FIRST_BLOCK_BYTES
 
   constructor(
-    private readonly segment: PlannedSegment,
+    readonly segment: PlannedSegment,
     private readonly indices: readonly number[],
     private readonly requests: Requests,
     private readonly window: Window,
@@ -148,7 +114,7 @@ class WholeSegment {
   #isDone = false
 
   constructor(
-    private readonly segment: PlannedSegment,
+    readonly segment: PlannedSegment,
     private readonly requests: Requests,
     private readonly window: Window,
     private readonly onHeader: () => void,

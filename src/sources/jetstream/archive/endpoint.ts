@@ -1,6 +1,7 @@
 import * as z from '#schema'
 import type { LiveOptions } from '../../../live/config.js'
 import { hostUrl } from '../../../options/host-url.js'
+import { oneOf } from '../../../options/pieces.js'
 import { saying } from '../../../options/saying.js'
 import { V2_PATH } from '../v2.js'
 import type { RequestOptions } from './requests.js'
@@ -10,6 +11,8 @@ const KEY = /^[\x21-\x7e]+$/
 export const apiKey = z
   .string('must be a string')
   .check(saying((key) => (KEY.test(key) ? undefined : 'must be visible ASCII, without spaces')))
+
+export const verify = oneOf('footer')
 
 /** The socket's endpoint, which names the positions. */
 export function endpointOf(name: string): string {

@@ -12,7 +12,8 @@ export class Rewritten extends Error {
 /** Which bytes of a segment, and of which generation of it. */
 export interface SegmentRange {
   readonly name: string
-  readonly etag: string
+  /** Without one, of any generation. */
+  readonly etag?: string
   readonly from: number
   /** Exclusive. The file may end before it. */
   readonly to: number
@@ -34,11 +35,14 @@ export function fetchRange(
     const answer = await attempt.send({
       method: 'getSegment',
       params: { name },
-      headers: { range: `bytes=${first}-${to - 1}`, 'if-range': `"${etag}"` },
+      headers: {
+        range: `bytes=${first}-${to - 1}`,
+        ...(etag === undefined ? {} : { 'if-range': `"${etag}"` }),
+      },
     })
     if (answer.status === 416) throw new Damaged(`${name} ends before byte ${first}`)
     const tag = etagOf(answer)
-    if (tag !== undefined && tag !== etag) throw new Rewritten(tag)
+    if (tag !== undefined && etag !== undefined && tag !== etag) throw new Rewritten(tag)
     const { total } = extentOf(answer)
     const end = Math.min(to, total ?? to)
     // A server that does not know ranges sends the file from its beginning.

@@ -4,11 +4,14 @@ import { messageOf } from '../../../internal/message-of.js'
 import type { PlainInflater } from '../../../zstd/plain-inflater.js'
 import { Block } from './block.js'
 import { Damaged } from './damaged.js'
-import { Downloads, type FetchedBlock, MAX_FETCHES, Window } from './downloads.js'
+import { Downloads, type FetchedBlock, MAX_FETCHES } from './downloads.js'
 import { fetchBlock } from './fetch-bytes.js'
+import type { Footer } from './footer.js'
+import { Footers } from './footers.js'
 import type { Plan, PlannedSegment, PlanPage } from './plan.js'
 import type { ReplayProgress } from './progress.js'
 import type { Requests } from './requests.js'
+import { Window } from './window.js'
 import { yieldToOthers } from './yield-to-others.js'
 
 const MAX_BLOCK_BYTES = 2 ** 30
@@ -40,14 +43,18 @@ export class Replay {
   #segment: PlannedSegment | undefined
   #last = 0
   #rows = 0
-  #hasUnreadable = false
+  // All of its blocks were read as its header counts them.
+  #isWhole = true
   #inflater: PlainInflater | undefined
+  // Of the page that is read.
+  #footers: Footers | undefined
 
   constructor(
     private readonly requests: Requests,
     private readonly plan: Plan,
     private readonly progress: ReplayProgress,
     private readonly handlers: ReplayHandlers,
+    private readonly verify: 'footer' | undefined,
   ) {}
 
   async run(): Promise<void> {
@@ -64,10 +71,11 @@ export class Replay {
   }
 
   async #page(page: PlanPage): Promise<void> {
-    const { window } = this
+    this.#footers = this.verify && new Footers(this.requests, this.window)
+    const downloads = new Downloads(this.requests, page.segments, this.window, this.#footers)
     // Off the main thread, a block is inflated while the one before it is read.
     let ahead: InflatingBlock | undefined
-    for await (const block of new Downloads(this.requests, page.segments, window).blocks()) {
+    for await (const block of downloads.blocks()) {
       const next = { ...block, inflated: this.#inflate(block.frame) }
       if (ahead !== undefined) await this.#take(ahead, page.through)
       ahead = next
@@ -79,10 +87,12 @@ export class Replay {
 
   async #take(block: InflatingBlock, through: number): Promise<void> {
     // A segment that was rewritten meanwhile begins again.
+    if (this.#segment !== undefined && block.segment !== this.#segment)
+      this.#footers?.drop(this.#segment)
     if (block.segment !== this.#segment || (block.index ?? 0) === 0) {
       this.#last = block.segment.minSeq - 1
       this.#rows = 0
-      this.#hasUnreadable = false
+      this.#isWhole = true
     }
     this.#segment = block.segment
     await this.#block(block, through)
@@ -93,7 +103,7 @@ export class Replay {
     const { segment, rowsOfSegment } = fetched
     const block = await this.#readable(fetched)
     if (block instanceof Damaged) {
-      this.#hasUnreadable = true
+      this.#isWhole = false
       this.#unreadable ??= { from: this.progress.at + 1, why: block.message }
       if (fetched.index === undefined) this.#endUnreadable(segment.maxSeq)
       return
@@ -107,7 +117,7 @@ export class Replay {
     this.progress.rows += block.rows
     this.plan.progressed()
     this.#pass(Math.min(block.lastSeq, through))
-    if (!this.#hasUnreadable && rowsOfSegment !== undefined && rowsOfSegment !== this.#rows)
+    if (this.#isWhole && rowsOfSegment !== undefined && rowsOfSegment !== this.#rows)
       this.handlers.unreadable(
         segment.minSeq,
         segment.maxSeq,
@@ -132,13 +142,21 @@ export class Replay {
   /** The rows of a block. Bytes that are wrong are fetched again. */
   async #readable({ segment, index, frame, inflated }: InflatingBlock): Promise<Block | Damaged> {
     if (frame instanceof Damaged || index === undefined) return frame as Damaged
-    let content = inflated
+    let [bytes, content] = [frame.length, inflated]
     for (let fetches = 1; ; fetches += 1) {
-      const block = this.#blockOf(await content, segment)
+      const footer = await this.#footers?.of(segment)
+      if (footer instanceof Damaged) return footer
+      const read = this.#blockOf(await content, segment)
+      const block = read instanceof Block ? checked(read, index, bytes, footer) : read
       if (block instanceof Block) return block
       if (fetches >= MAX_FETCHES)
         return new Damaged(`block ${index} of ${segment.name}: ${block.message}`)
-      content = this.#inflate(await fetchBlock(this.requests, segment.name, index))
+      // It may be of another generation than the header.
+      this.#isWhole = false
+      const again = await fetchBlock(this.requests, segment.name, index)
+      ;[bytes, content] = [again.length, this.#inflate(again)]
+      // The block may be one of a generation that this footer does not tell of.
+      if (read instanceof Block) this.#footers?.again(segment).catch(() => {})
     }
   }
 
@@ -161,4 +179,14 @@ export class Replay {
       return new Damaged(messageOf(error), { cause: error })
     }
   }
+}
+
+function checked(
+  block: Block,
+  index: number,
+  frameBytes: number,
+  footer: Footer | undefined,
+): Block | Damaged {
+  const complaint = footer?.complaintOf(index, frameBytes, block)
+  return complaint === undefined ? block : new Damaged(complaint)
 }
