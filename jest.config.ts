@@ -11,11 +11,11 @@ const config: Config = {
   // Some dependencies are ESM alone, which `require` cannot read in Node 20; the last one has an
   // `import()`, which jest cannot run as it is.
   transformIgnorePatterns: [
-    '/node_modules/(?!(@atcute|@noble|https-proxy-agent|agent-base|proxy-agent-negotiate|' +
-      '@opentelemetry/otlp-exporter-base)/)',
+    '/node_modules/(?!(@angular|@atcute|@noble|https-proxy-agent|agent-base|' +
+      'proxy-agent-negotiate|@opentelemetry/otlp-exporter-base)/)',
   ],
   transform: {
-    '^.+\\.[jt]s$': [
+    '^.+\\.([jt]s|mjs)$': [
       '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
@@ -35,6 +35,7 @@ const config: Config = {
     '^rxjs-atproto/cursors/postgres$': '<rootDir>/src/cursors/postgres.ts',
     '^rxjs-atproto/redis$': '<rootDir>/src/redis.ts',
     '^rxjs-atproto/browser$': '<rootDir>/src/browser/index.ts',
+    '^rxjs-atproto/angular$': '<rootDir>/src/angular/index.ts',
     '^rxjs-atproto/react$': '<rootDir>/src/react/index.ts',
     '^rxjs-atproto/otel$': '<rootDir>/src/otel/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

@@ -15,7 +15,6 @@ let subscriptions: Subscription
 beforeEach(() => {
   subscriptions = new Subscription()
   page.open()
-  page.show()
 })
 
 afterEach(() => {
@@ -151,61 +150,22 @@ describe('pauseWhenHidden', () => {
   })
 })
 
-/** A WebSocket that opens and receives when the spec says so. */
-class FakeSocket {
-  static readonly OPEN = 1
-  static all: FakeSocket[] = []
-  onopen: (() => void) | null = null
-  onmessage: ((event: { data: string }) => void) | null = null
-  isClosed = false
-
-  constructor(readonly url: string) {
-    FakeSocket.all.push(this)
-  }
-
-  receive(time_us: number): void {
-    const identity = { did: 'did:plc:a', seq: 1, time: '2026-01-01T00:00:00Z' }
-    this.onmessage?.({
-      data: JSON.stringify({ did: 'did:plc:a', time_us, kind: 'identity', identity }),
-    })
-  }
-
-  close(): void {
-    this.isClosed = true
-  }
-}
-
 describe('a Jetstream in a hidden page', () => {
-  const before = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket')
-  const replace = (descriptor: PropertyDescriptor) =>
-    Object.defineProperty(globalThis, 'WebSocket', { configurable: true, ...descriptor })
-
-  beforeEach(() => {
-    FakeSocket.all = []
-    replace({ value: FakeSocket })
-  })
-
-  afterEach(() => {
-    if (before === undefined) Reflect.deleteProperty(globalThis, 'WebSocket')
-    else replace(before)
-  })
-
   it('has no connection, and goes on at its cursor when the page is shown', () => {
     const metrics$ = streamMetrics()
     const host = 'wss://jetstream.test/subscribe'
     subscriptions.add(
       jetstream$({ host, metrics$, log: false }).pipe(pauseWhenHidden()).subscribe(),
     )
-    const [socket] = FakeSocket.all
-    socket?.onopen?.()
+    const [socket] = page.sockets
+    socket?.open()
     socket?.receive(1_767_225_600_000_123)
     expect(metrics$.value.connection.state).toBe('open')
     page.hide()
     expect(socket?.isClosed).toBe(true)
-    expect(FakeSocket.all).toHaveLength(1)
+    expect(page.sockets).toHaveLength(1)
     page.show()
-    expect(FakeSocket.all).toHaveLength(2)
-    const { searchParams } = new URL(FakeSocket.all[1]?.url ?? '')
-    expect(searchParams.get('cursor')).toBe('1767225600000123')
+    expect(page.sockets).toHaveLength(2)
+    expect(page.sockets[1]?.params.get('cursor')).toBe('1767225600000123')
   })
 })

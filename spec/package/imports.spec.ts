@@ -6,7 +6,7 @@ const imports = files.flatMap(importsOf)
 const inside = imports.filter(({ target }) => target.startsWith('src/'))
 const outside = imports.filter(({ target }) => !target.startsWith('src/'))
 
-const FRAMEWORKS = ['react']
+const FRAMEWORKS = ['angular', 'react']
 /** The command line, what it starts, and what frameworks use: they import what a user could. */
 const isProgram = (file: string): boolean => ['cli', 'apps', ...FRAMEWORKS].includes(roomOf(file))
 
@@ -21,6 +21,7 @@ const ENTRIES = [
   'src/browser/index.ts',
   'src/react/index.ts',
   'src/otel/index.ts',
+  'src/angular/index.ts',
 ]
 // The rooms with laws of their own, below.
 const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps', ...FRAMEWORKS]
@@ -147,7 +148,13 @@ describe('imports', () => {
       manifest.optionalDependencies,
       manifest.imports,
     ].flatMap((names) => Object.keys(names ?? {}))
-    const known = [...promised, 'rxjs/testing', 'zod/mini', '@noble/hashes/sha2.js']
+    const paths = [
+      '@angular/core/rxjs-interop',
+      '@noble/hashes/sha2.js',
+      'rxjs/testing',
+      'zod/mini',
+    ]
+    const known = [...promised, ...paths]
     expect([...packages].filter((name) => !known.includes(name))).toEqual([])
   })
 

@@ -9,6 +9,7 @@ const ENTRIES = [
   'src/cursors/postgres.ts',
   'src/browser/index.ts',
   'src/react/index.ts',
+  'src/angular/index.ts',
   'src/redis.ts',
   'src/otel/index.ts',
 ]

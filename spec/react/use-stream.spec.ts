@@ -165,6 +165,18 @@ describe('useStream', () => {
     expect([sources.one?.open, sources.other?.open, root.toJSON()]).toEqual([0, 1, 'pending -'])
   })
 
+  it('has left its first stream when it subscribes to the next one', async () => {
+    const calls: string[] = []
+    const open = (name: string) =>
+      new Observable<string>(() => {
+        calls.push(`open ${name}`)
+        return () => calls.push(`close ${name}`)
+      })
+    const root = mount(createElement(View, { open, name: 'one' }))
+    await act(async () => root.update(createElement(View, { open, name: 'other' })))
+    expect(calls).toEqual(['open one', 'close one', 'open other'])
+  })
+
   it('subscribes to nothing in a render that suspends, and once when it is mounted', async () => {
     const source = new Source()
     const loading = new Loading()

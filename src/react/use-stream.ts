@@ -1,4 +1,4 @@
-import { useMemo, useSyncExternalStore } from 'react'
+import { useMemo, useState, useSyncExternalStore } from 'react'
 import { defer, type Observable, type Subscription } from 'rxjs'
 
 /** What {@link useStream} has of its stream. */
@@ -16,10 +16,10 @@ export interface StreamSnapshot<T> {
  * the component is mounted, and again when one of `deps` changes; the component is rendered for
  * each value, so put {@link perFrame} into a fast stream.
  *
- * **Unsubscription**: when the component is unmounted. Under `StrictMode`, which mounts twice, the
- * first subscription goes on. A render that React gives up, such as one that suspends, subscribes
- * nothing; neither does a server, which renders `'pending'`, as the browser does to hydrate it.
- * **Errors**: of `stream` and of the stream, in `error`.
+ * **Unsubscription**: when the component is unmounted, and before `stream` is called again. Under
+ * `StrictMode`, which mounts twice, the first subscription goes on. A render that React gives up,
+ * such as one that suspends, subscribes nothing. Neither does a server: it renders `'pending'`, as
+ * the browser does to hydrate it. **Errors**: of `stream` and of the stream, in `error`.
  *
  * @example
  * ```ts
@@ -33,8 +33,9 @@ export function useStream<T>(
   stream: () => Observable<T>,
   deps: readonly unknown[],
 ): StreamSnapshot<T> {
+  const [left] = useState(() => new Set<StreamStore<T>>())
   // biome-ignore lint/correctness/useExhaustiveDependencies: the caller says what it depends on.
-  const store = useMemo(() => new StreamStore(stream), deps)
+  const store = useMemo(() => new StreamStore(stream, left), deps)
   return useSyncExternalStore(store.subscribe, store.read, readOnServer)
 }
 
@@ -51,15 +52,21 @@ class StreamStore<T> {
   #subscription: Subscription | undefined
   readonly #listeners = new Set<() => void>()
 
-  constructor(private readonly stream: () => Observable<T>) {}
+  constructor(
+    private readonly stream: () => Observable<T>,
+    /** The stores of one component that it has left, and that may still be subscribed. */
+    private readonly left: Set<StreamStore<T>>,
+  ) {}
 
   readonly read = (): StreamSnapshot<T> => this.#snapshot
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener)
+    for (const store of this.left) store.#stopIfUnused()
     this.#subscription ??= this.#start()
     return () => {
       this.#listeners.delete(listener)
+      this.left.add(this)
       // StrictMode subscribes again in the same call.
       queueMicrotask(() => this.#stopIfUnused())
     }
@@ -74,6 +81,7 @@ class StreamStore<T> {
   }
 
   #stopIfUnused(): void {
+    this.left.delete(this)
     if (this.#listeners.size > 0) return
     this.#subscription?.unsubscribe()
     this.#subscription = undefined
