@@ -28,6 +28,7 @@ const clock = raceClock({ warmup, timed: events }, ({ missing, ...elapsed }) => 
 
 CONTENDERS[contender]?.(servers, {
   delivered: () => clock.add(1),
+  several: (count) => clock.add(count),
   withheld() {
     if (!clock.isWarmingUp) withheld += 1
     clock.add(1)

@@ -9,6 +9,8 @@ export interface Servers {
 /** What a contender says of each event that it received. */
 export interface Tally {
   delivered(): void
+  /** As many of them. */
+  several(count: number): void
   /** Received, and kept from the program. */
   withheld(): void
 }

@@ -3,16 +3,17 @@ import { Jetstream } from '@skyware/jetstream'
 import { webSocket } from 'rxjs/webSocket'
 import {
   ingest,
-  type JetstreamConfig,
+  type JetstreamChunksConfig,
   type JetstreamEvent,
   jetstream$,
+  jetstreamChunks$,
   memoryCursorStore,
 } from 'rxjs-atproto'
 import WebSocket from 'ws'
 import { naive } from './compressed.js'
 import type { Contender, Tally } from './contender.js'
 import { countFrames } from './count-frames.js'
-import { filtered, passedOn } from './lazy.js'
+import { counted, filtered, linesPassedOn, passedOn } from './lazy.js'
 
 const KEYS = ['app.bsky.feed.post', 'app.bsky.feed.like', 'app.bsky.graph.*', '*'] as const
 const ingestors = Object.fromEntries(KEYS.map((key) => [key, async () => {}]))
@@ -22,12 +23,14 @@ export const PLAIN = 'jetstream$'
 export const INGEST = 'jetstream$ + ingest'
 export const LAZY = 'jetstream$ lazy: filter, groupBy, 10 % of records touched'
 export const RAW = 'jetstream$ lazy: rawText passed on'
+export const PASSED_ON = 'jetstream$ raw: rawText passed on'
+export const LINES = 'jetstreamChunks$: lines passed on'
 export const NAIVE_ZSTD = 'ws + @bokuweb/zstd-wasm + JSON.parse'
 export const ZSTD = 'jetstream$ on wire v2, zstd'
 export const V2 = 'jetstream$ on wire v2'
 
 /** All of what is stored, plain, on wire v1. */
-const all = (host: string, { withheld }: Tally): JetstreamConfig => ({
+const all = (host: string, { withheld }: Tally): JetstreamChunksConfig => ({
   host,
   cursor: 'oldest',
   wire: 'v1',
@@ -90,6 +93,26 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
 
   [RAW]({ v1 }, tally) {
     passedOn(jetstream$({ ...all(v1, tally), decode: 'lazy' }), tally)
+  },
+
+  [PASSED_ON]({ v1 }, tally) {
+    passedOn(jetstream$({ ...all(v1, tally), decode: 'raw' }), tally)
+  },
+
+  'jetstream$ raw: filter, groupBy, 10 % of records touched'({ v1 }, tally) {
+    filtered(jetstream$({ ...all(v1, tally), decode: 'raw' }), tally)
+  },
+
+  [LINES]({ v1 }, tally) {
+    linesPassedOn(jetstreamChunks$(all(v1, tally)), tally)
+  },
+
+  'jetstreamChunks$: counted by collection'({ v1 }, tally) {
+    counted(jetstreamChunks$(all(v1, tally)), tally)
+  },
+
+  'jetstreamChunks$ on wire v2: lines passed on'({ v2 }, tally) {
+    linesPassedOn(jetstreamChunks$({ ...all(v2, tally), wire: 'v2' }), tally)
   },
 
   [V2]({ v2 }, tally) {

@@ -1,6 +1,6 @@
 import { openSync, writeSync } from 'node:fs'
 import { filter, groupBy, mergeMap, type Observable, tap } from 'rxjs'
-import { isCommit, type JetstreamEvent, rawText } from 'rxjs-atproto'
+import { isCommit, type JetstreamChunk, type JetstreamEvent, rawText } from 'rxjs-atproto'
 import type { Tally } from './contender.js'
 
 const NEWLINE = 10
@@ -40,5 +40,26 @@ export function passedOn(events$: Observable<JetstreamEvent>, { delivered }: Tal
       used = 0
     }
     delivered()
+  })
+}
+
+/** The same, of chunks. */
+export function linesPassedOn(chunks$: Observable<JetstreamChunk>, { several }: Tally): void {
+  const sink = openSync('/dev/null', 'w')
+  chunks$.subscribe((chunk) => {
+    writeSync(sink, chunk.lines)
+    several(chunk.length)
+  })
+}
+
+/** How often each collection came. */
+export function counted(chunks$: Observable<JetstreamChunk>, { several }: Tally): void {
+  const counts = new Map<string | undefined, number>()
+  chunks$.subscribe((chunk) => {
+    for (let index = 0; index < chunk.length; index += 1) {
+      const collection = chunk.collection(index)
+      counts.set(collection, (counts.get(collection) ?? 0) + 1)
+    }
+    several(chunk.length)
   })
 }

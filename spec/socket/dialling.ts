@@ -2,7 +2,7 @@ import { StreamError } from '../../src/errors.js'
 import type { Frame } from '../../src/socket/frame.js'
 import { LargeFrame } from '../../src/socket/large-frame.js'
 import { dial } from '../../src/socket/node.js'
-import type { Connection, DialOptions } from '../../src/socket/socket.js'
+import { type Connection, type DialOptions, READ_END } from '../../src/socket/socket.js'
 import { TextBytes } from '../../src/socket/text-bytes.js'
 import { Changes } from '../../src/testing/server/changes.js'
 
@@ -71,6 +71,7 @@ export class Dialling implements Disposable {
     this.connection = connection
     this.onConnection(connection)
     connection.frames$.subscribe((received) => {
+      if (received === READ_END) return
       if (received instanceof LargeFrame) {
         this.large.push(received)
         this.onLarge()

@@ -81,8 +81,14 @@ export function filtersKey({
   ]
 }
 
+/** Whether the filters leave anything out. */
+export const isLimited = ({ collections = [], dids = [], kinds = [] }: EventFilters): boolean =>
+  collections.length + dids.length + kinds.length > 0
+
 /** The filters as a server applies them: collections to commits, the others to every kind. */
 export function matcher(filters: EventFilters): (event: JetstreamEvent) => boolean {
+  // What an event is asked for may have to be cut from its text.
+  if (!isLimited(filters)) return () => true
   const wanted = wantedBy(filters)
   return (event) =>
     wanted(event.kind, event.did, event.kind === 'commit' ? event.commit.collection : undefined)

@@ -10,7 +10,7 @@ import {
 import type { Log } from '../internal/log.js'
 import type { DeliverySource, HeldDelivery, Outcome } from './delivery.js'
 import { type Gap, Gaps } from './gaps.js'
-import { type Delivery, Ledger, type Settlement } from './ledger.js'
+import { type DeliveredRange, type Delivery, Ledger, type Settlement } from './ledger.js'
 import type { StreamMetrics } from './metrics.js'
 import { MetricsReport, StreamCounts, type StreamPosition } from './metrics-report.js'
 import type { EventPosition } from './position.js'
@@ -104,13 +104,24 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>,
     this.ledger.deliver(event, host, position, time_us, this.subscriber, index)
   }
 
+  /** As {@link deliver}, of several events that are emitted as one. */
+  deliverRange(event: Event, range: DeliveredRange, heardAt: number = asyncScheduler.now()): void {
+    this.counts.eventAt(heardAt, range.last.time_us)
+    this.ledger.deliverRange(event, range, this.subscriber)
+  }
+
   settled(delivery: Delivery<Event>, outcome: Outcome): void {
-    if (outcome === 'dropped') this.gaps.drop(delivery, this.owner.canResend)
+    if (outcome === 'dropped') this.#dropped(delivery)
     this.owner.settled(delivery, outcome)
     // The clock has stopped with the stream. Drops are still reported together.
     if (!this.#stopped) return
     if (this.ledger.open === 0) this.report.publish()
     else this.report.publishCounters()
+  }
+
+  #dropped(delivery: Delivery<Event>): void {
+    const { last, size } = delivery
+    this.gaps.drop(delivery, this.owner.canResend, last.position, size)
   }
 
   // --- What operators ask of the source ---
@@ -155,7 +166,7 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>,
 
   positionPast(held: ReadonlyMap<HeldDelivery, number>): string | undefined {
     const last = this.ledger.lastOf(held)
-    return last && this.owner.positions?.past(last)
+    return last && this.owner.positions?.past(last.last)
   }
 
   // --- What its owner asks ---

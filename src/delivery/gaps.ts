@@ -59,13 +59,16 @@ export class Gaps {
     else if (isLost(gap)) this.#warn(gap)
   }
 
-  /** `recoverable`: whether the server sends the event again when asked for its position. */
-  drop({ host, position }: Position, recoverable: boolean): void {
+  /**
+   * `recoverable`: whether the server sends the event again when asked for its position. `to` and
+   * `count`: of several events that were delivered as one.
+   */
+  drop({ host, position }: Position, recoverable: boolean, to = position, count = 1): void {
     if (this.#drops?.host !== host) this.flush()
-    this.#drops ??= { host, from: position, to: position, count: 0, recoverable }
+    this.#drops ??= { host, from: position, to, count: 0, recoverable }
     this.#drops.from = Math.min(this.#drops.from, position)
-    this.#drops.to = Math.max(this.#drops.to, position)
-    this.#drops.count += 1
+    this.#drops.to = Math.max(this.#drops.to, to)
+    this.#drops.count += count
   }
 
   /** Reports the drops since the last call as one gap. */

@@ -42,7 +42,17 @@ export class Delivery<Event> implements Holding, EventPosition, HeldDelivery {
   }
 
   /** Its own place: nothing is allocated for it. */
-  get place(): EventPosition {
+  get place(): EventPosition | undefined {
+    return this
+  }
+
+  /** How many events were emitted as one. */
+  get size(): number {
+    return 1
+  }
+
+  /** The place of the last of them. */
+  get last(): EventPosition {
     return this
   }
 
@@ -83,6 +93,43 @@ export class Delivery<Event> implements Holding, EventPosition, HeldDelivery {
 
   eachSource(visit: (source: DeliverySource) => void): void {
     visit(this.ledger.source)
+  }
+}
+
+/** Several events that are emitted as one, at growing positions. */
+export interface DeliveredRange {
+  readonly host: string
+  readonly size: number
+  readonly first: RangeEnd
+  readonly last: RangeEnd
+}
+
+type RangeEnd = Pick<EventPosition, 'position' | 'time_us'>
+
+/** That of several events. It stands at the first: a restart must bring all of them again. */
+class RangeDelivery<Event> extends Delivery<Event> {
+  constructor(
+    ledger: Ledger<Event>,
+    event: Event,
+    ordinal: number,
+    private readonly range: DeliveredRange,
+  ) {
+    const { host, first } = range
+    super(ledger, event, ordinal, host, first.position, first.time_us, 0)
+  }
+
+  /** None is that of all of them. */
+  override get place(): undefined {
+    return undefined
+  }
+
+  override get size(): number {
+    return this.range.size
+  }
+
+  override get last(): EventPosition {
+    const { host, last } = this.range
+    return { host, ...last, index: 0 }
   }
 }
 
@@ -130,10 +177,24 @@ export class Ledger<Event> {
       time_us,
       index,
     )
+    this.#emit(delivery, destination)
+  }
+
+  /** As {@link deliver}, of several events that are emitted as one. */
+  deliverRange(
+    event: Event,
+    range: DeliveredRange,
+    destination: Pick<Observer<Event>, 'next'>,
+  ): void {
+    this.delivered += range.size
+    this.#emit(new RangeDelivery<Event>(this, event, this.delivered, range), destination)
+  }
+
+  #emit(delivery: Delivery<Event>, destination: Pick<Observer<Event>, 'next'>): void {
     this.#link(delivery)
     const outer = enter(delivery)
     try {
-      destination.next(event)
+      destination.next(delivery.event)
     } finally {
       leave(outer)
       delivery.release('done')
@@ -142,7 +203,7 @@ export class Ledger<Event> {
 
   settle(delivery: Delivery<Event>, outcome: Outcome): void {
     this.#unlink(delivery)
-    this[outcome] += 1
+    this[outcome] += delivery.size
     if (
       outcome === 'failed' &&
       delivery.ordinal < (this.#firstFailed?.ordinal ?? Number.POSITIVE_INFINITY)
@@ -176,7 +237,7 @@ export class Ledger<Event> {
   }
 
   #link(delivery: Delivery<Event>): void {
-    this.open += 1
+    this.open += delivery.size
     delivery.previous = this.#newest
     if (this.#newest === undefined) this.#oldest = delivery
     else this.#newest.next = delivery
@@ -184,7 +245,7 @@ export class Ledger<Event> {
   }
 
   #unlink(delivery: Delivery<Event>): void {
-    this.open -= 1
+    this.open -= delivery.size
     const { previous, next } = delivery
     if (previous === undefined) this.#oldest = next
     else previous.next = next

@@ -170,6 +170,11 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#recently === undefined || this.#recently.isNew(event, host, time_us)
   }
 
+  /** Until the cursor is answered, and what an earlier run had done is passed. */
+  get judgesEach(): boolean {
+    return this.#requests.current !== undefined || this.#begun !== undefined
+  }
+
   /** Whether an event is one of those that an earlier run had done. */
   #isDone(begun: Position, host: string, position: number, time_us: number): boolean {
     const { done = 0 } = begun

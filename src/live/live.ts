@@ -42,7 +42,7 @@ import {
 } from '../errors.js'
 import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
-import type { Connection, Dial, Received, Wait } from '../socket/socket.js'
+import { type Connection, type Dial, READ_END, type Received, type Wait } from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
 import { CollectionFlows } from './collection-flows.js'
 import type { LiveOptions } from './config.js'
@@ -50,7 +50,15 @@ import { Hosts } from './hosts.js'
 import { type EventFlow, noEvents$, silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
-import { Completed, Control, ProbeEnded, type Protocol, Redial, type Request } from './protocol.js'
+import {
+  Completed,
+  Control,
+  type Gathering,
+  ProbeEnded,
+  type Protocol,
+  Redial,
+  type Request,
+} from './protocol.js'
 
 export interface LiveSource<Event> {
   readonly options: LiveOptions
@@ -221,6 +229,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       textAsBytes: protocol.decodeBytes !== undefined,
       binaryInPlace: protocol.keepsNoFrame,
       skipsLargeFrames: this.#skipsLargeFrames(protocol),
+      tellsReadEnd: protocol.gathering !== undefined,
       waits: this.#waits,
     }
     const ready$ = this.#progress.beforeDial?.() ?? of(undefined)
@@ -285,8 +294,11 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   }
 
   // Bound, so that the socket's call needs no function around it.
-  readonly #receive = (frame: Received): void => {
+  readonly #receive = (frame: Received | typeof READ_END): void => {
     const protocol = this.#protocol as Protocol<Event>
+    if (protocol.gathering !== undefined && this.#gathers(protocol, protocol.gathering, frame))
+      return
+    if (frame === READ_END) return
     this.#stream.counts.frames += 1
     const event = this.#decode(protocol, frame)
     if (event === undefined) return
@@ -300,6 +312,33 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       this.#stream.deliver(event, host, position, time_us, index, this.#connection?.heardAt)
     else this.#stream.counts.filtered += 1
     if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
+  }
+
+  /** Whether nothing is left to do with what came: see {@link Gathering}. */
+  #gathers(
+    protocol: Protocol<Event>,
+    gathering: Gathering<Event>,
+    frame: Received | typeof READ_END,
+  ): boolean {
+    const isAlone = this.#leaveOutLargeFrames || (this.#progress.judgesEach ?? true)
+    if (frame !== READ_END && !isAlone && gathering.add(frame)) {
+      this.#stream.counts.frames += 1
+      return true
+    }
+    this.#emitGathered(protocol, gathering)
+    return frame === READ_END
+  }
+
+  #emitGathered({ host }: Protocol<Event>, gathering: Gathering<Event>): void {
+    const gathered = gathering.take()
+    if (gathered === undefined) return
+    const { event, size, filtered, first, last, end } = gathered
+    this.#stream.counts.events += size + filtered
+    this.#stream.counts.filtered += filtered
+    this.#progress.onEvent(end, host, last.position, last.time_us)
+    if (event === undefined) return
+    const range = { host, size, first, last }
+    this.#stream.deliverRange(event, range, this.#connection?.heardAt)
   }
 
   #decode(protocol: Protocol<Event>, frame: Received): Event | undefined {

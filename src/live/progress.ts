@@ -32,6 +32,12 @@ export interface Progress<Event> extends Settlement<Event> {
    * delivered
    */
   hasAdvanced?(): boolean
+  /**
+   * Whether the next event is judged by itself. Else the last of several stands for all of them in
+   * {@link onEvent}.
+   * @default true
+   */
+  readonly judgesEach?: boolean
   /** Whether the event is new. A `StreamError` thrown here ends the connection. */
   onEvent(event: Event, host: string, position: number, time_us: number): boolean
   /** How many events before the last new one share its position. */

@@ -7,7 +7,7 @@ import {
   StreamError,
 } from '../errors.js'
 import type { Frame } from '../socket/frame.js'
-import type { Dial } from '../socket/socket.js'
+import type { Dial, Received } from '../socket/socket.js'
 import type { TextBytes } from '../socket/text-bytes.js'
 import type { Recognising } from './recently-received.js'
 
@@ -78,12 +78,49 @@ export interface Protocol<Event> {
   readonly keepsNoFrame?: boolean
   /** `decode` for text that the socket has not decoded. Without it, all text comes as strings. */
   decodeBytes?(text: TextBytes): Event | Control
+  /** @default each event is emitted alone */
+  readonly gathering?: Gathering<Event> | undefined
   /** Whether the config wants an event that the server could not leave out. */
   wants(event: Event): boolean
   /** The event's position, as its host numbers it. */
   cursorOf(event: Event): number
   /** The event's own time in unix microseconds; 0 where it has none. */
   timeOf(event: Event): number
+}
+
+/**
+ * Gathers the events of one read of the socket, to be emitted as one. An event that is judged by
+ * itself, such as the answer to a cursor, is read alone.
+ */
+export interface Gathering<Event> {
+  /**
+   * Adds an event. Returns false for a message that is to be read alone, after all that was added:
+   * what is no event, what cannot be read, and an event whose position is not after the one before.
+   */
+  add(frame: Received): boolean
+  /** What was added since the last call. */
+  take(): Gathered<Event> | undefined
+}
+
+export interface PlaceInLog {
+  readonly position: number
+  readonly time_us: number
+}
+
+/** Events that were gathered. */
+export interface Gathered<Event> {
+  /** Those that are wanted, as one; `undefined`: none is. */
+  readonly event: Event | undefined
+  /** How many are wanted. */
+  readonly size: number
+  /** How many are not. */
+  readonly filtered: number
+  /** Of the first that is wanted. */
+  readonly first: PlaceInLog
+  /** Of the last, wanted or not. */
+  readonly last: PlaceInLog
+  /** That whose identity is the identity of the last, wanted or not. */
+  readonly end: Event
 }
 
 /**

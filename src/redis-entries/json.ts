@@ -1,4 +1,5 @@
 import type { Layout } from '../internal/bounded-json.js'
+import { jsonOf } from '../internal/raw-json.js'
 import type { EntryFormat } from './entry-format.js'
 import { fieldOf, missing, parseObject } from './fields.js'
 
@@ -18,9 +19,3 @@ export const json: EntryFormat = {
     return [parseObject(...field, LAYOUT)]
   },
 }
-
-/**
- * The only place that turns an event into text. An event that keeps its original text can be passed
- * on here without parsing.
- */
-const jsonOf = (event: unknown): string => JSON.stringify(event)

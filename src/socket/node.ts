@@ -8,7 +8,7 @@ import { LargeFrame } from './large-frame.js'
 import { routeFor } from './node-connect.js'
 import { failureOf, open, readRefusal } from './node-handshake.js'
 import { Intake } from './node-intake.js'
-import type { Connection, Dial, DialOptions, Received } from './socket.js'
+import { type Connection, type Dial, type DialOptions, READ_END, type Received } from './socket.js'
 import { copyOf, type SliceableBytes, TextBytes, textFrame } from './text-bytes.js'
 import { WholeFrames } from './whole-frames.js'
 
@@ -75,9 +75,9 @@ class NodeConnection implements Connection {
   // delivery.
   #hasTime = false
   readonly canPause = true
-  #reader: Subscriber<Received> | undefined
+  #reader: Subscriber<Received | typeof READ_END> | undefined
   // A single reader: a Subject copies its list of observers, and makes two calls, for each frame.
-  readonly frames$ = new Observable<Received>((reader) => {
+  readonly frames$ = new Observable<Received | typeof READ_END>((reader) => {
     this.#reader = reader
   })
   // Frames that had been read when `pause()` was called: of one chunk of the socket, or the part of
@@ -85,6 +85,8 @@ class NodeConnection implements Connection {
   readonly #backlog: (Frame | LargeFrame)[] = []
   #paused = false
   #closed = false
+  // Messages of one read are being delivered; `ws` may deliver one among them.
+  #isReading = false
 
   constructor(
     private readonly socket: WebSocket,
@@ -102,9 +104,10 @@ class NodeConnection implements Connection {
       this.opened = true
       if (tcp !== undefined) this.#takeWholeFrames(tcp)
     })
-    socket.on('message', (data: SliceableBytes, isBinary) =>
-      this.#receive(data, 0, data.length, isBinary),
-    )
+    socket.on('message', (data: SliceableBytes, isBinary) => {
+      this.#receive(data, 0, data.length, isBinary)
+      if (!this.#isReading) this.#tellReadEnd()
+    })
     socket.on('ping', heard)
     socket.on('pong', heard)
   }
@@ -168,7 +171,10 @@ class NodeConnection implements Connection {
       // What a paused socket still holds. `ws` would read it, but does not have the beginning of a
       // message that is being gathered.
       const rest: Buffer | null = tcp.readableLength > 0 ? tcp.read() : null
-      if (rest !== null) frames.read(rest)
+      if (rest !== null) {
+        frames.read(rest)
+        this.#tellReadEnd()
+      }
       leave()
     }
     const visit = (chunk: Buffer, from: number, to: number, isBinary: boolean) =>
@@ -185,7 +191,10 @@ class NodeConnection implements Connection {
       skipsLargeFrames ? visitLarge : undefined,
     )
     const read = (chunk: Buffer) => {
+      this.#isReading = true
       frames.read(chunk)
+      this.#isReading = false
+      this.#tellReadEnd()
       if (!frames.isAmidst) return
       // Each piece of a frame is a sign of life, since no pong can come between its bytes: the
       // frame may take longer than `idleTimeoutMs`.
@@ -214,6 +223,10 @@ class NodeConnection implements Connection {
     if (this.#paused || this.#backlog.length > 0)
       this.#backlog.push(frameOf(chunk, from, to, isBinary))
     else this.#reader?.next(this.#handOut(chunk, from, to, isBinary))
+  }
+
+  #tellReadEnd(): void {
+    if (this.options.tellsReadEnd && !this.#closed) this.#reader?.next(READ_END)
   }
 
   /** A frame for its reader, in this call. */

@@ -37,6 +37,11 @@ export interface DialOptions {
    */
   readonly skipsLargeFrames?: boolean | undefined
   /**
+   * Deliver {@link READ_END} when all messages of one read of the socket are delivered.
+   * @default false
+   */
+  readonly tellsReadEnd?: boolean | undefined
+  /**
    * Told by a connection that is open, and waits before it asks its server again: why, for how many
    * milliseconds, and which failure in a row that is. `undefined` once it goes on.
    */
@@ -54,13 +59,16 @@ export interface Wait {
 /** What a connection delivers. */
 export type Received = Frame | TextBytes | LargeFrame
 
+/** What one read of the socket brought is delivered. */
+export const READ_END: unique symbol = Symbol('the end of a read')
+
 /** One open socket. */
 export interface Connection {
   /**
    * Frames as they come; subscribe in the call that yields the connection. Never completes: every
    * end is an error of `dial`.
    */
-  readonly frames$: Observable<Received>
+  readonly frames$: Observable<Received | typeof READ_END>
   /** Bytes of all frames so far. */
   readonly bytes: number
   /** Changes with every sign of life: bytes of a frame, a ping, a pong. */

@@ -2,13 +2,21 @@ import { deepStrictEqual } from 'node:assert'
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { recordChecker } from '../../../src/atproto/records.js'
-import { FrameError, type JetstreamEvent, RecordError, rawText } from '../../../src/index.js'
+import {
+  type CommitEvent,
+  FrameError,
+  type JetstreamEvent,
+  RecordError,
+  rawText,
+} from '../../../src/index.js'
+import { jsonOf } from '../../../src/internal/raw-json.js'
 import { Control } from '../../../src/live/protocol.js'
 import type { Frame } from '../../../src/socket/frame.js'
 import { type SliceableBytes, TextBytes } from '../../../src/socket/text-bytes.js'
 import type { Compression } from '../../../src/sources/jetstream/compression.js'
-import { type Decoding, eager, lazy } from '../../../src/sources/jetstream/decoding.js'
-import { lazyV1, lazyV2 } from '../../../src/sources/jetstream/lazy/wires.js'
+import { type Decoding, eager, lazy, raw } from '../../../src/sources/jetstream/decoding.js'
+import { lazyV1, lazyV2, rawV1, rawV2 } from '../../../src/sources/jetstream/lazy/wires.js'
+import { RawCommit } from '../../../src/sources/jetstream/raw/raw-commit.js'
 import { v1 } from '../../../src/sources/jetstream/v1.js'
 import { v2 } from '../../../src/sources/jetstream/v2.js'
 import { generateEvents } from '../../../src/testing/index.js'
@@ -38,8 +46,20 @@ const v2With = (decoding: Decoding) =>
   v2('ws://h/xrpc/x', {}, { maxFrameBytes: 5_000_000, decoding, compression: COMPRESSION })
 
 const WIRES = {
-  v1: { eager: v1With(eager(CHECKER)), lazy: v1With(lazy(CHECKER)), reader: lazyV1() },
-  v2: { eager: v2With(eager(CHECKER)), lazy: v2With(lazy(CHECKER)), reader: lazyV2() },
+  v1: {
+    eager: v1With(eager(CHECKER)),
+    lazy: v1With(lazy(CHECKER)),
+    raw: v1With(raw(CHECKER)),
+    reader: lazyV1(),
+    rawReader: rawV1(),
+  },
+  v2: {
+    eager: v2With(eager(CHECKER)),
+    lazy: v2With(lazy(CHECKER)),
+    raw: v2With(raw(CHECKER)),
+    reader: lazyV2(),
+    rawReader: rawV2(),
+  },
 }
 type Wire = (typeof WIRES)['v1']
 
@@ -82,11 +102,36 @@ function expectSameInflated(wire: Wire, bytes: Uint8Array, isByHand: boolean): v
   deepStrictEqual(lazily, expected)
 }
 
+/** A raw event has the values of the parsed one, and the same JSON. */
+function expectSameRaw(wire: Wire, bytes: Uint8Array, behind?: Uint8Array): void {
+  const message = messageOf(bytes, behind)
+  const frame = message.toFrame()
+  const [expected, rawly] = [
+    outcome(() => wire.eager.decode(frame)),
+    outcome(() => wire.raw.decodeBytes?.(message)),
+  ]
+  if (!(rawly instanceof RawCommit)) {
+    deepStrictEqual(rawly, expected)
+    return
+  }
+  if (isRecordThatFails(rawly, expected)) return
+  expect(JSON.stringify(rawly)).toBe(JSON.stringify(expected))
+  const { commit, did, time_us, cursor, kind, ...rest } = expected as CommitEvent
+  expect([rawly.did, rawly.time_us, rawly.cursor, rawly.kind]).toEqual([did, time_us, cursor, kind])
+  expect(commit).toEqual(
+    Object.fromEntries(Object.keys(commit).map((name) => [name, Reflect.get(rawly.commit, name)])),
+  )
+  expect(rawly.witnessedAt).toBe((rest as { witnessedAt?: string }).witnessedAt)
+  expect(rawText(rawly as unknown as JetstreamEvent)).toBe(frame)
+  deepStrictEqual(JSON.parse(jsonOf(rawly)), expected)
+}
+
 function expectSame(
   wire: Wire,
   bytes: Uint8Array,
   behind?: Uint8Array,
 ): 'by hand' | 'parsed' | 'late' {
+  expectSameRaw(wire, bytes, behind)
   const message = messageOf(bytes, behind)
   const frame: Frame = message.toFrame()
   const [expected, lazily] = [
@@ -291,8 +336,10 @@ describe.each(names)('on wire %s a lazy event is the parsed one', (name) => {
     const ways = frames.map((text) => expectSame(wire, Buffer.from(text)))
     expect(ways.filter((way) => way === 'late')).toEqual([])
     const byHand = ways.filter((way) => way === 'by hand').length
+    const raw = frames.filter((text) => wire.rawReader(messageOf(Buffer.from(text))) !== undefined)
     const commits = frames.filter((text) => /"kind":"commit"|#commit"/.test(text)).length
     expect(byHand).toBeGreaterThan(commits * 0.85)
+    expect(raw.length).toBe(byHand)
   })
 
   it('for every frame that ends with its chunk', () => {

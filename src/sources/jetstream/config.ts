@@ -59,10 +59,12 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
    * When a record is parsed: `'eager'`, before its event is emitted; `'lazy'`, when it is first
    * read, if ever. The events are equal, with one difference: a lazy record that is not JSON is not
    * a reject, but throws {@link RecordError} when it is read. `'lazy'` keeps the text of each
-   * event: see {@link rawText}.
+   * event: see {@link rawText}. `'raw'` is for programs that read little of most events: a commit
+   * is one object, with accessors that cut each member from the text. It has no members of its own,
+   * so that it equals no parsed event, and cannot be changed.
    * @default 'eager'
    */
-  readonly decode?: 'eager' | 'lazy' | undefined
+  readonly decode?: 'eager' | 'lazy' | 'raw' | undefined
   /**
    * Read the archive of the host for what its socket does not hold any more, and for `'oldest'`:
    * history, then live, as one stream with one checkpoint. `true`: an archive that asks for no key.
@@ -118,6 +120,18 @@ export interface JetstreamConfig<Records extends RecordMap = RecordMap>
   readonly records?: { readonly [C in keyof Records]?: StandardSchema<Records[C]> } | undefined
 }
 
+/** What a stream of chunks has no use for: it looks at no event, and has one connection. */
+const NOT_OF_CHUNKS = ['archive', 'blindTimeoutMs', 'decode', 'filters$', 'records'] as const
+
+/**
+ * Which Jetstream to read in chunks, where to start, and which events to keep. All options are
+ * optional.
+ */
+export type JetstreamChunksConfig = Omit<
+  JetstreamConfig,
+  (typeof NOT_OF_CHUNKS)[number] | 'filterChangesEveryMs'
+>
+
 /** A config that was checked. */
 export interface CheckedJetstreamConfig {
   readonly config: WithDefaults<JetstreamConfig, typeof shape>
@@ -151,7 +165,7 @@ const shape = {
   wire: defaultsTo(oneOf('auto', 'v1', 'v2'), 'auto'),
   blindTimeoutMs: defaultsTo(blindTimeout, Number.POSITIVE_INFINITY),
   cursor: defaultsTo(cursor, 'live'),
-  decode: defaultsTo(oneOf('eager', 'lazy'), 'eager'),
+  decode: defaultsTo(oneOf('eager', 'lazy', 'raw'), 'eager'),
   archive: optional(
     z.union(
       [z.literal(true), z.strictObject({ apiKey: optional(apiKey), verify: optional(verify) })],
@@ -175,8 +189,19 @@ const shape = {
 }
 
 /** Throws `ConfigError` with every mistake. */
-export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamConfig {
+export const checkJetstreamConfig = (config: JetstreamConfig): CheckedJetstreamConfig =>
+  checked('jetstream$', config, new Issues())
+
+/** As {@link checkJetstreamConfig}, of chunks. */
+export function checkChunksConfig(config: JetstreamChunksConfig): CheckedJetstreamConfig {
   const issues = new Issues()
+  for (const name of NOT_OF_CHUNKS)
+    if (name in config) issues.add(name, 'is for single events: read them with `jetstream$`')
+  const found = checked('jetstreamChunks$', { ...config, decode: 'raw' }, issues)
+  return found
+}
+
+function checked(callee: string, config: JetstreamConfig, issues: Issues): CheckedJetstreamConfig {
   const sound = checkShape(shape, config, issues)
   const urls = hostsOf(sound.host, '/')
   const wire = wireOf(sound.wire, urls, issues)
@@ -184,7 +209,7 @@ export function checkJetstreamConfig(config: JetstreamConfig): CheckedJetstreamC
   if (sound.archive !== undefined) checkArchive(sound, urls, wire, issues)
   else checkExternal(sound, sound, wire, issues)
   checkAgent(sound.agent, urls, issues)
-  issues.throwIfAny('jetstream$')
+  issues.throwIfAny(callee)
   const isPublic = config.host === undefined
   return {
     config: sound,

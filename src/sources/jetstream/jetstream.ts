@@ -1,12 +1,9 @@
 import { asyncScheduler, defer, EMPTY, map, type Observable } from 'rxjs'
-import { filtersKey } from '../../atproto/filters.js'
-import type { PositionKeys } from '../../cursors/load-position.js'
-import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
-import { positionKeys } from '../../delivery/position-keys.js'
 import type { JetstreamEvent, RecordMap } from '../../events.js'
 import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../live/config.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import { overConnections } from './connections.js'
+import { keysOf } from './keys.js'
 import { overOneConnection } from './one-connection.js'
 import { mostDidsOf } from './split-dids.js'
 import { isLongForV2 } from './v2.js'
@@ -60,15 +57,4 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
     return isOne ? read(reading) : overConnections({ ...reading, host: hosts[0], mostDids, read })
   })
   return events$ as Observable<JetstreamEvent<Records>>
-}
-
-/** Without a name, a position is valid only on its own wire and hosts, and under its own filter. */
-function keysOf(
-  config: JetstreamConfig,
-  hosts: readonly string[],
-  checkpoint: CheckpointOptions | undefined,
-): PositionKeys {
-  const unnamed = [`jetstream/${config.wire}`, ...[...hosts].sort(), ...filtersKey(config)]
-  // With one, a position of another wire or host is asked for by its time.
-  return positionKeys(checkpoint, unnamed.join(' '), 'jetstream')
 }

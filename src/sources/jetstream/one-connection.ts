@@ -12,7 +12,7 @@ import { endpointOf, requestOptionsOf } from './archive/endpoint.js'
 import { Compressions } from './compression.js'
 import type { CheckedJetstreamConfig } from './config.js'
 import type { Reading } from './connections.js'
-import { eager, lazy } from './decoding.js'
+import { eager, lazy, raw } from './decoding.js'
 import { collectionOf, isNew, type JetstreamFilters, matchesNobody, mayBeQuiet } from './filters.js'
 import { newestEvery } from './newest-every.js'
 import { WireNegotiation } from './wire.js'
@@ -99,11 +99,14 @@ function archiveOrSocket(
   })
 }
 
-function wiresOf({ config, wire }: CheckedJetstreamConfig, options: LiveOptions): WireNegotiation {
+const DECODINGS = { eager, lazy, raw }
+
+export function wiresOf(
+  { config, wire }: CheckedJetstreamConfig,
+  options: LiveOptions,
+): WireNegotiation {
   const { maxFrameBytes, log } = options
   const compressions = new Compressions(config.compress, config.zstdDictionary, config.agent)
-  const decoding = (config.decode === 'lazy' ? lazy : eager)(
-    recordChecker(config.records as Schemas | undefined),
-  )
+  const decoding = DECODINGS[config.decode](recordChecker(config.records as Schemas | undefined))
   return new WireNegotiation(wire, compressions, { maxFrameBytes, decoding }, log)
 }

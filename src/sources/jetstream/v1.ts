@@ -1,12 +1,10 @@
-import { lazyV1 } from '#lazy'
-import { matcher } from '../../atproto/filters.js'
+import { gatherV1, lazyV1, rawV1 } from '#lazy'
+import { isLimited, matcher, wantedBy } from '../../atproto/filters.js'
 import type { FrameError } from '../../errors.js'
-import type { JetstreamEvent } from '../../events.js'
 import type { Layout } from '../../internal/bounded-json.js'
 import { parseContent } from '../../internal/parse-content.js'
-import type { CursorProtocol } from '../../live/protocol.js'
 import type { Compression } from './compression.js'
-import type { Decoding } from './decoding.js'
+import type { Decoding, JetstreamProtocol, WireReaders } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf, recognising } from './identity.js'
 import { readEvent } from './read-event.js'
@@ -37,7 +35,7 @@ export function v1(
   host: string,
   filters: JetstreamFilters,
   options: WireOptions,
-): CursorProtocol<JetstreamEvent> {
+): JetstreamProtocol {
   const { maxFrameBytes, decoding } = options
   const { decoder, status } = options.compression
   const { collections = [], dids = [] } = filters
@@ -54,6 +52,18 @@ export function v1(
       type: 'options_update',
       payload: { wantedCollections: collections, wantedDids: dids, maxMessageSizeBytes: size ?? 0 },
     })
+
+  const readers: WireReaders = {
+    lazy: lazyV1,
+    raw: rawV1,
+    gather: gatherV1,
+    wanted: isLimited(filters) ? wantedBy(filters) : undefined,
+    parse(frame, finish) {
+      const text = textOfFrame(frame, decoder, maxFrameBytes)
+      return finish(readEvent(parseContent('the frame', text, LAYOUT, positionInV1)), text)
+    },
+    inflate: decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
+  }
 
   return {
     host,
@@ -82,14 +92,8 @@ export function v1(
         ? update(largest(filters, leaveOutLargeFrames, maxFrameBytes))
         : undefined,
     update: () => update(filters.maxMessageSizeBytes),
-    ...decoding.of(
-      lazyV1,
-      (frame, finish) => {
-        const text = textOfFrame(frame, decoder, maxFrameBytes)
-        return finish(readEvent(parseContent('the frame', text, LAYOUT, positionInV1)), text)
-      },
-      decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
-    ),
+    readers,
+    ...decoding.of(readers),
     wants,
     // A sequence number where the server has one: it is unique, and times are not.
     cursorOf: (event) => event.cursor ?? event.time_us,

@@ -1,4 +1,4 @@
-import { lazyV2 } from '#lazy'
+import { gatherV2, lazyV2, rawV2 } from '#lazy'
 import { timeUs } from '../../atproto/time.js'
 import { type ConfigIssue, FrameError, RefusedError, ServerError, WireError } from '../../errors.js'
 import type { JetstreamEvent } from '../../events.js'
@@ -6,8 +6,8 @@ import type { Layout } from '../../internal/bounded-json.js'
 import { hasMore } from '../../internal/has-more.js'
 import { isObject, type Json } from '../../internal/json.js'
 import { parseContent } from '../../internal/parse-content.js'
-import type { CursorProtocol } from '../../live/protocol.js'
 import { Control } from '../../live/protocol.js'
+import type { JetstreamProtocol, WireReaders } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf, recognising } from './identity.js'
 import { readEvent } from './read-event.js'
@@ -33,12 +33,26 @@ export function v2(
   host: string,
   filters: JetstreamFilters,
   options: WireOptions,
-): CursorProtocol<JetstreamEvent> {
+): JetstreamProtocol {
   const { maxFrameBytes, decoding } = options
   const { decoder, status } = options.compression
   const query = queryOf(filters)
   const misfit = misfitOfV2(filters)
   if (misfit !== undefined) throw new WireError(misfit.message)
+
+  const readers: WireReaders = {
+    lazy: lazyV2,
+    raw: rawV2,
+    gather: gatherV2,
+    // The server applies all of them.
+    wanted: undefined,
+    parse(frame, finish) {
+      const text = textOfFrame(frame, decoder, maxFrameBytes)
+      const event = readMessage(parseContent('the frame', text, LAYOUT, positionInV2))
+      return event instanceof Control ? event : finish(event, text)
+    },
+    inflate: decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
+  }
 
   return {
     host,
@@ -65,15 +79,8 @@ export function v2(
       return url.href
     },
 
-    ...decoding.of(
-      lazyV2,
-      (frame, finish) => {
-        const text = textOfFrame(frame, decoder, maxFrameBytes)
-        const event = readMessage(parseContent('the frame', text, LAYOUT, positionInV2))
-        return event instanceof Control ? event : finish(event, text)
-      },
-      decoder && ((frame) => decoder.inflate(frame, maxFrameBytes)),
-    ),
+    readers,
+    ...decoding.of(readers),
 
     refused: (error) =>
       error instanceof RefusedError && error.error === 'CursorTooOld' ? 'cursor' : undefined,

@@ -1,9 +1,8 @@
 import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
-import type { JetstreamEvent } from '../../events.js'
 import type { Log } from '../../internal/log.js'
-import type { CursorProtocol } from '../../live/protocol.js'
 import { ProbeEnded, Redial } from '../../live/protocol.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
+import type { JetstreamProtocol } from './decoding.js'
 import type { JetstreamFilters } from './filters.js'
 import { V1_PATH, v1, type WireOptions } from './v1.js'
 import { isLongForV2, misfitOfV2, V2_PATH, v2 } from './v2.js'
@@ -62,7 +61,7 @@ export class WireNegotiation {
   protocol(
     host: string,
     filters: JetstreamFilters,
-  ): CursorProtocol<JetstreamEvent> | Promise<CursorProtocol<JetstreamEvent>> {
+  ): JetstreamProtocol | Promise<JetstreamProtocol> {
     const wire = this.#wireFor(host, filters)
     const compression = this.compressions[wire](host)
     const made = (ready: Compression) =>
@@ -91,11 +90,7 @@ export class WireNegotiation {
    * A server without a dictionary may be one without v2: its handshake shows that. If it has v2,
    * the missing dictionary is the error.
    */
-  #probe(
-    host: string,
-    filters: JetstreamFilters,
-    error: StreamError,
-  ): CursorProtocol<JetstreamEvent> {
+  #probe(host: string, filters: JetstreamFilters, error: StreamError): JetstreamProtocol {
     const protocol = this.#v2(host, filters, PLAIN)
     const opened = (): never => {
       this.#proven(host, 'v2')
@@ -104,11 +99,7 @@ export class WireNegotiation {
     return { ...protocol, opened }
   }
 
-  #v1(
-    host: string,
-    filters: JetstreamFilters,
-    compression: Compression,
-  ): CursorProtocol<JetstreamEvent> {
+  #v1(host: string, filters: JetstreamFilters, compression: Compression): JetstreamProtocol {
     const alwaysSaysHello = this.#alwaysSaysHello
     const options = { ...this.options, compression, alwaysSaysHello }
     const protocol = v1(endpoint(host, V1_PATH), filters, options)
@@ -131,11 +122,7 @@ export class WireNegotiation {
     }
   }
 
-  #v2(
-    host: string,
-    filters: JetstreamFilters,
-    compression: Compression,
-  ): CursorProtocol<JetstreamEvent> {
+  #v2(host: string, filters: JetstreamFilters, compression: Compression): JetstreamProtocol {
     const protocol = v2(endpoint(host, V2_PATH), filters, { ...this.options, compression })
     return {
       ...protocol,

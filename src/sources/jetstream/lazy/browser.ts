@@ -6,4 +6,9 @@ import type { LazyReader } from '../decoding.js'
  */
 const parsed = (): LazyReader => () => undefined
 
-export { parsed as lazyV1, parsed as lazyV2 }
+export { parsed as lazyV1, parsed as lazyV2, parsed as rawV1, parsed as rawV2 }
+
+/** Each message is a task of its own there, and each event a chunk. */
+const alone = (): undefined => undefined
+
+export { alone as gatherV1, alone as gatherV2 }

@@ -22,6 +22,9 @@ class ReceivedText extends PrivateFieldHost {
 // One class for all copies of this library: only the class that made a private member can read it.
 const SharedReceivedText = shared('raw-text.1', () => ReceivedText)
 
+/** The name under which an event has its own text. A registered symbol, for other copies. */
+export const RAW_TEXT: unique symbol = Symbol.for('rxjs-atproto.raw-text.2') as never
+
 /**
  * Keeps the text that an event was read from, for {@link rawText}. If it is not decoded, each of
  * its characters is a byte of UTF-8.
@@ -50,4 +53,5 @@ export function keepText<Event extends object>(
  * )
  * ```
  */
-export const rawText = (event: JetstreamEvent): string | undefined => SharedReceivedText.of(event)
+export const rawText = (event: JetstreamEvent): string | undefined =>
+  (event as { readonly [RAW_TEXT]?: string })[RAW_TEXT] ?? SharedReceivedText.of(event)

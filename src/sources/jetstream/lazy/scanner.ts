@@ -9,6 +9,9 @@ const STRINGS_AT = 1024
 const SHAPES_AT = 4096
 const TEXT_AT = 65_536
 const TEXT_BYTES = MAX_UNCOUNTED_CHARACTERS
+const LINES_AT = 393_216
+/** What {@link Scanner.copyLine} has room for: more than a socket reads at once. */
+export const LINES_BYTES = 327_680
 const STEP_BYTES = 16
 const BLOCK_BYTES = 16
 
@@ -16,7 +19,7 @@ const LITERAL = 1
 
 /** A part of a shape that matches any value of its kind, and the slot for the value's position. */
 export interface Value {
-  readonly kind: 2 | 3 | 4
+  readonly kind: 2 | 3 | 4 | 5
   readonly slot: number
 }
 
@@ -32,11 +35,14 @@ export const number = (slot: number): Value => ({ kind: 3, slot })
  * that fits into the memory cannot have too many members.
  */
 export const object = (slot: number): Value => ({ kind: 4, slot })
+/** As {@link string}, but not copied: its slot has where it is in the text. */
+export const span = (slot: number): Value => ({ kind: 5, slot })
 
 /** JSON exactly as a server writes it: literals, with values between them. */
 export type Shape = readonly (string | Value)[]
 
 type Scan = (shape: number, from: number, to: number) => 0 | 1 | 2
+type Copy = (from: number, to: number, line: number) => void
 const NOTHING = new Uint8Array() as SliceableBytes
 
 /**
@@ -53,16 +59,19 @@ export class Scanner {
   #shapesEnd = SHAPES_AT
   readonly #shapes = new Map<Shape, number>()
   readonly #scan: Scan
+  readonly #copy: Copy
   readonly memory: Uint8Array
   readonly #words: Int32Array
   readonly #numbers: Float64Array
 
   constructor(module: WebAssembly.Module) {
-    const { memory, scan } = new WebAssembly.Instance(module).exports as {
+    const { memory, scan, copy } = new WebAssembly.Instance(module).exports as {
       memory: WebAssembly.Memory
       scan: Scan
+      copy: Copy
     }
     this.#scan = scan
+    this.#copy = copy
     this.memory = new Uint8Array(memory.buffer)
     this.#words = new Int32Array(memory.buffer, 0, STRINGS_END + 1)
     this.#numbers = new Float64Array(memory.buffer, 0, SLOTS)
@@ -85,6 +94,25 @@ export class Scanner {
     const result = this.#scan(shape, this.#offset + from, this.#offset + to)
     this.isAscii = result === 1
     return result !== 0
+  }
+
+  /** Whether a message is in the memory. A larger one is not, and matches nothing. */
+  load({ chunk, from, to }: TextBytes): boolean {
+    return this.#chunk === chunk || this.#load(chunk, from, to)
+  }
+
+  /**
+   * Copies the first `length` bytes of a message that was loaded to the lines, `at` bytes behind
+   * their beginning, and puts a line feed behind them.
+   */
+  copyLine({ from }: TextBytes, length: number, at: number): void {
+    const start = this.#offset + from
+    this.#copy(start, start + length, LINES_AT + at)
+  }
+
+  /** A copy of the first `length` bytes of the lines. */
+  lines(length: number): SliceableBytes {
+    return Buffer.from(this.memory.subarray(LINES_AT, LINES_AT + length)) as Buffer & SliceableBytes
   }
 
   /** The start of an object in the chunk. */
@@ -115,6 +143,12 @@ export class Scanner {
   /** The end of a slot's string in {@link memory}. */
   stringTo(slot: number): number {
     return this.#words[2 * slot + 1] as number
+  }
+
+  /** The text of a span. */
+  text(slot: number): string {
+    const bytes = this.memory.subarray(this.stringFrom(slot), this.stringTo(slot))
+    return String.fromCharCode(...bytes)
   }
 
   number(slot: number): number {
@@ -160,7 +194,8 @@ export class Scanner {
 let shared: Scanner | undefined | null
 
 /**
- * The scanner of this process, with 384 KiB of memory; `undefined` if WebAssembly with SIMD is
+ * The scanner of this process, with 704 KiB of memory, of which pages that are never
+ * touched cost nothing; `undefined` if WebAssembly with SIMD is
  * missing or forbidden.
  */
 export function sharedScanner(): Scanner | undefined {

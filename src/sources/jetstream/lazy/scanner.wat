@@ -2,7 +2,8 @@
 ;; makes scanner-wasm.ts of it, and spec/sources/jetstream/scanner.spec.ts checks that it did.
 ;;
 ;; Memory: the slots (from 0), where the strings end (at 1016), the strings (from 1024, to 3840),
-;; the shapes (from 4096), and the text (from 65536), with bytes to spare that a load may touch.
+;; the shapes (from 4096), the text (from 65536), with bytes to spare that a load may touch, and the
+;; lines of a chunk (from 393216).
 ;;
 ;; A shape is a row of steps. A step is 16 bytes: its kind, and a number; only a literal has more.
 ;;   0 end      white space, and nothing else, up to the end of the text
@@ -12,9 +13,10 @@
 ;;   3 number   up to 16 digits, the first not 0: its value is put into this slot
 ;;   4 object   balanced and at most 64 levels deep (content-bounds.ts), up to the brace that closes
 ;;              it: from and to are put into this slot
+;;   5 span     as a string, without a copy: from and to in the text are put into this slot
 ;; A slot is 8 bytes: two i32, or one f64.
 (module
-  (memory (export "memory") 6)
+  (memory (export "memory") 11)
 
   (func $isSpace (param $byte i32) (result i32)
     (i32.or
@@ -194,8 +196,8 @@
       (loop $next
         (local.set $number (i32.load offset=4 (local.get $step)))
         (local.set $slot (i32.shl (local.get $number) (i32.const 3)))
-        (block $object (block $digits (block $string (block $literal (block $over
-          (br_table $over $literal $string $digits $object (i32.load (local.get $step))))
+        (block $span (block $object (block $digits (block $string (block $literal (block $over
+          (br_table $over $literal $string $digits $object $span (i32.load (local.get $step))))
 
           ;; over
           (br_if $fail (i32.gt_u (local.get $at) (local.get $end)))
@@ -272,5 +274,48 @@
         (i32.store (local.get $slot) (local.get $at))
         (br_if $fail (i32.eqz (local.tee $at (call $object (local.get $at) (local.get $end)))))
         (i32.store offset=4 (local.get $slot) (local.get $at))
+        (br $next))
+
+        ;; span
+        (local.set $step (i32.add (local.get $step) (i32.const 16)))
+        (i32.store (local.get $slot) (local.get $at))
+        (loop $more
+          (br_if $fail (i32.ge_u (local.get $at) (local.get $end)))
+          (local.set $block (v128.load (local.get $at)))
+          (local.set $marks
+            (i8x16.bitmask
+              (v128.or
+                (v128.or
+                  (i8x16.eq (local.get $block) (i8x16.splat (i32.const 34)))
+                  (i8x16.eq (local.get $block) (i8x16.splat (i32.const 92))))
+                (i8x16.lt_s (local.get $block) (i8x16.splat (i32.const 32))))))
+          (if (i32.eqz (local.get $marks))
+            (then
+              (local.set $at (i32.add (local.get $at) (i32.const 16)))
+              (br $more))))
+        (local.set $at (i32.add (local.get $at) (i32.ctz (local.get $marks))))
+        (br_if $fail (i32.ge_u (local.get $at) (local.get $end)))
+        (br_if $fail (i32.ne (i32.load8_u (local.get $at)) (i32.const 34)))
+        (i32.store offset=4 (local.get $slot) (local.get $at))
         (br $next)))
-    (i32.const 0)))
+    (i32.const 0))
+
+  ;; Copies the text from $at to $end to $line, with a line feed behind it. A line feed in the text,
+  ;; which JSON has between its tokens alone, becomes a space.
+  (func (export "copy") (param $at i32) (param $end i32) (param $line i32)
+    (local $block v128)
+    (block $done
+      (loop $more
+        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $block (v128.load (local.get $at)))
+        (v128.store (local.get $line)
+          (v128.bitselect
+            (i8x16.splat (i32.const 32))
+            (local.get $block)
+            (i8x16.eq (local.get $block) (i8x16.splat (i32.const 10)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (local.set $line (i32.add (local.get $line) (i32.const 16)))
+        (br $more)))
+    (i32.store8
+      (i32.sub (local.get $line) (i32.sub (local.get $at) (local.get $end)))
+      (i32.const 10))))

@@ -1,4 +1,9 @@
-import type { LazyReader } from '../decoding.js'
+import type { Gathering } from '../../../live/protocol.js'
+import type { LazyReader, WireReaders } from '../decoding.js'
+import type { JetstreamChunk } from '../raw/chunk.js'
+import { FORMS_V1, FORMS_V2 } from '../raw/form.js'
+import { gatherer } from '../raw/gatherer.js'
+import { rawEvents } from '../raw/raw-reader.js'
 import {
   CID,
   COLLECTION,
@@ -63,3 +68,17 @@ const V2_SHAPES = [
 
 /** Reads the commits of wire v2. */
 export const lazyV2 = (): LazyReader => lazyCommits(V2_SHAPES)
+
+/** Reads the commits of wire v1 for `decode: 'raw'`. */
+export const rawV1 = (): LazyReader => rawEvents(FORMS_V1)
+
+/** Reads the commits of wire v2 for `decode: 'raw'`. */
+export const rawV2 = (): LazyReader => rawEvents(FORMS_V2)
+
+type Gather = (readers: WireReaders) => Gathering<JetstreamChunk> | undefined
+
+/** Gathers the events of wire v1 for `jetstreamChunks$`. */
+export const gatherV1: Gather = (readers) => gatherer(FORMS_V1, readers)
+
+/** Gathers the events of wire v2 for `jetstreamChunks$`. */
+export const gatherV2: Gather = (readers) => gatherer(FORMS_V2, readers)
