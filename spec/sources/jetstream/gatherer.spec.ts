@@ -15,7 +15,7 @@ const TEXTS = EVENTS.map((event) => JSON.stringify(event))
 const OPTIONS = {
   maxFrameBytes: 5_000_000,
   decoding: raw(recordChecker()),
-  compression: { decoder: undefined, status: { name: 'none' } },
+  compression: { status: { name: 'none' } },
 } as const
 
 function gathering(filters: JetstreamFilters = {}, wire = v1): Gathering<JetstreamChunk> {
