@@ -17,7 +17,15 @@ const config: Config = {
   transform: {
     '^.+\\.([jt]s|mjs)$': [
       '@swc/jest',
-      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          // Those of Nest, which come before the standard.
+          transform: { legacyDecorator: true },
+        },
+        module: { type: 'commonjs' },
+      },
     ],
   },
   moduleNameMapper: {
@@ -34,6 +42,8 @@ const config: Config = {
     '^rxjs-atproto/cursors/sqlite$': '<rootDir>/src/cursors/sqlite.ts',
     '^rxjs-atproto/cursors/postgres$': '<rootDir>/src/cursors/postgres.ts',
     '^rxjs-atproto/redis$': '<rootDir>/src/redis.ts',
+    '^rxjs-atproto/nest$': '<rootDir>/src/nest/index.ts',
+    '^rxjs-atproto/nest/terminus$': '<rootDir>/src/nest/terminus.ts',
     '^rxjs-atproto/browser$': '<rootDir>/src/browser/index.ts',
     '^rxjs-atproto/angular$': '<rootDir>/src/angular/index.ts',
     '^rxjs-atproto/react$': '<rootDir>/src/react/index.ts',

@@ -1,5 +1,6 @@
-import { filter, map, NEVER, type Observable, of, retry, throwError } from 'rxjs'
+import { filter, map, NEVER, type Observable, of, retry, tap, throwError } from 'rxjs'
 import {
+  boundedBatchMap,
   ConfigError,
   type CursorStore,
   healthOf,
@@ -128,6 +129,28 @@ describe('run', () => {
     expect([saved, done]).toEqual([cursor, EVENTS])
     expect(await running.drained).toBeUndefined()
     expect(running.failed).toBeUndefined()
+  })
+
+  it('works with an operator too, which ends what waits in it', async () => {
+    const { store, calls } = storeWith()
+    const [events, sizes] = [counted(), [] as number[]]
+    const size = EVENTS - 1
+    const work = boundedBatchMap(
+      (batch: readonly JetstreamEvent[]) => {
+        sizes.push(batch.length)
+        return [undefined]
+      },
+      { size, maxWaitMs: 1_000_000 },
+    )
+    const seen$ = source$({ checkpoint: store }).pipe(tap(events.take))
+    const running = run(seen$, work, silent)
+    await events.came
+    expect(sizes).toEqual([size])
+    await running.stop()
+    expect(sizes).toEqual([size, 1])
+    expect(running.metrics$.value).toMatchObject({ delivered: EVENTS, done: EVENTS })
+    expect(calls.at(-1)).toBe('closed')
+    expect(() => run(source$(), work, { concurrency: 2 } as never)).toThrow('`concurrency`')
   })
 
   it('cuts work that outlasts `drainMs`, and still saves and closes', async () => {

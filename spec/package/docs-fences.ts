@@ -29,6 +29,8 @@ const MODULES = [
   'rxjs-atproto/cursors/postgres',
   'rxjs-atproto/redis',
   'rxjs-atproto/otel',
+  'rxjs-atproto/nest',
+  'rxjs-atproto/nest/terminus',
 ]
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...filesIn('docs', /\.md$/)]

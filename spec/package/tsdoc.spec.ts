@@ -12,6 +12,8 @@ const ENTRIES = [
   'src/angular/index.ts',
   'src/redis.ts',
   'src/otel/index.ts',
+  'src/nest/index.ts',
+  'src/nest/terminus.ts',
 ]
 
 interface Declaration {

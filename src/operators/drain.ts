@@ -1,4 +1,4 @@
-import { type MonoTypeOperatorFunction, Subject, timer } from 'rxjs'
+import { type OperatorFunction, Subject, timer } from 'rxjs'
 import { currentDelivery } from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
 import { Sources } from './sources.js'
@@ -7,10 +7,10 @@ import { Sources } from './sources.js'
  * Cancels `work` that has not completed `drainMs` after its source, then completes when the
  * checkpoint is saved.
  */
-export const drain = <T>(
-  work: MonoTypeOperatorFunction<T>,
+export const drain = <T, R>(
+  work: OperatorFunction<T, R>,
   drainMs: number,
-): MonoTypeOperatorFunction<T> =>
+): OperatorFunction<T, R> =>
   operate((source, destination) => {
     const values$ = new Subject<T>()
     const sources = new Sources()

@@ -3,9 +3,9 @@ import {
   filter,
   firstValueFrom,
   ignoreElements,
-  type MonoTypeOperatorFunction,
   merge,
   type Observable,
+  type OperatorFunction,
   of,
   ReplaySubject,
   race,
@@ -27,9 +27,12 @@ import {
 import { PipeError, StreamError } from '../errors.js'
 import { type LevelLog, type Logger, levelsOf } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
+import { checkShape } from '../options/check-shape.js'
 import { log } from '../options/contracts.js'
+import { Issues } from '../options/issues.js'
 import { defaultsTo, delay, LONGEST_TIMER_MS, optional } from '../options/pieces.js'
 import type { WithDefaults } from '../options/with-defaults.js'
+import { drain } from './drain.js'
 import {
   type IngestOptions,
   type Ingestor,
@@ -82,18 +85,36 @@ export interface Running {
   stop(): Promise<void>
 }
 
-const shape = {
-  ...ingestShape,
+/** How {@link run} stops, where an operator of yours does the work. */
+export type PipeOptions = Pick<RunOptions<never>, 'signals' | 'drainMs' | 'log'>
+
+const pipeShape = {
   signals: optional(z.boolean('must be true or false')),
   drainMs: defaultsTo(delay, 8000),
   log: optional(log),
 }
+const shape = { ...ingestShape, ...pipeShape }
 
-type FilledOptions = Pick<
-  WithDefaults<RunOptions<never>, typeof shape>,
-  'signals' | 'drainMs' | 'log'
->
+type FilledOptions = WithDefaults<PipeOptions, typeof pipeShape>
 
+/**
+ * Subscribes a source with an operator of yours, such as {@link boundedBatchMap} or a pipe of
+ * several, and carries it to its end. The operator works on after {@link Running.stop}. All else is
+ * as with ingestors.
+ *
+ * @example
+ * ```ts
+ * import type { JetstreamEvent } from 'rxjs-atproto'
+ *
+ * const rows = boundedBatchMap((events: readonly JetstreamEvent[]) => table.insert(events))
+ * const indexer = run(jetstream$(config), rows, { signals: true })
+ * ```
+ */
+export function run<E>(
+  source$: Observable<E>,
+  work: OperatorFunction<NoInfer<E>, unknown>,
+  options?: PipeOptions,
+): Running
 /**
  * Subscribes a source with {@link ingest}, and carries the pipe to its end: for a program that does
  * little else.
@@ -120,14 +141,27 @@ export function run<E extends Routable>(
   ingestors: ReadonlyMap<string, Ingestor<NoInfer<E>>>,
   options?: RunOptions<NoInfer<E>>,
 ): Running
-/** What both overloads do. */
+/** What all overloads do. */
 export function run<E extends Routable>(
   source$: Observable<E>,
   ingestors: object,
   options: RunOptions<E> = {},
 ): Running {
+  if (typeof ingestors === 'function')
+    return runPipe(source$, ingestors as OperatorFunction<E, unknown>, options)
   const filled = checkQueueOptions('run', shape, options, ingestorIssues(ingestors))
   return new Runner(source$, ingesting(ingestors, filled), filled)
+}
+
+function runPipe<E>(
+  source$: Observable<E>,
+  work: OperatorFunction<E, unknown>,
+  options: PipeOptions,
+): Running {
+  const issues = new Issues()
+  const filled = checkShape(pipeShape, options, issues)
+  issues.throwIfAny('run')
+  return new Runner(source$, drain(work, filled.drainMs), filled)
 }
 
 // How long the checkpoint may take to be saved after the time to drain.
@@ -150,7 +184,7 @@ class Runner<E> implements Running, SubscriptionWatch {
 
   constructor(
     source$: Observable<E>,
-    work: MonoTypeOperatorFunction<E>,
+    work: OperatorFunction<E, unknown>,
     private readonly options: FilledOptions,
   ) {
     this.#log = levelsOf(options.log)

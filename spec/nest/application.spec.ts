@@ -1,0 +1,260 @@
+import { Injectable, type ModuleMetadata } from '@nestjs/common'
+import { Test } from '@nestjs/testing'
+import type { BehaviorSubject } from 'rxjs'
+import {
+  type CursorStore,
+  CursorStoreError,
+  type Gap,
+  memoryCursorStore,
+  type RecordEvent,
+  type StreamMetrics,
+} from '../../src/index.js'
+import {
+  AtprotoModule,
+  type AtprotoModuleOptions,
+  type AtprotoStream,
+  getStreamMetricsToken,
+  getStreamToken,
+  InjectStream,
+  InjectStreamMetrics,
+  OnAccount,
+  OnGap,
+  OnRecord,
+} from '../../src/nest/index.js'
+import { type FakeJetstream, fakeJetstream } from '../../src/testing/index.js'
+import { gate, silent } from './events.js'
+
+const POST = 'app.bsky.feed.post'
+let server: FakeJetstream
+beforeAll(async () => {
+  server = await fakeJetstream({ events: 50 })
+})
+afterAll(() => server.close())
+
+const source = () => ({ jetstream: { host: server.url, cursor: 'oldest' as const } })
+
+async function appOf(options: AtprotoModuleOptions, metadata: ModuleMetadata) {
+  const imports = [AtprotoModule.forRoot(options), ...(metadata.imports ?? [])]
+  const app = await Test.createTestingModule({ ...metadata, imports })
+    .setLogger(silent)
+    .compile()
+  return app
+}
+
+/** A service that notes the posts, and works on each as it is told. */
+function postsThat(work: (event: RecordEvent) => unknown) {
+  @Injectable()
+  class Posts {
+    @OnRecord(POST) put(event: RecordEvent) {
+      return work(event)
+    }
+  }
+  return Posts
+}
+
+const readFrom = (host: string) => ({
+  source: { jetstream: { host, cursor: 'oldest' as const } },
+})
+const Idle = postsThat(() => {})
+
+describe('an application', () => {
+  it('asks for what its handlers take, and saves the position by its name', async () => {
+    const [came, store] = [gate(), memoryCursorStore()]
+    const saved: string[] = []
+    const checkpoint: CursorStore = {
+      load: (key) => store.load(key),
+      save: (key, position) => {
+        saved.push(key)
+        return store.save(key, position)
+      },
+    }
+    const Posts = postsThat(() => came.open())
+    @Injectable()
+    class Accounts {
+      @OnAccount() who(_: unknown) {}
+    }
+    const app = await appOf({ source: source(), checkpoint }, { providers: [Posts, Accounts] })
+    await app.init()
+    await came.opened
+    const { url } = server.connections.at(-1) ?? {}
+    expect(url).toBe(`/subscribe?wantedCollections=${POST}&cursor=0`)
+    await app.close()
+    expect(new Set(saved)).toEqual(new Set(['jetstream "default"']))
+  })
+
+  it('does not wait for a socket to bootstrap, and closes before one is open', async () => {
+    const options = { source: { jetstream: { host: 'ws://127.0.0.1:1' } } }
+    const app = await appOf(options, { providers: [Idle] })
+    await app.init()
+    const metrics$ = app.get<BehaviorSubject<StreamMetrics>>(getStreamMetricsToken())
+    expect(metrics$.value.connection.state).toBe('connecting')
+    await app.close()
+    expect(metrics$.value.connection).toMatchObject({ state: 'closed', reason: undefined })
+  })
+
+  it('drains before it shuts down, and then closes the store', async () => {
+    const [came, work] = [gate(), gate()]
+    const log: string[] = []
+    const memory = memoryCursorStore()
+    const checkpoint: CursorStore = {
+      load: (key) => memory.load(key),
+      save: (key, position) => memory.save(key, position),
+      close: async () => log.push('store closed'),
+    }
+    const Posts = postsThat(async () => {
+      came.open()
+      await work.opened
+      if (log.length === 0) log.push('handled')
+    })
+    const app = await appOf({ source: source(), checkpoint }, { providers: [Posts] })
+    await app.init()
+    await came.opened
+    const closed = app.close().then(() => log.push('application closed'))
+    work.open()
+    await closed
+    expect(log).toEqual(['handled', 'store closed', 'application closed'])
+  })
+
+  it('has several streams, which it injects by name', async () => {
+    const came = gate()
+    @Injectable()
+    class Other {
+      constructor(
+        readonly stream: AtprotoStream,
+        readonly metrics$: BehaviorSubject<StreamMetrics>,
+      ) {}
+      @OnRecord(POST, { stream: 'other' }) put(_: RecordEvent) {
+        came.open()
+      }
+    }
+    InjectStream('other')(Other, undefined as never, 0)
+    InjectStreamMetrics('other')(Other, undefined as never, 1)
+    const inject = ['HOST']
+    const known = {
+      module: class Known {},
+      providers: [{ provide: 'HOST', useValue: server.url }],
+      exports: ['HOST'],
+    }
+    const imports = [
+      AtprotoModule.forFeatureAsync({
+        stream: 'other',
+        imports: [known],
+        inject,
+        useFactory: readFrom,
+      }),
+    ]
+    const app = await appOf({ source: source() }, { imports, providers: [Other, Idle] })
+    await app.init()
+    await came.opened
+    const { stream, metrics$ } = app.get(Other)
+    expect(stream).toBe(app.get(getStreamToken('other')))
+    expect(metrics$).toBe(stream.metrics$)
+    expect([stream.name, stream.health().healthy]).toEqual(['other', true])
+    await app.close()
+    expect(stream.health().reasons).toEqual(['the stream has ended'])
+  })
+
+  it('tells handlers of gaps', async () => {
+    const told: Gap[] = []
+    const came = gate()
+    @Injectable()
+    class Posts {
+      @OnRecord(POST) put(_: RecordEvent) {}
+      @OnGap() gap(gap: Gap) {
+        told.push(gap)
+        came.open()
+      }
+    }
+    const lossy = await fakeJetstream({ server: 'v2', events: 50, retainEvents: 10 })
+    const jetstream = { host: lossy.url, cursor: 1 }
+    const app = await appOf({ source: { jetstream } }, { providers: [Posts] })
+    await app.init()
+    await came.opened
+    expect(told[0]?.reason).toBe('cursor-too-old')
+    await app.close()
+    await lossy.close()
+  })
+})
+
+describe('an error that ends a stream', () => {
+  const broken = new CursorStoreError('the disk is away')
+  const checkpoint: CursorStore = {
+    load: () => Promise.reject(broken),
+    save: () => Promise.resolve(),
+  }
+
+  it('reaches a function', async () => {
+    const failed = gate()
+    const told: unknown[] = []
+    const onFatal = (...values: readonly unknown[]) => {
+      told.push(...values)
+      failed.open()
+    }
+    const app = await appOf({ source: source(), checkpoint, onFatal }, { providers: [Idle] })
+    await app.init()
+    await failed.opened
+    expect(told).toEqual([broken, 'default'])
+    await app.close()
+  })
+
+  it('leaves an application unhealthy', async () => {
+    const options = { source: source(), checkpoint, onFatal: 'unhealthy' as const }
+    const app = await appOf(options, { providers: [Idle] })
+    await app.init()
+    const stream = app.get<AtprotoStream>(getStreamToken())
+    await stream.drained
+    expect(stream.failed).toBe(broken)
+    expect(stream.health().reasons).toEqual(['the stream has failed: the disk is away'])
+    await app.close()
+  })
+
+  describe('shuts down', () => {
+    const ends = () => {
+      const exited = gate()
+      const exit = jest.spyOn(process, 'exit').mockImplementation((() => exited.open()) as never)
+      return { exit, exited }
+    }
+    const listeners = () => [...process.listeners('exit'), ...process.listeners('SIGTERM')]
+    let before: readonly unknown[] = []
+    beforeEach(() => {
+      before = listeners()
+    })
+    afterEach(() => {
+      jest.restoreAllMocks()
+      for (const listener of listeners().filter((one) => !before.includes(one)))
+        for (const event of ['exit', 'SIGTERM']) process.off(event, listener as never)
+    })
+
+    it('without shutdown hooks: it drains, and exits with 1', async () => {
+      const { exit, exited } = ends()
+      const app = await appOf({ source: source(), checkpoint }, { providers: [Idle] })
+      await app.init()
+      await exited.opened
+      expect(exit).toHaveBeenCalledWith(1)
+      await app.close()
+    })
+
+    it('with shutdown hooks: they all run, and then it exits with 1', async () => {
+      const { exit, exited } = ends()
+      const log: string[] = []
+      @Injectable()
+      class Database {
+        onApplicationShutdown(signal: string) {
+          log.push(signal)
+        }
+      }
+      const kill = jest.spyOn(process, 'kill').mockImplementation((_, signal) => {
+        log.push('killed')
+        process.emit(signal as 'SIGTERM', 'SIGTERM')
+        return true
+      })
+      const app = await appOf({ source: source(), checkpoint }, { providers: [Idle, Database] })
+      app.enableShutdownHooks(['SIGTERM'] as never)
+      await app.init()
+      await exited.opened
+      expect(log).toEqual(['SIGTERM', 'killed'])
+      expect(kill).toHaveBeenCalledTimes(1)
+      expect(exit).toHaveBeenCalledWith(1)
+    })
+  })
+})

@@ -1,0 +1,38 @@
+import { type Subscription, timer } from 'rxjs'
+
+/** Whether somebody shuts the application down on a signal. */
+const isListening = (): boolean => process.listenerCount('SIGTERM') > 0
+
+// What has to have begun by then: other modules may take longer to end.
+const BEGUN_MS = 10_000
+const BOOTSTRAP_MS = 1000
+
+/**
+ * Shuts the application down as a signal would, and ends the process with exit code 1. Without
+ * shutdown hooks, or where they do not run, `stop` is all that is waited for. The caller
+ * unsubscribes when the hooks have begun.
+ */
+export function shutDown(stop: () => Promise<unknown>): Subscription {
+  const code = 1
+  // Nest may exit with 0, and so may whoever else listens.
+  process.once('exit', () => {
+    process.exitCode = code
+  })
+  const stopped = () => void stop().finally(() => process.exit(code))
+  if (!isListening()) {
+    stopped()
+    return timer(0).subscribe()
+  }
+  // Not `process.kill`, which on Windows runs no listener.
+  process.emit('SIGTERM', 'SIGTERM')
+  // After its hooks Nest kills the process by the signal, which has no exit code.
+  process.once('SIGTERM', () => process.exit(code))
+  return timer(BEGUN_MS).subscribe(stopped)
+}
+
+/** Calls `warn` where no shutdown hooks are on after bootstrap. */
+export const warnWithoutHooks = (warn: () => void): Subscription =>
+  // `main.ts` may turn them on after `listen`.
+  timer(BOOTSTRAP_MS).subscribe(() => {
+    if (!isListening()) warn()
+  })
