@@ -99,12 +99,8 @@ export {
   tapAdmin,
 } from './sources/tap/admin.js'
 export type { TapConfig, TapServer } from './sources/tap/config.js'
-export {
-  type TapEvent,
-  type TapIdentityEvent,
-  type TapRecordEvent,
-  tapEventSchema,
-} from './sources/tap/events.js'
+export { tapEventSchema } from './sources/tap/event-schema.js'
+export type { TapEvent, TapIdentityEvent, TapRecordEvent } from './sources/tap/events.js'
 export type { TapRepoChange, TapRepoState } from './sources/tap/repo-changes.js'
 export { tap$ } from './sources/tap/tap.js'
 export { type TapReposConfig, tapRepos$ } from './sources/tap/tap-repos.js'

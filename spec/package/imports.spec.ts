@@ -136,8 +136,7 @@ describe('imports', () => {
     expect([...new Set(users)]).toEqual([
       'src/options/schema/node.ts',
       // A public schema, of messages.
-      'src/sources/tap/events.ts',
-      'src/sources/tap/protocol.ts',
+      'src/sources/tap/event-schema.ts',
     ])
   })
 

@@ -1,11 +1,11 @@
-import * as z from 'zod/mini'
 import { tidTimeUs } from '../../atproto/tid.js'
 import { FrameError, RefusedError } from '../../errors.js'
 import { type Layout, Unreadable } from '../../internal/bounded-json.js'
 import { parseContent } from '../../internal/parse-content.js'
 import { RECORD_UNREADABLE } from '../../internal/unreadable-record.js'
 import type { Protocol } from '../../live/protocol.js'
-import { type TapEvent, tapEventSchema } from './events.js'
+import type { TapEvent } from './events.js'
+import { eventOf, mistakesIn } from './read-message.js'
 
 // The body of the refusal of a Tap with a webhook.
 const WEBHOOK_MODE = /webhook mode/
@@ -26,15 +26,14 @@ export const tapProtocol = (host: string): Protocol<TapEvent> => ({
       throw new FrameError('the frame is binary, or text that is not UTF-8')
     const message = parseContent('the frame', frame, LAYOUT, positionOfMessage)
     const unreadable = takeUnreadable(message)
-    const result = z.safeParse(tapEventSchema, message)
-    if (result.success)
-      return unreadable ? ({ ...result.data, problem: RECORD_UNREADABLE } as TapEvent) : result.data
-    throw new FrameError(
-      result.error.issues
-        .map(({ path, message }) => `\`${path.join('.')}\`: ${message}`)
-        .join('; '),
-      positionOfMessage(frame),
-    )
+    const mistakes = mistakesIn(message)
+    if (mistakes.length > 0)
+      throw new FrameError(
+        mistakes.map(({ path, message }) => `\`${path.join('.')}\`: ${message}`).join('; '),
+        positionOfMessage(frame),
+      )
+    const event = eventOf(message as object)
+    return unreadable ? ({ ...event, problem: RECORD_UNREADABLE } as TapEvent) : event
   },
 
   refused(error) {
