@@ -68,16 +68,19 @@ async function outcome(files, { commands, env = {}, check }) {
   return { code: 0, output: printed + (check?.(place) ?? '') }
 }
 
-/** What the programs of the rows read: a Jetstream that cuts once, and one that refuses. */
+/** What the rows use: a Jetstream that cuts once, one that refuses, and a Tap that redirects. */
 async function startServers() {
   const testing = createRequire(join(folder, 'package.json')).resolve('rxjs-atproto/testing')
-  const { fakeJetstream } = await import(pathToFileURL(testing).href)
+  const { fakeJetstream, fakeTap } = await import(pathToFileURL(testing).href)
   const dictionary = new Uint8Array(readFileSync(join(ROOT, 'spec/zstd/dictionaries/1111.zdict')))
   const faults = [{ after: 250, do: 'drop' }]
   const server = await fakeJetstream({ server: 'v2', events: 2000, dictionary, faults })
   const refusals = [{ onConnect: 1, times: 99, do: 'refuse', status: 403 }]
   const refusing = await fakeJetstream({ server: 'v2', faults: refusals })
-  return { HOST: server.host, REFUSING: refusing.host }
+  const intercept = ({ path }) =>
+    path === '/health' ? undefined : { status: 307, body: '', headers: { location: '/health' } }
+  const tap = await fakeTap({ intercept })
+  return { HOST: server.host, REFUSING: refusing.host, TAP: tap.host }
 }
 
 function run([command, ...args], cwd, env) {

@@ -3,9 +3,9 @@ import { bin } from './tools.mjs'
 // Programs for runtimes other than Node: over a cut, a refusal, full queues and compression.
 const READ = `
 import { map, take, toArray } from 'rxjs'
-import { boundedMergeMap, jetstream$, streamMetrics } from 'rxjs-atproto'
+import { boundedMergeMap, jetstream$, streamMetrics, tapAdmin } from 'rxjs-atproto'
 
-export async function readAll(host, refusing) {
+export async function readAll(host, refusing, tap) {
   const read = (name, options = {}, pipe = map((event) => event)) =>
     new Promise((done) => {
       const metrics$ = streamMetrics()
@@ -24,6 +24,8 @@ export async function readAll(host, refusing) {
     await new Promise((done) => setTimeout(done, 1))
     return event
   }
+  const admin = tapAdmin({ host: tap })
+  const redirected = await admin.repoInfo('did:plc:a').catch(({ message }) => message)
   return [
     await read('cut'),
     await read('lazy', { decode: 'lazy' }),
@@ -31,15 +33,18 @@ export async function readAll(host, refusing) {
     await read('refused', { host: refusing }),
     await read('zstd', { wire: 'v2', compress: true }),
     await read('auto', { wire: 'v2', compress: 'auto' }),
+    'tap ' + (await admin.health()).status,
+    /redirect/.test(redirected) ? 'redirect refused' : String(redirected),
   ].join(', ')
 }
 `
 const MAIN = `
 import { readAll } from './read.mjs'
-console.log(await readAll(process.env.HOST, process.env.REFUSING))
+console.log(await readAll(process.env.HOST, process.env.REFUSING, process.env.TAP))
 process.exit()
 `
-const printing = (...parts) => new RegExp(`^${parts.join(', ')}$`, 'm')
+const TAP = ['tap ok', 'redirect refused']
+const printing = (...parts) => new RegExp(`^${[...parts, ...TAP].join(', ')}$`, 'm')
 const AS_NODE = printing(
   ...['cut 1000 none again', 'lazy 1000 none', 'full 1000 none', 'refused REFUSED'],
   ...['zstd 1000 zstd', 'auto 1000 zstd'],
@@ -64,7 +69,8 @@ import { readAll } from './read.mjs'
 export default {
   async fetch(request) {
     const { searchParams } = new URL(request.url)
-    return new Response(await readAll(searchParams.get('host'), searchParams.get('refusing')))
+    const [host, refusing, tap] = ['host', 'refusing', 'tap'].map((n) => searchParams.get(n))
+    return new Response(await readAll(host, refusing, tap))
   },
 }
 `
@@ -95,10 +101,11 @@ const server = spawn(workerd, ['serve', 'config.capnp', '--control-fd=3'], { std
 const port = await new Promise((found) =>
   server.stdio[3].on('data', (line) => found(JSON.parse(line).port)),
 )
-const { HOST, REFUSING } = process.env
-const answer = await fetch('http://127.0.0.1:' + port + '/?host=' + HOST + '&refusing=' + REFUSING)
-console.log(await answer.text())
-server.kill()
+const { HOST, REFUSING, TAP } = process.env
+const query = new URLSearchParams({ host: HOST, refusing: REFUSING, tap: TAP })
+// Without an answer it must not live on, and hold the output open.
+const read = fetch('http://127.0.0.1:' + port + '/?' + query).then((answer) => answer.text())
+console.log(await read.finally(() => server.kill()))
 process.exit()
 `
 
@@ -128,8 +135,8 @@ require('./out.js')
 const APP = `
 import { readAll } from './read.mjs'
 
-const { HOST, REFUSING } = process.env
-readAll(HOST, REFUSING).then((read) => {
+const { HOST, REFUSING, TAP } = process.env
+readAll(HOST, REFUSING, TAP).then((read) => {
   console.log(read)
   process.exit()
 })

@@ -5,7 +5,13 @@ import { VERSION } from '../version.js'
 import { proxyAnswers } from './node-proxies.js'
 import { type Route, routeTo } from './node-route.js'
 import { proxyRefusal } from './node-tunnel.js'
-import type { HttpAnswer, HttpRequest, SendRequest } from './request.js'
+import {
+  type HttpAnswer,
+  type HttpRequest,
+  isRedirect,
+  type SendRequest,
+  unexpectedRedirect,
+} from './request.js'
 
 /**
  * `fetch` over `node:http` and `node:https`, since `fetch` takes no agent. Its contract is that of
@@ -61,12 +67,9 @@ function opened(route: Route, sent: Parameters<Route['open']>[0]): ClientRequest
 
 // --- What is answered ---
 
-// The Fetch standard's redirect statuses.
-const REDIRECTS = [301, 302, 303, 307, 308]
-
 function answerOf(incoming: IncomingMessage, { redirect, signal }: HttpRequest): HttpAnswer {
   const { statusCode: status = 0 } = incoming
-  if (redirect === 'error' && REDIRECTS.includes(status)) throw new Error('unexpected redirect')
+  if (redirect === 'error' && isRedirect({ status, type: 'default' })) throw unexpectedRedirect()
   return {
     ok: status >= 200 && status < 300,
     status,

@@ -21,3 +21,13 @@ export type HttpAnswer = Pick<Response, 'ok' | 'status' | 'headers' | 'type' | '
  * where TLS or a proxy failed, and otherwise with what the platform throws.
  */
 export type SendRequest = (url: URL | string, request: HttpRequest) => Promise<HttpAnswer>
+
+// The Fetch standard's redirect statuses.
+const REDIRECTS = [301, 302, 303, 307, 308]
+
+/** Whether an answer is a redirect. A browser hides its status. */
+export const isRedirect = ({ status, type }: Pick<HttpAnswer, 'status' | 'type'>): boolean =>
+  type === 'opaqueredirect' || REDIRECTS.includes(status)
+
+/** The refusal of a redirect that must not be followed. */
+export const unexpectedRedirect = (): Error => new Error('unexpected redirect')

@@ -61,8 +61,15 @@ export const PROXIES: readonly Mutant[] = [
   {
     name: 'a request follows where it must not: a redirect is an answer',
     file: 'src/http/node.ts',
-    find: "if (redirect === 'error' && REDIRECTS.includes(status))",
+    find: "if (redirect === 'error' && isRedirect({ status, type: 'default' }))",
     replace: 'if (status === 0)',
+    specs: ['spec/http/request.spec.ts'],
+  },
+  {
+    name: 'workerd is asked for a redirect mode that it does not know',
+    file: 'src/http/browser.ts',
+    find: "{ ...request, redirect: 'manual' }",
+    replace: '{ ...request, redirect }',
     specs: ['spec/http/request.spec.ts'],
   },
   {
