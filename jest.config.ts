@@ -35,6 +35,8 @@ const config: Config = {
     '^#zstd$': '<rootDir>/src/zstd/node.ts',
     '^#schema$': '<rootDir>/src/options/schema/node.ts',
     '^#lazy$': '<rootDir>/src/sources/jetstream/lazy/wires.ts',
+    '^#parts$': '<rootDir>/src/live/parts/at-hand.ts',
+    '^#jetstream$': '<rootDir>/src/sources/jetstream/parts/at-hand.ts',
     '^rxjs-atproto$': '<rootDir>/src/index.ts',
     '^rxjs-atproto/testing$': '<rootDir>/src/testing/index.ts',
     '^rxjs-atproto/cursors/file$': '<rootDir>/src/cursors/file.ts',

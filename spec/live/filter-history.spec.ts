@@ -9,7 +9,7 @@ const at = (position: number, host = 'ws://a'): Position => ({ host, position, t
 /** A run of a program: what its filter makes of a stored text, and what it stores. */
 function run(filters: EventFilters, onFilterChange: 'resume' | 'backfill' = 'backfill') {
   const [lines, gaps]: [string[], Gap[]] = [[], []]
-  const history = new FilterHistory('name', onFilterChange, () => filters)
+  const history = new FilterHistory({ key: 'name', onFilterChange, current: () => filters })
   const context = {
     log: { warn: (line: string) => lines.push(line) },
     gaps: new Gaps({ next: (gap) => gaps.push(gap) }),

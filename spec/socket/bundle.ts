@@ -6,6 +6,8 @@ import { type BuildOptions, build } from 'esbuild'
 const ROOT = resolve(__dirname, '../..')
 export const INDEX = join(ROOT, 'src/index.ts')
 
+const PARTS = { node: 'at-hand', browser: 'when-needed' }
+
 /** Where the package's own names lead while it is not built. */
 export const alias = (platform: 'node' | 'browser') => ({
   '#http': join(ROOT, `src/http/${platform}.ts`),
@@ -14,6 +16,8 @@ export const alias = (platform: 'node' | 'browser') => ({
   '#zstd': join(ROOT, `src/zstd/${platform}.ts`),
   '#schema': join(ROOT, `src/options/schema/${platform}.ts`),
   '#lazy': join(ROOT, `src/sources/jetstream/lazy/${platform === 'node' ? 'wires' : 'browser'}.ts`),
+  '#parts': join(ROOT, `src/live/parts/${PARTS[platform]}.ts`),
+  '#jetstream': join(ROOT, `src/sources/jetstream/parts/${PARTS[platform]}.ts`),
   'rxjs-atproto': INDEX,
   'rxjs-atproto/testing': join(ROOT, 'src/testing/index.ts'),
   'rxjs-atproto/cursors/file': join(ROOT, 'src/cursors/file.ts'),

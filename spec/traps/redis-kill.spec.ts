@@ -45,6 +45,8 @@ beforeAll(() => {
       '#zstd': join(ROOT, 'src/zstd/node.ts'),
       '#schema': join(ROOT, 'src/options/schema/node.ts'),
       '#lazy': join(ROOT, 'src/sources/jetstream/lazy/wires.ts'),
+      '#parts': join(ROOT, 'src/live/parts/at-hand.ts'),
+      '#jetstream': join(ROOT, 'src/sources/jetstream/parts/at-hand.ts'),
     },
   })
 })

@@ -15,7 +15,6 @@ import { type Log, SILENT } from '../internal/log.js'
 import { messageOf } from '../internal/message-of.js'
 import { backoffMs } from '../options/backoff.js'
 import type { CheckpointOptions, OwnFormat, PositionFormat } from './checkpoint-options.js'
-import { currentWatch } from './subscription-watch.js'
 
 /** Whose positions a {@link Checkpoint} keeps. */
 export interface CheckpointedStream<P> extends PositionKeys {
@@ -50,7 +49,6 @@ export class Checkpoint<P> {
   ) {
     this.#format = options.positionFormat ?? stream.format
     this.#isOutdated = stream.formerKey !== undefined
-    currentWatch()?.foundStore(options.store)
   }
 
   /** Saves until nothing is left to save. Rejects with `CursorStoreError` when a save fails. */

@@ -32,6 +32,10 @@ export interface SavedPosition extends Position {
   readonly delivered?: readonly DeliveredBefore[]
 }
 
+/** Whether a stored position says to read from the oldest event. No event is there. */
+export const isBeforeAll = ({ position, time_us }: Position): boolean =>
+  position === 0 && time_us === 0
+
 /** Positions of a live source. */
 export const positionFormat: OwnFormat<SavedPosition> = {
   write: ({ host, position, time_us, done, floor, filter, delivered }) =>

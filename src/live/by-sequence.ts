@@ -12,8 +12,8 @@ import { type CheckpointConfig, checkpointOptions, type LiveOptions } from './co
 import { CursorProgress } from './cursor-progress.js'
 import type { OnCursorRefused } from './cursor-request.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from './each-host.js'
-import { type FilterHistory, withoutDelivered } from './filter-history.js'
 import { live } from './live.js'
+import { type NamedFilter, withoutDelivered } from './named-filter.js'
 import type { CursorProtocol } from './protocol.js'
 
 /**
@@ -81,7 +81,7 @@ export function checkSequence(
 export interface SequencePositions<Message> {
   readonly keys: PositionKeys
   /** The filters of a stream that has a name in the store. */
-  readonly history?: FilterHistory | undefined
+  readonly filter?: NamedFilter | undefined
   /** Whether any part of a message is wanted now, and was not delivered before. */
   isNew?(message: Message, delivered: Wanted): boolean
 }
@@ -91,7 +91,7 @@ const ALWAYS_NEW = () => true
 /** The messages of one host. `dial`: opens a socket; specs pass their own. */
 export function bySequence<Message>(
   protocol: CursorProtocol<Message>,
-  { keys, history, isNew = ALWAYS_NEW }: SequencePositions<Message>,
+  { keys, filter, isNew = ALWAYS_NEW }: SequencePositions<Message>,
   config: SequenceConfig,
   options: LiveOptions,
   dial: Dial | undefined,
@@ -103,7 +103,7 @@ export function bySequence<Message>(
     onCursorRefused,
     checkpoint: checkpointOptions(checkpoint),
     ...keys,
-    history,
+    filter,
     host: options.hosts[0],
   }
   return defer(() => {
@@ -113,7 +113,7 @@ export function bySequence<Message>(
     }
     return live<Message>({
       options,
-      protocol: () => of(withoutDelivered(checked, history, isNew)),
+      protocol: () => of(withoutDelivered(checked, filter, isNew)),
       progress: (gaps, context) => new CursorProgress(positions, gaps, context),
       ...(dial === undefined ? {} : { dial }),
     })

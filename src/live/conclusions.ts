@@ -47,10 +47,6 @@ export class Conclusions<Event> {
     }
   }
 
-  get identityOf(): (event: Event) => string {
-    return this.#server.identityOf
-  }
-
   /** From now on `protocol` is spoken. */
   dial(protocol: CursorProtocol<Event>): void {
     const { forgets = false, tellsFloor = false, exact = false } = protocol

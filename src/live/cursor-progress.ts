@@ -1,31 +1,37 @@
 import {
   asyncScheduler,
   catchError,
+  defer,
   from,
+  map,
   type Observable,
   of,
   race,
+  retry,
   startWith,
   switchMap,
   tap,
   timer,
 } from 'rxjs'
+import { checkpointing, resuming } from '#parts'
 import type { PositionKeys } from '../cursors/load-position.js'
-import { Checkpoint } from '../delivery/checkpoint.js'
+import type { Checkpoint } from '../delivery/checkpoint.js'
 import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
 import type { StoredPositions } from '../delivery/delivery-stream.js'
 import type { GapReason, Gaps } from '../delivery/gaps.js'
 import type { Position } from '../delivery/position.js'
-import { positionFormat, type SavedPosition } from '../delivery/saved-position.js'
-import { Conclusions } from './conclusions.js'
+import { isBeforeAll, type SavedPosition } from '../delivery/saved-position.js'
+import { currentWatch } from '../delivery/subscription-watch.js'
+import { CursorRefusedError } from '../errors.js'
+import { backoffMs } from '../options/backoff.js'
 import type { OnCursorRefused, Question, Start } from './cursor-request.js'
-import { CursorRequests } from './cursor-requests.js'
-import { type FilterHistory, formatWith, type Resumption } from './filter-history.js'
+import type { CursorRequests } from './cursor-requests.js'
+import type { NamedFilter } from './named-filter.js'
 import type { Progress, ProgressContext } from './progress.js'
 import { type Control, type CursorProtocol, Passed } from './protocol.js'
 import { Received } from './received.js'
 import { RecentlyReceived } from './recently-received.js'
-import { isBeforeAll, WayBack } from './way-back.js'
+import type { Resuming } from './resuming.js'
 
 // How long a dial waits for a save.
 const SAVE_FIRST_MS = 5000
@@ -34,8 +40,8 @@ export interface CursorProgressOptions extends PositionKeys {
   readonly start: Start
   readonly onCursorRefused: OnCursorRefused
   readonly checkpoint: CheckpointOptions | undefined
-  /** The filters of a stream that has a name in the store. */
-  readonly history?: FilterHistory | undefined
+  /** The filter of a stream that has a name in the store. */
+  readonly filter?: NamedFilter | undefined
   /** The URL of its first host. */
   readonly host: string
   /**
@@ -61,32 +67,32 @@ export interface CursorProgressOptions extends PositionKeys {
 export class CursorProgress<Event> implements Progress<Event> {
   readonly run$: Observable<unknown>
   readonly #received = new Received<Event>()
-  readonly #requests: CursorRequests<Event>
-  readonly #conclusions: Conclusions<Event>
-  readonly #checkpoint: Checkpoint<SavedPosition> | undefined
   readonly #recently: RecentlyReceived<Event> | undefined
+  // A page loads it before it is needed: the live end is asked for without it.
+  #resuming: Resuming<Event> | undefined
+  #checkpoint: Checkpoint<SavedPosition> | undefined
+  #identityOf: (event: Event) => string = String
   readonly #now: () => number
+  // When the first connection opened.
+  #openedAtMs: number | undefined
   #advancesAtDial = 0
   // A position of an earlier run at which some events are done.
   #begun: Position | undefined
-  readonly #wayBack: WayBack
 
-  constructor(options: CursorProgressOptions, gaps: Gaps, context: ProgressContext) {
-    const { start, onCursorRefused, now = () => asyncScheduler.now() } = options
-    this.#now = now
+  constructor(
+    private readonly options: CursorProgressOptions,
+    private readonly gaps: Gaps,
+    private readonly context: ProgressContext,
+  ) {
+    this.#now = options.now ?? (() => asyncScheduler.now())
     this.#recently = options.hasOtherHosts ? new RecentlyReceived() : undefined
-    this.#requests = new CursorRequests(start, this.#received)
-    const { log } = context
-    this.#conclusions = new Conclusions(
-      { onCursorRefused, gaps, log, now },
-      this.#received,
-      this.#requests,
-    )
-    this.#wayBack = new WayBack(context, this.#received, this.#conclusions.losses)
-    this.#checkpoint =
-      options.checkpoint && this.#checkpointIn(options.checkpoint, options, context)
-    const resume = (saved: SavedPosition) => options.history?.resume(saved, { log, gaps }) ?? 'same'
-    this.run$ = this.#checkpoint === undefined ? of(undefined) : this.#run(this.#checkpoint, resume)
+    if (resuming.loaded !== undefined) this.#takeResuming(resuming.loaded)
+    const { checkpoint } = options
+    if (checkpoint !== undefined) {
+      currentWatch()?.foundStore(checkpoint.store)
+      if (checkpointing.loaded !== undefined) this.#open(checkpoint, checkpointing.loaded)
+    }
+    this.run$ = checkpoint === undefined ? of(undefined) : this.#run(checkpoint)
   }
 
   // --- Where the stream stands ---
@@ -109,47 +115,64 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   /** What the open connection was asked for; `undefined` once it has answered. */
   get question(): Question | undefined {
-    return this.#requests.current?.question
+    return this.#resuming?.requests.current?.question
   }
 
-  /** What the next connection asks for. */
-  get asks(): Pick<CursorRequests<Event>, 'hasPosition' | 'isAll' | 'looksBack'> {
-    return this.#requests
+  /** What the next connection asks for; `undefined`: the live end. */
+  get asks(): Pick<CursorRequests<Event>, 'hasPosition' | 'isAll' | 'looksBack'> | undefined {
+    return this.#resuming?.requests
   }
 
   /** The next connection asks for what comes after the last position, without its repeat. */
   askAfterLast(): void {
-    this.#requests.inquire('after')
+    this.#resuming?.requests.inquire('after')
   }
 
   get asksForFloor(): boolean {
-    return this.#requests.current?.question === 'floor'
+    return this.question === 'floor'
+  }
+
+  ready(): Promise<unknown> | undefined {
+    const isFromLive = this.options.start === undefined && this.#openedAtMs === undefined
+    return this.#resuming !== undefined || isFromLive ? undefined : this.#loadResuming()
+  }
+
+  async #loadResuming(): Promise<void> {
+    this.#takeResuming(await resuming.load())
+  }
+
+  #takeResuming(part: typeof import('./resuming.js')): void {
+    const { start, onCursorRefused } = this.options
+    const options = { start, onCursorRefused, now: this.#now }
+    this.#resuming ??= new part.Resuming(options, this.#received, this.gaps, this.context)
+    if (this.#openedAtMs !== undefined) this.#resuming.requests.opened(this.#openedAtMs)
   }
 
   cursorFor(protocol: CursorProtocol<Event>): number | undefined {
-    this.#conclusions.dial(protocol)
+    this.#identityOf = protocol.identityOf
     this.#recently?.dial(protocol.recognising)
     this.#received.dial(protocol.exact ?? false)
     this.#received.advance()
     this.#advancesAtDial = this.#received.advances
-    const cursor = this.#requests.cursorFor(protocol)
     const isFirst = this.#checkpoint?.saved === undefined && this.last === undefined
-    const { current } = this.#requests
-    if (current !== undefined) this.#wayBack.ask(current, protocol.host, isFirst)
-    return cursor
+    return this.#resuming?.cursorFor(protocol, isFirst)
   }
 
   /** How far a connection goes back is saved before its events come: see {@link WayBack}. */
   beforeDial(): Observable<unknown> | undefined {
     const checkpoint = this.#checkpoint
-    if (checkpoint === undefined || this.#wayBack.position === undefined) return undefined
+    if (checkpoint === undefined || this.#resuming?.wayBack.position === undefined) return undefined
     // A store that fails, or never answers, ends the stream by its own `failAfterMs`.
     const saved$ = from(checkpoint.flush()).pipe(catchError(() => of(undefined)))
     return race(saved$, timer(SAVE_FIRST_MS))
   }
 
   opened(): void {
-    this.#requests.opened(this.#now())
+    this.#openedAtMs ??= this.#now()
+    if (this.#resuming !== undefined) this.#resuming.requests.opened(this.#openedAtMs)
+    // Not only when the connection is lost: that may be because there is no network. If it fails
+    // now, the next dial tries again.
+    else this.#loadResuming().catch(() => {})
   }
 
   disconnected(): void {}
@@ -159,11 +182,14 @@ export class CursorProgress<Event> implements Progress<Event> {
    * not ours.
    */
   onEvent(event: Event, host: string, position: number, time_us: number): boolean {
-    const request = this.#requests.current
-    if (request !== undefined && !this.#conclusions.isNew(request, event, host, position, time_us))
+    const request = this.#resuming?.requests.current
+    if (
+      request !== undefined &&
+      !this.#resuming?.conclusions.isNew(request, event, host, position, time_us)
+    )
       return false
     if (this.#received.host === undefined) this.#checkpoint?.begin()
-    this.#received.record(event, position, this.#conclusions.identityOf)
+    this.#received.record(event, position, this.#identityOf)
     this.#received.moveTo(host, position, time_us)
     if (this.#begun !== undefined && this.#isDone(this.#begun, host, position, time_us))
       return false
@@ -172,7 +198,7 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   /** Until the cursor is answered, and what an earlier run had done is passed. */
   get judgesEach(): boolean {
-    return this.#requests.current !== undefined || this.#begun !== undefined
+    return this.question !== undefined || this.#begun !== undefined
   }
 
   /** Whether an event is one of those that an earlier run had done. */
@@ -187,12 +213,12 @@ export class CursorProgress<Event> implements Progress<Event> {
   /** Throws as {@link onEvent} does. */
   onReject(host: string, position: number, time_us: number): void {
     if (this.#received.isPast(host, position)) return
-    const request = this.#requests.current
+    const request = this.#resuming?.requests.current
     if (request !== undefined && (request.cursor === position || request.cursor === time_us))
       request.answered = true
     else if (
       request !== undefined &&
-      !this.#conclusions.isNew(request, undefined, host, position, time_us)
+      !this.#resuming?.conclusions.isNew(request, undefined, host, position, time_us)
     )
       return
     this.#received.moveToReject(host, position, time_us)
@@ -202,19 +228,21 @@ export class CursorProgress<Event> implements Progress<Event> {
   onControl(control: Control, host: string): void {
     const { name, message } = control
     if (control instanceof Passed) this.#pass(control, host)
-    if (name === 'OutdatedCursor') this.#conclusions.onCursorTooOld(host, message)
-    if (name === 'FutureCursor') this.#conclusions.onFutureCursor(host)
+    if (name === 'OutdatedCursor') this.#resuming?.conclusions.onCursorTooOld(host, message)
+    if (name === 'FutureCursor') this.#resuming?.conclusions.onFutureCursor(host)
   }
 
   /** Moves forward without an event, and never back. */
   #pass({ position }: Passed, host: string): void {
     if (this.#received.host === host && position <= this.#received.position) return
-    this.#requests.settle()
+    this.#resuming?.requests.settle()
     this.#received.pass(host, position)
   }
 
   refused(host: string, message: string, reason: GapReason = 'cursor-too-old'): void {
-    this.#conclusions.onRefused(host, message, reason)
+    // The live end was asked for.
+    if (this.#resuming === undefined) throw new CursorRefusedError(`${host}: ${message}`)
+    this.#resuming.conclusions.onRefused(host, message, reason)
   }
 
   /**
@@ -249,7 +277,7 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   /** A stored checkpoint wins over the configured start. */
   startFrom(saved: Position | undefined): void {
-    this.#requests.startFrom(saved)
+    this.#resuming?.requests.startFrom(saved)
   }
 
   settled(): void {
@@ -264,35 +292,48 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#checkpoint?.flush()
   }
 
-  #checkpointIn(
+  #open(
     checkpoint: CheckpointOptions,
-    { key, formerKey, host, history }: CursorProgressOptions,
-    context: ProgressContext,
+    { openCheckpoint }: typeof import('./open-checkpoint.js'),
   ): Checkpoint<SavedPosition> {
-    const format = history === undefined ? positionFormat : formatWith(history)
-    const stream = { key, formerKey, host, format, log: context.log }
+    const { context } = this
     // A text of the program's own need not have room for it.
-    const wayBack = checkpoint.positionFormat === undefined ? this.#wayBack : undefined
+    const hasWayBack = checkpoint.positionFormat === undefined
     const current = () =>
-      wayBack?.position ?? this.#received.savable(context.frontier() ?? this.last, this.#now())
-    return new Checkpoint(checkpoint, stream, current, () => context.changed())
+      (hasWayBack ? this.#resuming?.wayBack.position : undefined) ??
+      this.#received.savable(context.frontier() ?? this.last, this.#now())
+    this.#checkpoint = openCheckpoint({ ...this.options, checkpoint }, current, context)
+    return this.#checkpoint
   }
 
-  #run(
-    checkpoint: Checkpoint<SavedPosition>,
-    resume: (saved: SavedPosition) => Resumption,
-  ): Observable<unknown> {
-    return checkpoint.load$().pipe(
-      tap((saved) => {
-        const resumption = saved === undefined ? 'same' : resume(saved)
-        if (saved?.floor !== undefined) this.#conclusions.losses.resume(saved.host, saved.floor)
-        if (resumption === 'start over' || (saved && isBeforeAll(saved))) this.#requests.startOver()
-        else this.startFrom(saved)
-        // Another filter counts other events.
-        if (resumption === 'same' && (saved?.done ?? 0) > 0) this.#begun = saved
-        if (resumption === 'changed') this.filterChanged()
-      }),
-      switchMap(() => checkpoint.regularly().pipe(startWith(undefined))),
+  #run(options: CheckpointOptions): Observable<unknown> {
+    return defer(() =>
+      this.#checkpoint === undefined ? this.#opened$(options) : of(this.#checkpoint),
+    ).pipe(
+      switchMap((checkpoint) => checkpoint.load$().pipe(tap((saved) => this.#resume(saved)))),
+      switchMap(() => this.#checkpoint?.regularly().pipe(startWith(undefined)) ?? of(undefined)),
     )
+  }
+
+  /** In a page. What cannot be loaded is tried again, as a store that is away. */
+  #opened$(options: CheckpointOptions): Observable<Checkpoint<SavedPosition>> {
+    return defer(() => from(Promise.all([checkpointing.load(), this.#loadResuming()]))).pipe(
+      retry({ delay: (_, attempt) => timer(backoffMs(attempt)) }),
+      map(([part]) => this.#open(options, part)),
+    )
+  }
+
+  #resume(saved: SavedPosition | undefined): void {
+    const { gaps } = this
+    const { log } = this.context
+    const history = this.options.filter?.history
+    const resumption = (saved && history?.resume(saved, { log, gaps })) ?? 'same'
+    const { requests, conclusions } = this.#resuming ?? {}
+    if (saved?.floor !== undefined) conclusions?.losses.resume(saved.host, saved.floor)
+    if (resumption === 'start over' || (saved && isBeforeAll(saved))) requests?.startOver()
+    else this.startFrom(saved)
+    // Another filter counts other events.
+    if (resumption === 'same' && (saved?.done ?? 0) > 0) this.#begun = saved
+    if (resumption === 'changed') this.filterChanged()
   }
 }

@@ -1,28 +1,17 @@
 import { type EventFilters, type Wanted, wantedBy } from '../atproto/filters.js'
-import { type PositionKeys, shortKey } from '../cursors/load-position.js'
-import type { CheckpointOptions, OwnFormat } from '../delivery/checkpoint-options.js'
+import { shortKey } from '../cursors/load-position.js'
+import type { OwnFormat } from '../delivery/checkpoint-options.js'
 import type { Gaps } from '../delivery/gaps.js'
 import type { Position } from '../delivery/position.js'
 import {
   type DeliveredBefore,
+  isBeforeAll,
   positionFormat,
   type SavedPosition,
   type StoredFilter,
 } from '../delivery/saved-position.js'
 import { hashOf } from '../internal/hash.js'
 import type { Log } from '../internal/log.js'
-import type { CursorProtocol } from './protocol.js'
-import { isBeforeAll } from './way-back.js'
-
-/** That of a stream with a name; without one, another filter is another stream. */
-export const filterHistory = (
-  checkpoint: CheckpointOptions | undefined,
-  { key }: PositionKeys,
-  current: () => EventFilters,
-): FilterHistory | undefined =>
-  checkpoint?.name === undefined
-    ? undefined
-    : new FilterHistory(key, checkpoint.onFilterChange ?? 'resume', current)
 
 // A position is saved every second, and its text with it.
 const MOST_DIDS = 1000
@@ -37,6 +26,14 @@ export type Resumption =
   | 'changed'
   /** From the oldest event: the position is that of an earlier filter. */
   | 'start over'
+
+/** A stream with a name in a store. */
+export interface FilteredStream {
+  readonly key: string
+  readonly onFilterChange: 'resume' | 'backfill'
+  /** Its filter as it is now. */
+  current(): EventFilters
+}
 
 export interface HistoryContext {
   readonly log: Log
@@ -55,12 +52,7 @@ export class FilterHistory {
   #expected: Position | undefined
   #gaps: Gaps | undefined
 
-  constructor(
-    private readonly key: string,
-    private readonly onFilterChange: 'resume' | 'backfill',
-    /** The filter of the stream as it is now. */
-    private readonly current: () => EventFilters,
-  ) {}
+  constructor(private readonly stream: FilteredStream) {}
 
   /** Whether the stream may come to what was delivered before. */
   get isActive(): boolean {
@@ -71,12 +63,12 @@ export class FilterHistory {
   resume(saved: SavedPosition, { log, gaps }: HistoryContext): Resumption {
     const { filter, delivered = [], ...last } = saved
     this.#remember(delivered)
-    const now = storedFilter(this.current())
+    const now = storedFilter(this.stream.current())
     // A position from before the stream had a name: its key named the same filter.
     if (filter === undefined || isSame(filter, now)) return 'same'
     if (isNarrower(now, filter)) return 'changed'
-    const change = `the filter of the stream ${shortKey(this.key)} has changed`
-    if (this.onFilterChange === 'resume') {
+    const change = `the filter of the stream ${shortKey(this.stream.key)} has changed`
+    if (this.stream.onFilterChange === 'resume') {
       log.warn(
         `${change}: it goes on from its position, where what the filter newly takes begins ` +
           "(`onFilterChange: 'backfill'` reads that from the oldest event)",
@@ -99,7 +91,7 @@ export class FilterHistory {
   /** What is stored beside `position`. */
   beside(position: Position): Pick<SavedPosition, 'filter' | 'delivered'> {
     this.#remember(this.#delivered.filter((one) => !isPast(position, one)))
-    const filter = storedFilter(this.current())
+    const filter = storedFilter(this.stream.current())
     return this.isActive ? { filter, delivered: this.#delivered } : { filter }
   }
 
@@ -163,30 +155,6 @@ export const formatWith = (history: FilterHistory): OwnFormat<SavedPosition> => 
   ...positionFormat,
   write: (position) => positionFormat.write({ ...position, ...history.beside(position) }),
 })
-
-/**
- * Leaves out what earlier filters have delivered. `isNew`: whether an event, or a part of it, is
- * wanted now and was not wanted by them.
- */
-export function withoutDelivered<Event>(
-  protocol: CursorProtocol<Event>,
-  history: FilterHistory | undefined,
-  isNew: (event: Event, delivered: Wanted) => boolean,
-): CursorProtocol<Event> {
-  if (!history?.isActive) return protocol
-  const { host, cursorOf, timeOf } = protocol
-  const wants = (event: Event): boolean => {
-    if (!protocol.wants(event)) return false
-    const delivered = history.deliveredAt(host, cursorOf(event), timeOf(event))
-    return delivered === undefined || isNew(event, delivered)
-  }
-  // A spread would read a getter once.
-  const members = Object.getOwnPropertyDescriptors(protocol)
-  return Object.defineProperties({} as typeof protocol, {
-    ...members,
-    wants: { value: wants, enumerable: true },
-  })
-}
 
 // --- Stored filters ---
 

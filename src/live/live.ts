@@ -194,7 +194,9 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     this.#hasDialled = true
     this.#isIdle = false
     this.#become('connecting')
-    const dialled$ = from(this.source.protocol(host)).pipe(
+    const ready = this.#progress.ready?.()
+    const protocol$ = from(ready ?? [undefined]).pipe(switchMap(() => this.source.protocol(host)))
+    const dialled$ = protocol$.pipe(
       take(1),
       switchMap((protocol) => (protocol === undefined ? this.#idle() : this.#dialAs(protocol))),
     )

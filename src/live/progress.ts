@@ -12,6 +12,11 @@ import type { Control, Protocol } from './protocol.js'
  * asks for positions and saves checkpoints; Tap's sends acks.
  */
 export interface Progress<Event> extends Settlement<Event> {
+  /**
+   * Before each dial, and before the source is asked how to speak to the host. Resolves when the
+   * next connection can be planned; `undefined`: at once. A `StreamError` is that of a failed dial.
+   */
+  ready?(): Promise<unknown> | undefined
   /** The position to ask for, before each dial. */
   cursorFor(protocol: Protocol<Event>): number | undefined
   /**

@@ -1,5 +1,5 @@
 import type { Position } from '../delivery/position.js'
-import type { SavedPosition } from '../delivery/saved-position.js'
+import { isBeforeAll, type SavedPosition } from '../delivery/saved-position.js'
 import type { CursorRequest } from './cursor-request.js'
 import type { Losses } from './losses.js'
 import type { ProgressContext } from './progress.js'
@@ -79,7 +79,3 @@ export class WayBack {
 
 const isSame = (one: Position, other: Position | undefined): boolean =>
   one.position === other?.position && one.time_us === other.time_us && one.host === other.host
-
-/** Whether a stored position says to read from the oldest event. No event is there. */
-export const isBeforeAll = ({ position, time_us }: Position): boolean =>
-  position === 0 && time_us === 0

@@ -151,7 +151,7 @@ export const CURSORS: readonly Mutant[] = [
   },
   {
     name: 'a backfill delivers again what was delivered',
-    file: 'src/live/filter-history.ts',
+    file: 'src/live/named-filter.ts',
     find: 'return delivered === undefined || isNew(event, delivered)',
     replace: 'return delivered === undefined || isNew !== undefined',
     specs: ['spec/sources/named-checkpoint.spec.ts'],
@@ -160,8 +160,8 @@ export const CURSORS: readonly Mutant[] = [
   {
     name: 'a backfill delivers again parts of a commit',
     file: 'src/sources/firehose/host-events.ts',
-    find: 'history?.isActive ? without(wanted, history.deliveredAt(host, seq, time_us)) : wanted',
-    replace: 'history?.isActive && seq < time_us - time_us ? wanted : wanted',
+    find: '? without(wanted, filter.history.deliveredAt(host, seq, time_us))',
+    replace: '? without(wanted, seq < time_us ? undefined : undefined)',
     specs: ['spec/sources/named-checkpoint.spec.ts'],
     tests: 'firehose',
   },

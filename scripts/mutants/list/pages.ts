@@ -1,7 +1,30 @@
 import type { Mutant } from '../mutant.js'
 
+const IN_A_PAGE = 'spec/sources/jetstream/in-a-page.spec.ts'
+
 /** What differs in a page, and in a bundle. */
 export const PAGES: readonly Mutant[] = [
+  {
+    name: 'a page loads what a reconnect needs only when the connection is lost',
+    file: 'src/live/cursor-progress.ts',
+    find: 'else this.#loadResuming().catch(() => {})',
+    replace: '',
+    specs: [IN_A_PAGE],
+  },
+  {
+    name: 'a page forgets filters that come while their part is loaded',
+    file: 'src/sources/jetstream/over-several.ts',
+    find: 'overConnections({ ...options, filters$ })',
+    replace: 'overConnections(options)',
+    specs: [IN_A_PAGE],
+  },
+  {
+    name: 'run does not find a stream whose part is loaded first',
+    file: 'src/delivery/with-part.ts',
+    find: 'watch === undefined\n',
+    replace: 'part !== undefined\n',
+    specs: [IN_A_PAGE],
+  },
   {
     name: 'a page dials while it is offline',
     file: 'src/socket/browser-network.ts',

@@ -230,7 +230,7 @@ export const RESUMPTION: readonly Mutant[] = [
   },
   {
     name: 'a position before all events is asked for as one of an event',
-    file: 'src/live/way-back.ts',
+    file: 'src/delivery/saved-position.ts',
     find: 'position === 0 && time_us === 0',
     replace: 'position < 0 && time_us === 0',
     specs: ['spec/live/way-back.spec.ts'],

@@ -20,8 +20,8 @@ export const RUNNING: readonly Mutant[] = [
   },
   {
     name: 'run does not find the store that it must close',
-    file: 'src/delivery/checkpoint.ts',
-    find: 'currentWatch()?.foundStore(options.store)',
+    file: 'src/live/cursor-progress.ts',
+    find: 'currentWatch()?.foundStore(checkpoint.store)',
     replace: '',
     specs: ['spec/operators/run.spec.ts'],
   },

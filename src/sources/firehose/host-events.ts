@@ -7,7 +7,7 @@ import { splitDelivery } from '../../delivery/split-delivery.js'
 import type { FirehoseEvent } from '../../events.js'
 import { bySequence, type SequencePositions } from '../../live/by-sequence.js'
 import { checkpointOptions, type LiveOptions } from '../../live/config.js'
-import { filterHistory } from '../../live/filter-history.js'
+import { namedFilter } from '../../live/named-filter.js'
 import type { Dial } from '../../socket/socket.js'
 import type { FirehoseConfig } from './config.js'
 import { MessageEvents, wantsAny } from './events.js'
@@ -33,14 +33,16 @@ export function eventsOf(
   const unnamed = ['firehose', host, ...filtersKey(config)].join(' ')
   const keys = positionKeys(checkpoint, unnamed, 'firehose', host)
   return defer(() => {
-    const history = filterHistory(checkpoint, keys, () => config)
+    const filter = namedFilter(checkpoint, keys, () => config)
     const positions: SequencePositions<Message> = {
       keys,
-      history,
+      filter,
       isNew: (message, delivered) => wantsAny(message, without(wanted, delivered)),
     }
     const newIn = ({ seq, time_us }: Message): Wanted =>
-      history?.isActive ? without(wanted, history.deliveredAt(host, seq, time_us)) : wanted
+      filter?.history?.isActive
+        ? without(wanted, filter.history.deliveredAt(host, seq, time_us))
+        : wanted
     return bySequence(firehoseProtocol(host, config), positions, config, options, dial).pipe(
       splitDelivery((message) => new MessageEvents(message, newIn(message), accepts)),
     )

@@ -2,10 +2,11 @@ import { asyncScheduler, defer, EMPTY, map, type Observable } from 'rxjs'
 import type { JetstreamEvent, RecordMap } from '../../events.js'
 import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../live/config.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
-import { overConnections } from './connections.js'
 import { keysOf } from './keys.js'
+import { mostDidsOf } from './most-dids.js'
 import { overOneConnection } from './one-connection.js'
-import { mostDidsOf } from './split-dids.js'
+import { overSeveral } from './over-several.js'
+
 import { isLongForV2 } from './v2.js'
 
 /**
@@ -54,7 +55,8 @@ export function jetstream$<Records extends RecordMap = RecordMap>(
       metrics$: plain.metrics$,
       whole: () => plain,
     }
-    return isOne ? read(reading) : overConnections({ ...reading, host: hosts[0], mostDids, read })
+    const several = { ...reading, host: hosts[0], mostDids, read }
+    return isOne ? read(reading) : overSeveral(several, options.log)
   })
   return events$ as Observable<JetstreamEvent<Records>>
 }

@@ -4,11 +4,10 @@ import type { PositionKeys } from '../../cursors/load-position.js'
 import type { JetstreamEvent } from '../../events.js'
 import type { LiveOptions } from '../../live/config.js'
 import { CursorProgress } from '../../live/cursor-progress.js'
-import { filterHistory, withoutDelivered } from '../../live/filter-history.js'
 import { live } from '../../live/live.js'
+import { namedFilter, withoutDelivered } from '../../live/named-filter.js'
 import type { CursorProtocol } from '../../live/protocol.js'
-import { ArchiveOrSocket } from './archive/archive-or-socket.js'
-import { endpointOf, requestOptionsOf } from './archive/endpoint.js'
+import { LateArchive } from './archive/late-archive.js'
 import { Compressions } from './compression.js'
 import type { CheckedJetstreamConfig } from './config.js'
 import type { Reading } from './connections.js'
@@ -28,29 +27,30 @@ export function overOneConnection(
   return ({ start, checkpoint, metrics$, whole, ...reading }) => {
     let { filters } = reading
     let isDialled = false
-    const history = filterHistory(checkpoint, keys, whole)
+    const filter = namedFilter(checkpoint, keys, whole)
     const positions = {
       start,
       onCursorRefused: plain.onCursorRefused,
       checkpoint,
       ...keys,
-      history,
+      filter,
       host: hosts[0],
       hasOtherHosts: hosts.length > 1,
     }
-    const either = plain.archive && archiveOrSocket(checked, options)
+    const both = plain.archive && new LateArchive(checked, options)
     return live<JetstreamEvent>({
       options: { ...options, metrics$ },
       protocol: (host) => {
         isDialled = true
         if (matchesNobody(filters)) return of(undefined)
-        return from(protocolOf(host, filters, wires, either)).pipe(
-          map((made) => withoutDelivered(made, history, isNew)),
+        return from(protocolOf(host, filters, wires, both)).pipe(
+          map((made) => withoutDelivered(made, filter, isNew)),
         )
       },
       progress: (gaps, context) => {
         const progress = new CursorProgress<JetstreamEvent>(positions, gaps, context)
-        return either?.attach(progress, gaps) ?? progress
+        both?.attach({ progress, gaps })
+        return progress
       },
       // Who sets the option knows the filter.
       isQuiet: () => plain.silentTimeoutMs === undefined && mayBeQuiet(filters),
@@ -72,31 +72,13 @@ function protocolOf(
   host: string,
   filters: JetstreamFilters,
   wires: WireNegotiation,
-  either: ArchiveOrSocket | undefined,
+  both: LateArchive | undefined,
 ): ObservableInput<CursorProtocol<JetstreamEvent>> {
-  if (either?.isArchive) {
-    const archive = either.archive(filters)
-    return archive instanceof Promise ? archive : of(archive)
-  }
-  const made = wires.protocol(host, filters)
-  const wrapped = (protocol: CursorProtocol<JetstreamEvent>) => either?.socket(protocol) ?? protocol
-  return made instanceof Promise ? made.then(wrapped) : of(wrapped(made))
-}
-
-function archiveOrSocket(
-  { config: { archive, reconnect, records }, hosts: [host] }: CheckedJetstreamConfig,
-  options: LiveOptions,
-): ArchiveOrSocket {
-  const endpoint = endpointOf(host)
-  const { apiKey, verify } = archive === true || archive === undefined ? {} : archive
-  return new ArchiveOrSocket({
-    host: endpoint,
-    requests: requestOptionsOf(endpoint, apiKey, options),
-    verify,
-    checker: recordChecker(records as Schemas | undefined),
-    backoff: reconnect,
-    log: options.log,
-  })
+  const protocol =
+    both === undefined
+      ? wires.protocol(host, filters)
+      : both.protocol(filters, () => wires.protocol(host, filters))
+  return protocol instanceof Promise ? protocol : of(protocol)
 }
 
 const DECODINGS = { eager, lazy, raw }

@@ -3,32 +3,15 @@ import { isLimited, matcher, wantedBy } from '../../atproto/filters.js'
 import type { FrameError } from '../../errors.js'
 import type { Layout } from '../../internal/bounded-json.js'
 import { parseContent } from '../../internal/parse-content.js'
-import type { Compression } from './compression.js'
-import type { Decoding, JetstreamProtocol, WireReaders } from './decoding.js'
+import type { JetstreamProtocol, WireReaders } from './decoding.js'
 import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf, recognising } from './identity.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
-
-/** What a protocol is made of, besides its host and filters. */
-export interface WireOptions {
-  readonly maxFrameBytes: number
-  readonly decoding: Decoding
-  readonly compression: Compression
-  /**
-   * Send the filter in a message, however short it is.
-   * @default false
-   */
-  readonly alwaysSaysHello?: boolean
-}
-
-export const V1_PATH = '/subscribe'
+import { MAX_QUERY_LENGTH, type WireOptions } from './wire-options.js'
 
 // An identity or an account is a member of the event.
 const LAYOUT: Layout = { wrapper: 'commit', replaced: 'record' }
-
-/** Proxies refuse longer request lines. Above this the filter is sent in a message. */
-export const MAX_QUERY_LENGTH = 4000
 
 /** Wire v1: `/subscribe`, one JSON event a text frame. */
 export function v1(

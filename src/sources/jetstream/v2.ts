@@ -12,7 +12,7 @@ import { type JetstreamFilters, largest } from './filters.js'
 import { identityOf, recognising } from './identity.js'
 import { readEvent } from './read-event.js'
 import { textOfFrame } from './text-of-frame.js'
-import { MAX_QUERY_LENGTH, type WireOptions } from './v1.js'
+import { MAX_QUERY_LENGTH, type WireOptions } from './wire-options.js'
 
 export const V2_PATH = '/xrpc/network.bsky.jetstream.subscribeEvents'
 

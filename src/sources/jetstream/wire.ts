@@ -1,11 +1,12 @@
+import { wireV1 } from '#jetstream'
 import { ConnectError, RefusedError, type StreamError, WireError } from '../../errors.js'
 import type { Log } from '../../internal/log.js'
 import { ProbeEnded, Redial } from '../../live/protocol.js'
 import { type Compression, type Compressions, PLAIN } from './compression.js'
 import type { JetstreamProtocol } from './decoding.js'
 import type { JetstreamFilters } from './filters.js'
-import { V1_PATH, v1, type WireOptions } from './v1.js'
 import { isLongForV2, misfitOfV2, V2_PATH, v2 } from './v2.js'
+import { V1_PATH, type WireOptions } from './wire-options.js'
 
 export type Wire = 'v1' | 'v2'
 
@@ -57,15 +58,20 @@ export class WireNegotiation {
     private readonly log: Log,
   ) {}
 
-  /** Returns the protocol for `host`; a promise if a dictionary has to be loaded first. */
+  /** Returns the protocol for `host`; a promise if something has to be loaded first. */
   protocol(
     host: string,
     filters: JetstreamFilters,
   ): JetstreamProtocol | Promise<JetstreamProtocol> {
     const wire = this.#wireFor(host, filters)
+    const { loaded } = wireV1
+    if (wire === 'v1' && loaded === undefined)
+      return wireV1.load().then(() => this.protocol(host, filters))
     const compression = this.compressions[wire](host)
     const made = (ready: Compression) =>
-      wire === 'v1' ? this.#v1(host, filters, ready) : this.#v2(host, filters, ready)
+      wire === 'v1' && loaded !== undefined
+        ? this.#v1(loaded.v1, host, filters, ready)
+        : this.#v2(host, filters, ready)
     if (!(compression instanceof Promise)) return made(compression)
     const isProven = wire === 'v1' || !this.#chooses(host) || this.#known.has(host)
     return compression.then(made, (error: StreamError) => {
@@ -99,7 +105,12 @@ export class WireNegotiation {
     return { ...protocol, opened }
   }
 
-  #v1(host: string, filters: JetstreamFilters, compression: Compression): JetstreamProtocol {
+  #v1(
+    v1: typeof import('./v1.js').v1,
+    host: string,
+    filters: JetstreamFilters,
+    compression: Compression,
+  ): JetstreamProtocol {
     const alwaysSaysHello = this.#alwaysSaysHello
     const options = { ...this.options, compression, alwaysSaysHello }
     const protocol = v1(endpoint(host, V1_PATH), filters, options)

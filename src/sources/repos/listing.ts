@@ -26,6 +26,7 @@ import { DeliveryStream, type StreamOwner } from '../../delivery/delivery-stream
 import type { StreamPosition } from '../../delivery/metrics-report.js'
 import { positionKeys } from '../../delivery/position-keys.js'
 import { reject } from '../../delivery/rejects.js'
+import { currentWatch } from '../../delivery/subscription-watch.js'
 import { FrameError, StreamError } from '../../errors.js'
 import type { ListingOptions } from './config.js'
 import { type RepoEvent, readRepo } from './events.js'
@@ -189,6 +190,7 @@ export class Listing implements StreamOwner<ListedRepo> {
     const keys = positionKeys(options, `repos ${host}`, 'repos', host)
     const stream = { ...keys, host, format: listingFormat, log: this.options.log }
     const done = () => this.#pages.position(this.#stream.ledger.frontier?.event.page)
+    currentWatch()?.foundStore(options.store)
     return new Checkpoint(options, stream, done, () => this.#stream.report.publish())
   }
 

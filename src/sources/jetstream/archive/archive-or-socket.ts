@@ -1,13 +1,16 @@
 import { IN_BROWSER } from '#socket'
-import type { RecordChecker } from '../../../atproto/records.js'
+import { type RecordChecker, recordChecker, type Schemas } from '../../../atproto/records.js'
 import type { Gaps } from '../../../delivery/gaps.js'
 import { ConnectError, CursorLoopError, type StreamError } from '../../../errors.js'
 import type { JetstreamEvent } from '../../../events.js'
+import type { LiveOptions } from '../../../live/config.js'
 import type { CursorProgress } from '../../../live/cursor-progress.js'
 import { type Control, type CursorProtocol, Redial } from '../../../live/protocol.js'
 import { type BackoffOptions, backoffMs } from '../../../options/backoff.js'
 import type { Wait } from '../../../socket/socket.js'
+import type { CheckedJetstreamConfig } from '../config.js'
 import type { JetstreamFilters } from '../filters.js'
+import { endpointOf, requestOptionsOf } from './endpoint.js'
 import type { ReplayProgress } from './progress.js'
 import type { ArchiveReading } from './protocol.js'
 
@@ -19,6 +22,12 @@ export interface ArchiveOrSocketOptions
   readonly checker: RecordChecker
   readonly backoff: BackoffOptions
   readonly log: { warn(text: string): void }
+}
+
+/** What one subscription has. */
+export interface Attached {
+  readonly progress: CursorProgress<JetstreamEvent>
+  readonly gaps: Gaps
 }
 
 /**
@@ -42,10 +51,9 @@ export class ArchiveOrSocket {
   constructor(private readonly options: ArchiveOrSocketOptions) {}
 
   /** Called once, before the first dial. */
-  attach(progress: CursorProgress<JetstreamEvent>, gaps: Gaps): CursorProgress<JetstreamEvent> {
+  attach({ progress, gaps }: Attached): void {
     this.#progress = progress
     this.#gaps = gaps
-    return progress
   }
 
   /** Whether the next dial reads the archive. */
@@ -97,7 +105,7 @@ export class ArchiveOrSocket {
       },
       ended: (tip) => {
         this.#isArchive = false
-        this.#wasEmpty = !(this.#progress?.asks.hasPosition ?? false)
+        this.#wasEmpty = !(this.#progress?.asks?.hasPosition ?? false)
         return new Redial(`the archive is read up to ${tip}`)
       },
     })
@@ -158,6 +166,23 @@ export class ArchiveOrSocket {
     this.#isArchive = true
     return new Redial(`reading the archive: ${error.message}`)
   }
+}
+
+/** Those of a config with `archive`. */
+export function archiveOrSocket(
+  { config: { archive, reconnect, records }, hosts: [host] }: CheckedJetstreamConfig,
+  options: LiveOptions,
+): ArchiveOrSocket {
+  const endpoint = endpointOf(host)
+  const { apiKey, verify } = archive === true || archive === undefined ? {} : archive
+  return new ArchiveOrSocket({
+    host: endpoint,
+    requests: requestOptionsOf(endpoint, apiKey, options),
+    verify,
+    checker: recordChecker(records as Schemas | undefined),
+    backoff: reconnect,
+    log: options.log,
+  })
 }
 
 type Reader = Pick<typeof import('./protocol.js'), 'archiveProtocol'> &

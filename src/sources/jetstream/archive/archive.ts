@@ -6,8 +6,8 @@ import { positionKeys } from '../../../delivery/position-keys.js'
 import type { JetstreamEvent, RecordMap } from '../../../events.js'
 import { checkpointOptions } from '../../../live/config.js'
 import { CursorProgress } from '../../../live/cursor-progress.js'
-import { filterHistory, withoutDelivered } from '../../../live/filter-history.js'
 import { live } from '../../../live/live.js'
+import { namedFilter, withoutDelivered } from '../../../live/named-filter.js'
 import { Completed } from '../../../live/protocol.js'
 import { isNew } from '../filters.js'
 import { type ArchiveConfig, checkArchiveConfig } from './config.js'
@@ -56,7 +56,7 @@ export function archive$<Records extends RecordMap = RecordMap>(
   const events$ = defer(() => {
     let gaps: Gaps | undefined
     let replay: ReplayProgress | undefined
-    const history = filterHistory(checkpoint, keys, () => filters)
+    const filter = namedFilter(checkpoint, keys, () => filters)
     const protocol = archiveProtocol({
       host,
       requests,
@@ -78,12 +78,12 @@ export function archive$<Records extends RecordMap = RecordMap>(
       onCursorRefused: 'fail' as const,
       checkpoint,
       ...keys,
-      history,
+      filter,
       host,
     }
     return live<JetstreamEvent>({
       options,
-      protocol: () => of(withoutDelivered(protocol, history, isNew)),
+      protocol: () => of(withoutDelivered(protocol, filter, isNew)),
       progress: (reported, context) => {
         gaps = reported
         return new CursorProgress(positions, reported, context)

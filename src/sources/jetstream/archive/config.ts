@@ -20,7 +20,8 @@ import { saying } from '../../../options/saying.js'
 import type { WithDefaults } from '../../../options/with-defaults.js'
 import { type CursorStart, cursor, startOf } from '../cursor-start.js'
 import { filtersShape, largeFiltersShape } from '../filters.js'
-import { apiKey, endpointOf, verify } from './endpoint.js'
+import { endpointOf } from './endpoint.js'
+import { apiKey, verify } from './pieces.js'
 
 /** Which archive to read, from where, and which events to keep. */
 export interface ArchiveConfig<Records extends RecordMap = RecordMap>

@@ -2,12 +2,8 @@ import { asyncScheduler, defer, from, map, type Observable, of } from 'rxjs'
 import type { RecordMap } from '../../../events.js'
 import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../../live/config.js'
 import { CursorProgress } from '../../../live/cursor-progress.js'
-import {
-  type FilterHistory,
-  filterHistory,
-  withoutDelivered,
-} from '../../../live/filter-history.js'
 import { live } from '../../../live/live.js'
+import { type NamedFilter, namedFilter, withoutDelivered } from '../../../live/named-filter.js'
 import type { CursorProtocol } from '../../../live/protocol.js'
 import { checkChunksConfig, type JetstreamChunksConfig } from '../config.js'
 import type { JetstreamProtocol } from '../decoding.js'
@@ -49,13 +45,13 @@ export function jetstreamChunks$<Records extends RecordMap = RecordMap>(
   const keys = keysOf(plain, hosts, checkpoint)
   const wires = wiresOf(checked, options)
   const chunks$ = defer(() => {
-    const history = filterHistory(checkpoint, keys, () => plain)
+    const filter = namedFilter(checkpoint, keys, () => plain)
     const positions = {
       start: start(asyncScheduler.now()),
       onCursorRefused: plain.onCursorRefused,
       checkpoint,
       ...keys,
-      history,
+      filter,
       host: hosts[0],
     }
     return live<JetstreamChunk>({
@@ -63,7 +59,7 @@ export function jetstreamChunks$<Records extends RecordMap = RecordMap>(
       protocol: (host) => {
         const made = wires.protocol(host, plain)
         return (made instanceof Promise ? from(made) : of(made)).pipe(
-          map((protocol) => protocolOf(protocol, history)),
+          map((protocol) => protocolOf(protocol, filter)),
         )
       },
       progress: (gaps, context) => new CursorProgress<JetstreamChunk>(positions, gaps, context),
@@ -76,17 +72,17 @@ export function jetstreamChunks$<Records extends RecordMap = RecordMap>(
 
 function protocolOf(
   protocol: JetstreamProtocol,
-  history: FilterHistory | undefined,
+  filter: NamedFilter | undefined,
 ): CursorProtocol<JetstreamChunk> {
   const { readers } = protocol
   const gathering = readers.gather(readers)
   const whole = gathering && {
     // What an earlier filter has delivered is left out event by event.
     add: (frame: Parameters<typeof gathering.add>[0]) =>
-      !(history?.isActive ?? false) && gathering.add(frame),
+      !(filter?.history?.isActive ?? false) && gathering.add(frame),
     take: () => gathering.take(),
   }
-  return withoutDelivered(chunkProtocol(protocol, whole), history, (chunk, delivered) =>
+  return withoutDelivered(chunkProtocol(protocol, whole), filter, (chunk, delivered) =>
     isNew(chunk.event(0), delivered),
   )
 }
