@@ -27,11 +27,11 @@ for (const name of examples) {
   const { status, stdout } = spawnSync(process.execPath, [join(folder, `${name}.js`)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
   })
   process.stdout.write(stdout)
   if (status === 0 && stdout !== '') continue
-  console.error(`${name} ended with ${status ?? 'no end within 30 s'}`)
+  console.error(`${name} ended with ${status ?? 'no end within two minutes'}`)
   process.exitCode = 1
 }
 

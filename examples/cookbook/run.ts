@@ -29,7 +29,7 @@ interface Program {
 
 const ALICE = 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'
 const BOT = 'did:plc:bbbbbbbbbbbbbbbbbbbbbbbb'
-const LIMIT_MS = 30_000
+const LIMIT_MS = 120_000
 const DAY_MS = 86_400_000
 const began = Date.now()
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { JetstreamEvent } from 'rxjs-atproto'
 import {
   type FakeJetstream,
@@ -327,7 +327,8 @@ describe('rxjs-atproto jetstream ends', () => {
     ])
     const end = ended(child)
     await once(child.stdout as NodeJS.ReadableStream, 'data')
-    rmSync(folder, { recursive: true })
+    // At once: what is written into it meanwhile would be in the way of removing it.
+    renameSync(folder, cli.path('renamed'))
     const { code, stderr } = await end
     expect(stderr).toMatch(/error: CURSOR_STORE: the last checkpoint could not be saved/)
     expect(code).toBe(7)

@@ -43,6 +43,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
       const feed = new Feed(range(1, 500))
       using sink = sinkOf(opened, feed, {
         ids,
+        timeoutMs: 300,
         capacity: 1000,
         highWaterMark: Number.POSITIVE_INFINITY,
       })
@@ -208,7 +209,7 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
     await using opened = await connect(server.url)
     await server.kill()
     const feed = new Feed(range(1, 2000))
-    using sink = sinkOf(opened, feed)
+    using sink = sinkOf(opened, feed, { timeoutMs: 300 })
     await sink.when(isWaiting())
     expect(feed.frontier).toBe(1)
     await server.start()
@@ -220,11 +221,11 @@ describeRedis.each(clients)('toRedisStream with %s', (_, connect) => {
   it('sends nothing more to an unreachable Redis once it is unsubscribed', async () => {
     await using opened = await connect(server.url)
     await server.kill()
-    const left = sinkOf(opened, new Feed(range(1, 10)))
+    const left = sinkOf(opened, new Feed(range(1, 10)), { timeoutMs: 300 })
     await left.when(isWaiting())
     left[Symbol.dispose]()
     const { retries } = left.metrics
-    using other = sinkOf(opened, new Feed(range(1, 10)))
+    using other = sinkOf(opened, new Feed(range(1, 10)), { timeoutMs: 300 })
     await other.when((metrics) => metrics.retries >= 5)
     expect(left.metrics).toMatchObject({ retries, status: { state: 'closed' } })
   })

@@ -117,6 +117,7 @@ describeRedis('toRedisStream, whatever happens to Redis, to the way there and to
         ids: pick(next, ['position', 'redis'] as const),
         size: 1 + integer(next, 200),
         highWaterMark: Number.POSITIVE_INFINITY,
+        timeoutMs: 300,
       }
       const run = new Run(next, server, proxy, (feed) => sinkOf(opened, feed, options))
       for (let step = 0; step < 8; step += 1) await run.step()

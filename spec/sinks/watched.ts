@@ -36,7 +36,6 @@ const IMPATIENT = {
   maxWaitMs: 5,
   backoff: { initialDelayMs: 10, maxDelayMs: 50, jitter: 'none' },
   checkEveryMs: 20,
-  timeoutMs: 300,
 } as const
 
 export function sinkOf(

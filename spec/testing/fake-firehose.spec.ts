@@ -358,8 +358,8 @@ describe('a reader of fakeFirehose', () => {
   it('is pinged by a relay while nothing comes, and never by a PDS', async () => {
     await using relay = await fakeFirehose({ style: 'relay', pingEveryMs: 5 })
     await using client = new FrameClient(relay.endpoint)
-    await once(client.ws, 'ping')
-    await once(client.ws, 'ping')
-    expect((await relay.connected()).pongs).toBeGreaterThan(0)
+    const connection = await relay.connected()
+    // On a busy machine several pings arrive before the first pong has.
+    while (connection.pongs === 0) await once(client.ws, 'ping')
   })
 })
