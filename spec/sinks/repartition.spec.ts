@@ -1,6 +1,6 @@
 import { ConfigError } from '../../src/errors.js'
 import { hold } from '../../src/index.js'
-import { repartition } from '../../src/redis.js'
+import { type RedisClient, repartition } from '../../src/redis.js'
 import { describeOverClients } from '../redis-client/over-clients.js'
 import { Collected, watched } from '../sources/redis/stream.js'
 import { Feed, range } from './feed.js'
@@ -129,5 +129,44 @@ describeOverClients('repartition over %s', (redis) => {
     const refused = repartition(redis.client, change)
     await expect(refused).rejects.toThrow(ConfigError)
     await expect(refused).rejects.toThrow(/`stream`.*`from`.*`to`/s)
+  })
+})
+
+describe('repartition that is late', () => {
+  /** A Redis that does all at once, and whose answer to a script takes so long. */
+  const slowAnswers = (ms: number) => {
+    let layout: string | null = null
+    const call = async (name: string, [, , , before, after = '']: readonly string[]) => {
+      if (name === 'GET') return layout
+      const holds = (layout ?? '') === before
+      if (holds) layout = after
+      await new Promise((resolve) => void setTimeout(resolve, ms))
+      return holds ? 1 : 0
+    }
+    const client = {
+      call,
+      status: 'ready',
+      isCluster: false,
+      on: () => {},
+      duplicate: () => client,
+    }
+    return { client: client as unknown as RedisClient, layout: () => layout }
+  }
+
+  it('leaves no wish in Redis, which a writer would fulfil later', async () => {
+    jest.useFakeTimers()
+    try {
+      const { client, layout } = slowAnswers(150)
+      const changed = repartition(client, { stream: 's', from: 2, to: 5, timeoutMs: 300 })
+      const late = expect(changed).rejects.toMatchObject({ reason: 'TIMEOUT' })
+      await jest.advanceTimersByTimeAsync(200)
+      expect(layout()).toBe('{"count":2,"next":5}')
+      await jest.advanceTimersByTimeAsync(1000)
+      await late
+      expect(layout()).toBe('{"count":2}')
+      expect(jest.getTimerCount()).toBe(0)
+    } finally {
+      jest.useRealTimers()
+    }
   })
 })

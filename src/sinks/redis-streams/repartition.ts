@@ -1,14 +1,4 @@
-import {
-  defer,
-  filter,
-  firstValueFrom,
-  mergeMap,
-  type Observable,
-  race,
-  repeat,
-  retry,
-  timer,
-} from 'rxjs'
+import { asyncScheduler, defer, filter, firstValueFrom, repeat } from 'rxjs'
 import { RedisConflictError, RedisUnavailableError } from '../../errors.js'
 import { checkShape } from '../../options/check-shape.js'
 import { Issues } from '../../options/issues.js'
@@ -67,13 +57,14 @@ export async function repartition(client: RedisClient, options: RepartitionOptio
   const { timeoutMs, ...change } = checkShape(known, { ...options, client }, issues)
   issues.throwIfAny('repartition')
   const commands = redisCommands(client)
-  const late$ = timer(timeoutMs).pipe(mergeMap(() => withdraw(commands, change)))
-  const changed$ = defer(() => isChanged(commands, change)).pipe(
-    retry({ delay: retryOutage }),
-    repeat({ delay: ASK_EVERY_MS }),
-    filter((changed) => changed),
-  )
-  await firstValueFrom(race(changed$, late$))
+  const until = asyncScheduler.now() + timeoutMs
+  // One after the other: a look that overlaps with the withdrawal would ask for the change again.
+  const looks$ = defer(() =>
+    asyncScheduler.now() < until
+      ? isChanged(commands, change).catch(falseInOutage)
+      : withdraw(commands, change),
+  ).pipe(repeat({ delay: ASK_EVERY_MS }))
+  await firstValueFrom(looks$.pipe(filter((changed) => changed)))
 }
 
 interface Change {
@@ -110,7 +101,8 @@ or no \`toRedisStream\` with \`partitions\` and ids of positions writes to it`,
   )
 }
 
-function retryOutage(error: unknown): Observable<unknown> {
+/** An outage may pass in time. */
+function falseInOutage(error: unknown): false {
   if (!(error instanceof RedisUnavailableError)) throw error
-  return timer(ASK_EVERY_MS)
+  return false
 }
