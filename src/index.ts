@@ -58,6 +58,11 @@ export { isReply, isRootPost, mentions } from './operators/post-guards.js'
 export type { Overflow, QueueOptions } from './operators/queue-options.js'
 export type { Routable, RoutedTo } from './operators/route.js'
 export { type PipeOptions, type Running, type RunOptions, run } from './operators/run.js'
+export {
+  type NativeConstructor,
+  type NativeSubscriber,
+  toNative,
+} from './operators/to-native.js'
 export { toWebStream } from './operators/to-web-stream.js'
 export { type Located, subjectOf, uriOf } from './operators/uris.js'
 export {

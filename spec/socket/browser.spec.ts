@@ -15,16 +15,31 @@ const browser: BuildOptions = { platform: 'browser', conditions: ['browser'], fo
 // The five lines, with a cut in between, and a word to the spec.
 const PAGE = (host: string) => `
 import { filter, map, take, toArray } from 'rxjs'
-import { isCommit, jetstream$, streamMetrics } from 'rxjs-atproto'
+import { isCommit, jetstream$, streamMetrics, toNative } from 'rxjs-atproto'
 
 const metrics$ = streamMetrics()
+const native$ = streamMetrics()
 const reconnect = { initialDelayMs: 10 }
+// As an Observable of the platform, until twenty have come.
+const stop = new AbortController()
+const dids = []
+const source$ = jetstream$({ host: '${host}', wire: 'v1', cursor: 'oldest', metrics$: native$ })
+const native = toNative(source$, Observable)
+const readNative = () => native.map(({ did }) => did).subscribe((did) => {
+  dids.push(did)
+  if (dids.length === 20) stop.abort()
+}, stop)
+native$.subscribe(({ connection, done, delivered, open }) => {
+  if (connection.state !== 'closed' || open > 0) return
+  fetch('/report?' + new URLSearchParams({ native: dids.length, done, delivered }))
+})
 const collections = ['app.bsky.feed.post']
 jetstream$({ host: '${host}', wire: 'v1', collections, reconnect, metrics$ })
   .pipe(filter(isCommit), map((event) => event.commit.collection), take(20), toArray())
   .subscribe((seen) => {
     const counts = { events: seen.length, collections: new Set(seen).size }
     fetch('/report?' + new URLSearchParams({ ...counts, reconnects: metrics$.value.reconnects }))
+      .then(readNative)
   })
 `
 
@@ -233,7 +248,7 @@ describe('the package in a browser', () => {
 
   const inChromium = missing ? it.skip : it
   inChromium(
-    'reads a Jetstream in chromium',
+    'reads a Jetstream in chromium, also as an Observable of the platform',
     async () => {
       await using server = await fakeJetstream({
         events: 500,
@@ -246,6 +261,8 @@ describe('the package in a browser', () => {
       expect(opened?.headers['user-agent']).toContain('Chrome')
       expect(opened?.headers['sec-websocket-protocol']).toBeUndefined()
       expect(server.fired).toHaveLength(1)
+      const native = firstValueFrom(page.reports$.pipe(filter((one) => one.startsWith('native'))))
+      expect(await native).toBe('native=20&done=20&delivered=20')
     },
     120_000,
   )

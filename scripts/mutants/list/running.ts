@@ -2,6 +2,8 @@ import type { Mutant } from '../mutant.js'
 
 const EFFECT_ONCE = ['spec/traps/effect-once.spec.ts']
 
+const OTEL = ['spec/otel/otel.spec.ts']
+
 /** Programs that run themselves: their health, their end, and rows with their position. */
 export const RUNNING: readonly Mutant[] = [
   {
@@ -59,5 +61,54 @@ export const RUNNING: readonly Mutant[] = [
     find: 'if (this.#pending.get(uri) !== removal) return\n',
     replace: '',
     specs: ['spec/operators/with-deleted.spec.ts'],
+  },
+  {
+    name: 'a native observer that leaves does not unsubscribe',
+    file: 'src/operators/to-native.ts',
+    find: 'subscriber.addTeardown(() => left$.next())',
+    replace: '',
+    specs: ['spec/operators/to-native.spec.ts'],
+  },
+  {
+    name: 'the span of an event is a child of what subscribed',
+    file: 'src/otel/traced.ts',
+    find: 'root: true,',
+    replace: '',
+    specs: OTEL,
+  },
+  {
+    name: 'the span of an event is not active in its work',
+    file: 'src/otel/traced.ts',
+    find: 'context.with(within, work)',
+    replace: 'work()',
+    specs: OTEL,
+  },
+  {
+    name: 'a span of work that is given up never ends',
+    file: 'src/otel/traced.ts',
+    find: "unsubscribe: () => this.#finish('given up', 'the work was given up'),",
+    replace: '',
+    specs: OTEL,
+  },
+  {
+    name: 'the names of before stay under the messaging conventions',
+    file: 'src/otel/names.ts',
+    find: 'own: both || !messaging',
+    replace: 'own: true',
+    specs: OTEL,
+  },
+  {
+    name: 'instruments are read after they were ended',
+    file: 'src/otel/otel-metrics.ts',
+    find: 'from.removeBatchObservableCallback(observe, instruments)',
+    replace: '{}',
+    specs: OTEL,
+  },
+  {
+    name: 'what no ingestor takes has no kind',
+    file: 'src/delivery/delivery-stream.ts',
+    find: 'this.unroutedKinds.set(kind, (this.unroutedKinds.get(kind) ?? 0) + 1)',
+    replace: '',
+    specs: ['spec/delivery/metrics.spec.ts'],
   },
 ]
