@@ -56,7 +56,7 @@ describe('rxjs-atproto demo', () => {
     expect(missing).toMatchObject({
       code: 3,
       stdout: '',
-      stderr: expect.stringMatching(/^error: CONFIG: --replay .*ENOENT/),
+      stderr: expect.stringMatching(/^error: CONFIG: the recording .*ENOENT/),
     })
     expect(both).toMatchObject({ code: 2, stdout: '' })
   })

@@ -124,11 +124,18 @@ const FLAGS: Readonly<Record<string, string>> = {
   limit: 'page-size',
 }
 
+/** Library options that are an argument of a command. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  file: 'the file',
+  recording: 'the recording',
+}
+
 /** The name of an environment variable, which is not a flag. */
 const VARIABLE = /^[A-Z_]+$/
 
 const configMessages = ({ code, issues }: ConfigError): readonly string[] =>
   issues.map(({ option, message }) => {
     const [name = option] = option.split('.')
-    return `${code}: ${VARIABLE.test(name) ? name : `--${FLAGS[name] ?? name}`} ${message}`
+    const flag = VARIABLE.test(name) ? name : `--${FLAGS[name] ?? name}`
+    return `${code}: ${ARGUMENTS[name] ?? flag} ${message}`
   })

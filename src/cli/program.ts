@@ -10,6 +10,8 @@ import { addHosts } from './commands/hosts.js'
 import { addIngest } from './commands/ingest.js'
 import { addJetstream } from './commands/jetstream.js'
 import { addLabels } from './commands/labels.js'
+import { addRecord } from './commands/record.js'
+import { addReplay } from './commands/replay.js'
 import { addRepos } from './commands/repos.js'
 import { addTap } from './commands/tap.js'
 import type { CommandContext } from './context.js'
@@ -26,6 +28,8 @@ Examples:
   $ rxjs-atproto labels --host mod.bsky.app --limit 10
   $ rxjs-atproto repos --host localhost:2583 > repos.ndjson
   $ INGESTER_MODE=firehose rxjs-atproto ingest
+  $ rxjs-atproto record posts.ndjson.gz --for 1m
+  $ rxjs-atproto replay posts.ndjson.gz --speed 10
   $ rxjs-atproto demo
   $ rxjs-atproto doctor
   $ rxjs-atproto hosts --for 10s
@@ -41,6 +45,8 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addLabels,
   addRepos,
   addIngest,
+  addRecord,
+  addReplay,
   addDemo,
   addDoctor,
   addHosts,

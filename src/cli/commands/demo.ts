@@ -1,32 +1,14 @@
 import { type Command, Option } from 'commander'
-import {
-  filter,
-  finalize,
-  from,
-  type MonoTypeOperatorFunction,
-  merge,
-  type Observable,
-  Subject,
-  switchMap,
-  takeUntil,
-  takeWhile,
-} from 'rxjs'
-import {
-  type Ingestor,
-  ingest,
-  type JetstreamConfig,
-  type JetstreamEvent,
-  jetstream$,
-  type RejectedFrame,
-} from '../../index.js'
-import { type FakeJetstream, fakeJetstream, generateEvents } from '../../testing/index.js'
+import type { MonoTypeOperatorFunction, Observable } from 'rxjs'
+import { type Ingestor, ingest, type JetstreamEvent, jetstream$ } from '../../index.js'
+import { fakeJetstream, generateEvents } from '../../testing/index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { Messages } from '../messages.js'
 import { LineWriter, stdout } from '../output.js'
 import { collect, parseCount } from '../parse.js'
 import { metricsLines } from '../progress.js'
-import { Recording } from '../recording.js'
+import { replay$, served$ } from '../replayed.js'
 import { runStream } from '../run-stream.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
 import { liveTable, nameOfEvent, TableCounts } from '../table.js'
@@ -42,8 +24,6 @@ interface DemoOptions extends StreamOptions {
 
 const DEFAULT_MS = 10_000
 const KEPT_EVENTS = 100_000
-// The longest timer: a replay waits for a slow reader without a limit.
-const FOREVER_MS = 2 ** 31 - 1
 
 const HELP = `
 Shows a table on stderr. Events go to stdout as lines of JSON, unless stdout is
@@ -72,7 +52,7 @@ export function addDemo(program: Command, context: CommandContext): void {
     )
     .option(
       '--replay <file>',
-      'serve the lines of an NDJSON file unchanged, and end after the last one',
+      'serve the lines of an NDJSON file, or a file of `record`, as fast as they are read',
     )
     .option('--rate <n>', 'events per second', parseCount, 1000)
     .option('--seed <n>', 'the same seed gives the same events', parseCount, 1)
@@ -127,7 +107,7 @@ function events$(
   const { metrics$, gaps, rejects, log } = watch
   const config = { metrics$, gaps, rejects, log, reconnect: { maxAttempts: retries } }
   if (host !== undefined) return jetstream$({ ...config, host })
-  if (replay !== undefined) return replay$(new Recording(replay), config)
+  if (replay !== undefined) return replay$(replay, config)
   const server = fakeJetstream({
     events: liveEvents(seed, rate),
     ratePerSecond: rate,
@@ -148,36 +128,3 @@ function* liveEvents(seed: number, rate: number): Generator<JetstreamEvent, void
     yield { ...event, time_us }
   }
 }
-
-/**
- * Every line of the file, as an event or as a reject. A slow reader is neither cut off nor skipped
- * over.
- */
-function replay$(recording: Recording, config: JetstreamConfig): Observable<JetstreamEvent> {
-  const server = fakeJetstream({
-    events: recording.lines(),
-    retainEvents: KEPT_EVENTS,
-    outboxEvents: Number.POSITIVE_INFINITY,
-    writeTimeoutMs: Number.POSITIVE_INFINITY,
-  })
-  return served$(server, (played) => {
-    const rejects$ = new Subject<RejectedFrame>()
-    rejects$.subscribe(config.rejects)
-    const empty$ = from(played.idle()).pipe(filter(() => recording.total === 0))
-    let handled = 0
-    return merge(
-      jetstream$({ ...config, host: played.url, pauseCloseMs: FOREVER_MS, rejects: rejects$ }),
-      rejects$,
-    ).pipe(
-      takeWhile(() => ++handled !== recording.total, true),
-      takeUntil(empty$),
-      filter((item): item is JetstreamEvent => !('frame' in item)),
-    )
-  })
-}
-
-const served$ = (
-  starting: Promise<FakeJetstream>,
-  read: (server: FakeJetstream) => Observable<JetstreamEvent>,
-) =>
-  from(starting).pipe(switchMap((server) => read(server).pipe(finalize(() => void server.close()))))

@@ -21,15 +21,13 @@ import {
 } from '../stream-options.js'
 import { readRecords } from '../unreadable-records.js'
 
-interface JetstreamOptions
-  extends StreamOptions,
-    LineOptions,
-    CursorFileOptions,
-    EventFilters,
-    ArchiveOptions {
+/** What a command reads of a Jetstream. */
+export interface ReadOptions extends StreamOptions, EventFilters {
   readonly host?: readonly string[]
   readonly cursor?: CursorStart
 }
+
+interface JetstreamOptions extends ReadOptions, LineOptions, CursorFileOptions, ArchiveOptions {}
 
 const HELP = `
 Only events go to stdout: one JSON object per line. On a terminal they are
@@ -60,23 +58,28 @@ export function addJetstream(program: Command, context: CommandContext): void {
     .command('jetstream')
     .summary('read a Jetstream as lines of JSON')
     .description('Reads a Jetstream, reconnects, and writes each event as a line of JSON.')
-    .option(
-      '--host <host>',
-      'a host name or a URL; failover hosts comma-separated or repeated (default: the public ' +
-        'instances)',
-      parseList,
-    )
-  withFilters(command).option(
-    '--cursor <start>',
-    'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m',
-    parseCursor,
-  )
+  withJetstream(command)
   withLines(withStreamOptions(withCursorFile(withArchive(command))))
     .addHelpText('after', HELP)
     .action(async (options: JetstreamOptions) =>
       context.exit(await (options.dryRun ? printCost : jetstream)(options, context)),
     )
 }
+
+/** The flags of {@link ReadOptions}. */
+export const withJetstream = (command: Command): Command =>
+  withFilters(
+    command.option(
+      '--host <host>',
+      'a host name or a URL; failover hosts comma-separated or repeated (default: the public ' +
+        'instances)',
+      parseList,
+    ),
+  ).option(
+    '--cursor <start>',
+    'where to start: live, oldest, a position, an ISO date, or a duration back such as 10m',
+    parseCursor,
+  )
 
 const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
@@ -94,14 +97,14 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
     context,
   )
 
-const configOf = ({
+export const configOf = ({
   host,
   collections,
   dids,
   kinds,
   cursor,
   retries,
-}: JetstreamOptions): JetstreamConfig => ({
+}: ReadOptions): JetstreamConfig => ({
   host,
   collections,
   dids,

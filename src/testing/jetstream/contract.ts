@@ -4,6 +4,7 @@ import type { FakeAttempt, FakeConnection, FakeRequest } from '../server/fake-co
 import type { FiredFault, JetstreamFault } from '../server/faults.js'
 import type { ItemSource } from '../server/script.js'
 import type { LogItem, LogRow } from './log.js'
+import type { Recording } from './recording.js'
 
 /**
  * Where a fake Jetstream takes its events from: a list or an iterable, or a function that makes the
@@ -23,6 +24,18 @@ export interface FakeJetstreamOptions {
    */
   readonly events?: number | EventSource
   /**
+   * What a file of `rxjs-atproto record` holds, in place of `events`: its frames go out byte for
+   * byte, on the wire that they were recorded from.
+   * @default none
+   */
+  readonly recording?: Recording
+  /**
+   * How many times as fast as they were recorded its frames come live, from the first connection
+   * on; 1: at their own pace. Infinity: as fast as the fastest reader at the tail takes them.
+   * @default Infinity
+   */
+  readonly speed?: number
+  /**
    * How to generate, if `events` is a number.
    * @default { seed: 1 }, on a v2 server also {
    * operationsPerCommit: 3, sharedTime: true }
@@ -41,7 +54,7 @@ export interface FakeJetstreamOptions {
   readonly ratePerSecond?: number
   /**
    * Whose behaviour: the legacy server's, with wire v1 alone, or that of a v2 server, with both.
-   * @default 'legacy'
+   * @default 'legacy', for a recording of wire v2 'v2'
    */
   readonly server?: 'legacy' | 'v2'
   /**

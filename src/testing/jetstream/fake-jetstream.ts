@@ -1,3 +1,4 @@
+import { Issues } from '../../options/issues.js'
 import { checkTimers, period } from '../server/check-timers.js'
 import type { FakeJetstream, FakeJetstreamOptions } from './contract.js'
 import { JetstreamServer } from './server.js'
@@ -15,7 +16,8 @@ import { JetstreamServer } from './server.js'
  * Times are real: the rows' own `time_us` and this machine's clock. permessage-deflate is never
  * taken.
  *
- * **Errors**: rejects with `ConfigError` for a time that no timer can wait.
+ * **Errors**: rejects with `ConfigError` for a time that no timer can wait, and for a `speed` that
+ * is not above 0 or has no `recording`.
  *
  * @example
  * const faults = [{ after: 4_000, do: 'reset' }] as const
@@ -23,9 +25,27 @@ import { JetstreamServer } from './server.js'
  * const count$ = jetstream$({ host: server.url }).pipe(take(10_000), count())
  */
 export async function fakeJetstream(options: FakeJetstreamOptions = {}): Promise<FakeJetstream> {
-  const { pingEveryMs, writeTimeoutMs } = options
+  const { pingEveryMs, writeTimeoutMs, recording } = options
+  checkRecording(options)
   checkTimers('fakeJetstream', period, { pingEveryMs, writeTimeoutMs })
-  const server = new JetstreamServer(options)
+  const server = new JetstreamServer(
+    recording === undefined
+      ? options
+      : {
+          server: recording.wire === 'v2' ? 'v2' : 'legacy',
+          ...options,
+          events: recording.frames(),
+        },
+  )
   await server.listen(options.port ?? 0)
   return server
+}
+
+function checkRecording({ events, recording, speed }: FakeJetstreamOptions): void {
+  const issues = new Issues()
+  if (recording !== undefined && events !== undefined)
+    issues.add('events', 'cannot be combined with `recording`')
+  if (speed !== undefined && recording === undefined) issues.add('speed', 'needs a `recording`')
+  if (speed !== undefined && !(speed > 0)) issues.add('speed', 'must be above 0')
+  issues.throwIfAny('fakeJetstream')
 }

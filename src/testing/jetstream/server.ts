@@ -76,6 +76,23 @@ export class JetstreamServer
     return this.options.ratePerSecond
   }
 
+  override get isPaced(): boolean {
+    return this.#speed !== Number.POSITIVE_INFINITY || super.isPaced
+  }
+
+  override isDue(played: number, elapsedMs: number): boolean {
+    const { recording } = this.options
+    // At the end the next one, which is none, ends the script.
+    return recording === undefined
+      ? super.isDue(played, elapsedMs)
+      : (recording.nextMs ?? 0) <= elapsedMs * this.#speed
+  }
+
+  get #speed(): number {
+    const { recording, speed = Number.POSITIVE_INFINITY } = this.options
+    return recording === undefined ? Number.POSITIVE_INFINITY : speed
+  }
+
   async listen(port: number): Promise<void> {
     const { compress, dictionary } = this.options
     if (dictionary !== undefined) this.#zstd = await zstdWith(dictionary, compress)

@@ -22,6 +22,14 @@ export abstract class PlaybackServer<C extends PlaybackReader>
 
   abstract get ratePerSecond(): number | undefined
 
+  get isPaced(): boolean {
+    return this.ratePerSecond !== undefined
+  }
+
+  isDue(played: number, elapsedMs: number): boolean {
+    return played < Math.floor((elapsedMs * (this.ratePerSecond ?? 0)) / 1000)
+  }
+
   abstract room(): number
 
   get connections$(): Observable<FakeConnection> {

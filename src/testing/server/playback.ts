@@ -5,7 +5,10 @@ export interface PlaybackTarget {
   readonly faults: FaultPlan
   readonly sent: number
   readonly script: { readonly done: boolean; take(count: number): number }
-  readonly ratePerSecond: number | undefined
+  /** Whether the items come by a clock, from the first reader on. */
+  readonly isPaced: boolean
+  /** Whether the next item is due, after so many of them. */
+  isDue(played: number, elapsedMs: number): boolean
   /** How many items the readers can take now. */
   room(): number
   /** The log has grown. */
@@ -15,7 +18,7 @@ export interface PlaybackTarget {
 const SCRIPT_BATCH = 512
 const PACE_MS = 5
 
-/** Plays a script into a log: at a rate, or as fast as readers at the tail take it. */
+/** Plays a script into a log: by a clock, or as fast as readers at the tail take it. */
 export class Playback {
   #pacing: NodeJS.Timeout | undefined
 
@@ -26,23 +29,23 @@ export class Playback {
    * were added.
    */
   pull(): boolean {
-    const { script, faults, sent, ratePerSecond } = this.target
-    if (ratePerSecond !== undefined) return false
+    const { script, faults, sent, isPaced } = this.target
+    if (isPaced) return false
     const count = Math.min(SCRIPT_BATCH, faults.room(sent), this.target.room())
     if (count <= 0 || script.take(count) === 0) return false
     setImmediate(() => this.target.onGrowth())
     return true
   }
 
-  /** Starts the timer, if there is a rate. */
+  /** Starts the clock, if there is one. */
   pace(): void {
-    const { script, ratePerSecond } = this.target
-    if (ratePerSecond === undefined || this.#pacing) return
+    const { script, isPaced } = this.target
+    if (!isPaced || this.#pacing) return
     const startedAt = performance.now()
     let played = 0
     this.#pacing = setInterval(() => {
-      const due = Math.floor(((performance.now() - startedAt) * ratePerSecond) / 1000) - played
-      played += script.take(due)
+      const elapsedMs = performance.now() - startedAt
+      while (this.target.isDue(played, elapsedMs) && script.take(1) > 0) played += 1
       this.target.onGrowth()
       if (script.done) this.stop()
     }, PACE_MS)
