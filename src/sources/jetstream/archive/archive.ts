@@ -22,7 +22,7 @@ import { RowReader } from './rows.js'
  * `archive` goes on live.
  *
  * **Cold**: each subscription reads anew, or from its checkpoint. **Order**: that of the log, which
- * keeps the order of each repository. **Demand**: downloads run ahead by 32 MiB, and stop while a
+ * keeps the order of each repository. **Demand**: downloads run ahead by 16 MiB, and stop while a
  * queue is full. **Loss**: none that is not reported to `gaps`: bytes that are wrong five times are
  * one gap, `archive-unreadable`. **Resume**: a body that ends early goes on where it ended.
  * Refusals for the quota, 5xx and a network that is away are waited out, without an end, and told

@@ -1,5 +1,6 @@
 import { sliceable } from '../../../internal/slice-text.js'
 import { Damaged } from './damaged.js'
+import { freeBytes } from './free-bytes.js'
 
 // What the servers write at most.
 const MAX_ROWS = 262_144
@@ -9,6 +10,8 @@ const ROW_BYTES = 34
 const [SEQ, WITNESSED, INDEXED, KIND] = [0, 8, 16, 24]
 const [COLLECTION, DID, RKEY, REV, PAYLOAD] = [25, 26, 28, 29, 30]
 const HIGH = 2 ** 32
+// What a decoder may leave at the end of its output.
+const ROOM_BYTES = 64
 
 /**
  * The rows of one block that was inflated, read one after the other. A block has columns: {@link
@@ -90,6 +93,11 @@ export class Block {
 
   get lastSeq(): number {
     return this.rows === 0 ? 0 : this.#seqOf(this.rows - 1)
+  }
+
+  /** Frees the bytes. Without it they wait for a collection, which counts objects and not bytes. */
+  free(): void {
+    freeBytes(this.bytes, ROOM_BYTES)
   }
 
   #at(column: number, width: number): number {

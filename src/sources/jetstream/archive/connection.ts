@@ -7,7 +7,7 @@ import { Plan, seqBefore } from './plan.js'
 import { ReplayProgress } from './progress.js'
 import { Replay, type ReplayHandlers } from './replay.js'
 import { type RequestOptions, Requests } from './requests.js'
-import { PassedFrame, PayloadSlab, RowFrame } from './row-frame.js'
+import { PassedFrame, PayloadRun, PayloadSlab, RowFrame } from './row-frame.js'
 import type { RowReader } from './rows.js'
 
 /** What one pass over the archive is asked for. */
@@ -139,7 +139,7 @@ class ArchiveConnection implements Connection, ReplayHandlers {
   #rowOf(block: Block): RowFrame {
     const { filters, rows } = this.pass
     const isWhole = Object.values(filters).every((filter) => filter === undefined)
-    this.#row ??= new RowFrame(block, rows, isWhole ? undefined : new PayloadSlab())
+    this.#row ??= new RowFrame(block, rows, isWhole ? new PayloadRun() : new PayloadSlab())
     this.#row.block = block
     return this.#row
   }

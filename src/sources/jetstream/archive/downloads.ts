@@ -6,7 +6,7 @@ import type { Requests } from './requests.js'
 import { HEADER_BYTES, readHeader, SegmentFrames, type SegmentHeader } from './segment.js'
 import type { Piece, Window } from './window.js'
 
-const CHUNK_BYTES = 4 * 2 ** 20
+const CHUNK_BYTES = 2 * 2 ** 20
 const FIRST_BLOCK_BYTES = 128 * 2 ** 10
 // More segments ahead bring nothing: each holds up to a window.
 const MAX_AHEAD = 64
@@ -255,7 +255,8 @@ const lengthOf = (chunk: Chunk): number => chunk.reduce((sum, { length }) => sum
 
 function headerOf(chunk: Chunk, etag: string): SegmentHeader {
   const frames = new SegmentFrames()
-  frames.add(...chunk)
+  // Copies: the pieces themselves are still to be read.
+  frames.add(...chunk.map((piece) => Uint8Array.from(piece.subarray(0, HEADER_BYTES))))
   const header = readHeader(frames.take(HEADER_BYTES) ?? new Uint8Array())
   if (header.checksum !== etag)
     throw new Damaged(`a segment says that it is ${header.checksum}, and its ETag ${etag}`)

@@ -8,6 +8,7 @@ import { Downloads, type FetchedBlock, MAX_FETCHES } from './downloads.js'
 import { fetchBlock } from './fetch-bytes.js'
 import type { Footer } from './footer.js'
 import { Footers } from './footers.js'
+import { freeBytes } from './free-bytes.js'
 import type { Plan, PlannedSegment, PlanPage } from './plan.js'
 import type { ReplayProgress } from './progress.js'
 import type { Requests } from './requests.js'
@@ -28,6 +29,8 @@ export interface ReplayHandlers {
 
 /** A block that is inflated while others are read. */
 interface InflatingBlock extends FetchedBlock {
+  /** Of the frame, which is freed when it was inflated. */
+  readonly frameBytes: number
   readonly inflated: Promise<Uint8Array | Damaged>
 }
 
@@ -76,7 +79,8 @@ export class Replay {
     // Off the main thread, a block is inflated while the one before it is read.
     let ahead: InflatingBlock | undefined
     for await (const block of downloads.blocks()) {
-      const next = { ...block, inflated: this.#inflate(block.frame) }
+      const frameBytes = block.frame instanceof Damaged ? 0 : block.frame.length
+      const next = { ...block, frameBytes, inflated: this.#inflate(block.frame) }
       if (ahead !== undefined) await this.#take(ahead, page.through)
       ahead = next
     }
@@ -113,10 +117,12 @@ export class Replay {
       this.#rows += block.rows
       this.#last = block.lastSeq
     }
+    const { rows, lastSeq } = block
     await this.handlers.rows(block, this.progress.at, through)
-    this.progress.rows += block.rows
+    block.free()
+    this.progress.rows += rows
     this.plan.progressed()
-    this.#pass(Math.min(block.lastSeq, through))
+    this.#pass(Math.min(lastSeq, through))
     if (this.#isWhole && rowsOfSegment !== undefined && rowsOfSegment !== this.#rows)
       this.handlers.unreadable(
         segment.minSeq,
@@ -140,9 +146,10 @@ export class Replay {
   }
 
   /** The rows of a block. Bytes that are wrong are fetched again. */
-  async #readable({ segment, index, frame, inflated }: InflatingBlock): Promise<Block | Damaged> {
+  async #readable(fetched: InflatingBlock): Promise<Block | Damaged> {
+    const { segment, index, frame, frameBytes, inflated } = fetched
     if (frame instanceof Damaged || index === undefined) return frame as Damaged
-    let [bytes, content] = [frame.length, inflated]
+    let [bytes, content] = [frameBytes, inflated]
     for (let fetches = 1; ; fetches += 1) {
       const footer = await this.#footers?.of(segment)
       if (footer instanceof Damaged) return footer
@@ -177,6 +184,8 @@ export class Replay {
       return await (this.#inflater as PlainInflater).inflate(frame, MAX_BLOCK_BYTES)
     } catch (error) {
       return new Damaged(messageOf(error), { cause: error })
+    } finally {
+      freeBytes(frame)
     }
   }
 }

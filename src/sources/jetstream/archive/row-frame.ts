@@ -15,15 +15,14 @@ export class RowFrame extends TextBytes {
   constructor(
     public block: Block,
     private readonly rows: RowReader,
-    private readonly payloads: PayloadSlab | undefined,
+    private readonly payloads: Payloads,
   ) {
     super(NOTHING, 0, 0)
   }
 
   read(): JetstreamEvent {
     const { block, payloads } = this
-    if (payloads === undefined) return this.rows.read(block, block.bytes, block.payload)
-    const from = payloads.put(block.bytes, block.payload, block.payloadEnd)
+    const from = payloads.put(block)
     return this.rows.read(block, payloads.bytes, from)
   }
 
@@ -47,15 +46,40 @@ export class PassedFrame extends TextBytes {
 const SLAB_BYTES = 65_536
 
 /**
- * Copies of payloads, where filters leave few rows of a block: an event that is kept unread would
- * otherwise keep all of its block.
+ * Copies of payloads, which events keep until they are read. An event that is kept unread would
+ * otherwise keep all of its block, and no block could be freed before a collection.
  */
-export class PayloadSlab {
+export interface Payloads {
+  readonly bytes: Uint8Array
+  /** Copies the payload of the current row to {@link bytes}, and returns where it begins there. */
+  put(block: Block): number
+}
+
+/** Where most rows of a block are wanted: copies them many at a time. */
+export class PayloadRun implements Payloads {
+  bytes: Uint8Array = new Uint8Array()
+  #block: Block | undefined
+  #from = 0
+  #to = 0
+
+  put(block: Block): number {
+    if (block !== this.#block || block.payloadEnd > this.#to) {
+      this.#block = block
+      this.#from = block.payload
+      this.#to = Math.max(block.payloadEnd, block.payload + SLAB_BYTES)
+      const copy = Uint8Array.prototype.slice.call(block.bytes, this.#from, this.#to)
+      this.bytes = sliceable(copy)
+    }
+    return block.payload - this.#from
+  }
+}
+
+/** Where filters leave few rows of a block. */
+export class PayloadSlab implements Payloads {
   bytes: Uint8Array = new Uint8Array()
   #at = 0
 
-  /** Copies a payload into {@link bytes}, and returns where it begins. */
-  put(source: Uint8Array, from: number, to: number): number {
+  put({ bytes: source, payload: from, payloadEnd: to }: Block): number {
     const length = to - from
     if (length > this.bytes.length - this.#at) {
       this.bytes = sliceable(new Uint8Array(Math.max(SLAB_BYTES, length)))

@@ -1,4 +1,5 @@
 import { Damaged } from './damaged.js'
+import { freeBytes } from './free-bytes.js'
 
 export const HEADER_BYTES = 256
 const LENGTH_BYTES = 8
@@ -38,12 +39,16 @@ export function readHeader(bytes: Uint8Array): SegmentHeader {
 }
 
 /**
- * Takes the frames of blocks out of a segment that comes in pieces. A frame that lies in one piece
- * is a view of it.
+ * Takes the frames of blocks out of a segment that comes in pieces. Frames are copies, and a piece
+ * that was taken whole is freed.
  */
 export class SegmentFrames {
   readonly #pieces: Uint8Array[] = []
+  // Where the first piece is to be read on.
+  #at = 0
   #length = 0
+  // The length of the next frame, once it was taken.
+  #next: number | undefined
 
   add(...pieces: readonly Uint8Array[]): void {
     for (const piece of pieces) {
@@ -55,44 +60,40 @@ export class SegmentFrames {
   /** The next bytes, if so many are here. */
   take(length: number): Uint8Array | undefined {
     if (this.#length < length) return undefined
+    const taken = new Uint8Array(length)
+    for (let at = 0; at < length; ) at += this.#takeInto(taken, at)
     this.#length -= length
-    const [first] = this.#pieces
-    if (first === undefined || first.length >= length) return this.#takeOf(first, length)
-    const joined = new Uint8Array(length)
-    for (let at = 0; at < length; ) {
-      const [piece = joined] = this.#pieces
-      const part = this.#takeOf(piece, Math.min(piece.length, length - at))
-      joined.set(part, at)
-      at += part.length
-    }
-    return joined
+    return taken
   }
 
   /** The next frame, or `undefined` if it is not all here. `left`: the bytes until the last one. */
   takeFrame(left: number): Uint8Array | undefined {
-    const length = this.#frameLength
+    this.#next ??= this.#takeLength()
+    const length = this.#next
     if (length === undefined) return undefined
     if (length === 0 || length > left - LENGTH_BYTES)
       throw new Damaged(`a block of ${length} bytes, where ${left - LENGTH_BYTES} are left`)
-    if (this.#length < LENGTH_BYTES + length) return undefined
-    this.take(LENGTH_BYTES)
-    return this.take(length)
+    const frame = this.take(length)
+    if (frame !== undefined) this.#next = undefined
+    return frame
   }
 
-  /** The length before the next frame, which stays there. */
-  get #frameLength(): number | undefined {
+  #takeLength(): number | undefined {
     const head = this.take(LENGTH_BYTES)
-    if (head === undefined) return undefined
-    this.#pieces.unshift(head)
-    this.#length += LENGTH_BYTES
-    const view = new DataView(head.buffer, head.byteOffset, LENGTH_BYTES)
-    return Number(view.getBigUint64(0, true))
+    return head && Number(new DataView(head.buffer).getBigUint64(0, true))
   }
 
-  /** Takes bytes of the first piece. */
-  #takeOf(piece: Uint8Array = new Uint8Array(), length: number): Uint8Array {
-    if (piece.length === length) this.#pieces.shift()
-    else this.#pieces[0] = piece.subarray(length)
-    return piece.subarray(0, length)
+  /** Takes bytes of the first piece, and returns how many. */
+  #takeInto(taken: Uint8Array, at: number): number {
+    const piece = this.#pieces[0] as Uint8Array
+    const part = piece.subarray(this.#at, this.#at + taken.length - at)
+    const { length } = part
+    taken.set(part, at)
+    this.#at += length
+    if (this.#at < piece.length) return length
+    this.#pieces.shift()
+    this.#at = 0
+    freeBytes(piece)
+    return length
   }
 }

@@ -1,5 +1,5 @@
 /** The compressed bytes that are fetched ahead, those on their way included. */
-const WINDOW_BYTES = 32 * 2 ** 20
+const WINDOW_BYTES = 16 * 2 ** 20
 
 /** Bytes that were asked for before they are needed. */
 export interface Piece<Bytes> {
