@@ -51,7 +51,7 @@ describeRedis('a user with the rights of docs/redis.md, and no other', () => {
     // After an outage, the sink first sends a small command.
     await server.freeze()
     const feed = new Feed(range(31, 40)).complete()
-    const late = sinkOf(opened, feed, { highWaterMark: 1000 })
+    const late = sinkOf(opened, feed, { highWaterMark: 1000, timeoutMs: 300 })
     await late.when(({ retries }) => retries > 1)
     server.thaw()
     await late.done
@@ -82,8 +82,9 @@ describeRedis('a user with the rights of docs/redis.md, and no other', () => {
       const source = watched(opened.client, {
         partitions,
         maxDeliveries: 2,
-        claimIdleMs: 60,
-        leaseMs: 300,
+        // Nothing is claimed from a consumer that is only slow.
+        claimIdleMs: 1000,
+        leaseMs: 1500,
       })
       const seen = new Collected<number>()
       const releases: (() => void)[] = []

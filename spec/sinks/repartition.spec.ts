@@ -8,7 +8,7 @@ import { numbers, sinkOf, upTo } from './watched.js'
 
 describeOverClients('repartition over %s', (redis) => {
   const read = (partitions: number) => {
-    const source = watched(redis.client, { stream: 'stream', partitions, leaseMs: 300 })
+    const source = watched(redis.client, { stream: 'stream', partitions, leaseMs: 1500 })
     const seen = new Collected<number>()
     const subscription = source.events$.subscribe(({ n }) => seen.add(n))
     return { seen, [Symbol.dispose]: () => subscription.unsubscribe() }
@@ -82,7 +82,7 @@ describeOverClients('repartition over %s', (redis) => {
     const feed = new Feed(range(1, 50))
     using sink = sinkOf(redis, feed, { partitions: 2 })
     await sink.emits(50)
-    const source = watched(redis.client, { stream: 'stream', partitions: 2, leaseMs: 300 })
+    const source = watched(redis.client, { stream: 'stream', partitions: 2, leaseMs: 1500 })
     const seen = new Collected<number>()
     let release: (() => void) | undefined
     const subscription = source.events$.subscribe(({ n }) => {

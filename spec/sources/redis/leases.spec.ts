@@ -175,12 +175,12 @@ describeRedis('two leases of one process', () => {
     await using opened = await connect(server.url)
     await write(server, 0, 1, 's{0}')
     const commands = redisCommands(opened.client)
-    const source = watched(opened.client, { partitions: 1, leaseMs: 600 })
+    const source = watched(opened.client, { partitions: 1, leaseMs: 1200 })
     const seen = new Collected<number>()
     const subscription = source.events$.subscribe(({ n }) => seen.add(n))
     await seen.when(({ length }) => length === 1)
     const first = `${await commands.send(['GET', LEASE])}`
-    await hang(server, 1000)
+    await hang(server, 1700)
     // The lease was lost, and is taken up again.
     await write(server, 1, 2, 's{0}')
     await seen.when(({ length }) => length === 2)

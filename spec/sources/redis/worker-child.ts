@@ -12,6 +12,7 @@ async function main(
   consumer: string,
   partitions: string,
   workMs: string,
+  patienceMs: string,
 ): Promise<void> {
   const client = await createClient({ url, socket: { reconnectStrategy: 50 } })
     .on('error', () => {})
@@ -30,8 +31,8 @@ async function main(
     blockMs: 50,
     batchSize: 20,
     maxPending: 40,
-    claimIdleMs: 600,
-    leaseMs: 600,
+    claimIdleMs: Number(patienceMs),
+    leaseMs: Number(patienceMs),
     lingerMs: 2000,
     ...(partitions === '0' ? {} : { partitions: Number(partitions) }),
   })
@@ -46,5 +47,5 @@ async function main(
   })
 }
 
-const [, , url = '', consumer = '', partitions = '0', workMs = '1'] = process.argv
-void main(url, consumer, partitions, workMs)
+const [, , url = '', consumer = '', partitions = '0', workMs = '1', patienceMs = ''] = process.argv
+void main(url, consumer, partitions, workMs, patienceMs)
