@@ -73,12 +73,13 @@ describe('hold', () => {
 
   it('throws after a subscriber of the source threw, as it would have before', () => {
     const book = new FakeSource()
+    const { ledger } = book
     const failing = {
       next: () => {
         throw new Error('no')
       },
     } as never
-    expect(() => book.ledger.deliver(1, 'wss://book.test', 1, 1, failing)).toThrow('no')
+    expect(() => ledger.deliver(ledger.delivery(1, 'wss://book.test', 1, 1), failing)).toThrow('no')
     expect([currentDelivery(), book.sum.open]).toEqual([undefined, 0])
     expect(hold).toThrow(HoldError)
   })

@@ -56,9 +56,8 @@ export class FakeSource implements DeliverySource {
         destination,
         (value) => {
           const position = this.ledger.delivered + 1
-          this.ledger.deliver(value, 'wss://book.test', position, position, {
-            next: (each: unknown) => destination.next(each as T),
-          } as Parameters<Ledger<unknown>['deliver']>[4])
+          const delivery = this.ledger.delivery(value, 'wss://book.test', position, position)
+          this.ledger.deliver(delivery, { next: (each: unknown) => destination.next(each as T) })
         },
         () => destination.complete(),
       )

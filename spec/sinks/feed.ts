@@ -94,7 +94,8 @@ export class Feed implements DeliverySource {
     while (this.#paused === 0 && !subscriber.closed) {
       const next = this.#waiting.shift()
       if (next === undefined) break
-      this.ledger.deliver(next.event, this.host, next.position, 0, subscriber, next.index)
+      const { event, position, index } = next
+      this.ledger.deliver(this.ledger.delivery(event, this.host, position, 0, index), subscriber)
     }
     if (this.#completing && this.#waiting.length === 0) subscriber.complete()
   }

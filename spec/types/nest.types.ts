@@ -54,20 +54,20 @@ export class Handlers {
   @OnLabel() label(_: LabelEvent) {}
   @OnGap() gap(_: Gap) {}
 
-  // @ts-expect-error: a write is no delete
+  // @ts-expect-error a write is no delete
   @OnRecord('app.bsky.feed.post') wrong(_: DeleteEvent) {}
-  // @ts-expect-error: the schema has another type
+  // @ts-expect-error the schema has another type
   @OnRecord('app.bsky.feed.post', schema) other(_: RecordEvent<{ readonly likes: number }>) {}
-  // @ts-expect-error: a batch has several
+  // @ts-expect-error a batch has several
   @OnBatch('app.bsky.feed.like') single(_: RecordEvent) {}
-  // @ts-expect-error: nobody gives a second value
+  // @ts-expect-error nobody gives a second value
   @OnRecord('app.bsky.feed.post') two(_: RecordEvent, __: number) {}
 }
 
 AtprotoModule.forRoot({ source: { jetstream: {} }, ingest: { orderBy: (event) => event.did } })
-// @ts-expect-error: a Jetstream has no such option
+// @ts-expect-error a Jetstream has no such option
 AtprotoModule.forRoot({ source: { jetstream: { hots: 'a' } } })
-// @ts-expect-error: a further stream needs a name
+// @ts-expect-error a further stream needs a name
 AtprotoModule.forFeature({ source: { tap: {} } })
 
 run(

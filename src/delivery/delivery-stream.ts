@@ -101,13 +101,14 @@ export class DeliveryStream<Event> implements DeliverySource, Settlement<Event>,
     heardAt: number = asyncScheduler.now(),
   ): void {
     this.counts.eventAt(heardAt, time_us)
-    this.ledger.deliver(event, host, position, time_us, this.subscriber, index)
+    const { ledger } = this
+    ledger.deliver(ledger.delivery(event, host, position, time_us, index), this.subscriber)
   }
 
   /** As {@link deliver}, of several events that are emitted as one. */
   deliverRange(event: Event, range: DeliveredRange, heardAt: number = asyncScheduler.now()): void {
     this.counts.eventAt(heardAt, range.last.time_us)
-    this.ledger.deliverRange(event, range, this.subscriber)
+    this.ledger.deliver(this.ledger.rangeDelivery(event, range), this.subscriber)
   }
 
   settled(delivery: Delivery<Event>, outcome: Outcome): void {

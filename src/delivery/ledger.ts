@@ -159,38 +159,25 @@ export class Ledger<Event> {
     private readonly settlement: Settlement<Event>,
   ) {}
 
-  deliver(
+  /** The delivery of an event, which {@link deliver} emits. */
+  delivery(
     event: Event,
     host: string,
     position: number,
     time_us: number,
-    destination: Pick<Observer<Event>, 'next'>,
     index = 0,
-  ): void {
+  ): Delivery<Event> {
     this.delivered += 1
-    const delivery = new Delivery<Event>(
-      this,
-      event,
-      this.delivered,
-      host,
-      position,
-      time_us,
-      index,
-    )
-    this.#emit(delivery, destination)
+    return new Delivery<Event>(this, event, this.delivered, host, position, time_us, index)
   }
 
-  /** As {@link deliver}, of several events that are emitted as one. */
-  deliverRange(
-    event: Event,
-    range: DeliveredRange,
-    destination: Pick<Observer<Event>, 'next'>,
-  ): void {
+  /** As {@link delivery}, of several events that are emitted as one. */
+  rangeDelivery(event: Event, range: DeliveredRange): Delivery<Event> {
     this.delivered += range.size
-    this.#emit(new RangeDelivery<Event>(this, event, this.delivered, range), destination)
+    return new RangeDelivery<Event>(this, event, this.delivered, range)
   }
 
-  #emit(delivery: Delivery<Event>, destination: Pick<Observer<Event>, 'next'>): void {
+  deliver(delivery: Delivery<Event>, destination: Pick<Observer<Event>, 'next'>): void {
     this.#link(delivery)
     const outer = enter(delivery)
     try {
