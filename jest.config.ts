@@ -52,7 +52,7 @@ const config: Config = {
     '^rxjs-atproto/otel$': '<rootDir>/src/otel/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/', '<rootDir>/site/'],
   setupFiles: ['<rootDir>/spec/helpers/quiet-console.ts'],
   // Specs wait for sockets and for other processes more than they work: one worker more than there
   // are cores.

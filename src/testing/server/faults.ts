@@ -157,7 +157,7 @@ export class FaultPlan {
     return due
   }
 
-  /** See {@link unfired}. */
+  /** One line for each fault that fired less often than it had to. */
   get missing(): readonly string[] {
     return unfired(this.#faults, this.fired)
   }
