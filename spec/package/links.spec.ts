@@ -37,6 +37,27 @@ describe('links', () => {
   })
 })
 
+describe('the pages of the package', () => {
+  // These name the specs and the files behind what they say, for those who have the repository.
+  const FOR_THE_REPOSITORY = /^docs\/(guarantees|traps|architecture|decisions\/.*)\.md$/
+  const { files } = JSON.parse(textOf('package.json')) as { readonly files: readonly string[] }
+  const packed = pages.filter((page) => page !== 'CONTRIBUTING.md')
+
+  it('link to what is in the package, but for those about the repository', () => {
+    const linked = packed
+      .filter((page) => !FOR_THE_REPOSITORY.test(page))
+      .flatMap((page) =>
+        [...textOf(page).matchAll(/\]\((?!https:|#)([^)\s#]+)/g)].map(([, path = '']) => ({
+          page,
+          target: join(dirname(page), path),
+        })),
+      )
+    expect(linked.length).toBeGreaterThan(50)
+    const missing = linked.filter(({ target }) => !files.includes(target.split('/')[0] ?? ''))
+    expect(missing).toEqual([])
+  })
+})
+
 describe('docs/semantics.md', () => {
   const page = textOf('docs/semantics.md')
 
