@@ -24,7 +24,7 @@ describe('rxjs-atproto demo', () => {
     expect(stderr).toMatch(
       /^\d[\d,]* events {2}[\d,]+\/s {2}lag .* {2}0 dropped {2}open ws:\/\/127\.0\.0\.1/,
     )
-    expect(stderr).toMatch(/app\.bsky\.feed\.like +[\d,]+ +\d+ %/)
+    expect(stderr).toMatch(/app\.bsky\.feed\.like +[\d,]+ +[\d,.]+\/s +\d+ % {2}█/)
     expect(stderr).toMatch(/ events in .*, 0 gaps, 0 reconnects\n$/)
   })
 

@@ -121,21 +121,35 @@ describe('on a terminal', () => {
 
   it.each([
     ['NO_COLOR is set', COLOR, { NO_COLOR: '1' }],
-    ['TERM is dumb', COLOR, { TERM: 'dumb' }],
     ['--no-color is given', { color: false }, {}],
-  ])('there is no escape sequence when %s', (_when, options, environment) => {
-    const screen = new Screen(60)
+  ])('there is no colour when %s, but a table', (_when, options, environment) => {
+    const screen = new Screen(80)
     const messages = new Messages(screen, options, environment)
-    const view = statusLine(messages)
-
+    const view = liveTable(messages, new TableCounts(nameOfEvent))
     view?.show(reading())
     messages.error('CODE: it failed')
-    view?.show(reading({ events: 1 }))
     view?.end(reading())
-
-    expect(screen.shown).toBe('error: CODE: it failed\n')
-    expect(screen.written).not.toContain('\u001b')
+    expect(screen.shown).toMatch(/^error: CODE: it failed\nopen wss:.*\n4,213 events/)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences of colours
+    expect(screen.written).not.toMatch(/\u001b\[\d*m/)
   })
+
+  it.each([['TERM is dumb', COLOR, { TERM: 'dumb' }]])(
+    'there is no escape sequence when %s',
+    (_when, options, environment) => {
+      const screen = new Screen(60)
+      const messages = new Messages(screen, options, environment)
+      const view = statusLine(messages)
+
+      view?.show(reading())
+      messages.error('CODE: it failed')
+      view?.show(reading({ events: 1 }))
+      view?.end(reading())
+
+      expect(screen.shown).toBe('error: CODE: it failed\n')
+      expect(screen.written).not.toContain('\u001b')
+    },
+  )
 
   it('there is no status and no table with `--quiet`', () => {
     const quiet = new Messages(new Screen(60), { ...COLOR, quiet: true }, {})
@@ -149,7 +163,7 @@ describe('on a terminal', () => {
     const screen = new Screen(80)
     const messages = new Messages(screen, COLOR, {})
     const counts = new TableCounts(nameOfEvent)
-    const view = liveTable(messages, counts, ['a hint'])
+    const view = liveTable(messages, counts, { hint: ['a hint'] })
     view?.show(reading())
     const [first] = generateEvents({ seed: 2 }) as Iterable<JetstreamEvent>
     if (first !== undefined) counts.add(first)
@@ -162,7 +176,7 @@ describe('on a terminal', () => {
       'warning in between',
       'open wss://jetstream.example  4.2 s',
       '4,213 events  1,003/s  lag 1.2 s  2 dropped',
-      expect.stringMatching(/^ {2}app\.bsky\.\S+ +1 +100 %$/),
+      expect.stringMatching(/^ {2}app\.bsky\.\S+ +1 +0\/s +100 % +█+$/),
       '',
       'a hint',
       'the summary',
@@ -299,7 +313,7 @@ describe('text', () => {
     const counts = new TableCounts(nameOfEvent)
     for (let n = 0; n < 3000; n++) counts.add({ kind: `kind${n}` } as never)
     expect(counts.rows).toHaveLength(1001)
-    expect(counts.rows[0]).toEqual(['(others)', 2000])
+    expect(counts.rows.at(-1)).toMatchObject({ name: '(others)', count: 2000 })
   })
 
   it('of a rate follows the last seconds', () => {

@@ -15,7 +15,7 @@ export interface MessageOptions {
 type Stderr = TerminalStream & { readonly isTTY?: boolean }
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Whether escape sequences are wanted, where the output is a terminal. */
+/** Whether colours are wanted, where the output is a terminal. */
 export const wantsAnsi = (
   { color }: Pick<MessageOptions, 'color'>,
   { NO_COLOR, TERM }: Environment,
@@ -27,7 +27,9 @@ const HEADS = { info: undefined, warning: 33, error: 31 } as const
 /** The messages for the user, on stderr: stdout is for events. */
 export class Messages {
   readonly isTerminal: boolean
-  /** The terminal supports escape sequences, and the user wants them. */
+  /** The terminal has escape sequences, so that lines can be redrawn. */
+  readonly moves: boolean
+  /** Colours are wanted, too. */
   readonly ansi: boolean
   readonly region: LiveRegion
   /** How this program is started, for hints. */
@@ -39,9 +41,10 @@ export class Messages {
     environment: Environment,
   ) {
     this.isTerminal = stderr.isTTY === true
+    this.moves = this.isTerminal && environment.TERM !== 'dumb'
     this.ansi = this.isTerminal && wantsAnsi(options, environment)
     this.program = programTyped(environment)
-    this.region = new LiveRegion(stderr, this.ansi)
+    this.region = new LiveRegion(stderr, this.moves)
   }
 
   detail(text: string): void {

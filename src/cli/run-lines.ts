@@ -11,6 +11,7 @@ import { metricsLines, statusLine } from './progress.js'
 import { runStream } from './run-stream.js'
 import type { View } from './snapshot.js'
 import type { CursorFileOptions, StreamOptions } from './stream-options.js'
+import { ownKeyboard } from './table/keys.js'
 import { liveTable, TableCounts } from './table.js'
 import { plain } from './text.js'
 import { commandTyped } from './typed.js'
@@ -28,8 +29,8 @@ export interface LineRun<E> {
   readonly jetstreams?: readonly string[]
   /** The line of an event on a terminal. */
   readonly readable?: (event: E, style: LineStyle) => string
-  /** Shown on a terminal instead of the lines; without it, the lines are. */
-  readonly table?: Table<E>
+  /** Shown with --table, and on a terminal where there are no lines to read. */
+  readonly table: Table<E>
 }
 
 /** Counts events by name. */
@@ -84,10 +85,10 @@ function outputOf<E>(
   context: CommandContext,
 ): Output<E> {
   const { json, format } = options
+  if (options.table) return asTable(table, messages, context)
   if (format !== undefined) return asLines(messages, format, plain)
   if (json || !process.stdout.isTTY) return asLines(messages)
-  if (table !== undefined) return asTable(table, messages, context)
-  if (readable === undefined) return asLines(messages)
+  if (readable === undefined) return asTable(table, messages, context)
   const style: LineStyle = {
     ansi: messages.ansi,
     // The last column stays empty: some terminals begin a new line after it. Read for each line: a
@@ -129,11 +130,14 @@ function asTable<E>(
 ): Output<E> {
   const counts = new TableCounts(nameOf)
   const command = commandTyped(typed, environment)
-  const hint = ['Lines of JSON go to a pipe or a file:', `  ${command} > ${file}`]
+  const { isTTY } = process.stdout
+  const hint = isTTY
+    ? ['Lines of JSON go to a pipe or a file:', `  ${command} > ${file}`]
+    : undefined
   return {
     onEvent: (event) => counts.add(event),
-    sink: undefined,
+    sink: isTTY ? undefined : new LineWriter(stdout()),
     lineOf: undefined,
-    view: liveTable(messages, counts, hint),
+    view: liveTable(messages, counts, { hint, keyboard: ownKeyboard() }),
   }
 }

@@ -119,7 +119,7 @@ class StreamRunner<E> {
     return this.run
       .source(this.watch)
       .pipe(
-        takeUntil(merge(this.#stop$, over$)),
+        takeUntil(merge(this.#stop$, over$, this.run.view?.quit$ ?? NEVER)),
         take(limit),
         this.#write(),
         takeUntil(this.watch.neverConnected$(connectTimeout)),

@@ -21,6 +21,8 @@ export interface View {
   /** When to show it. `metrics$` are the metrics of the source. */
   readonly when: (metrics$: Observable<StreamMetrics>) => Observable<unknown>
   show(snapshot: Snapshot): void
+  /** Emits when a person wants to end the run. */
+  readonly quit$?: Observable<unknown>
   /** Called once, when the run is over. */
   end(snapshot: Snapshot): void
 }

@@ -67,4 +67,4 @@ export const withStreamOptions = (command: Command): Command =>
     )
     .option('-q, --quiet', 'print only errors on stderr')
     .option('-v, --verbose', 'print each connection state and each reject on stderr')
-    .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
+    .option('--no-color', 'no colours, as with NO_COLOR')

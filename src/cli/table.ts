@@ -1,89 +1,125 @@
-import { interval } from 'rxjs'
-import type { FirehoseEvent, JetstreamEvent } from '../index.js'
+import { interval, merge, tap } from 'rxjs'
+import type { FirehoseEvent, JetstreamEvent, TapEvent } from '../index.js'
 import type { Messages } from './messages.js'
-import { plainLines, stateOf } from './progress.js'
+import { plainLines } from './progress.js'
 import type { Snapshot, View } from './snapshot.js'
-import { count, counted, duration, plain } from './text.js'
+import type { TableCounts } from './table/counts.js'
+import { type TableState, type TableStyle, tableLines } from './table/draw.js'
+import { type Keyboard, keys$, REDRAW, TableKeys } from './table/keys.js'
+
+export { TableCounts } from './table/counts.js'
 
 const REDRAW_MS = 250
-const ROWS = 12
-// A server may send any number of made-up collections.
-const MAX_NAMES = 1000
-const OTHERS = '(others)'
+const NAMES = 12
+const MOST_NAMES = 30
+// The lines of a table besides its names: the state, the figures, the others, hints, and a prompt.
+const OTHER_LINES = 10
 
 /** The collection of a commit, or the kind of any other event. */
 export const nameOfEvent = (event: JetstreamEvent | FirehoseEvent): string =>
   event.kind === 'commit' ? event.commit.collection : event.kind
 
-/** Counts events by name. */
-export class TableCounts<E> {
-  readonly #counts = new Map<string, number>()
+/** The collection of a record, or the type of any other event. */
+export const nameOfTapEvent = (event: TapEvent): string =>
+  event.type === 'record' ? event.collection : event.type
 
-  constructor(private readonly nameOf: (event: E) => string) {}
-
-  add(event: E): void {
-    const name = this.nameOf(event)
-    const key = this.#counts.has(name) || this.#counts.size < MAX_NAMES ? name : OTHERS
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
-  }
-
-  /** The largest first. */
-  get rows(): readonly (readonly [name: string, count: number])[] {
-    return [...this.#counts].sort(([, a], [, b]) => b - a)
-  }
+/** What stands below a table, and who may press keys. */
+export interface TableOptions {
+  readonly hint?: readonly string[] | undefined
+  readonly keyboard?: Keyboard | undefined
 }
 
 /**
- * A table that is rewritten in place on a terminal with escape sequences. Elsewhere one line per
- * second, and the table at the end. Nothing with `--quiet`.
+ * A table that is rewritten in place on a terminal. Elsewhere one line per second, and the table at
+ * the end. Nothing with `--quiet`.
  */
 export function liveTable<E>(
   messages: Messages,
   counts: TableCounts<E>,
-  hint: readonly string[] = [],
+  options: TableOptions = {},
 ): View | undefined {
   if (messages.options.quiet) return undefined
-  const hints = hint.length === 0 ? [] : ['', ...hint]
-  if (!messages.ansi) {
-    const printAll = (snapshot: Snapshot) => {
-      for (const line of [...tableOf(snapshot, counts), ...hints]) messages.info(line)
-    }
-    return { ...plainLines(messages), end: printAll }
-  }
-  const draw = (snapshot: Snapshot) =>
-    messages.region.draw([...tableOf(snapshot, counts), ...hints])
+  return messages.moves
+    ? new LiveTable(messages, counts, options)
+    : printedTable(messages, counts, options)
+}
+
+function printedTable<E>(
+  messages: Messages,
+  counts: TableCounts<E>,
+  { hint = [] }: TableOptions,
+): View {
+  const style = { columns: 80, names: NAMES, colors: false, sort: 'count', filter: '' } as const
+  const lines = plainLines(messages)
   return {
-    when: () => interval(REDRAW_MS),
-    show: draw,
+    when: lines.when,
+    show: (snapshot) => {
+      counts.moveTo(snapshot.elapsedMs)
+      lines.show(snapshot)
+    },
     end: (snapshot) => {
-      draw(snapshot)
-      messages.region.keep()
+      counts.moveTo(snapshot.elapsedMs)
+      const table = tableLines({ snapshot, rows: counts.rows }, style)
+      for (const line of [...table, ...below(hint)]) messages.info(line)
     },
   }
 }
 
-export function tableOf<E>(
-  { metrics, events, perSecond, elapsedMs }: Snapshot,
-  counts: TableCounts<E>,
-): readonly string[] {
-  const { rows } = counts
-  const total = rows.reduce((sum, [, n]) => sum + n, 0)
-  const lag = metrics.lagMs === undefined ? '-' : duration(metrics.lagMs)
-  const hidden = rows.slice(ROWS).reduce((sum, [, n]) => sum + n, 0)
-  return [
-    `${stateOf(metrics)}  ${duration(elapsedMs)}`,
-    [
-      counted(events, 'event'),
-      `${count(perSecond)}/s`,
-      `lag ${lag}`,
-      `${count(metrics.dropped)} dropped`,
-    ].join('  '),
-    ...rows.slice(0, ROWS).map(([name, n]) => row(name, n, total)),
-    ...(hidden > 0 ? [row(`and ${rows.length - ROWS} more`, hidden, total)] : []),
-  ]
-}
+const below = (hint: readonly string[]): readonly string[] => (hint.length > 0 ? ['', ...hint] : [])
 
-function row(name: string, n: number, total: number): string {
-  const share = `${Math.round((100 * n) / Math.max(1, total))} %`
-  return `  ${plain(name).slice(0, 40).padEnd(40)}  ${count(n).padStart(11)}  ${share.padStart(5)}`
+class LiveTable<E> implements View {
+  readonly #keys = new TableKeys()
+  #shown: TableState | undefined
+
+  constructor(
+    private readonly messages: Messages,
+    private readonly counts: TableCounts<E>,
+    private readonly options: TableOptions,
+  ) {}
+
+  get quit$() {
+    return this.#keys.quit$
+  }
+
+  when() {
+    const { keyboard } = this.options
+    const redraws$ = interval(REDRAW_MS)
+    return keyboard === undefined
+      ? redraws$
+      : merge(redraws$, keys$(keyboard).pipe(tap((text) => this.#press(text))))
+  }
+
+  #press(text: string): void {
+    if (text === REDRAW) this.messages.region.keep()
+    else this.#keys.press(text)
+  }
+
+  show(snapshot: Snapshot): void {
+    const { hint = [], keyboard } = this.options
+    const keys = keyboard === undefined ? [] : [this.#keys.hint]
+    this.counts.moveTo(snapshot.elapsedMs)
+    if (!this.#keys.isPaused || this.#shown === undefined)
+      this.#shown = { snapshot, rows: this.counts.rows }
+    this.#draw(this.#shown, [...below(hint), ...below(keys)])
+  }
+
+  end(snapshot: Snapshot): void {
+    this.counts.moveTo(snapshot.elapsedMs)
+    this.#draw({ snapshot, rows: this.counts.rows }, below(this.options.hint ?? []))
+    this.messages.region.keep()
+  }
+
+  #draw(state: TableState, more: readonly string[]): void {
+    this.messages.region.draw([...tableLines(state, this.#style), ...more])
+  }
+
+  get #style(): TableStyle {
+    const { region, ansi } = this.messages
+    const { sort, filter } = this.#keys
+    const names = Math.max(
+      3,
+      Math.min(MOST_NAMES, (region.rows ?? NAMES + OTHER_LINES) - OTHER_LINES),
+    )
+    return { columns: region.columns, names, colors: ansi, sort, filter }
+  }
 }

@@ -27,7 +27,7 @@ export function startDisplay(
       messages.print(JSON.stringify({ elapsedMs: Math.round(state.elapsedMs), ...state.snapshot })),
     )
   if (messages.options.quiet) return { end: () => {} }
-  if (!messages.ansi)
+  if (!messages.moves)
     return repeated(interval(LINE_EVERY_MS), () => messages.info(ingestStatus(state)))
   const { region } = messages
   const table = repeated(interval(REDRAW_MS), () => region.draw(ingestTable(state, region.columns)))

@@ -136,7 +136,7 @@ const withFile = (command: Command): Command =>
       'the name of this machine in the lock of the file (default: the host name)',
       parseName,
     )
-    .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
+    .option('--no-color', 'no colours, as with NO_COLOR')
 
 async function showFile(
   path: string,

@@ -11,6 +11,7 @@ import { metricsLines } from '../progress.js'
 import { replay$, served$ } from '../replayed.js'
 import { runStream } from '../run-stream.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
+import { ownKeyboard } from '../table/keys.js'
 import { liveTable, nameOfEvent, TableCounts } from '../table.js'
 import { commandTyped } from '../typed.js'
 import type { Watch } from '../watch.js'
@@ -74,7 +75,10 @@ function demo(given: DemoOptions, context: CommandContext): Promise<ExitCode> {
     sink,
     view: options.metrics
       ? metricsLines(messages)
-      : liveTable(messages, counts, sink === undefined ? hintOf(context) : undefined),
+      : liveTable(messages, counts, {
+          hint: sink === undefined ? hintOf(context) : undefined,
+          keyboard: ownKeyboard(),
+        }),
   })
 }
 

@@ -43,7 +43,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .argument('[host...]', 'host names or URLs (default: the public instances)')
     .option('--redis <url>', 'try this Redis, too', once)
     .option('--cursor-file <path>', 'look at this cursor file, too', parseName)
-    .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
+    .option('--no-color', 'no colours, as with NO_COLOR')
     .addHelpText('after', HELP)
     .action(async (hosts: readonly string[], options: DoctorOptions) =>
       context.exit(await doctor(hosts.length > 0 ? hosts : PUBLIC_HOSTS, options, context)),

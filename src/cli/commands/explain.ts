@@ -29,7 +29,7 @@ export function addExplain(program: Command, context: CommandContext): void {
     .summary('say what an error means, and what to do')
     .description('Says what the code of an error means, and what to do about it.')
     .argument('[code]', 'the word before the colon of a message, such as CONNECT')
-    .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
+    .option('--no-color', 'no colours, as with NO_COLOR')
     .addHelpText('after', HELP)
     .action(async (code: string | undefined, options: ExplainOptions) =>
       context.exit(await explain(code, options, context)),

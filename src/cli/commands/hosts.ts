@@ -46,7 +46,7 @@ export function addHosts(program: Command, context: CommandContext): void {
         .default(5000, '5s'),
     )
     .option('--json', 'one object of JSON for each host, a line each')
-    .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
+    .option('--no-color', 'no colours, as with NO_COLOR')
     .addHelpText('after', HELP)
     .action(async (hosts: readonly string[], options: HostsOptions) =>
       context.exit(await compare(hosts.length > 0 ? hosts : PUBLIC_HOSTS, options, context)),

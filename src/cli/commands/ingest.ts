@@ -70,7 +70,7 @@ export function addIngest(program: Command, context: CommandContext): void {
     )
     .option('-q, --quiet', 'print only errors on stderr')
     .option('-v, --verbose', 'print each connection state and each reject on stderr')
-    .option('--no-color', 'no colours and no escape sequences, as with NO_COLOR or TERM=dumb')
+    .option('--no-color', 'no colours, as with NO_COLOR')
     .addHelpText('after', HELP)
     .action(async (options: IngestOptions) => context.exit(await ingest(options, context)))
 }

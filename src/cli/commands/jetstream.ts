@@ -19,6 +19,7 @@ import {
   withFilters,
   withStreamOptions,
 } from '../stream-options.js'
+import { nameOfEvent } from '../table.js'
 import { readRecords } from '../unreadable-records.js'
 
 /** What a command reads of a Jetstream. */
@@ -92,6 +93,7 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
       },
       options,
       readable: jetstreamLine,
+      table: { nameOf: nameOfEvent, file: 'events.ndjson' },
       jetstreams: options.host ?? [],
     },
     context,

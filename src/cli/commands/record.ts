@@ -20,7 +20,8 @@ kept, too, as a string. A file that ends in .gz is compressed by gzip, one in
 fakeJetstream of rxjs-atproto/testing.
 
 Examples:
-  $ rxjs-atproto record posts.ndjson.gz --collections app.bsky.feed.post --for 1m
+  $ rxjs-atproto record posts.ndjson.gz --for 1m \\
+      --collections app.bsky.feed.post
   $ rxjs-atproto record all.ndjson.gz --host localhost:6008 --limit 1000
   $ gzip -dc posts.ndjson.gz | jq .frame.commit.record.text
 ${EXIT_CODES_HELP}`

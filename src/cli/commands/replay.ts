@@ -12,6 +12,7 @@ import { replay$, serveRecording } from '../replayed.js'
 import { runLines } from '../run-lines.js'
 import { onStopSignal, SIGNAL_EXIT, type StopSignal } from '../signals.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
+import { nameOfEvent } from '../table.js'
 import { readRecords } from '../unreadable-records.js'
 
 interface ReplayOptions extends StreamOptions, LineOptions {
@@ -67,6 +68,7 @@ const play = (path: string, options: ReplayOptions, context: CommandContext): Pr
       },
       options,
       readable: jetstreamLine,
+      table: { nameOf: nameOfEvent, file: 'events.ndjson' },
     },
     context,
   )

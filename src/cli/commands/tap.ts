@@ -8,6 +8,7 @@ import { tapLine } from '../lines/readable.js'
 import { once } from '../parse.js'
 import { runLines } from '../run-lines.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
+import { nameOfTapEvent } from '../table.js'
 import { seeUnreadable } from '../unreadable-records.js'
 import { addTapRepos } from './tap-repos.js'
 
@@ -63,6 +64,7 @@ const tap = (options: TapOptions, context: CommandContext): Promise<ExitCode> =>
       },
       options,
       readable: tapLine,
+      table: { nameOf: nameOfTapEvent, file: 'events.ndjson' },
     },
     context,
   )

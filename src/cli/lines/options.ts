@@ -4,6 +4,7 @@ import { parseTemplate, type Template } from './template.js'
 /** The flags that choose how an event becomes a line, and which ones do. */
 export interface LineOptions {
   readonly json?: boolean
+  readonly table?: boolean
   readonly format?: Template
   readonly grep?: RegExp
 }
@@ -15,6 +16,12 @@ export const withLines = (command: Command): Command =>
         '--json',
         'lines of JSON, also on a terminal; a pipe or a file always has them',
       ).conflicts('format'),
+    )
+    .addOption(
+      new Option(
+        '--table',
+        'a table of how many events of which kind come, also where they go to a file',
+      ).conflicts(['json', 'format']),
     )
     .option(
       '--format <template>',
