@@ -12,7 +12,7 @@ const { testResults = [] } = JSON.parse(readFileSync(file, 'utf8'))
 const indent = (message) =>
   stripVTControlCharacters(message)
     .split('\n')
-    .filter((line) => line.trim() !== '')
+    .filter((line) => line.trim() !== '' && !/^\s+at .*(node_modules|node:internal)/.test(line))
     .slice(0, LINES)
     .map((line) => `    ${line.slice(0, COLUMNS)}`)
     .join('\n')

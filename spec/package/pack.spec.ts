@@ -49,7 +49,9 @@ describe('the package', () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'llms.txt',
       'package.json',
+      ...filesIn('dashboards', /./),
       ...filesIn('docs', /\.md$/),
     ]
     expect(files).toEqual([...built, ...ASSETS, ...pages].sort())
