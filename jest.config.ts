@@ -45,6 +45,7 @@ const config: Config = {
     '^rxjs-atproto/cursors/postgres$': '<rootDir>/src/cursors/postgres.ts',
     '^rxjs-atproto/redis$': '<rootDir>/src/redis.ts',
     '^rxjs-atproto/nest$': '<rootDir>/src/nest/index.ts',
+    '^rxjs-atproto/nest/microservice$': '<rootDir>/src/nest/microservice.ts',
     '^rxjs-atproto/nest/terminus$': '<rootDir>/src/nest/terminus.ts',
     '^rxjs-atproto/browser$': '<rootDir>/src/browser/index.ts',
     '^rxjs-atproto/angular$': '<rootDir>/src/angular/index.ts',

@@ -31,6 +31,7 @@ const MODULES = [
   'rxjs-atproto/otel',
   'rxjs-atproto/nest',
   'rxjs-atproto/nest/terminus',
+  'rxjs-atproto/nest/microservice',
 ]
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...filesIn('docs', /\.md$/)]

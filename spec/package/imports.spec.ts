@@ -24,6 +24,7 @@ const ENTRIES = [
   'src/angular/index.ts',
   'src/nest/index.ts',
   'src/nest/terminus.ts',
+  'src/nest/microservice.ts',
 ]
 // The rooms with laws of their own, below.
 const TOP = ['index.ts', 'redis.ts', 'testing', 'cli', 'apps', ...FRAMEWORKS]

@@ -14,6 +14,7 @@ const ENTRIES = [
   'src/otel/index.ts',
   'src/nest/index.ts',
   'src/nest/terminus.ts',
+  'src/nest/microservice.ts',
 ]
 
 interface Declaration {

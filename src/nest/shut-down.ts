@@ -1,4 +1,6 @@
-import { type Subscription, timer } from 'rxjs'
+import { EMPTY, type Subscription, timer } from 'rxjs'
+import type { StreamError } from '../index.js'
+import type { StreamOptions } from './options.js'
 
 /** Whether somebody shuts the application down on a signal. */
 const isListening = (): boolean => process.listenerCount('SIGTERM') > 0
@@ -7,12 +9,30 @@ const isListening = (): boolean => process.listenerCount('SIGTERM') > 0
 const BEGUN_MS = 10_000
 const BOOTSTRAP_MS = 1000
 
+interface Ended {
+  readonly name: string
+  readonly options: Pick<StreamOptions, 'onFatal'>
+}
+
+/**
+ * Does what the option `onFatal` of a stream says. The caller unsubscribes when the hooks of a
+ * shutdown have begun.
+ */
+export function onFatal(
+  { name, options }: Ended,
+  error: StreamError,
+  stop: () => Promise<unknown>,
+): Subscription {
+  if (options.onFatal === 'shutdown') return shutDown(stop)
+  if (options.onFatal !== 'unhealthy') void Promise.resolve(options.onFatal(error, name))
+  return EMPTY.subscribe()
+}
+
 /**
  * Shuts the application down as a signal would, and ends the process with exit code 1. Without
- * shutdown hooks, or where they do not run, `stop` is all that is waited for. The caller
- * unsubscribes when the hooks have begun.
+ * shutdown hooks, or where they do not run, `stop` is all that is waited for.
  */
-export function shutDown(stop: () => Promise<unknown>): Subscription {
+function shutDown(stop: () => Promise<unknown>): Subscription {
   const code = 1
   // Nest may exit with 0, and so may whoever else listens.
   process.once('exit', () => {
@@ -21,7 +41,7 @@ export function shutDown(stop: () => Promise<unknown>): Subscription {
   const stopped = () => void stop().finally(() => process.exit(code))
   if (!isListening()) {
     stopped()
-    return timer(0).subscribe()
+    return EMPTY.subscribe()
   }
   // Not `process.kill`, which on Windows runs no listener.
   process.emit('SIGTERM', 'SIGTERM')

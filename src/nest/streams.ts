@@ -11,7 +11,7 @@ import { NamedStream } from './atproto-stream.js'
 import { findHandlers } from './find-handlers.js'
 import type { Handler } from './handles.js'
 import { checkStreamOptions, type StreamOptions } from './options.js'
-import { shutDown, warnWithoutHooks } from './shut-down.js'
+import { onFatal, warnWithoutHooks } from './shut-down.js'
 import { AtprotoTesting } from './testing.js'
 
 /** All streams of an application, from its bootstrap to its end. */
@@ -19,7 +19,6 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
   readonly #streams = new Map<string, NamedStream>()
   readonly #logger = new Logger('AtprotoModule')
   readonly #timers = new Subscription()
-  #isClosing = false
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -53,7 +52,6 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
 
   /** Reads no further event, and lets the work end. The stores are closed then. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.#isClosing = true
     this.#timers.unsubscribe()
     await this.#stop()
   }
@@ -106,11 +104,9 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
   }
 
   #failed(stream: NamedStream, error: StreamError): void {
-    const { onFatal } = stream.options
     // One that ends on the way down changes nothing. Tests see it in `drained`.
-    if (this.#isClosing || this.testing !== undefined || onFatal === 'unhealthy') return
-    if (onFatal === 'shutdown') this.#timers.add(shutDown(this.#stop))
-    else void Promise.resolve(onFatal(error, stream.name))
+    if (this.#timers.closed || this.testing !== undefined) return
+    this.#timers.add(onFatal(stream, error, this.#stop))
   }
 
   #watchHooks(): Subscription {

@@ -1,0 +1,8 @@
+import { expect, it } from '@jest/globals'
+import { written } from './posts.js'
+
+it('writes each post', async () => {
+  const { lines, posts } = await written()
+  expect(posts).toBeGreaterThan(5)
+  expect(lines).toHaveLength(posts)
+})
