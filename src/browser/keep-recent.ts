@@ -41,7 +41,8 @@ const shape = { limit: defaultsTo(finiteCount, 50), key: optional(callback) }
  * ```
  */
 export function keepRecent<T>(
-  options: KeepRecentOptions<T> = {},
+  // Otherwise a key for more than `T` would widen it.
+  options: KeepRecentOptions<NoInfer<T>> = {},
 ): OperatorFunction<readonly T[], readonly T[]> {
   const issues = new Issues()
   const { limit, key } = checkShape(shape, options, issues)
