@@ -58,6 +58,9 @@ describe('browserCursorStore, beyond the contract', () => {
     expect(await browserCursorStore({ name: 'feed' }).load('stream')).toBe('4')
   })
 
+  // From Node 26 on, the context in which Jest runs specs hides what a getter of a global throws.
+  const hidesErrors = Number.parseInt(process.versions.node, 10) >= 26
+
   it.each([
     ['a worker', { value: undefined }, /no `localStorage` here/],
     [
@@ -67,7 +70,7 @@ describe('browserCursorStore, beyond the contract', () => {
           throw new DOMException('access is denied for this document', 'SecurityError')
         },
       },
-      /access is denied/,
+      hidesErrors ? /no `localStorage` here/ : /access is denied/,
     ],
   ])('keeps positions in memory in %s, and says so once', async (_, descriptor, reason) => {
     replaceGlobal('localStorage', descriptor)

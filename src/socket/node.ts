@@ -170,7 +170,8 @@ class NodeConnection implements Connection {
       tcp.off('data', read)
       // What a paused socket still holds. `ws` would read it, but does not have the beginning of a
       // message that is being gathered.
-      const rest: Buffer | null = tcp.readableLength > 0 ? tcp.read() : null
+      // All of it: without a length, Node 26 gives one chunk.
+      const rest: Buffer | null = tcp.readableLength > 0 ? tcp.read(tcp.readableLength) : null
       if (rest !== null) {
         frames.read(rest)
         this.#tellReadEnd()
