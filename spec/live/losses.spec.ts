@@ -98,3 +98,19 @@ describe('a log that loses more before it is asked for its oldest event', () => 
     expect(ranges(gaps)).toEqual([[100, undefined]])
   })
 })
+
+describe('a stream that goes on live', () => {
+  it('goes by the connection after a position was given up, not by the first one', () => {
+    let nowMs = T0 / 1000
+    const { progress, take } = resuming({ onCursorRefused: 'live', now: () => nowMs })
+    progress.cursorFor(plain(A))
+    progress.opened()
+    take(row(1))
+    expect(progress.cursorFor(plain(A))).toBe(1)
+    progress.refused(A, 'the position is too old')
+    nowMs += 60_000
+    expect(progress.cursorFor(plain(A))).toBeUndefined()
+    progress.opened()
+    expect(progress.cursorFor(plain(A))).toBe((nowMs - 2000) * 1000)
+  })
+})

@@ -142,9 +142,10 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   #takeResuming(part: typeof import('./resuming.js')): void {
+    if (this.#resuming !== undefined) return
     const { start, onCursorRefused } = this.options
     const options = { start, onCursorRefused, now: this.#now }
-    this.#resuming ??= new part.Resuming(options, this.#received, this.gaps, this.context)
+    this.#resuming = new part.Resuming(options, this.#received, this.gaps, this.context)
     if (this.#openedAtMs !== undefined) this.#resuming.requests.opened(this.#openedAtMs)
   }
 
@@ -169,7 +170,7 @@ export class CursorProgress<Event> implements Progress<Event> {
 
   opened(): void {
     this.#openedAtMs ??= this.#now()
-    if (this.#resuming !== undefined) this.#resuming.requests.opened(this.#openedAtMs)
+    if (this.#resuming !== undefined) this.#resuming.requests.opened(this.#now())
     // Not only when the connection is lost: that may be because there is no network. If it fails
     // now, the next dial tries again.
     else this.#loadResuming().catch(() => {})

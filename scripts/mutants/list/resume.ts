@@ -173,6 +173,13 @@ export const RESUMPTION: readonly Mutant[] = [
     specs: [POSITIONS],
   },
   {
+    name: 'a position that was given up is followed by the live end of the first connection',
+    file: PROGRESS,
+    find: 'requests.opened(this.#now())',
+    replace: 'requests.opened(this.#openedAtMs)',
+    specs: ['spec/live/losses.spec.ts'],
+  },
+  {
     name: 'a reject inside the overlap moves the resume cursor back',
     file: PROGRESS,
     find: 'if (this.#received.isPast(host, position)) return\n',
