@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { firstValueFrom, interval, map, ReplaySubject, skipWhile } from 'rxjs'
 import { WebSocket } from 'ws'
 import { temporaryFolder } from './bundle.js'
@@ -17,6 +18,15 @@ export interface Page extends AsyncDisposable {
   send(method: string, params: object): Promise<unknown>
 }
 
+const ZSTD = join(dirname(createRequire(__filename).resolve('@bokuweb/zstd-wasm')), 'zstd.wasm')
+
+/** What the site of a page has: the script, the page, and the decoder beside them. */
+const FILES: Readonly<Record<string, (script: string) => [type: string, body: string | Buffer]>> = {
+  '/page.js': (script) => ['text/javascript', script],
+  '/zstd.wasm': () => ['application/wasm', readFileSync(ZSTD)],
+  '/': () => ['text/html', '<script type="module" src="/page.js"></script>'],
+}
+
 /** Opens a page that runs `script`. `*.test` is this machine, and yet no loopback address. */
 export async function openPage(script: string): Promise<Page> {
   const folder = temporaryFolder()
@@ -24,10 +34,7 @@ export async function openPage(script: string): Promise<Page> {
   const site = await refusing((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
     if (pathname === '/report') reports$.next(String(searchParams))
-    const [type, body] =
-      pathname === '/page.js'
-        ? ['text/javascript', script]
-        : ['text/html', '<script type="module" src="/page.js"></script>']
+    const [type, body] = FILES[pathname]?.(script) ?? FILES['/']?.(script) ?? []
     response.writeHead(200, { 'content-type': type }).end(body)
   })
   const profile = join(folder.path, 'profile')
