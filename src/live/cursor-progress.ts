@@ -234,10 +234,10 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   /** Moves forward without an event, and never back. */
-  #pass({ position }: Passed, host: string): void {
+  #pass({ position, time_us }: Passed, host: string): void {
     if (this.#received.host === host && position <= this.#received.position) return
     this.#resuming?.requests.settle()
-    this.#received.pass(host, position)
+    this.#received.pass(host, position, time_us)
   }
 
   refused(host: string, message: string, reason: GapReason = 'cursor-too-old'): void {

@@ -92,7 +92,9 @@ export class CursorRequests<Event> {
     if (this.#inquiry === 'trial') return this.#trial(held)
     const shared = { held, reachesBack: this.#reachesBack }
     if (rewinds === 0) return cursorRequest('repeat', held.position, { ...shared, needs: held })
-    return cursorRequest('rewind', held.time_us - rewindUs(rewinds), {
+    // A position that was passed without an event may have no time: then all there is.
+    const cursor = Math.max(oldest, held.time_us - rewindUs(rewinds))
+    return cursorRequest('rewind', cursor, {
       ...shared,
       needs: { position: 0, time_us: held.time_us },
     })

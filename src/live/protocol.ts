@@ -195,7 +195,11 @@ export class Control {
 
 /** All events up to a position have come: those that are missing are none of this stream. */
 export class Passed extends Control {
-  constructor(readonly position: number) {
+  /** `time_us`: when what stands there happened; 0 if that is not known. */
+  constructor(
+    readonly position: number,
+    readonly time_us = 0,
+  ) {
     super('Passed')
   }
 }

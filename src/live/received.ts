@@ -133,10 +133,13 @@ export class Received<Event> {
     this.moveTo(host, position, time_us)
   }
 
-  /** The stream went on to a position without an event at it. Its time stays that of the last. */
-  pass(host: string, position: number): void {
-    this.moveToReject(host, position, this.#timeUs)
-    this.#passedAt = position
+  /**
+   * The stream went on to a position without an event at it. If its time is not known (0), it stays
+   * that of the last event here, and is not saved.
+   */
+  pass(host: string, position: number, time_us: number): void {
+    this.moveToReject(host, position, time_us || this.#timeUs)
+    this.#passedAt = time_us === 0 ? position : -1
   }
 
   /** Inside the overlap of a reconnect a position is before what was received. */

@@ -20,7 +20,7 @@ export const ARCHIVE: readonly Mutant[] = [
   {
     name: 'the archive is not passed without an event',
     file: 'src/live/cursor-progress.ts',
-    find: 'this.#received.pass(host, position)',
+    find: 'this.#received.pass(host, position, time_us)',
     replace: '',
     specs: [CUT_OVER],
   },
@@ -121,5 +121,19 @@ export const ARCHIVE: readonly Mutant[] = [
     find: 'if (read instanceof Block) this.#footers?.again(segment).catch(() => {})',
     replace: '',
     specs: [VERIFY],
+  },
+  {
+    name: 'a position that was passed is stored without its time',
+    file: 'src/live/received.ts',
+    find: 'time_us === 0 ? position : -1',
+    replace: 'position',
+    specs: [WHOLE],
+  },
+  {
+    name: 'another host is asked for a time before all times',
+    file: 'src/live/cursor-requests.ts',
+    find: 'Math.max(oldest, held.time_us - rewindUs(rewinds))',
+    replace: 'held.time_us - rewindUs(rewinds)',
+    specs: [CUT_OVER],
   },
 ]

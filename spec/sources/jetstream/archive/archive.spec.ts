@@ -180,6 +180,21 @@ describe('archive$', () => {
     expect(metrics.archive).toMatchObject({ from: 299, tip: 500 })
   })
 
+  it('stores the time of a position that it passed without an event', async () => {
+    await using server = await fakeArchive({ events: 512 })
+    const tip = server.events.at(-1) as JetstreamEvent
+    const [other] = server.events
+      .slice(-16)
+      .flatMap((event) => (event.kind === 'commit' ? event.commit.collection : []))
+      .filter((name) => tip.kind !== 'commit' || name !== tip.commit.collection)
+    const store = memoryCursorStore()
+    const wants = { collections: [other ?? ''], kinds: ['commit' as const] }
+    const { events } = await readAll(server, { ...wants, checkpoint: { store } })
+    expect(events.at(-1)?.cursor).toBeLessThan(512)
+    const [saved = ''] = [...store.positions.values()]
+    expect(JSON.parse(saved)).toMatchObject({ position: 512, time_us: tip.time_us })
+  })
+
   it('completes when the work on the last event is done, and that is saved', async () => {
     await using server = await fakeArchive({ events: 50 })
     const store = memoryCursorStore()

@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, lastValueFrom, Subject, take, toArray } from 'rxjs'
+import { filter, firstValueFrom, lastValueFrom, Subject, take, takeUntil, toArray } from 'rxjs'
 import {
   ConfigError,
   CursorLoopError,
@@ -157,6 +157,26 @@ describe('jetstream$ with an archive', () => {
     const all = parts.flatMap(seqsOf)
     expect(new Set(all)).toEqual(new Set(seqsOf(server.events)))
     expect(all.length).toBeLessThanOrEqual(402)
+  })
+
+  it('reads all there is on another host where its checkpoint has no time', async () => {
+    await using server = await fakeArchive(OLD)
+    await using other = await fakeArchive(OLD)
+    const named = { store: memoryCursorStore(), name: 'spec' }
+    const nothing = { collections: ['com.example.nothing'], kinds: ['commit'] as const }
+    const first = reading(server, { ...nothing, checkpoint: named })
+    // The archive has nothing for it: its tip is passed, and then the socket is open.
+    const isOpen = ({ connection, wire }: StreamMetrics) =>
+      connection.state === 'open' && wire === 'v2'
+    await lastValueFrom(first.events$.pipe(takeUntil(first.metrics$.pipe(filter(isOpen)))), {
+      defaultValue: undefined,
+    })
+    const [saved = ''] = [...named.store.positions.values()]
+    expect(JSON.parse(saved)).toMatchObject({ position: 300, time_us: 0 })
+    const { events$, gaps } = reading(other, { checkpoint: named })
+    const events = await lastValueFrom(events$.pipe(take(400), toArray()))
+    expect(seqsOf(events)).toEqual(seqsOf(other.events))
+    expect(gaps).toEqual([])
   })
 
   it('reads the rest of the archive under a filter that changes', async () => {

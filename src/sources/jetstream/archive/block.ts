@@ -100,8 +100,12 @@ export class Block {
     freeBytes(this.bytes, ROOM_BYTES)
   }
 
-  #at(column: number, width: number): number {
-    return COUNT_BYTES + column * this.rows + width * this.row
+  get lastWitnessedUs(): number {
+    return this.rows === 0 ? 0 : this.#time(WITNESSED, this.rows - 1)
+  }
+
+  #at(column: number, width: number, row = this.row): number {
+    return COUNT_BYTES + column * this.rows + width * row
   }
 
   #seqOf(row: number): number {
@@ -109,8 +113,8 @@ export class Block {
     return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * HIGH
   }
 
-  #time(column: number): number {
-    const at = this.#at(column, 8)
+  #time(column: number, row = this.row): number {
+    const at = this.#at(column, 8, row)
     return this.#view.getUint32(at, true) + this.#view.getInt32(at + 4, true) * HIGH
   }
 

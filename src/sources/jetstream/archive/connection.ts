@@ -123,8 +123,8 @@ class ArchiveConnection implements Connection, ReplayHandlers {
     }
   }
 
-  passed(position: number): void {
-    if (position > this.#emitted) this.#next(new PassedFrame(position))
+  passed(position: number, time_us: number): void {
+    if (position > this.#emitted) this.#next(new PassedFrame(position, time_us))
   }
 
   unreadable(from: number, to: number, why: string): void {

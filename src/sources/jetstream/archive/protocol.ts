@@ -20,7 +20,7 @@ export interface ArchiveReading extends Omit<ArchivePass, 'from'> {
 export function archiveProtocol(reading: ArchiveReading): CursorProtocol<JetstreamEvent> {
   let witnessedUs = 0
   const decodeRow = (frame: Received): JetstreamEvent | Control => {
-    if (frame instanceof PassedFrame) return new Passed(frame.position)
+    if (frame instanceof PassedFrame) return new Passed(frame.position, frame.time_us)
     if (!(frame instanceof RowFrame)) throw new FrameError('the frame is no row of an archive')
     witnessedUs = frame.block.witnessedUs
     return frame.read()

@@ -21,8 +21,8 @@ const MAX_BLOCK_BYTES = 2 ** 30
 export interface ReplayHandlers {
   /** The rows of a block after `after` up to `through`. Resolves when it took all of them. */
   rows(block: Block, after: number, through: number): Promise<void>
-  /** All rows up to `position` were given. */
-  passed(position: number): void
+  /** All rows up to `position` were given. `time_us`: of the row there; 0 if it is not known. */
+  passed(position: number, time_us: number): void
   /** Nobody can read the rows in this range. */
   unreadable(from: number, to: number, why: string): void
 }
@@ -117,12 +117,12 @@ export class Replay {
       this.#rows += block.rows
       this.#last = block.lastSeq
     }
-    const { rows, lastSeq } = block
+    const { rows, lastSeq, lastWitnessedUs } = block
     await this.handlers.rows(block, this.progress.at, through)
     block.free()
     this.progress.rows += rows
     this.plan.progressed()
-    this.#pass(Math.min(lastSeq, through))
+    this.#pass(Math.min(lastSeq, through), lastSeq <= through ? lastWitnessedUs : 0)
     if (this.#isWhole && rowsOfSegment !== undefined && rowsOfSegment !== this.#rows)
       this.handlers.unreadable(
         segment.minSeq,
@@ -132,11 +132,11 @@ export class Replay {
   }
 
   /** Only ever forward. */
-  #pass(position: number): void {
+  #pass(position: number, time_us = 0): void {
     if (position <= this.progress.at) return
     this.#endUnreadable(position)
     this.progress.at = position
-    this.handlers.passed(position)
+    this.handlers.passed(position, time_us)
   }
 
   #endUnreadable(to: number): void {

@@ -38,7 +38,11 @@ export class RowFrame extends TextBytes {
 
 /** All rows up to a position were delivered. */
 export class PassedFrame extends TextBytes {
-  constructor(readonly position: number) {
+  /** `time_us`: when the row at it was witnessed; 0 if that is not known. */
+  constructor(
+    readonly position: number,
+    readonly time_us: number,
+  ) {
     super(NOTHING, 0, 0)
   }
 }
