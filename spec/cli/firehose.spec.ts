@@ -318,7 +318,7 @@ describe('rxjs-atproto firehose on a terminal', () => {
         '3',
       ])
       expect(code).toBe(0)
-      expect(stdout).toMatch(/app\.bsky\.feed\.post +3 +100 %/)
+      expect(stdout).toMatch(/app\.bsky\.feed\.post +3 +\S+\/s +100 %/)
       expect(stdout).toContain('Lines of JSON go to a pipe or a file:')
       expect(stdout).toMatch(/ {2}(npx )?rxjs-atproto firehose --host ws:\S+ --cursor/)
       expect(stdout).toMatch(/3 events in /)

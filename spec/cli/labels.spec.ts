@@ -118,8 +118,8 @@ describe('rxjs-atproto labels', () => {
         '4',
       ])
       expect(code).toBe(0)
-      expect(stdout).toMatch(/ {2}spam +2 +50 %/)
-      expect(stdout).toMatch(/ {2}spam \(removed\) +1 +25 %/)
+      expect(stdout).toMatch(/ {2}spam +2 +\S+\/s +50 %/)
+      expect(stdout).toMatch(/ {2}spam \(removed\) +1 +\S+\/s +25 %/)
       expect(stdout).not.toContain('\u001b[2J')
       expect(stdout).not.toContain('{')
     },

@@ -127,9 +127,9 @@ describe('rxjs-atproto repos', () => {
       const server = await serve({ repos: repos.map((repo) => ({ did, head, rev, ...repo })) })
       const { code, stdout } = await cli.onTerminal(['repos', '--host', server.url])
       expect(code).toBe(0)
-      expect(stdout).toMatch(/ {2}active +2 +40 %/)
+      expect(stdout).toMatch(/ {2}active +2 +\S+\/s +40 %/)
       for (const name of ['takendown', 'not active', 'unknown'])
-        expect(stdout).toMatch(new RegExp(`  ${name} +1 +20 %`))
+        expect(stdout).toMatch(new RegExp(`  ${name} +1 +\\S+/s +20 %`))
       expect(stdout).not.toContain('{')
     },
   )
