@@ -1,6 +1,5 @@
 // Writes a report of the public API of each entry to `api/`, of the declarations in `dist`:
 // `npm run api`. `--check` writes nothing, says what differs, and ends with 1 where something does.
-// `--dist folder` reads another build.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +13,6 @@ const TEMPORARY = join(ROOT, '.tmp/api')
 const { values } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
-    dist: { type: 'string', default: 'dist' },
   },
 })
 const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -41,7 +39,7 @@ if (different.length > 0) {
 /** The file of a report that differs, under `--check`. */
 function report(name, types) {
   const file = `${name}.api.md`
-  extract(name, join(ROOT, types.replace('./dist', values.dist)))
+  extract(name, join(ROOT, types))
   const [made, path] = [
     withoutPlaces(readFileSync(join(TEMPORARY, 'reports', file), 'utf8')),
     join(REPORTS, file),
@@ -53,8 +51,7 @@ function report(name, types) {
 }
 
 /**
- * A remark names the file alone: its folder is another with `--dist`, and its line says nothing to
- * a reviewer.
+ * A remark names the file alone: its line says nothing to a reviewer.
  */
 function withoutPlaces(text) {
   return text.replaceAll('\r\n', '\n').replaceAll(/^(\/\/ )\S*?([\w.-]+\.d\.ts):\d+:\d+/gm, '$1$2')
