@@ -404,6 +404,31 @@ describe('rxjs-atproto jetstream --cursor-file', () => {
     ])
   })
 
+  it('with --name goes on where it was, with another filter', async () => {
+    const events = [...generateEvents({ count: 400 })]
+    const { url } = await serve({ events, stored: 'all' })
+    const run = async (collections: string, ...flags: readonly string[]) => {
+      const file = ['--cursor-file', cli.path('named.json'), '--name', 'mine']
+      const start = ['jetstream', '--host', url, '--cursor', 'oldest', '--limit', '20']
+      const { code, stdout, stderr } = await cli.run([
+        ...start,
+        ...file,
+        '--collections',
+        collections,
+        ...flags,
+      ])
+      const times = (linesOf(stdout) as readonly JetstreamEvent[]).map(({ time_us }) => time_us)
+      return { code, stderr, first: times[0] ?? 0, last: times.at(-1) ?? 0 }
+    }
+    const likes = await run('app.bsky.feed.like')
+    const wider = await run('app.bsky.feed.*')
+    expect(wider.first).toBeGreaterThanOrEqual(likes.last)
+    expect(wider.stderr).toMatch(/warning: .*onFilterChange/)
+    const all = await run('app.bsky.*', '--on-filter-change', 'backfill')
+    expect(all.first).toBeLessThan(likes.last)
+    expect([likes.code, wider.code, all.code]).toEqual([0, 0, 0])
+  })
+
   it('is never past an unwritten line: a full stdout pauses, a kill loses nothing', async () => {
     const server = await serve({ events: generateEvents({ count: 60_000 }) })
     const path = cli.path('killed.json')

@@ -45,6 +45,14 @@ describe('the command line', () => {
     rmSync(folder, { recursive: true })
   })
 
+  it.each([
+    [['--name', 'posts'], /--name names the stream of a --cursor-file: give both/],
+    [['--cursor-file', 'c', '--on-filter-change', 'backfill'], /needs a --name/],
+    [['--on-filter-change', 'other'], /Allowed choices are resume, backfill/],
+  ])('refuses jetstream with %j', async (flags, message) => {
+    expect(await said('jetstream', ...flags)).toEqual([2, expect.stringMatching(message)])
+  })
+
   it('has no help that is wider than 80 columns', async () => {
     const [, help] = await said('--help')
     const commands = [...help.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name = '']) => [name])

@@ -1,6 +1,6 @@
 import { filter, type Observable, tap } from 'rxjs'
 import { type FileCursorStore, fileCursorStore } from '../cursors/file.js'
-import type { CursorStore } from '../index.js'
+import type { CheckpointOptions, CursorStore } from '../index.js'
 import type { CommandContext } from './context.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { type LineOptions, matches } from './lines/options.js'
@@ -23,7 +23,7 @@ export interface LineRun<E> {
    * Creates the source with the watch's observers, and the cursor file if there is one. May throw
    * `ConfigError`.
    */
-  readonly source: (watch: Watch, checkpoint: CursorStore | undefined) => Observable<E>
+  readonly source: (watch: Watch, checkpoint: NamedStore | undefined) => Observable<E>
   readonly options: StreamOptions & CursorFileOptions & LineOptions
   /** The hosts of a Jetstream as they were typed. */
   readonly jetstreams?: readonly string[]
@@ -48,8 +48,9 @@ export async function runLines<E>(run: LineRun<E>, context: CommandContext): Pro
   const messages = new Messages(stderr, options, environment)
   const output = outputOf(run, messages, context)
   const { cursorFile, cursorHost } = options
-  if (cursorHost !== undefined && cursorFile === undefined) {
-    messages.error('--cursor-host names the owner of a --cursor-file: give both')
+  const mistake = mistakeIn(options)
+  if (mistake !== undefined) {
+    messages.error(mistake)
     return EXIT.usage
   }
   let store: FileCursorStore | undefined
@@ -62,7 +63,7 @@ export async function runLines<E>(run: LineRun<E>, context: CommandContext): Pro
               log: watch.log,
               ...(cursorHost !== undefined && { host: cursorHost }),
             })
-      return source(watch, store).pipe(
+      return source(watch, store && namedStore(store, options)).pipe(
         filter((event) => grep === undefined || matches(event, grep)),
         tap(output.onEvent),
       )
@@ -77,6 +78,25 @@ export async function runLines<E>(run: LineRun<E>, context: CommandContext): Pro
   await store?.close()
   return exitCode
 }
+
+/** A cursor file, and the name of the stream in it. */
+type NamedStore =
+  | CursorStore
+  | (Pick<CheckpointOptions, 'name' | 'onFilterChange'> & {
+      readonly store: CursorStore
+    })
+
+function mistakeIn({ cursorFile, cursorHost, name, onFilterChange }: CursorFileOptions) {
+  if (onFilterChange !== undefined && name === undefined)
+    return '--on-filter-change needs a --name: without one, another filter is another stream'
+  if (cursorFile !== undefined) return undefined
+  if (name !== undefined) return '--name names the stream of a --cursor-file: give both'
+  if (cursorHost === undefined) return undefined
+  return '--cursor-host names the owner of a --cursor-file: give both'
+}
+
+const namedStore = (store: CursorStore, { name, onFilterChange }: CursorFileOptions): NamedStore =>
+  name === undefined ? store : { store, name, ...(onFilterChange && { onFilterChange }) }
 
 /** How the events are shown: a pipe or a file receives JSON, unless a format is asked for. */
 function outputOf<E>(

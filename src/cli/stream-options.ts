@@ -17,6 +17,8 @@ export interface StreamOptions extends MessageOptions {
 export interface CursorFileOptions {
   readonly cursorFile?: string
   readonly cursorHost?: string
+  readonly name?: string
+  readonly onFilterChange?: 'resume' | 'backfill'
 }
 
 /** The flags of every command that filters events. */
@@ -27,7 +29,11 @@ export const withFilters = (command: Command): Command =>
       'only commits of these NSIDs or prefixes (app.bsky.feed.*), comma-separated or repeated',
       parseList,
     )
-    .option('--dids <dids>', 'only these repositories, comma-separated or repeated', parseList)
+    .option(
+      '--dids <dids>',
+      'only these repositories, by DID or handle, comma-separated or repeated',
+      parseList,
+    )
     .option('--kinds <kinds>', 'only these of commit, identity, account, sync', parseKinds)
 
 export const withCursorFile = (command: Command): Command =>
@@ -42,6 +48,22 @@ export const withCursorFile = (command: Command): Command =>
         'each other the same (default: the host name)',
       parseName,
     )
+    .option(
+      '--name <name>',
+      'the name of the stream in the cursor file, in place of its hosts and filter, so that ' +
+        'another filter goes on from the position',
+      parseName,
+    )
+
+/** The flag of every command with a filter and a cursor file. */
+export const withFilterChange = (command: Command): Command =>
+  command.addOption(
+    new Option(
+      '--on-filter-change <what>',
+      'with --name, where a wider filter goes on: resume at the position (default), or backfill ' +
+        'what is new to it from the oldest event',
+    ).choices(['resume', 'backfill']),
+  )
 
 export const withStreamOptions = (command: Command): Command =>
   command

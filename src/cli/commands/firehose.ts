@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { type EventFilters, type FirehoseConfig, firehose$ } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { withDids } from '../handles.js'
 import { type LineOptions, withLines } from '../lines/options.js'
 import { once, parseSeqStart, type SeqStart } from '../parse.js'
 import { runLines } from '../run-lines.js'
@@ -9,6 +10,7 @@ import {
   type CursorFileOptions,
   type StreamOptions,
   withCursorFile,
+  withFilterChange,
   withFilters,
   withStreamOptions,
 } from '../stream-options.js'
@@ -53,9 +55,11 @@ export function addFirehose(program: Command, context: CommandContext): void {
     'where to start: live, oldest or a seq, whose event is the first',
     parseSeqStart,
   )
-  withLines(withStreamOptions(withCursorFile(command)))
+  withLines(withStreamOptions(withFilterChange(withCursorFile(command))))
     .addHelpText('after', HELP)
-    .action(async (options: FirehoseOptions) => context.exit(await firehose(options, context)))
+    .action(async (options: FirehoseOptions) =>
+      context.exit(await withDids(options, context, (resolved) => firehose(resolved, context))),
+    )
 }
 
 const firehose = (options: FirehoseOptions, context: CommandContext): Promise<ExitCode> =>

@@ -8,6 +8,7 @@ import {
 import { ARCHIVE_HELP, type ArchiveOptions, archiveOf, printCost, withArchive } from '../archive.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
+import { withDids } from '../handles.js'
 import { type LineOptions, withLines } from '../lines/options.js'
 import { jetstreamLine } from '../lines/readable.js'
 import { parseCursor, parseList } from '../parse.js'
@@ -16,6 +17,7 @@ import {
   type CursorFileOptions,
   type StreamOptions,
   withCursorFile,
+  withFilterChange,
   withFilters,
   withStreamOptions,
 } from '../stream-options.js'
@@ -39,6 +41,7 @@ Examples:
       | jq .commit.record.text
   $ rxjs-atproto jetstream --collections app.bsky.feed.post --grep '/bluesky/i'
   $ rxjs-atproto jetstream --format '{did} {commit.record.text}'
+  $ rxjs-atproto jetstream --dids alice.example.com --cursor 1h
   $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > posts.ndjson
   $ rxjs-atproto jetstream --cursor-file ./cursor.json >> events.ndjson
   $ rxjs-atproto jetstream --host localhost:6008 --kinds account --metrics \\
@@ -60,10 +63,14 @@ export function addJetstream(program: Command, context: CommandContext): void {
     .summary('read a Jetstream as lines of JSON')
     .description('Reads a Jetstream, reconnects, and writes each event as a line of JSON.')
   withJetstream(command)
-  withLines(withStreamOptions(withCursorFile(withArchive(command))))
+  withLines(withStreamOptions(withFilterChange(withCursorFile(withArchive(command)))))
     .addHelpText('after', HELP)
     .action(async (options: JetstreamOptions) =>
-      context.exit(await (options.dryRun ? printCost : jetstream)(options, context)),
+      context.exit(
+        await withDids(options, context, (resolved) =>
+          (resolved.dryRun ? printCost : jetstream)(resolved, context),
+        ),
+      ),
     )
 }
 

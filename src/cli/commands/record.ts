@@ -4,6 +4,7 @@ import { jetstream$, type RejectedFrame, rawText } from '../../index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
+import { withDids } from '../handles.js'
 import { Messages } from '../messages.js'
 import { metricsLines, statusLine } from '../progress.js'
 import { RecordingFile } from '../recording-file.js'
@@ -36,7 +37,7 @@ export function addRecord(program: Command, context: CommandContext): void {
   withStreamOptions(withJetstream(command))
     .addHelpText('after', HELP)
     .action(async (path: string, options: ReadOptions) =>
-      context.exit(await record(path, options, context)),
+      context.exit(await withDids(options, context, (resolved) => record(path, resolved, context))),
     )
 }
 

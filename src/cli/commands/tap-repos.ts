@@ -4,6 +4,7 @@ import { adminPassword, PASSWORD_HELP, type PasswordOptions } from '../admin-pas
 import type { CommandContext } from '../context.js'
 import { EXIT, EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
+import { didsOf, HandleError } from '../handles.js'
 import { type MessageOptions, Messages } from '../messages.js'
 import { LineWriter, stdout } from '../output.js'
 import { count } from '../text.js'
@@ -35,7 +36,7 @@ export function addTapRepos(tap: Command, context: CommandContext): void {
     repos
       .command(name)
       .description(description)
-      .argument('<did...>', 'repositories')
+      .argument('<did...>', 'repositories, by DID or handle')
       .addHelpText('after', HELP)
       // The server's flags belong to `tap`, and may follow its name or this command.
       .action(async (dids: readonly string[], _: object, command: Command) => {
@@ -81,11 +82,15 @@ async function perform(
   try {
     const message = await task(
       tapAdmin({ host: options.host, adminPassword: adminPassword(options, context) }),
-      dids,
+      await didsOf(dids),
     )
     if (message !== undefined) messages.info(message)
     return EXIT.done
   } catch (error) {
+    if (error instanceof HandleError) {
+      messages.error(`CONFIG: ${error.message}`)
+      return EXIT.config
+    }
     const failure = failureOf(error, false, messages)
     for (const text of failure.messages) messages.error(text.replace('--dids', 'the argument'))
     return failure.exitCode
