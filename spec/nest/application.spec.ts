@@ -1,10 +1,12 @@
 import { Injectable, type ModuleMetadata } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
-import type { BehaviorSubject } from 'rxjs'
+import { asyncScheduler, type BehaviorSubject, filter, firstValueFrom, NEVER } from 'rxjs'
 import {
   type CursorStore,
   CursorStoreError,
+  type DeleteEvent,
   type Gap,
+  type LabelEvent,
   memoryCursorStore,
   type RecordEvent,
   type StreamMetrics,
@@ -18,10 +20,14 @@ import {
   InjectStream,
   InjectStreamMetrics,
   OnAccount,
+  OnBatch,
+  OnDelete,
   OnGap,
+  OnLabel,
   OnRecord,
 } from '../../src/nest/index.js'
-import { type FakeJetstream, fakeJetstream } from '../../src/testing/index.js'
+import { warnWithoutHooks } from '../../src/nest/shut-down.js'
+import { type FakeJetstream, fakeJetstream, fakeLabels, marbles } from '../../src/testing/index.js'
 import { gate, silent } from './events.js'
 
 const POST = 'app.bsky.feed.post'
@@ -114,6 +120,108 @@ describe('an application', () => {
     await closed
     expect(log).toEqual(['handled', 'store closed', 'application closed'])
   })
+
+  it('opens no stream where another one has a mistake', async () => {
+    const before = server.attempts.length
+    const wrong = { stream: 'wrong', source: { tap: {} } }
+    @Injectable()
+    class Accounts {
+      @OnAccount({ stream: 'wrong' }) who(_: unknown) {}
+    }
+    const imports = [AtprotoModule.forFeature(wrong)]
+    const app = await appOf({ source: source() }, { imports, providers: [Idle, Accounts] })
+    await expect(app.init()).rejects.toThrow("handles 'account', which `tap` does not have")
+    expect(app.get<AtprotoStream>(getStreamToken()).metrics$.value.connection.state).toBe('idle')
+    expect(server.attempts.length).toBe(before)
+  })
+
+  it('checks records by the schema of a decorator, and reads what its config names', async () => {
+    const schema = {
+      '~standard': {
+        version: 1,
+        vendor: 'spec',
+        validate: () => ({ issues: [{ message: 'is none' }] }),
+      },
+    } as const
+    const seen: string[] = []
+    @Injectable()
+    class Posts {
+      @OnRecord(POST, schema) put(event: RecordEvent) {
+        seen.push(event.commit.collection)
+      }
+      @OnRecord('app.bsky.feed.like') like(event: RecordEvent) {
+        seen.push(event.commit.collection)
+      }
+    }
+    const { jetstream } = source()
+    const options = { source: { jetstream: { ...jetstream, collections: [POST] } } }
+    const app = await appOf(options, { providers: [Posts] })
+    await app.init()
+    const metrics$ = app.get<BehaviorSubject<StreamMetrics>>(getStreamMetricsToken())
+    await firstValueFrom(metrics$.pipe(filter(({ rejected }) => rejected > 0)))
+    await app.close()
+    expect(server.connections.at(-1)?.url).toBe(`/subscribe?wantedCollections=${POST}&cursor=0`)
+    expect(seen).toEqual([])
+  })
+
+  it('hands labels to their handlers', async () => {
+    const labeler = await fakeLabels({ events: 3 })
+    const came = gate()
+    const seen: LabelEvent[] = []
+    @Injectable()
+    class Labels {
+      @OnLabel() label(event: LabelEvent) {
+        seen.push(event)
+        came.open()
+      }
+    }
+    const labels = { host: labeler.url, cursor: 'oldest' as const }
+    const app = await appOf({ source: { labels } }, { providers: [Labels] })
+    await app.init()
+    await came.opened
+    expect(seen[0]?.src).toMatch(/^did:/)
+    await app.close()
+    await labeler.close()
+  })
+
+  it('warns of what would surprise: no handlers, and deletes that overtake', async () => {
+    const warnings: string[] = []
+    const logger = { ...silent, warn: (text: string) => warnings.push(text) }
+    @Injectable()
+    class Likes {
+      @OnBatch('app.bsky.feed.like') likes(_: readonly RecordEvent[]) {}
+      @OnDelete('app.bsky.feed.like') gone(_: DeleteEvent) {}
+    }
+    const streams = ['default', 'idle'].map((stream) =>
+      AtprotoModule.forRoot({ stream, source: { events$: NEVER } }),
+    )
+    const app = await Test.createTestingModule({ imports: streams, providers: [Likes] })
+      .setLogger(logger)
+      .compile()
+    await app.init()
+    expect(warnings).toEqual([
+      expect.stringContaining('Likes.gone may handle a delete before Likes.likes has its create'),
+      "the stream 'idle' has no handlers, and is not opened",
+    ])
+    await app.close()
+  })
+
+  it(
+    'warns a second after the bootstrap where nobody listens to SIGTERM',
+    marbles(({ flush }) => {
+      const warnings: number[] = []
+      const at = () => warnings.push(asyncScheduler.now())
+      warnWithoutHooks(at)
+      flush()
+      expect(warnings).toEqual([1000])
+      const listener = () => {}
+      process.on('SIGTERM', listener)
+      warnWithoutHooks(at)
+      flush()
+      process.off('SIGTERM', listener)
+      expect(warnings).toHaveLength(1)
+    }),
+  )
 
   it('has several streams, which it injects by name', async () => {
     const came = gate()
@@ -223,6 +331,36 @@ describe('an error that ends a stream', () => {
       jest.restoreAllMocks()
       for (const listener of listeners().filter((one) => !before.includes(one)))
         for (const event of ['exit', 'SIGTERM']) process.off(event, listener as never)
+    })
+
+    it('once, where two streams fail together: the hooks are not cut short', async () => {
+      const { exit, exited } = ends()
+      const hooks = gate()
+      const second = { stream: 'second', source: source(), checkpoint }
+      @Injectable()
+      class Other {
+        @OnRecord(POST, { stream: 'second' }) put(_: RecordEvent) {}
+        async onApplicationShutdown() {
+          hooks.open()
+          await second$.drained
+        }
+      }
+      jest.spyOn(process, 'kill').mockImplementation((_, signal) => {
+        process.emit(signal as 'SIGTERM', 'SIGTERM')
+        return true
+      })
+      const imports = [AtprotoModule.forFeature(second)]
+      const app = await appOf(
+        { source: source(), checkpoint },
+        { imports, providers: [Idle, Other] },
+      )
+      const second$ = app.get<AtprotoStream>(getStreamToken('second'))
+      app.enableShutdownHooks(['SIGTERM'] as never)
+      await app.init()
+      await hooks.opened
+      expect([second$.failed, exit.mock.calls.length]).toEqual([broken, 0])
+      await exited.opened
+      expect(exit).toHaveBeenCalledTimes(1)
     })
 
     it('without shutdown hooks: it drains, and exits with 1', async () => {

@@ -42,16 +42,17 @@ export class NamedStream implements AtprotoStream {
     })
   }
 
-  /** Subscribes. `source$`: in place of the one of the options. */
-  start(handlers: readonly Handler[], source$?: Observable<Routable>): void {
-    if (this.#isStopped) return
+  /**
+   * Returns what subscribes. Throws `ConfigError` before that, while no stream is open yet.
+   * `source$`: in place of the one of the options.
+   */
+  prepare(handlers: readonly Handler[], source$?: Observable<Routable>): () => void {
     const { ingest } = this.options
     // A test waits for no further attempt.
     const options = source$ === undefined ? ingest : { ...ingest, attempts: 1 }
     const work = workOf(handlers, options as IngestOptions<Routable> | undefined)
-    this.#running = this.#run(source$ ?? this.#source(handlers), work)
-    this.#running.metrics$.subscribe((metrics) => this.metrics$.next(metrics))
-    void this.#running.drained.then(this.#end)
+    const events$ = source$ ?? this.#source(handlers)
+    return () => this.#start(events$, work)
   }
 
   get failed(): StreamError | undefined {
@@ -68,9 +69,12 @@ export class NamedStream implements AtprotoStream {
     return healthOf(this.metrics$.value, limits)
   }
 
-  #run(source$: Observable<Routable>, work: OperatorFunction<Routable, unknown>): Running {
+  #start(events$: Observable<Routable>, work: OperatorFunction<Routable, unknown>): void {
+    if (this.#isStopped) return
     const { drainMs } = this.options.ingest ?? {}
-    return run(source$, work, { drainMs, log: this.#log })
+    this.#running = run(events$, work, { drainMs, log: this.#log })
+    this.#running.metrics$.subscribe((metrics) => this.metrics$.next(metrics))
+    void this.#running.drained.then(this.#end)
   }
 
   #source(handlers: readonly Handler[]): Observable<Routable> {

@@ -51,7 +51,8 @@ export class AtprotoStrategy extends Server implements CustomTransportStrategy {
   listen(callback: (error?: unknown) => void): void {
     const stream = this.#stream
     try {
-      stream.start([...this.messageHandlers].flatMap(([key, handler]) => handlersOf(key, handler)))
+      const handlers = [...this.messageHandlers].flatMap(([key, one]) => handlersOf(key, one))
+      stream.prepare(handlers)()
     } catch (error) {
       callback(error)
       return

@@ -33,12 +33,11 @@ export function onFatal(
  * shutdown hooks, or where they do not run, `stop` is all that is waited for.
  */
 function shutDown(stop: () => Promise<unknown>): Subscription {
-  const code = 1
+  // Two streams may fail together. A second signal would cut what the first has begun.
+  if (process.listeners('exit').includes(asFailed)) return EMPTY.subscribe()
   // Nest may exit with 0, and so may whoever else listens.
-  process.once('exit', () => {
-    process.exitCode = code
-  })
-  const stopped = () => void stop().finally(() => process.exit(code))
+  process.once('exit', asFailed)
+  const stopped = () => void stop().finally(exit)
   if (!isListening()) {
     stopped()
     return EMPTY.subscribe()
@@ -46,8 +45,14 @@ function shutDown(stop: () => Promise<unknown>): Subscription {
   // Not `process.kill`, which on Windows runs no listener.
   process.emit('SIGTERM', 'SIGTERM')
   // After its hooks Nest kills the process by the signal, which has no exit code.
-  process.once('SIGTERM', () => process.exit(code))
+  process.once('SIGTERM', exit)
   return timer(BEGUN_MS).subscribe(stopped)
+}
+
+const FAILED = 1
+const exit = (): void => process.exit(FAILED)
+const asFailed = (): void => {
+  process.exitCode = FAILED
 }
 
 /** Calls `warn` where no shutdown hooks are on after bootstrap. */

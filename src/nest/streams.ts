@@ -42,11 +42,13 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
     const handlers = findHandlers(this.discovery, this.contexts)
     if (this.testing === undefined) this.#checkNames(handlers)
     else this.#addMissing(handlers)
-    for (const stream of this.#streams.values())
-      this.#start(
+    const starts = this.all.map((stream) =>
+      this.#prepare(
         stream,
         handlers.filter(({ handles }) => handles.stream === stream.name),
-      )
+      ),
+    )
+    for (const start of starts) start()
     if (this.#streams.size > 0 && this.testing === undefined) this.#timers.add(this.#watchHooks())
   }
 
@@ -75,16 +77,16 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
         this.add(handles.stream, checkStreamOptions({ source: { events$: NEVER } }))
   }
 
-  #start(stream: NamedStream, handlers: readonly Handler[]): void {
+  #prepare(stream: NamedStream, handlers: readonly Handler[]): () => void {
     if (handlers.length === 0) {
       this.#logger.warn(`the stream '${stream.name}' has no handlers, and is not opened`)
-      return
+      return () => {}
     }
     this.#warnOfOvertaking(handlers)
-    stream.start(handlers, this.testing?.sourceOf(stream))
     void stream.drained.then(() => {
       if (stream.failed !== undefined) this.#failed(stream, stream.failed)
     })
+    return stream.prepare(handlers, this.testing?.sourceOf(stream))
   }
 
   /** A batch waits, and a delete of the same collection does not. */
