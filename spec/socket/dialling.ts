@@ -13,6 +13,8 @@ export class Dialling implements Disposable {
   readonly large: LargeFrame[] = []
   connection: Connection | undefined
   error: StreamError | undefined
+  /** How many frames had come at the last end of a read. */
+  endedReads = 0
   /** How many frames were text as bytes. */
   asBytes = 0
   onConnection: (connection: Connection) => void = () => undefined
@@ -49,6 +51,10 @@ export class Dialling implements Disposable {
     return this.frames
   }
 
+  async readEnded(count: number): Promise<void> {
+    await this.#changes.when(() => this.endedReads >= count || this.error !== undefined)
+  }
+
   async passedOver(count: number): Promise<readonly LargeFrame[]> {
     await this.#changes.when(() => this.large.length >= count || this.error !== undefined)
     return this.large
@@ -71,7 +77,11 @@ export class Dialling implements Disposable {
     this.connection = connection
     this.onConnection(connection)
     connection.frames$.subscribe((received) => {
-      if (received === READ_END) return
+      if (received === READ_END) {
+        this.endedReads = this.frames.length
+        this.#changes.notify()
+        return
+      }
       if (received instanceof LargeFrame) {
         this.large.push(received)
         this.onLarge()

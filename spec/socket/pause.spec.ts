@@ -41,6 +41,20 @@ describe('a paused socket', () => {
     expect(await dialling.received(50)).toEqual(numbers(50))
   })
 
+  it('tells the end of a read behind what it kept, too', async () => {
+    const { server, connected } = await writer()
+    await using _server = server
+    using dialling = new Dialling(server.url, { tellsReadEnd: true })
+    const connection = await dialling.opened()
+    dialling.onFrame = (one) => one === '0' && connection.pause()
+    ;(await connected()).write(texts(50))
+    await dialling.received(1)
+    await new Promise(setImmediate)
+    connection.resume()
+    await dialling.readEnded(50)
+    expect(dialling.frames).toEqual(numbers(50))
+  })
+
   it('stops again in the middle of what it kept', async () => {
     const { server, connected } = await writer()
     await using _server = server

@@ -254,6 +254,7 @@ class NodeConnection implements Connection {
       this.#reader?.next(frame)
     }
     this.#backlog.splice(0, taken)
+    if (taken > 0) this.#tellReadEnd()
     if (!this.#paused && !this.#closed && this.socket.isPaused) this.socket.resume()
   }
 }
