@@ -179,9 +179,9 @@ describe('rxjs-atproto tap repos', () => {
     const tap = await serve({ adminPassword: 'secret' })
     const run = (...args: readonly string[]) =>
       cli.run(['tap', 'repos', 'add', '--host', tap.url, ...args], withPassword('wr0ng'))
-    const [none, mistake, refused] = [await run(), await run(ALICE, 'alice.test'), await run(ALICE)]
+    const [none, mistake, refused] = [await run(), await run(ALICE, 'alice'), await run(ALICE)]
     expect([none.code, mistake.code, refused.code]).toEqual([2, 3, 4])
-    expect(mistake.stderr).toBe('error: CONFIG: the argument must be a DID, not "alice.test"\n')
+    expect(mistake.stderr).toBe('error: CONFIG: the argument must be a DID, not "alice"\n')
     expect(refused.stderr).toMatch(/^error: REFUSED: .*401.*; check the credentials\n$/)
     expect(refused.stderr).not.toContain('wr0ng')
     expect(tap.repos).toEqual([])
