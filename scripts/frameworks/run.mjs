@@ -43,7 +43,8 @@ try {
   project.build(folder)
   await inBrowser()
   project.previous(folder)
-  console.log('builds with the previous major')
+  console.log(`with the previous major: ${project.previousIs}`)
+  await inBrowser()
 } finally {
   if (values.keep) console.log(folder)
   else rmSync(folder, { recursive: true, force: true })

@@ -4,6 +4,16 @@ import { filesIn, ROOT, textOf } from './source-files.js'
 
 /** The part of each example that its page shows as a whole. */
 const SHOWN = [
+  {
+    page: 'docs/frameworks/angular.md',
+    file: 'examples/angular/src/posts.ts',
+    language: 'typescript',
+  },
+  {
+    page: 'docs/frameworks/angular.md',
+    file: 'examples/angular/src/config.ts',
+    language: 'typescript',
+  },
   { page: 'docs/frameworks/react.md', file: 'examples/react/src/posts.tsx', language: 'tsx' },
 ] as const
 
