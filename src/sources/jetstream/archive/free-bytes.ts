@@ -1,4 +1,4 @@
-/** Since Node 21, and in browsers since 2024. */
+/** `transfer` is there since Node 21, and in browsers since 2024. */
 interface Transferable extends ArrayBuffer {
   transfer?(length: number): ArrayBuffer
 }
