@@ -88,7 +88,7 @@ function run([command, ...args], cwd, env) {
     cwd,
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', CI: 'true', ROOT, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 240_000,
+    timeout: 600_000,
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr])
