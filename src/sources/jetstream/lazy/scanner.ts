@@ -110,9 +110,11 @@ export class Scanner {
     this.#copy(start, start + length, LINES_AT + at)
   }
 
-  /** A copy of the first `length` bytes of the lines. */
-  lines(length: number): SliceableBytes {
-    return Buffer.from(this.memory.subarray(LINES_AT, LINES_AT + length)) as Buffer & SliceableBytes
+  /** A copy of the first `length` bytes of the lines, in new memory with `room` behind them. */
+  lines(length: number, room: number): SliceableBytes {
+    const copy = Buffer.allocUnsafeSlow(length + room)
+    copy.set(this.memory.subarray(LINES_AT, LINES_AT + length))
+    return copy as Buffer & SliceableBytes
   }
 
   /** The start of an object in the chunk. */

@@ -17,6 +17,8 @@ export type Operation = 'create' | 'update' | 'delete'
 export interface Form {
   /** Its index among the forms of its wire. */
   readonly id: number
+  /** The forms of one variant differ before the record. */
+  readonly variant: number
   readonly wire: 'v1' | 'v2'
   readonly operation: Operation
   readonly hasCursor: boolean
@@ -26,7 +28,7 @@ export interface Form {
   readonly shape: Shape
 }
 
-type Unnumbered = Omit<Form, 'id'>
+type Unnumbered = Omit<Form, 'id' | 'variant'>
 
 const ALL = ['create', 'update', 'delete'] as const
 
@@ -74,7 +76,7 @@ const formV2 = (operation: Operation, isWitnessed: boolean): Unnumbered => {
 const formsOf = (formOf: (operation: Operation, flag: boolean) => Unnumbered): readonly Form[] =>
   [false, true]
     .flatMap((flag) => ALL.map((operation) => formOf(operation, flag)))
-    .map((form, id) => ({ id, ...form }))
+    .map((form, id) => ({ id, variant: Math.floor(id / ALL.length), ...form }))
 
 /** How servers of wire v1 write commits: the most frequent form first. */
 export const FORMS_V1: readonly Form[] = formsOf(formV1)

@@ -62,9 +62,11 @@ class Gatherer implements Gathering<JetstreamChunk> {
     const { length } = this.rows
     const isHidden = this.#hiddenTo > 0
     if (length === 0 && !isHidden) return undefined
-    const bytes = this.reader.scanner.lines(isHidden ? this.#hiddenTo + 1 : this.#used)
-    const rows = this.rows.take(isHidden ? length + 1 : length)
-    const lines = isHidden ? (bytes.subarray(0, this.#used) as SliceableBytes) : bytes
+    const { scanner } = this.reader
+    const [count, size] = isHidden ? [length + 1, this.#hiddenTo + 1] : [length, this.#used]
+    const bytes = scanner.lines(size, this.rows.bytesOf(count, size))
+    const rows = this.rows.take(count, bytes, size)
+    const lines = bytes.subarray(0, this.#used) as SliceableBytes
     const chunk = length === 0 ? undefined : new LineChunk(lines, rows, length)
     const last = { position: this.#position, time_us: this.#timeUs }
     const gathered = {

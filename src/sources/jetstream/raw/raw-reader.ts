@@ -32,9 +32,9 @@ export class RawReader implements RawValues {
   time_us = 0
   /** 0 where the form has none. */
   cursor = 0
-  // The form that matched last is tried first: another may differ only after the record, which
-  // would be scanned twice.
-  readonly #prepared: Prepared[]
+  // Those of the variant that was met last are tried first: another may differ only after the
+  // record, which would be scanned twice.
+  #prepared: readonly Prepared[]
   #from = 0
 
   constructor(
@@ -50,7 +50,7 @@ export class RawReader implements RawValues {
     for (let index = 0; index < this.#prepared.length; index += 1) {
       const { handle, form } = this.#prepared[index] as Prepared
       if (!this.scanner.matches(handle, message)) continue
-      if (index > 0 && form.hasRecord) this.#promote(index)
+      if (form.variant !== this.#prepared[0]?.form.variant) this.#prefer(form.variant)
       this.form = form
       this.#from = message.from
       return this.#isSound(form)
@@ -77,8 +77,10 @@ export class RawReader implements RawValues {
     return this.scanner.isAscii
   }
 
-  #promote(index: number): void {
-    this.#prepared.unshift(...this.#prepared.splice(index, 1))
+  #prefer(variant: number): void {
+    const isOf = ({ form }: Prepared) => form.variant === variant
+    const others = this.#prepared.filter((one) => !isOf(one))
+    this.#prepared = [...this.#prepared.filter(isOf), ...others]
   }
 
   #isSound({ wire, hasCursor, hasRecord, isWitnessed }: Form): boolean {
