@@ -54,7 +54,7 @@ interface Item<T> {
   recovering: boolean
 }
 
-class BoundedWork<T, R> {
+export class BoundedWork<T, R> {
   readonly #capacity: number
   readonly #concurrency: number
   readonly #queue: WorkQueue<Item<T>>
@@ -66,6 +66,9 @@ class BoundedWork<T, R> {
   #draining = false
   #completing = false
   #abandoned = false
+  // The item that runs where one at a time does.
+  #only: Item<T> | undefined
+  #onlySlow: Subscription | undefined
 
   constructor(
     private readonly work: Work<T, R>,
@@ -198,10 +201,38 @@ class BoundedWork<T, R> {
 
   /** Like `from(promise)` at a third of its cost, since most users write work with promises. */
   #await(work: PromiseLike<unknown>, item: Item<T>, slow: Subscription | undefined): void {
+    // A thenable may settle twice, and would then end the next item.
+    if (this.#concurrency === 1 && work instanceof Promise) {
+      this.#awaitOnly(work, item, slow)
+      return
+    }
     work.then(
       (result) => this.#end(item, result, slow),
       (error: unknown) => this.#fail(item, error, slow),
     )
+  }
+
+  /** No function is made for the event: there is one for all that run one after the other. */
+  #awaitOnly(work: PromiseLike<unknown>, item: Item<T>, slow: Subscription | undefined): void {
+    this.#only = item
+    this.#onlySlow = slow
+    work.then(this.#onlyEnded, this.#onlyFailed)
+  }
+
+  readonly #onlyEnded = (result: unknown): void => {
+    const item = this.#takeOnly()
+    if (item !== undefined) this.#end(item, result, this.#onlySlow)
+  }
+
+  readonly #onlyFailed = (error: unknown): void => {
+    const item = this.#takeOnly()
+    if (item !== undefined) this.#fail(item, error, this.#onlySlow)
+  }
+
+  #takeOnly(): Item<T> | undefined {
+    const item = this.#only
+    this.#only = undefined
+    return item
   }
 
   #end(item: Item<T>, result: unknown, slow: Subscription | undefined): void {

@@ -3,14 +3,12 @@ import {
   defer,
   EMPTY,
   from,
-  groupBy,
   ignoreElements,
   type MonoTypeOperatorFunction,
   mergeMap,
   type Observable,
   type ObservableInput,
   retry,
-  tap,
   throwError,
   timeout,
   timer,
@@ -32,10 +30,11 @@ import {
 } from '../options/pieces.js'
 import { shown } from '../options/shown.js'
 import type { WithDefaults } from '../options/with-defaults.js'
-import { boundedWork, GIVEN_UP, isWork, type Work } from './bounded-work.js'
+import { GIVEN_UP, isWork, type Work } from './bounded-work.js'
 import { drain } from './drain.js'
 import { checkQueueOptions, type QueueOptions, queueShape } from './queue-options.js'
 import { kindOf, type Routable, type RoutedTo, router } from './route.js'
+import { routedWork } from './routed-work.js'
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler such as `console.log` is typed `void`
 type Answer = void | PromiseLike<unknown> | ObservableInput<unknown>
@@ -185,16 +184,6 @@ export function ingesting<E extends Routable>(
   const { drainMs, onUnrouted } = filled
   const handlers = new Map(entriesOf(ingestors) as Iterable<[string, Ingestor<E>]>)
   const keyOf = router([...handlers.keys()])
-  const work: MonoTypeOperatorFunction<E> = (source) =>
-    source.pipe(
-      groupBy((event) => keyOf(event)),
-      mergeMap((group) => {
-        const handler = handlers.get(group.key ?? '')
-        if (group.key === undefined || handler === undefined)
-          return group.pipe(tap(unrouted), ignoreElements())
-        return group.pipe(boundedWork(workOf(group.key, handler, filled), filled))
-      }),
-    )
   // Events without an ingestor are counted, and done.
   const unrouted = (event: E): void => {
     currentDelivery()?.eachSource((source) => {
@@ -203,6 +192,8 @@ export function ingesting<E extends Routable>(
     })
     onUnrouted?.(event)
   }
+  const workFor = (key: string) => workOf(key, handlers.get(key) as Ingestor<E>, filled)
+  const work = routedWork<E>({ keyOf, workOf: workFor, unrouted }, filled)
   return drainMs === undefined ? work : drain(work, drainMs)
 }
 

@@ -10,9 +10,14 @@ const RETRY_MS = 1000
 export class Sources {
   readonly #all = new Set<DeliverySource>()
   readonly #paused = new Set<DeliverySource>()
+  // Nearly all values are of one source.
+  #last: DeliverySource | undefined
   readonly #note = (source: DeliverySource) => this.#add(source)
 
   note(holding: Holding): void {
+    const source = holding.delivery?.source
+    if (source !== undefined && source === this.#last) return
+    this.#last = source
     holding.eachSource(this.#note)
   }
 
