@@ -111,10 +111,6 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
     counted(jetstreamChunks$(all(v1, tally)), tally)
   },
 
-  'jetstreamChunks$ on wire v2: lines passed on'({ v2 }, tally) {
-    linesPassedOn(jetstreamChunks$({ ...all(v2, tally), wire: 'v2' }), tally)
-  },
-
   [V2]({ v2 }, tally) {
     jetstream$({ ...all(v2, tally), wire: 'v2' }).subscribe(tally.delivered)
   },

@@ -46,6 +46,25 @@ describe('ingest', () => {
     expect(seen).toEqual(['1 post', '2 feed', '3 rest', '4 identity', '5 rest'])
   })
 
+  it('ends one event at a time, also with a thenable that settles twice', () => {
+    const seen: unknown[] = []
+    const twice = (resolve: () => void) => {
+      resolve()
+      resolve()
+    }
+    const answers = [
+      // biome-ignore lint/suspicious/noThenProperty: what a broken library may return
+      { then: twice },
+      new Promise(() => {}),
+    ]
+    const book = new FakeSource()
+    of(commit(post, 1), commit(post, 2))
+      .pipe(book.deliver(), ingest({ [post]: () => answers.shift() as PromiseLike<void> }))
+      .subscribe(({ n }) => seen.push(n))
+    expect(seen).toEqual([1])
+    expect(book.sum).toMatchObject({ done: 1, open: 1 })
+  })
+
   it('counts what no ingestor takes, tells of it, and is done with it', () => {
     const [book, seen, unrouted] = [new FakeSource(), [] as unknown[], [] as unknown[]]
     of(commit(post, 1), commit(like, 2), commit(follow, 3))

@@ -206,9 +206,10 @@ export class BoundedWork<T, R> {
       this.#awaitOnly(work, item, slow)
       return
     }
+    const isOver = () => item.settled || item.recovering
     work.then(
-      (result) => this.#end(item, result, slow),
-      (error: unknown) => this.#fail(item, error, slow),
+      (result) => isOver() || this.#end(item, result, slow),
+      (error: unknown) => isOver() || this.#fail(item, error, slow),
     )
   }
 

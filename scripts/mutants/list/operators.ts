@@ -12,6 +12,13 @@ export const OPERATORS: readonly Mutant[] = [
     specs: QUEUEING,
   },
   {
+    name: 'a thenable that settles twice ends the next item',
+    file: 'src/operators/bounded-work.ts',
+    find: 'this.#concurrency === 1 && work instanceof Promise',
+    replace: 'this.#concurrency === 1',
+    specs: ['spec/operators/ingest.spec.ts'],
+  },
+  {
     name: 'work that is cut counts as done',
     file: 'src/operators/bounded-work.ts',
     find: "for (const item of this.#cuttable) this.#settle(item, 'failed')",

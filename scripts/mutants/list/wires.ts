@@ -3,6 +3,34 @@ import type { Mutant } from '../mutant.js'
 /** What strangers send, and how it is asked for. */
 export const WIRES: readonly Mutant[] = [
   {
+    name: 'a chunk has events at one position',
+    file: 'src/sources/jetstream/raw/gatherer.ts',
+    find: 'const moves = position > this.#seen',
+    replace: 'const moves = position >= this.#seen',
+    specs: ['spec/sources/jetstream/gatherer.spec.ts'],
+  },
+  {
+    name: 'the last event of a chunk is forgotten where it is filtered',
+    file: 'src/sources/jetstream/raw/gatherer.ts',
+    find: 'this.#hiddenTo = to\n',
+    replace: 'this.#hiddenTo = 0\n',
+    specs: ['spec/sources/jetstream/gatherer.spec.ts'],
+  },
+  {
+    name: 'events of a chunk are not judged by themselves after a reconnect',
+    file: 'src/live/cursor-progress.ts',
+    find: 'return this.#requests.current !== undefined || this.#begun !== undefined',
+    replace: 'return false',
+    specs: ['spec/sources/jetstream/chunks.spec.ts'],
+  },
+  {
+    name: 'a chunk stands at its last event',
+    file: 'src/delivery/ledger.ts',
+    find: 'super(ledger, event, ordinal, host, first.position, first.time_us, 0)',
+    replace: 'super(ledger, event, ordinal, host, range.last.position, range.last.time_us, 0)',
+    specs: ['spec/sources/jetstream/chunks.spec.ts'],
+  },
+  {
     name: 'the body of a refusal is read to its end: it has no bound',
     file: 'src/socket/node-handshake.ts',
     find: 'if (size >= REFUSAL_BYTES) finish()',

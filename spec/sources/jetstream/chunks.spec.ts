@@ -5,18 +5,20 @@ import {
   hold,
   type JetstreamChunk,
   type JetstreamChunksConfig,
+  jetstream$,
   jetstreamChunks$,
   memoryCursorStore,
   type RejectedFrame,
   rawText,
   streamMetrics,
 } from '../../../src/index.js'
+import { formatOf } from '../../../src/redis-entries/format.js'
 import {
   type FakeJetstreamOptions,
   fakeJetstream,
   generateEvents,
 } from '../../../src/testing/index.js'
-import { expectBalanced } from '../../helpers/streams.js'
+import { expectBalanced, first } from '../../helpers/streams.js'
 
 const COUNT = 3000
 const EVENTS = [...generateEvents({ count: COUNT, seed: 17 })].map((event) => JSON.stringify(event))
@@ -144,6 +146,21 @@ describe('the chunks of a Jetstream', () => {
         expected.map((text) => JSON.parse(text).did),
       )
     })
+  })
+})
+
+describe('an entry of Redis', () => {
+  it('has the text of a raw event, as it was received', async () => {
+    const text = (EVENTS.find((one) => one.includes('"record":{')) ?? '').replace(
+      '"record":{',
+      '"record":{ "id": 12345678901234567890,',
+    )
+    await using fake = await fakeJetstream({ events: [text] })
+    const [event] = await first(
+      1,
+      jetstream$({ host: fake.url, wire: 'v1', cursor: 'oldest', decode: 'raw' }),
+    )
+    expect(formatOf('json').encode(event)).toEqual(['event', text])
   })
 })
 
