@@ -19,7 +19,7 @@ export const WIRES: readonly Mutant[] = [
   {
     name: 'events of a chunk are not judged by themselves after a reconnect',
     file: 'src/live/cursor-progress.ts',
-    find: 'return this.#requests.current !== undefined || this.#begun !== undefined',
+    find: 'return this.question !== undefined || this.#begun !== undefined',
     replace: 'return false',
     specs: ['spec/sources/jetstream/chunks.spec.ts'],
   },
