@@ -13,6 +13,7 @@ import { REPLAYS } from './replays.js'
 import { RESUMPTION } from './resume.js'
 import { RUNNING } from './running.js'
 import { TAP } from './tap.js'
+import { TERMINAL } from './terminal.js'
 import { WIRES } from './wires.js'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -31,4 +32,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...PROXIES,
   ...ARCHIVE,
   ...RUNNING,
+  ...TERMINAL,
 ]
