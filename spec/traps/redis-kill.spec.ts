@@ -317,14 +317,14 @@ describeRedis('kill -9', () => {
         n % 2 === 0 ? pipe.ingester : pick(pipe.next, pipe.workers),
       )
       for (const victim of shuffled(pipe.next, halves)) await pipe.killOne(victim)
+      // An ingester has to see again what was in the stream, or nothing is shown.
+      while (pipe.writtenBeyond === 0) await pipe.killOne(pipe.ingester)
       const sent = await pipe.finish()
       const held = await pipe.held()
       expect(byDid(held)).toEqual(byDid(sent))
       expect(held.length).toBe(sent.length)
       const worked = await pipe.worked()
       expect(byDid(firsts(worked))).toEqual(byDid(sent))
-      // An ingester has seen again what was in the stream, or nothing was shown.
-      expect(pipe.writtenBeyond).toBeGreaterThan(0)
       expect(await pipe.client.keys('*:dead')).toEqual([])
     },
     400_000,
