@@ -137,18 +137,16 @@ export class Fleet implements AsyncDisposable {
       const { length } = await this.held()
       await until('new entries', async () => (await this.held()).length > length)
     }
-    let most = 0
-    await this.parts.redis.fault(async () => {
-      await grows()
-      most = (await this.held()).length
-    })
+    await this.parts.redis.fault(grows)
+    // A stream has what it lost before it has anything new.
+    const { length } = this.parts.server.frames
+    const isNew = async () => {
+      const later = new Set(this.parts.server.frames.slice(length).flatMap(namesIn).map(keyOf))
+      const streams = await this.#streams()
+      return streams.every((held) => held.some((name) => later.has(keyOf(name))))
+    }
     // It may be loading still.
-    const length = () =>
-      this.held().then(
-        (held) => held.length,
-        () => 0,
-      )
-    await until('what was lost', async () => (await length()) > most)
+    await until('what was lost', () => isNew().catch(() => false))
   }
 
   /** Lets all that was offered come to its end. Returns it. */
@@ -170,12 +168,18 @@ export class Fleet implements AsyncDisposable {
 
   /** What each stream holds, in order. */
   async held(partitions = PARTITIONS): Promise<readonly Named[]> {
+    return (await this.#streams(partitions)).flat()
+  }
+
+  async #streams(partitions = PARTITIONS): Promise<readonly (readonly Named[])[]> {
     const commands = redisCommands(this.parts.opened.client)
     const streams = Array.from({ length: partitions }, (_, n) => `${STREAM}{${n}}`)
     const replies = await Promise.all(
       streams.map((stream) => commands.send(['XRANGE', stream, '-', '+'])),
     )
-    return replies.flatMap(entriesOf).map(({ fields }) => nameOf(JSON.parse(fields?.[1] ?? '')))
+    return replies.map((reply) =>
+      entriesOf(reply).map(({ fields }) => nameOf(JSON.parse(fields?.[1] ?? ''))),
+    )
   }
 
   async worked(): Promise<readonly Named[]> {
@@ -191,6 +195,8 @@ export class Fleet implements AsyncDisposable {
     await until('more work', async () => (await this.parts.book.lLen(WORKED)) >= wanted)
   }
 }
+
+const keyOf = ({ did, what }: Named): string => `${did} ${what}`
 
 const connectedTo = ({ url }: RedisServer) => createClient({ url }).connect()
 
