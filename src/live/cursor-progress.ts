@@ -90,7 +90,9 @@ export class CursorProgress<Event> implements Progress<Event> {
     const { checkpoint } = options
     if (checkpoint !== undefined) {
       currentWatch()?.foundStore(checkpoint.store)
-      if (checkpointing.loaded !== undefined) this.#open(checkpoint, checkpointing.loaded)
+      // Not before there is what goes on from its position.
+      if (checkpointing.loaded !== undefined && this.#resuming !== undefined)
+        this.#open(checkpoint, checkpointing.loaded)
     }
     this.run$ = checkpoint === undefined ? of(undefined) : this.#run(checkpoint)
   }
