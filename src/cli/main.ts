@@ -15,6 +15,8 @@ const exitCode = await runProgram(process.argv, { stderr, environment: env }).ca
     return EXIT.unexpected
   },
 )
-// Everything is written and saved. At most the closing handshake of a socket is left, which needs
-// no waiting.
-stderr.write('', () => process.exit(exitCode))
+// Everything is written and saved. The last acks may be on their way: a process that exits with
+// something unread resets its connections, and a server then loses what it has not read. So the
+// closing handshake of a socket is waited for, at most a second.
+process.exitCode = exitCode
+stderr.write('', () => setTimeout(() => process.exit(exitCode), 1000).unref())
