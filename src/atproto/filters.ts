@@ -81,6 +81,10 @@ export function filtersKey({
   ]
 }
 
+/** Whether an NSID, or a prefix such as `app.bsky.*`, wants all that another one wants. */
+export const covers = (one: string, other: string): boolean =>
+  one === other || (one.endsWith('.*') && other.startsWith(one.slice(0, -1)))
+
 /** Whether the filters leave anything out. */
 export const isLimited = ({ collections = [], dids = [], kinds = [] }: EventFilters): boolean =>
   collections.length + dids.length + kinds.length > 0

@@ -1,4 +1,4 @@
-import { type EventFilters, type Wanted, wantedBy } from '../atproto/filters.js'
+import { covers, type EventFilters, type Wanted, wantedBy } from '../atproto/filters.js'
 import { shortKey } from '../cursors/load-position.js'
 import type { OwnFormat } from '../delivery/checkpoint-options.js'
 import type { Gaps } from '../delivery/gaps.js'
@@ -176,23 +176,20 @@ const isSame = (one: StoredFilter, other: StoredFilter): boolean =>
 
 /** Whether `before` wanted everything that `now` wants. */
 const isNarrower = (now: StoredFilter, before: StoredFilter): boolean =>
-  isWithin(now.collections, before.collections, coversCollection) &&
+  isWithin(now.collections, before.collections, covers) &&
   isWithin(now.kinds, before.kinds, isEqual) &&
   isWithin(now.dids, before.dids, isEqual)
 
 type Limit = readonly string[] | string | undefined
 
-function isWithin(now: Limit, before: Limit, covers: typeof isEqual): boolean {
+function isWithin(now: Limit, before: Limit, includes: typeof isEqual): boolean {
   if (before === undefined) return true
   if (now === undefined) return false
   if (typeof now === 'string' || typeof before === 'string') return now === before
-  return now.every((one) => before.some((other) => covers(other, one)))
+  return now.every((one) => before.some((other) => includes(other, one)))
 }
 
 const isEqual = (one: string, other: string): boolean => one === other
-
-const coversCollection = (one: string, other: string): boolean =>
-  one === other || (one.endsWith('.*') && other.startsWith(one.slice(0, -1)))
 
 /** Nothing is known to be delivered where the DIDs are not known. */
 function wantedByStored({ collections, kinds, dids }: StoredFilter): Wanted {

@@ -37,7 +37,3 @@ export interface Handler {
   readonly handles: Handles
   call(...values: unknown[]): Promise<unknown>
 }
-
-/** Whether a collection, or a prefix, is one that a decorator names. */
-export const covers = (pattern: string, key: string): boolean =>
-  pattern === key || (pattern.endsWith('.*') && key.startsWith(pattern.slice(0, -1)))

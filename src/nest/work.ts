@@ -1,7 +1,8 @@
 import { connect, filter, map, merge, type OperatorFunction, pipe } from 'rxjs'
+import { covers } from '../atproto/filters.js'
 import { boundedBatchMap, type IngestOptions, ingest, type Routable } from '../index.js'
 import { ended } from './ended.js'
-import { covers, type Handler, type HandlesBatches } from './handles.js'
+import type { Handler, HandlesBatches } from './handles.js'
 import { collectionOf, operationOf } from './operation.js'
 
 type Queued = IngestOptions<Routable>
