@@ -121,6 +121,35 @@ describe('boundedMergeMap', () => {
     expect(seen).toEqual([undefined, null, 3])
   })
 
+  it.each([1, 2])(
+    'counts as failed a value that comes after the unsubscription, with `concurrency: %i`',
+    async (concurrency) => {
+      const [book, seen, ends] = [
+        new FakeSource(),
+        [] as unknown[],
+        [] as ((value?: string) => void)[],
+      ]
+      const project = () => new Promise<string | undefined>((resolve) => ends.push(resolve))
+      const subscription = range(1, concurrency)
+        .pipe(book.deliver(), boundedMergeMap(project, { concurrency }))
+        .subscribe((each) => seen.push(each))
+      subscription.unsubscribe()
+      for (const end of ends) end('for the operator below')
+      await settled()
+      expect([seen, book.sum]).toEqual([[], { done: 0, dropped: 0, failed: concurrency, open: 0 }])
+    },
+  )
+
+  it('counts as done what ends without a value after the unsubscription', async () => {
+    const [book, ends] = [new FakeSource(), [] as (() => void)[]]
+    const project = () => new Promise<void>((resolve) => ends.push(resolve))
+    const subscription = of(1).pipe(book.deliver(), boundedMergeMap(project)).subscribe()
+    subscription.unsubscribe()
+    ends[0]?.()
+    await settled()
+    expect(book.sum).toEqual({ done: 1, dropped: 0, failed: 0, open: 0 })
+  })
+
   it('errors when its work is nothing to wait for', () => {
     const errors: unknown[] = []
     of(1)

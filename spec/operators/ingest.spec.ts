@@ -6,6 +6,21 @@ import { type Commit, commit, follow, like, post } from './events.js'
 import { FakeSource } from './fake-source.js'
 import { settled } from './virtual-clock.js'
 
+/** What a library may make of Promise: its `then` calls back whenever it likes. */
+class CallingTwice extends Promise<void> {
+  constructor(private readonly callBack: (resolve: () => void) => void) {
+    super(() => {})
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: the subject of the spec
+  override then<R1>(
+    onFulfilled?: ((value: undefined) => R1 | PromiseLike<R1>) | null,
+  ): Promise<R1> {
+    this.callBack(() => onFulfilled?.(undefined))
+    return new Promise(() => {})
+  }
+}
+
 describe('ingest', () => {
   it(
     'emits each event when its ingestor is done with it, and lets none wait for that of another',
@@ -46,25 +61,29 @@ describe('ingest', () => {
     expect(seen).toEqual(['1 post', '2 feed', '3 rest', '4 identity', '5 rest'])
   })
 
-  it('ends one event at a time, also with a thenable that settles twice', () => {
-    const seen: unknown[] = []
-    let again: (() => void) | undefined
-    const twice = (resolve: () => void) => {
-      resolve()
-      again = resolve
-    }
-    const answers = [
-      // biome-ignore lint/suspicious/noThenProperty: what a broken library may return
-      { then: twice },
-      new Promise(() => {}),
-    ]
-    const book = new FakeSource()
-    of(commit(post, 1), commit(post, 2))
-      .pipe(book.deliver(), ingest({ [post]: () => answers.shift() as PromiseLike<void> }))
-      .subscribe(({ n }) => seen.push(n))
-    again?.()
-    expect(seen).toEqual([1])
-    expect(book.sum).toMatchObject({ done: 1, open: 1 })
+  describe.each<[string, (callBack: (resolve: () => void) => void) => PromiseLike<void>]>([
+    // biome-ignore lint/suspicious/noThenProperty: what a broken library may return
+    ['a thenable', (callBack) => ({ then: callBack }) as PromiseLike<void>],
+    ['a subclass of Promise', (callBack) => new CallingTwice(callBack)],
+    // biome-ignore lint/suspicious/noThenProperty: what a library that instruments promises does
+    ['a patched promise', (callBack) => Object.assign(Promise.resolve(), { then: callBack })],
+  ])('with %s that settles twice', (_, make) => {
+    it('ends one event at a time', () => {
+      const seen: unknown[] = []
+      let again: (() => void) | undefined
+      const twice = (resolve: () => void) => {
+        resolve()
+        again = resolve
+      }
+      const answers = [make(twice), new Promise<void>(() => {})]
+      const book = new FakeSource()
+      of(commit(post, 1), commit(post, 2))
+        .pipe(book.deliver(), ingest({ [post]: () => answers.shift() }))
+        .subscribe(({ n }) => seen.push(n))
+      again?.()
+      expect(seen).toEqual([1])
+      expect(book.sum).toMatchObject({ done: 1, open: 1 })
+    })
   })
 
   it('counts what no ingestor takes, tells of it, and is done with it', () => {
@@ -171,6 +190,27 @@ describe('ingest', () => {
     expect([book.pauses, book.queued]).toEqual([1, 1])
     desk.finish(3)
     expect([book.pauses, book.queued]).toEqual([0, 0])
+  })
+
+  it.each([
+    ['no ingestor has had', follow],
+    ['another ingestor has', like],
+    ['no ingestor takes', 'com.example.other'],
+  ])('starts nothing at the end, when the source it resumes sends what %s', (_, collection) => {
+    const [book, desk, source$] = [new FakeSource(), new ControlledWork(), new Subject<Commit>()]
+    const work = ({ n }: Commit) => desk.work(n)
+    const ingestors = { [post]: work, [like]: work, [follow]: work }
+    const subscription = source$
+      .pipe(book.deliver(), ingest(ingestors, { capacity: 1 }))
+      .subscribe()
+    for (const event of [commit(post, 1), commit(post, 2), commit(like, 3)]) source$.next(event)
+    book.onResume = () => source$.next(commit(collection, 4))
+    subscription.unsubscribe()
+    expect([book.calls, desk.started]).toEqual([
+      ['pause', 'resume'],
+      [1, 3],
+    ])
+    expect(book.sum).toEqual({ done: 0, dropped: 0, failed: 4, open: 0 })
   })
 
   it('counts the event in whose emission it is left as done, since it is', () => {

@@ -27,7 +27,7 @@ function started(changes: Partial<Parameters<typeof withDeleted>[0]> = {}) {
     delete: async (key: string) => void records.delete(key),
     ...changes,
   }
-  source$.pipe(book.deliver(), withDeleted(store)).subscribe({
+  const subscription = source$.pipe(book.deliver(), withDeleted(store)).subscribe({
     next: (event) => {
       seen.push([event.commit.operation, event.deleted])
       releases.push(hold())
@@ -35,7 +35,7 @@ function started(changes: Partial<Parameters<typeof withDeleted>[0]> = {}) {
     error: (error) => errors.push(error),
   })
   const release = (index: number) => releases[index] as Release
-  return { records, book, source$, seen, errors, release }
+  return { records, book, source$, seen, errors, release, subscription }
 }
 
 describe('withDeleted', () => {
@@ -111,6 +111,16 @@ describe('withDeleted', () => {
     removals[0]?.()
     await settled()
     expect([removals.length, records.get(uri('r'))]).toEqual([1, { n: 2 }])
+  })
+
+  it('fails an event that is looked up while it is left: nobody has seen it', async () => {
+    const { source$, records, seen, book, subscription } = started()
+    records.set(uri('r'), { n: 1 })
+    source$.next(commit('delete', 'r'))
+    subscription.unsubscribe()
+    await settled()
+    expect([seen, book.sum]).toEqual([[], { done: 0, dropped: 0, failed: 1, open: 0 }])
+    expect(records.get(uri('r'))).toEqual({ n: 1 })
   })
 
   it('ends with the error of the store, and the delivery counts as failed', async () => {

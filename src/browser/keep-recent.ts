@@ -1,5 +1,5 @@
 import { defer, filter, map, type OperatorFunction } from 'rxjs'
-import { operationOf } from '../operators/with-deleted.js'
+import { operationOf } from '../atproto/event-fields.js'
 import { checkShape } from '../options/check-shape.js'
 import { Issues } from '../options/issues.js'
 import { callback, defaultsTo, finiteCount, optional } from '../options/pieces.js'

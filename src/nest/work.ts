@@ -1,9 +1,9 @@
 import { connect, filter, map, merge, type OperatorFunction, pipe } from 'rxjs'
+import { collectionOf, isWrite, operationOf } from '../atproto/event-fields.js'
 import { covers } from '../atproto/filters.js'
 import { boundedBatchMap, type IngestOptions, ingest, type Routable } from '../index.js'
 import { ended } from './ended.js'
 import type { Handler, HandlesBatches } from './handles.js'
-import { collectionOf, operationOf } from './operation.js'
 
 type Queued = IngestOptions<Routable>
 
@@ -43,8 +43,8 @@ function ingestorsOf(
       handlers.filter(({ handles }) => handles.on === on && covers(handles.collection, key))
     const [records, deletes] = [once(of('record')), once(of('delete'))]
     const ingestor = (event: Routable) => {
-      const operation = operationOf(event)
-      return operation && (operation === 'write' ? records(event) : deletes(event))
+      if (isWrite(event)) return records(event)
+      return operationOf(event) === 'delete' ? deletes(event) : undefined
     }
     return [key, ingestor] as const
   })
@@ -103,8 +103,8 @@ function inBatches(
   options: Queued,
 ): OperatorFunction<Routable, unknown> {
   const isWanted = (event: Routable): boolean =>
-    covers(collection, collectionOf(event)) &&
-    (operationOf(event) === 'write' || (deletes && operationOf(event) === 'delete'))
+    covers(collection, collectionOf(event) ?? '') &&
+    (isWrite(event) || (deletes && operationOf(event) === 'delete'))
   return pipe(
     filter(isWanted),
     boundedBatchMap((events: readonly Routable[]) => [events], { size, maxWaitMs }),

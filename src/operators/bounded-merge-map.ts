@@ -15,7 +15,8 @@ export type BoundedMergeMapOptions<T> = QueueOptions<T>
  * counted and reported. **Completion**: when the source has completed, all work has ended and its
  * checkpoint is saved. **Errors**: failed work errors the result; its delivery counts as failed.
  * {@link ConfigError} at the call. **Unsubscription**: gives up waiting values: their deliveries
- * count as failed, and a restart delivers them again.
+ * count as failed, and a restart delivers them again. The same holds for a promise that resolves
+ * with a value afterwards, since nobody receives it; one that resolves with `undefined` is done.
  *
  * ```
  * source    -a-b-c------|

@@ -201,8 +201,9 @@ export class BoundedWork<T, R> {
 
   /** Like `from(promise)` at a third of its cost, since most users write work with promises. */
   #await(work: PromiseLike<unknown>, item: Item<T>, slow: Subscription | undefined): void {
-    // A thenable may settle twice, and would then end the next item.
-    if (this.#concurrency === 1 && work instanceof Promise) {
+    // Another `then`, of a thenable or of a subclass of Promise, may call back twice. It would then
+    // end the next item.
+    if (this.#concurrency === 1 && work.then === Promise.prototype.then) {
       this.#awaitOnly(work, item, slow)
       return
     }
@@ -238,7 +239,14 @@ export class BoundedWork<T, R> {
 
   #end(item: Item<T>, result: unknown, slow: Subscription | undefined): void {
     this.#cuttable.delete(item)
-    this.#emit(item, this.work.result === undefined ? (result as R) : this.work.result(item.value))
+    // A promise that ended after the unsubscription: no operator below has seen its value.
+    if (this.#abandoned && this.work.result === undefined && result !== undefined)
+      this.#settle(item, 'failed')
+    else
+      this.#emit(
+        item,
+        this.work.result === undefined ? (result as R) : this.work.result(item.value),
+      )
     this.#finish(item, slow)
   }
 

@@ -1,3 +1,5 @@
+import { collectionOf } from '../atproto/event-fields.js'
+
 /**
  * What {@link ingest} can route: an event of Jetstream or the firehose (`kind`), or one of Tap
  * (`type`).
@@ -57,8 +59,3 @@ export function router(keys: readonly string[]): (event: Routable) => string | u
 
 /** `commit`, `identity` and so on; for an event of Tap `record` or `identity`. */
 export const kindOf = (event: Routable): string => ('kind' in event ? event.kind : event.type)
-
-function collectionOf(event: Routable): string | undefined {
-  if ('kind' in event) return event.kind === 'commit' ? event.commit?.collection : undefined
-  return event.type === 'record' ? event.collection : undefined
-}

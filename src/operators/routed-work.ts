@@ -1,4 +1,5 @@
 import { type MonoTypeOperatorFunction, mergeAll, Observable, Subject } from 'rxjs'
+import { currentDelivery } from '../delivery/delivery.js'
 import { observe, operate } from '../internal/observe.js'
 import { BoundedWork, type Work } from './bounded-work.js'
 import type { QueueBounds } from './queue-options.js'
@@ -45,6 +46,10 @@ export const routedWork = <T>(
       source,
       destination,
       (value) => {
+        if (destination.closed) {
+          refuse()
+          return
+        }
         const key = keyOf(value)
         if (key === undefined) unrouted(value)
         else (queues.get(key) ?? open(key))?.take(value)
@@ -55,3 +60,10 @@ export const routedWork = <T>(
       },
     )
   })
+
+/** A queue that ends resumes its source, which may emit more before it is left: not done. */
+function refuse(): void {
+  const holding = currentDelivery()
+  holding?.hold()
+  holding?.release('failed')
+}

@@ -1,3 +1,5 @@
+import { pathOf } from '../atproto/event-fields.js'
+
 /** Where a record is, as events of Jetstream and the firehose (`commit`) and of Tap tell it. */
 interface Path {
   readonly collection?: unknown
@@ -13,10 +15,6 @@ export interface Located {
   readonly collection?: string
   readonly rkey?: string
 }
-
-/** The collection and key of the record that an event is about; `undefined` for other events. */
-const pathOf = ({ did: _did, ...event }: Located): Path | undefined =>
-  event.kind === 'commit' ? event.commit : event.type === 'record' ? event : undefined
 
 /**
  * Returns the at-uri of the record that an event is about, as a key for it:

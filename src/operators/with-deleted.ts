@@ -1,4 +1,5 @@
 import { defer, type OperatorFunction, type Subscriber } from 'rxjs'
+import { isWrite, operationOf } from '../atproto/event-fields.js'
 import {
   currentDelivery,
   type DeliverySource,
@@ -79,23 +80,12 @@ async function lookUp<E extends Located>(
   removals: Removals,
 ): Promise<E & { readonly deleted?: unknown }> {
   const uri = uriOf(event)
-  switch (operationOf(event)) {
-    case 'delete':
-      return { ...event, deleted: await store.get(uri) }
-    case 'create':
-    case 'update': {
-      await removals.cancel(uri)
-      const record = recordOf(event)
-      if (record !== undefined) await store.put(uri, record)
-    }
-  }
+  if (operationOf(event) === 'delete') return { ...event, deleted: await store.get(uri) }
+  if (!isWrite(event)) return event
+  await removals.cancel(uri)
+  const record = recordOf(event)
+  if (record !== undefined) await store.put(uri, record)
   return event
-}
-
-/** What an event of Jetstream, the firehose or Tap did to its record. */
-export const operationOf = (event: object): unknown => {
-  const { commit, action } = event as { commit?: { operation?: unknown }; action?: unknown }
-  return commit === undefined ? action : commit.operation
 }
 
 /** Removes from the store what was deleted, when the delivery of the delete has ended. */

@@ -14,8 +14,22 @@ export const OPERATORS: readonly Mutant[] = [
   {
     name: 'a thenable that settles twice ends the next item',
     file: 'src/operators/bounded-work.ts',
-    find: 'this.#concurrency === 1 && work instanceof Promise',
-    replace: 'this.#concurrency === 1',
+    find: 'this.#concurrency === 1 && work.then === Promise.prototype.then',
+    replace: 'this.#concurrency === 1 && work instanceof Promise',
+    specs: ['spec/operators/ingest.spec.ts'],
+  },
+  {
+    name: 'a value that nobody receives counts as done',
+    file: 'src/operators/bounded-work.ts',
+    find: 'if (this.#abandoned && this.work.result === undefined && result !== undefined)',
+    replace: 'if (false as boolean)',
+    specs: ['spec/operators/bounded-merge-map.spec.ts', 'spec/operators/with-deleted.spec.ts'],
+  },
+  {
+    name: 'what a source sends when it is resumed at the end counts as done',
+    file: 'src/operators/routed-work.ts',
+    find: 'if (destination.closed)',
+    replace: 'if (false as boolean)',
     specs: ['spec/operators/ingest.spec.ts'],
   },
   {
