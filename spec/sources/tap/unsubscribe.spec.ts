@@ -1,5 +1,5 @@
 import { Subject, takeUntil } from 'rxjs'
-import { boundedMergeMap } from '../../../src/index.js'
+import { boundedMergeMap, type TapEvent } from '../../../src/index.js'
 import { fakeTap } from '../../../src/testing/index.js'
 import { ALICE, first, idsOf, records, tapped, Work } from './tapped.js'
 
@@ -64,7 +64,9 @@ describe('the end of a subscription to tap$', () => {
     await using tap = await fakeTap({ events: records(ALICE, 3, false) })
     const work = new Work()
     const source = tapped(tap)
-    const subscription = source.events$.pipe(boundedMergeMap(work.handle)).subscribe()
+    // Nobody would receive a value of it any more.
+    const handle = async (event: TapEvent) => void (await work.handle(event))
+    const subscription = source.events$.pipe(boundedMergeMap(handle)).subscribe()
     await source.when(({ delivered }) => delivered === 3)
     subscription.unsubscribe()
     work.end(1)
