@@ -11,24 +11,12 @@ jest.mock('#http', () => jest.requireActual('../../src/http/browser'))
 const T0 = 1_767_225_600_000_000
 const host = 'wss://jetstream.test/subscribe'
 const defaults = { host, log: false } as const
-const page = new FakePage()
+const page = new FakePage().aroundEach(() => app.destroy())
 let app: Application
 
 beforeEach(() => {
-  page.open()
   app = new Application([provideAtproto(defaults)])
 })
-
-afterEach(() => {
-  app.destroy()
-  page.close()
-})
-
-const last = () => {
-  const socket = page.sockets.at(-1)
-  if (socket === undefined) throw new Error('nothing was dialled')
-  return socket
-}
 
 const timesOf = (list: () => readonly { readonly time_us: number }[]): readonly number[] =>
   list().map(({ time_us }) => time_us - T0)
@@ -36,8 +24,8 @@ const timesOf = (list: () => readonly { readonly time_us: number }[]): readonly 
 describe('liveList', () => {
   it('is a signal of the newest events, the newest first, once a frame', () => {
     const { made: events } = app.create(() => liveList(() => ({}), { limit: 3 }))
-    last().open()
-    for (const n of [1, 2, 3, 4]) last().receive(T0 + n)
+    page.socket.open()
+    for (const n of [1, 2, 3, 4]) page.socket.receive(T0 + n)
     expect(events()).toEqual([])
     const entered = app.zone.entered
     page.drawFrame()
@@ -49,18 +37,18 @@ describe('liveList', () => {
     page.onDial = () => dialled.push(app.zone.isInside)
     const { made: events } = app.create(() => liveList(() => ({}), { by: 'event' }))
     expect(dialled).toEqual([false])
-    last().open()
+    page.socket.open()
     const entered = app.zone.entered
-    last().receive(T0 + 1)
+    page.socket.receive(T0 + 1)
     expect([timesOf(events), app.zone.entered]).toEqual([[1], entered + 1])
   })
 
   it('has the options of its application, and its own', () => {
     app.create(() => liveList(() => ({ collections: ['app.bsky.feed.post'] })))
-    expect(last().url).toContain('jetstream.test')
-    expect(last().params.getAll('wantedCollections')).toEqual(['app.bsky.feed.post'])
+    expect(page.socket.url).toContain('jetstream.test')
+    expect(page.socket.params.getAll('wantedCollections')).toEqual(['app.bsky.feed.post'])
     app.create(() => liveList(() => ({ host: 'wss://other.test/subscribe' })))
-    expect(last().url).toContain('other.test')
+    expect(page.socket.url).toContain('other.test')
   })
 
   it('begins again, with an empty list, when a signal changes that its config reads', () => {
@@ -68,12 +56,12 @@ describe('liveList', () => {
     const { made: events } = app.create(() =>
       liveList(() => ({ collections: [collection()] }), { by: 'event' }),
     )
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     collection.set('app.bsky.feed.like')
     app.check()
     expect(page.sockets.map(({ isClosed }) => isClosed)).toEqual([true, false])
-    expect(last().params.getAll('wantedCollections')).toEqual(['app.bsky.feed.like'])
+    expect(page.socket.params.getAll('wantedCollections')).toEqual(['app.bsky.feed.like'])
     expect(events()).toEqual([])
   })
 
@@ -86,20 +74,20 @@ describe('liveList', () => {
     expect(page.sockets).toHaveLength(1)
     isOn.set(false)
     app.check()
-    expect([last().isClosed, events.state()]).toEqual([true, 'idle'])
+    expect([page.socket.isClosed, events.state()]).toEqual([true, 'idle'])
   })
 
   it('ends with its component', () => {
     const { destroy } = app.create(() => liveList(() => ({})))
-    last().open()
+    page.socket.open()
     destroy()
-    expect(last().isClosed).toBe(true)
+    expect(page.socket.isClosed).toBe(true)
   })
 
   it('has the state of its connection, and its lag', () => {
     const { made: events } = app.create(() => liveList(() => ({}), { by: 'event' }))
     expect([events.state(), events.lag()]).toEqual(['connecting', undefined])
-    last().open()
+    page.socket.open()
     expect(events.state()).toBe('open')
   })
 
@@ -129,8 +117,8 @@ describe('lists that ask for the same', () => {
   it('share one connection, which ends with the last of them', () => {
     const one = app.create(() => liveList(() => ({ kinds: ['identity'], idleTimeoutMs: 9000 })))
     const other = app.create(() => liveList(() => ({ idleTimeoutMs: 9000, kinds: ['identity'] })))
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     page.drawFrame()
     expect([page.sockets.length, one.made(), other.made()]).toEqual([
       1,
@@ -138,9 +126,9 @@ describe('lists that ask for the same', () => {
       one.made(),
     ])
     one.destroy()
-    expect(last().isClosed).toBe(false)
+    expect(page.socket.isClosed).toBe(false)
     other.destroy()
-    expect(last().isClosed).toBe(true)
+    expect(page.socket.isClosed).toBe(true)
     app.create(() => liveList(() => ({ kinds: ['identity'], idleTimeoutMs: 9000 })))
     expect(page.sockets).toHaveLength(2)
   })
@@ -158,53 +146,57 @@ describe('lists that ask for the same', () => {
 describe('a list that is paused', () => {
   it('stays as it is, and has no connection; it goes on at the cursor', async () => {
     const { made: events } = app.create(() => liveList(() => ({}), { by: 'event' }))
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     events.pause()
-    expect([events.state(), last().isClosed]).toEqual(['paused', true])
+    expect([events.state(), page.socket.isClosed]).toEqual(['paused', true])
     const dialled = page.dialled()
     events.resume()
     await dialled
     expect(page.sockets).toHaveLength(2)
-    expect(last().params.get('cursor')).toBe(String(T0 + 1))
-    last().open()
+    expect(page.socket.params.get('cursor')).toBe(String(T0 + 1))
+    page.socket.open()
     // A server repeats the event at the cursor.
-    for (const n of [1, 2]) last().receive(T0 + n)
+    for (const n of [1, 2]) page.socket.receive(T0 + n)
     expect([events.state(), timesOf(events)]).toEqual(['open', [2, 1]])
   })
 
   it('holds back no other list on its connection, and has all events when it goes on', () => {
     const { made: events } = app.create(() => liveList(() => ({}), { by: 'event' }))
     const other = app.create(() => liveList(() => ({}), { by: 'event' }))
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     events.pause()
-    last().receive(T0 + 2)
-    expect([last().isClosed, timesOf(events), timesOf(other.made)]).toEqual([false, [1], [2, 1]])
+    page.socket.receive(T0 + 2)
+    expect([page.socket.isClosed, timesOf(events), timesOf(other.made)]).toEqual([
+      false,
+      [1],
+      [2, 1],
+    ])
     events.resume()
     expect(timesOf(events)).toEqual([2, 1])
     events.pause()
     other.destroy()
-    expect(last().isClosed).toBe(true)
+    expect(page.socket.isClosed).toBe(true)
   })
 })
 
 describe('a list in a hidden page', () => {
   it('has no connection, and goes on when the page is shown', () => {
     app.create(() => liveList(() => ({})))
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     page.hide()
-    expect(last().isClosed).toBe(true)
+    expect(page.socket.isClosed).toBe(true)
     page.show()
-    expect(last().params.get('cursor')).toBe(String(T0 + 1))
+    expect(page.socket.params.get('cursor')).toBe(String(T0 + 1))
   })
 
   it("goes on reading with `whenHidden: 'read'`", () => {
     app.create(() => liveList(() => ({ whenHidden: 'read' })))
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     page.hide()
-    expect(last().isClosed).toBe(false)
+    expect(page.socket.isClosed).toBe(false)
   })
 })

@@ -10,24 +10,12 @@ jest.mock('#http', () => jest.requireActual('../../src/http/browser'))
 const T0 = 1_767_225_600_000_000
 const host = 'wss://jetstream.test/subscribe'
 const defaults = provideAtproto({ host, log: false })
-const page = new FakePage()
+const page = new FakePage().aroundEach(() => app.destroy())
 let app: Application
 
 beforeEach(() => {
-  page.open()
   app = new Application([defaults])
 })
-
-afterEach(() => {
-  app.destroy()
-  page.close()
-})
-
-const last = () => {
-  const socket = page.sockets.at(-1)
-  if (socket === undefined) throw new Error('nothing was dialled')
-  return socket
-}
 
 describe('injectStream', () => {
   it('has the newest events, and each event outside of the zone, over one connection', () => {
@@ -40,13 +28,13 @@ describe('injectStream', () => {
       })
       return stream
     })
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     expect([made.recent(), made.state(), page.sockets.length]).toEqual([[], 'open', 1])
     page.drawFrame()
     expect(made.recent()).toHaveLength(1)
     destroy()
-    expect([seen, last().isClosed]).toEqual([[[1, false], '|'], true])
+    expect([seen, page.socket.isClosed]).toEqual([[[1, false], '|'], true])
   })
 
   it('tells what ends the stream', () => {
@@ -85,13 +73,13 @@ describe('streamResource', () => {
     const { made, destroy } = create(app, () => 'app.bsky.feed.post')
     await settled()
     expect([made.status(), dialled]).toEqual(['loading', [false]])
-    last().open()
-    last().receive(T0 + 1)
+    page.socket.open()
+    page.socket.receive(T0 + 1)
     await settled()
     expect([made.status(), made.value()?.time_us]).toEqual(['resolved', T0 + 1])
     expect(made.metrics().connection.state).toBe('open')
     destroy()
-    expect(last().isClosed).toBe(true)
+    expect(page.socket.isClosed).toBe(true)
   })
 
   it('begins again when a signal changes that its params read', async () => {
@@ -106,7 +94,7 @@ describe('streamResource', () => {
     app.check()
     await settled()
     expect(page.sockets.map(({ isClosed }) => isClosed)).toEqual([true, false])
-    expect(last().params.getAll('wantedCollections')).toEqual(['app.bsky.feed.like'])
+    expect(page.socket.params.getAll('wantedCollections')).toEqual(['app.bsky.feed.like'])
   })
 
   it('has what ends its stream', async () => {

@@ -71,6 +71,23 @@ export class FakePage {
     }
   }
 
+  /** Opens the page before each test. Calls `end` after each, and closes the page then. */
+  aroundEach(end: () => void): this {
+    beforeEach(() => this.open())
+    afterEach(() => {
+      end()
+      this.close()
+    })
+    return this
+  }
+
+  /** The socket that was opened last. */
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1)
+    if (socket === undefined) throw new Error('nothing was dialled')
+    return socket
+  }
+
   close(): void {
     for (const [name, descriptor] of this.#before)
       if (descriptor === undefined) Reflect.deleteProperty(globalThis, name)

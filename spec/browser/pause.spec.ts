@@ -9,17 +9,11 @@ import { FakePage } from './page.js'
 jest.mock('#socket', () => jest.requireActual('../../src/socket/browser'))
 jest.mock('#http', () => jest.requireActual('../../src/http/browser'))
 
-const page = new FakePage()
+const page = new FakePage().aroundEach(() => subscriptions.unsubscribe())
 let subscriptions: Subscription
 
 beforeEach(() => {
   subscriptions = new Subscription()
-  page.open()
-})
-
-afterEach(() => {
-  subscriptions.unsubscribe()
-  page.close()
 })
 
 describe('pauseWhile', () => {

@@ -53,17 +53,11 @@ describe('perFrame, in virtual time', () => {
 })
 
 describe('perFrame', () => {
-  const page = new FakePage()
+  const page = new FakePage().aroundEach(() => subscriptions.unsubscribe())
   let subscriptions: Subscription
 
   beforeEach(() => {
     subscriptions = new Subscription()
-    page.open()
-  })
-
-  afterEach(() => {
-    subscriptions.unsubscribe()
-    page.close()
   })
 
   const subscribeTo = (arrays$: Observable<readonly number[]>) => {
