@@ -28,6 +28,18 @@ describe('rxjs-atproto demo', () => {
     expect(stderr).toMatch(/ events in .*, 0 gaps, 0 reconnects\n$/)
   })
 
+  it('takes the flags for lines of the other commands; its table needs none', async () => {
+    const limited = ['demo', '--limit', '5']
+    const [table, format] = await Promise.all([
+      cli.run([...limited, '--table']),
+      cli.run([...limited, '--format', 'of {did}']),
+    ])
+    expect(table).toMatchObject({ code: 0, stderr: expect.stringMatching(/ % {2}█/) })
+    expect(linesOf(table.stdout)).toHaveLength(5)
+    expect(format).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(of did:.+\n){5}$/) })
+    expect(format.stderr).not.toContain('█')
+  })
+
   it('gives the same events for the same seed', async () => {
     const run = async (seed: string) => {
       const { stdout } = await cli.run(['demo', '--limit', '50', '--seed', seed, '-q'])

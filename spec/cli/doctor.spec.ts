@@ -10,6 +10,7 @@ import { type Finding, findingLines, well, wrong } from '../../src/cli/doctor/fi
 import { checkCursorFile, checkRedis } from '../../src/cli/doctor/machine-checks.js'
 import { checkDns, checkProxy, clockFinding } from '../../src/cli/doctor/network-checks.js'
 import { offlineReason } from '../../src/cli/doctor/offline.js'
+import { checkFirstEvent } from '../../src/cli/doctor/stream-checks.js'
 import { PUBLIC_HOSTS } from '../../src/cli/public-hosts.js'
 import { checkJetstreamConfig } from '../../src/sources/jetstream/config.js'
 import { describeRedis, redisServer } from '../helpers/redis-server.js'
@@ -92,12 +93,34 @@ describe('the doctor of a host', () => {
     })
   })
 
-  it('names a host that is open and sends nothing', async () => {
-    await using server = await serve({ server: 'v2', events: 0 })
-    expect(await examined(server.host)).toMatchObject({
-      'wire v2': { state: 'well' },
-      'first event': { state: 'wrong', text: 'none within 500 ms' },
-      verdict: { text: 'silent' },
+  it.each([
+    [0, /open and quiet, and has none in its log$/],
+    [10, /^none within 500 ms: the host is open and quiet\. Its log has events, from .+ ago on$/],
+  ])(
+    'does not call a host stuck that has no new event, and %i in its log',
+    async (events, text) => {
+      await using server = await serve({ server: 'v2', events, stored: 'all' })
+      expect(await examined(server.host)).toMatchObject({
+        'wire v2': { state: 'well' },
+        'first event': {
+          state: 'note',
+          text: expect.stringMatching(text),
+          remedy: expect.stringMatching(/look again/),
+        },
+        verdict: { text: 'quiet' },
+      })
+    },
+  )
+
+  it('calls a public host stuck that sends nothing', async () => {
+    const host = 'jetstream.us-west.bsky.network'
+    const probe = { url: new URL(`wss://${host}`), first: Promise.resolve(undefined) }
+    const openings = { v1: { ms: 1, error: undefined }, v2: undefined }
+    const probes = { v1: probe, v2: undefined } as unknown as Parameters<typeof checkFirstEvent>[1]
+    expect(await checkFirstEvent(host, probes, openings, LIMITS)).toMatchObject({
+      state: 'wrong',
+      text: 'none within 500 ms',
+      remedy: expect.stringContaining('stuck'),
     })
   })
 
@@ -187,6 +210,8 @@ describe('a check of the doctor', () => {
     expect(conclusionOf(['works'], broken)).toEqual([expect.stringContaining('Redis'), 3])
     expect(conclusionOf(['unreachable'], broken)[1]).toBe(4)
     expect(conclusionOf(['unreachable', 'silent'], [])[1]).toBe(5)
+    expect(conclusionOf(['silent', 'quiet'], [])).toEqual([expect.stringContaining('wait'), 0])
+    expect(conclusionOf(['quiet'], broken)[1]).toBe(3)
   })
 
   it('says that the machine has no network', () => {

@@ -319,7 +319,7 @@ describe('rxjs-atproto firehose on a terminal', () => {
       ])
       expect(code).toBe(0)
       expect(stdout).toMatch(/app\.bsky\.feed\.post +3 +\S+\/s +100 %/)
-      expect(stdout).toContain('Lines of JSON go to a pipe or a file:')
+      expect(stdout).toContain('Events go to a pipe or a file as lines of JSON:')
       expect(stdout).toMatch(/ {2}(npx )?rxjs-atproto firehose --host ws:\S+ --cursor/)
       expect(stdout).toMatch(/3 events in /)
       expect(stdout).not.toContain('{')

@@ -423,7 +423,7 @@ describe('rxjs-atproto jetstream --cursor-file', () => {
     const likes = await run('app.bsky.feed.like')
     const wider = await run('app.bsky.feed.*')
     expect(wider.first).toBeGreaterThanOrEqual(likes.last)
-    expect(wider.stderr).toMatch(/warning: .*onFilterChange/)
+    expect(wider.stderr).toMatch(/warning: .*\(--on-filter-change backfill reads/)
     const all = await run('app.bsky.*', '--on-filter-change', 'backfill')
     expect(all.first).toBeLessThan(likes.last)
     expect([likes.code, wider.code, all.code]).toEqual([0, 0, 0])

@@ -124,6 +124,18 @@ const FLAGS: Readonly<Record<string, string>> = {
   limit: 'page-size',
 }
 
+/** How options of the library, as its warnings name them, are typed here. */
+const TYPED: readonly (readonly [option: string, typed: string])[] = [
+  ["`onFilterChange: 'backfill'`", '--on-filter-change backfill'],
+  ['`checkpoint: { store, name }`', '--name'],
+  ['`kinds`', '--kinds'],
+  ['`cursor`', '--cursor'],
+]
+
+/** A warning of the library in the words of the command line. */
+export const inFlags = (warning: string): string =>
+  TYPED.reduce((text, [option, typed]) => text.replaceAll(option, typed), warning)
+
 /** Library options that are an argument of a command. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
   file: 'the file',

@@ -19,8 +19,8 @@ import { EXIT, EXIT_CODES_HELP, type ExitCode } from './exit-codes.js'
 
 const HELP = `
 Examples:
-  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 \\
-      | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --kinds commit \\
+      --limit 10 | jq '.commit.record.text // empty'
   $ rxjs-atproto jetstream --cursor-file ./cursor.json --for 1h > events.ndjson
   $ rxjs-atproto tap --host localhost:2480 --limit 10
   $ rxjs-atproto firehose --cursor oldest --cursor-file ./cursor.json \\

@@ -152,7 +152,7 @@ function asTable<E>(
   const command = commandTyped(typed, environment)
   const { isTTY } = process.stdout
   const hint = isTTY
-    ? ['Lines of JSON go to a pipe or a file:', `  ${command} > ${file}`]
+    ? ['Events go to a pipe or a file as lines of JSON:', `  ${command} > ${file}`]
     : undefined
   return {
     onEvent: (event) => counts.add(event),

@@ -26,7 +26,8 @@ export const withFilters = (command: Command): Command =>
   command
     .option(
       '--collections <nsids>',
-      'only commits of these NSIDs or prefixes (app.bsky.feed.*), comma-separated or repeated',
+      'commits of these NSIDs or prefixes (app.bsky.feed.*) only, comma-separated or repeated; ' +
+        'identity, account and sync events still come: --kinds commit leaves them out',
       parseList,
     )
     .option(

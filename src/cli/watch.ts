@@ -20,7 +20,7 @@ import {
   type StreamMetrics,
   streamMetrics,
 } from '../index.js'
-import { NeverConnectedError } from './failure.js'
+import { inFlags, NeverConnectedError } from './failure.js'
 import type { Messages } from './messages.js'
 import { positionText } from './stored-position.js'
 import { duration, shortHost } from './text.js'
@@ -31,7 +31,7 @@ export class Watch {
   readonly metrics$ = streamMetrics()
   readonly gaps = { next: (gap: Gap) => this.#gap(gap) }
   readonly rejects = { next: (reject: RejectedFrame) => this.#rejected(reject) }
-  readonly log: Logger = { warn: (text) => this.messages.warn(text) }
+  readonly log: Logger = { warn: (text) => this.messages.warn(inFlags(text)) }
   /** Whether a connection was ever open. */
   connected = false
   /** Frames and parts of frames that could not be read. */

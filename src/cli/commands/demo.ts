@@ -1,22 +1,18 @@
 import { type Command, Option } from 'commander'
-import type { MonoTypeOperatorFunction, Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { type Ingestor, ingest, type JetstreamEvent, jetstream$ } from '../../index.js'
 import { fakeJetstream, generateEvents } from '../../testing/index.js'
 import type { CommandContext } from '../context.js'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
-import { Messages } from '../messages.js'
-import { LineWriter, stdout } from '../output.js'
+import { type LineOptions, withLines } from '../lines/options.js'
 import { collect, parseCount } from '../parse.js'
-import { metricsLines } from '../progress.js'
 import { replay$, served$ } from '../replayed.js'
-import { runStream } from '../run-stream.js'
+import { runLines } from '../run-lines.js'
 import { type StreamOptions, withStreamOptions } from '../stream-options.js'
-import { ownKeyboard } from '../table/keys.js'
-import { liveTable, nameOfEvent, TableCounts } from '../table.js'
-import { commandTyped } from '../typed.js'
+import { nameOfEvent } from '../table.js'
 import type { Watch } from '../watch.js'
 
-interface DemoOptions extends StreamOptions {
+interface DemoOptions extends StreamOptions, LineOptions {
   readonly host?: readonly string[]
   readonly replay?: string
   readonly rate: number
@@ -27,9 +23,10 @@ const DEFAULT_MS = 10_000
 const KEPT_EVENTS = 100_000
 
 const HELP = `
-Shows a table on stderr. Events go to stdout as lines of JSON, unless stdout is
-a terminal. Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, at the
-end of a replay, or on Ctrl-C.
+Shows a table on stderr, as --table does elsewhere. Events go to stdout as lines
+of JSON, unless stdout is a terminal; --json and --format show lines there too,
+and no table. Ends after ${DEFAULT_MS / 1000} s (--for), after --limit, at the end of a replay,
+or on Ctrl-C.
 
 Examples:
   $ rxjs-atproto demo
@@ -57,49 +54,36 @@ export function addDemo(program: Command, context: CommandContext): void {
     )
     .option('--rate <n>', 'events per second', parseCount, 1000)
     .option('--seed <n>', 'the same seed gives the same events', parseCount, 1)
-  withStreamOptions(command)
+  withLines(withStreamOptions(command))
     .addHelpText('after', HELP)
     .action(async (options: DemoOptions) => context.exit(await demo(options, context)))
 }
 
+/** The table is shown wherever stdout goes: it is what there is to see. */
 function demo(given: DemoOptions, context: CommandContext): Promise<ExitCode> {
-  const { stderr, environment } = context
-  const options = given.replay === undefined ? { for: DEFAULT_MS, ...given } : given
-  const messages = new Messages(stderr, options, environment)
-  const counts = new TableCounts(nameOfEvent)
-  const sink = process.stdout.isTTY ? undefined : new LineWriter(stdout())
-  return runStream({
-    source: (watch) => events$(options, watch).pipe(counted(counts)),
-    options,
-    messages,
-    sink,
-    view: options.metrics
-      ? metricsLines(messages)
-      : liveTable(messages, counts, {
-          hint: sink === undefined ? hintOf(context) : undefined,
-          keyboard: ownKeyboard(),
-        }),
-  })
+  const { json, format, replay } = given
+  const table = json !== true && format === undefined
+  const options = { ...(replay === undefined && { for: DEFAULT_MS }), ...given, table }
+  return runLines(
+    {
+      source: (watch) => events$(options, watch).pipe(ingest(INGESTORS)),
+      options,
+      table: { nameOf: nameOfEvent, file: 'events.ndjson' },
+    },
+    context,
+  )
 }
 
-const hintOf = ({ typed, environment }: CommandContext): readonly string[] => [
-  'Events go to a pipe or a file as lines of JSON:',
-  `  ${commandTyped(typed, environment)} > events.ndjson`,
-]
+const work: Ingestor<JetstreamEvent> = () => {}
 
 /** One ingestor for each part of the network, where your program would do its work. */
-function counted(counts: TableCounts<JetstreamEvent>): MonoTypeOperatorFunction<JetstreamEvent> {
-  const add: Ingestor<JetstreamEvent> = (event) => {
-    counts.add(event)
-  }
-  return ingest({
-    'app.bsky.feed.*': add,
-    'app.bsky.graph.*': add,
-    'app.bsky.actor.*': add,
-    identity: add,
-    account: add,
-    '*': add,
-  })
+const INGESTORS = {
+  'app.bsky.feed.*': work,
+  'app.bsky.graph.*': work,
+  'app.bsky.actor.*': work,
+  identity: work,
+  account: work,
+  '*': work,
 }
 
 // --- Where the events come from ---

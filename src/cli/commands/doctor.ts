@@ -28,11 +28,12 @@ Examples:
       --cursor-file ./cursor.json
 
 Exit codes:
-  0    a stream would work, from one of the hosts at least
+  0    a stream would work, from one of the hosts at least; a host that is open
+       and quiet is no fault
   2    usage
   3    no such host, or Redis or the cursor file cannot be used
   4    no host can be reached
-  5    hosts can be reached, but send no events`
+  5    hosts can be reached, but a public one sends no events`
 
 /** `rxjs-atproto doctor`: why nothing arrives. */
 export function addDoctor(program: Command, context: CommandContext): void {
@@ -101,7 +102,8 @@ export function conclusionOf(
   offline?: string,
 ): readonly [text: string, exitCode: ExitCode] {
   const broken = machine.filter(({ state }) => state === 'wrong').map(({ name }) => name)
-  if (!verdicts.includes('works'))
+  const isQuiet = !verdicts.includes('works') && verdicts.includes('quiet')
+  if (!isQuiet && !verdicts.includes('works'))
     return verdicts.includes('silent')
       ? ['A stream would connect, and receive nothing.', EXIT.ended]
       : [
@@ -111,9 +113,11 @@ export function conclusionOf(
           EXIT.neverConnected,
         ]
   if (broken.length > 0)
-    return [
-      `A stream would receive events, but not with this ${broken.join(' and ')}.`,
-      EXIT.config,
-    ]
-  return ['A stream would work.', EXIT.done]
+    return [`A stream would work, but not with this ${broken.join(' and ')}.`, EXIT.config]
+  return [
+    isQuiet
+      ? 'A stream would connect, and wait: nothing new came meanwhile.'
+      : 'A stream would work.',
+    EXIT.done,
+  ]
 }

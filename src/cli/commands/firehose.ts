@@ -28,8 +28,8 @@ bytes as $bytes. On a terminal a table is shown instead (--json shows the
 lines). A commit with n operations is n events.
 
 Examples:
-  $ rxjs-atproto firehose --collections app.bsky.feed.post --limit 10 \\
-      | jq .commit.record.text
+  $ rxjs-atproto firehose --collections app.bsky.feed.post --kinds commit \\
+      --limit 10 | jq '.commit.record.text // empty'
   $ rxjs-atproto firehose --host localhost:2583 --cursor oldest --for 1h \\
       --strict > events.ndjson
   $ rxjs-atproto firehose --cursor-file ./cursor.json --kinds commit,sync \\

@@ -37,12 +37,12 @@ Only events go to stdout: one JSON object per line. On a terminal they are
 lines to read (--json).
 
 Examples:
-  $ rxjs-atproto jetstream --collections app.bsky.feed.post --limit 10 \\
-      | jq .commit.record.text
+  $ rxjs-atproto jetstream --collections app.bsky.feed.post --kinds commit \\
+      --limit 10 | jq '.commit.record.text // empty'
   $ rxjs-atproto jetstream --collections app.bsky.feed.post --grep '/bluesky/i'
   $ rxjs-atproto jetstream --format '{did} {commit.record.text}'
   $ rxjs-atproto jetstream --dids alice.example.com --cursor 1h
-  $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > posts.ndjson
+  $ rxjs-atproto jetstream --cursor 10m --for 1h --strict > events.ndjson
   $ rxjs-atproto jetstream --cursor-file ./cursor.json >> events.ndjson
   $ rxjs-atproto jetstream --host localhost:6008 --kinds account --metrics \\
       2> metrics.ndjson

@@ -21,10 +21,10 @@ kept, too, as a string. A file that ends in .gz is compressed by gzip, one in
 fakeJetstream of rxjs-atproto/testing.
 
 Examples:
-  $ rxjs-atproto record posts.ndjson.gz --for 1m \\
+  $ rxjs-atproto record posts.ndjson.gz --for 1m --kinds commit \\
       --collections app.bsky.feed.post
   $ rxjs-atproto record all.ndjson.gz --host localhost:6008 --limit 1000
-  $ gzip -dc posts.ndjson.gz | jq .frame.commit.record.text
+  $ gzip -dc posts.ndjson.gz | jq '.frame.commit.record.text // empty'
 ${EXIT_CODES_HELP}`
 
 /** `rxjs-atproto record FILE`: the frames of a Jetstream, with their times, in a file. */

@@ -23,7 +23,8 @@ lines to read (--json). An event is acked when its line is written, or when
 run too.
 
 Examples:
-  $ rxjs-atproto tap --host localhost:2480 --limit 10 | jq .record.text
+  $ rxjs-atproto tap --host localhost:2480 --limit 10 \\
+      | jq '.record.text // empty'
   $ TAP_ADMIN_PASSWORD=... rxjs-atproto tap --for 1h >> events.ndjson
   $ rxjs-atproto tap repos add did:plc:ewvi7nxzyoun6zhxrhs64oiz
 ${PASSWORD_HELP}

@@ -12,8 +12,11 @@ import {
   wireFinding,
 } from './stream-checks.js'
 
-/** What is known of a host at the end. */
-export type Verdict = 'works' | 'silent' | 'unreachable'
+/**
+ * What is known of a host at the end. `'quiet'`: it is open, and may have nothing to send.
+ * `'silent'`: it should have sent something.
+ */
+export type Verdict = 'works' | 'quiet' | 'silent' | 'unreachable'
 
 /** The checks of a host, which run at the same time. */
 export interface Examination {
@@ -34,7 +37,7 @@ export function examine(
   if (url === undefined) throw new Error(`${host} was not dialled`)
   const proxy = checkProxy(url, environment)
   const openings = openingsOf(probes)
-  const first = openings.then((ended) => checkFirstEvent(probes, ended, limits))
+  const first = openings.then((ended) => checkFirstEvent(host, probes, ended, limits))
   return {
     host,
     findings: [
@@ -49,7 +52,8 @@ export function examine(
     ],
     verdict: Promise.all([openings, first]).then(([{ v1, v2 }, { state }]) => {
       if (state === 'well') return 'works'
-      return isOpen(v1) || isOpen(v2) ? 'silent' : 'unreachable'
+      if (!isOpen(v1) && !isOpen(v2)) return 'unreachable'
+      return state === 'note' ? 'quiet' : 'silent'
     }),
   }
 }

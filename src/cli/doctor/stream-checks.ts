@@ -12,6 +12,7 @@ import {
   WireError,
 } from '../../index.js'
 import { type Opening, Probe, type ProbeLimits } from '../probe.js'
+import { PUBLIC_HOSTS } from '../public-hosts.js'
 import { duration } from '../text.js'
 import { type Finding, note, well, within, wrong } from './finding.js'
 
@@ -113,6 +114,7 @@ function remedyOf(error: Error): string {
 
 /** Whether events come. */
 export async function checkFirstEvent(
+  host: string,
   probes: Probes,
   openings: Openings,
   { listenMs }: ProbeLimits,
@@ -125,12 +127,35 @@ export async function checkFirstEvent(
     const age = first.ageMs < 0 ? 'of a later time than ours' : `${duration(first.ageMs)} old`
     return well('first event', `${nameOf(first.event)}, ${age}, after ${duration(first.afterMs)}`)
   }
-  return wrong(
-    'first event',
-    `none within ${duration(listenMs)}`,
-    'a public host sends hundreds a second: this one is stuck. Read from another',
-  )
+  const none = `none within ${duration(listenMs)}`
+  const wire = opened[0]
+  return wire === undefined || isPublic(probes[wire]?.url)
+    ? wrong('first event', none, 'a public host sends hundreds a second: it is stuck. Read another')
+    : quietFinding(none, { host, wire, cursor: 'oldest' })
 }
+
+// All of the doctor takes ten seconds at most.
+const LOG: ProbeLimits = { handshakeMs: 900, listenMs: 900, until: 'first event' }
+
+/** A host that is not public may be quiet: its log tells whether it ever had events. */
+async function quietFinding(none: string, config: JetstreamConfig): Promise<Finding> {
+  const oldest = await new Probe(config, LOG).first
+  return oldest === undefined
+    ? quiet(
+        `${none}: the host is open and quiet, and has none in its log`,
+        'is there any account on what it reads? Write a record there, and look again',
+      )
+    : quiet(
+        `${none}: the host is open and quiet. Its log has events, from ` +
+          `${duration(oldest.ageMs)} ago on`,
+        'write a record there, and look again; where many write all the time, it is stuck',
+      )
+}
+
+const quiet = (text: string, remedy: string): Finding => ({ ...note('first event', text), remedy })
+
+const isPublic = (url: URL | undefined): boolean =>
+  url !== undefined && (PUBLIC_HOSTS.includes(url.host) || url.host.endsWith('.bsky.network'))
 
 const nameOf = (event: JetstreamEvent): string =>
   event.kind === 'commit' ? `${event.commit.operation} ${event.commit.collection}` : event.kind
