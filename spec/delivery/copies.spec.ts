@@ -16,6 +16,7 @@ import type { JetstreamConfig, StreamMetrics } from '../../src/index.js'
 import * as ourIndex from '../../src/index.js'
 import * as ourRedis from '../../src/redis.js'
 import { fakeFirehose, fakeJetstream, fakeTap, generateCommits } from '../../src/testing/index.js'
+import { Changes } from '../../src/testing/server/changes.js'
 import { copyOfLibrary, type Library } from '../helpers/copies.js'
 import { describeRedis, redisServer } from '../helpers/redis-server.js'
 import { clients } from '../redis-client/clients.js'
@@ -45,13 +46,20 @@ const pairOf = (direction: Direction, other: Library) =>
 /** Work that ends when the spec says so. */
 class Gates {
   readonly #ends: (() => void)[] = []
+  readonly #changes = new Changes()
   #isOver = false
 
   readonly work = (): Promise<void> =>
     new Promise((resolve) => {
       if (this.#isOver) resolve()
       else this.#ends.push(resolve)
+      this.#changes.notify()
     })
+
+  /** When `count` works have begun. Metrics tell of it once a second. */
+  begun(count: number): Promise<void> {
+    return this.#changes.when(() => this.#ends.length === count)
+  }
 
   /** Ends the first `count` works, or all, those that have not begun too. */
   finish(count?: number): void {
@@ -162,9 +170,7 @@ describe('two copies of the library', () => {
       const [gates, metrics$] = [new Gates(), sources.streamMetrics()]
       const events$ = sources.tap$({ host: server.url, metrics$ }) as Observable<never>
       const subscription = events$.pipe(operatorOf(name, operators, gates.work)).subscribe()
-      expect(
-        await firstValueFrom(metrics$.pipe(filter(({ delivered }) => delivered === 10))),
-      ).toMatchObject({ held: 10, done: 0 })
+      await gates.begun(10)
       expect(server.acks).toEqual([])
       gates.finish(3)
       await server.acked(3)
@@ -172,6 +178,7 @@ describe('two copies of the library', () => {
       gates.finish()
       await server.drained()
       subscription.unsubscribe()
+      expect(metrics$.value).toMatchObject({ held: 10, done: 10, failed: 0, open: 0 })
     },
   )
 
@@ -328,13 +335,13 @@ describeRedis('two copies of the library over Redis', () => {
         .subscribe()
       const when = (holds: (metrics: StreamMetrics) => boolean) =>
         firstValueFrom(metrics$.pipe(filter(holds)))
-      expect(await when(({ delivered }) => delivered === 4)).toMatchObject({ held: 4, done: 0 })
+      await gates.begun(4)
       gates.finish(3)
-      expect(await when(({ done }) => done > 0)).toMatchObject({ open: 1 })
+      expect(await when(({ done }) => done > 0)).toMatchObject({ held: 4, done: 3, open: 1 })
       gates.finish()
-      await when(({ done }) => done === 4)
+      await new Promise(setImmediate)
       subscription.unsubscribe()
-      await when(({ connection }) => connection.state === 'closed')
+      await when(({ connection, done }) => connection.state === 'closed' && done === 4)
     },
   )
 })

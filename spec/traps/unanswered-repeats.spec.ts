@@ -61,7 +61,7 @@ async function overLoss(
   const note = tap<JetstreamEvent>((next) => seen.push(next))
   if (how === 'one run') {
     const done = until(one.events$.pipe(note), isLast(last))
-    await one.when(({ delivered }) => delivered === likes(0, 200).length)
+    await one.received(likes(0, 200).length)
     meanwhile()
     await done
     return { seen: namesOf(seen), gaps: one.gaps, metrics: one.metrics }
@@ -103,7 +103,7 @@ describe.each(WIRES)('filters that change while no connection is open: wire %s',
     const source = read(server, wire, { filters$, reconnect })
     const seen: JetstreamEvent[] = []
     const done = until(source.events$.pipe(tap((one) => seen.push(one))), isLast(258))
-    await source.when(({ delivered }) => delivered === likes(0, 200).length)
+    await source.received(likes(0, 200).length)
     server.restart({ lose: 40 })
     server.emit(...events(300, 302, 'a.b.c'), ...events(160, 260).map(aMinuteLater))
     await source.when(({ connection }) => connection.state === 'waiting')
@@ -243,7 +243,7 @@ describe('rows behind a sync, which wire v1 hides without any filter', () => {
     const source = read(server, 'v1', { collections: undefined })
     const seen: JetstreamEvent[] = []
     const done = until(source.events$.pipe(tap((one) => seen.push(one))), isLast(219))
-    await source.when(({ delivered }) => delivered === 200)
+    await source.received(200)
     server.restart({ lose: 20 })
     const late = (n: number) => ({ ...event(n), time_us: startUs + (n + 600) * 100_000 })
     const did = 'did:web:synced'
@@ -297,7 +297,7 @@ describe('a legacy server that is killed hard', () => {
       collections: [LIKE],
     })
     const done = until(source.events$, isLast(297))
-    await source.when(({ delivered }) => delivered === 1)
+    await source.received(1)
     server.restart({ lose: 20, again: 'all' })
     server.emit(...events(240, 300))
     const seen = namesOf(await done)

@@ -53,7 +53,7 @@ describe('positions that are handed out again, on wire v2', () => {
       source.events$.pipe(tap((event) => seen.add(`${event.did} ${event.time_us}`))),
       ({ did, time_us }) => did === last?.did && time_us === last.time_us,
     )
-    await source.when(({ delivered }) => delivered === 200)
+    await source.received(200)
     server.restart({ lose: 50 })
     server.emit(...late)
     await done

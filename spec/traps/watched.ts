@@ -1,4 +1,12 @@
-import { filter, firstValueFrom, lastValueFrom, type Observable, takeWhile, toArray } from 'rxjs'
+import {
+  filter,
+  firstValueFrom,
+  lastValueFrom,
+  type Observable,
+  takeWhile,
+  tap,
+  toArray,
+} from 'rxjs'
 import {
   type Gap,
   type JetstreamConfig,
@@ -13,6 +21,7 @@ import {
   type GenerateEventsOptions,
   generateEvents,
 } from '../../src/testing/index.js'
+import { Changes } from '../../src/testing/server/changes.js'
 import { expectBalanced } from '../helpers/streams.js'
 
 export { first } from '../helpers/streams.js'
@@ -26,6 +35,8 @@ export interface Watched {
   readonly snapshots: readonly StreamMetrics[]
   /** Resolves with the first snapshot that this is true of. */
   when(holds: (metrics: StreamMetrics) => boolean): Promise<StreamMetrics>
+  /** When so many events have come. Metrics, and so `when`, may tell of it a second later. */
+  received(count: number): Promise<void>
 }
 
 const all: Watched[] = []
@@ -42,6 +53,8 @@ export function watched(server: Pick<FakeJetstream, 'url'>, config: JetstreamCon
   const rejects: RejectedFrame[] = []
   const snapshots: StreamMetrics[] = []
   const metrics$ = streamMetrics()
+  const changes = new Changes()
+  let received = 0
   metrics$.subscribe((snapshot) => snapshots.push(snapshot))
   const events$ = jetstream$({
     wire: 'v1',
@@ -51,7 +64,12 @@ export function watched(server: Pick<FakeJetstream, 'url'>, config: JetstreamCon
     gaps: { next: (gap) => gaps.push(gap) },
     rejects: { next: (rejected) => rejects.push(rejected) },
     ...config,
-  })
+  }).pipe(
+    tap(() => {
+      received += 1
+      changes.notify()
+    }),
+  )
   const one: Watched = {
     events$,
     gaps,
@@ -61,6 +79,7 @@ export function watched(server: Pick<FakeJetstream, 'url'>, config: JetstreamCon
       return metrics$.value
     },
     when: (holds) => firstValueFrom(metrics$.pipe(filter(holds))),
+    received: (count) => changes.when(() => received === count),
   }
   all.push(one)
   return one
