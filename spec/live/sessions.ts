@@ -11,7 +11,7 @@ import { type LiveSource, live } from '../../src/live/live.js'
 import { Control, type CursorProtocol } from '../../src/live/protocol.js'
 import type { Frame } from '../../src/socket/frame.js'
 import { LargeFrame } from '../../src/socket/large-frame.js'
-import type { Connection, Dial, DialOptions } from '../../src/socket/socket.js'
+import { type Connection, type Dial, type DialOptions, READ_END } from '../../src/socket/socket.js'
 
 export { expectBalanced } from '../helpers/streams.js'
 
@@ -79,17 +79,19 @@ export class FakeLink implements Connection {
   pings: number[] = []
   calls: string[] = []
   sent: string[] = []
-  readonly frames$ = new Subject<Frame | LargeFrame>()
+  readonly frames$ = new Subject<Frame | LargeFrame | typeof READ_END>()
 
   constructor(
     readonly canPause: boolean,
     private readonly answersPings: boolean,
+    private readonly tellsReadEnd = false,
   ) {}
 
   receive(frame: Frame | LargeFrame): void {
     this.heard += 1
     this.bytes += frame.length
     this.frames$.next(frame)
+    if (this.tellsReadEnd) this.frames$.next(READ_END)
   }
 
   send(text: string): void {
@@ -161,7 +163,11 @@ export class Sessions {
   #act(letter: string, dialled: Dialled, open: (connection: Connection) => void): void {
     const { canPause = true, answersPings = true, frames = {} } = this.options
     if (letter === 'o') {
-      dialled.connection = new FakeLink(canPause, answersPings)
+      dialled.connection = new FakeLink(
+        canPause,
+        answersPings,
+        dialled.options.tellsReadEnd ?? false,
+      )
       open(dialled.connection)
     } else if (letter === 'p' && dialled.connection !== undefined) dialled.connection.heard += 1
     else {

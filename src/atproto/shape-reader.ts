@@ -1,4 +1,4 @@
-import { sliceAscii, sliceable } from '../internal/slice-text.js'
+import { sliceable } from '../internal/slice-text.js'
 
 const [BYTES, TEXT] = [2, 3]
 const [FALSE, TRUE, NULL] = [0xf4, 0xf5, 0xf6]
@@ -7,6 +7,7 @@ const [FALSE, TRUE, NULL] = [0xf4, 0xf5, 0xf6]
 export const LINK = Uint8Array.of(0xd8, 0x2a, 0x58, 0x25, 0x00, 0x01, 0x71, 0x12, 0x20)
 const CID_FROM = 5
 const HASH_BYTES = 32
+export const CID_BYTES = LINK.length - CID_FROM + HASH_BYTES
 
 // What is longer is left to the decoder.
 const MAX_ASCII = 1000
@@ -43,8 +44,10 @@ export class ShapeReader {
 
   /** Passes these bytes, if they are next. */
   passes(next: Uint8Array): boolean {
-    for (let i = 0; i < next.length; i += 1) if (this.bytes[this.at + i] !== next[i]) return false
-    this.at += next.length
+    const { bytes, at } = this
+    const { length } = next
+    for (let i = 0; i < length; i += 1) if (bytes[at + i] !== next[i]) return false
+    this.at = at + length
     return true
   }
 
@@ -62,41 +65,35 @@ export class ShapeReader {
     return info < 24 ? info : this.#argument(info)
   }
 
-  /** Reads a text of ASCII: an empty one, if it is not. */
-  text(): string {
-    const from = this.passText()
-    return this.isUsual ? sliceAscii(this.bytes, from, this.at) : ''
-  }
-
   /** Passes a text of ASCII. Returns where its letters begin; it ends where the reader is. */
   passText(): number {
     const length = this.head(TEXT)
     const from = this.at
     const to = from + length
-    if (length <= MAX_ASCII)
-      while (this.at < to && (this.bytes[this.at] as number) < 0x80) this.at += 1
-    if (this.at !== to) this.#unusual()
+    this.at = to
+    if (length > MAX_ASCII || !isAscii(this.bytes, from, to)) this.#unusual()
     return from
   }
 
-  /** Passes a byte string. */
-  byteString(): Span {
+  /** Passes a byte string. Returns where its bytes begin; it ends where the reader is. */
+  passBytes(): number {
     const length = this.head(BYTES)
     const from = this.at
     this.at += length
-    return { bytes: this.bytes, from, to: this.at }
+    return from
   }
 
-  /** Reads a link. */
-  link(): Span {
+  /** Passes a link. Returns where its CID begins, which is {@link CID_BYTES} long. */
+  passLink(): number {
     const from = this.at + CID_FROM
     this.pass(LINK)
     this.at += HASH_BYTES
-    return { bytes: this.bytes, from, to: this.at }
+    return from
   }
 
-  linkOrNull(): Span | undefined {
-    return this.isNull() ? undefined : this.link()
+  /** Returns -1 for a `null`. */
+  passLinkOrNull(): number {
+    return this.isNull() ? -1 : this.passLink()
   }
 
   /** Passes a `null`, if it is next. */
@@ -129,6 +126,13 @@ export class ShapeReader {
       ? argument
       : this.#unusual()
   }
+}
+
+/** Has no branch for each byte. What is after the end of the bytes adds nothing. */
+function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  let bits = 0
+  for (let at = from; at < to; at += 1) bits |= bytes[at] as number
+  return bits < 0x80
 }
 
 /** The least argument that needs 1, 2, 4 or 8 bytes. */

@@ -7,7 +7,7 @@ import type { Issues } from '../options/issues.js'
 import { defaultsTo, oneOf } from '../options/pieces.js'
 import { withDefaults } from '../options/with-defaults.js'
 import type { Frame } from '../socket/frame.js'
-import type { Dial } from '../socket/socket.js'
+import type { Dial, Received } from '../socket/socket.js'
 import { type CheckpointConfig, checkpointOptions, type LiveOptions } from './config.js'
 import { CursorProgress } from './cursor-progress.js'
 import type { OnCursorRefused } from './cursor-request.js'
@@ -132,7 +132,14 @@ function refusingText<Message>(protocol: CursorProtocol<Message>): CursorProtoco
       throw new WireError(`${protocol.host} sends text, and an event stream is binary; ${REMEDY}`)
     return protocol.decode(frame)
   }
-  return { ...protocol, decode }
+  const { gathering } = protocol
+  return { ...protocol, decode, gathering: gathering && { add, take: () => gathering.take() } }
+
+  function add(frame: Received): boolean {
+    const isAdded = gathering?.add(frame) ?? false
+    isBinary ||= isAdded
+    return isAdded
+  }
 }
 
 const REMEDY = 'read a Jetstream with `jetstream$`, and a Tap with `tap$`'

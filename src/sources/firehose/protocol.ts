@@ -4,12 +4,11 @@ import { placeOfHead } from '../../atproto/frame.js'
 import { refused, urlAt } from '../../atproto/subscription.js'
 import type { Control, CursorProtocol } from '../../live/protocol.js'
 import type { Frame } from '../../socket/frame.js'
-import { copyOf } from '../../socket/text-bytes.js'
 import type { FirehoseConfig } from './config.js'
 import { wantsAny } from './events.js'
 import { type Message, readMessage } from './message.js'
+import { NarrowReader } from './narrow-reader.js'
 import { skimCommit } from './skim-commit.js'
-import { unwantedMessage } from './skim-message.js'
 
 /**
  * `com.atproto.sync.subscribeRepos`, in the framing `xrpc.v0.cbor`. The server has no filters, so
@@ -17,8 +16,9 @@ import { unwantedMessage } from './skim-message.js'
  */
 export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorProtocol<Message> {
   const wanted = wantedBy(filters)
-  // Without a filter every message is wanted, and skimming it first gains nothing.
+  // Without a filter every message is wanted, and looking at it first gains nothing.
   const isNarrow = filtersKey(filters).length > 0
+  const reader = isNarrow ? new NarrowReader(wanted, filters.dids !== undefined) : undefined
   return {
     host,
     takesTimes: false,
@@ -27,7 +27,9 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
     url: ({ cursor }) => urlAt(host, cursor),
     // With a filter, most frames are discarded, and the others are copied.
     keepsNoFrame: isNarrow,
-    decode: isNarrow ? (frame) => unwantedMessage(frame, wanted) ?? read(keepable(frame)) : read,
+    decode: reader ? (frame) => reader.decode(frame) : read,
+    // In a browser each read of the socket is one message.
+    gathering: IN_BROWSER ? undefined : reader,
     refused,
     wants: (message) => wantsAny(message, wanted),
     cursorOf: (message) => message.seq,
@@ -38,7 +40,3 @@ export function firehoseProtocol(host: string, filters: FirehoseConfig): CursorP
 }
 
 const read = (frame: Frame): Message | Control => skimCommit(frame) ?? readMessage(frame)
-
-/** A frame that an event may keep: a copy, except in a browser, where a frame shares no memory. */
-const keepable = (frame: Frame): Frame =>
-  typeof frame === 'string' || IN_BROWSER ? frame : copyOf(frame, 0, frame.length)
