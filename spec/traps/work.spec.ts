@@ -397,7 +397,7 @@ describe('the programs of a user', () => {
       { drainMs: 50, capacity: 200 },
     )
     const done = lastValueFrom(source.events$.pipe(takeUntil(stop$), work))
-    await source.when(({ delivered }) => delivered === 100)
+    await source.received(100)
     stop$.next()
     await done
     expect(positionIn(store)).toBe(events[20]?.time_us)

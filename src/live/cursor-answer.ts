@@ -1,9 +1,9 @@
 import type { CursorRequest, Floor } from './cursor-request.js'
 import { isTimeCursor } from './protocol.js'
 
-/** What an event tells, and what the stream does about it. */
+/** What an event shows about the log, and what the stream does then. */
 export type Verdict =
-  /** New. The server has answered as it was asked. */
+  /** New. The server sends what it was asked for. */
   | 'new'
   /** New. More events may show how the server answers. */
   | 'more'
@@ -11,13 +11,13 @@ export type Verdict =
   | 'repeat'
   /** Not new: the server sends more than was asked for. */
   | 'older'
-  /** The log is another one. Ask by time, and report a gap. */
+  /** This is another log. Ask by time, and report a gap. */
   | 'renumbered'
-  /** The log is another one, and its first new event has come: report a gap, and go on with it. */
+  /** This is another log, and this is its first new event: report a gap, and deliver it. */
   | 'renumbered-here'
-  /** The repeat did not come. Ask again, some seconds before it. */
+  /** The repeat did not come. Ask again, from some seconds before it. */
   | 'doubtful'
-  /** The log has nothing from there on. Ask further back. */
+  /** The log has nothing at or after the cursor. Ask further back. */
   | 'further-back'
   /** Ask for all that the log holds, to see where it begins. */
   | 'where-is-the-floor'
@@ -25,14 +25,14 @@ export type Verdict =
   | 'reaches-back'
   /** The log begins after what was asked for. */
   | 'gone'
-  /** Our clock is ahead of the server's. Ask for as much earlier. */
+  /** Our clock is ahead of the server's. Ask for a time that is earlier by the difference. */
   | 'clock-ahead'
   /** Our clock may be ahead of the server's, and the stream has gone on. */
   | 'clock-unproven'
-  /** The server has nothing as new as our first connection. */
+  /** The server has no event as new as our first connection. */
   | 'nothing-newer'
 
-/** How the server at hand can be asked. */
+/** What the connected server can be asked, and how its events are compared. */
 export interface Answering<Event> {
   readonly takesTimes: boolean
   readonly forgets: boolean
@@ -42,18 +42,20 @@ export interface Answering<Event> {
   now(): number
 }
 
-// A filter, or a quiet log, explains a first event that is so much later than a configured time.
-// By so much older, an event on a legacy server is part of all that it holds, and not of the end.
+// One hour. A first event that is later than a configured time by no more than this is explained by
+// a filter or a quiet log. On a legacy server, an event that is older by this much shows that the
+// server sends all that it holds, and not the end of its log.
 const FAR_US = 3_600_000_000
 
-// A server at its live end sends as fast as time passes; one that replays sends faster.
+// At its live end a server sends as fast as time passes. A replay is faster.
 const LIVE_PACE = 1.1
 const PACE_AFTER_MS = 10_000
 
-// Clocks that are set by the network differ by less, and a segment of a busy log is older.
+// One minute. Clocks that are set by the network differ by less, and a segment of a busy log is
+// older.
 const LIKELY_AHEAD_US = 60_000_000
 
-// The second connection of a silent stream asks for so much more than is missing.
+// The second connection of a stream without events asks for this much more than is missing.
 export const OPEN_OVERLAP_MS = 2000
 
 /**
@@ -108,7 +110,7 @@ function judgeRepeat<Event>(
   return request.reachesBack ? 'new' : 'where-is-the-floor'
 }
 
-/** An event at the held position: the one that stood there, or another one. */
+/** Judges an event at the held position: it is the one that was received there, or another one. */
 function judgeCopy<Event>(
   request: CursorRequest,
   event: Event | undefined,
@@ -120,20 +122,21 @@ function judgeCopy<Event>(
   if (event === undefined) return 'more'
   const isSameTime =
     held.needNotRepeat || held.time_us === 0 || time_us === 0 || time_us === held.time_us
-  // A lost end that comes again may fill the same numbers, with others before this event.
+  // A server that lost the end of its log and received it again may use the same numbers, and put
+  // other events before this one.
   if (held.repeats.delete(server.identityOf(event)))
     return server.takesTimes && !isSameTime ? 'renumbered' : 'repeat'
   if (answered || (held.needNotRepeat && held.repeats.size === 0)) return 'more'
-  // A stored position has no identity, but a time: another time is another event.
+  // A stored position has a time but no identity: another time means another event.
   if (held.knownFrom === 'earlier run') return isSameTime ? 'more' : 'renumbered'
   return held.anchors.includes(held.position) && isSameTime ? 'repeat' : 'renumbered'
 }
 
 /**
- * After an unanswered repeat, on a server with sequence numbers. What was received has a lower or
- * equal number and an earlier or equal time. The first event that is left decides: with a number
- * that was used before, the log was renumbered, and a filter hides what stands at the cursor now;
- * with a higher one, the row at the cursor was removed, and nothing is missing.
+ * Judges an event after a repeat that did not come, on a server with sequence numbers. Events that
+ * were received have a lower or equal number and an earlier or equal time. The first other event
+ * decides. If its number was used before, the log was renumbered, and a filter hides the event at
+ * the cursor. If its number is higher, the row at the cursor was removed, and nothing is missing.
  */
 function judgeNumberedTrial<Event>(
   request: CursorRequest,
@@ -153,14 +156,15 @@ function judgeNumberedTrial<Event>(
   if (event !== undefined && held.repeats.delete(server.identityOf(event))) return 'repeat'
   if (position <= held.position) return 'renumbered-here'
   if (request.reachesBack || request.saw !== 'nothing') return 'new'
-  // A log that was made anew begins after the time asked for, and a filter may hide its numbers.
+  // A new log begins after the time that was asked for, and a filter may hide its first numbers.
   return server.tellsFloor && !request.isClamped ? 'new' : 'where-is-the-floor'
 }
 
 /**
- * After an unanswered repeat, on a legacy server. Killed hard, it loses its newest rows and sends
- * them again under later times, so that nothing is missing if the log is the same. Proof in one run
- * is an event that it holds; after a restart of the program, any event from before the stored one.
+ * Judges an event after a repeat that did not come, on a legacy server. A legacy server that is
+ * killed hard loses its newest rows and sends them again under later times, so nothing is missing if the
+ * log is the same. Within one run, an event that was received proves that it is. After a restart of
+ * the program, any event from before the stored position does.
  */
 function judgeTimedTrial<Event>(
   request: CursorRequest,
@@ -175,10 +179,10 @@ function judgeTimedTrial<Event>(
   }
   if (time_us < cursor) return 'further-back'
   if (time_us <= held.time_us) {
-    // Nobody in this run has what comes: the ten seconds are delivered again.
+    // This run has received none of these events: the ten seconds are delivered again.
     if (held.knownFrom === 'earlier run') return 'new'
     const isProof = held.anchors.includes(time_us) || held.isFilterChanged
-    // Of several at one time we may lack this one.
+    // Several events may share this time, and this one may be missing.
     if (!isProof && time_us === held.time_us) return 'new'
     if (isProof) request.saw = 'held'
     else if (request.saw === 'nothing') request.saw = 'older'
@@ -190,7 +194,7 @@ function judgeTimedTrial<Event>(
   return held.isFilterChanged ? 'new' : 'renumbered-here'
 }
 
-/** A configured position or time, or a time before the held event. */
+/** Judges an event after a request for a configured start, or for a time before the held event. */
 function judgeStart<Event>(
   request: CursorRequest,
   position: number,
@@ -202,7 +206,7 @@ function judgeStart<Event>(
   if (server.takesTimes && !byTime && isTimeCursor(position)) return 'renumbered'
   const value = byTime ? time_us : position
   if (value < cursor) {
-    // A legacy server that has nothing as new sends all that it has. Another host may lag behind.
+    // A legacy server without an event that new sends all that it has. Another host may lag.
     if (position === time_us) return request.question === 'rewind' ? 'further-back' : 'renumbered'
     return byTime && isOverlap(request, time_us, server.now()) ? 'older' : 'renumbered'
   }
@@ -212,15 +216,15 @@ function judgeStart<Event>(
   return 'where-is-the-floor'
 }
 
-/** Whether the first event may come after some that are missing. */
+/** Whether events may be missing before the first event. */
 function isLate({ question, cursor, held }: CursorRequest, value: number): boolean {
   if (question === 'rewind' && held.time_us > 0) return value > held.time_us
   return isTimeCursor(cursor) ? value - cursor > FAR_US : value > cursor
 }
 
 /**
- * Asked by our own clock, since no event has told the server's. An event cannot arrive before it
- * was made, so our clock is ahead by at most as much as any event is old.
+ * Judges an event after a request by our own clock, since no event has shown the server's. An event
+ * cannot arrive before it was made, so our clock is ahead by no more than the age of any event.
  */
 function judgeOpened<Event>(
   request: CursorRequest,
@@ -242,8 +246,9 @@ function judgeOpened<Event>(
 }
 
 /**
- * Whether events at this pace are a replay, which ends. A server that was asked for a time of its
- * future is live instead, and would send what is older than that for as long as our clock is ahead.
+ * Whether events at this pace are a replay, which ends. A server that was asked for a time in its
+ * future is live instead: it would send events older than that time for as long as our clock is
+ * ahead.
  */
 function isOverlap(request: CursorRequest, time_us: number, nowMs: number): boolean {
   if (request.olderAtMs === 0) {
@@ -255,8 +260,8 @@ function isOverlap(request: CursorRequest, time_us: number, nowMs: number): bool
 }
 
 /**
- * By time where a server takes times: a log that was made anew begins with low numbers. Elsewhere
- * the number must reach back too, since the times are those of many hosts.
+ * Compares times where a server takes times, because a new log begins with low numbers. On other
+ * servers the number must reach back too, because the times are those of many hosts.
  */
 function isReached<Event>(
   needs: Floor,

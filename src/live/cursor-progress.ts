@@ -33,7 +33,7 @@ import { Received } from './received.js'
 import { RecentlyReceived } from './recently-received.js'
 import type { Resuming } from './resuming.js'
 
-// How long a dial waits for a save.
+// How long a dial waits for a save, at most.
 const SAVE_FIRST_MS = 5000
 
 export interface CursorProgressOptions extends PositionKeys {
@@ -61,14 +61,15 @@ export interface CursorProgressOptions extends PositionKeys {
  * and what is saved as done.
  *
  * Cursors are inclusive and many events can share a position, so a repeat is recognised by its
- * identity, never by "time must grow". The repeat is also a free proof: where it does not come, or
- * is another event, the log may not be the one that gave the cursor. {@link judge} holds the rules.
+ * identity, never by "time must grow". The repeat also proves that the log is the same: if it does
+ * not come, or another event does, the log may not be the one that gave the cursor. {@link judge}
+ * holds the rules.
  */
 export class CursorProgress<Event> implements Progress<Event> {
   readonly run$: Observable<unknown>
   readonly #received = new Received<Event>()
   readonly #recently: RecentlyReceived<Event> | undefined
-  // A page loads it before it is needed: the live end is asked for without it.
+  // A page loads it before it is needed. A request for the live end does not need it.
   #resuming: Resuming<Event> | undefined
   #checkpoint: Checkpoint<SavedPosition> | undefined
   #identityOf: (event: Event) => string = String
@@ -76,7 +77,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   // When the first connection opened.
   #openedAtMs: number | undefined
   #advancesAtDial = 0
-  // A position of an earlier run at which some events are done.
+  // A position of an earlier run, at which some events are done and others are not.
   #begun: Position | undefined
 
   constructor(
@@ -90,7 +91,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     const { checkpoint } = options
     if (checkpoint !== undefined) {
       currentWatch()?.foundStore(checkpoint.store)
-      // Not before there is what goes on from its position.
+      // Not before the part that continues from its position is loaded.
       if (checkpointing.loaded !== undefined && this.#resuming !== undefined)
         this.#open(checkpoint, checkpointing.loaded)
     }
@@ -107,7 +108,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#received.index
   }
 
-  /** Whether this connection went past all that came before it. */
+  /** Whether this connection is past everything that was received before it. */
   hasAdvanced(): boolean {
     this.#received.advance()
     return this.#received.advances > this.#advancesAtDial
@@ -161,7 +162,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#resuming?.cursorFor(protocol, isFirst)
   }
 
-  /** How far a connection goes back is saved before its events come: see {@link WayBack}. */
+  /** Saves how far a connection goes back, before its events come: see {@link WayBack}. */
   beforeDial(): Observable<unknown> | undefined {
     const checkpoint = this.#checkpoint
     if (checkpoint === undefined || this.#resuming?.wayBack.position === undefined) return undefined
@@ -199,7 +200,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#recently === undefined || this.#recently.isNew(event, host, time_us)
   }
 
-  /** Until the cursor is answered, and what an earlier run had done is passed. */
+  /** True until the cursor is answered, and the events that an earlier run had done are passed. */
   get judgesEach(): boolean {
     return this.question !== undefined || this.#begun !== undefined
   }
@@ -249,8 +250,7 @@ export class CursorProgress<Event> implements Progress<Event> {
   }
 
   /**
-   * A changed filter explains no repeat that does not come: the server may have lost its log
-   * meanwhile.
+   * A changed filter does not explain a missing repeat: the server may have lost its log meanwhile.
    */
   filterChanged(): void {
     this.#received.filterChanged()
@@ -278,7 +278,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     return this.#checkpoint?.errors ?? 0
   }
 
-  /** A stored checkpoint wins over the configured start. */
+  /** A stored checkpoint takes precedence over the configured start. */
   startFrom(saved: Position | undefined): void {
     this.#resuming?.requests.startFrom(saved)
   }
@@ -300,7 +300,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     { openCheckpoint }: typeof import('./open-checkpoint.js'),
   ): Checkpoint<SavedPosition> {
     const { context } = this
-    // A text of the program's own need not have room for it.
+    // A text that the program makes itself may have no room for it.
     const hasWayBack = checkpoint.positionFormat === undefined
     const current = () =>
       (hasWayBack ? this.#resuming?.wayBack.position : undefined) ??
@@ -318,7 +318,7 @@ export class CursorProgress<Event> implements Progress<Event> {
     )
   }
 
-  /** In a page. What cannot be loaded is tried again, as a store that is away. */
+  /** In a page. A part that cannot be loaded is requested again, as from a store that is away. */
   #opened$(options: CheckpointOptions): Observable<Checkpoint<SavedPosition>> {
     return defer(() => from(Promise.all([checkpointing.load(), this.#loadResuming()]))).pipe(
       retry({ delay: (_, attempt) => timer(backoffMs(attempt)) }),

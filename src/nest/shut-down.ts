@@ -2,10 +2,11 @@ import { EMPTY, type Subscription, timer } from 'rxjs'
 import type { StreamError } from '../index.js'
 import type { StreamOptions } from './options.js'
 
-/** Whether somebody shuts the application down on a signal. */
+/** Whether there is a listener that shuts the application down on a signal. */
 const isListening = (): boolean => process.listenerCount('SIGTERM') > 0
 
-// What has to have begun by then: other modules may take longer to end.
+// The time in which the hooks of the shutdown have to begin. The hooks of other modules may take
+// longer to end.
 const BEGUN_MS = 10_000
 const BOOTSTRAP_MS = 1000
 
@@ -15,8 +16,8 @@ interface Ended {
 }
 
 /**
- * Does what the option `onFatal` of a stream says. The caller unsubscribes when the hooks of a
- * shutdown have begun.
+ * Applies the option `onFatal` of a stream. The caller unsubscribes when the hooks of a shutdown
+ * have begun.
  */
 export function onFatal(
   { name, options }: Ended,
@@ -29,13 +30,13 @@ export function onFatal(
 }
 
 /**
- * Shuts the application down as a signal would, and ends the process with exit code 1. Without
- * shutdown hooks, or where they do not run, `stop` is all that is waited for.
+ * Shuts the application down as a signal would, and ends the process with exit code 1. If there are
+ * no shutdown hooks, or they do not run, it waits for `stop` alone.
  */
 function shutDown(stop: () => Promise<unknown>): Subscription {
-  // Two streams may fail together. A second signal would cut what the first has begun.
+  // Two streams may fail together. A second signal would cut the shutdown that the first began.
   if (process.listeners('exit').includes(asFailed)) return EMPTY.subscribe()
-  // Nest may exit with 0, and so may whoever else listens.
+  // Nest, or another listener of the signal, may exit with code 0.
   process.once('exit', asFailed)
   const stopped = () => void stop().finally(exit)
   if (!isListening()) {
@@ -44,7 +45,7 @@ function shutDown(stop: () => Promise<unknown>): Subscription {
   }
   // Not `process.kill`, which on Windows runs no listener.
   process.emit('SIGTERM', 'SIGTERM')
-  // After its hooks Nest kills the process by the signal, which has no exit code.
+  // After the hooks Nest kills the process with the signal, which leaves no exit code.
   process.once('SIGTERM', exit)
   return timer(BEGUN_MS).subscribe(stopped)
 }
@@ -55,7 +56,7 @@ const asFailed = (): void => {
   process.exitCode = FAILED
 }
 
-/** Calls `warn` where no shutdown hooks are on after bootstrap. */
+/** Calls `warn` if the application has no shutdown hooks after bootstrap. */
 export const warnWithoutHooks = (warn: () => void): Subscription =>
   // `main.ts` may turn them on after `listen`.
   timer(BOOTSTRAP_MS).subscribe(() => {

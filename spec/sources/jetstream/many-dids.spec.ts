@@ -328,7 +328,7 @@ describe.each([
     const done = first(5, source.events$.pipe(tap(({ did }) => seen.push(dids.indexOf(did)))))
     await server.connected()
     server.emit(...eventsOf(50, 3))
-    await source.when(({ delivered }) => delivered === 2)
+    await source.received(2)
     filters$.next({ dids })
     await server.when(
       () => server.connections.filter(({ closed }) => closed === undefined).length === sizes.length,
@@ -370,11 +370,11 @@ describe.each([
     const [removed = '', ...rest] = dealt(0)
     await server.when(() => open().length === sizes.length && sizesOf(open()) === count)
     server.emit(...events.slice(0, -3))
-    await source.when(({ delivered }) => delivered === sizes.length)
+    await source.received(sizes.length)
     // The first connection alone reads on, also of the repository.
     await change([removed, ...rest], 1)
     server.emit(...events.slice(-3, -1))
-    await source.when(({ delivered }) => delivered === sizes.length + 2)
+    await source.received(sizes.length + 2)
     // Its place is taken while it is away.
     const others = [...rest, ...dealt(1)].slice(0, wire === 'v1' ? 10_000 : 9893)
     await change(others, 1)

@@ -144,7 +144,7 @@ describe.each([false, true])(
         seen.add(event.did + event.time_us)
         return event.did === last?.did && event.time_us === last.time_us
       })
-      await source.when(({ delivered }) => delivered === 100)
+      await source.received(100)
       server.restart({ lose: 40 })
       server.emit(...late.slice(0, -1))
       // A server that tells nothing is found out by the next event.

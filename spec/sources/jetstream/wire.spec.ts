@@ -244,7 +244,7 @@ describe('a filter that is too long for a URL', () => {
     const events = first(3, source.events$)
     await server.connected()
     server.emit(...ofDid(dids[3] ?? ''))
-    await source.when(({ delivered }) => delivered === 1)
+    await source.received(1)
     filters$.next({ dids: dids.slice(0, 9_999) })
     await server.when(() => server.connections[1]?.messages.length === 1)
     server.emit(...ofDid(dids[9_998] ?? '', (Date.now() + 60_000) * 1000))

@@ -49,7 +49,7 @@ export function eventsOf(
   })
 }
 
-/** What was delivered before is not wanted again. */
+/** Leaves out events that were delivered before. */
 const without = (wanted: Wanted, delivered: Wanted | undefined): Wanted =>
   delivered === undefined
     ? wanted

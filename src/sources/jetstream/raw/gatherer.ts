@@ -17,7 +17,7 @@ const SLOTS = [DID, REV, COLLECTION, RKEY]
 const SLOTS_WITH_CID = [...SLOTS, CID]
 const nameAt = internAscii()
 
-/** Where there is no scanner, each event is a chunk of its own. */
+/** Returns `undefined` if there is no scanner: each event is then a chunk of its own. */
 export function gatherer(
   forms: readonly Form[],
   readers: WireReaders,
@@ -27,23 +27,25 @@ export function gatherer(
 }
 
 /**
- * Gathers messages as lines, in the scanner's own memory. Each is scanned, and its row of numbers
- * written; the filters look at bytes. What has no form is parsed, and joins the lines with it.
+ * Gathers messages as lines, in the scanner's own memory. Each message is scanned, its row of
+ * numbers is written, and the filters read its bytes. A message of no known form is parsed: its
+ * line and the parsed event join the others.
  *
- * The positions of a chunk grow: an event at the position of the one before, or behind it, is no
- * part of it, so that the first and the last one say where the chunk is.
+ * The positions of a chunk grow, so its first and its last event say where it is. An event at or
+ * before the position of the previous event does not join the chunk.
  */
 class Gatherer implements Gathering<JetstreamChunk> {
-  // How many bytes of lines there are.
+  // The size of the lines, in bytes.
   #used = 0
   #filtered = 0
-  // The end of a line that does not count: that of the last event, if it is filtered.
+  // The end of the last event's line if that event was filtered, else 0. The next line overwrites
+  // it.
   #hiddenTo = 0
   #first: PlaceInLog | undefined
-  // Of the last event that was added, wanted or not.
+  // The position and time of the last event that was added, wanted or not.
   #position = 0
   #timeUs = 0
-  // Of the last event, added or not.
+  // The position of the last event, added or not.
   #seen = 0
 
   constructor(
@@ -88,7 +90,7 @@ class Gatherer implements Gathering<JetstreamChunk> {
     this.#first = undefined
   }
 
-  /** The message as bytes; `undefined` where it is none. */
+  /** The message as bytes; `undefined` if the frame is not one, or cannot be decompressed. */
   #messageOf(frame: Received): TextBytes | undefined {
     if (frame instanceof TextBytes) return frame
     const { inflate } = this.readers
@@ -96,7 +98,7 @@ class Gatherer implements Gathering<JetstreamChunk> {
     try {
       return viewAsText(inflate(frame))
     } catch {
-      // Read alone, for its error.
+      // The frame is then read by itself, which reports the error.
       return undefined
     }
   }
@@ -137,7 +139,7 @@ class Gatherer implements Gathering<JetstreamChunk> {
     return true
   }
 
-  /** Copies the message behind the lines. Returns where it ends. */
+  /** Copies the message to the end of the lines. Returns where it ends. */
   #copy(message: TextBytes): number {
     const length = lengthWithoutSpace(message)
     this.reader.scanner.copyLine(message, length, this.#used)
@@ -173,13 +175,13 @@ class Gatherer implements Gathering<JetstreamChunk> {
       const read = this.readers.parse(message.toFrame(), keepText)
       return read instanceof Control ? undefined : read
     } catch {
-      // Read alone, for its error.
+      // The message is then read by itself, which reports the error.
       return undefined
     }
   }
 }
 
-/** An event that was filtered, of which only the identity is asked. */
+/** An event that was filtered. Only its identity is read. */
 function hidden(bytes: SliceableBytes, rows: Rows, index: number): JetstreamChunk {
   const parsed = rows.parsed(index)
   if (parsed !== undefined) return new EventChunk([parsed])
