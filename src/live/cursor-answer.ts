@@ -162,9 +162,9 @@ function judgeNumberedTrial<Event>(
 
 /**
  * Judges an event after a repeat that did not come, on a legacy server. A legacy server that is
- * killed hard loses its newest rows and sends them again under later times, so nothing is missing if the
- * log is the same. Within one run, an event that was received proves that it is. After a restart of
- * the program, any event from before the stored position does.
+ * killed hard loses its newest rows and sends them again under later times, so nothing is missing
+ * if the log is the same. Within one run, an event that was received proves that it is. After a
+ * restart of the program, any event from before the stored position does.
  */
 function judgeTimedTrial<Event>(
   request: CursorRequest,
