@@ -1,6 +1,5 @@
 import { createWriteStream, openSync } from 'node:fs'
-import type { Transform, Writable } from 'node:stream'
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import { ConfigError } from '../index.js'
@@ -13,7 +12,7 @@ const FLUSH_MS = 1000
 /** Writes lines to a new file, compressed by its name: `.gz`, `.zst`, or not at all. */
 export class RecordingFile implements LineSink {
   written = 0
-  readonly #encoder: Encoder
+  readonly #encoder: Transform & Flushing
   readonly #done: Promise<void>
   readonly #flushing: NodeJS.Timeout
   #failure: Error | undefined
@@ -25,7 +24,7 @@ export class RecordingFile implements LineSink {
     this.#done = pipeline(this.#encoder, createWriteStream(path, { fd })).catch((error: Error) => {
       this.#failure ??= error
     })
-    this.#flushing = setInterval(() => this.#encoder.flush?.(zlib.constants.Z_SYNC_FLUSH), FLUSH_MS)
+    this.#flushing = setInterval(() => this.#encoder.flushLines?.(), FLUSH_MS)
   }
 
   write(line: string): Promise<void> {
@@ -56,18 +55,26 @@ export class RecordingFile implements LineSink {
   }
 }
 
-type Encoder = Writable & Transform & { readonly flush?: (kind: number) => void }
+/** Makes what was written so far readable. */
+type Flushing = { readonly flushLines?: () => void }
 
 /** What the types of Node 20 lack. */
-type Zstd = { readonly createZstdCompress?: () => Transform }
+type Zstd = { readonly createZstdCompress?: () => zlib.Gzip }
 
-function encoderFor(path: string): Encoder {
-  if (path.endsWith('.gz')) return zlib.createGzip()
+function encoderFor(path: string): Transform & Flushing {
+  if (path.endsWith('.gz')) return flushing(zlib.createGzip(), zlib.constants.Z_SYNC_FLUSH)
   if (!path.endsWith('.zst')) return new PassThrough()
   const encoder = (zlib as Zstd).createZstdCompress?.()
   if (encoder === undefined) throw fileError('needs Node 22.15 for .zst; name it .gz')
-  return encoder
+  return flushing(encoder, ZSTD_E_FLUSH)
 }
+
+// Its number is Z_PARTIAL_FLUSH for gzip. That of Z_SYNC_FLUSH is ZSTD_e_end: it would end a frame
+// each second, and Node 22 reads only the first one of a file.
+const ZSTD_E_FLUSH = 1
+
+const flushing = (encoder: zlib.Gzip, kind: number): Transform & Flushing =>
+  Object.assign(encoder, { flushLines: () => encoder.flush(kind) })
 
 function created(path: string): number {
   try {

@@ -6,6 +6,7 @@ import {
   openSync,
   readSync,
   rmSync,
+  statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -162,24 +163,40 @@ function magicOf(path: string): string {
 }
 
 /** What the types of Node 20 lack. */
-type Zstd = { readonly createZstdDecompress?: () => Transform }
+type Zstd = { readonly createZstdDecompress?: (options: zlib.ZlibOptions) => Decoder }
 
-function decoderOf(magic: string): Transform | undefined {
+type Decoder = Transform & { readonly bytesWritten: number }
+
+const ZSTD_MAGIC = '28b52ffd'
+const ZSTD_E_FLUSH = 1
+
+function decoderOf(magic: string): Decoder | undefined {
   // The end of a recorder that was killed is missing: what there is can be read.
   if (magic.startsWith('1f8b'))
     return zlib.createGunzip({ finishFlush: zlib.constants.Z_SYNC_FLUSH })
-  if (magic !== '28b52ffd') return undefined
-  const decoder = (zlib as Zstd).createZstdDecompress?.()
+  if (magic !== ZSTD_MAGIC) return undefined
+  const decoder = (zlib as Zstd).createZstdDecompress?.({ finishFlush: ZSTD_E_FLUSH })
   if (decoder === undefined) throw new Error('zstd needs Node 22.15; compress it by gzip')
   return decoder
 }
 
+/** Node 22 stops after the first frame of zstd, at times without an error. */
+async function inflate(path: string, decoder: Decoder, inflated: string): Promise<void> {
+  const inflating = pipeline(createReadStream(path), decoder, createWriteStream(inflated))
+  if (magicOf(path) !== ZSTD_MAGIC) return inflating
+  await inflating.catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+  })
+  if (decoder.bytesWritten < statSync(path).size)
+    throw new Error('it has several frames of zstd, which Node 24 reads and Node 22 does not')
+}
+
 /** The file has lost its name before it is read, so that nothing is left of it. */
-async function openInflated(path: string, decoder: Transform): Promise<number> {
+async function openInflated(path: string, decoder: Decoder): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'recording-'))
   try {
     const inflated = join(folder, 'frames.ndjson')
-    await pipeline(createReadStream(path), decoder, createWriteStream(inflated))
+    await inflate(path, decoder, inflated)
     return openSync(inflated, 'r')
   } finally {
     rmSync(folder, { recursive: true, force: true })
