@@ -155,6 +155,7 @@ async function run(name: string, program: Program): Promise<void> {
   const servers = {
     JETSTREAM_HOST: jetstream.url,
     RESOLVER: resolver,
+    ATP_PLC_HOST: resolver,
     ARCHIVE_HOST: archive.host,
     ...(redis && { REDIS_URL: redis.url }),
   }
@@ -200,9 +201,10 @@ async function outcome(
   return String(code ?? `no end within ${LIMIT_MS} ms`)
 }
 
-/** Answers what a server with one account would. */
-const identities = createServer((_, response) => {
-  response.end(JSON.stringify({ did: ALICE }))
+/** Answers what a server with one account, and the directory of DIDs, would. */
+const identities = createServer(({ url = '' }, response) => {
+  const document = { id: ALICE, alsoKnownAs: ['at://alice.test'] }
+  response.end(JSON.stringify(url.startsWith('/did:') ? document : { did: ALICE }))
 })
 await new Promise<void>((resolve) => identities.listen(0, '127.0.0.1', resolve))
 const resolver = `http://127.0.0.1:${(identities.address() as AddressInfo).port}`

@@ -1,18 +1,26 @@
 import {
   didsOf,
+  directoryOf,
   HandleError,
   type HandleSources,
   network,
   withDids,
 } from '../../src/cli/handles.js'
+import { documentUrl } from '../../src/cli/identity.js'
 
 const ALICE = 'did:plc:ewvi7nxzyoun6zhxrhs64oiz'
 const BOB = 'did:web:bob.example'
 
-const failing = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
+const documentOf = (id: string, ...handles: readonly string[]): string =>
+  JSON.stringify({ id, alsoKnownAs: handles.map((handle) => `at://${handle}`) })
+
+const failing = (code: string) => (): Promise<never> =>
+  Promise.reject(Object.assign(new Error(code), { code }))
+const page = (text: string) => (): Promise<string> => Promise.resolve(text)
 const sources = (of: Partial<HandleSources>): HandleSources => ({
   txt: failing('ENODATA'),
   wellKnown: failing('status 404'),
+  document: async (did) => documentOf(did, did === BOB ? 'bob.example' : 'alice.example'),
   ...of,
 })
 
@@ -47,6 +55,50 @@ describe('a handle', () => {
   })
 })
 
+describe('the document of a DID', () => {
+  const txt = async () => [`did=${ALICE}`]
+
+  it('names the handle, in any case, before other names', async () => {
+    const document = async (did: string) =>
+      JSON.stringify({
+        id: did,
+        alsoKnownAs: ['https://x.example', 'at://Alice.Example', 'at://b'],
+      })
+    expect(await didsOf(['alice.example'], sources({ txt, document }))).toEqual([ALICE])
+  })
+
+  it.each([
+    [page(documentOf(ALICE, 'eve.example')), /names the handle eve\.example; if that/],
+    [page(documentOf(ALICE, 'eve.example', 'alice.example')), /the handle eve\.example/],
+    [page(documentOf(ALICE)), /whose document names no handle/],
+    [page(documentOf(BOB, 'alice.example')), /\(it is the document of another DID\)/],
+    [page('<html>'), /cannot be read \(/],
+    [failing('ECONNREFUSED'), /cannot be read \(ECONNREFUSED\); --plc names another/],
+  ] as const)('that does not name the handle back is an error: %#', async (document, message) => {
+    const failure = didsOf(['alice.example'], sources({ txt, document }))
+    await expect(failure).rejects.toThrow(HandleError)
+    await expect(failure).rejects.toThrow(message)
+  })
+
+  it.each([
+    [ALICE, `https://plc.example/${ALICE}`],
+    [BOB, 'https://bob.example/.well-known/did.json'],
+    ['did:web:localhost%3A2583', undefined],
+    ['did:web:a.example:path', undefined],
+    ['did:key:z', undefined],
+  ])('of %s is at %s', (did, url) => {
+    if (url === undefined) expect(() => documentUrl(did, 'https://plc.example/')).toThrow(did)
+    else expect(documentUrl(did, 'https://plc.example/')).toBe(url)
+  })
+
+  it('is asked of the directory that --plc names, or the environment', () => {
+    const environment = { ATP_PLC_HOST: 'http://b' }
+    expect(directoryOf({ plc: 'http://a' }, environment)).toBe('http://a')
+    expect(directoryOf({}, environment)).toBe('http://b')
+    expect(directoryOf({}, {})).toBe('https://plc.directory')
+  })
+})
+
 describe('the well-known text', () => {
   afterEach(() => jest.restoreAllMocks())
   const answer = (body: BodyInit, status = 200) =>
@@ -54,10 +106,10 @@ describe('the well-known text', () => {
 
   it('is read over HTTPS, and not from an error page', async () => {
     const fetched = answer(ALICE)
-    expect(await network.wellKnown('alice.example')).toBe(ALICE)
+    expect(await network().wellKnown('alice.example')).toBe(ALICE)
     expect(fetched.mock.calls[0]?.[0]).toBe('https://alice.example/.well-known/atproto-did')
     answer(ALICE, 404)
-    await expect(network.wellKnown('alice.example')).rejects.toThrow('status 404')
+    await expect(network().wellKnown('alice.example')).rejects.toThrow('status 404')
   })
 
   it('is not read to its end where it has none', async () => {
@@ -69,7 +121,7 @@ describe('the well-known text', () => {
       },
     })
     answer(endless as unknown as BodyInit)
-    await expect(network.wellKnown('alice.example')).rejects.toThrow(/no DID/)
+    await expect(network().wellKnown('alice.example')).rejects.toThrow(/more than 4096 bytes/)
     expect(pulls).toBeLessThan(10)
   })
 })

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { withPlc } from './handles.js'
 import type { MessageOptions } from './messages.js'
 import { parseCount, parseDelay, parseKinds, parseList, parseName, parseWhole } from './parse.js'
 
@@ -22,7 +23,9 @@ export interface CursorFileOptions {
 }
 
 /** The flags of every command that filters events. */
-export const withFilters = (command: Command): Command =>
+export const withFilters = (command: Command): Command => withPlc(withFilterLists(command))
+
+const withFilterLists = (command: Command): Command =>
   command
     .option(
       '--collections <nsids>',

@@ -4,12 +4,12 @@ import { adminPassword, PASSWORD_HELP, type PasswordOptions } from '../admin-pas
 import type { CommandContext } from '../context.js'
 import { EXIT, EXIT_CODES_HELP, type ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
-import { didsOf, HandleError } from '../handles.js'
+import { didsOf, directoryOf, HandleError, network, type PlcOptions, withPlc } from '../handles.js'
 import { type MessageOptions, Messages } from '../messages.js'
 import { LineWriter, stdout } from '../output.js'
 import { count } from '../text.js'
 
-interface ReposOptions extends PasswordOptions, MessageOptions {
+interface ReposOptions extends PasswordOptions, MessageOptions, PlcOptions {
   readonly host?: string
 }
 
@@ -33,8 +33,7 @@ export function addTapRepos(tap: Command, context: CommandContext): void {
     .summary('tell a Tap what to track')
     .description('Tells a Tap which repositories to track.')
   const add = (name: string, description: string, task: Task) =>
-    repos
-      .command(name)
+    withPlc(repos.command(name))
       .description(description)
       .argument('<did...>', 'repositories, by DID or handle')
       .addHelpText('after', HELP)
@@ -82,7 +81,7 @@ async function perform(
   try {
     const message = await task(
       tapAdmin({ host: options.host, adminPassword: adminPassword(options, context) }),
-      await didsOf(dids),
+      await didsOf(dids, network(directoryOf(options, context.environment))),
     )
     if (message !== undefined) messages.info(message)
     return EXIT.done
