@@ -23,17 +23,23 @@ async function writer() {
   return { server, connected }
 }
 
+/** Pauses at the first of fifty frames. */
+async function pausedAtFirst(dialling: Dialling, tcp: Socket) {
+  const connection = await dialling.opened()
+  dialling.onFrame = (one) => one === '0' && connection.pause()
+  // One packet, so that ws has all of it when the first is handled.
+  tcp.write(texts(50))
+  await dialling.received(1)
+  await new Promise(setImmediate)
+  return connection
+}
+
 describe('a paused socket', () => {
   it('keeps what ws had read already, and hands it out in order after resume', async () => {
     const { server, connected } = await writer()
     await using _server = server
     using dialling = new Dialling(server.url)
-    const connection = await dialling.opened()
-    // One packet, so that ws has all of it when the first is handled.
-    dialling.onFrame = (one) => one === '0' && connection.pause()
-    ;(await connected()).write(texts(50))
-    await dialling.received(1)
-    await new Promise(setImmediate)
+    const connection = await pausedAtFirst(dialling, await connected())
     expect(dialling.frames).toEqual(['0'])
     // The proof that they came out of ws while it was paused.
     expect(connection.heard).toBe(50)
@@ -45,11 +51,7 @@ describe('a paused socket', () => {
     const { server, connected } = await writer()
     await using _server = server
     using dialling = new Dialling(server.url, { tellsReadEnd: true })
-    const connection = await dialling.opened()
-    dialling.onFrame = (one) => one === '0' && connection.pause()
-    ;(await connected()).write(texts(50))
-    await dialling.received(1)
-    await new Promise(setImmediate)
+    const connection = await pausedAtFirst(dialling, await connected())
     connection.resume()
     await dialling.readEnded(50)
     expect(dialling.frames).toEqual(numbers(50))
@@ -168,11 +170,7 @@ describe('a paused socket', () => {
     const { server, connected } = await writer()
     await using _server = server
     const dialling = new Dialling(server.url)
-    const connection = await dialling.opened()
-    dialling.onFrame = (one) => one === '0' && connection.pause()
-    ;(await connected()).write(texts(50))
-    await dialling.received(1)
-    await new Promise(setImmediate)
+    const connection = await pausedAtFirst(dialling, await connected())
     connection.resume()
     dialling.unsubscribe()
     await new Promise(setImmediate)
