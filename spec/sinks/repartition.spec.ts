@@ -78,6 +78,27 @@ describeOverClients('repartition over %s', (redis) => {
     expect(byDid(reader.seen.items)).toEqual(byDid(upTo(written + 40)))
   })
 
+  it('recognises what was written by any number before, after a second change', async () => {
+    const feed = new Feed(range(1, 100))
+    using sink = sinkOf(redis, feed, { partitions: 2 })
+    await sink.emits(100)
+    using reader = read(2)
+    using feeding = feedOn(feed)
+    await repartition(redis.client, { stream: 'stream', from: 2, to: 5 })
+    await repartition(redis.client, { stream: 'stream', from: 5, to: 3 })
+    feeding[Symbol.dispose]()
+    feed.complete()
+    await sink.done
+    const written = feed.next - 1
+    await reader.seen.when(({ length }) => length === written)
+    const again = sinkOf(redis, new Feed(range(51, written + 40)).complete(), { partitions: 3 })
+    await again.done
+    expect(again.metrics).toMatchObject({ duplicates: written - 50, written: 40 })
+    expect([...(await allIn(5))].sort((a, b) => a - b)).toEqual(upTo(written + 40))
+    await reader.seen.when(({ length }) => length === written + 40)
+    expect(byDid(reader.seen.items)).toEqual(byDid(upTo(written + 40)))
+  })
+
   it('waits for what a consumer works on, and writes nothing meanwhile', async () => {
     const feed = new Feed(range(1, 50))
     using sink = sinkOf(redis, feed, { partitions: 2 })

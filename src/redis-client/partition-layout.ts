@@ -1,14 +1,40 @@
 import type { RedisCommands } from './client.js'
 import { Script } from './script.js'
 
+/** A number of partitions that was changed, and the last position that was written by it. */
+export interface FormerCount {
+  readonly was: number
+  readonly until: number
+}
+
 /** Over how many streams the events of one are spread, as kept in Redis. */
-export interface PartitionLayout {
+export interface PartitionLayout extends Partial<FormerCount> {
   readonly count: number
   /** The number that it is to be. */
   readonly next?: number
-  /** The number that it was, and the last position that was written by it. */
-  readonly was?: number
-  readonly until?: number
+  /** The numbers before `was`, oldest first. */
+  readonly older?: readonly FormerCount[]
+}
+
+// A checkpoint is seldom so old that even one change lies after it.
+const MAX_OLDER = 15
+
+/** The numbers that it was, oldest first. */
+export const formerCounts = ({
+  was,
+  until,
+  older = [],
+}: PartitionLayout): readonly FormerCount[] =>
+  was === undefined || until === undefined ? older : [...older, { was, until }]
+
+/** The layout when a change is made, after `until`. */
+export function changedLayout(
+  layout: PartitionLayout,
+  count: number,
+  former: FormerCount,
+): PartitionLayout {
+  const older = formerCounts(layout).slice(-MAX_OLDER)
+  return { count, ...former, ...(older.length > 0 && { older }) }
 }
 
 /** KEYS: the layout. ARGV: the value that it must have, '' for none; the new one. */

@@ -128,10 +128,25 @@ export const REDIS: readonly Mutant[] = [
   {
     name: 'what was written by another number of partitions is written again',
     file: 'src/sinks/redis-streams/partitions.ts',
-    find: 'if (rows.length > 0) for',
-    replace: 'if (rows.length < 0) for',
+    find: 'if (rows.length > 0) found',
+    replace: 'if (rows.length < 0) found',
     specs: ['spec/sinks/repartition.spec.ts'],
     tests: '@redis/client recognises what was written',
+  },
+  {
+    name: 'of several numbers of partitions before, only the last one is known',
+    file: 'src/redis-client/partition-layout.ts',
+    find: '? older : [...older, { was, until }]',
+    replace: '? older : [{ was, until }]',
+    specs: ['spec/sinks/repartition.spec.ts'],
+    tests: '@redis/client recognises what was written by any',
+  },
+  {
+    name: 'an entry that is acked while it is claimed is delivered',
+    file: 'src/sources/redis/group.ts',
+    find: '.filter(({ id }) => counts.has(id) || !isWhole)',
+    replace: '',
+    specs: ['spec/sources/redis/group.spec.ts'],
   },
   {
     name: 'a read goes on past entries whose reply was lost',

@@ -1,7 +1,9 @@
 import { asyncScheduler } from 'rxjs'
 import type { RedisCommands } from '../../redis-client/client.js'
 import {
+  changedLayout,
   changeLayout,
+  formerCounts,
   type PartitionLayout,
   partitionKeys,
   readLayout,
@@ -25,6 +27,12 @@ interface Writers {
   readonly highWater: HighWater
 }
 
+/** The partitions of a number before, and the last position that was written to them. */
+interface Former {
+  readonly ids: readonly PositionIds[]
+  readonly until: number
+}
+
 /**
  * The streams of one subscription. Their number may change while it runs: the writer makes the
  * change, between two batches, since it alone knows which positions it has written by the old
@@ -35,8 +43,8 @@ export class Partitions<Event> {
   #isOpen = false
   /** The position of the last event written. */
   #lastPosition: number | undefined
-  /** The partitions of the number before, while what is in them may come again. */
-  #before: { readonly ids: readonly PositionIds[]; readonly until: number } | undefined
+  /** The partitions of the numbers before, while what is in them may come again. */
+  #before: readonly Former[] = []
   #isChanging = false
   #askedAt = Number.NEGATIVE_INFINITY
 
@@ -73,12 +81,16 @@ export class Partitions<Event> {
   }
 
   /** A program that begins may get events again that were written by the number before. */
-  async #resume({ count, was, until }: PartitionLayout): Promise<void> {
-    this.#writers = this.#writersOf(count)
-    if (was === undefined || until === undefined || this.settings.ids === 'redis') return
-    const ids = partitionKeys(this.settings.stream, was).map((key) => this.#positionsOf(key))
-    await all(ids.map((one) => one.open()))
-    this.#before = { ids, until }
+  async #resume(layout: PartitionLayout): Promise<void> {
+    const { stream, ids } = this.settings
+    this.#writers = this.#writersOf(layout.count)
+    if (ids === 'redis') return
+    const before = formerCounts(layout).map(({ was, until }) => ({
+      ids: partitionKeys(stream, was).map((key) => this.#positionsOf(key)),
+      until,
+    }))
+    await all(before.flatMap((former) => former.ids).map((one) => one.open()))
+    this.#before = before
   }
 
   /** Whether the sink must wait: consumers are behind, or have to read all before a change. */
@@ -103,7 +115,7 @@ export class Partitions<Event> {
       if (!this.#isCaughtUp) return false
       if (!(await isDrained(this.commands, streams))) return true
       const until = this.#lastPosition ?? 0
-      const changed = { count: layout.next, was: streams.length, until }
+      const changed = changedLayout(layout, layout.next, { was: streams.length, until })
       if (!(await changeLayout(this.commands, stream, layout, changed))) return true
       await this.#use(layout.next)
     } else if (layout !== undefined && layout.count !== streams.length) {
@@ -129,22 +141,18 @@ export class Partitions<Event> {
     return lasts.every((last) => last.epoch < epoch || last.position <= position)
   }
 
-  /** Leaves out the events that were written by the number before. */
+  /** Leaves out the events that were written by a number before. */
   async unwritten(
     events: readonly OutgoingEvent<Event>[],
   ): Promise<readonly OutgoingEvent<Event>[]> {
-    const before = this.#before
-    if (before === undefined) return events
+    if (this.#before.length === 0) return events
     const found = new Set<Row>()
-    const finding = before.ids.map(async (ids, partition) => {
-      const rows = events
-        .filter(({ hash }) => hash % before.ids.length === partition)
-        .map(({ row }) => row)
-        .filter(({ place }) => place.position <= before.until)
-      if (rows.length > 0) for (const row of await ids.find(rows)) found.add(row)
-    })
-    await all(finding)
-    if (events.every(({ row }) => row.place.position > before.until)) this.#before = undefined
+    // One after the other: a row has the id of one lookup at a time.
+    for (const former of this.#before)
+      for (const row of await writtenTo(former, events)) found.add(row)
+    this.#before = this.#before.filter(({ until }) =>
+      events.some(({ row }) => row.place.position <= until),
+    )
     this.counts.duplicates += found.size
     return events.filter(({ row }) => !found.has(row))
   }
@@ -181,4 +189,19 @@ export class Partitions<Event> {
     const { maxLen, timeoutMs } = this.settings
     return new PositionIds(this.commands, key, maxLen, timeoutMs, this.counts)
   }
+}
+
+/** Which of the rows are in these partitions. */
+async function writtenTo<Event>(
+  { ids, until }: Former,
+  events: readonly OutgoingEvent<Event>[],
+): Promise<readonly Row[]> {
+  const old = events.filter(({ row }) => row.place.position <= until)
+  const found: Row[] = []
+  const finding = ids.map(async (one, partition) => {
+    const rows = old.filter(({ hash }) => hash % ids.length === partition).map(({ row }) => row)
+    if (rows.length > 0) found.push(...(await one.find(rows)))
+  })
+  await all(finding)
+  return found
 }

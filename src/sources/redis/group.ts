@@ -38,6 +38,8 @@ export interface TrimmedRange {
  */
 export type Begun = 'existed' | 'created' | 'recreated-behind-log' | 'recreated-empty'
 
+const MAX_LISTED = 10_000
+
 /**
  * One consumer of a group: its commands for one stream. See {@link ReadStrategy} for how it reads
  * new entries.
@@ -108,32 +110,40 @@ export class Group {
     ]
     const [next, claimed, deleted] = listOf(await this.#send(claim))
     const entries = entriesOf(claimed).filter(({ fields }) => fields !== undefined)
-    const counts = await this.#countsOf(entries)
     return {
       next: String(next),
       entries: [
-        ...entries.map((entry) => ({ ...entry, deliveries: counts.get(entry.id) ?? 1 })),
+        ...(await this.#stillPending(entries)),
         ...listOf(deleted).map((id) => ({ id: String(id), fields: undefined, deliveries: 1 })),
       ],
     }
   }
 
-  async #countsOf(entries: readonly RedisEntry[]): Promise<ReadonlyMap<string, number>> {
+  /**
+   * The entries with their counts, except those that have meanwhile been acked by the consumer that
+   * had them, or claimed by another one.
+   */
+  async #stillPending(entries: readonly RedisEntry[]): Promise<readonly DeliveredEntry[]> {
     const [first, last] = [entries[0], entries.at(-1)]
-    if (first === undefined || last === undefined) return new Map()
+    if (first === undefined || last === undefined) return []
     // Entries that we have already may lie between them: hence not the count of those claimed.
-    const counts = pendingOf(
+    const listed = pendingOf(
       await this.#send([
         'XPENDING',
         this.stream,
         this.name,
         first.id,
         last.id,
-        '10000',
+        `${MAX_LISTED}`,
         this.consumer,
       ]),
     )
-    return new Map(counts.map(({ id, deliveries }) => [id, deliveries]))
+    const counts = new Map(listed.map(({ id, deliveries }) => [id, deliveries]))
+    // A list that is full may have ended before an entry that is still pending.
+    const isWhole = listed.length < MAX_LISTED
+    return entries
+      .filter(({ id }) => counts.has(id) || !isWhole)
+      .map((entry) => ({ ...entry, deliveries: counts.get(entry.id) ?? 1 }))
   }
 
   /** The last entry that any consumer of the group has read. */
