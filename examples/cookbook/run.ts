@@ -20,6 +20,7 @@ interface Program {
   /** A line on its stdin. */
   readonly input?: string
   readonly needsRedis?: true
+  readonly needsSqlite?: true
   readonly env?: Readonly<Record<string, string>>
   /** What it must print. */
   readonly prints: RegExp
@@ -67,6 +68,10 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     beside: ['write'],
     needsRedis: true,
     prints: new RegExp(`one ${ALICE} 3mbd`),
+  },
+  'rows-and-position': {
+    needsSqlite: true,
+    prints: /\d+ posts and their position are stored/,
   },
   deletes: { prints: new RegExp(`no longer liked at://${ALICE}/`) },
   handles: { args: ['alice.test'], prints: /alice\.test create app\.bsky\.feed\.post/ },
@@ -139,6 +144,8 @@ async function untilFeedHas(url: string, uri: string): Promise<void> {
 async function run(name: string, program: Program): Promise<void> {
   console.log(`\n--- cookbook/${name}`)
   const redis = program.needsRedis && (await redisServer())
+  if (program.needsSqlite && !('sqlite' in process.versions))
+    return console.log('not run: this Node has no SQLite')
   if (program.needsRedis && redis === undefined)
     return console.log('not run: there is no redis-server')
   const folder = mkdtempSync(join(tmpdir(), 'cookbook-'))
