@@ -26,6 +26,22 @@ describe('the line of a gap', () => {
     )
   })
 
+  it('is the only one of a position that was given up', async () => {
+    const lines: string[] = []
+    const messages: Pick<Messages, 'warn' | 'detail'> = {
+      warn: (text) => lines.push(text),
+      detail: () => {},
+    }
+    const { gaps, log } = new Watch(messages as Messages)
+    const warning = 'ws://a: the position was given up, going on from the oldest event: too old'
+    gaps.next({ ...GAP, reason: 'cursor-too-old', recoverable: false })
+    log.warn(warning)
+    expect(lines).toEqual([expect.stringMatching(/^gap: cursor-too-old/)])
+    await Promise.resolve()
+    log.warn(warning)
+    expect(lines.slice(1)).toEqual([warning])
+  })
+
   it('says of a renumbered log that the stream has asked already', () => {
     expect(lineOf({ reason: 'renumbered' })).toMatch(
       /^gap: renumbered from 5 to 9 on .*; asked for again by time$/,

@@ -31,12 +31,14 @@ export class Watch {
   readonly metrics$ = streamMetrics()
   readonly gaps = { next: (gap: Gap) => this.#gap(gap) }
   readonly rejects = { next: (reject: RejectedFrame) => this.#rejected(reject) }
-  readonly log: Logger = { warn: (text) => this.messages.warn(inFlags(text)) }
+  readonly log: Logger = { warn: (text) => this.#warned(text) }
   /** Whether a connection was ever open. */
   connected = false
   /** Frames and parts of frames that could not be read. */
   unreadable = 0
   #reason: StreamError | undefined
+  // A gap was told in this tick.
+  #hasJustToldGap = false
   // What was dialled last.
   #dialled: string | undefined
 
@@ -96,7 +98,15 @@ export class Watch {
     else this.messages.warn(text)
   }
 
+  /** After its gap, that a position was given up is the same once more. */
+  #warned(text: string): void {
+    if (this.#hasJustToldGap && text.includes(GIVEN_UP)) this.messages.detail(text)
+    else this.messages.warn(inFlags(text))
+  }
+
   #gap({ host, from, to, reason, count, recoverable }: Gap): void {
+    this.#hasJustToldGap = true
+    queueMicrotask(() => (this.#hasJustToldGap = false))
     const size = count === undefined ? '' : ` (${count})`
     const again = recoverable ? remedy(reason, from) : ''
     this.messages.warn(
@@ -119,6 +129,8 @@ export class Watch {
     else this.messages.detail(text)
   }
 }
+
+const GIVEN_UP = ': the position was given up, '
 
 /** `CODE: wss://host: why`, where the reason does not name the host itself. */
 function failureText({ code, message }: StreamError, host: string): string {
