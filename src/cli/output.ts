@@ -27,18 +27,27 @@ export class LineWriter implements LineSink {
     stream.on('error', () => {})
   }
 
-  write(line: string): Promise<void> {
+  async write(line: string): Promise<void> {
+    if (this.stream.isTTY) this.beforeWrite()
+    await this.writeAll(`${this.stream.isTTY ? this.safe(line) : line}\n`, 1)
+  }
+
+  /**
+   * As {@link write}, for `count` lines that have their line feeds; resolves with `count`. Not for
+   * a terminal.
+   */
+  writeAll(lines: string | Uint8Array, count: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      if (this.stream.isTTY) this.beforeWrite()
-      this.stream.write(`${this.stream.isTTY ? this.safe(line) : line}\n`, (error) => {
+      this.stream.write(lines, (error) => {
         if (error) reject(sinkError(error))
-        else resolve(this.#wrote())
+        else resolve(this.#wrote(count))
       })
     })
   }
 
-  #wrote(): void {
-    this.written += 1
+  #wrote(count: number): number {
+    this.written += count
+    return count
   }
 }
 

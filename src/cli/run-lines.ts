@@ -7,8 +7,9 @@ import { type LineOptions, matches } from './lines/options.js'
 import type { LineStyle } from './lines/readable.js'
 import { Messages } from './messages.js'
 import { type LineSink, LineWriter, stdout } from './output.js'
+import type { Lines } from './pass-through.js'
 import { metricsLines, statusLine } from './progress.js'
-import { runStream } from './run-stream.js'
+import { runStream, type StreamRun } from './run-stream.js'
 import type { View } from './snapshot.js'
 import type { CursorFileOptions, StreamOptions } from './stream-options.js'
 import { ownKeyboard } from './table/keys.js'
@@ -29,9 +30,13 @@ export interface LineRun<E> {
   readonly jetstreams?: readonly string[]
   /** The line of an event on a terminal. */
   readonly readable?: (event: E, style: LineStyle) => string
+  /** The same as lines of JSON, for a pipe or a file where nobody looks into an event. */
+  readonly passThrough?: PassThrough | undefined
   /** Shown with --table, and on a terminal where there are no lines to read. */
   readonly table: Table<E>
 }
+
+type PassThrough = (watch: Watch, checkpoint: NamedStore | undefined) => Observable<Lines>
 
 /** Counts events by name. */
 export interface Table<E> {
@@ -42,41 +47,87 @@ export interface Table<E> {
 
 /** Reads a stream and writes its lines. Returns the exit code. */
 export async function runLines<E>(run: LineRun<E>, context: CommandContext): Promise<ExitCode> {
-  const { stderr, environment } = context
-  const { source, options, jetstreams } = run
-  const { grep } = options
-  const messages = new Messages(stderr, options, environment)
-  const output = outputOf(run, messages, context)
-  const { cursorFile, cursorHost } = options
+  const { options, passThrough } = run
+  const messages = new Messages(context.stderr, options, context.environment)
   const mistake = mistakeIn(options)
   if (mistake !== undefined) {
     messages.error(mistake)
     return EXIT.usage
   }
-  let store: FileCursorStore | undefined
-  const exitCode = await runStream<E>({
-    source: (watch) => {
-      store =
-        cursorFile === undefined
-          ? undefined
-          : fileCursorStore(cursorFile, {
-              log: watch.log,
-              ...(cursorHost !== undefined && { host: cursorHost }),
-            })
-      return source(watch, store && namedStore(store, options)).pipe(
+  const file = new CursorFile(options)
+  const exitCode = await (passThrough !== undefined && isPassThrough(options)
+    ? runStream(inChunks(run, passThrough, messages, file))
+    : runStream(byEvent(run, messages, context, file)))
+  await file.close()
+  return exitCode
+}
+
+/** Each event is looked at, and written as a line or counted. */
+function byEvent<E>(
+  run: LineRun<E>,
+  messages: Messages,
+  context: CommandContext,
+  file: CursorFile,
+): StreamRun<E> {
+  const { source, options, jetstreams } = run
+  const { grep } = options
+  const output = outputOf(run, messages, context)
+  return {
+    source: (watch) =>
+      source(watch, file.open(watch)).pipe(
         filter((event) => grep === undefined || matches(event, grep)),
         tap(output.onEvent),
-      )
-    },
+      ),
     options,
     messages,
     sink: output.sink,
     lineOf: output.lineOf,
     view: options.metrics ? metricsLines(messages) : output.view,
     jetstreams,
-  })
-  await store?.close()
-  return exitCode
+  }
+}
+
+/** What one read of the socket brought is one write. */
+function inChunks<E>(
+  { options, jetstreams }: LineRun<E>,
+  passThrough: PassThrough,
+  messages: Messages,
+  file: CursorFile,
+): StreamRun<Lines> {
+  const writer = new LineWriter(stdout())
+  return {
+    source: (watch) => passThrough(watch, file.open(watch)),
+    options,
+    messages,
+    writeAll: ({ text, count }) => writer.writeAll(text, count),
+    view: options.metrics ? metricsLines(messages) : statusLine(messages),
+    jetstreams,
+  }
+}
+
+/** Whether lines of JSON are wanted, of all events that come: nobody looks into one. */
+const isPassThrough = ({ table, format, grep, limit }: LineRun<unknown>['options']): boolean =>
+  !process.stdout.isTTY && !table && [format, grep, limit].every((flag) => flag === undefined)
+
+/** The `--cursor-file`, opened by the source that keeps its position there. */
+class CursorFile {
+  #store: FileCursorStore | undefined
+
+  constructor(private readonly options: CursorFileOptions) {}
+
+  open({ log }: Watch): NamedStore | undefined {
+    const { cursorFile, cursorHost } = this.options
+    if (cursorFile === undefined) return undefined
+    this.#store = fileCursorStore(cursorFile, {
+      log,
+      ...(cursorHost !== undefined && { host: cursorHost }),
+    })
+    return namedStore(this.#store, this.options)
+  }
+
+  async close(): Promise<void> {
+    await this.#store?.close()
+  }
 }
 
 /** A cursor file, and the name of the stream in it. */

@@ -36,6 +36,8 @@ export interface StreamRun<E> {
    * @default its JSON
    */
   readonly lineOf?: ((event: E) => string) | undefined
+  /** Where a value of the source is several events: writes it, resolves with their number. */
+  readonly writeAll?: ((value: E) => Promise<number>) | undefined
   readonly view?: View | undefined
   /** The hosts of a Jetstream as they were typed, which `doctor` can look at. */
   readonly jetstreams?: readonly string[] | undefined
@@ -44,6 +46,8 @@ export interface StreamRun<E> {
 // How many lines may be in flight to the system. A line in flight is not done, so the checkpoint
 // waits for it.
 const WRITES_AT_ONCE = 256
+// The same for lines that come in chunks of some 64 KB.
+const CHUNKS_AT_ONCE = 16
 // After a signal: how long stdout may take for the pending lines.
 const DRAIN_MS = 5000
 
@@ -129,16 +133,25 @@ class StreamRunner<E> {
 
   /** The work is the write: a slow reader of stdout fills the queue, which pauses the socket. */
   #write(): MonoTypeOperatorFunction<E> {
-    const { sink } = this.run
-    if (sink === undefined) return tap(() => this.#countWritten())
+    const { sink, writeAll } = this.run
+    if (writeAll !== undefined) return this.#writeChunks(writeAll)
+    if (sink === undefined) return tap(() => this.#countWritten(1))
     const write = async (event: E): Promise<E> => {
       const line = this.#lineOf(event)
       if (line === undefined) return event
       await sink.write(line)
-      this.#countWritten()
+      this.#countWritten(1)
       return event
     }
     return boundedMergeMap(write, { concurrency: WRITES_AT_ONCE })
+  }
+
+  #writeChunks(writeAll: (value: E) => Promise<number>): MonoTypeOperatorFunction<E> {
+    const write = async (value: E): Promise<E> => {
+      this.#countWritten(await writeAll(value))
+      return value
+    }
+    return boundedMergeMap(write, { concurrency: CHUNKS_AT_ONCE, capacity: CHUNKS_AT_ONCE })
   }
 
   /** Returns `undefined` for an event that cannot be written, which is counted as lost. */
@@ -151,8 +164,8 @@ class StreamRunner<E> {
     }
   }
 
-  #countWritten(): void {
-    this.#written += 1
+  #countWritten(count: number): void {
+    this.#written += count
   }
 
   #stop(signal: StopSignal): void {

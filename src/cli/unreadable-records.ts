@@ -8,15 +8,17 @@ import type { Watch } from './watch.js'
  */
 export const readRecords = <E extends FirehoseEvent | JetstreamEvent>(
   watch: Watch,
-): MonoTypeOperatorFunction<E> =>
-  tap((event) => {
-    if (event.kind !== 'commit') return
-    const error = recordError(event.commit)
-    if (error === undefined) return
-    const { collection, rkey } = event.commit
-    watch.cannotRead(without(event.did, collection, rkey, error.message))
-    Object.assign(event.commit, { record: undefined, problem: 'record-unreadable' })
-  })
+): MonoTypeOperatorFunction<E> => tap((event) => readRecord(event, watch))
+
+/** The record of one event, as {@link readRecords} does. */
+export function readRecord(event: FirehoseEvent | JetstreamEvent, watch: Watch): void {
+  if (event.kind !== 'commit') return
+  const error = recordError(event.commit)
+  if (error === undefined) return
+  const { collection, rkey } = event.commit
+  watch.cannotRead(without(event.did, collection, rkey, error.message))
+  Object.assign(event.commit, { record: undefined, problem: 'record-unreadable' })
+}
 
 /** Counts the events of a Tap that arrived without their record. */
 export const seeUnreadable = (watch: Watch): MonoTypeOperatorFunction<TapEvent> =>

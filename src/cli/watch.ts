@@ -32,6 +32,13 @@ export class Watch {
   readonly gaps = { next: (gap: Gap) => this.#gap(gap) }
   readonly rejects = { next: (reject: RejectedFrame) => this.#rejected(reject) }
   readonly log: Logger = { warn: (text) => this.#warned(text) }
+
+  /** What a source is given of it. */
+  get observers(): Pick<Watch, 'gaps' | 'log' | 'metrics$' | 'rejects'> {
+    const { metrics$, gaps, rejects, log } = this
+    return { metrics$, gaps, rejects, log }
+  }
+
   /** Whether a connection was ever open. */
   connected = false
   /** Frames and parts of frames that could not be read. */

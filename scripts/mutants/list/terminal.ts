@@ -5,6 +5,7 @@ const LINES = ['spec/cli/lines.spec.ts']
 const TABLE = ['spec/cli/table.spec.ts']
 
 const RECORDINGS = ['spec/testing/recording.spec.ts']
+const PASS_THROUGH = ['spec/cli/pass-through.spec.ts']
 
 /** What a person sees of the command line, and the files that it keeps. */
 export const TERMINAL: readonly Mutant[] = [
@@ -35,6 +36,34 @@ export const TERMINAL: readonly Mutant[] = [
     find: 'seconds[at % SLOTS] = 0',
     replace: 'void seconds',
     specs: TABLE,
+  },
+  {
+    name: 'a line of wire v2 is its whole message',
+    file: 'src/cli/pass-through.ts',
+    find: "watch.metrics.wire === 'v1' && ",
+    replace: '',
+    specs: PASS_THROUGH,
+  },
+  {
+    name: 'an unreadable record is passed on as it came',
+    file: 'src/cli/pass-through.ts',
+    find: ' && !isUnreadable(chunk)',
+    replace: '',
+    specs: PASS_THROUGH,
+  },
+  {
+    name: 'an unreadable record is gathered with others',
+    file: 'src/sources/jetstream/raw/gatherer.ts',
+    find: ' || isUnreadable(read)',
+    replace: '',
+    specs: PASS_THROUGH,
+  },
+  {
+    name: 'more DIDs than a connection takes are asked for in chunks',
+    file: 'src/sources/jetstream/config.ts',
+    find: 'config.dids.length > most',
+    replace: 'config.dids.length > Infinity',
+    specs: ['spec/sources/jetstream/chunks.spec.ts'],
   },
   {
     name: 'a recording that was cut off cannot be read',

@@ -165,6 +165,19 @@ describe('an entry of Redis', () => {
 })
 
 describe('the filters of chunks', () => {
+  it('take as many DIDs as one connection does, and refuse more at the call', () => {
+    const dids = Array.from({ length: 10_001 }, (_, index) => `did:plc:${index}`)
+    const config = { host: 'jetstream.example' } as const
+    expect(() => jetstreamChunks$({ ...config, wire: 'v1', dids })).toThrow(
+      /`dids` has more than one connection takes, 10000/,
+    )
+    expect(() => jetstreamChunks$({ ...config, dids: dids.slice(0, 9_894) })).toThrow(/, 9893: /)
+    expect(() => jetstreamChunks$({ ...config, dids: dids.slice(0, 9_893) })).not.toThrow()
+    expect(() =>
+      jetstreamChunks$({ ...config, wire: 'v1', dids: dids.slice(0, 10_000) }),
+    ).not.toThrow()
+  })
+
   it('look at the kind, and count what they leave out', async () => {
     await using fake = await server()
     const metrics$ = streamMetrics()

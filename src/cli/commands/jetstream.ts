@@ -12,6 +12,7 @@ import { withDids } from '../handles.js'
 import { type LineOptions, withLines } from '../lines/options.js'
 import { jetstreamLine } from '../lines/readable.js'
 import { parseCursor, parseList } from '../parse.js'
+import { passedThrough } from '../pass-through.js'
 import { runLines } from '../run-lines.js'
 import {
   type CursorFileOptions,
@@ -29,6 +30,9 @@ export interface ReadOptions extends StreamOptions, EventFilters {
   readonly host?: readonly string[]
   readonly cursor?: CursorStart
 }
+
+// Far below what a server takes on one connection.
+const FEW_DIDS = 1000
 
 interface JetstreamOptions extends ReadOptions, LineOptions, CursorFileOptions, ArchiveOptions {}
 
@@ -49,10 +53,11 @@ Examples:
   $ rxjs-atproto jetstream --host jetstream.example --archive \\
       --cursor oldest --dry-run
 
-The cursor file moves past an event when its line is written. The next run
-repeats the last line of this one: delivery is at least once. An event whose
-record is beyond the bounds on content is written without it, with the problem
-record-unreadable; --strict counts it as lost.
+In a pipe or a file a line is the JSON as the server wrote it, or the event in
+it on wire v2. The cursor file moves past an event when its line is written.
+The next run repeats the last lines of this one: delivery is at least once. An
+event whose record is beyond the bounds on content is written without it, with
+the problem record-unreadable; --strict counts it as lost.
 ${ARCHIVE_HELP}
 ${EXIT_CODES_HELP}`
 
@@ -93,11 +98,14 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
   runLines(
     {
       source: (watch, checkpoint) => {
-        const { metrics$, gaps, rejects, log } = watch
-        const observers = { checkpoint, metrics$, gaps, rejects, log }
+        const observers = { ...watch.observers, checkpoint }
         const config = { ...configOf(options), ...archiveOf(options, context), ...observers }
         return jetstream$(config).pipe(readRecords(watch))
       },
+      passThrough: isOneConnection(options)
+        ? (watch, checkpoint) =>
+            passedThrough({ ...configOf(options), ...watch.observers, checkpoint }, watch)
+        : undefined,
       options,
       readable: jetstreamLine,
       table: { nameOf: nameOfEvent, file: 'events.ndjson' },
@@ -105,6 +113,10 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
     },
     context,
   )
+
+/** Chunks come from one socket. */
+const isOneConnection = ({ archive, dids = [] }: JetstreamOptions): boolean =>
+  archive !== true && dids.length <= FEW_DIDS
 
 export const configOf = ({
   host,

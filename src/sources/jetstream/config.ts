@@ -197,8 +197,10 @@ export function checkChunksConfig(config: JetstreamChunksConfig): CheckedJetstre
   const issues = new Issues()
   for (const name of NOT_OF_CHUNKS)
     if (name in config) issues.add(name, 'is for single events: read them with `jetstream$`')
-  const found = checked('jetstreamChunks$', { ...config, decode: 'raw' }, issues)
-  return found
+  const most = mostDidsOf(config.wire === 'v1' ? 'v1' : 'v2')
+  if (Array.isArray(config.dids) && config.dids.length > most)
+    issues.add('dids', `has more than one connection takes, ${most}: read them with \`jetstream$\``)
+  return checked('jetstreamChunks$', { ...config, decode: 'raw' }, issues)
 }
 
 function checked(callee: string, config: JetstreamConfig, issues: Issues): CheckedJetstreamConfig {

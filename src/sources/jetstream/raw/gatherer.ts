@@ -173,13 +173,17 @@ class Gatherer implements Gathering<JetstreamChunk> {
   #parse(message: TextBytes): JetstreamEvent | undefined {
     try {
       const read = this.readers.parse(message.toFrame(), keepText)
-      return read instanceof Control ? undefined : read
+      return read instanceof Control || isUnreadable(read) ? undefined : read
     } catch {
       // The message is then read by itself, which reports the error.
       return undefined
     }
   }
 }
+
+/** Alone, so that who passes lines on can see it. */
+const isUnreadable = (event: JetstreamEvent): boolean =>
+  event.kind === 'commit' && 'problem' in event.commit
 
 /** An event that was filtered. Only its identity is read. */
 function hidden(bytes: SliceableBytes, rows: Rows, index: number): JetstreamChunk {

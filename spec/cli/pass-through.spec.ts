@@ -1,0 +1,86 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import type { JetstreamEvent } from 'rxjs-atproto'
+import { fakeJetstream, generateEvents } from 'rxjs-atproto/testing'
+import { deep, FRAMES, GOOD } from '../helpers/hostile.js'
+import { Cli, type Ended, linesOf, textOf } from './cli.js'
+
+const cli = new Cli()
+const COUNT = 1000
+const events = [...generateEvents({ count: COUNT })]
+
+beforeAll(() => cli.build())
+afterEach(() => cli.killAll())
+afterAll(() => cli.dispose())
+
+/** All that it writes, until so many lines have come; it is stopped then. */
+async function untilLines(child: ChildProcess, count: number): Promise<Ended> {
+  const stderr = textOf(child.stderr)
+  let [stdout, lines] = ['', 0]
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+    lines += text.split('\n').length - 1
+    if (lines >= count) child.kill('SIGTERM')
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr: await stderr }
+}
+
+const started = (url: string, ...flags: readonly string[]) =>
+  cli.start(['jetstream', '--host', url, '--cursor', 'oldest', ...flags])
+
+describe('rxjs-atproto jetstream into a pipe, where nobody looks into an event', () => {
+  it('writes the text of wire v1 as the server wrote it', async () => {
+    const texts = events.map((event) => `${JSON.stringify(event).replaceAll('<', '\\u003c')} `)
+    await using server = await fakeJetstream({ server: 'legacy', events: texts, stored: 'all' })
+    const { stdout, stderr, code } = await untilLines(started(server.url), COUNT)
+    expect(stdout).toBe(texts.map((text) => `${text.trimEnd()}\n`).join(''))
+    expect(stderr).toMatch(/^1,000 events in/)
+    expect(code).toBe(143)
+  })
+
+  it.each(['legacy', 'v2'] as const)(
+    'writes the events that --limit writes, of a %s server',
+    async (kind) => {
+      await using server = await fakeJetstream({ server: kind, events, stored: 'all' })
+      // Its own wire, as a host that is given by its name.
+      const whole = await untilLines(started(server.host), COUNT)
+      const one = await cli.run([
+        ...['jetstream', '--host', server.host, '--cursor', 'oldest'],
+        ...['--limit', `${COUNT}`],
+      ])
+      expect(linesOf(whole.stdout)).toEqual(linesOf(one.stdout))
+      expect(linesOf(whole.stdout)).toHaveLength(COUNT)
+    },
+  )
+
+  it('writes an unreadable record in the same way, between others', async () => {
+    const records = [GOOD, GOOD, deep(65), GOOD, deep(100_000), GOOD]
+    const frames = records.map((record, index) => FRAMES.v1(index + 1, record))
+    await using server = await fakeJetstream({ events: frames, stored: 'all' })
+    const { stdout, stderr } = await untilLines(started(server.url, '--strict', '-v'), 6)
+    const commits = (linesOf(stdout) as { commit: { rkey: string; problem?: string } }[]).map(
+      ({ commit }) => [commit.rkey, commit.problem, 'record' in commit],
+    )
+    const [good, bad] = [
+      [undefined, true],
+      ['record-unreadable', false],
+    ]
+    expect(commits).toEqual(
+      [good, good, bad, good, bad, good].map((of, index) => [`${index + 1}`, ...of]),
+    )
+    expect(stderr.match(/is written without its record: /g)).toHaveLength(2)
+  })
+
+  it('goes on in the next run from its cursor file, and loses nothing', async () => {
+    await using server = await fakeJetstream({ events, stored: 'all' })
+    const file = cli.path('passed.json')
+    const first = await untilLines(started(server.url, '--cursor-file', file), 300)
+    const next = await untilLines(started(server.url, '--cursor-file', file), 1)
+    const times = (text: string) => (linesOf(text) as JetstreamEvent[]).map((e) => e.time_us)
+    const [written, again] = [times(first.stdout), times(next.stdout)]
+    expect(written).toEqual(events.slice(0, written.length).map((e) => e.time_us))
+    // At least the last line comes again.
+    expect(again[0]).toBeLessThanOrEqual(written.at(-1) ?? 0)
+  })
+})
