@@ -32,9 +32,10 @@ const { values: flags } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 })
-const frames = Number(flags.frames ?? (flags.quick ? 30_000 : 60_000))
+const frames = Number(flags.frames ?? (flags.quick ? 30_000 : 120_000))
 const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 5))
-const warmup = Math.min(20_000, frames / 2)
+// Until the compiler of V8 is done: a program runs for longer than a bench.
+const warmup = Math.min(40_000, frames / 2)
 const asked = Object.keys(CONTENDERS).filter(
   (name) => name === FLOOR || name === FLOOR_DECODED || name.includes(flags.only),
 )
