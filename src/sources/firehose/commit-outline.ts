@@ -51,9 +51,8 @@ const NOTHING = new Uint8Array()
 
 /**
  * Where the parts of a `#commit` of the usual shape are in its frame: every member that the lexicon
- * requires, in the one order that DAG-CBOR allows, and none that a server has added. It is found in
- * a third of the time that decoding takes, and one outline serves for any number of frames: nothing
- * is made of a commit before it is known to be wanted.
+ * requires, in the one order that DAG-CBOR allows, and none that a server has added. One outline
+ * serves for any number of frames: nothing is made of a commit before it is known to be wanted.
  */
 export class CommitOutline {
   seq = 0
