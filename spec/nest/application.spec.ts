@@ -2,6 +2,7 @@ import { Injectable, type ModuleMetadata } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { asyncScheduler, type BehaviorSubject, filter, firstValueFrom, NEVER } from 'rxjs'
 import {
+  type BatchContext,
   type CursorStore,
   CursorStoreError,
   type DeleteEvent,
@@ -27,7 +28,13 @@ import {
   OnRecord,
 } from '../../src/nest/index.js'
 import { warnWithoutHooks } from '../../src/nest/shut-down.js'
-import { type FakeJetstream, fakeJetstream, fakeLabels, marbles } from '../../src/testing/index.js'
+import {
+  type FakeJetstream,
+  fakeJetstream,
+  fakeLabels,
+  generateEvents,
+  marbles,
+} from '../../src/testing/index.js'
 import { gate, silent } from './events.js'
 
 const POST = 'app.bsky.feed.post'
@@ -394,5 +401,34 @@ describe('an error that ends a stream', () => {
       expect(kill).toHaveBeenCalledTimes(1)
       expect(exit).toHaveBeenCalledWith(1)
     })
+  })
+})
+
+describe('a batch with an external checkpoint', () => {
+  it('has the position to store with its rows', async () => {
+    const events = [...generateEvents({ count: 60 })]
+    await using own = await fakeJetstream({ events })
+    const positions: (string | undefined)[] = []
+    const three = gate()
+    @Injectable()
+    class Rows {
+      @OnBatch('app.bsky.*', { size: 5, deletes: true })
+      async rows(_: readonly (RecordEvent | DeleteEvent)[], { position }: BatchContext) {
+        positions.push(position)
+        if (positions.length === 3) three.open()
+      }
+    }
+    const jetstream = { host: own.url, cursor: 'oldest' as const }
+    const checkpoint = { store: memoryCursorStore(), external: true as const }
+    const imports = [AtprotoModule.forRoot({ source: { jetstream }, checkpoint })]
+    const app = await Test.createTestingModule({ imports, providers: [Rows] })
+      .setLogger(silent)
+      .compile()
+    await app.init()
+    await three.opened
+    await app.close()
+    const first = positions.slice(0, 3)
+    expect(first).toEqual([expect.any(String), expect.any(String), expect.any(String)])
+    expect(new Set(first).size).toBe(3)
   })
 })

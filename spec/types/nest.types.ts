@@ -1,6 +1,7 @@
 import {
   type AccountEvent,
   type AtprotoEvent,
+  type BatchContext,
   boundedBatchMap,
   type DeleteEvent,
   type Gap,
@@ -47,6 +48,9 @@ export class Handlers {
   @OnIdentity() @OnAccount() who(_: IdentityEvent | AccountEvent) {}
   @OnIdentity({ stream: 'tap' }) tapped(_: TapIdentityEvent) {}
   @OnBatch('app.bsky.feed.like') likes(_: readonly RecordEvent<Post>[]) {}
+  @OnBatch('app.bsky.feed.like') rows(_: readonly RecordEvent[], { position }: BatchContext) {
+    position satisfies string | undefined
+  }
   @OnBatch('app.bsky.feed.like', { deletes: true }) all(
     _: readonly (RecordEvent | DeleteEvent)[],
   ) {}

@@ -5,6 +5,7 @@ import { isNsid, isNsidPrefix } from '../atproto/syntax.js'
 import type {
   AccountEvent,
   AtprotoEvent,
+  BatchContext,
   DeleteEvent,
   Gap,
   IdentityEvent,
@@ -147,12 +148,18 @@ export function OnDelete(
  * are done when the promise of the method has resolved. `attempts`, `backoff` and `timeoutMs` of
  * the stream's `ingest` are for a batch as a whole; dead letters are its events.
  *
+ * The second argument has the `position` to store in the transaction of the rows, where the
+ * `checkpoint` is `external`: see {@link BatchContext}. Needs `concurrency: 1` (the default), and
+ * this handler as the only one that takes events of the stream.
+ *
  * **Errors**: {@link ConfigError} for what is no NSID, prefix or option.
  */
 export function OnBatch(
   collection: string,
   options: OnBatchOptions = {},
-): HandlerDecorator<[readonly (RecordEvent | DeleteEvent)[]] | [readonly TapRecordEvent[]]> {
+): HandlerDecorator<
+  [readonly (RecordEvent | DeleteEvent)[], BatchContext] | [readonly TapRecordEvent[], BatchContext]
+> {
   return handling({
     on: 'batch',
     collection,

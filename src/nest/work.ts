@@ -1,7 +1,13 @@
-import { connect, filter, map, merge, type OperatorFunction, pipe } from 'rxjs'
+import { connect, filter, merge, type OperatorFunction, pipe } from 'rxjs'
 import { collectionOf, isWrite, operationOf } from '../atproto/event-fields.js'
 import { covers } from '../atproto/filters.js'
-import { boundedBatchMap, type IngestOptions, ingest, type Routable } from '../index.js'
+import {
+  type BatchContext,
+  boundedBatchMap,
+  type IngestOptions,
+  ingest,
+  type Routable,
+} from '../index.js'
 import { ended } from './ended.js'
 import type { Handler, HandlesBatches } from './handles.js'
 
@@ -94,6 +100,7 @@ async function allOf(
 interface Batch {
   readonly kind: 'batch'
   readonly events: readonly Routable[]
+  readonly context: BatchContext
 }
 
 /** A batch goes through `ingest` as one event, for its attempts and dead letters. */
@@ -107,9 +114,12 @@ function inBatches(
     (isWrite(event) || (deletes && operationOf(event) === 'delete'))
   return pipe(
     filter(isWanted),
-    boundedBatchMap((events: readonly Routable[]) => [events], { size, maxWaitMs }),
-    map((events): Batch => ({ kind: 'batch', events })),
-    ingest(new Map([['*', ({ events }: Batch) => handler.call(events)]]), {
+    // The position is read when the handler begins: earlier batches are done then.
+    boundedBatchMap(
+      (events: readonly Routable[], context): Batch[] => [{ kind: 'batch', events, context }],
+      { size, maxWaitMs },
+    ),
+    ingest(new Map([['*', ({ events, context }: Batch) => handler.call(events, context)]]), {
       ...optionsOfBatches(options, size),
       concurrency,
     }),
