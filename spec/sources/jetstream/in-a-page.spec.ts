@@ -83,7 +83,10 @@ describe('a stream in a page', () => {
     expect(failures).toBe(4)
   })
 
-  it('loads what a checkpoint needs first, and goes on from the stored position', async () => {
+  it.each([
+    ['loads what a checkpoint needs first', [resuming, checkpointing]],
+    ['waits for what resumes, where another stream has loaded the checkpoint', [resuming]],
+  ])('%s, and goes on from the stored position', async (_, missing) => {
     await using server = await fakeJetstream({ events: EVENTS, stored: 'all' })
     const store = memoryCursorStore()
     const config: JetstreamConfig = { host: server.url, checkpoint: { store }, log: false }
@@ -92,8 +95,8 @@ describe('a stream in a page', () => {
         .pipe(take(100), toArray())
         .subscribe(resolve),
     )
-    Object.assign(resuming, { loaded: undefined })
-    Object.assign(checkpointing, { loaded: undefined })
+    for (const part of missing) Object.assign(part, { loaded: undefined })
+    beforeLoading(resuming, () => new Promise(setImmediate))
     const rest = await new Promise<JetstreamEvent[]>((resolve) =>
       jetstream$(config)
         .pipe(take(EVENTS - 99), toArray())
