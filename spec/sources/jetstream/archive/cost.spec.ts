@@ -44,6 +44,21 @@ describe('archiveCost', () => {
     expect(Math.abs((metrics$.value.archive?.bytes ?? 0) - bytes)).toBeLessThan(bytes / 50)
   })
 
+  it('counts the footers that are verified, of each segment that a block is read of', async () => {
+    await using server = await fakeArchive({ events: 2000 })
+    const few = { collections: ['app.bsky.actor.profile'], kinds: ['commit'] } as const
+    for (const filters of [{}, few]) {
+      const config = { host: server.host, ...filters }
+      const plain = await archiveCost(config)
+      const verified = await archiveCost({ ...config, verify: 'footer' })
+      const { bytes: all } = await archiveCost({ host: server.host })
+      expect(verified.segments).toBe(plain.segments)
+      // A hundredth of each. Most segments have a profile.
+      expect(verified.bytes - plain.bytes).toBeGreaterThan(all / 150)
+      expect(verified.bytes - plain.bytes).toBeLessThan(all / 99)
+    }
+  })
+
   it('gives up after three retries', async () => {
     await using server = await fakeArchive({
       faults: [

@@ -19,7 +19,10 @@ export interface ArchiveCost {
   readonly wholeSegments: number
   /** Blocks of the other ones. */
   readonly blocks: number
-  /** Compressed bytes, which a quota counts: exact for whole segments, about for blocks. */
+  /**
+   * Compressed bytes, which a quota counts: exact for whole segments, about for blocks, and for the
+   * footers that `verify: 'footer'` fetches beside them.
+   */
   readonly bytes: number
 }
 
@@ -27,6 +30,8 @@ export interface ArchiveCost {
 const MAX_RETRIES = 3
 // What the servers write.
 const ROWS_OF_BLOCK = 4096
+// The share of a segment that is its footer.
+const FOOTER_SHARE = 0.01
 
 /**
  * Returns what `archive$` would download, by asking for the plan and the list of segments alone.
@@ -42,7 +47,7 @@ const ROWS_OF_BLOCK = 4096
  */
 export function archiveCost(config: ArchiveConfig): Promise<ArchiveCost> {
   const { config: plain, options, start } = checkArchiveConfig(config)
-  const { collections, dids, kinds, apiKey } = plain
+  const { collections, dids, kinds, apiKey, verify } = plain
   const asked = requestOptionsOf(options.hosts[0], apiKey, options)
   const requests = new Requests(
     { ...asked, reconnect: { maxAttempts: MAX_RETRIES, ...asked.reconnect } },
@@ -50,13 +55,16 @@ export function archiveCost(config: ArchiveConfig): Promise<ArchiveCost> {
     () => {},
   )
   const first = start(asyncScheduler.now())
-  return costOf(requests, { collections, dids, kinds }, first === 'oldest' ? 0 : (first ?? 0))
+  const from = first === 'oldest' ? 0 : (first ?? 0)
+  const footerShare = verify === 'footer' ? FOOTER_SHARE : 0
+  return costOf(requests, { collections, dids, kinds }, from, footerShare)
 }
 
 async function costOf(
   requests: Requests,
   filters: ConstructorParameters<typeof Plan>[1],
   first: number,
+  footerShare: number,
 ): Promise<ArchiveCost> {
   const after = isTimeCursor(first) ? await seqBefore(requests, first) : Math.max(0, first - 1)
   const listed = new Map<string, ListedSegment>()
@@ -68,13 +76,17 @@ async function costOf(
     for (const segment of page.segments)
       planned.set(segment.name, [...(planned.get(segment.name) ?? []), segment])
   const parts = [...planned].map(([name, pieces]) => partOf(pieces, listed.get(name)))
+  const whole = [...planned.keys()].reduce(
+    (sum, name) => sum + (listed.get(name)?.sizeBytes ?? 0),
+    0,
+  )
   return {
     from: after ?? tip,
     tip: plan.tip ?? tip,
     segments: parts.length,
     wholeSegments: parts.filter(({ blocks }) => blocks === undefined).length,
     blocks: parts.reduce((sum, { blocks = 0 }) => sum + blocks, 0),
-    bytes: Math.round(parts.reduce((sum, { bytes }) => sum + bytes, 0)),
+    bytes: Math.round(parts.reduce((sum, { bytes }) => sum + bytes, footerShare * whole)),
   }
 }
 
