@@ -22,6 +22,44 @@ const TIME = '2026-11-21T13:00:33.419123Z'
 const PLACE = { position: 7, time_us: Date.parse('2026-11-21T13:00:33.419Z') * 1000 + 123 }
 
 describe('a frame of an event stream', () => {
+  it.each([
+    [
+      'a message',
+      [
+        ['op', 1],
+        ['t', '#commit'],
+      ],
+      { op: 1, t: '#commit' },
+    ],
+    [
+      'one with a member that is unknown',
+      [
+        ['op', 1],
+        ['x', 1],
+        ['t', '#new'],
+      ],
+      { op: 1, t: '#new' },
+    ],
+  ] as const)('has a header in whatever order: %s', (_, members, expected) => {
+    const header = join(
+      Uint8Array.of(0xa0 + members.length),
+      ...members.flatMap(([name, value]) => [encode(name), encode(value)]),
+    )
+    expect(readFrame(join(header, encode({ seq: 7 })))).toEqual({ ...expected, body: { seq: 7 } })
+  })
+
+  it('has no member of its header twice', () => {
+    const header = join(Uint8Array.of(0xa2), encode('op'), encode(1), encode('op'), encode(-1))
+    expect(thrownBy(join(header, encode({})))).toBeInstanceOf(FrameError)
+  })
+
+  it('is an error in whatever order of its header', () => {
+    const header = join(Uint8Array.of(0xa2), encode('t'), encode(''), encode('op'), encode(-1))
+    const odd = join(Uint8Array.of(0xa2), encode('op'), encode(-1), encode('t'), encode(''))
+    for (const head of [header, odd])
+      expect(() => readFrame(join(head, encode({ error: 'FutureCursor' })))).toThrow(ServerError)
+  })
+
   it('is a header and a body', () => {
     expect(readFrame(frameOf({ op: 1, t: '#account' }, { seq: 7, active: true }))).toEqual({
       op: 1,

@@ -38,7 +38,7 @@ export function readFrame(frame: string | Uint8Array, list?: string): XrpcFrame 
     throw new FrameError('the frame is text, and an event stream is binary')
   // Node's buffers are slower to cut up than the plain arrays they are.
   const bytes = new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength)
-  const [header, rest] = readObject(bytes, 'header')
+  const [header, rest] = readHeader(bytes)
   const { op, t = '' } = header
   if (typeof op !== 'number') throw new FrameError('the header has no `op`', placeIn(rest))
   if (typeof t !== 'string') throw new FrameError('the `t` of the header is no text', placeIn(rest))
@@ -64,6 +64,35 @@ export function placeOfHead(head: string | Uint8Array): FrameError['place'] {
 }
 
 type Item = readonly [item: unknown, rest: Uint8Array]
+
+/**
+ * A header whose members are in another order than DAG-CBOR wants is read too: the simulator of
+ * Jetstream v2 writes `op` first (seen in December 2026).
+ */
+function readHeader(bytes: Uint8Array): readonly [header: Body, rest: Uint8Array] {
+  try {
+    return readObject(bytes, 'header')
+  } catch (error) {
+    const unsorted = readUnsorted(bytes)
+    if (unsorted === undefined) throw error
+    return unsorted
+  }
+}
+
+function readUnsorted(bytes: Uint8Array): readonly [header: Body, rest: Uint8Array] | undefined {
+  const heads = new CborSkimmer(bytes, 0)
+  const header: Record<string, unknown> = {}
+  const isRead = attempt(() =>
+    heads.eachMember(() => {
+      const name = ['op', 't'].find((one) => heads.nameIs(one))
+      const from = heads.at
+      if (!heads.skip() || (name !== undefined && name in header)) return false
+      if (name !== undefined) header[name] = decodeWhole(bytes.subarray(from, heads.at))
+      return true
+    }),
+  )
+  return isRead === true ? [header, bytes.subarray(heads.at)] : undefined
+}
 
 function readObject(
   bytes: Uint8Array,
