@@ -1,7 +1,7 @@
 /**
- * Appends what a Jetstream sends to a file of lines, a read of the socket at a time, and looks at no
- * event. It runs twice on one cursor file: a chunk is done when the system has its lines, so that
- * the second run begins with the last chunk of the first, and nothing is missing.
+ * Appends what a Jetstream sends to a file of lines, a read of the socket at a time, and looks at
+ * no event. It runs twice on one cursor file: a chunk is done when the system has its lines. The
+ * second run begins with the last chunk of the first, so that nothing is missing.
  */
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
