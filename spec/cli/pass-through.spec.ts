@@ -72,6 +72,22 @@ describe('rxjs-atproto jetstream into a pipe, where nobody looks into an event',
     expect(stderr.match(/is written without its record: /g)).toHaveLength(2)
   })
 
+  it('goes on after a record of wire v2 that is no JSON, and tells it', async () => {
+    const noJson = { ...GOOD, json: '{"a":01}' }
+    const frames = [GOOD, noJson, GOOD].map((record, index) => FRAMES.v2(index + 1, record))
+    await using server = await fakeJetstream({ server: 'v2', events: frames, stored: 'all' })
+    const { stdout, stderr } = await untilLines(started(server.host, '-v'), 3)
+    const commits = (linesOf(stdout) as { commit: { rkey: string; problem?: string } }[]).map(
+      ({ commit }) => [commit.rkey, commit.problem],
+    )
+    expect(commits).toEqual([
+      ['1', undefined],
+      ['2', 'record-unreadable'],
+      ['3', undefined],
+    ])
+    expect(stderr.match(/is written without its record: /g)).toHaveLength(1)
+  })
+
   it('goes on in the next run from its cursor file, and loses nothing', async () => {
     await using server = await fakeJetstream({ events, stored: 'all' })
     const file = cli.path('passed.json')

@@ -25,10 +25,7 @@ export const passedThrough = (config: JetstreamChunksConfig, watch: Watch): Obse
 function linesOf(chunk: JetstreamChunk, watch: Watch): Lines {
   const count = chunk.length
   if (watch.metrics.wire === 'v1' && !isUnreadable(chunk)) return { count, text: chunk.lines }
-  const lines = Array.from(chunk, (event) => {
-    readRecord(event, watch)
-    return `${JSON.stringify(event)}\n`
-  })
+  const lines = Array.from(chunk, (event) => `${JSON.stringify(readRecord(event, watch))}\n`)
   return { count, text: lines.join('') }
 }
 

@@ -8,16 +8,23 @@ import type { Watch } from './watch.js'
  */
 export const readRecords = <E extends FirehoseEvent | JetstreamEvent>(
   watch: Watch,
-): MonoTypeOperatorFunction<E> => tap((event) => readRecord(event, watch))
+): MonoTypeOperatorFunction<E> => tap((event) => void readRecord(event, watch))
 
-/** The record of one event, as {@link readRecords} does. */
-export function readRecord(event: FirehoseEvent | JetstreamEvent, watch: Watch): void {
-  if (event.kind !== 'commit') return
+/** Reads the record of one event, as {@link readRecords} does. Returns what is to be written. */
+export function readRecord(event: FirehoseEvent | JetstreamEvent, watch: Watch): object {
+  if (event.kind !== 'commit') return event
   const error = recordError(event.commit)
-  if (error === undefined) return
+  if (error === undefined) return event
   const { collection, rkey } = event.commit
   watch.cannotRead(without(event.did, collection, rkey, error.message))
-  Object.assign(event.commit, { record: undefined, problem: 'record-unreadable' })
+  const problem = 'record-unreadable'
+  const isRaw = (event.commit as object) === event
+  if (!isRaw) Object.assign(event.commit, { record: undefined, problem })
+  if (!isRaw) return event
+  // A raw event cannot be changed.
+  const { did, time_us, cursor, kind, commit } = event
+  const { rev, operation } = commit
+  return { did, time_us, cursor, kind, commit: { rev, operation, collection, rkey, problem } }
 }
 
 /** Counts the events of a Tap that arrived without their record. */
