@@ -92,8 +92,7 @@ function events$(
   { host, replay, rate, seed, retries }: DemoOptions,
   watch: Watch,
 ): Observable<JetstreamEvent> {
-  const { metrics$, gaps, rejects, log } = watch
-  const config = { metrics$, gaps, rejects, log, reconnect: { maxAttempts: retries } }
+  const config = { ...watch.observers, reconnect: { maxAttempts: retries } }
   if (host !== undefined) return jetstream$({ ...config, host })
   if (replay !== undefined) return replay$(replay, config)
   const server = fakeJetstream({

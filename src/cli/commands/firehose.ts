@@ -65,12 +65,10 @@ export function addFirehose(program: Command, context: CommandContext): void {
 const firehose = (options: FirehoseOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: (watch, checkpoint) => {
-        const { metrics$, gaps, rejects, log } = watch
-        return firehose$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }).pipe(
+      source: (watch, checkpoint) =>
+        firehose$({ ...configOf(options), ...watch.observers, checkpoint }).pipe(
           readRecords(watch),
-        )
-      },
+        ),
       options,
       table: { nameOf: nameOfEvent, file: 'events.ndjson' },
     },

@@ -57,8 +57,8 @@ export function addLabels(program: Command, context: CommandContext): void {
 const labels = (options: LabelsOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
-        labels$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
+      source: ({ observers }, checkpoint) =>
+        labels$({ ...configOf(options), ...observers, checkpoint }),
       options,
       table: { nameOf, file: 'labels.ndjson' },
     },

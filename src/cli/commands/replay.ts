@@ -61,11 +61,8 @@ function parseSpeed(text: string): number {
 const play = (path: string, options: ReplayOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: (watch) => {
-        const { metrics$, gaps, rejects, log } = watch
-        const config = { metrics$, gaps, rejects, log }
-        return replay$(path, config, { speed: options.speed }).pipe(readRecords(watch))
-      },
+      source: (watch) =>
+        replay$(path, watch.observers, { speed: options.speed }).pipe(readRecords(watch)),
       options,
       readable: jetstreamLine,
       table: { nameOf: nameOfEvent, file: 'events.ndjson' },

@@ -61,8 +61,8 @@ export function addRepos(program: Command, context: CommandContext): void {
 const repos = (options: ReposOptions, context: CommandContext): Promise<ExitCode> =>
   runLines(
     {
-      source: ({ metrics$, gaps, rejects, log }, checkpoint) =>
-        listRepos$({ ...configOf(options), checkpoint, metrics$, gaps, rejects, log }),
+      source: ({ observers }, checkpoint) =>
+        listRepos$({ ...configOf(options), ...observers, checkpoint }),
       options,
       table: { nameOf, file: 'repos.ndjson' },
     },
