@@ -18,9 +18,10 @@ export function readRecord(event: FirehoseEvent | JetstreamEvent, watch: Watch):
   const { collection, rkey } = event.commit
   watch.cannotRead(without(event.did, collection, rkey, error.message))
   const problem = 'record-unreadable'
-  const isRaw = (event.commit as object) === event
-  if (!isRaw) Object.assign(event.commit, { record: undefined, problem })
-  if (!isRaw) return event
+  if ((event.commit as object) !== event) {
+    Object.assign(event.commit, { record: undefined, problem })
+    return event
+  }
   // A raw event cannot be changed.
   const { did, time_us, cursor, kind, commit } = event
   const { rev, operation } = commit
