@@ -75,18 +75,14 @@ async function costOf(
   for (let page = await plan.next(); page !== undefined; page = await plan.next())
     for (const segment of page.segments)
       planned.set(segment.name, [...(planned.get(segment.name) ?? []), segment])
-  const parts = [...planned].map(([name, pieces]) => partOf(pieces, listed.get(name)))
-  const whole = [...planned.keys()].reduce(
-    (sum, name) => sum + (listed.get(name)?.sizeBytes ?? 0),
-    0,
-  )
+  const parts = [...planned].map(([name, pieces]) => partOf(pieces, listed.get(name), footerShare))
   return {
     from: after ?? tip,
     tip: plan.tip ?? tip,
     segments: parts.length,
     wholeSegments: parts.filter(({ blocks }) => blocks === undefined).length,
     blocks: parts.reduce((sum, { blocks = 0 }) => sum + blocks, 0),
-    bytes: Math.round(parts.reduce((sum, { bytes }) => sum + bytes, footerShare * whole)),
+    bytes: Math.round(parts.reduce((sum, { bytes }) => sum + bytes, 0)),
   }
 }
 
@@ -94,11 +90,13 @@ async function costOf(
 function partOf(
   pieces: readonly PlannedSegment[],
   listed: ListedSegment | undefined,
+  footerShare: number,
 ): { readonly blocks: number | undefined; readonly bytes: number } {
   const { sizeBytes = 0, eventCount = 0 } = listed ?? {}
+  const footer = sizeBytes * footerShare
   if (pieces.some(({ blocks }) => blocks === undefined))
-    return { blocks: undefined, bytes: sizeBytes }
+    return { blocks: undefined, bytes: sizeBytes + footer }
   const blocks = new Set(pieces.flatMap(({ blocks: some = [] }) => some)).size
   const all = Math.max(1, Math.ceil(eventCount / ROWS_OF_BLOCK))
-  return { blocks, bytes: sizeBytes * Math.min(1, blocks / all) }
+  return { blocks, bytes: sizeBytes * Math.min(1, blocks / all) + footer }
 }
