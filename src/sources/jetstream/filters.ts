@@ -1,3 +1,4 @@
+import { collectionOf } from '../../atproto/event-fields.js'
 import {
   type EventFilters,
   eventFiltersShape,
@@ -90,9 +91,6 @@ export function largest(
     ? Math.min(maxMessageSizeBytes ?? maxFrameBytes, maxFrameBytes)
     : maxMessageSizeBytes
 }
-
-export const collectionOf = (event: JetstreamEvent): string | undefined =>
-  event.kind === 'commit' ? event.commit.collection : undefined
 
 /** Whether an earlier filter has not delivered the event. */
 export const isNew = (event: JetstreamEvent, delivered: Wanted): boolean =>
