@@ -2,7 +2,7 @@ import { type DynamicModule, Injectable } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import type { JetstreamEvent, RecordEvent } from '../../src/index.js'
 import { OnRecord } from '../../src/nest/index.js'
-import { silent } from './events.js'
+import { gate, silent } from './events.js'
 
 const POST = 'app.bsky.feed.post'
 
@@ -19,21 +19,18 @@ export const postsOf = (events: readonly JetstreamEvent[]): readonly string[] =>
 /** The posts that an application with this stream handles, in order, until it has so many. */
 export async function handledBy(module: DynamicModule, count: number) {
   const rkeys: string[] = []
-  let all: () => void = () => {}
-  const handled = new Promise<void>((resolve) => {
-    all = resolve
-  })
+  const handled = gate()
   @Injectable()
   class Posts {
     @OnRecord(POST) put({ commit }: RecordEvent) {
-      if (rkeys.push(commit.rkey) === count) all()
+      if (rkeys.push(commit.rkey) === count) handled.open()
     }
   }
   const app = await Test.createTestingModule({ imports: [module], providers: [Posts] })
     .setLogger(silent)
     .compile()
   await app.init()
-  await handled
+  await handled.opened
   await app.close()
   return rkeys
 }
