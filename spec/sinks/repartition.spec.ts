@@ -23,6 +23,24 @@ describeOverClients('repartition over %s', (redis) => {
     const streams = upTo(partitions - 1, 0).map((n) => `stream{${n}}`)
     return (await Promise.all(streams.map((stream) => numbers(redis.server, stream)))).flat()
   }
+  /** Writes while two partitions are changed to these numbers, in turn. Returns how many. */
+  const writtenOver = async ({ seen }: ReturnType<typeof read>, ...numbers: readonly number[]) => {
+    const feed = new Feed(range(1, 100))
+    using sink = sinkOf(redis, feed, { partitions: 2 })
+    await sink.emits(100)
+    using feeding = feedOn(feed)
+    let from = 2
+    for (const to of numbers) {
+      await repartition(redis.client, { stream: 'stream', from, to })
+      from = to
+    }
+    feeding[Symbol.dispose]()
+    feed.complete()
+    await sink.done
+    const written = feed.next - 1
+    await seen.when(({ length }) => length === written)
+    return written
+  }
 
   it.each([
     [2, 5],
@@ -51,17 +69,8 @@ describeOverClients('repartition over %s', (redis) => {
   })
 
   it('recognises what was written by the number before, when a restart repeats it', async () => {
-    const feed = new Feed(range(1, 100))
-    using sink = sinkOf(redis, feed, { partitions: 2 })
-    await sink.emits(100)
     using reader = read(2)
-    using feeding = feedOn(feed)
-    await repartition(redis.client, { stream: 'stream', from: 2, to: 5 })
-    feeding[Symbol.dispose]()
-    feed.complete()
-    await sink.done
-    const written = feed.next - 1
-    await reader.seen.when(({ length }) => length === written)
+    const written = await writtenOver(reader, 5)
     // It still has the number of before in its config.
     const log = new Collected<string>()
     const again = sinkOf(redis, new Feed(range(51, written + 40)).complete(), {
@@ -79,18 +88,8 @@ describeOverClients('repartition over %s', (redis) => {
   })
 
   it('recognises what was written by any number before, after a second change', async () => {
-    const feed = new Feed(range(1, 100))
-    using sink = sinkOf(redis, feed, { partitions: 2 })
-    await sink.emits(100)
     using reader = read(2)
-    using feeding = feedOn(feed)
-    await repartition(redis.client, { stream: 'stream', from: 2, to: 5 })
-    await repartition(redis.client, { stream: 'stream', from: 5, to: 3 })
-    feeding[Symbol.dispose]()
-    feed.complete()
-    await sink.done
-    const written = feed.next - 1
-    await reader.seen.when(({ length }) => length === written)
+    const written = await writtenOver(reader, 5, 3)
     const again = sinkOf(redis, new Feed(range(51, written + 40)).complete(), { partitions: 3 })
     await again.done
     expect(again.metrics).toMatchObject({ duplicates: written - 50, written: 40 })

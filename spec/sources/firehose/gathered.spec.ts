@@ -4,25 +4,12 @@ import { wantsAny } from '../../../src/sources/firehose/events.js'
 import { type Message, readMessage } from '../../../src/sources/firehose/message.js'
 import { NarrowReader } from '../../../src/sources/firehose/narrow-reader.js'
 import { firehoseProtocol } from '../../../src/sources/firehose/protocol.js'
-import { encodeMessage } from '../../../src/testing/event-stream/firehose-message.js'
-import { generateCommits } from '../../../src/testing/generate/commits.js'
 import { marbles } from '../../../src/testing/index.js'
 import { runFor } from '../../live/sessions.js'
 import { commitFrame, DID, identityFrame, join, posts } from './frames.js'
+import { GENERATED, NARROW } from './narrow.js'
 import { cursorsOf, firehoseOver, HOST, nameOf } from './streams.js'
 
-const FILTERS: readonly EventFilters[] = [
-  { collections: ['app.bsky.feed.post'] },
-  { collections: ['app.bsky.*'], kinds: ['commit'] },
-  { collections: ['com.example.none'], kinds: ['commit'] },
-  { dids: [DID] },
-  { kinds: ['sync'] },
-]
-const CORPUS: readonly Uint8Array[] = [
-  ...[...generateCommits({ seed: 5, count: 300, flaws: [{ do: 'too-big', every: 20 }] })].map(
-    encodeMessage,
-  ),
-]
 const POSTS: EventFilters = { collections: ['app.bsky.feed.post'] }
 
 const readerOf = (filters: EventFilters) =>
@@ -51,7 +38,7 @@ const lastOf = ({ end, last, filtered }: Gathered<Message>) => ({
 })
 
 describe('of messages of which nothing is wanted', () => {
-  it.each(FILTERS)('the last one stands for all, and no other is made: %j', (filters) => {
+  it.each(NARROW)('the last one stands for all, and no other is made: %j', (filters) => {
     const reader = readerOf(filters)
     const wanted = wantedBy(filters)
     const ends: unknown[] = []
@@ -69,7 +56,7 @@ describe('of messages of which nothing is wanted', () => {
       last = undefined
       filtered = 0
     }
-    for (const frame of CORPUS) {
+    for (const frame of GENERATED) {
       const whole = readMessage(frame) as Message
       const isTooBig = whole.kind === 'commit' && whole.body.tooBig === true
       const isGathered = reader.add(frame)

@@ -4,27 +4,17 @@ import { Control } from '../../../src/live/protocol.js'
 import { wantsAny } from '../../../src/sources/firehose/events.js'
 import { type Message, readMessage } from '../../../src/sources/firehose/message.js'
 import { unwantedMessage } from '../../../src/sources/firehose/skim-message.js'
-import { encodeMessage } from '../../../src/testing/event-stream/firehose-message.js'
-import { generateCommits } from '../../../src/testing/generate/commits.js'
 import { marbles } from '../../../src/testing/index.js'
 import { framesOf } from '../../helpers/recordings.js'
 import { runs } from '../../helpers/thick.js'
 import { runFor } from '../../live/sessions.js'
 import { commitFrame, DID, errorFrame, frameOf, identityFrame, posts } from './frames.js'
+import { GENERATED, NARROW } from './narrow.js'
 import { cursorsOf, firehoseOver, nameOf } from './streams.js'
 
-const FILTERS: readonly EventFilters[] = [
-  { collections: ['app.bsky.feed.post'] },
-  { collections: ['app.bsky.*'], kinds: ['commit'] },
-  { collections: ['com.example.none'], kinds: ['commit'] },
-  { dids: [DID] },
-  { kinds: ['sync'] },
-  { kinds: ['identity', 'account'] },
-]
+const FILTERS: readonly EventFilters[] = [...NARROW, { kinds: ['identity', 'account'] }]
 const CORPUS: readonly Uint8Array[] = [
-  ...[...generateCommits({ seed: 5, count: 300, flaws: [{ do: 'too-big', every: 20 }] })].map(
-    encodeMessage,
-  ),
+  ...GENERATED,
   ...framesOf('local/firehose_frames.bin'),
   identityFrame(3),
   posts(4, 5),
