@@ -18,16 +18,17 @@ describeRedis.each(clients)('a group over %s', (_, connect) => {
     await server.cli('XREADGROUP', 'GROUP', 'g', 'other', 'COUNT', '4', 'STREAMS', 's', '>')
   })
 
-  /** The commands of a client; `between` runs once, after the claim and before what follows it. */
+  /** The commands of a client; `between` runs after the first command of a claim. */
   const interrupted = (
     commands: RedisCommands,
     between: () => Promise<unknown>,
+    first = 'XAUTOCLAIM',
   ): RedisCommands => ({
     pipeline: (all) => commands.pipeline(all),
     duplicate: () => commands.duplicate(),
     async send(command: RedisCommand) {
       const reply = await commands.send(command)
-      if (command[0] === 'XAUTOCLAIM') await between()
+      if (command[0] === first) await between()
       return reply
     },
   })
@@ -66,5 +67,22 @@ describeRedis.each(clients)('a group over %s', (_, connect) => {
       ['4-0', true],
       ['2-0', false],
     ])
+  })
+  it('takes up what it had, except what another consumer claims or acks in this moment', async () => {
+    await using opened = await connect(server.url)
+    const steal = async () => {
+      await server.cli('XCLAIM', 's', 'g', 'third', '0', '1-0', '2-0')
+      await server.cli('XACK', 's', 'g', '1-0')
+      await server.cli('XDEL', 's', '3-0')
+    }
+    const commands = interrupted(redisCommands(opened.client), steal, 'XPENDING')
+    const group = new Group('s', 'g', 'other', commands)
+    const { last, entries } = await group.ownPending('', 10, () => false)
+    expect(last).toBe('4-0')
+    expect(entries.map(({ id, fields, deliveries }) => [id, fields?.length, deliveries])).toEqual([
+      ['3-0', undefined, 2],
+      ['4-0', 2, 2],
+    ])
+    expect(await server.cli('XPENDING', 's', 'g', '-', '+', '10', 'third')).toContain('2-0')
   })
 })

@@ -8,7 +8,7 @@ import {
   streamsOf,
 } from '../../redis-client/replies.js'
 import type { Script } from '../../redis-client/script.js'
-import { BEGIN, GIVE_BACK, KEEP, MOVE_TO_DEAD_LETTER } from './scripts.js'
+import { BEGIN, CLAIM_OWN, GIVE_BACK, KEEP, MOVE_TO_DEAD_LETTER } from './scripts.js'
 
 /** An entry that is pending for this consumer. */
 export interface PendingEntry {
@@ -81,15 +81,12 @@ export class Group {
 
   async #claimOwn(wanted: readonly PendingEntry[]): Promise<readonly DeliveredEntry[]> {
     const ids = wanted.map(({ id }) => id)
-    const claimed = entriesOf(
-      await this.#send(['XCLAIM', this.stream, this.name, this.consumer, '0', ...ids]),
-    )
-    const fields = new Map(claimed.map((entry) => [entry.id, entry.fields]))
-    return wanted.map(({ id, deliveries }) => ({
-      id,
-      fields: fields.get(id),
-      deliveries: deliveries + 1,
-    }))
+    const claimed = await this.#run(CLAIM_OWN, [this.stream], [this.name, this.consumer, ...ids])
+    return listOf(claimed).flatMap((one) => {
+      const [id, deliveries, fields] = listOf(one)
+      const [entry] = entriesOf([[id, fields]])
+      return entry === undefined ? [] : [{ ...entry, deliveries: Number(deliveries) }]
+    })
   }
 
   /** Takes over entries, from the id `after` on, that no consumer has touched for `idleMs`. */

@@ -116,6 +116,24 @@ if read then delivered = read[1][2][#read[1][2]][1] end
 return { trimmed, read or {}, delivered }
 `)
 
+/**
+ * KEYS: stream. ARGV: group, consumer, then ids. Delivers those that are still the consumer's once
+ * more: another one may have claimed them, and acked them, since they were listed. Returns the id
+ * of each, how often it was delivered, and its fields, or 0 if it was deleted.
+ */
+export const CLAIM_OWN = new Script(`
+local stream, name, me, all = KEYS[1], ARGV[1], ARGV[2], {}
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local mine = redis.call('XPENDING', stream, name, id, id, 1, me)[1]
+  if mine then
+    local claimed = redis.call('XCLAIM', stream, name, me, 0, id)[1]
+    all[#all + 1] = { id, mine[4] + 1, claimed and claimed[2] or 0 }
+  end
+end
+return all
+`)
+
 // XCLAIM of a trimmed entry would remove it from the pending ones, and no gap would be reported.
 const TOUCH = `
 local function touch(id, ...)
