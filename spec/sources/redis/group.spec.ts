@@ -68,7 +68,8 @@ describeRedis.each(clients)('a group over %s', (_, connect) => {
       ['2-0', false],
     ])
   })
-  it('takes up what it had, except what another consumer claims or acks in this moment', async () => {
+
+  it('takes up what it had, without what another consumer claims or acks meanwhile', async () => {
     await using opened = await connect(server.url)
     const steal = async () => {
       await server.cli('XCLAIM', 's', 'g', 'third', '0', '1-0', '2-0')
