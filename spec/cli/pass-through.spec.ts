@@ -13,18 +13,23 @@ beforeAll(() => cli.build())
 afterEach(() => cli.killAll())
 afterAll(() => cli.dispose())
 
-/** All that it writes, until so many lines have come; it is stopped then. */
-async function untilLines(child: ChildProcess, count: number): Promise<Ended> {
+/** All that it writes, until that is enough; it is stopped then. */
+async function until(child: ChildProcess, isEnough: (text: string) => boolean): Promise<Ended> {
   const stderr = textOf(child.stderr)
-  let [stdout, lines] = ['', 0]
+  let stdout = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
-    lines += text.split('\n').length - 1
-    if (lines >= count) child.kill('SIGTERM')
+    if (isEnough(stdout)) child.kill('SIGTERM')
   })
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, stdout, stderr: await stderr }
 }
+
+const untilLines = (child: ChildProcess, count: number): Promise<Ended> =>
+  until(child, (text) => text.split('\n').length > count)
+
+const untilEvent = (child: ChildProcess, last: JetstreamEvent | undefined): Promise<Ended> =>
+  until(child, (text) => text.includes(`"time_us":${last?.time_us}`))
 
 const started = (url: string, ...flags: readonly string[]) =>
   cli.start(['jetstream', '--host', url, '--cursor', 'oldest', ...flags])
@@ -98,5 +103,33 @@ describe('rxjs-atproto jetstream into a pipe, where nobody looks into an event',
     expect(written).toEqual(events.slice(0, written.length).map((e) => e.time_us))
     // At least the last line comes again.
     expect(again[0]).toBeLessThanOrEqual(written.at(-1) ?? 0)
+  })
+})
+
+describe('rxjs-atproto jetstream into a pipe', () => {
+  it('writes each event once over a failover', async () => {
+    const startUs = (Date.now() - 120_000) * 1000
+    const log = [...generateEvents({ count: 300, startUs, everyUs: 100_000 })]
+    const faults = [
+      { after: 200, do: 'drop' },
+      { onConnect: 2, times: Number.POSITIVE_INFINITY, do: 'refuse', status: 503 },
+    ] as const
+    await using one = await fakeJetstream({ events: log.slice(0, 200), stored: 'all', faults })
+    await using two = await fakeJetstream({ events: log, stored: 'all' })
+    const { stdout } = await untilEvent(started(`${one.url},${two.url}`), log.at(-1))
+    const times = (linesOf(stdout) as JetstreamEvent[]).map(({ time_us }) => time_us)
+    expect(times).toEqual(log.map(({ time_us }) => time_us))
+  })
+
+  it('reads a list of DIDs that a proxy refuses as too long for the URL of wire v2', async () => {
+    const log = [...generateEvents({ count: 100 })]
+    const dids = [...new Set(log.map(({ did }) => did))]
+    while (dids.length < 200) dids.push(`did:plc:${String(dids.length).padStart(24, 'a')}`)
+    const faults = [{ onConnect: 1, do: 'refuse', status: 414 }] as const
+    await using server = await fakeJetstream({ server: 'v2', events: log, stored: 'all', faults })
+    const url = `${server.host}/xrpc/network.bsky.jetstream.subscribeEvents`
+    const { stdout, stderr } = await untilEvent(started(url, '--dids', dids.join()), log.at(-1))
+    expect(stderr).not.toContain('too long')
+    expect(linesOf(stdout)).toHaveLength(log.length)
   })
 })

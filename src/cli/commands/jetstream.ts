@@ -53,11 +53,11 @@ Examples:
   $ rxjs-atproto jetstream --host jetstream.example --archive \\
       --cursor oldest --dry-run
 
-In a pipe or a file a line is the JSON as the server wrote it, or the event in
-it on wire v2. The cursor file moves past an event when its line is written.
-The next run repeats the last lines of this one: delivery is at least once. An
-event whose record is beyond the bounds on content is written without it, with
-the problem record-unreadable; --strict counts it as lost.
+In a pipe or a file a line from one --host is the JSON as the server wrote it,
+or the event in it on wire v2. The cursor file moves past an event when its
+line is written. The next run repeats the last lines of this one: delivery is at
+least once. An event whose record is beyond the bounds on content is written
+without it, with the problem record-unreadable; --strict counts it as lost.
 ${ARCHIVE_HELP}
 ${EXIT_CODES_HELP}`
 
@@ -114,9 +114,14 @@ const jetstream = (options: JetstreamOptions, context: CommandContext): Promise<
     context,
   )
 
-/** Chunks come from one socket. */
-const isOneConnection = ({ archive, dids = [] }: JetstreamOptions): boolean =>
-  archive !== true && dids.length <= FEW_DIDS
+/**
+ * Chunks come from one connection, and the copies that another host sends are not recognised in
+ * them. A list of DIDs that is refused in an explicit URL of wire v2 is read over several.
+ */
+const isOneConnection = ({ archive, host = [], dids = [] }: JetstreamOptions): boolean =>
+  archive !== true &&
+  host.length === 1 &&
+  dids.length <= (host[0]?.includes('/xrpc/') ? 0 : FEW_DIDS)
 
 export const configOf = ({
   host,
