@@ -95,7 +95,10 @@ describe('the doctor of a host', () => {
 
   it.each([
     [0, /open and quiet, and has none in its log$/],
-    [10, /^none within 500 ms: the host is open and quiet\. Its log has events, from .+ ago on$/],
+    [
+      10,
+      /^none within 500 ms: the host is open and quiet\. Its log has events, the oldest .+ old$/,
+    ],
   ])(
     'does not call a host stuck that has no new event, and %i in its log',
     async (events, text) => {
@@ -111,6 +114,18 @@ describe('the doctor of a host', () => {
       })
     },
   )
+
+  it('says that an event is of a later time than our clock', async () => {
+    const first = Promise.resolve({ event: { kind: 'identity' }, afterMs: 5, ageMs: -2000 })
+    const probes = { v1: { first }, v2: undefined } as unknown as Parameters<
+      typeof checkFirstEvent
+    >[1]
+    const openings = { v1: { ms: 1, error: undefined }, v2: undefined }
+    expect(await checkFirstEvent('a.example', probes, openings, LIMITS)).toMatchObject({
+      state: 'well',
+      text: 'identity, of a later time than ours, after 5 ms',
+    })
+  })
 
   it('calls a public host stuck that sends nothing', async () => {
     const host = 'jetstream.us-west.bsky.network'

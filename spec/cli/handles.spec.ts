@@ -58,11 +58,11 @@ describe('a handle', () => {
 describe('the document of a DID', () => {
   const txt = async () => [`did=${ALICE}`]
 
-  it('names the handle, in any case, before other names', async () => {
+  it('names the handle by the first that is valid, in any case', async () => {
     const document = async (did: string) =>
       JSON.stringify({
         id: did,
-        alsoKnownAs: ['https://x.example', 'at://Alice.Example', 'at://b'],
+        alsoKnownAs: ['https://x.example', 'at://no_handle', 'at://Alice.Example', 'at://b.c'],
       })
     expect(await didsOf(['alice.example'], sources({ txt, document }))).toEqual([ALICE])
   })

@@ -2,7 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CommandContext } from './context.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
-import { documentUrl, handleIn, PLC_DIRECTORY, pageOf, WAIT_MS } from './identity.js'
+import { documentUrl, handleIn, isHandle, PLC_DIRECTORY, pageOf, WAIT_MS } from './identity.js'
 import { type MessageOptions, Messages } from './messages.js'
 
 /**
@@ -36,8 +36,6 @@ export const network = (directory = PLC_DIRECTORY): HandleSources => ({
 /** A handle that names no account, or not one alone. */
 export class HandleError extends Error {}
 
-// https://atproto.com/specs/handle
-const HANDLE = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/i
 const DID = /^did:[a-z]+:[\w.:%-]*[\w.-]$/
 
 /** Handles by their DIDs; all else, such as DIDs, as it is. Rejects with {@link HandleError}. */
@@ -48,7 +46,7 @@ export const didsOf = (
   Promise.all(
     names.map((name) => {
       const handle = name.replace(/^@/, '').toLowerCase()
-      return HANDLE.test(handle) && handle.length <= 253 ? didOf(handle, sources) : name
+      return isHandle(handle) ? didOf(handle, sources) : name
     }),
   )
 

@@ -35,7 +35,14 @@ export function documentUrl(did: string, directory: string): string {
   throw new Error(`${did} is neither a did:plc nor a did:web of a host name`)
 }
 
-/** The handle that a document claims: the first one of them counts. */
+// https://atproto.com/specs/handle
+const HANDLE = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/i
+const LONGEST_HANDLE = 253
+
+export const isHandle = (text: string): boolean =>
+  text.length <= LONGEST_HANDLE && HANDLE.test(text)
+
+/** The handle that a document claims: the first valid one counts. */
 export function handleIn(document: string, did: string): string | undefined {
   const { id, alsoKnownAs } = JSON.parse(document) as {
     readonly id?: unknown
@@ -43,8 +50,10 @@ export function handleIn(document: string, did: string): string | undefined {
   }
   if (id !== did) throw new Error('it is the document of another DID')
   const names: readonly unknown[] = Array.isArray(alsoKnownAs) ? alsoKnownAs : []
-  const name = names.find((one): one is string => typeof one === 'string' && one.startsWith(AT))
-  return name?.slice(AT.length).toLowerCase()
+  return names
+    .flatMap((one) => (typeof one === 'string' && one.startsWith(AT) ? [one.slice(AT.length)] : []))
+    .find(isHandle)
+    ?.toLowerCase()
 }
 
 const AT = 'at://'

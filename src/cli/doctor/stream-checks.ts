@@ -11,7 +11,7 @@ import {
   TlsUntrustedError,
   WireError,
 } from '../../index.js'
-import { type Opening, Probe, type ProbeLimits } from '../probe.js'
+import { type FirstEvent, type Opening, Probe, type ProbeLimits } from '../probe.js'
 import { PUBLIC_HOSTS } from '../public-hosts.js'
 import { duration } from '../text.js'
 import { type Finding, note, well, within, wrong } from './finding.js'
@@ -124,8 +124,8 @@ export async function checkFirstEvent(
   for (const wire of opened) {
     const first = await probes[wire]?.first
     if (first === undefined) continue
-    const age = first.ageMs < 0 ? 'of a later time than ours' : `${duration(first.ageMs)} old`
-    return well('first event', `${nameOf(first.event)}, ${age}, after ${duration(first.afterMs)}`)
+    const { event, afterMs } = first
+    return well('first event', `${nameOf(event)}, ${ageText(first)}, after ${duration(afterMs)}`)
   }
   const none = `none within ${duration(listenMs)}`
   const wire = opened[0]
@@ -146,11 +146,14 @@ async function quietFinding(none: string, config: JetstreamConfig): Promise<Find
         'is there any account on what it reads? Write a record there, and look again',
       )
     : quiet(
-        `${none}: the host is open and quiet. Its log has events, from ` +
-          `${duration(oldest.ageMs)} ago on`,
+        `${none}: the host is open and quiet. Its log has events, the oldest ${ageText(oldest)}`,
         'write a record there, and look again; where many write all the time, it is stuck',
       )
 }
+
+/** The clock of a host may be ahead of ours. */
+const ageText = ({ ageMs }: FirstEvent): string =>
+  ageMs < 0 ? 'of a later time than ours' : `${duration(ageMs)} old`
 
 const quiet = (text: string, remedy: string): Finding => ({ ...note('first event', text), remedy })
 

@@ -182,12 +182,14 @@ function decoderOf(magic: string): Decoder | undefined {
 
 /** Node 22 stops after the first frame of zstd, at times without an error. */
 async function inflate(path: string, decoder: Decoder, inflated: string): Promise<void> {
+  // Before it is read: a recorder may still write to it.
+  const { size } = statSync(path)
   const inflating = pipeline(createReadStream(path), decoder, createWriteStream(inflated))
   if (magicOf(path) !== ZSTD_MAGIC) return inflating
   await inflating.catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
   })
-  if (decoder.bytesWritten < statSync(path).size)
+  if (decoder.bytesWritten < size)
     throw new Error('it has several frames of zstd, which Node 24 reads and Node 22 does not')
 }
 
