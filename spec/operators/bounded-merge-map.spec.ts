@@ -1,4 +1,16 @@
-import { concat, EMPTY, from, of, range, Subject, throwError, timer } from 'rxjs'
+import {
+  concat,
+  EMPTY,
+  from,
+  lastValueFrom,
+  type ObservableInput,
+  of,
+  range,
+  Subject,
+  take,
+  throwError,
+  timer,
+} from 'rxjs'
 import { boundedMergeMap } from '../../src/operators/bounded-merge-map.js'
 import { marbles } from '../../src/testing/marbles.js'
 import { ControlledWork } from './controlled-work.js'
@@ -16,6 +28,18 @@ describe('boundedMergeMap', () => {
       expectSubscriptions(project.subscriptions).toBe(['-^--!', '---^--!', '-----^--!'])
     }),
   )
+
+  it('fails an event whose work is cut off below, and not that of a promise', async () => {
+    const endsOf = async (work: (value: number) => ObservableInput<number>) => {
+      const book = new FakeSource()
+      const first$ = of(1).pipe(book.deliver(), boundedMergeMap(work), take(1))
+      await lastValueFrom(first$)
+      await settled()
+      return book.ends
+    }
+    expect(await endsOf((value) => [value])).toEqual(['1 failed'])
+    expect(await endsOf(async (value) => value)).toEqual(['1 done'])
+  })
 
   it(
     'works on one value after the other without it',
