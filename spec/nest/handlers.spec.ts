@@ -1,6 +1,7 @@
 import {
   type CanActivate,
   Controller,
+  createParamDecorator,
   type ExecutionContext,
   Injectable,
   type ModuleMetadata,
@@ -13,6 +14,7 @@ import { EMPTY, lastValueFrom, of, throwError } from 'rxjs'
 import type {
   AccountEvent,
   AtprotoEvent,
+  BatchContext,
   ConfigError,
   DeleteEvent,
   IdentityEvent,
@@ -255,6 +257,75 @@ describe('a failure', () => {
     expect(seen).toEqual([guarded, 'Forbidden resource', guarded, 'put B'])
     await app.close()
   })
+})
+
+describe('a parameter without a decorator, beside one that has one,', () => {
+  const Half = createParamDecorator((part: string, context: ExecutionContext) => {
+    return `${part} of ${context.getArgByIndex(0).commit.rkey}`
+  })
+
+  it('receives the event where it comes first', async () => {
+    class Posts {
+      put(event: RecordEvent, half: unknown) {
+        note(`${keysOf([event])}, ${half}`)
+      }
+    }
+    decorate(Posts, 'put', OnRecord(POST), Half('half'), 1)
+    const { app, testing } = await appOf({ providers: [Posts] })
+    for (const key of ['a', 'b']) testing.emit(put(POST, key))
+    await testing.drained()
+    expect(seen).toEqual(['a, half of a', 'b, half of b'])
+    await app.close()
+  })
+
+  it('receives the context of a batch, and no pipe', async () => {
+    const pipe = {
+      transform: (events: readonly RecordEvent[]) => `${keysOf(events)}`.toUpperCase(),
+    }
+    class Likes {
+      rows(keys: unknown, batch: BatchContext) {
+        note(`${keys} ${batch.index}`)
+      }
+    }
+    decorate(Likes, 'rows', OnBatch(LIKE, { size: 2 }), EventPayload(pipe), 0)
+    const { app, testing } = await appOf({ providers: [Likes] })
+    for (const key of ['a', 'b', 'c', 'd']) testing.emit(put(LIKE, key))
+    await testing.drained()
+    expect(seen).toEqual(['A,B 0', 'C,D 1'])
+    await app.close()
+  })
+
+  it('receives the error of a dead letter, each its own', async () => {
+    const turn = gate()
+    class Posts {
+      @OnRecord(POST) async put(event: RecordEvent) {
+        await turn.opened
+        throw new Error(`no ${keysOf([event])}`)
+      }
+      letter(event: AtprotoEvent, error: unknown) {
+        note(`${keysOf([event])} ${(error as Error).message}`)
+      }
+    }
+    decorate(Posts, 'letter', OnDeadLetter(), EventPayload(), 0)
+    const { app, testing } = await appOf({ providers: [Posts] })
+    for (const key of ['a', 'b']) testing.emit(put(POST, key))
+    turn.open()
+    await testing.drained()
+    expect(seen.sort()).toEqual(['a no a', 'b no b'])
+    await app.close()
+  })
+
+  /** As the compiler does it. */
+  function decorate(
+    { prototype }: { readonly prototype: object },
+    method: string,
+    handles: (target: object, method: string, descriptor: never) => void,
+    parameter: ParameterDecorator,
+    index: number,
+  ): void {
+    parameter(prototype, method, index)
+    handles(prototype, method, Object.getOwnPropertyDescriptor(prototype, method) as never)
+  }
 })
 
 describe('a batch', () => {

@@ -2,9 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
 
 /**
  * The parameter of a handler that receives the event, or the batch. Needed only for pipes, which
- * apply to decorated parameters alone: `put(@EventPayload(new PostPipe()) post)`. Nest then passes
- * no parameter without a decorator: the second one of `@OnBatch` and `@OnDeadLetter` needs one of
- * your own.
+ * apply to decorated parameters alone: `put(@EventPayload(new PostPipe()) post)`.
  */
 export const EventPayload = createParamDecorator((_: unknown, context: ExecutionContext): unknown =>
   context.getArgByIndex(0),

@@ -8,12 +8,11 @@ import { ConfigError, type ConfigIssue } from '../index.js'
 import { HANDLES } from './decorators.js'
 import { ended } from './ended.js'
 import type { Handler, Handles } from './handles.js'
+import { PARAMETERS, Parameters } from './parameters.js'
 
 /** What `ExecutionContext.getType()` returns in a handler. */
 export const CONTEXT_TYPE = 'atproto'
 
-// `ROUTE_ARGS_METADATA` of Nest, where `createParamDecorator` notes the parameters of a method.
-const PARAMETERS = '__routeArguments__'
 // Parameters of `createParamDecorator` bring their own value.
 const NO_PARAMETERS = { exchangeKeyForValue: () => undefined }
 
@@ -39,9 +38,10 @@ export function findHandlers(
   const issues = found.flatMap(({ wrapper, name }) => mistakesIn(wrapper, name))
   if (issues.length > 0) throw new ConfigError('AtprotoModule', issues)
   return found.flatMap(({ wrapper, method, name, handles }) => {
-    const call = contexts.create(
+    const parameters = new Parameters(wrapper.instance, name)
+    const called = contexts.create(
       wrapper.instance,
-      withEnd(method),
+      withEnd(method, parameters.method(method)),
       name,
       PARAMETERS,
       NO_PARAMETERS,
@@ -50,6 +50,7 @@ export function findHandlers(
       { guards: true, interceptors: true, filters: true },
       CONTEXT_TYPE,
     )
+    const call = parameters.call(called)
     return handles.map((one) => ({ name: nameOf(wrapper, name), handles: one, call }))
   })
 }
@@ -83,9 +84,9 @@ function mistakesIn(wrapper: Wrapper, method: string): readonly ConfigIssue[] {
 }
 
 /** Nest would take an observable that ends without a value for a failure. */
-function withEnd(method: Method): Method {
+function withEnd(method: Method, filled: Method): Method {
   const waiting = function (this: unknown, ...values: unknown[]): unknown {
-    return ended(method.apply(this, values))
+    return ended(filled.apply(this, values))
   }
   // Guards and interceptors read what other decorators noted.
   for (const key of Reflect.getMetadataKeys(method))
