@@ -28,7 +28,7 @@ import {
   type StoredPositions,
   type StreamOwner,
 } from '../delivery/delivery-stream.js'
-import type { Gap, Gaps } from '../delivery/gaps.js'
+import type { Gaps } from '../delivery/gaps.js'
 import type { Delivery } from '../delivery/ledger.js'
 import type { StreamPosition } from '../delivery/metrics-report.js'
 import { reject } from '../delivery/rejects.js'
@@ -42,11 +42,19 @@ import {
 } from '../errors.js'
 import { observe } from '../internal/observe.js'
 import { LargeFrame } from '../socket/large-frame.js'
-import { type Connection, type Dial, READ_END, type Received, type Wait } from '../socket/socket.js'
+import {
+  type Connection,
+  type Dial,
+  type DialOptions,
+  READ_END,
+  type Received,
+  type Wait,
+} from '../socket/socket.js'
 import { TextBytes } from '../socket/text-bytes.js'
 import { CollectionFlows } from './collection-flows.js'
 import type { LiveOptions } from './config.js'
 import { Hosts } from './hosts.js'
+import { LargeFrames } from './large-frames.js'
 import { type EventFlow, noEvents$, silence$ } from './liveness.js'
 import { Pressure } from './pressure.js'
 import type { Progress, ProgressContext } from './progress.js'
@@ -64,12 +72,12 @@ export interface LiveSource<Event> {
   readonly options: LiveOptions
   /**
    * Returns how to speak to `host`. Called before every dial, so that it can depend on how the last
-   * dial ended. `undefined`: the filter wants nothing, so there is no dial until it changes.
+   * dial ended. `undefined`: the filter is empty, so there is no dial until it changes.
    */
   readonly protocol: (host: string) => ObservableInput<Protocol<Event> | undefined>
-  /** Made anew for each subscription: two subscriptions share nothing. */
+  /** Called for each subscription: two subscriptions share nothing. */
   readonly progress: (gaps: Gaps, context: ProgressContext) => Progress<Event>
-  /** Yields when the protocol is to be asked for again, since the filter changed. */
+  /** Emits when the filter has changed. {@link protocol} is then called again. */
   readonly changes$?: Observable<unknown>
   /**
    * Whether the filter may match nothing for hours, so that a default of `silentTimeoutMs` does not
@@ -87,8 +95,8 @@ export interface LiveSource<Event> {
 }
 
 /**
- * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold; never
- * completes; errors only where going on is pointless.
+ * The machine behind every live source: dial, decode, count, deliver, reconnect. Cold. Completes
+ * only where a protocol says that its stream is complete. Errors only where a retry is pointless.
  */
 export const live = <Event>(source: LiveSource<Event>): Observable<Event> =>
   new Observable<Event>((subscriber) => new LiveStream(source, subscriber).start())
@@ -101,20 +109,21 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   #protocol: Protocol<Event> | undefined
   #openedAt: number | undefined
   #interrupt$ = new Subject<never>()
-  #leaveOutLargeFrames = false
-  // Only a stream that has come to its end waits for its deliveries.
-  #idle$: Subject<void> | undefined
-  // Why we ended the last connection ourselves.
+  // Whether there was a dial, and how many events were delivered before the last one.
   #hasDialled = false
-  // The filter wants nothing.
-  #isIdle = false
-  #redialled: string | undefined
   #deliveredAtDial = 0
+  // Why we ended the last connection ourselves, if we did.
+  #redialled: string | undefined
+  // The filter wants nothing, so that there is no connection.
+  #isFilterEmpty = false
+  // Set at the end of the stream, which then waits until all deliveries are settled.
+  #allSettled$: Subject<void> | undefined
 
   readonly #options: LiveOptions
   readonly #dial: Dial
   readonly #hosts: Hosts
   readonly #pressure: Pressure
+  readonly #largeFrames: LargeFrames
   readonly #flows: CollectionFlows | undefined
   readonly #stream: DeliveryStream<Event>
   readonly #progress: Progress<Event>
@@ -139,6 +148,11 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
       delivered: () => this.#stream.ledger.delivered,
       changed: () => this.#stream.report.publish(),
     })
+    this.#largeFrames = new LargeFrames(
+      source.options.maxFrameBytes,
+      this.#progress,
+      this.#stream.gaps,
+    )
   }
 
   start(): Subscription {
@@ -171,16 +185,17 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
 
   /** Completes when all deliveries are settled, and that is saved. */
   #complete(): Observable<never> {
-    this.#idle$ = new Subject<void>()
-    const idle$: Observable<unknown> = this.#stream.ledger.open === 0 ? of(undefined) : this.#idle$
-    return idle$.pipe(
+    this.#allSettled$ = new Subject<void>()
+    const settled$: Observable<unknown> =
+      this.#stream.ledger.open === 0 ? of(undefined) : this.#allSettled$
+    // A save that fails is tried again. The checkpoint itself ends the stream when that takes too
+    // long.
+    const saved$ = defer(() => from(this.#progress.flush() ?? Promise.resolve())).pipe(
+      retry({ delay: () => timer(SAVE_EVERY_MS) }),
+    )
+    return settled$.pipe(
       take(1),
-      switchMap(() =>
-        // Where it cannot be saved, the clock goes on trying, and ends the stream in time.
-        defer(() => from(this.#progress.flush() ?? Promise.resolve())).pipe(
-          retry({ delay: () => timer(SAVE_EVERY_MS) }),
-        ),
-      ),
+      switchMap(() => saved$),
       tap(() => this.subscriber.complete()),
       ignoreElements(),
     )
@@ -192,48 +207,37 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     const { url: host } = this.#hosts
     this.#interrupt$ = new Subject<never>()
     this.#hasDialled = true
-    this.#isIdle = false
+    this.#isFilterEmpty = false
     this.#become('connecting')
     const ready = this.#progress.ready?.()
     const protocol$ = from(ready ?? [undefined]).pipe(switchMap(() => this.source.protocol(host)))
     const dialled$ = protocol$.pipe(
       take(1),
-      switchMap((protocol) => (protocol === undefined ? this.#idle() : this.#dialAs(protocol))),
+      switchMap((protocol) =>
+        protocol === undefined ? this.#awaitFilter() : this.#dialAs(protocol),
+      ),
     )
     return merge(this.#interrupt$, dialled$)
   }
 
   /** Stays without a connection until the filter changes. */
-  #idle(): Observable<never> {
-    this.#isIdle = true
+  #awaitFilter(): Observable<never> {
+    this.#isFilterEmpty = true
     this.#redialled = undefined
     this.#become('paused')
     return NEVER
   }
 
   #dialAs(protocol: Protocol<Event>): Observable<never> {
-    const { connectTimeoutMs, maxFrameBytes, headers, agent } = this.#options
     const request: Request = {
       cursor: this.#progress.cursorFor(protocol),
-      leaveOutLargeFrames: this.#leaveOutLargeFrames,
+      leaveOutLargeFrames: this.#largeFrames.areLeftOut,
       unfiltered: this.#progress.asksForFloor ?? false,
     }
     this.#protocol = protocol
     this.#deliveredAtDial = this.#stream.ledger.delivered
     const dial = protocol.dial?.(request) ?? this.#dial
-    const options = {
-      url: protocol.url(request),
-      connectTimeoutMs,
-      maxFrameBytes,
-      headers,
-      agent,
-      subprotocol: protocol.subprotocol,
-      textAsBytes: protocol.decodeBytes !== undefined,
-      binaryInPlace: protocol.keepsNoFrame,
-      skipsLargeFrames: this.#skipsLargeFrames(protocol),
-      tellsReadEnd: protocol.gathering !== undefined,
-      waits: this.#waits,
-    }
+    const options = this.#dialOptions(protocol, request)
     const ready$ = this.#progress.beforeDial?.() ?? of(undefined)
     const dialled$ = ready$.pipe(
       take(1),
@@ -247,14 +251,21 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     )
   }
 
-  /**
-   * A server that sends a large frame although it was asked to leave them out would send it again
-   * to every connection.
-   */
-  #skipsLargeFrames({
-    largeFrames = this.#leaveOutLargeFrames ? 'skip' : undefined,
-  }: Protocol<Event>): boolean {
-    return largeFrames === 'skip' || largeFrames === 'reject'
+  #dialOptions(protocol: Protocol<Event>, request: Request): DialOptions {
+    const { connectTimeoutMs, maxFrameBytes, headers, agent } = this.#options
+    return {
+      url: protocol.url(request),
+      connectTimeoutMs,
+      maxFrameBytes,
+      headers,
+      agent,
+      subprotocol: protocol.subprotocol,
+      textAsBytes: protocol.decodeBytes !== undefined,
+      binaryInPlace: protocol.keepsNoFrame,
+      skipsLargeFrames: this.#largeFrames.areSkipped(protocol),
+      tellsReadEnd: protocol.gathering !== undefined,
+      waits: this.#waits,
+    }
   }
 
   #opened(connection: Connection, hello: string | undefined): Observable<never> {
@@ -263,8 +274,8 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     if (hello !== undefined) connection.send(hello)
     this.#progress.opened(connection)
     this.#become('open')
-    // One subscriber between the socket and us: at some hundred thousand frames a second each one
-    // more shows.
+    // One subscriber between the socket and us: at some hundred thousand frames a second, another
+    // one would be measurable.
     const frames$ = new Observable<never>((session) => {
       observe(connection.frames$, session, this.#receive, () => {})
     })
@@ -287,7 +298,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     return canRest || this.#pressure.high || (this.source.isQuiet?.() ?? false)
   }
 
-  /** The open connection waits, or goes on. */
+  /** Called when the open connection waits, and without an argument when it goes on. */
   readonly #waits = (wait: Wait | undefined): void => {
     const { report } = this.#stream
     report.backoffMs = wait?.ms ?? 0
@@ -298,7 +309,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   // Bound, so that the socket's call needs no function around it.
   readonly #receive = (frame: Received | typeof READ_END): void => {
     const protocol = this.#protocol as Protocol<Event>
-    if (protocol.gathering !== undefined && this.#gathers(protocol, protocol.gathering, frame))
+    if (protocol.gathering !== undefined && this.#gather(protocol, protocol.gathering, frame))
       return
     if (frame === READ_END) return
     this.#stream.counts.frames += 1
@@ -313,16 +324,16 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     if (protocol.wants(event))
       this.#stream.deliver(event, host, position, time_us, index, this.#connection?.heardAt)
     else this.#stream.counts.filtered += 1
-    if (this.#leaveOutLargeFrames) this.#askForLargeFramesAgain()
+    if (this.#largeFrames.areLeftOut) this.#largeFrames.askAgain()
   }
 
-  /** Whether nothing is left to do with what came: see {@link Gathering}. */
-  #gathers(
+  /** Returns false for a frame that is still to be read, alone: see {@link Gathering}. */
+  #gather(
     protocol: Protocol<Event>,
     gathering: Gathering<Event>,
     frame: Received | typeof READ_END,
   ): boolean {
-    const isAlone = this.#leaveOutLargeFrames || (this.#progress.judgesEach ?? true)
+    const isAlone = this.#largeFrames.areLeftOut || (this.#progress.judgesEach ?? true)
     if (frame !== READ_END && !isAlone && gathering.add(frame)) {
       this.#stream.counts.frames += 1
       return true
@@ -358,44 +369,26 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   #read(protocol: Protocol<Event>, frame: Received): Event | Control | undefined {
     try {
       if (frame instanceof TextBytes) return protocol.decodeBytes?.(frame)
-      if (frame instanceof LargeFrame) throw this.#tooLarge(protocol, frame)
+      if (frame instanceof LargeFrame) throw this.#largeFrames.errorOf(protocol, frame)
       return protocol.decode(frame)
     } catch (error) {
-      if (!(error instanceof FrameError)) {
-        this.#stream.counts.control += 1
-        throw error
-      }
-      this.#stream.counts.rejected += 1
-      // Made before the position moves, and reported after: the frame may be of another log.
-      const gap =
-        frame instanceof LargeFrame ? this.#gapOf(protocol, error.place?.position) : undefined
-      if (error.place !== undefined)
-        this.#progress.onReject(protocol.host, error.place.position, error.place.time_us)
-      if (gap !== undefined) this.#stream.gaps.report(gap)
-      const kept = frame instanceof TextBytes ? frame.toFrame() : frame
-      reject(this.#options.rejects, protocol.host, kept, error)
-      return undefined
+      if (error instanceof FrameError) return this.#reject(protocol, frame, error)
+      this.#stream.counts.control += 1
+      throw error
     }
   }
 
-  /** The error of a message of which we have only the beginning. */
-  #tooLarge({ placeOfLarge }: Protocol<Event>, { head, length }: LargeFrame): FrameError {
-    const { maxFrameBytes } = this.#options
-    const limit = `\`maxFrameBytes\` (${maxFrameBytes})`
-    const message = `the frame of ${length} bytes is larger than ${limit}`
-    return new FrameError(message, placeOfLarge?.(head))
-  }
-
-  /**
-   * The gap of such a message: at its position, or, where that cannot be read, somewhere after the
-   * last one.
-   */
-  #gapOf({ host, largeFrames }: Protocol<Event>, position: number | undefined): Gap | undefined {
-    const { last } = this.#progress
-    const isRepeat = position !== undefined && last?.host === host && position <= last.position
-    const from = position ?? last?.position
-    if (largeFrames === 'reject' || isRepeat || from === undefined) return undefined
-    return { host, from, to: position, reason: 'frame-too-large', recoverable: true, count: 1 }
+  #reject(protocol: Protocol<Event>, frame: Received, error: FrameError): undefined {
+    const { place } = error
+    this.#stream.counts.rejected += 1
+    // Made before the position moves, and reported after: the frame may be of another log.
+    const gap =
+      frame instanceof LargeFrame ? this.#largeFrames.gapOf(protocol, place?.position) : undefined
+    if (place !== undefined) this.#progress.onReject(protocol.host, place.position, place.time_us)
+    if (gap !== undefined) this.#stream.gaps.report(gap)
+    const kept = frame instanceof TextBytes ? frame.toFrame() : frame
+    reject(this.#options.rejects, protocol.host, kept, error)
+    return undefined
   }
 
   #isNew(event: Event, host: string, position: number, time_us: number): boolean {
@@ -409,37 +402,34 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     return false
   }
 
-  #askForLargeFramesAgain(): void {
-    this.#leaveOutLargeFrames = false
-    throw new Redial('the large frame is passed')
-  }
-
   /** The filter has changed: updates the server, or dials again if the wire has no update. */
   #change(): Observable<unknown> {
-    // The first dial is still to come, and carries it.
+    // The first dial is still to come, and asks with the new filter.
     if (!this.#hasDialled) return EMPTY
     this.#flows?.clear()
     return from(this.source.protocol(this.#hosts.url)).pipe(
       take(1),
       tap((protocol) => {
-        const update = protocol?.update?.()
-        if (
-          update !== undefined &&
-          protocol !== undefined &&
-          this.#connection !== undefined &&
-          protocol.host === this.#protocol?.host
-        ) {
-          this.#protocol = protocol
-          this.#progress.filterChanged()
-          this.#connection.send(update)
-          return
-        }
         this.#progress.filterChanged()
-        // A dial under way carries the old filter. Where there was none, this is the first one.
-        const Reason = this.#isIdle ? ProbeEnded : Redial
-        this.#interrupt$.error(new Reason('the filter has changed'))
+        if (!this.#update(protocol)) this.#redialForFilter()
       }),
     )
+  }
+
+  /** Sends the filter over the open connection. Returns false if that is not possible. */
+  #update(protocol: Protocol<Event> | undefined): boolean {
+    const update = protocol?.update?.()
+    if (update === undefined || this.#connection === undefined) return false
+    if (protocol?.host !== this.#protocol?.host) return false
+    this.#protocol = protocol
+    this.#connection.send(update)
+    return true
+  }
+
+  #redialForFilter(): void {
+    // A dial under way asks with the old filter. Where the filter was empty, this is the first dial.
+    const Reason = this.#isFilterEmpty ? ProbeEnded : Redial
+    this.#interrupt$.error(new Reason('the filter has changed'))
   }
 
   // --- Between two connections ---
@@ -450,23 +440,23 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     const newEvents = this.#newEvents
     this.#disconnected()
     const error = this.#meaningOf(thrown)
-    if (error instanceof FrameTooLargeError) this.#metLargeFrame(error)
+    if (error instanceof FrameTooLargeError) this.#largeFrames.onTooLarge(error, this.#protocol)
     this.#stream.report.backoffMs = this.#hosts.afterEnd(error, openMs, newEvents)
-    // Our own redials are no failures: there is no wait, unless they lead nowhere.
+    // Our own redials are no failures: there is no wait, unless several in a row bring nothing.
     const isOurs = error instanceof Redial && this.#stream.report.backoffMs === 0
     this.#redialled = isOurs && !(error instanceof ProbeEnded) ? error.message : undefined
     if (!isOurs) this.#stream.report.waiting(this.#hosts.url, this.#hosts.attempt, error)
     return merge(timer(this.#stream.report.backoffMs), wake$).pipe(
       take(1),
-      switchMap(() => this.#whenWanted()),
+      switchMap(() => this.#whenNotFull()),
       tap(() => {
         if (!(error instanceof ProbeEnded)) this.#stream.counts.reconnects += 1
       }),
     )
   }
 
-  /** Yields when no queue is full. */
-  #whenWanted(): Observable<unknown> {
+  /** Emits when no queue is full. */
+  #whenNotFull(): Observable<unknown> {
     this.#stream.report.backoffMs = 0
     if (this.#pressure.high && this.#stream.report.state !== 'paused') this.#become('paused')
     return this.#pressure.low()
@@ -484,54 +474,12 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
    */
   #meaningOf(error: unknown): StreamError {
     if (!(error instanceof StreamError)) throw error
-    if (
-      !(
-        error instanceof RefusedError ||
-        error instanceof ConnectError ||
-        error instanceof ServerError
-      )
-    )
-      return error
+    if (!isRefusal(error)) return error
     const meaning = this.#protocol?.refused?.(error)
-    if (meaning === 'cursor' || meaning === 'future') {
-      this.#progress.refused(
-        this.#endpoint,
-        error.message,
-        meaning === 'cursor' ? 'cursor-too-old' : 'renumbered',
-      )
-      return new Redial(error.message)
-    }
-    return meaning ?? error
-  }
-
-  /** Throws where that ends the stream. */
-  #metLargeFrame(error: FrameTooLargeError): void {
-    if (this.#protocol?.largeFrames === 'fail') {
-      const position = this.#progress.last?.position
-      const place = position === undefined ? '' : `, after position ${position}`
-      throw new FrameTooLargeError(
-        `${error.message}${place}; raise it, or set \`onLargeFrame: 'skip'\``,
-        {
-          cause: error,
-          retryable: false,
-        },
-      )
-    }
-    if (this.#protocol?.leavesOutLargeFrames) this.#leaveLargeFrameOut()
-  }
-
-  #leaveLargeFrameOut(): void {
-    this.#leaveOutLargeFrames = true
-    const from = this.#progress.last?.position
-    // Without a count: until we ask for large frames again, the server leaves out every one.
-    if (from !== undefined)
-      this.#stream.gaps.report({
-        host: this.#endpoint,
-        from,
-        to: undefined,
-        reason: 'frame-too-large',
-        recoverable: true,
-      })
+    if (meaning !== 'cursor' && meaning !== 'future') return meaning ?? error
+    const reason = meaning === 'cursor' ? 'cursor-too-old' : 'renumbered'
+    this.#progress.refused(this.#endpoint, error.message, reason)
+    return new Redial(error.message)
   }
 
   #disconnected(): void {
@@ -578,7 +526,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
 
   settled(delivery: Delivery<Event>, outcome: Outcome): void {
     this.#progress.settled(delivery, outcome)
-    if (this.#idle$ !== undefined && this.#stream.ledger.open === 0) this.#idle$.next()
+    if (this.#allSettled$ !== undefined && this.#stream.ledger.open === 0) this.#allSettled$.next()
   }
 
   flush(): PromiseLike<void> | undefined {
@@ -614,5 +562,8 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
     })
   }
 }
+
+const isRefusal = (error: StreamError): error is RefusedError | ConnectError | ServerError =>
+  error instanceof RefusedError || error instanceof ConnectError || error instanceof ServerError
 
 const quietly = (source: Observable<unknown>): Observable<never> => source.pipe(ignoreElements())
