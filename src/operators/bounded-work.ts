@@ -50,25 +50,31 @@ interface Item<T> {
   readonly holding: Holding | undefined
   // Computed once: work may change the fields that `orderBy` reads.
   key: unknown
+  // Its delivery is released. Work that is cancelled, or a strange thenable, may end once more.
   settled: boolean
+  // Its work has failed, and `recover` was called.
   recovering: boolean
+  // Calls `onSlow` while its work lasts.
+  slowTimer: Subscription | undefined
 }
 
 export class BoundedWork<T, R> {
   readonly #capacity: number
   readonly #concurrency: number
   readonly #queue: WorkQueue<Item<T>>
-  // Work that unsubscription cancels. A promise cannot be cancelled, and settles by itself.
-  readonly #cuttable = new Set<Item<T>>()
+  // Items whose work unsubscription cancels. A promise cannot be cancelled, and settles by itself.
+  readonly #cancellable = new Set<Item<T>>()
   readonly #sources = new Sources()
   #running = 0
   #index = 0
-  #draining = false
-  #completing = false
-  #abandoned = false
-  // The item that runs where one at a time does.
+  // Inside the loop that starts work. Work that ends at once must not start another one.
+  #isStarting = false
+  // The source has completed, and this completes when the last work has ended.
+  #isCompleting = false
+  // Nobody receives results any more.
+  #isAbandoned = false
+  // The one item that runs under `concurrency: 1`.
   #only: Item<T> | undefined
-  #onlySlow: Subscription | undefined
 
   constructor(
     private readonly work: Work<T, R>,
@@ -87,9 +93,16 @@ export class BoundedWork<T, R> {
       holding.hold()
       this.#sources.note(holding)
     }
-    const item: Item<T> = { value, holding, key: undefined, settled: false, recovering: false }
+    const item: Item<T> = {
+      value,
+      holding,
+      key: undefined,
+      settled: false,
+      recovering: false,
+      slowTimer: undefined,
+    }
     try {
-      this.#admit(item)
+      this.#enqueue(item)
     } catch (error) {
       // A callback of the user threw: the value is not done.
       this.#settle(item, 'failed')
@@ -98,58 +111,62 @@ export class BoundedWork<T, R> {
   }
 
   sourceCompleted(): void {
-    this.#completing = true
+    this.#isCompleting = true
     this.#completeIfIdle()
   }
 
   /** After unsubscription, an error or completion: waiting and cancelled values are not done. */
   abandon(): void {
-    this.#abandoned = true
+    this.#isAbandoned = true
     for (let item = this.#queue.dropOldest(); item !== undefined; item = this.#queue.dropOldest()) {
       item.holding?.queued(-1)
       this.#settle(item, 'failed')
     }
-    for (const item of this.#cuttable) this.#settle(item, 'failed')
+    for (const item of this.#cancellable) this.#settle(item, 'failed')
     this.#sources.resume()
   }
 
   // --- Bounds ---
 
-  #admit(item: Item<T>): void {
+  #enqueue(item: Item<T>): void {
     item.key = this.options.orderBy?.(item.value)
     if (!this.#makeRoom(item)) return
     this.#queue.push(item)
     item.holding?.queued(1)
-    this.#drain()
+    this.#startNext()
     this.#boundLag()
   }
 
-  /** Whether `item` may wait. */
+  /** Returns false for an item that may not wait, and is settled. */
   #makeRoom(item: Item<T>): boolean {
+    // The source was resumed at the end, and may emit more.
+    if (this.#isAbandoned) return this.#refuse(item)
     const { overflow } = this.options
-    if (this.#abandoned) {
-      // The source was resumed at the end, and may emit more.
-      this.#settle(item, 'failed')
-      return false
-    }
     if (overflow === 'pause' || this.#queue.size < this.#capacity) return true
-    if (overflow === 'drop-oldest') {
-      this.#dropOldest()
-      return true
+    switch (overflow) {
+      case 'drop-oldest':
+        this.#dropOldest()
+        return true
+      case 'drop-newest':
+        this.#drop(item)
+        return false
+      case 'error':
+        this.#refuse(item)
+        this.destination.error(
+          new QueueOverflowError(`${this.#capacity} values wait already (\`capacity\`)`),
+        )
+        return false
     }
-    if (overflow === 'drop-newest') this.#drop(item)
-    else {
-      this.#settle(item, 'failed')
-      this.destination.error(
-        new QueueOverflowError(`${this.#capacity} values wait already (\`capacity\`)`),
-      )
-    }
+  }
+
+  #refuse(item: Item<T>): false {
+    this.#settle(item, 'failed')
     return false
   }
 
   #boundLag(): void {
     const { overflow, maxLag } = this.options
-    if (overflow !== 'pause' || this.#queue.size < this.#capacity || this.#abandoned) return
+    if (overflow !== 'pause' || this.#queue.size < this.#capacity || this.#isAbandoned) return
     this.#sources.pause()
     if (this.#queue.size > maxLag) this.#dropOldest()
   }
@@ -169,66 +186,65 @@ export class BoundedWork<T, R> {
   // --- Work ---
 
   /** A loop, not a recursion: 50,000 values of synchronous work must not need as many frames. */
-  #drain(): void {
-    if (this.#draining) return
-    this.#draining = true
-    while (this.#running < this.#concurrency && !this.#abandoned) {
+  #startNext(): void {
+    if (this.#isStarting) return
+    this.#isStarting = true
+    while (this.#running < this.#concurrency && !this.#isAbandoned) {
       const item = this.#queue.next()
       if (item === undefined) break
       item.holding?.queued(-1)
       this.#run(item)
     }
-    this.#draining = false
+    this.#isStarting = false
     if (this.#queue.size <= this.#capacity / 2) this.#sources.resume()
     this.#completeIfIdle()
   }
 
   #run(item: Item<T>): void {
     this.#running += 1
-    const slow = this.#watch(item)
+    item.slowTimer = this.#slowTimer(item.value)
     const outer = enter(item.holding)
     try {
       const work = this.work.start(item.value, this.#index++)
-      if (isThenable(work)) this.#await(work, item, slow)
-      else if (this.work.result !== undefined && !isWork(work)) this.#end(item, undefined, slow)
-      else this.#follow(work, item, slow)
+      if (isThenable(work)) this.#await(work, item)
+      else if (this.work.result !== undefined && !isWork(work)) this.#end(item, undefined)
+      else this.#follow(work, item)
     } catch (error) {
-      this.#fail(item, error, slow)
+      this.#fail(item, error)
     } finally {
       leave(outer)
     }
   }
 
-  /** Like `from(promise)` at a third of its cost, since most users write work with promises. */
-  #await(work: PromiseLike<unknown>, item: Item<T>, slow: Subscription | undefined): void {
-    // Another `then`, of a thenable or of a subclass of Promise, may call back twice. It would then
-    // end the next item.
+  /** Like `from(promise)` at a third of its cost. Most users write work with promises. */
+  #await(work: PromiseLike<unknown>, item: Item<T>): void {
+    // Another `then`, of a thenable or of a subclass of Promise, may call back twice. The second
+    // call would end the next item.
     if (this.#concurrency === 1 && work.then === Promise.prototype.then) {
-      this.#awaitOnly(work, item, slow)
+      this.#awaitOnly(work, item)
       return
     }
     const isOver = () => item.settled || item.recovering
     work.then(
-      (result) => isOver() || this.#end(item, result, slow),
-      (error: unknown) => isOver() || this.#fail(item, error, slow),
+      (result) => isOver() || this.#end(item, result),
+      (error: unknown) => isOver() || this.#fail(item, error),
     )
   }
 
-  /** No function is made for the event: there is one for all that run one after the other. */
-  #awaitOnly(work: PromiseLike<unknown>, item: Item<T>, slow: Subscription | undefined): void {
+  /** Makes no function for the event: one pair serves all items that run one after the other. */
+  #awaitOnly(work: PromiseLike<unknown>, item: Item<T>): void {
     this.#only = item
-    this.#onlySlow = slow
     work.then(this.#onlyEnded, this.#onlyFailed)
   }
 
   readonly #onlyEnded = (result: unknown): void => {
     const item = this.#takeOnly()
-    if (item !== undefined) this.#end(item, result, this.#onlySlow)
+    if (item !== undefined) this.#end(item, result)
   }
 
   readonly #onlyFailed = (error: unknown): void => {
     const item = this.#takeOnly()
-    if (item !== undefined) this.#fail(item, error, this.#onlySlow)
+    if (item !== undefined) this.#fail(item, error)
   }
 
   #takeOnly(): Item<T> | undefined {
@@ -237,34 +253,32 @@ export class BoundedWork<T, R> {
     return item
   }
 
-  #end(item: Item<T>, result: unknown, slow: Subscription | undefined): void {
-    this.#cuttable.delete(item)
-    // A promise that ended after the unsubscription: no operator below has seen its value.
-    if (this.#abandoned && this.work.result === undefined && result !== undefined)
+  #end(item: Item<T>, result: unknown): void {
+    this.#cancellable.delete(item)
+    // A promise that ended after the unsubscription: no operator after this one saw its value.
+    if (this.#isAbandoned && this.work.result === undefined && result !== undefined)
       this.#settle(item, 'failed')
     else
       this.#emit(
         item,
         this.work.result === undefined ? (result as R) : this.work.result(item.value),
       )
-    this.#finish(item, slow)
+    this.#finish(item)
   }
 
-  #follow(work: unknown, item: Item<T>, slow: Subscription | undefined): void {
+  #follow(work: unknown, item: Item<T>): void {
     const { result } = this.work
-    this.#cuttable.add(item)
+    this.#cancellable.add(item)
     observe(
       from(work as ObservableInput<R>),
       this.destination,
       result === undefined ? (value) => this.#emit(item, value) : () => {},
-      result === undefined
-        ? () => this.#finish(item, slow)
-        : () => this.#end(item, undefined, slow),
-      (error) => this.#fail(item, error, slow),
+      result === undefined ? () => this.#finish(item) : () => this.#end(item, undefined),
+      (error) => this.#fail(item, error),
     )
   }
 
-  /** Emits within the delivery of the value, so that later operators can hold it. */
+  /** Emits inside the delivery of the value, so that later operators can hold it. */
   #emit(item: Item<T>, result: R): void {
     const outer = enter(item.holding)
     try {
@@ -274,47 +288,42 @@ export class BoundedWork<T, R> {
     }
   }
 
-  #finish(item: Item<T>, slow: Subscription | undefined): void {
-    slow?.unsubscribe()
+  #finish(item: Item<T>): void {
+    item.slowTimer?.unsubscribe()
     this.#settle(item, 'done')
     this.#running -= 1
     this.#queue.finished(item)
-    if (!this.#abandoned) this.#drain()
+    if (!this.#isAbandoned) this.#startNext()
   }
 
-  #fail(item: Item<T>, error: unknown, slow: Subscription | undefined): void {
-    if (this.work.recover !== undefined && !item.recovering && !this.#abandoned) {
-      this.#recover(this.work.recover, item, error, slow)
+  #fail(item: Item<T>, error: unknown): void {
+    if (this.work.recover !== undefined && !item.recovering && !this.#isAbandoned) {
+      this.#recover(this.work.recover, item, error)
       return
     }
     if (error === GIVEN_UP) {
-      this.#giveUp(item, slow)
+      this.#giveUp(item)
       return
     }
-    slow?.unsubscribe()
+    item.slowTimer?.unsubscribe()
     this.#settle(item, 'failed')
     this.destination.error(error)
   }
 
-  #giveUp(item: Item<T>, slow: Subscription | undefined): void {
+  #giveUp(item: Item<T>): void {
     try {
       this.#drop(item)
     } catch (error) {
       this.destination.error(error)
     }
-    this.#finish(item, slow)
+    this.#finish(item)
   }
 
-  #recover(
-    recover: NonNullable<Work<T, R>['recover']>,
-    item: Item<T>,
-    error: unknown,
-    slow: Subscription | undefined,
-  ): void {
+  #recover(recover: NonNullable<Work<T, R>['recover']>, item: Item<T>, error: unknown): void {
     item.recovering = true
     const outer = enter(item.holding)
     try {
-      this.#follow(recover(item.value, error), item, slow)
+      this.#follow(recover(item.value, error), item)
     } finally {
       leave(outer)
     }
@@ -323,17 +332,17 @@ export class BoundedWork<T, R> {
   #settle(item: Item<T>, outcome: Outcome): void {
     if (item.settled) return
     item.settled = true
-    this.#cuttable.delete(item)
+    this.#cancellable.delete(item)
     item.holding?.release(outcome)
   }
 
-  #watch(item: Item<T>): Subscription | undefined {
+  #slowTimer(value: T): Subscription | undefined {
     const { slowAfterMs, onSlow } = this.options
     if (slowAfterMs === undefined || onSlow === undefined) return undefined
     return observe(
       timer(slowAfterMs, slowAfterMs),
       this.destination,
-      (times) => onSlow(item.value, (times + 1) * slowAfterMs),
+      (times) => onSlow(value, (times + 1) * slowAfterMs),
       () => {},
     )
   }
@@ -341,9 +350,9 @@ export class BoundedWork<T, R> {
   // --- The end ---
 
   #completeIfIdle(): void {
-    if (!this.#completing || this.#running > 0 || this.#queue.size > 0 || this.destination.closed)
-      return
-    this.#completing = false
+    if (!this.#isCompleting || this.destination.closed) return
+    if (this.#running > 0 || this.#queue.size > 0) return
+    this.#isCompleting = false
     this.#sources.complete(this.destination)
   }
 }

@@ -21,7 +21,7 @@ export const OPERATORS: readonly Mutant[] = [
   {
     name: 'a value that nobody receives counts as done',
     file: 'src/operators/bounded-work.ts',
-    find: 'if (this.#abandoned && this.work.result === undefined && result !== undefined)',
+    find: 'if (this.#isAbandoned && this.work.result === undefined && result !== undefined)',
     replace: 'if (false as boolean)',
     specs: ['spec/operators/bounded-merge-map.spec.ts', 'spec/operators/with-deleted.spec.ts'],
   },
@@ -35,15 +35,15 @@ export const OPERATORS: readonly Mutant[] = [
   {
     name: 'work that is cut counts as done',
     file: 'src/operators/bounded-work.ts',
-    find: "for (const item of this.#cuttable) this.#settle(item, 'failed')",
-    replace: "for (const item of this.#cuttable) this.#settle(item, 'done')",
+    find: "for (const item of this.#cancellable) this.#settle(item, 'failed')",
+    replace: "for (const item of this.#cancellable) this.#settle(item, 'done')",
     specs: QUEUEING,
   },
   {
     name: 'work that failed counts as done',
     file: 'src/operators/bounded-work.ts',
-    find: "slow?.unsubscribe()\n    this.#settle(item, 'failed')",
-    replace: "slow?.unsubscribe()\n    this.#settle(item, 'done')",
+    find: "item.slowTimer?.unsubscribe()\n    this.#settle(item, 'failed')",
+    replace: "item.slowTimer?.unsubscribe()\n    this.#settle(item, 'done')",
     specs: QUEUEING,
   },
   {
@@ -64,9 +64,9 @@ export const OPERATORS: readonly Mutant[] = [
     name: 'a queue that ends leaves its source paused',
     file: 'src/operators/bounded-work.ts',
     find:
-      "for (const item of this.#cuttable) this.#settle(item, 'failed')\n" +
+      "for (const item of this.#cancellable) this.#settle(item, 'failed')\n" +
       '    this.#sources.resume()',
-    replace: "for (const item of this.#cuttable) this.#settle(item, 'failed')",
+    replace: "for (const item of this.#cancellable) this.#settle(item, 'failed')",
     specs: QUEUEING,
   },
   {
