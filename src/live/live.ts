@@ -427,7 +427,7 @@ class LiveStream<Event> implements StreamOwner<Event>, EventFlow {
   }
 
   #redialForFilter(): void {
-    // A dial under way asks with the old filter. Where the filter was empty, this is the first dial.
+    // A dial under way asks with the old filter. After an empty filter, this is the first dial.
     const Reason = this.#isFilterEmpty ? ProbeEnded : Redial
     this.#interrupt$.error(new Reason('the filter has changed'))
   }
