@@ -37,7 +37,7 @@ try {
     npm(app, 'test')
     npm(app, 'run', 'test:jest')
   })
-  await step('types of Nest 11', olderTypes)
+  await step('types of Nest 11, TypeScript 5.7', olderTypes)
   const testing = createRequire(join(app, 'package.json')).resolve('rxjs-atproto/testing')
   const fakes = await import(pathToFileURL(testing).href)
   await step('a recording: health, metrics, SIGTERM under load', () => drains(fakes))
@@ -75,15 +75,19 @@ function tarball() {
   return join(folder, name)
 }
 
-/** Those of the major before: the specs of the library run on it. */
+/** Those of the major before, with both compilers, with and without the metadata of types. */
 function olderTypes() {
   const older = join(folder, 'older')
   cpSync(join(app, 'src'), join(older, 'src'), { recursive: true })
   cpSync(join(app, 'tsconfig.json'), join(older, 'tsconfig.json'))
   cpSync(join(ROOT, 'examples/nest/older.json'), join(older, 'package.json'))
   npm(older, 'install', ...QUIET, tarball())
-  const tsc = join(app, 'node_modules/typescript/bin/tsc')
-  execFileSync('node', [tsc, '--noEmit'], { cwd: older, stdio: 'inherit' })
+  for (const place of [app, older])
+    for (const metadata of ['true', 'false']) {
+      const tsc = join(place, 'node_modules/typescript/bin/tsc')
+      const flags = ['--noEmit', '--emitDecoratorMetadata', metadata]
+      execFileSync('node', [tsc, ...flags], { cwd: older, stdio: 'inherit' })
+    }
 }
 
 // --- Runs ---

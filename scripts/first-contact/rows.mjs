@@ -229,6 +229,15 @@ export const ROWS = {
     },
   ),
   'tsc-es2020': tsc(ESM, { module: 'nodenext', target: 'es2020', lib: ['ES2020', 'DOM'] }),
+  'tsc-5.7': tsc(ESM, { module: 'nodenext' }, { compiler: 'typescript5.7' }),
+  'tsc-5.6': tsc(
+    ESM,
+    { module: 'nodenext', skipLibCheck: true },
+    {
+      compiler: 'typescript5.6',
+      without: { options: { module: 'nodenext' }, says: /TS2315/ },
+    },
+  ),
   'jest-commonjs': {
     files: {
       'package.json': CJS,

@@ -3,6 +3,8 @@ export const TOOLS = [
   'rxjs@7.8.2',
   'typescript@5.9.3',
   'typescript7@npm:typescript@7.0.2',
+  'typescript5.7@npm:typescript@5.7.3',
+  'typescript5.6@npm:typescript@5.6.3',
   '@types/react@19.2.7',
   '@types/node@22.19.1',
   'jest@30.5.2',
