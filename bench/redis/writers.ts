@@ -54,8 +54,10 @@ const nextPosition = (): number => ++position
 
 // --- Ours ---
 
-// So much waits for its batch: enough to have the next one ready.
-const [LEAST_WAITING, MOST_WAITING] = [2 * SIZE, 4 * SIZE]
+// So much waits for its batch at most: enough to have the next one ready.
+const MOST_WAITING = 4 * SIZE
+// What one read of a socket brings: 64 KiB.
+const EVENTS_A_TURN = 128
 
 function writeOurs(
   { format }: Way,
@@ -79,7 +81,7 @@ function writeOurs(
   )
 }
 
-/** A source that has always enough, and never too much, in the operator. */
+/** A source that has always more, and brings it as a socket does: some in each turn. */
 function feed<T>(
   values: Iterator<T>,
   operator: OperatorFunction<T, T>,
@@ -87,27 +89,33 @@ function feed<T>(
 ): void {
   const source$ = new Subject<T>()
   let waiting = 0
-  let filling = false
-  const fill = () => {
-    if (filling) return
-    filling = true
-    while (waiting < MOST_WAITING) {
+  let isAsked = false
+  let isAtEnd = false
+  const ask = () => {
+    if (isAsked || isAtEnd || waiting >= MOST_WAITING) return
+    isAsked = true
+    setImmediate(bring)
+  }
+  const bring = () => {
+    isAsked = false
+    for (let i = 0; i < EVENTS_A_TURN; i += 1) {
       const next = values.next()
       if (next.done) {
+        isAtEnd = true
         source$.complete()
-        break
+        return
       }
       waiting += 1
       source$.next(next.value)
     }
-    filling = false
+    ask()
   }
   source$.pipe(operator).subscribe(() => {
     waiting -= 1
     emitted(1)
-    if (waiting < LEAST_WAITING) fill()
+    ask()
   })
-  fill()
+  ask()
 }
 
 // --- The bare loops: as simply as it goes, the next pipeline when the last one is answered ---
