@@ -14,9 +14,9 @@ const WINDOW = 100_000
 const NUMBER_SECONDS = 7 * 24 * 3600
 
 /**
- * Adds rows whose names are in neither of two sets. One set fills up to the window; then the other
- * is emptied, and fills. The same script saves the number of this writer's batch: if another number
- * is found there, Redis has lost what was written after it.
+ * Adds rows whose names are in neither of two sets. One set fills up to the window, or a batch
+ * above it; then the other is emptied, and fills. The same script saves the number of this writer's
+ * batch: if another number is found there, Redis has lost what was written after it.
  *
  * KEYS: stream, both sets, the number. ARGV: the number of the last batch or '', the number of this
  * one, the window, how long a number is kept, the length to trim to or '', the entries ever added
@@ -37,7 +37,7 @@ if not data then
   redis.call('SCARD', one)
   redis.call('SCARD', other)
   redis.call('SADD', mark, this)
-  redis.call('SISMEMBER', mark, this)
+  redis.call('SMISMEMBER', mark, this)
   redis.call('SET', mark, this, 'EX', seconds)
   redis.call('GET', mark)
   redis.call('DEL', mark)
@@ -56,23 +56,27 @@ if size < grown or (found == this and size == 0) then return {'lost', found, 0, 
 if found == this then return {'done', found, 0, size} end
 local ones = redis.call('SCARD', one)
 if ones >= window then one, other, ones = other, one, redis.call('SCARD', other) end
-local at, written = 1, 0
+local at, names, fields, values = 1, {}, {}, {}
 while at < #data do
-  local name, field, value
-  name, field, value, at = row(at)
-  if redis.call('SISMEMBER', one, name) ~= 1 and redis.call('SISMEMBER', other, name) ~= 1 then
-    local reply = add('*', field, value)
-    if reply.err then return reply end
-    redis.call('SADD', one, name)
-    written, ones = written + 1, ones + 1
-    if ones >= window then
-      redis.call('DEL', other)
-      one, other, ones = other, one, 0
-    end
+  local i = #names + 1
+  names[i], fields[i], values[i], at = row(at)
+end
+-- Asked and added at once: a call for each name would cost as much as its entry.
+local in_one = redis.call('SMISMEMBER', one, unpack(names))
+local in_other = redis.call('SMISMEMBER', other, unpack(names))
+local new, isNew, failed = {}, {}, nil
+for i, name in ipairs(names) do
+  if in_one[i] == 0 and in_other[i] == 0 and not isNew[name] then
+    local reply = add('*', fields[i], values[i])
+    if reply.err then failed = reply break end
+    new[#new + 1], isNew[name] = name, true
   end
 end
+if #new > 0 then redis.call('SADD', one, unpack(new)) end
+if ones + #new >= window then redis.call('DEL', other) end
+if failed then return failed end
 redis.call('SET', mark, this, 'EX', seconds)
-return {'done', this, written, added()}
+return {'done', this, #new, added()}
 `)
 
 /** Lets Redis make the ids. The names of the last entries lie beside the stream. */
@@ -84,7 +88,6 @@ export class RedisIds implements Ids {
   // A batch keeps its number until Redis has replied: sending it again gives the reply that was
   // lost.
   #number = 1
-  readonly #hosts = new Map<string, string>()
 
   constructor(
     private readonly commands: RedisCommands,
@@ -137,9 +140,7 @@ export class RedisIds implements Ids {
 
   /** Equal for the same event of the same host, and short: Redis keeps 200,000 of them. */
   #nameOf({ place: { host, position, index, copy }, field }: Row): string {
-    const from = this.#hosts.get(host) ?? digest(host)
-    this.#hosts.set(host, from)
-    return `${from}:${position}:${index}:${copy}:${digest(field[1])}`
+    return digest(`${host} ${position} ${index} ${copy} ${field[1]}`)
   }
 }
 
