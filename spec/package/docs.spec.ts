@@ -40,6 +40,19 @@ describe('the examples of the docs', () => {
   })
 })
 
+/** A source that no server here plays: what an example gives it must be its own. */
+const onlyLoopback = Object.fromEntries(
+  Object.entries(library)
+    .filter(([name]) => name.endsWith('$'))
+    .map(([name, source$]) => [
+      name,
+      (config: { readonly host?: string } = {}) => {
+        if (!config.host?.includes('127.0.0.1')) throw new Error(`${name} has no server here`)
+        return (source$ as (config: unknown) => unknown)(config)
+      },
+    ]),
+)
+
 interface Stream {
   readonly ended: Promise<unknown>
   events: number
@@ -53,7 +66,11 @@ interface Stream {
 class Program {
   readonly streams: Stream[] = []
   readonly #end$ = new Subject<void>()
-  readonly #process = Object.assign(new EventEmitter(), { env: {}, exit: () => {} })
+  readonly #process = Object.assign(new EventEmitter(), {
+    env: {},
+    exit: () => {},
+    stdout: { write: () => true },
+  })
   readonly #cases: (() => unknown)[] = []
   readonly #folder = mkdtempSync(join(tmpdir(), 'docs-'))
   #server: testing.FakeJetstream | undefined
@@ -114,6 +131,7 @@ class Program {
     if (module === 'rxjs-atproto') {
       const live = {
         jetstream$: this.#jetstream$,
+        jetstreamChunks$: this.#jetstreamChunks$,
         tap$: this.#tap$,
         firehose$: this.#firehose$,
         labels$: this.#labels$,
@@ -123,7 +141,7 @@ class Program {
         tapRepos$: this.#tapRepos$,
         listRepos$: this.#listRepos$,
       }
-      return { ...library, ...live, ...others }
+      return { ...library, ...onlyLoopback, ...live, ...others }
     }
     if (module === 'rxjs-atproto/cursors/file') {
       return {
@@ -152,6 +170,15 @@ class Program {
     const metrics$ = config.metrics$ ?? library.streamMetrics()
     const source$ = library.jetstream$({ ...config, host, metrics$, cursor: 'oldest' })
     return this.#watched(source$, { ...config, metrics$ }, config.host === host)
+  }
+
+  readonly #jetstreamChunks$ = (
+    config: library.JetstreamChunksConfig = {},
+  ): Observable<library.JetstreamChunk> => {
+    const metrics$ = library.streamMetrics()
+    const host = this.#server?.url
+    const source$ = library.jetstreamChunks$({ ...config, host, metrics$, cursor: 'oldest' })
+    return this.#watched(source$, { metrics$ }, false).pipe(take(1))
   }
 
   readonly #tap$ = (config: library.TapConfig = {}): Observable<library.TapEvent> => {
