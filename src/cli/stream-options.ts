@@ -69,7 +69,20 @@ export const withFilterChange = (command: Command): Command =>
     ).choices(['resume', 'backfill']),
   )
 
-export const withStreamOptions = (command: Command): Command =>
+export const withStreamOptions = (command: Command): Command => withMessages(withEnd(command))
+
+/** The flags of every command that says how a stream goes. */
+export const withMessages = (command: Command): Command =>
+  command
+    .option(
+      '--metrics',
+      'print all metrics as a line of JSON on stderr, every second and at the end',
+    )
+    .option('-q, --quiet', 'print only errors on stderr')
+    .option('-v, --verbose', 'print each connection state and each reject on stderr')
+    .option('--no-color', 'no colours, as with NO_COLOR')
+
+const withEnd = (command: Command): Command =>
   command
     .option('--limit <n>', 'end after this many events', parseCount)
     .option('--for <duration>', 'end after this time, such as 10s, 5m or 1h', parseDelay)
@@ -87,10 +100,3 @@ export const withStreamOptions = (command: Command): Command =>
       parseWhole,
     )
     .option('--strict', 'exit 6 if anything was lost: a gap, or a frame that could not be read')
-    .option(
-      '--metrics',
-      'print all metrics as a line of JSON on stderr, every second and at the end',
-    )
-    .option('-q, --quiet', 'print only errors on stderr')
-    .option('-v, --verbose', 'print each connection state and each reject on stderr')
-    .option('--no-color', 'no colours, as with NO_COLOR')

@@ -11,6 +11,7 @@ import type { CommandContext } from '../context.js'
 import type { ExitCode } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
 import { type MessageOptions, Messages } from '../messages.js'
+import { withMessages } from '../stream-options.js'
 
 interface IngestOptions extends Flags, MessageOptions {
   readonly metrics?: boolean
@@ -63,14 +64,7 @@ export function addIngest(program: Command, context: CommandContext): void {
     if (list) command.option(flag, help, joined)
     else command.option(flag, help)
   }
-  command
-    .option(
-      '--metrics',
-      'print all metrics as a line of JSON on stderr, every second and at the end',
-    )
-    .option('-q, --quiet', 'print only errors on stderr')
-    .option('-v, --verbose', 'print each connection state and each reject on stderr')
-    .option('--no-color', 'no colours, as with NO_COLOR')
+  withMessages(command)
     .addHelpText('after', HELP)
     .action(async (options: IngestOptions) => context.exit(await ingest(options, context)))
 }
