@@ -431,4 +431,42 @@ describe('a batch with an external checkpoint', () => {
     expect(first).toEqual([expect.any(String), expect.any(String), expect.any(String)])
     expect(new Set(first).size).toBe(3)
   })
+
+  const startWith = async (provider: new () => object): Promise<string> => {
+    const checkpoint = { store: memoryCursorStore(), external: true as const }
+    const source = { jetstream: { host: 'ws://127.0.0.1:1' } }
+    const imports = [AtprotoModule.forRoot({ source, checkpoint })]
+    const app = await Test.createTestingModule({ imports, providers: [provider] })
+      .setLogger(silent)
+      .compile()
+    return app.init().then(
+      () => 'started',
+      ({ message }: Error) => message,
+    )
+  }
+
+  it('is refused beside another handler, with all that is wrong', async () => {
+    @Injectable()
+    class Rows {
+      @OnBatch('app.bsky.feed.like', { concurrency: 2 }) likes(_: readonly RecordEvent[]) {}
+      @OnBatch('app.bsky.feed.post') posts(_: readonly RecordEvent[]) {}
+      @OnDelete('app.bsky.feed.post') gone(_: DeleteEvent) {}
+      @OnGap() gap(_: Gap) {}
+    }
+    const message = await startWith(Rows)
+    expect(message).toContain('`Rows.likes` must have `concurrency: 1`')
+    expect(message).toContain('`Rows.posts` needs a stream of its own')
+    expect(message).toContain('`Rows.gone` needs a stream of its own')
+    expect(message).not.toContain('Rows.gap')
+  })
+
+  it('has to be there', async () => {
+    @Injectable()
+    class Posts {
+      @OnRecord(POST) put(_: RecordEvent) {}
+    }
+    expect(await startWith(Posts)).toContain(
+      "`checkpoint` is external, and 'default' has no @OnBatch handler to store the position",
+    )
+  })
 })

@@ -7,7 +7,9 @@ import {
 import { DiscoveryModule, DiscoveryService, ExternalContextCreator } from '@nestjs/core'
 import { NEVER, Subscription } from 'rxjs'
 import { ConfigError, type StreamError } from '../index.js'
+import { Issues } from '../options/issues.js'
 import { NamedStream } from './atproto-stream.js'
+import { externalMistakes } from './external-position.js'
 import { findHandlers } from './find-handlers.js'
 import type { Handler } from './handles.js'
 import { checkStreamOptions, type StreamOptions } from './options.js'
@@ -40,14 +42,9 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
 
   onApplicationBootstrap(): void {
     const handlers = findHandlers(this.discovery, this.contexts)
-    if (this.testing === undefined) this.#checkNames(handlers)
+    if (this.testing === undefined) this.#check(handlers)
     else this.#addMissing(handlers)
-    const starts = this.all.map((stream) =>
-      this.#prepare(
-        stream,
-        handlers.filter(({ handles }) => handles.stream === stream.name),
-      ),
-    )
+    const starts = this.all.map((stream) => this.#prepare(stream, ofStream(stream, handlers)))
     for (const start of starts) start()
     if (this.#streams.size > 0 && this.testing === undefined) this.#timers.add(this.#watchHooks())
   }
@@ -60,14 +57,15 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
 
   #stop = (): Promise<unknown> => Promise.all(this.all.map((stream) => stream.stop()))
 
-  #checkNames(handlers: readonly Handler[]): void {
-    const strays = handlers.filter(({ handles }) => !this.#streams.has(handles.stream))
-    if (strays.length === 0) return
-    const issues = strays.map(({ name, handles: { stream } }) => ({
-      option: name,
-      message: `is for the stream '${stream}', which no module configures`,
-    }))
-    throw new ConfigError('AtprotoModule', issues)
+  /** Throws `ConfigError` with every mistake. */
+  #check(handlers: readonly Handler[]): void {
+    const issues = new Issues()
+    for (const { name, handles } of handlers)
+      if (!this.#streams.has(handles.stream))
+        issues.add(name, `is for the stream '${handles.stream}', which no module configures`)
+    for (const stream of this.all)
+      issues.all.push(...externalMistakes(stream.name, stream.options, ofStream(stream, handlers)))
+    issues.throwIfAny('AtprotoModule')
   }
 
   /** A test may have the handlers alone. */
@@ -120,6 +118,9 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
     )
   }
 }
+
+const ofStream = ({ name }: NamedStream, handlers: readonly Handler[]): readonly Handler[] =>
+  handlers.filter(({ handles }) => handles.stream === name)
 
 const mistake = (option: string, message: string): ConfigError =>
   new ConfigError('AtprotoModule', [{ option, message }])
