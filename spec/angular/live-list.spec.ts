@@ -179,6 +179,18 @@ describe('a list that is paused', () => {
     other.destroy()
     expect(page.socket.isClosed).toBe(true)
   })
+
+  it('dials no more when its component is destroyed, or its config changes', () => {
+    const collection = signal('app.bsky.feed.post')
+    const component = app.create(() => liveList(() => ({ collections: [collection()] })))
+    page.socket.open()
+    page.socket.receive(T0 + 1)
+    component.made.pause()
+    collection.set('app.bsky.feed.like')
+    app.check()
+    component.destroy()
+    expect(page.sockets).toHaveLength(1)
+  })
 })
 
 describe('a list in a hidden page', () => {

@@ -116,7 +116,9 @@ export class Connection<E> {
   }
 
   #followReaders(): void {
-    const isHeld = this.#readers.size > 0 && [...this.#readers].every(({ value }) => value)
+    // The last one leaves: a paused connection would be dialled once more before it ends.
+    if (this.#readers.size === 0) return
+    const isHeld = [...this.#readers].every(({ value }) => value)
     if (isHeld !== this.#isHeld$.value) this.#isHeld$.next(isHeld)
   }
 }

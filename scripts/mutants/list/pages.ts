@@ -26,6 +26,13 @@ export const PAGES: readonly Mutant[] = [
     specs: [IN_A_PAGE],
   },
   {
+    name: 'a paused list of Angular dials once more as it is destroyed',
+    file: 'src/angular/connections.ts',
+    find: 'if (this.#readers.size === 0) return\n    const isHeld =',
+    replace: 'const isHeld = this.#readers.size > 0 &&',
+    specs: ['spec/angular/live-list.spec.ts'],
+  },
+  {
     name: 'a page dials while it is offline',
     file: 'src/socket/browser-network.ts',
     find: 'globalThis.navigator?.onLine === false',
