@@ -248,6 +248,17 @@ describe('rxjs-atproto jetstream ends', () => {
     )
   })
 
+  it('with 4 when no connection was open until `--for` ended the run', async () => {
+    const { url } = await serve({
+      faults: [{ onConnect: 1, do: 'refuse', times: Number.POSITIVE_INFINITY }],
+    })
+    const { code, stderr } = await cli.run(['jetstream', '--host', url, '--for', '300ms', '-q'])
+    expect(code).toBe(4)
+    expect(stderr).toMatch(
+      /^error: NEVER_CONNECTED: no connection within 300 ms \(--for\).*503.*` says why\n$/,
+    )
+  })
+
   it('with 4 when the first answer is a refusal for good', async () => {
     const { url } = await serve({ faults: [{ onConnect: 1, do: 'refuse', status: 401 }] })
     const { code, stderr } = await cli.run(['jetstream', '--host', url])

@@ -26,7 +26,7 @@ Exit codes:
   1    unexpected error
   2    usage
   3    bad config
-  4    never connected (see --connect-timeout)
+  4    never connected, within --connect-timeout or --for
   5    the stream ended, or out of retries
   6    something was lost (with --strict)
   7    cannot write stdout, cursor file or Redis

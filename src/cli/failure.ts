@@ -16,13 +16,17 @@ import {
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { duration } from './text.js'
 
-/** No connection was opened within `--connect-timeout`. */
+/** No connection was opened within `--connect-timeout`, or until `--for` ended the run. */
 export class NeverConnectedError extends Error {
   readonly code = 'NEVER_CONNECTED'
 
-  constructor(timeoutMs: number, cause: StreamError | undefined) {
+  constructor(
+    timeoutMs: number,
+    flag: '--connect-timeout' | '--for',
+    cause: StreamError | undefined,
+  ) {
     const reason = cause === undefined ? '' : `: ${cause.message}`
-    super(`no connection within ${duration(timeoutMs)} (--connect-timeout)${reason}`, { cause })
+    super(`no connection within ${duration(timeoutMs)} (${flag})${reason}`, { cause })
   }
 }
 

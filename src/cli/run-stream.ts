@@ -119,7 +119,7 @@ class StreamRunner<E> {
 
   #events$(): Observable<unknown> {
     const { limit = Number.POSITIVE_INFINITY, for: forMs, connectTimeout } = this.run.options
-    const over$ = forMs === undefined ? NEVER : timer(forMs)
+    const over$ = forMs === undefined ? NEVER : this.watch.over$(forMs)
     return this.run
       .source(this.watch)
       .pipe(

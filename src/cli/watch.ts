@@ -7,6 +7,7 @@ import {
   switchMap,
   take,
   takeUntil,
+  tap,
   throwError,
   timer,
 } from 'rxjs'
@@ -76,8 +77,21 @@ export class Watch {
     )
     return timer(timeoutMs).pipe(
       takeUntil(opened$),
-      switchMap(() => throwError(() => new NeverConnectedError(timeoutMs, this.#reason))),
+      switchMap(() => throwError(() => this.#neverConnected(timeoutMs, '--connect-timeout'))),
     )
+  }
+
+  /** Emits after `forMs`; errors then if no connection was ever open. */
+  over$(forMs: number): Observable<unknown> {
+    return timer(forMs).pipe(
+      tap(() => {
+        if (!this.connected) throw this.#neverConnected(forMs, '--for')
+      }),
+    )
+  }
+
+  #neverConnected(ms: number, flag: '--connect-timeout' | '--for'): Error {
+    return new NeverConnectedError(ms, flag, this.#reason)
   }
 
   #became(status: ConnectionStatus): void {
