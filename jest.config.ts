@@ -54,7 +54,10 @@ const config: Config = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/', '<rootDir>/site/'],
-  setupFiles: ['<rootDir>/spec/helpers/quiet-console.ts'],
+  setupFiles: [
+    '<rootDir>/spec/helpers/quiet-console.ts',
+    '<rootDir>/spec/helpers/suppressed-error.ts',
+  ],
   // Specs wait for sockets and for other processes more than they work: one worker more than there
   // are cores.
   maxWorkers: availableParallelism() + 1,

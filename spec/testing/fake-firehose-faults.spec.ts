@@ -151,7 +151,10 @@ describe('a fault at the connect', () => {
     })
     expect(await new FrameClient(server.endpoint).ended).toEqual({ code: 1006, reason: '' })
     expect(await new FrameClient(server.endpoint).ended).toEqual({ code: 1013, reason: 'later' })
-    await new FrameClient(server.endpoint, '', { handshakeTimeout: 50 }).ended
+    const unanswered = new FrameClient(server.endpoint)
+    await server.when(() => server.fired.length === 4)
+    unanswered.ws.terminate()
+    await unanswered.ended
     await using last = new FrameClient(server.endpoint)
     await last.received(5)
     expect(server.attempts.map(({ status }) => status)).toEqual([429, 101, 101, 0, 101])

@@ -79,9 +79,12 @@ describe('faultProxy', () => {
   it('accepts a connection and leads it nowhere', async () => {
     await using server = await fakeJetstream()
     await using proxy = await faultProxy({ target: server.url, blackhole: true })
-    const client = new Client(proxy.url, '', { handshakeTimeout: 50 })
-    await client.ended
-    expect(server.attempts).toEqual([])
+    await using client = new Client(proxy.url)
+    await proxy.when(() => proxy.fired.length === 1)
+    await using direct = new Client(server.url)
+    await once(direct.ws, 'open')
+    expect(client.ws.readyState).toBe(client.ws.CONNECTING)
+    expect(server.attempts).toHaveLength(1)
     expect(proxy.fired).toEqual(['blackhole'])
   })
 

@@ -168,8 +168,14 @@ describe('a fault at the connect', () => {
 
   it('never answers the handshake', async () => {
     await using server = await fakeJetstream({ faults: [{ onConnect: 1, do: 'hang' }] })
-    await new Client(server.url, '', { handshakeTimeout: 50 }).ended
-    expect(server.attempts).toMatchObject([{ status: 0 }])
+    const unanswered = new Client(server.url)
+    await server.when(() => server.fired.length === 1)
+    await using other = new Client(server.url)
+    await once(other.ws, 'open')
+    expect(unanswered.ws.readyState).toBe(unanswered.ws.CONNECTING)
+    unanswered.ws.terminate()
+    await unanswered.ended
+    expect(server.attempts).toMatchObject([{ status: 0 }, { status: 101 }])
   })
 })
 
