@@ -83,6 +83,22 @@ describe('the doctor of a host', () => {
     })
   })
 
+  it('asks whether a host that hangs up is a Jetstream', async () => {
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const { port } = server.address() as AddressInfo
+      const remedy = 'the host hangs up without an answer: is it a Jetstream?'
+      expect(await examined(`127.0.0.1:${port}`)).toMatchObject({
+        'wire v2': { state: 'wrong', remedy },
+        'wire v1': { state: 'wrong', remedy },
+        verdict: { text: 'unreachable' },
+      })
+    } finally {
+      server.close()
+    }
+  })
+
   it('names a certificate that is not trusted', async () => {
     await using server = await serve({})
     await using proxy = await tlsProxy(server.port)

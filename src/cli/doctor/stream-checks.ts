@@ -106,6 +106,8 @@ function remedyOf(error: Error): string {
   if (error instanceof ConnectTimeoutError)
     return 'the host is down, or a firewall drops the connection: a company may need a proxy'
   if (code === 'ECONNREFUSED') return 'nothing listens there: check the host and its port'
+  // So does a PDS with a path that it lacks (0.5.35, seen 2026-12-01).
+  if (code === 'ECONNRESET') return 'the host hangs up without an answer: is it a Jetstream?'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'see DNS'
   return error instanceof StreamError
     ? `see rxjs-atproto explain ${error.code}`
