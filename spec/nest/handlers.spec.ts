@@ -394,6 +394,9 @@ describe('a mistake', () => {
     const forRoot = (options: object) => () => AtprotoModule.forRoot(options as never)
     expect(forRoot({})).toThrow('`source` must be an object with one of')
     expect(forRoot({ source: { jetstream: { hots: 'a' } } })).toThrow('`hots` is not an option')
+    expect(forRoot({ source: { jetstream: {} }, ingest: null })).toThrow(
+      '`ingest` must be an object of options, not null',
+    )
     expect(forRoot({ source: { tap: {} }, checkpoint: { load() {}, save() {} } })).toThrow(
       '`checkpoint` is for',
     )
@@ -440,7 +443,7 @@ describe('a mistake', () => {
 
   it('of a test is told: a stream that is not open', async () => {
     const { app, testing } = await appOf({})
-    expect(() => testing.emit(put(POST))).toThrow("'default' is not open")
+    expect(() => testing.emit(put(POST))).toThrow("'default' has no handlers")
     await app.close()
   })
 })

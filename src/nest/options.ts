@@ -58,13 +58,15 @@ const isSource = (value: unknown): boolean =>
   Object.keys(value).length === 1 &&
   KINDS.includes(Object.keys(value)[0] ?? '')
 
+const isOptions = (value: unknown): boolean => typeof value === 'object' && value !== null
+
 const shape = {
   source: z.custom<AtprotoSource>(
     isSource,
     `must be an object with one of ${KINDS.map((kind) => `\`${kind}\``).join(', ')}`,
   ),
   checkpoint: optional(checkpoint),
-  ingest: optional(z.custom((value) => typeof value === 'object', 'must be an object of options')),
+  ingest: optional(z.custom(isOptions, 'must be an object of options')),
   onFatal: defaultsTo(
     z.union(
       [oneOf('shutdown', 'unhealthy'), callback],

@@ -42,7 +42,7 @@ export class AtprotoTesting {
   #of(name: string, method: string): TestSource {
     const source = this.#sources.get(name)
     if (source !== undefined) return source
-    const message = `'${name}' is not open: it has handlers once the application is initialized`
+    const message = `'${name}' has no handlers, or the application is not initialized yet`
     throw new ConfigError(`AtprotoTesting.${method}`, [{ option: 'stream', message }])
   }
 }
