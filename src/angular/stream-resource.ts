@@ -26,8 +26,11 @@ export interface StreamResourceOptions<T, P> {
 }
 
 /** An `rxResource` with the numbers of its stream. */
-export interface StreamResource<T> extends ResourceRef<T | undefined> {
+export interface StreamResource<T> extends ResourceRef<T> {
   readonly metrics: Signal<StreamMetrics>
+  /** Whether there is a value, also for the types: `value()` is none of `undefined` then. */
+  hasValue(this: T extends undefined ? this : never): this is StreamResource<Exclude<T, undefined>>
+  hasValue(): boolean
 }
 
 /**
@@ -54,7 +57,9 @@ export interface StreamResource<T> extends ResourceRef<T | undefined> {
  * }
  * ```
  */
-export function streamResource<T, P>(options: StreamResourceOptions<T, P>): StreamResource<T> {
+export function streamResource<T, P>(
+  options: StreamResourceOptions<T, P>,
+): StreamResource<T | undefined> {
   const { params, stream, injector = injectorOf(streamResource) } = options
   const zone = injector.get(NgZone)
   const canDial = injector.get(CAN_DIAL)
@@ -70,5 +75,6 @@ export function streamResource<T, P>(options: StreamResourceOptions<T, P>): Stre
     params: () => (canDial ? params() : undefined),
     stream: ({ params }) => outside(zone, measured(params as P)),
   })
-  return Object.assign(resource, { metrics: metrics.asReadonly() })
+  // What `hasValue()` says of itself includes the metrics.
+  return Object.assign(resource, { metrics: metrics.asReadonly() }) as StreamResource<T | undefined>
 }
