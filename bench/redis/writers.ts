@@ -90,24 +90,22 @@ function feed<T>(
   const source$ = new Subject<T>()
   let waiting = 0
   let isAsked = false
-  let isAtEnd = false
   const ask = () => {
-    if (isAsked || isAtEnd || waiting >= MOST_WAITING) return
+    if (isAsked || waiting >= MOST_WAITING) return
     isAsked = true
     setImmediate(bring)
   }
   const bring = () => {
-    isAsked = false
     for (let i = 0; i < EVENTS_A_TURN; i += 1) {
       const next = values.next()
       if (next.done) {
-        isAtEnd = true
         source$.complete()
         return
       }
       waiting += 1
       source$.next(next.value)
     }
+    isAsked = false
     ask()
   }
   source$.pipe(operator).subscribe(() => {
