@@ -40,6 +40,10 @@ describe('the examples of the docs', () => {
   })
 })
 
+/** Whether an example starts its own server. */
+const isOwn = (host: string | readonly string[] | undefined): host is string =>
+  typeof host === 'string' && host.includes('127.0.0.1')
+
 /** A source that no server here plays: what an example gives it must be its own. */
 const onlyLoopback = Object.fromEntries(
   Object.entries(library)
@@ -47,7 +51,7 @@ const onlyLoopback = Object.fromEntries(
     .map(([name, source$]) => [
       name,
       (config: { readonly host?: string } = {}) => {
-        if (!config.host?.includes('127.0.0.1')) throw new Error(`${name} has no server here`)
+        if (!isOwn(config.host)) throw new Error(`${name} has no server here`)
         return (source$ as (config: unknown) => unknown)(config)
       },
     ]),
@@ -164,7 +168,7 @@ class Program {
   readonly #jetstream$ = (
     config: library.JetstreamConfig = {},
   ): Observable<library.JetstreamEvent> => {
-    const host = config.host?.includes('127.0.0.1') ? config.host : this.#server?.url
+    const host = isOwn(config.host) ? config.host : this.#server?.url
     // The server plays what it holds to who asks for it; an example's own position means nothing to
     // it.
     const metrics$ = config.metrics$ ?? library.streamMetrics()
@@ -182,7 +186,7 @@ class Program {
   }
 
   readonly #tap$ = (config: library.TapConfig = {}): Observable<library.TapEvent> => {
-    const host = config.host?.includes('127.0.0.1') ? config.host : this.#tap?.url
+    const host = isOwn(config.host) ? config.host : this.#tap?.url
     const metrics$ = config.metrics$ ?? library.streamMetrics()
     return this.#watched(
       library.tap$({ ...config, host, metrics$ }),
@@ -218,7 +222,7 @@ class Program {
 
   /** A listing has an end of its own. */
   readonly #listRepos$ = (config: library.ListReposConfig = {}): Observable<library.RepoEvent> => {
-    const host = config.host?.includes('127.0.0.1') ? config.host : this.#repos?.url
+    const host = isOwn(config.host) ? config.host : this.#repos?.url
     const metrics$ = library.streamMetrics()
     return this.#watched(
       library.listRepos$({ ...config, host, metrics$ }),
