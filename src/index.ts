@@ -1,7 +1,11 @@
 export type { EventFilters } from './atproto/filters.js'
 export type { CursorStore } from './cursors/cursor-store.js'
 export { type MemoryCursorStore, memoryCursorStore } from './cursors/memory.js'
-export type { CheckpointOptions, PositionFormat } from './delivery/checkpoint-options.js'
+export type {
+  CheckpointConfig,
+  CheckpointOptions,
+  PositionFormat,
+} from './delivery/checkpoint-options.js'
 export { hold, type Release } from './delivery/delivery.js'
 export type { Gap, GapReason } from './delivery/gaps.js'
 export { type Health, type HealthLimits, healthOf } from './delivery/health.js'
@@ -26,7 +30,7 @@ export type { Logger } from './internal/log.js'
 export type { MetricLabels } from './internal/prometheus.js'
 export type { StandardResult, StandardSchema } from './internal/standard-schema.js'
 export type { SequenceConfig } from './live/by-sequence.js'
-export type { CheckpointConfig, LiveConfig } from './live/config.js'
+export type { LiveConfig } from './live/config.js'
 export type { OnCursorRefused } from './live/cursor-request.js'
 export type { EachHostConfig } from './live/each-host.js'
 export type { ReconnectOptions } from './live/hosts.js'

@@ -50,6 +50,20 @@ export interface CheckpointOptions<P = Position> {
   readonly external?: boolean
 }
 
+/** A store alone means the defaults of {@link CheckpointOptions}. */
+export type CheckpointConfig<P = Position> = CursorStore | CheckpointOptions<P>
+
+export function checkpointOptions<P>(config: CheckpointConfig<P>): CheckpointOptions<P>
+export function checkpointOptions<P>(
+  config: CheckpointConfig<P> | undefined,
+): CheckpointOptions<P> | undefined
+export function checkpointOptions<P>(
+  config: CheckpointConfig<P> | undefined,
+): CheckpointOptions<P> | undefined {
+  // By its methods: a custom store may have a member named `store`.
+  return config !== undefined && 'load' in config ? { store: config } : config
+}
+
 /**
  * Writes and reads a position as text, where another program's positions are to be read, or are to
  * be written for it.

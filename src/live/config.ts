@@ -1,11 +1,8 @@
 import type { BehaviorSubject, Observer } from 'rxjs'
 import * as z from '#schema'
 import { IN_BROWSER } from '#socket'
-import type { CursorStore } from '../cursors/cursor-store.js'
-import type { CheckpointOptions } from '../delivery/checkpoint-options.js'
 import type { Gap } from '../delivery/gaps.js'
 import type { StreamMetrics } from '../delivery/metrics.js'
-import type { Position } from '../delivery/position.js'
 import type { RejectedFrame } from '../delivery/rejects.js'
 import { type Log, type Logger, logOf } from '../internal/log.js'
 import { agent, type HttpAgent, noAgent } from '../options/agent.js'
@@ -120,15 +117,6 @@ export interface LiveConfig {
    */
   readonly log?: false | Logger | undefined
 }
-
-/** A store alone means the defaults of {@link CheckpointOptions}. */
-export type CheckpointConfig<P = Position> = CursorStore | CheckpointOptions<P>
-
-export const checkpointOptions = <P>(
-  config: CheckpointConfig<P> | undefined,
-): CheckpointOptions<P> | undefined =>
-  // By its methods: a custom store may have a member named `store`.
-  config !== undefined && 'load' in config ? { store: config } : config
 
 // RFC 9110 section 5.5, and 5.6.2 for the name. Anything else would throw at every dial.
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i

@@ -1,4 +1,5 @@
 import type { Observable, Observer } from 'rxjs'
+import { checkpointOptions } from '../delivery/checkpoint-options.js'
 import {
   type AtprotoEvent,
   type CheckpointConfig,
@@ -121,7 +122,7 @@ const mistake = (option: string, message: string): ConfigError =>
  * filter, and the stored position would not be found.
  */
 function named(config: CheckpointConfig, name: string | undefined): CheckpointConfig {
-  const options = 'load' in config ? { store: config } : config
+  const options = checkpointOptions(config)
   if (name === undefined || options.positionFormat !== undefined) return config
   return { name, ...options }
 }

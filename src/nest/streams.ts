@@ -9,7 +9,7 @@ import { NEVER, Subscription } from 'rxjs'
 import { ConfigError, type StreamError } from '../index.js'
 import { Issues } from '../options/issues.js'
 import { NamedStream } from './atproto-stream.js'
-import { externalMistakes } from './external-position.js'
+import { checkExternal } from './external-position.js'
 import { findHandlers } from './find-handlers.js'
 import type { Handler } from './handles.js'
 import { checkStreamOptions, type StreamOptions } from './options.js'
@@ -63,8 +63,7 @@ export class AtprotoStreams implements OnApplicationBootstrap, BeforeApplication
     for (const { name, handles } of handlers)
       if (!this.#streams.has(handles.stream))
         issues.add(name, `is for the stream '${handles.stream}', which no module configures`)
-    for (const stream of this.all)
-      issues.all.push(...externalMistakes(stream.name, stream.options, ofStream(stream, handlers)))
+    for (const stream of this.all) checkExternal(stream, ofStream(stream, handlers), issues)
     issues.throwIfAny('AtprotoModule')
   }
 

@@ -2,16 +2,10 @@ import type { Observable } from 'rxjs'
 import * as z from '#schema'
 import { checkEventFilters } from '../../atproto/filters.js'
 import { recordsShape } from '../../atproto/records.js'
+import { type CheckpointConfig, checkpointOptions } from '../../delivery/checkpoint-options.js'
 import type { RecordMap } from '../../events.js'
 import type { StandardSchema } from '../../internal/standard-schema.js'
-import {
-  type CheckpointConfig,
-  checkpointOptions,
-  HOSTS,
-  hostsOf,
-  type LiveConfig,
-  liveShape,
-} from '../../live/config.js'
+import { HOSTS, hostsOf, type LiveConfig, liveShape } from '../../live/config.js'
 import type { OnCursorRefused, Start } from '../../live/cursor-request.js'
 import { checkAgent } from '../../options/agent.js'
 import { checkShape } from '../../options/check-shape.js'

@@ -1,6 +1,7 @@
 import { asyncScheduler, defer, EMPTY, map, type Observable } from 'rxjs'
+import { checkpointOptions } from '../../delivery/checkpoint-options.js'
 import type { JetstreamEvent, RecordMap } from '../../events.js'
-import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../live/config.js'
+import { liveOptions, PUBLIC_SILENT_MS } from '../../live/config.js'
 import { checkJetstreamConfig, checkNewFilters, type JetstreamConfig } from './config.js'
 import { keysOf } from './keys.js'
 import { mostDidsOf } from './most-dids.js'

@@ -1,9 +1,13 @@
 import type { BehaviorSubject } from 'rxjs'
 import { IN_BROWSER } from '#socket'
-import type { CheckpointOptions } from '../../delivery/checkpoint-options.js'
+import {
+  type CheckpointConfig,
+  type CheckpointOptions,
+  checkpointOptions,
+} from '../../delivery/checkpoint-options.js'
 import type { StreamMetrics } from '../../delivery/metrics.js'
 import { type Log, logOf } from '../../internal/log.js'
-import { type CheckpointConfig, checkpointOptions, HOSTS, hostsOf } from '../../live/config.js'
+import { HOSTS, hostsOf } from '../../live/config.js'
 import { checkEachHost, type EachHostConfig, eachHostShape } from '../../live/each-host.js'
 import { checkShape } from '../../options/check-shape.js'
 import { hosts } from '../../options/hosts.js'

@@ -1,14 +1,9 @@
 import { checkEventFilters, type EventFilters } from '../../../atproto/filters.js'
 import { recordsShape } from '../../../atproto/records.js'
+import type { CheckpointConfig } from '../../../delivery/checkpoint-options.js'
 import type { RecordMap } from '../../../events.js'
 import type { StandardSchema } from '../../../internal/standard-schema.js'
-import {
-  type CheckpointConfig,
-  type LiveConfig,
-  type LiveOptions,
-  liveOptions,
-  liveShape,
-} from '../../../live/config.js'
+import { type LiveConfig, type LiveOptions, liveOptions, liveShape } from '../../../live/config.js'
 import type { Start } from '../../../live/cursor-request.js'
 import { checkAgent } from '../../../options/agent.js'
 import { checkShape } from '../../../options/check-shape.js'

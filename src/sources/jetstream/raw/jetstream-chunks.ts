@@ -1,6 +1,7 @@
 import { asyncScheduler, defer, from, map, type Observable, of } from 'rxjs'
+import { checkpointOptions } from '../../../delivery/checkpoint-options.js'
 import type { RecordMap } from '../../../events.js'
-import { checkpointOptions, liveOptions, PUBLIC_SILENT_MS } from '../../../live/config.js'
+import { liveOptions, PUBLIC_SILENT_MS } from '../../../live/config.js'
 import { CursorProgress } from '../../../live/cursor-progress.js'
 import { live } from '../../../live/live.js'
 import { type NamedFilter, namedFilter, withoutDelivered } from '../../../live/named-filter.js'
